@@ -1,0 +1,1 @@
+"""Jobdeck: the job center for data platforms."""

@@ -1,0 +1,37 @@
+"""What a task may use of its surroundings, as plain data that travels to the process (or node) that runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ConnectionSpec(BaseModel):
+    """A connection of the project: its kind names the connector, `options` are that connector's configuration."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Environment(BaseModel):
+    """The project's connections and the places it may touch. Holds no credentials of the control database."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str = "default"
+    storage_url: str = ""
+    """Root of the installation's object storage: `file:///…` or `s3://bucket/prefix`."""
+    storage_options: dict[str, str] = Field(default_factory=dict, repr=False)
+    allowed_paths: tuple[str, ...] = ()
+    """Folders of the server that jobs may read files from; empty means none."""
+    connections: dict[str, ConnectionSpec] = Field(default_factory=dict)
+    work_dir: str = ""
+    """A folder on the machine that runs the task, for temporary files."""
+
+    def project_root(self) -> str:
+        """Where this project's data lives in the object storage, without a trailing slash."""
+        return f"{self.storage_url.rstrip('/')}/projects/{self.project}"

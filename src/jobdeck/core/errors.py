@@ -1,0 +1,139 @@
+"""Errors are classes named after their cause; what a person sees names the thing, the reason and the next step."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+ErrorKind = Literal["invalid", "unauthenticated", "forbidden", "not_found", "refused", "too_large", "unavailable"]
+
+
+class JobdeckError(Exception):
+    """Something a person can act on. `code` is stable, `message` is for people, `field` names the input at fault."""
+
+    code: ClassVar[str] = "error"
+    kind: ClassVar[ErrorKind] = "invalid"
+
+    def __init__(self, message: str, *, field: str | None = None, hint: str | None = None, **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.hint = hint
+        self.facts = facts
+
+
+class InvalidInput(JobdeckError):
+    """A value that was sent cannot be used; `field` says which one (`params.into`, `limit`, …)."""
+
+    code = "invalid_input"
+
+
+class UnknownJobType(InvalidInput):
+    """No installed job type has this name."""
+
+    code = "unknown_job_type"
+
+
+class JobTypeDisabled(InvalidInput):
+    """The job type is installed, and this installation's configuration keeps it off."""
+
+    code = "job_type_disabled"
+
+
+class TooLarge(JobdeckError):
+    """A value is beyond its documented bound."""
+
+    code = "too_large"
+    kind = "too_large"
+
+
+class NotFound(JobdeckError):
+    """There is no such thing, or it is not visible to the one who asks."""
+
+    code = "not_found"
+    kind = "not_found"
+
+
+class OperationRefused(JobdeckError):
+    """The job's state does not allow this operation; `facts` carry state, operation and the allowed operations."""
+
+    code = "operation_refused"
+    kind = "refused"
+
+
+class Conflict(JobdeckError):
+    """The request contradicts something recorded before (a name taken, a key reused with another body)."""
+
+    code = "conflict"
+    kind = "refused"
+
+
+class Unauthenticated(JobdeckError):
+    """No token, or one that is unknown, expired or revoked."""
+
+    code = "unauthenticated"
+    kind = "unauthenticated"
+
+
+class Forbidden(JobdeckError):
+    """The token is good and its role does not include this."""
+
+    code = "forbidden"
+    kind = "forbidden"
+
+
+class Unavailable(JobdeckError):
+    """A part that is needed does not answer just now; the same request may succeed later."""
+
+    code = "unavailable"
+    kind = "unavailable"
+
+
+class LeaseLost(JobdeckError):
+    """The writer's lease is gone: its epoch is old, so nothing it writes can land and its work must die."""
+
+    code = "lease_lost"
+    kind = "refused"
+
+
+class NotLeader(JobdeckError):
+    """Another scheduler leads; a decision of this one must not land."""
+
+    code = "not_leader"
+    kind = "refused"
+
+
+class TaskFailure(JobdeckError):
+    """Raised by task code to fail with a stable code and a message that names the object.
+
+    `retryable=False` says that another try cannot help (a bad file, a missing column)."""
+
+    code = "task_failed"
+    retryable: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """What is recorded of a failure: stable code, text for people, and the fingerprint that groups like failures."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    traceback: str | None = None
+    retryable: bool = True
+    place: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits over code, place and the message without its numbers, quotes and ids."""
+        text = _VARIABLE.sub("?", self.message)
+        return hashlib.sha256(f"{self.code}|{self.place}|{text}".encode()).hexdigest()[:12]
+
+    def at(self, place: str) -> ErrorInfo:
+        """The same error, said to have happened in `place` (type and step)."""
+        return replace(self, place=place)
+
+
+_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|«[^»]*»|\b0x[0-9a-f]+\b|\d+")

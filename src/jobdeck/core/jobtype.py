@@ -1,0 +1,168 @@
+"""Job types: a class whose steps are its methods. The whole ceremony of writing one is `JobType` and `@step`."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from jobdeck.core.claims import Claim
+from jobdeck.core.environment import Environment
+from jobdeck.core.retry import RetryPolicy
+
+Isolation = Literal["process", "thread"]
+Each = str | Callable[[Any], Sequence[Any]] | None
+M = TypeVar("M", bound=Callable[..., Any])
+
+_MARK = "__jobdeck_step__"
+
+
+class NoParams(BaseModel):
+    """The parameters of a job type that takes none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """One step of a job: which method runs, how it splits into tasks, and how it is tried again."""
+
+    name: str
+    method: str
+    each: Each = None
+    """None: one task. A step's name: one task per item of that step's result. A function of the parameters: one per item."""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout: float | None = None
+    """Seconds one run of a task may take."""
+    weight: float = 1.0
+    """This step's part of the job's progress."""
+    parallel: int | None = None
+    """Tasks of this step that run at the same time, at most; None leaves it to the worker."""
+
+
+def step(
+    method: M | None = None,
+    *,
+    each: Each = None,
+    retries: int = 0,
+    backoff: float = 1.0,
+    timeout: float | None = None,
+    weight: float = 1.0,
+    parallel: int | None = None,
+) -> Any:
+    """Mark a method as a step; steps run in the order they are written.
+
+    `retries`: tries after the first failure, the first of them `backoff` seconds later. `timeout`: seconds per task."""
+
+    def mark(function: M) -> M:
+        policy = RetryPolicy(attempts=retries + 1, backoff=backoff)
+        name = function.__name__
+        setattr(function, _MARK, StepSpec(name, name, each, policy, timeout, weight, parallel))
+        return function
+
+    return mark(method) if method is not None else mark
+
+
+class JobType:
+    """Base of all job types. Class attributes say what it is; methods marked `@step` say what it does."""
+
+    name: ClassVar[str] = ""
+    """The type's name in the API; the class name in lower case when left empty."""
+    category: ClassVar[str] = "data"
+    isolation: ClassVar[Isolation] = "process"
+    """`thread` only for code that is light and returns quickly: a thread cannot be killed."""
+    grace: ClassVar[float] = 10.0
+    """Seconds between the polite request to stop and the kill, on cancel."""
+    enabled_by: ClassVar[str | None] = None
+    """The setting that must be true for this type to be on offer."""
+
+    Params: type[BaseModel] = NoParams
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    # What a type may say about its parameters; pure, called at submit.
+
+    def claims(self) -> Iterable[Claim]:
+        """Claims besides the implicit ones, with local names: `Claim.exclusive("object:lake/b/t")`. Default: by reads/writes."""
+        return [
+            *(Claim.exclusive(f"object:{ref}") for ref in self.writes()),
+            *(Claim(f"object:{ref}") for ref in self.reads()),
+        ]
+
+    def writes(self) -> Iterable[object]:
+        """References of the objects it writes."""
+        return ()
+
+    def reads(self) -> Iterable[object]:
+        """References of the objects it reads."""
+        return ()
+
+    def subject(self) -> str | None:
+        """What it works on, in one short text; default: the first object it writes or reads."""
+        for ref in (*self.writes(), *self.reads()):
+            return str(ref)
+        return None
+
+    def description(self) -> str:
+        """One line for lists."""
+        return self.type_doc()
+
+    def check(self, environment: Environment) -> None:
+        """Look, before the job is accepted, whether it can work; raise InvalidInput naming the field. Runs in the server."""
+
+    def plan(self) -> list[StepSpec]:
+        """The steps of a job with these parameters; default: the methods marked `@step`, in order."""
+        return declared_steps(type(self))
+
+    # What a type may do around its steps; in the task's process.
+
+    def undo(self, run: Any) -> None:
+        """Remove what was half made and not published; after cancel, and before a restart. Safe to repeat."""
+
+    @classmethod
+    def has_undo(cls) -> bool:
+        return cls.undo is not JobType.undo
+
+    @classmethod
+    def type_name(cls) -> str:
+        return cls.name or cls.__name__.lower()
+
+    @classmethod
+    def type_doc(cls) -> str:
+        """The first line of the class's docstring."""
+        return (inspect.getdoc(cls) or cls.type_name()).partition("\n")[0]
+
+
+def declared_steps(job_type: type[JobType]) -> list[StepSpec]:
+    """The methods of `job_type` marked `@step`, in the order they are written (base classes first)."""
+    specs: dict[str, StepSpec] = {}
+    for base in reversed(job_type.__mro__):
+        for name, member in vars(base).items():
+            spec = getattr(member, _MARK, None)
+            if isinstance(spec, StepSpec):
+                specs[name] = spec
+    return list(specs.values())
+
+
+def repeated(spec: StepSpec, names: Iterable[str]) -> list[StepSpec]:
+    """The same method as several steps, one per name; for types whose number of steps is a parameter."""
+    return [replace(spec, name=name) for name in names]
+
+
+def part_type(job_type: type[JobType], method: str) -> Any:
+    """The declared type of the `part` argument of a step's method, or None when it takes none or says nothing."""
+    function = getattr(job_type, method)
+    parameters = list(inspect.signature(function).parameters)
+    if len(parameters) < 3:
+        return None
+    return typing.get_type_hints(function).get(parameters[2], Any)
+
+
+def result_type(job_type: type[JobType], method: str) -> Any:
+    """The declared return type of a step's method, or Any."""
+    return typing.get_type_hints(getattr(job_type, method)).get("return", Any)

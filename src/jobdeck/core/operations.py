@@ -1,0 +1,148 @@
+"""What a person may do to a job, and what comes of it: the table of operations as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from jobdeck.core.errors import OperationRefused
+from jobdeck.core.states import ENDED, FINAL, State
+
+
+class Operation(StrEnum):
+    """The verbs of API, CLI and pages."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTART = "restart"
+    DELETE = "delete"
+
+
+ALLOWED: dict[State, frozenset[Operation]] = {
+    State.PENDING: frozenset({Operation.CANCEL, Operation.PAUSE}),
+    State.RUNNING: frozenset({Operation.CANCEL, Operation.PAUSE, Operation.RESTART}),
+    State.PAUSING: frozenset({Operation.CANCEL}),
+    State.PAUSED: frozenset({Operation.CANCEL, Operation.RESUME, Operation.RESTART}),
+    State.CANCELING: frozenset(),
+    State.FAILED: frozenset({Operation.CANCEL, Operation.RESUME, Operation.RESTART, Operation.DELETE}),
+    State.SUCCEEDED: frozenset({Operation.DELETE}),
+    State.CANCELED: frozenset({Operation.DELETE}),
+}
+
+_EFFECT: dict[Operation, frozenset[State]] = {
+    Operation.CANCEL: frozenset({State.CANCELING, State.CANCELED}),
+    Operation.PAUSE: frozenset({State.PAUSING, State.PAUSED}),
+}
+"""States in which the operation's effect is plainly there or under way, whoever brought it about."""
+
+_EFFECT_OF_REPEAT: dict[Operation, frozenset[State]] = {
+    Operation.RESUME: frozenset({State.PENDING, State.RUNNING}),
+    Operation.RESTART: frozenset({State.PENDING, State.CANCELING}),
+}
+"""States that are the operation's effect only if that operation was the last one asked for."""
+
+
+class Intent(StrEnum):
+    """Why a job is `canceling`: for good, or to start again."""
+
+    CANCEL = "cancel"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The facts about a job that an operation depends on."""
+
+    id: int
+    state: State
+    leased: bool
+    """A worker holds it: work may be alive."""
+    leftovers: bool
+    """Something half made may lie about, so ending it for good needs `undo` on a worker first."""
+    unfinished_children: int = 0
+    last_operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The job goes to `to`; `intent` is set when that is `canceling`."""
+
+    to: State
+    intent: Intent | None = None
+    new_attempt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Already:
+    """The effect is there; the request succeeds and changes nothing."""
+
+
+def decide(operation: Operation, job: Subject) -> Change | Already:
+    """The outcome of asking `operation` of `job`; raises OperationRefused where the table says no."""
+    if is_already(operation, job):
+        return Already()
+    if operation not in ALLOWED[job.state]:
+        raise refusal(operation, job)
+    match operation:
+        case Operation.CANCEL:
+            return _cancel(job)
+        case Operation.PAUSE:
+            return Change(State.PAUSING if job.leased else State.PAUSED)
+        case Operation.RESUME:
+            return Change(State.PENDING)
+        case Operation.RESTART:
+            if job.leased:
+                return Change(State.CANCELING, Intent.RESTART)
+            return Change(State.PENDING, new_attempt=True)
+        case Operation.DELETE:
+            if job.unfinished_children:
+                raise refusal(operation, job)
+            return Change(job.state)
+        case _:
+            assert_never(operation)
+
+
+def _cancel(job: Subject) -> Change:
+    if job.leased or job.leftovers or job.unfinished_children:
+        return Change(State.CANCELING, Intent.CANCEL)
+    return Change(State.CANCELED)
+
+
+def is_already(operation: Operation, job: Subject) -> bool:
+    """Whether asking again would change nothing because the effect is there."""
+    if job.state in _EFFECT.get(operation, frozenset()):
+        return True
+    repeated = job.last_operation == operation
+    return repeated and job.state in _EFFECT_OF_REPEAT.get(operation, frozenset())
+
+
+def refusal(operation: Operation, job: Subject) -> OperationRefused:
+    """The error for an operation that the job's state does not allow."""
+    allowed = sorted(ALLOWED[job.state])
+    return OperationRefused(
+        f"Job {job.id} cannot {operation}: {why_not(operation, job)}.",
+        hint=f"Allowed now: {', '.join(allowed)}." if allowed else "Nothing can be done with it now.",
+        state=str(job.state),
+        operation=str(operation),
+        allowed=[str(a) for a in allowed],
+    )
+
+
+def why_not(operation: Operation, job: Subject) -> str:
+    """The reason, as the end of a sentence, why `operation` is not on offer for `job`."""
+    if operation is Operation.DELETE and job.state in ENDED:
+        return f"{job.unfinished_children} of its children have not ended"
+    if job.state in FINAL:
+        return f"it has ended ({job.state})"
+    if operation is Operation.DELETE:
+        return f"it is {job.state} and may still run; cancel it first"
+    return f"it is {job.state}"
+
+
+def is_offered(operation: Operation, job: Subject) -> bool:
+    """Whether a person should be shown this operation as possible now."""
+    if operation is Operation.DELETE and job.unfinished_children:
+        return False
+    return operation in ALLOWED[job.state]

@@ -1,0 +1,65 @@
+"""Names of the objects that jobs work on: `<connection>/<path>`, and project files as `file:<id>`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import core_schema
+
+from jobdeck.core.errors import InvalidInput
+
+MAX_REF = 1024
+
+
+class MalformedRef(InvalidInput):
+    """The text is not `<connection>/<path>`."""
+
+    code = "malformed_ref"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """`connection` and the path segments below it, unescaped. Text form: segments percent-encoded where needed."""
+
+    connection: str
+    path: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> ObjectRef:
+        """`lake/in.shop/orders` → ObjectRef("lake", ("in.shop", "orders")); raises MalformedRef."""
+        if not text or len(text) > MAX_REF:
+            raise MalformedRef(f"An object reference has 1 to {MAX_REF} characters.", hint=_HINT)
+        segments = [unquote(part) for part in text.split("/")]
+        if len(segments) < 2 or any(not s or s in (".", "..") or "\0" in s for s in segments):
+            raise MalformedRef(f"'{text}' is not an object reference.", hint=_HINT)
+        return cls(segments[0], tuple(segments[1:]))
+
+    def __str__(self) -> str:
+        return "/".join(quote(s, safe=_PLAIN) for s in (self.connection, *self.path))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def validate(value: object) -> ObjectRef:
+            if isinstance(value, ObjectRef):
+                return value
+            if not isinstance(value, str):
+                raise ValueError(_HINT)
+            try:
+                return cls.parse(value)
+            except MalformedRef as error:
+                raise ValueError(f"{error.message} {error.hint}") from error
+
+        return core_schema.no_info_plain_validator_function(
+            validate, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "format": "object-ref", "maxLength": MAX_REF, "examples": ["lake/in.shop/orders"]}
+
+
+_HINT = "Write <connection>/<path>, for example lake/in.shop/orders."
+_PLAIN = " .,:;=@+-_()[]{}!$&'*~äöüÄÖÜß"

@@ -1,0 +1,39 @@
+"""Plain values that cross process and database borders, and their documented bounds."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeAlias
+
+from jobdeck.core.errors import InvalidInput, TooLarge
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+MAX_PARAMS = 256 * 1024
+MAX_RESULT = 1024 * 1024
+MAX_EVENT = 16 * 1024
+MAX_MESSAGE = 8 * 1024
+MAX_TAGS = 20
+MAX_TAG = 100
+
+
+def encode(value: object) -> str:
+    """Compact JSON. Integers of any size survive; NaN and infinity are refused."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def bounded(value: Json, limit: int, field: str) -> Json:
+    """`value` if it is valid Unicode and its JSON is at most `limit` bytes; raises InvalidInput or TooLarge."""
+    try:
+        size = len(encode(value).encode())
+    except (UnicodeEncodeError, ValueError) as error:
+        raise InvalidInput(f"{field} cannot be stored as JSON: {error}.", field=field) from error
+    if size > limit:
+        raise TooLarge(f"{field} has {size} bytes of JSON; {limit} are allowed.", field=field)
+    return value
+
+
+def clip(text: str, limit: int = MAX_MESSAGE) -> str:
+    """`text`, cut to `limit` characters with a mark where it was cut, and without NUL or lone surrogates."""
+    clean = text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode()
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"

@@ -1,0 +1,131 @@
+"""Why a job waits. The scheduler decides with the same function that answers people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from jobdeck.core.claims import Claim, Holding, Mode, fits, local_name
+
+SHOWN_HOLDERS = 20
+"""Holders named in one reason at most; the text says how many there are."""
+
+
+class Reason(StrEnum):
+    """Kinds of wait reasons, in the order in which they are looked at."""
+
+    NOT_BEFORE = "not_before"
+    PAUSED_SCOPE = "paused_scope"
+    DEPENDENCY = "dependency"
+    CLAIM = "claim"
+    NO_WORKER = "no_worker"
+    TURN = "turn"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitReason:
+    """One thing a pending job waits for, with the ids of the jobs that hold what it needs."""
+
+    reason: Reason
+    text: str
+    resource: str | None = None
+    capacity: int | None = None
+    holders: tuple[int, ...] = ()
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The facts of a pending job that decide whether it can start."""
+
+    id: int
+    project: str
+    type: str
+    claims: tuple[Claim, ...]
+    not_before: int | None = None
+    depends_on: tuple[int, ...] = ()
+    """Unfinished jobs that must end first: its children, once its own steps are done or at a barrier."""
+
+
+@dataclass(frozen=True, slots=True)
+class PausedScope:
+    """Work is held back in `scope` (`instance`, `project:p`, `type:t`) by a person, with a reason."""
+
+    scope: str
+    by: str
+    reason: str | None
+
+
+class World(Protocol):
+    """What the decision sees of the rest of the system."""
+
+    def holding(self, resource: str) -> Holding: ...
+    def capacity(self, resource: str) -> int | None: ...
+    @property
+    def paused(self) -> Mapping[str, PausedScope]: ...
+    def can_run(self, type_name: str) -> bool:
+        """Whether a live worker can run this type at all, busy or not."""
+        ...
+
+
+def obstacles(job: Waiting, world: World, now: int) -> Iterator[WaitReason]:
+    """What keeps `job` from starting at `now` (µs), most fundamental first; nothing when it can start."""
+    if job.not_before is not None and job.not_before > now:
+        yield WaitReason(Reason.NOT_BEFORE, "It is not to start before its time.", until=job.not_before)
+    if world.paused:
+        yield from _paused_scopes(job, world)
+    if job.depends_on:
+        yield _dependency(job)
+    for claim in job.claims:
+        holding = world.holding(claim.resource)
+        capacity = world.capacity(claim.resource)
+        if not fits(claim, holding, capacity):
+            yield _claim(claim, holding, capacity)
+    if not world.can_run(job.type):
+        yield WaitReason(Reason.NO_WORKER, f"No live worker can run jobs of type '{job.type}'; start one.")
+
+
+def turn(position: int | None) -> WaitReason:
+    """The reason of a job that could start and waits only for a free worker or its place in the order."""
+    place = f" It is number {position} in the queue." if position else ""
+    return WaitReason(Reason.TURN, f"It can run and waits for its turn.{place}")
+
+
+def _paused_scopes(job: Waiting, world: World) -> Iterator[WaitReason]:
+    for scope in ("instance", f"project:{job.project}", f"type:{job.type}"):
+        pause = world.paused.get(scope)
+        if pause is not None:
+            because = f": {pause.reason}" if pause.reason else ""
+            yield WaitReason(Reason.PAUSED_SCOPE, f"{scope} was paused by {pause.by}{because}.", resource=scope)
+
+
+def _dependency(job: Waiting) -> WaitReason:
+    shown = job.depends_on[:SHOWN_HOLDERS]
+    names = ", ".join(str(i) for i in shown)
+    more = len(job.depends_on) - len(shown)
+    tail = f" and {more} more" if more else ""
+    return WaitReason(Reason.DEPENDENCY, f"It waits for job {names}{tail} to end.", holders=shown)
+
+
+def _claim(claim: Claim, holding: Holding, capacity: int | None) -> WaitReason:
+    holders = tuple(sorted(holding.units))[:SHOWN_HOLDERS]
+    return WaitReason(
+        Reason.CLAIM,
+        _claim_text(claim, holding, capacity),
+        resource=local_name(claim.resource),
+        capacity=1 if capacity is None and (claim.mode is Mode.EXCLUSIVE or holding.exclusive) else capacity,
+        holders=holders,
+    )
+
+
+def _claim_text(claim: Claim, holding: Holding, capacity: int | None) -> str:
+    name = local_name(claim.resource)
+    if claim.mode is Mode.EXCLUSIVE:
+        return f"It needs {name} for itself, and {len(holding.units)} job(s) hold it."
+    if holding.exclusive:
+        return f"{name} is held exclusively by job {min(holding.exclusive)}."
+    if capacity is not None and claim.units > capacity:
+        return f"It needs {claim.units} of {name}, whose limit is {capacity}; raise the limit."
+    return f"{holding.used} of {capacity} of {name} are in use, and it needs {claim.units}."
