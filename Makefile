@@ -1,0 +1,72 @@
+# Everything here works with a Python of 3.11 or newer and make; `make` alone explains itself.
+# All of it lives in .venv, made anew whenever the pinned requirements change.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+# The first Python on the path that is new enough and complete. Set PYTHON=… to choose another.
+SUITABLE := import sys, venv, ensurepip, ssl, sqlite3; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(shell $(p) -c '$(SUITABLE)' >/dev/null 2>&1 && echo $(p))))
+
+.PHONY: help demo test check bench docs pin clean
+
+help:  ## say what there is (this text)
+	@echo "Jobdeck. What make can do here:"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "The first of them makes a virtual environment in $(VENV) (about a minute); after that they start at once."
+
+demo: $(VENV)/.demo  ## import a real data set (336,776 flights) and serve it; ARGS=--exit ends when every row is proved there
+	@$(BIN)/jobdeck demo $(ARGS)
+
+test: $(VENV)/.test check  ## run the checks and all tests, on SQLite and a real PostgreSQL; ARGS="-k word" picks some tests
+	@echo "── tests: pytest $(ARGS)"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test  ## run only the quick checks: lint (ruff), types (mypy), import rules (import-linter)
+	@echo "── lint: ruff check"
+	@$(BIN)/ruff check --quiet .
+	@echo "── types: mypy --strict"
+	@$(BIN)/mypy
+	@echo "── import rules: import-linter"
+	@$(BIN)/lint-imports --no-cache --verbose > $(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log; exit 1; }
+
+bench: $(VENV)/.test  ## measure the engine: throughput and pick-up latency; prints a table
+	@for script in $(wildcard benchmarks/bench_*.py); do echo "── $$script"; $(BIN)/python $$script $(ARGS) || exit 1; done
+
+docs: $(VENV)/.test  ## run every command of the texts, and check that nothing is missing in them
+	@$(BIN)/python -m pytest tests/docs $(ARGS)
+
+pin: $(VENV)/.test  ## write requirements/*.txt anew from pyproject.toml; ARGS=--upgrade takes the newest versions
+	@$(PIP) install pip-tools
+	@$(BIN)/python requirements/pin.py $(ARGS)
+
+clean:  ## remove the virtual environment, caches and the demo's data
+	@rm -rf $(VENV) .jobdeck-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
+	@find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Stamps: each says that its requirements are installed. test.txt contains demo.txt, with the same versions.
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Jobdeck needs Python 3.11 or newer (with venv and ensurepip; Debian: the package python3-venv). None was found; install one, or say where it is: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "── making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python requirements/demo.txt pyproject.toml
+	@echo "── installing what the demo needs (requirements/demo.txt)"
+	@$(PIP) install --require-hashes -r requirements/demo.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python requirements/test.txt pyproject.toml
+	@echo "── installing what the tests need (requirements/test.txt)"
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,82 @@
+"""Make tokens, end them, and tell from one who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Role
+from jobdeck.access.secrets import TokenText
+from jobdeck.core.errors import Unauthenticated
+from jobdeck.store import principals, tokens
+from jobdeck.store.database import Database, Tx
+from jobdeck.store.events import NewEvent
+
+TOUCH_EVERY = 60_000_000
+"""µs between two notes of a token's use, at least."""
+
+_NOBODY = TokenText("0" * 16, "0" * 43).hash
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWish:
+    """A token to make. `project_id` None: for all projects. `expires_at` µs, None: never."""
+
+    name: str
+    role: Role
+    project_id: int | None = None
+    project: str | None = None
+    expires_at: int | None = None
+
+
+async def issue(tx: Tx, wish: TokenWish, actor: str, principal: str | None = None) -> tuple[int, TokenText]:
+    """Make a token that speaks for `principal` (default: a program called as the token); its id and its only copy."""
+    principal_id = await principals.ensure(tx, principal or wish.name)
+    text = TokenText.new()
+    new = tokens.NewToken(principal_id, wish.name, wish.role, wish.project_id, text.lookup, text.hash, wish.expires_at)
+    token_id = await tokens.create(tx, new)
+    data = {"token": token_id, "name": wish.name, "role": str(wish.role), "project": wish.project}
+    tx.emit(NewEvent("token.created", wish.project_id, None, actor, data))
+    return token_id, text
+
+
+async def revoke(tx: Tx, stored: tokens.StoredToken, actor: str) -> None:
+    """End a token; again is a no-op."""
+    if await tokens.revoke(tx, stored.id):
+        data = {"token": stored.id, "name": stored.name}
+        tx.emit(NewEvent("token.revoked", stored.project_id, None, actor, data))
+
+
+class Authenticator:
+    """Tells from a token's text who asks. Looks at the database each time, so a revoked token is refused at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def caller(self, text: str | None) -> Caller:
+        """Who holds the token `text`; raises Unauthenticated."""
+        if not text:
+            raise Unauthenticated("A token is needed.", hint="Send `Authorization: Bearer <token>`.")
+        async with self._database.read() as connection:
+            given = TokenText.parse(text.strip())
+            stored = await tokens.by_lookup(connection, given.lookup) if given else None
+            now = await self._database.clock.now(connection)
+        good = (given or TokenText.new()).matches(stored.hash if stored else _NOBODY)
+        if stored is None or not good:
+            raise Unauthenticated("This token is not known.", hint="Check that it was copied whole.")
+        _refuse_ended(stored, now)
+        await self._touch(stored, now)
+        return Caller(
+            stored.principal, stored.principal_id, stored.id, Role(stored.role), stored.project_id, stored.project, stored.expires_at
+        )
+
+    async def _touch(self, stored: tokens.StoredToken, now: int) -> None:
+        if stored.last_used_at is None or now - stored.last_used_at >= TOUCH_EVERY:
+            await self._database.transact(lambda tx: tokens.touch(tx, stored.id))
+
+
+def _refuse_ended(stored: tokens.StoredToken, now: int) -> None:
+    if stored.revoked_at is not None:
+        raise Unauthenticated("This token was revoked.", hint="Ask an administrator for a new one.")
+    if stored.expires_at is not None and stored.expires_at <= now:
+        raise Unauthenticated("This token has expired.", hint="Ask an administrator for a new one.")

@@ -1,0 +1,259 @@
+"""Everything around the jobs: projects, tokens, limits, workers, types, configurations, connections."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.common import Common, noun
+from jobdeck.cli.exits import say
+from jobdeck.cli.output import print_all, print_one
+from jobdeck.cli.params import parameters
+from jobdeck.cli.table import Column, print_facts
+
+if TYPE_CHECKING:
+    from jobdeck.wire.admin import Configuration, Connection, Limit, NewToken, Project, Token, TypeInfo, Worker
+
+projects = noun("projects", "List and create projects.")
+tokens = noun("tokens", "List, create and revoke access tokens.")
+limits = noun("limits", "List, set and clear limits of a project.")
+workers = noun("workers", "List and drain workers.")
+types = noun("types", "List and show job types.")
+configurations = noun("configurations", "List and create configurations: saved parameters.")
+connections = noun("connections", "List connections.")
+
+PROJECT_COLUMNS: list[Column[Project]] = [
+    Column("NAME", lambda p: p.name),
+    Column("TITLE", lambda p: p.title, drop=1, least=8),
+    Column("WEIGHT", lambda p: f"{p.weight:g}", right=True),
+    Column("CREATED", lambda p: text.moment(p.created_at), drop=2),
+]
+TOKEN_COLUMNS: list[Column[Token]] = [
+    Column("ID", lambda t: t.id, right=True),
+    Column("NAME", lambda t: t.name, least=8),
+    Column("ROLE", lambda t: t.role),
+    Column("PROJECT", lambda t: t.project or "all"),
+    Column("CREATED", lambda t: text.moment(t.created_at), drop=2),
+    Column("LAST USED", lambda t: text.moment(t.last_used_at), drop=3),
+    Column("EXPIRES", lambda t: "revoked" if t.revoked_at else text.moment(t.expires_at) or "never", drop=1),
+]
+LIMIT_COLUMNS: list[Column[Limit]] = [
+    Column("RESOURCE", lambda x: x.resource, least=16),
+    Column("CAPACITY", lambda x: "none" if x.capacity is None else x.capacity, right=True),
+    Column("USED", lambda x: x.used, right=True),
+    Column("HELD BY JOBS", lambda x: x.holders, drop=1, least=8),
+]
+WORKER_COLUMNS: list[Column[Worker]] = [
+    Column("ID", lambda w: w.id, least=10),
+    Column("HOST", lambda w: w.host, drop=2, least=8),
+    Column("STATE", lambda w: w.state),
+    Column("SLOTS", lambda w: w.slots, right=True),
+    Column("RUNNING JOBS", lambda w: w.running, drop=1, least=8),
+    Column("SEEN", lambda w: text.moment(w.seen_at), drop=3),
+]
+TYPE_COLUMNS: list[Column[TypeInfo]] = [
+    Column("NAME", lambda t: t.name),
+    Column("CATEGORY", lambda t: t.category, drop=1),
+    Column("DESCRIPTION", lambda t: t.description, least=12),
+]
+CONFIGURATION_COLUMNS: list[Column[Configuration]] = [
+    Column("ID", lambda c: c.id, right=True),
+    Column("NAME", lambda c: c.name, least=10),
+    Column("TYPE", lambda c: c.type),
+    Column("VERSION", lambda c: c.version, right=True),
+    Column("UPDATED", lambda c: text.moment(c.updated_at or c.created_at), drop=1),
+]
+CONNECTION_COLUMNS: list[Column[Connection]] = [
+    Column("NAME", lambda c: c.name),
+    Column("KIND", lambda c: c.kind),
+    Column("DESCRIPTION", lambda c: c.description, drop=1, least=10),
+]
+
+
+@projects.command(name="list")
+def projects_list(*, common: Common | None = None) -> None:
+    """List projects."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(common.output, client.projects.list(), PROJECT_COLUMNS, lambda p: p.name)
+
+
+@projects.command(name="create")
+def projects_create(
+    name: Annotated[str, Parameter(help="Lower-case letters, digits, - and _.")],
+    /,
+    *,
+    title: Annotated[str | None, Parameter(help="For people.")] = None,
+    weight: Annotated[float | None, Parameter(help="Its part of the workers, relative to others. [default: 1]")] = None,
+    common: Common | None = None,
+) -> None:
+    """Create a project."""
+    common = common or Common()
+    with common.client() as client:
+        made = client.projects.create(name, title=title, weight=weight)
+    print_one(common.output, made, lambda p: print(f"Project {p.name} is created."), lambda p: p.name)
+
+
+@tokens.command(name="list")
+def tokens_list(*, common: Common | None = None) -> None:
+    """List tokens, without their secrets."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(common.output, client.tokens.list(), TOKEN_COLUMNS, lambda t: t.id)
+
+
+@tokens.command(name="create")
+def tokens_create(
+    name: Annotated[str, Parameter(help="What it is for.")],
+    /,
+    *,
+    role: Annotated[Literal["viewer", "operator", "admin"], Parameter(help="What it may do.")],
+    expires_in_days: Annotated[int | None, Parameter(help="Days until it expires. [default: never]")] = None,
+    common: Common | None = None,
+) -> None:
+    """Create a token and print it, this once: for --project, or for all projects without."""
+    common = common or Common()
+    with common.client() as client:
+        made = client.tokens.create(name, role, project=common.chosen_project, expires_in_days=expires_in_days)
+    print_one(common.output, made, _show_new_token, lambda t: t.id)
+
+
+def _show_new_token(made: NewToken) -> None:
+    print(made.token)
+    scope = f"in project {made.project}" if made.project else "in all projects"
+    say(f"Token {made.id} '{made.name}' ({made.role} {scope}). It is shown only now; keep it safe.")
+
+
+@tokens.command(name="revoke")
+def tokens_revoke(*ids: Annotated[int, Parameter(name="ID", help="Token ids.")], common: Common | None = None) -> None:
+    """Revoke tokens, at once and for good."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in ids:
+            client.tokens.revoke(id_)
+            say(f"Token {id_} is revoked.")
+
+
+@limits.command(name="list")
+def limits_list(*, common: Common | None = None) -> None:
+    """List limits: capacity, what is in use, and by which jobs."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.limits.list(project=common.project_or_default)
+    print_all(common.output, found, LIMIT_COLUMNS, lambda x: x.resource)
+
+
+@limits.command(name="set")
+def limits_set(
+    resource: Annotated[str, Parameter(help="project, type:NAME, object:REF, configuration:ID, children:ID, …")],
+    capacity: Annotated[int, Parameter(help="Units that may be in use at a time.")],
+    /,
+    *,
+    common: Common | None = None,
+) -> None:
+    """Set a limit."""
+    common = common or Common()
+    with common.client() as client:
+        made = client.limits.set(resource, capacity, project=common.project_or_default)
+    print_one(
+        common.output, made, lambda x: print(f"{x.resource}: {x.used} of {x.capacity} in use."), lambda x: x.resource
+    )
+
+
+@limits.command(name="clear")
+def limits_clear(
+    resource: Annotated[str, Parameter(help="As in `limits list`.")], /, *, common: Common | None = None
+) -> None:
+    """Remove a limit; the default holds again."""
+    common = common or Common()
+    with common.client() as client:
+        client.limits.clear(resource, project=common.project_or_default)
+    say(f"The limit of {resource} is cleared.")
+
+
+@workers.command(name="list")
+def workers_list(*, common: Common | None = None) -> None:
+    """List workers and the jobs they run."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(common.output, client.workers.list(), WORKER_COLUMNS, lambda w: w.id)
+
+
+@workers.command(name="drain")
+def workers_drain(*ids: Annotated[str, Parameter(name="ID", help="Worker ids.")], common: Common | None = None) -> None:
+    """Let workers finish what they have and take nothing more."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in ids:
+            drained = client.workers.drain(id_)
+            print_one(common.output, drained, lambda w: print(f"Worker {w.id} is {w.state}."), lambda w: w.id)
+
+
+@types.command(name="list")
+def types_list(*, common: Common | None = None) -> None:
+    """List the job types that can be run."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(common.output, client.types.list(), TYPE_COLUMNS, lambda t: t.name)
+
+
+@types.command(name="show")
+def types_show(name: Annotated[str, Parameter(help="Job type.")], /, *, common: Common | None = None) -> None:
+    """Show a job type and its parameters."""
+    common = common or Common()
+    with common.client() as client:
+        print_one(common.output, client.types.get(name), _show_type, lambda t: t.name)
+
+
+def _show_type(info: TypeInfo) -> None:
+    print(f"{text.line(info.name)}: {text.line(info.description)}")
+    schema = info.params_schema
+    required = set(schema.get("required", ()))
+    facts = []
+    for name, field in schema.get("properties", {}).items():
+        default = "required" if name in required else f"default {json.dumps(field.get('default'))}"
+        facts.append((name, f"{field.get('type', '')} {field.get('description', '')} ({default})".strip()))
+    print_facts(facts)
+
+
+@configurations.command(name="list")
+def configurations_list(*, common: Common | None = None) -> None:
+    """List the project's configurations."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.configurations.list(project=common.project_or_default)
+    print_all(common.output, found, CONFIGURATION_COLUMNS, lambda c: c.id)
+
+
+@configurations.command(name="create")
+def configurations_create(
+    name: Annotated[str, Parameter(help="Its name.")],
+    type: Annotated[str, Parameter(help="Job type.")],
+    /,
+    *,
+    param: Annotated[
+        list[str] | None, Parameter(name=["--param", "-p"], help="name=value, as in `run`.", negative_iterable=())
+    ] = None,
+    params_json: Annotated[str | None, Parameter(help="All parameters as a JSON object, @FILE, or @-.")] = None,
+    common: Common | None = None,
+) -> None:
+    """Save parameters of a job type under a name."""
+    common = common or Common()
+    params = parameters(param or (), params_json)
+    with common.client() as client:
+        made = client.configurations.create(name, type, params, project=common.project_or_default)
+    print_one(
+        common.output, made, lambda c: print(f"Configuration {c.id} '{text.line(c.name)}' is created."), lambda c: c.id
+    )
+
+
+@connections.command(name="list")
+def connections_list(*, common: Common | None = None) -> None:
+    """List the project's connections, without their secrets."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.connections.list(project=common.project_or_default)
+    print_all(common.output, found, CONNECTION_COLUMNS, lambda c: c.name)

@@ -1,0 +1,76 @@
+"""The options that every command takes, and what they stand for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Group, Parameter
+
+if TYPE_CHECKING:
+    from jobdeck.client import Client
+
+PROJECT_VARIABLE = "JOBDECK_PROJECT"
+STDIN = "-"
+OUTPUTS = ("table", "json", "ids")
+
+EVERYWHERE = Group("Everywhere", sort_key=100)
+VALUED = frozenset({"--url", "--token", "--home", "--project", "--output", "-o"})
+"""The options of every command, by the names that stand on the command line; each takes a value."""
+
+
+@Parameter(name="*", group=EVERYWHERE)
+@dataclass(frozen=True)
+class Common:
+    """Which server, as whom, in which project, and how to print."""
+
+    url: Annotated[str | None, Parameter(help="The server. [env: JOBDECK_URL, default: http://127.0.0.1:8380]")] = None
+    token: Annotated[
+        str | None,
+        Parameter(help="Access token; better in the environment. [env: JOBDECK_TOKEN, else HOME/admin.token]"),
+    ] = None
+    home: Annotated[
+        Path | None, Parameter(help="Folder of the installation. [env: JOBDECK_HOME, default: ~/.jobdeck]")
+    ] = None
+    project: Annotated[str | None, Parameter(help="The project. [env: JOBDECK_PROJECT, default: default]")] = None
+    output: Annotated[
+        Literal["table", "json", "ids"],
+        Parameter(name=["--output", "-o"], help="For people, as the API's JSON, or ids only.", show_default=True),
+    ] = "table"
+
+    def client(self) -> Client:
+        """A client for the server that was named. A command is not patient: it tries three times within a second."""
+        from jobdeck.client import Client
+
+        return Client(self.url, self.token, self.home, attempts=3)
+
+    @property
+    def project_or_default(self) -> str:
+        """The project for commands that work in one."""
+        return self.chosen_project or "default"
+
+    @property
+    def chosen_project(self) -> str | None:
+        """The project that was named, if any; without one, lists of jobs show all projects."""
+        return self.project or os.environ.get(PROJECT_VARIABLE) or None
+
+
+def noun(name: str, help: str) -> App:
+    """A group of commands about one thing."""
+    return App(
+        name=name, help=help, version_flags=(), default_parameter=Parameter(negative_iterable=(), negative_none=())
+    )
+
+
+def hoisted(tokens: list[str]) -> list[str]:
+    """The command line with the options of every command, where they stand before the verb, put after it."""
+    moved: list[str] = []
+    rest = list(tokens)
+    while rest and rest[0].partition("=")[0] in VALUED:
+        moved.append(rest.pop(0))
+        if "=" not in moved[-1] and rest:
+            moved.append(rest.pop(0))
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *moved, *rest[end:]]

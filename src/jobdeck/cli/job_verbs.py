@@ -1,0 +1,144 @@
+"""Operating jobs: each verb takes several ids, tells every refusal, and ends with the gravest exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.common import STDIN, Common
+from jobdeck.cli.exits import DETACHED, DONE, UsageError, code_of, say, tell
+from jobdeck.cli.ids import Ids, numbers
+from jobdeck.cli.output import Output, print_json
+from jobdeck.cli.watching import follow, follow_json, verdict
+from jobdeck.client import ApiError, Client, ServerFailed
+from jobdeck.wire.jobs import Job
+
+Reason = Annotated[str | None, Parameter(help="Why; kept with the job.")]
+Verb = Callable[[Client, int], Job | None]
+
+
+def cancel(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
+    """End jobs for good and remove what they half made."""
+    return _operate(ids, common, "canceled", lambda client, id_: client.jobs.cancel(id_, reason))
+
+
+def pause(
+    *ids: Ids,
+    reason: Reason = None,
+    resume_at: Annotated[
+        str | None, Parameter(help="When to resume by itself: 2026-11-20T08:00, local unless it says.")
+    ] = None,
+    common: Common | None = None,
+) -> int:
+    """Stop jobs at their next checkpoint; they keep what they did."""
+    at = instant(resume_at, "--resume-at")
+    return _operate(ids, common, "paused", lambda client, id_: client.jobs.pause(id_, reason, resume_at=at))
+
+
+def resume(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
+    """Let paused or failed jobs go on from where they stopped."""
+    return _operate(ids, common, "resumed", lambda client, id_: client.jobs.resume(id_, reason))
+
+
+def restart(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
+    """Run jobs again from their first step, as a new attempt."""
+    return _operate(ids, common, "restarted", lambda client, id_: client.jobs.restart(id_, reason))
+
+
+def priority(
+    *ids: Ids,
+    to: Annotated[int, Parameter(name=["--to", "--set"], help="0 to 9; higher goes first.")],
+    common: Common | None = None,
+) -> int:
+    """Change the priority of jobs that wait."""
+    return _operate(ids, common, f"given priority {to}", lambda client, id_: client.jobs.set_priority(id_, to))
+
+
+def delete(
+    *ids: Ids,
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask.", negative=())] = False,
+    common: Common | None = None,
+) -> int:
+    """Remove ended jobs and everything recorded about them."""
+    if not yes and STDIN not in ids and sys.stdin.isatty() and not _agrees(len(numbers(ids))):
+        say("Nothing was deleted.")
+        return DONE
+    return _operate(ids, common, "deleted", lambda client, id_: client.jobs.delete(id_))
+
+
+def watch(*ids: Ids, common: Common | None = None) -> int:
+    """Show the progress of jobs until they have ended. Ctrl-C leaves them running. With -o json: a line per change."""
+    common = common or Common()
+    found = numbers(ids)
+    worst = DONE
+    with common.client() as client:
+        for position, id_ in enumerate(found):
+            try:
+                worst = max(worst, verdict(_followed(client, id_, common.output)))
+            except KeyboardInterrupt:
+                detached(found[position:])
+                return DETACHED
+    return worst
+
+
+def _followed(client: Client, id_: int, output: Output) -> Job:
+    if output == "json":
+        return follow_json(client, id_)
+    job = follow(client, id_, sys.stdout if output == "table" else sys.stderr)
+    if output == "ids":
+        print(id_)
+    return job
+
+
+def detached(ids: Iterable[int]) -> None:
+    """Say that the jobs go on, and how to see them again."""
+    names = " ".join(str(id_) for id_ in ids)
+    say(f"\nDetached; job {names} goes on. Watch it again with: jobdeck job watch {names}")
+
+
+def instant(value: str | None, option: str) -> datetime | None:
+    """A time from the command line, in the local zone unless it names one."""
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise UsageError(f"{option}: '{value}' is not a time.", "Write it like 2026-11-20T08:00.") from None
+    return at if at.tzinfo else at.astimezone()
+
+
+def _operate(ids: tuple[str, ...], common: Common | None, done: str, verb: Verb) -> int:
+    common = common or Common()
+    worst = DONE
+    with common.client() as client:
+        for id_ in numbers(ids):
+            try:
+                _report(common, id_, verb(client, id_), done)
+            except ApiError as error:
+                if isinstance(error, ServerFailed):
+                    raise
+                tell(error)
+                worst = max(worst, code_of(error))
+    return worst
+
+
+def _report(common: Common, id_: int, job: Job | None, done: str) -> None:
+    if common.output == "ids":
+        print(id_)
+    elif job is None:
+        if common.output == "table":
+            print(f"Job {id_} is {done}.")
+    elif common.output == "json":
+        print_json(job)
+    else:
+        print(f"Job {id_} is {done}: {text.state(job)}")
+
+
+def _agrees(count: int) -> bool:
+    answer = input(f"Delete {count} job(s) and everything recorded about them? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")

@@ -1,0 +1,206 @@
+"""Looking at jobs: lists, one job, its steps, events, logs and lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.common import Common
+from jobdeck.cli.exits import say
+from jobdeck.cli.filters import Which
+from jobdeck.cli.ids import Ids, numbers
+from jobdeck.cli.job_show import print_job
+from jobdeck.cli.output import print_all, print_ids, print_json, print_one, print_page, print_value
+from jobdeck.cli.table import Column, print_table
+
+if TYPE_CHECKING:
+    from jobdeck.wire.events import Event
+    from jobdeck.wire.jobs import Job, TouchedObject
+    from jobdeck.wire.steps import LogLine, Step
+
+Attempt = Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")]
+
+JOB_COLUMNS: list[Column[Job]] = [
+    Column("ID", lambda j: j.id, right=True),
+    Column("STATE", text.state),
+    Column("TYPE", lambda j: j.type, least=6),
+    Column("SUBJECT", lambda j: j.subject or j.description, drop=2, least=12),
+    Column("PROJECT", lambda j: j.project, drop=6, least=7),
+    Column("DONE", lambda j: text.percent(j.progress.fraction), drop=3, right=True),
+    Column("BY", lambda j: j.created_by, drop=7, least=6),
+    Column("CREATED", lambda j: text.moment(j.created_at), drop=4),
+    Column("RAN", lambda j: text.duration(j.running_seconds) if j.started_at else "", drop=5, right=True),
+    Column("ERROR", lambda j: j.error.message if j.error else "", drop=1, least=10),
+]
+
+STEP_COLUMNS: list[Column[Step]] = [
+    Column("STEP", lambda s: s.name, least=8),
+    Column("STATE", lambda s: s.state),
+    Column("DONE", lambda s: text.percent(s.progress.fraction), right=True),
+    Column("AMOUNT", lambda s: text.amount(s.progress), drop=2, right=True),
+    Column("RATE", lambda s: text.rate(s.progress), drop=3, right=True),
+    Column("TASKS", lambda s: len(s.tasks), drop=4, right=True),
+    Column("STARTED", lambda s: text.moment(s.started_at), drop=5),
+    Column("ENDED", lambda s: text.moment(s.ended_at), drop=6),
+    Column("ERROR", lambda s: s.error.message if s.error else "", drop=1, least=10),
+]
+
+EVENT_COLUMNS: list[Column[Event]] = [
+    Column("AT", lambda e: text.moment(e.at)),
+    Column("KIND", lambda e: e.kind, least=10),
+    Column("STATE", lambda e: e.data.get("state", ""), drop=2),
+    Column("BY", lambda e: e.actor, drop=3, least=6),
+    Column("MORE", lambda e: text.line(_rest(e.data)), drop=1, least=10),
+]
+
+TOUCHED_COLUMNS: list[Column[TouchedObject]] = [
+    Column("OBJECT", lambda t: t.object, least=12),
+    Column("VERSION", lambda t: t.version, drop=1),
+    Column("ROWS", lambda t: text.number(t.rows), drop=2, right=True),
+    Column("SIZE", lambda t: text.size(t.bytes), drop=3, right=True),
+]
+
+
+def list_(
+    *,
+    which: Which | None = None,
+    sort: Annotated[str | None, Parameter(help="Field to sort by, with - in front for descending.")] = None,
+    limit: Annotated[int, Parameter(help="Jobs to show.")] = 50,
+    cursor: Annotated[str | None, Parameter(help="Go on where an earlier page ended (its `next`).")] = None,
+    all: Annotated[bool, Parameter(help="All that match, however many.", negative=())] = False,
+    common: Common | None = None,
+) -> None:
+    """List jobs, newest first."""
+    common = common or Common()
+    filters = (which or Which()).filters(common.chosen_project)
+    filters["sort"] = sort
+    with common.client() as client:
+        if all:
+            jobs = client.jobs.list(**filters)
+            if common.output == "ids":
+                print_ids(job.id for job in jobs)
+            else:
+                print_all(common.output, jobs, JOB_COLUMNS, lambda j: j.id)
+            return
+        page = client.jobs.page(**filters, limit=limit, cursor=cursor)
+    print_page(common.output, page, JOB_COLUMNS, lambda j: j.id)
+    if common.output == "table" and page.next:
+        say(f"There are more; --all shows them all, --cursor {page.next} the next page.")
+
+
+def counts(*, which: Which | None = None, common: Common | None = None) -> None:
+    """Count jobs by state."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.jobs.counts(**(which or Which()).filters(common.chosen_project))
+    if common.output == "json":
+        print_value(found)
+        return
+    columns: list[Column[tuple[str, int]]] = [
+        Column("STATE", lambda c: c[0]),
+        Column("JOBS", lambda c: c[1], right=True),
+    ]
+    print_table(found.items(), columns)
+
+
+def show(*ids: Ids, common: Common | None = None) -> None:
+    """Show jobs: state, progress, why they wait or failed, what can be done with them."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in numbers(ids):
+            print_one(common.output, client.jobs.get(id_), print_job, lambda j: j.id)
+
+
+def steps(*ids: Ids, attempt: Attempt = None, common: Common | None = None) -> None:
+    """Show the steps of jobs, with their progress."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in numbers(ids):
+            print_all(common.output, client.jobs.steps(id_, attempt), STEP_COLUMNS, lambda s: s.name)
+
+
+def attempts(*ids: Ids, common: Common | None = None) -> None:
+    """Show the attempts of jobs: each restart begins a new one."""
+    common = common or Common()
+    columns: list[Column[Any]] = [
+        Column("ATTEMPT", lambda a: a.attempt, right=True),
+        Column("STATE", lambda a: a.state),
+        Column("STARTED", lambda a: text.moment(a.started_at)),
+        Column("ENDED", lambda a: text.moment(a.ended_at), drop=2),
+        Column("ERROR", lambda a: a.error.message if a.error else a.cause, drop=1, least=10),
+    ]
+    with common.client() as client:
+        for id_ in numbers(ids):
+            print_all(common.output, client.jobs.attempts(id_), columns, lambda a: a.attempt)
+
+
+def events(*ids: Ids, common: Common | None = None) -> None:
+    """Show what happened to jobs, oldest first."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in numbers(ids):
+            print_all(common.output, client.jobs.events(id_), EVENT_COLUMNS, lambda e: e.id)
+
+
+def logs(
+    *ids: Ids,
+    follow: Annotated[
+        bool, Parameter(name=["--follow", "-f"], help="Go on until the job has ended.", negative=())
+    ] = False,
+    tail: Annotated[int | None, Parameter(help="Begin with the last so many lines.")] = None,
+    q: Annotated[str | None, Parameter(name=["--q", "--search"], help="Only lines with this text.")] = None,
+    attempt: Attempt = None,
+    common: Common | None = None,
+) -> None:
+    """Print the log of jobs. With -o json: one object per line."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in numbers(ids):
+            _print_log(common, client.jobs.logs(id_, follow=follow, attempt=attempt, tail=tail, q=q))
+
+
+def lineage(*ids: Ids, common: Common | None = None) -> None:
+    """Show what jobs read and wrote, and which jobs that links them to."""
+    common = common or Common()
+    with common.client() as client:
+        for id_ in numbers(ids):
+            found = client.jobs.lineage(id_)
+            if common.output == "json":
+                print_json(found)
+            elif common.output == "ids":
+                print_ids([*found.upstream, *found.downstream])
+            else:
+                _print_lineage(id_, found.inputs, found.outputs, found.upstream, found.downstream)
+
+
+def _print_lineage(
+    job: int, inputs: list[TouchedObject], outputs: list[TouchedObject], upstream: list[int], downstream: list[int]
+) -> None:
+    for title, objects, jobs in (("read", inputs, upstream), ("wrote", outputs, downstream)):
+        print(f"Job {job} {title}:" if objects else f"Job {job} {title} nothing.")
+        if objects:
+            print_table(objects, TOUCHED_COLUMNS)
+        if jobs:
+            verb = "written by" if title == "read" else "read by"
+            print(f"{verb} job {', '.join(str(j) for j in jobs)}")
+
+
+def _print_log(common: Common, lines: Iterator[LogLine]) -> None:
+    for item in lines:
+        if common.output == "json":
+            print(item.model_dump_json(exclude_unset=True), flush=True)
+        else:
+            print(f"{text.clock(item.at)} {_place(item)}{text.clean(item.text)}", flush=True)
+
+
+def _place(item: LogLine) -> str:
+    level = "" if item.level in ("info", "stdout") else f"{item.level.upper()} "
+    task = f"[{item.task}]" if item.task is not None else ""
+    return f"{level}{item.step}{task}: " if item.step else level
+
+
+def _rest(data: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in data.items() if name != "state" and value is not None)

@@ -1,0 +1,29 @@
+"""`jobdeck jobs …`, also as `jobdeck job …`."""
+
+from __future__ import annotations
+
+from jobdeck.cli.common import noun
+
+app = noun("jobs", "List, show, watch and operate jobs.")
+
+_VIEWS = "jobdeck.cli.job_views"
+_VERBS = "jobdeck.cli.job_verbs"
+
+for _name, _function, _help in (
+    ("list", f"{_VIEWS}:list_", "List jobs, newest first."),
+    ("counts", f"{_VIEWS}:counts", "Count jobs by state."),
+    ("show", f"{_VIEWS}:show", "Show jobs: state, progress, why they wait or failed."),
+    ("watch", f"{_VERBS}:watch", "Show the progress of jobs until they have ended."),
+    ("logs", f"{_VIEWS}:logs", "Print the log of jobs; -f goes on until they have ended."),
+    ("steps", f"{_VIEWS}:steps", "Show the steps of jobs, with their progress."),
+    ("attempts", f"{_VIEWS}:attempts", "Show the attempts of jobs."),
+    ("events", f"{_VIEWS}:events", "Show what happened to jobs."),
+    ("lineage", f"{_VIEWS}:lineage", "Show what jobs read and wrote."),
+    ("cancel", f"{_VERBS}:cancel", "End jobs for good and remove what they half made."),
+    ("pause", f"{_VERBS}:pause", "Stop jobs at their next checkpoint."),
+    ("resume", f"{_VERBS}:resume", "Let paused or failed jobs go on from where they stopped."),
+    ("restart", f"{_VERBS}:restart", "Run jobs again from their first step, as a new attempt."),
+    ("priority", f"{_VERBS}:priority", "Change the priority of jobs that wait."),
+    ("delete", f"{_VERBS}:delete", "Remove ended jobs and everything recorded about them."),
+):
+    app.command(_function, name=_name, help=_help)

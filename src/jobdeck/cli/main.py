@@ -1,0 +1,100 @@
+"""The `jobdeck` command: puts the nouns together, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+from cyclopts import App, Group
+
+from jobdeck.cli.common import hoisted
+from jobdeck.cli.exits import DETACHED, DONE, EPILOGUE, USAGE, UsageError, code_of, say, tell
+from jobdeck.core.errors import JobdeckError
+
+SERVING = Group("Serve", sort_key=1)
+WORKING = Group("Work with jobs", sort_key=2)
+LOOKING = Group("Data", sort_key=3)
+RULING = Group("Administration", sort_key=4)
+
+COMMANDS = (
+    ("up", "jobdeck.cli.serve:up", "Start everything on this machine.", SERVING),
+    ("demo", "jobdeck.cli.demo:demo", "Start with real data loaded, and run the main job on it.", SERVING),
+    ("server", "jobdeck.cli.serve:server", "Start API and pages alone, for many machines.", SERVING),
+    ("worker", "jobdeck.cli.serve:worker", "Start a worker alone, for many machines.", SERVING),
+    ("jobs", "jobdeck.cli.jobs:app", "List, show, watch and operate jobs.", WORKING),
+    ("run", "jobdeck.cli.run:run", "Submit a job of any type.", WORKING),
+    ("import", "jobdeck.cli.import_:import_", "Load files into a table or collection.", WORKING),
+    ("events", "jobdeck.cli.status:events", "Print what happens, as it happens.", WORKING),
+    ("types", "jobdeck.cli.admin:types", "List and show job types.", WORKING),
+    ("files", "jobdeck.cli.files:app", "Upload, list, download and delete project files.", LOOKING),
+    ("objects", "jobdeck.cli.objects:app", "Look at tables and collections.", LOOKING),
+    ("connections", "jobdeck.cli.admin:connections", "List connections.", LOOKING),
+    ("configurations", "jobdeck.cli.admin:configurations", "List and create saved parameters.", LOOKING),
+    ("projects", "jobdeck.cli.admin:projects", "List and create projects.", RULING),
+    ("tokens", "jobdeck.cli.admin:tokens", "List, create and revoke access tokens.", RULING),
+    ("limits", "jobdeck.cli.admin:limits", "List, set and clear limits.", RULING),
+    ("workers", "jobdeck.cli.admin:workers", "List and drain workers.", RULING),
+    ("health", "jobdeck.cli.status:health", "Say whether the server serves.", RULING),
+)
+"""Name, where it is (imported when it is used), help, group."""
+
+
+def _version() -> str:
+    from jobdeck import __version__
+
+    return __version__
+
+
+def _build() -> App:
+    root = App(
+        name="jobdeck",
+        help="The job center for data platforms.",
+        help_epilogue=EPILOGUE,
+        version=_version,
+        help_format="plaintext",
+    )
+    for name, place, text, group in COMMANDS:
+        if find_spec(place.partition(":")[0]) is not None:
+            root.command(place, name=name, alias="job" if name == "jobs" else None, help=text, group=group)
+    root.register_install_completion_command()
+    return root
+
+
+app = _build()
+
+
+def run(tokens: list[str]) -> int:
+    """Carry out one command line; the exit code. Errors are told on standard error, never as a traceback."""
+    try:
+        result: Any = app(hoisted(tokens), result_action="return_value")
+    except UsageError as error:
+        tell(error)
+        return USAGE
+    except JobdeckError as error:
+        tell(error)
+        return code_of(error)
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        return DETACHED
+    return result if isinstance(result, int) else DONE
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough (`| head`); what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

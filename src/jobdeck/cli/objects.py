@@ -1,0 +1,126 @@
+"""`jobdeck objects …`: tables and collections."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.common import Common, noun
+from jobdeck.cli.output import print_all, print_ids, print_json, print_one
+from jobdeck.cli.table import Column, print_facts, print_table
+
+if TYPE_CHECKING:
+    from jobdeck.wire.objects import Column as Field
+    from jobdeck.wire.objects import ObjectVersion, Rows, TableObject
+
+app = noun("objects", "Look at tables and collections.")
+
+Ref = Annotated[str, Parameter(name="REF", help="For example lake/in.shop/orders.")]
+
+OBJECT_COLUMNS: list[Column[TableObject]] = [
+    Column("REF", lambda o: o.ref, least=16),
+    Column("KIND", lambda o: o.kind),
+    Column("ROWS", lambda o: text.number(o.rows), right=True),
+    Column("SIZE", lambda o: text.size(o.bytes), drop=1, right=True),
+    Column("VERSION", lambda o: o.version, drop=3, right=True),
+    Column("UPDATED", lambda o: text.moment(o.updated_at), drop=2),
+]
+
+FIELD_COLUMNS: list[Column[Field]] = [
+    Column("COLUMN", lambda f: f.name, least=10),
+    Column("TYPE", lambda f: f.type if f.dimension is None else f"{f.type}({f.dimension})", least=10),
+    Column("NULL", lambda f: "" if f.nullable else "not null", drop=2),
+    Column("KEY", lambda f: "key" if f.key else "", drop=1),
+    Column("INDEX", lambda f: " ".join(x for x in (f.index, f.metric) if x), drop=3),
+]
+
+VERSION_COLUMNS: list[Column[ObjectVersion]] = [
+    Column("VERSION", lambda v: v.version, right=True),
+    Column("AT", lambda v: text.moment(v.at)),
+    Column("BY", lambda v: v.by, drop=3),
+    Column("JOB", lambda v: v.job, right=True),
+    Column("WHAT", lambda v: v.operation, drop=1, least=8),
+    Column("ROWS", lambda v: text.number(v.rows), drop=2, right=True),
+    Column("SIZE", lambda v: text.size(v.bytes), drop=4, right=True),
+]
+
+
+@app.command(name="list")
+def list_(*, common: Common | None = None) -> None:
+    """List the project's tables and collections."""
+    common = common or Common()
+    with common.client() as client:
+        objects = client.objects.list(project=common.project_or_default)
+    print_all(common.output, objects, OBJECT_COLUMNS, lambda o: o.ref)
+
+
+@app.command
+def show(ref: Ref, /, *, common: Common | None = None) -> None:
+    """Show columns, size and newest version of one."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.objects.describe(ref, project=common.project_or_default)
+    print_one(common.output, found, _show, lambda o: o.ref)
+
+
+@app.command
+def rows(
+    ref: Ref,
+    /,
+    *,
+    limit: Annotated[int, Parameter(help="Rows to show.")] = 20,
+    version: Annotated[str | None, Parameter(help="As of this version.")] = None,
+    common: Common | None = None,
+) -> None:
+    """Show some rows."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.objects.rows(ref, project=common.project_or_default, limit=limit, version=version)
+    if common.output == "table":
+        print_table(found.items, _row_columns(found))
+    else:
+        print_json(found)
+
+
+@app.command
+def versions(ref: Ref, /, *, common: Common | None = None) -> None:
+    """Show the versions of one, newest first."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.objects.versions(ref, project=common.project_or_default)
+    if common.output == "ids":
+        print_ids(v.version for v in found)
+    else:
+        print_all(common.output, found, VERSION_COLUMNS, lambda v: v.version)
+
+
+def _show(found: TableObject) -> None:
+    print(f"{text.line(found.ref)} ({text.line(found.kind)})")
+    print_facts(
+        [
+            ("rows", text.number(found.rows)),
+            ("size", text.size(found.bytes)),
+            ("version", found.version),
+            ("updated", text.moment(found.updated_at)),
+        ]
+    )
+    if found.columns:
+        print()
+        print_table(found.columns, FIELD_COLUMNS)
+
+
+def _row_columns(found: Rows) -> list[Column[dict[str, Any]]]:
+    names = [c.name for c in found.columns] or list(dict.fromkeys(name for row in found.items for name in row))
+    return [_row_column(name, position) for position, name in enumerate(names)]
+
+
+def _row_column(name: str, position: int) -> Column[dict[str, Any]]:
+    return Column(text.line(name), lambda row: _plain(row.get(name)), drop=position, least=8)
+
+
+def _plain(value: Any) -> object:
+    """Texts and numbers as they are, anything with parts as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value

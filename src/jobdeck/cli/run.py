@@ -1,0 +1,84 @@
+"""`jobdeck run TYPE`: submit a job of any type, and wait for it if asked to."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.common import Common
+from jobdeck.cli.exits import DETACHED, DONE
+from jobdeck.cli.job_show import print_job
+from jobdeck.cli.job_verbs import detached, instant
+from jobdeck.cli.output import print_one
+from jobdeck.cli.params import parameters
+from jobdeck.cli.watching import follow, verdict
+from jobdeck.client import Client
+from jobdeck.wire.jobs import Job
+
+Wait = Annotated[bool, Parameter(help="Wait until it has ended, showing its progress.", negative=())]
+Priority = Annotated[int | None, Parameter(help="0 to 9; higher goes first. [default: 5]")]
+Tags = Annotated[list[str] | None, Parameter(name="--tag", help="Tag; may be repeated.", negative_iterable=())]
+
+
+def run(
+    type: Annotated[str, Parameter(help="Job type; `jobdeck types list` shows them.")],
+    /,
+    *,
+    param: Annotated[
+        list[str] | None,
+        Parameter(name=["--param", "-p"], help="name=value; JSON where it is JSON, else text.", negative_iterable=()),
+    ] = None,
+    params_json: Annotated[str | None, Parameter(help="All parameters as a JSON object, @FILE, or @-.")] = None,
+    wait: Wait = False,
+    priority: Priority = None,
+    not_before: Annotated[str | None, Parameter(help="Not to start before this time.")] = None,
+    tag: Tags = None,
+    configuration: Annotated[int | None, Parameter(help="Id of the configuration it runs.")] = None,
+    parent: Annotated[int | None, Parameter(help="Id of the job it is a part of.")] = None,
+    deduplicate: Annotated[bool, Parameter(help="Use an unfinished job that is the same.", negative=())] = False,
+    on_child_failure: Annotated[Literal["fail", "warn", "ignore"] | None, Parameter(help="[default: fail]")] = None,
+    description: Annotated[str | None, Parameter(help="One line for people.")] = None,
+    key: Annotated[str | None, Parameter(help="Idempotency key: the same again returns the first job.")] = None,
+    common: Common | None = None,
+) -> int:
+    """Submit a job."""
+    common = common or Common()
+    params = parameters(param or (), params_json)
+    with common.client() as client:
+        job = client.jobs.submit(
+            type,
+            params,
+            project=common.project_or_default,
+            priority=priority,
+            not_before=instant(not_before, "--not-before"),
+            tags=tag,
+            configuration=configuration,
+            parent=parent,
+            deduplicate=deduplicate or None,
+            on_child_failure=on_child_failure,
+            description=description,
+            key=key,
+        )
+        return submitted(client, job, common, wait=wait)
+
+
+def submitted(client: Client, job: Job, common: Common, *, wait: bool) -> int:
+    """Tell about a job that was submitted; with `wait`, once it has settled. The exit code."""
+    if not wait:
+        print_one(common.output, job, _accepted, lambda j: j.id)
+        return DONE
+    try:
+        ended = follow(client, job.id, sys.stdout if common.output == "table" else sys.stderr)
+    except KeyboardInterrupt:
+        detached([job.id])
+        return DETACHED
+    if common.output != "table":
+        print_one(common.output, ended, print_job, lambda j: j.id)
+    return verdict(ended)
+
+
+def _accepted(job: Job) -> None:
+    print(f"Job {job.id} is accepted: {text.state(job)}. Watch it with: jobdeck job watch {job.id}")

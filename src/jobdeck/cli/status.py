@@ -1,0 +1,60 @@
+"""`jobdeck health` and `jobdeck events`: how the server is, and what happens on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.common import Common
+from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE
+from jobdeck.cli.output import print_json
+from jobdeck.cli.table import print_facts
+
+if TYPE_CHECKING:
+    from jobdeck.wire.events import Event
+
+GOOD = ("ok", "up", "healthy", "serving")
+
+
+def health(*, common: Common | None = None) -> int:
+    """Say whether the server serves, and how its parts are."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.health()
+    if common.output == "json":
+        print_json(found)
+    else:
+        print(f"{client.url}: {text.line(found.status)}, version {text.line(found.version)}")
+        print_facts(found.parts.items())
+    return DONE if found.status in GOOD else UNREACHABLE
+
+
+def events(
+    *,
+    job: Annotated[int | None, Parameter(help="Only of this job.")] = None,
+    after: Annotated[int | None, Parameter(help="First those after this event id.")] = None,
+    common: Common | None = None,
+) -> int:
+    """Print what happens, as it happens, until Ctrl-C. With -o json: one object per line."""
+    common = common or Common()
+    with common.client() as client:
+        try:
+            for event in client.events.follow(project=common.chosen_project, job=job, after=after):
+                _print(event, common)
+        except KeyboardInterrupt:
+            return DETACHED
+    return DONE
+
+
+def _print(event: Event, common: Common) -> None:
+    if common.output == "json":
+        print(event.model_dump_json(exclude_unset=True), flush=True)
+    elif common.output == "ids":
+        print(event.id, flush=True)
+    else:
+        state = f" {event.data['state']}" if event.data.get("state") else ""
+        job = f" job {event.job}" if event.job is not None else ""
+        by = f" by {event.actor}" if event.actor else ""
+        print(text.line(f"{text.clock(event.at)} {event.kind}{job}{state}{by}"), flush=True)

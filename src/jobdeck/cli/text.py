@@ -1,0 +1,121 @@
+"""How values read on a terminal: times in the local zone, sizes, rates, durations; never a control character."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from jobdeck.core.states import State
+
+if TYPE_CHECKING:
+    from jobdeck.wire.jobs import Job, ProgressView
+
+MARKS = {
+    State.PENDING: "·",
+    State.RUNNING: "▶",
+    State.PAUSING: "‖",
+    State.PAUSED: "‖",
+    State.CANCELING: "□",
+    State.FAILED: "✘",
+    State.SUCCEEDED: "✔",
+    State.CANCELED: "■",
+}
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: object) -> str:
+    """`text` without what could command a terminal or turn its writing direction; tabs and new lines stay."""
+    return _CONTROL.sub("�", str(text))
+
+
+def line(text: object) -> str:
+    """`text` on one line."""
+    return " ".join(clean(text).split())
+
+
+def state(job: Job) -> str:
+    """The state as a shape and a word, with the number of warnings of a job that succeeded with some."""
+    mark = MARKS.get(job.state, "?")
+    warned = f" ({job.warnings} warnings)" if job.state is State.SUCCEEDED and job.warnings else ""
+    return f"{mark} {job.state}{warned}"
+
+
+def moment(at: datetime | None) -> str:
+    """A time in the local zone, to the second."""
+    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def clock(at: datetime) -> str:
+    """The time of day in the local zone, with the day where it is not today."""
+    local = at.astimezone()
+    today = datetime.now().astimezone().date()
+    return local.strftime("%H:%M:%S" if local.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float | None) -> str:
+    """`850 ms`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def size(count: float | None) -> str:
+    """Bytes, in units of 1000."""
+    if count is None:
+        return ""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(count) < 999.5 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("the largest unit takes what is left")
+
+
+def number(value: float | None) -> str:
+    """With thin groups of three digits."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}".replace(",", " ") if float(value).is_integer() or value >= 100 else f"{value:.1f}"
+
+
+def amount(progress: ProgressView) -> str:
+    """`1 200 / 4 000 rows`; empty where there is nothing to count."""
+    if not progress.done and not progress.total:
+        return ""
+    if progress.unit == "bytes":
+        done, total = size(progress.done), size(progress.total)
+        return f"{done} / {total}" if total else done
+    total = f" / {number(progress.total)}" if progress.total is not None else ""
+    return f"{number(progress.done)}{total} {progress.unit}".rstrip()
+
+
+def rate(progress: ProgressView) -> str:
+    """`1 200 rows/s`; empty where it is not known."""
+    if not progress.rate:
+        return ""
+    if progress.unit == "bytes":
+        return f"{size(progress.rate)}/s"
+    return f"{number(progress.rate)} {progress.unit or 'units'}/s"
+
+
+def percent(fraction: float) -> str:
+    """A fraction of one in percent; 100 only when it is all of it."""
+    return f"{int(fraction * 100)} %"
+
+
+def remaining(until: datetime | None) -> str:
+    """How long it is until then; empty where it is not known or over."""
+    if until is None:
+        return ""
+    left = until - datetime.now().astimezone()
+    return duration(left.total_seconds()) if left > timedelta(0) else ""

@@ -1,0 +1,33 @@
+"""The Python client: `Client`, its errors, and nothing that the server needs."""
+
+from jobdeck.client.errors import (
+    ApiError,
+    ClientError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Refused,
+    ServerFailed,
+    StillRunning,
+    Unauthorized,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from jobdeck.client.facade import Client
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "ClientError",
+    "Forbidden",
+    "Invalid",
+    "NotFound",
+    "RateLimited",
+    "Refused",
+    "ServerFailed",
+    "StillRunning",
+    "Unauthorized",
+    "UnexpectedAnswer",
+    "Unreachable",
+]

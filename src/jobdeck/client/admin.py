@@ -1,0 +1,117 @@
+"""Everything around the jobs: projects, tokens, limits, workers, types, configurations, connections."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from jobdeck.client.requests import request
+from jobdeck.client.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.transport import parsed, path_part
+from jobdeck.wire.admin import (
+    Configuration,
+    ConfigurationRequest,
+    Connection,
+    Limit,
+    LimitRequest,
+    NewToken,
+    Project,
+    ProjectRequest,
+    Role,
+    Token,
+    TokenRequest,
+    TypeInfo,
+    Worker,
+)
+from jobdeck.wire.base import Page
+
+
+class Projects(Resource):
+    """`client.projects`."""
+
+    def list(self) -> builtins.list[Project]:
+        return builtins.list(self._every(Page[Project], "/projects"))
+
+    def create(self, name: str, *, title: str | None = None, weight: float | None = None) -> Project:
+        """`weight`: its part of the workers, relative to the other projects' (default 1)."""
+        return self._transport.post(
+            Project, "/projects", request(ProjectRequest, name=name, title=title, weight=weight)
+        )
+
+
+class Tokens(Resource):
+    """`client.tokens`."""
+
+    def list(self) -> builtins.list[Token]:
+        return builtins.list(self._every(Page[Token], "/tokens"))
+
+    def create(
+        self, name: str, role: Role, *, project: str | None = None, expires_in_days: int | None = None
+    ) -> NewToken:
+        """A token of `role` in `project`, or in all; its secret is in `.token`, now and never again."""
+        body = request(TokenRequest, name=name, role=role, project=project, expires_in_days=expires_in_days)
+        return self._transport.post(NewToken, "/tokens", body)
+
+    def revoke(self, id: int) -> None:
+        self._transport.write("DELETE", f"/tokens/{path_part(id)}")
+
+
+class Limits(Resource):
+    """`client.limits`: capacities of resources within a project, and what is held of them."""
+
+    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Limit]:
+        return builtins.list(self._every(Page[Limit], f"/projects/{path_part(project)}/limits"))
+
+    def set(self, resource: str, capacity: int, *, project: str = DEFAULT_PROJECT) -> Limit:
+        """`resource` as claims name it: `project`, `type:import`, `object:lake/b/t`, …"""
+        body = request(LimitRequest, capacity=capacity)
+        return parsed(Limit, self._transport.write("PUT", _limit(project, resource), body))
+
+    def clear(self, resource: str, *, project: str = DEFAULT_PROJECT) -> None:
+        self._transport.write("DELETE", _limit(project, resource))
+
+
+class Workers(Resource):
+    """`client.workers`."""
+
+    def list(self) -> builtins.list[Worker]:
+        return builtins.list(self._every(Page[Worker], "/workers"))
+
+    def drain(self, id: str) -> Worker:
+        """Let it finish what it has and take nothing more."""
+        return self._transport.post(Worker, f"/workers/{path_part(id)}/drain")
+
+
+class Types(Resource):
+    """`client.types`: the job types that can be run."""
+
+    def list(self) -> builtins.list[TypeInfo]:
+        return builtins.list(self._every(Page[TypeInfo], "/types"))
+
+    def get(self, name: str) -> TypeInfo:
+        return self._transport.get(TypeInfo, f"/types/{path_part(name)}")
+
+
+class Configurations(Resource):
+    """`client.configurations`: saved, versioned parameters."""
+
+    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Configuration]:
+        return builtins.list(self._every(Page[Configuration], f"/projects/{path_part(project)}/configurations"))
+
+    def create(
+        self, name: str, type: str, params: Mapping[str, Any] | None = None, *, project: str = DEFAULT_PROJECT
+    ) -> Configuration:
+        body = request(ConfigurationRequest, name=name, type=type, params=dict(params or {}))
+        return self._transport.post(Configuration, f"/projects/{path_part(project)}/configurations", body)
+
+
+class Connections(Resource):
+    """`client.connections`."""
+
+    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Connection]:
+        return builtins.list(self._every(Page[Connection], f"/projects/{path_part(project)}/connections"))
+
+
+def _limit(project: str, resource: str) -> str:
+    return f"/projects/{path_part(project)}/limits/{path_part(resource)}"

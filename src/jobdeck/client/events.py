@@ -1,0 +1,67 @@
+"""Live events, without gaps: a stream that broke goes on after the last event seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from jobdeck.client.errors import ApiError, NotFound, RateLimited, ServerFailed, UnexpectedAnswer, Unreachable
+from jobdeck.client.sse import TooLong, messages
+from jobdeck.client.transport import Transport
+from jobdeck.wire.events import Event
+
+QUIET = 45.0
+"""Seconds without a word, heartbeats included, after which a stream counts as broken."""
+
+
+class Events:
+    """`client.events`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def follow(
+        self, *, project: str | None = None, job: int | None = None, after: int | None = None, patience: float = 60.0
+    ) -> Iterator[Event]:
+        """Events as they happen, for ever; with `after`, first those after that id.
+
+        Raises Unreachable when the server stayed away for `patience` seconds."""
+        last_heard = time.monotonic()
+        pause = 0.2
+        while True:
+            try:
+                for event in self.stream(project=project, job=job, after=after):
+                    last_heard, pause = time.monotonic(), 0.2
+                    if event is not None:
+                        after = event.id
+                        yield event
+            except (Unreachable, ServerFailed, RateLimited):
+                if time.monotonic() - last_heard > patience:
+                    raise
+            time.sleep(pause)
+            pause = min(5.0, pause * 2)
+
+    def stream(
+        self, *, project: str | None = None, job: int | None = None, after: int | None = None, quiet: float = QUIET
+    ) -> Iterator[Event | None]:
+        """One connection's events until it ends; None once it stands, and then at least with each heartbeat."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if after is not None:
+            headers["Last-Event-ID"] = str(after)
+        params = {"project": project, "job": job}
+        with self._transport.stream("/events", params, headers=headers, quiet=quiet) as response:
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise UnexpectedAnswer(f"{response.request.url} answered with something else than events.")
+            yield None
+            try:
+                for message in messages(response.iter_bytes()):
+                    yield None if message is None else Event.model_validate_json(message.data)
+            except (TooLong, ValidationError) as error:
+                raise UnexpectedAnswer(f"{response.request.url} sent an event that cannot be read: {error}") from error
+
+
+def is_missing(error: ApiError) -> bool:
+    """Whether the server (or something before it) offers no live events at all."""
+    return isinstance(error, NotFound) or error.status == 501

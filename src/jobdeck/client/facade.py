@@ -1,0 +1,70 @@
+"""The client: one object that gives access to everything a server offers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from jobdeck.client.admin import Configurations, Connections, Limits, Projects, Tokens, Types, Workers
+from jobdeck.client.events import Events
+from jobdeck.client.files import Files
+from jobdeck.client.jobs import Jobs
+from jobdeck.client.objects import Objects
+from jobdeck.client.settings import resolve
+from jobdeck.client.transport import Transport
+from jobdeck.wire.admin import Health, Me
+
+
+class Client:
+    """Talks to a Jobdeck server; blocking, and safe to use from several threads.
+
+    `url`: else `JOBDECK_URL`, else this machine. `token`: else `JOBDECK_TOKEN`, else the administrator's token in
+    `home` (else `JOBDECK_HOME`, else `~/.jobdeck`). `timeout`: seconds one answer may take. `attempts`: tries of a
+    request when the connection breaks; writes carry an idempotency key, so none is done twice."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        home: str | Path | None = None,
+        timeout: float = 30.0,
+        *,
+        attempts: int = 4,
+    ) -> None:
+        self._transport = Transport(resolve(url, token, home), timeout, attempts)
+        self.jobs = Jobs(self._transport)
+        self.files = Files(self._transport)
+        self.objects = Objects(self._transport)
+        self.events = Events(self._transport)
+        self.projects = Projects(self._transport)
+        self.tokens = Tokens(self._transport)
+        self.limits = Limits(self._transport)
+        self.workers = Workers(self._transport)
+        self.types = Types(self._transport)
+        self.configurations = Configurations(self._transport)
+        self.connections = Connections(self._transport)
+
+    @property
+    def url(self) -> str:
+        return self._transport.settings.url
+
+    def health(self) -> Health:
+        """That the server serves, its version, and how its parts are."""
+        return self._transport.get(Health, "/health")
+
+    def me(self) -> Me:
+        """Who the token speaks for."""
+        return self._transport.get(Me, "/me")
+
+    def close(self) -> None:
+        """Close the connections; also done at the end of a `with` block."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,209 @@
+"""Jobs: submit, look, follow, operate."""
+
+from __future__ import annotations
+
+import builtins
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
+
+from pydantic import RootModel
+
+from jobdeck.client.requests import request
+from jobdeck.client.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
+from jobdeck.client.transport import parsed, path_part
+from jobdeck.client.watching import Watch, wait
+from jobdeck.core.operations import Operation
+from jobdeck.wire.base import Page, Response
+from jobdeck.wire.events import Event
+from jobdeck.wire.jobs import (
+    Attempt,
+    BatchRequest,
+    ChangeRequest,
+    Job,
+    Lineage,
+    OnChildFailure,
+    OperationRequest,
+    PauseRequest,
+    RestartRequest,
+    SubmitRequest,
+)
+from jobdeck.wire.steps import LogLine, Step
+
+Many = str | Sequence[str] | None
+
+
+class Filters(TypedDict, total=False):
+    """What a list or count of jobs is narrowed to; sequences mean any of them."""
+
+    project: Many
+    state: Many
+    type: Many
+    category: Many
+    subject: str | None
+    created_by: str | None
+    configuration: int | None
+    parent: int | None
+    run_id: str | None
+    """A prefix."""
+    priority: int | None
+    error: str | None
+    """An error code or fingerprint."""
+    tag: Many
+    q: str | None
+    """Text in id, description and subject."""
+    since: str | datetime | None
+    """`12h`, `1d`, `3d`, `7d`, or a time."""
+    until: str | datetime | None
+    top_level: bool | None
+    sort: str | None
+
+
+class _Items(Response):
+    items: list[Job]
+
+
+class _Counts(RootModel[dict[str, int]]):
+    pass
+
+
+class Jobs(Resource):
+    """`client.jobs`."""
+
+    def submit(
+        self,
+        type: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        project: str = DEFAULT_PROJECT,
+        priority: int | None = None,
+        not_before: datetime | None = None,
+        tags: Sequence[str] | None = None,
+        configuration: int | None = None,
+        parent: int | None = None,
+        deduplicate: bool | None = None,
+        on_child_failure: OnChildFailure | None = None,
+        description: str | None = None,
+        key: str | None = None,
+    ) -> Job:
+        """Accept a job of `type`; it is queued. The same `key` (an idempotency key) again returns the first job."""
+        body = request(
+            SubmitRequest,
+            type=type,
+            params=dict(params or {}),
+            priority=priority,
+            not_before=not_before,
+            tags=tags and builtins.list(tags),
+            configuration=configuration,
+            parent=parent,
+            deduplicate=deduplicate,
+            on_child_failure=on_child_failure,
+            description=description,
+        )
+        return self._transport.post(Job, f"/projects/{path_part(project)}/jobs", body, key)
+
+    def submit_all(
+        self, jobs: Sequence[SubmitRequest], *, project: str = DEFAULT_PROJECT, key: str | None = None
+    ) -> builtins.list[Job]:
+        """Accept up to 1000 jobs, all or none; in the order given."""
+        body = request(BatchRequest, jobs=builtins.list(jobs))
+        return self._transport.post(_Items, f"/projects/{path_part(project)}/jobs/batch", body, key).items
+
+    def get(self, id: int) -> Job:
+        return self._transport.get(Job, f"/jobs/{id}")
+
+    def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page[Job]:
+        """One page of jobs (at most 500), newest first unless `sort` says otherwise."""
+        return self._transport.get(Page[Job], "/jobs", {"limit": limit, "cursor": cursor, **_plain(filters)})
+
+    def list(self, **filters: Unpack[Filters]) -> Iterator[Job]:
+        """All jobs that match, page by page as they are asked for."""
+        return self._every(Page[Job], "/jobs", {"limit": MAX_PAGE, **_plain(filters)})
+
+    def counts(self, **filters: Unpack[Filters]) -> dict[str, int]:
+        """How many jobs match, by state."""
+        return self._transport.get(_Counts, "/jobs/counts", _plain(filters)).root
+
+    def steps(self, id: int, attempt: int | None = None) -> builtins.list[Step]:
+        return builtins.list(self._every(Page[Step], f"/jobs/{id}/steps", {"attempt": attempt}))
+
+    def attempts(self, id: int) -> builtins.list[Attempt]:
+        return builtins.list(self._every(Page[Attempt], f"/jobs/{id}/attempts"))
+
+    def lineage(self, id: int) -> Lineage:
+        return self._transport.get(Lineage, f"/jobs/{id}/lineage")
+
+    def events(self, id: int, after: str | None = None) -> Iterator[Event]:
+        """What happened to the job so far, oldest first."""
+        while True:
+            page = self._transport.get(Page[Event], f"/jobs/{id}/events", {"after": after, "limit": MAX_PAGE})
+            yield from page.items
+            if page.next is None or not page.items:
+                return
+            after = page.next
+
+    def logs(
+        self,
+        id: int,
+        *,
+        follow: bool = False,
+        attempt: int | None = None,
+        tail: int | None = None,
+        q: str | None = None,
+        after: str | None = None,
+    ) -> Iterator[LogLine]:
+        """Log lines, oldest first: those there are, or with `follow` until the job has ended.
+
+        `tail`: begin with the last so many. `q`: only lines with this text. `attempt`: of that attempt."""
+        pause = 0.2
+        while True:
+            params = {"attempt": attempt, "after": after, "limit": MAX_PAGE, "q": q, "tail": tail}
+            page = self._transport.get(Page[LogLine], f"/jobs/{id}/logs", params)
+            yield from page.items
+            if page.next is None or not (page.items or follow):
+                return
+            after, tail = page.next, None
+            pause = 0.2 if page.items else min(2.0, pause * 1.5)
+            if not page.items:
+                time.sleep(pause)
+
+    def watch(self, id: int, *, timeout: float | None = None, patience: float = 60.0) -> Iterator[Job]:
+        """The job now and each time it changes, until it has ended or is paused, or `timeout` seconds are over.
+
+        A server that goes away is waited for, up to `patience` seconds; then Unreachable is raised."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        return Watch(self._transport, id, patience).changes(deadline)
+
+    def wait(self, id: int, timeout: float | None = None, *, patience: float = 60.0) -> Job:
+        """The job once it has ended, somehow, or is paused; raises StillRunning after `timeout` seconds."""
+        return wait(Watch(self._transport, id, patience), timeout)
+
+    def cancel(self, id: int, reason: str | None = None) -> Job:
+        return self._operate(id, Operation.CANCEL, request(OperationRequest, reason=reason))
+
+    def pause(self, id: int, reason: str | None = None, *, resume_at: datetime | None = None) -> Job:
+        return self._operate(id, Operation.PAUSE, request(PauseRequest, reason=reason, resume_at=resume_at))
+
+    def resume(self, id: int, reason: str | None = None) -> Job:
+        return self._operate(id, Operation.RESUME, request(OperationRequest, reason=reason))
+
+    def restart(self, id: int, reason: str | None = None) -> Job:
+        return self._operate(id, Operation.RESTART, request(RestartRequest, reason=reason))
+
+    def delete(self, id: int) -> None:
+        """Remove the job and everything recorded about it; only of jobs that have ended."""
+        self._transport.write("DELETE", f"/jobs/{id}")
+
+    def set_priority(self, id: int, priority: int) -> Job:
+        """0 to 9, higher goes first; for a job that waits."""
+        response = self._transport.write("PATCH", f"/jobs/{id}", request(ChangeRequest, priority=priority))
+        return parsed(Job, response)
+
+    def _operate(self, id: int, operation: Operation, body: OperationRequest) -> Job:
+        return self._transport.post(Job, f"/jobs/{id}/{operation}", body)
+
+
+def _plain(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters as query parameters."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in filters.items()}

@@ -1,0 +1,72 @@
+"""Which server a client talks to, and with which token."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jobdeck.core.errors import InvalidInput
+from jobdeck.core.home import ADMIN_TOKEN, default_home
+
+DEFAULT_URL = "http://127.0.0.1:8380"
+URL_VARIABLE = "JOBDECK_URL"
+TOKEN_VARIABLE = "JOBDECK_TOKEN"  # noqa: S105 - a name, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the server is, without a trailing slash, and the token to show it, if any."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine by its address."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+
+def resolve(url: str | None, token: str | None, home: str | Path | None) -> Settings:
+    """What was given, else the environment, else the defaults; raises InvalidInput for an address that is none.
+
+    The administrator's token in the home folder goes only to this machine, unless that folder was named."""
+    address = _address(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
+    secret = token or os.environ.get(TOKEN_VARIABLE)
+    if not secret and (home is not None or is_loopback(urlsplit(address).hostname or "")):
+        secret = _token_in(Path(home).expanduser() if home is not None else default_home())
+    if secret and not secret.strip().isascii():
+        raise InvalidInput("The token has characters that no token has.", field="token", hint="Copy it again.")
+    return Settings(address, secret.strip() if secret else None)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine and no other."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _address(text: str) -> str:
+    if not _is_address(text):
+        hint = f"Write it like {DEFAULT_URL}."
+        raise InvalidInput(f"'{text}' is not the address of a server.", field="url", hint=hint)
+    return text.rstrip("/")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _token_in(home: Path) -> str | None:
+    try:
+        return (home / ADMIN_TOKEN).read_text().strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,173 @@
+"""Requests and answers over HTTP: tokens, retries, problem documents."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import quote
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from jobdeck.client.errors import UnexpectedAnswer, Unreachable, error_of
+from jobdeck.client.settings import Settings
+from jobdeck.wire.base import Request
+from jobdeck.wire.problem import Problem
+
+R = TypeVar("R", bound=BaseModel)
+Params = Mapping[str, Any]
+
+PREFIX = "/api/v1"
+RETRIED_STATUS = frozenset({429, 502, 503, 504})
+LONGEST_PAUSE = 30.0
+"""Seconds that a request waits at most before it is tried again, whatever the server asks."""
+
+
+class Transport:
+    """Speaks to one server. Every write carries an idempotency key, so that repeating it is safe."""
+
+    def __init__(self, settings: Settings, timeout: float = 30.0, attempts: int = 4) -> None:
+        self.settings = settings
+        self.attempts = attempts
+        headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
+        self._http = httpx2.Client(
+            base_url=settings.url,
+            headers={"User-Agent": "jobdeck-client", **headers},
+            timeout=timeout,
+            verify=settings.url.startswith("https:"),
+            trust_env=not settings.is_local,
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, answer: type[R], path: str, params: Params | None = None) -> R:
+        """The resource at `path` (below `/api/v1`) as an `answer`."""
+        return parsed(answer, self._exchange("GET", path, params=_query(params)))
+
+    def write(self, method: str, path: str, body: Request | None = None, key: str | None = None) -> httpx2.Response:
+        """Ask for a change; `key` is the idempotency key, made up when not given."""
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        if body is None:
+            return self._exchange(method, path, headers=headers)
+        headers["Content-Type"] = "application/json"
+        return self._exchange(method, path, headers=headers, content=body.model_dump_json(exclude_unset=True))
+
+    def post(self, answer: type[R], path: str, body: Request | None = None, key: str | None = None) -> R:
+        return parsed(answer, self.write("POST", path, body, key))
+
+    def upload(self, answer: type[R], path: str, name: str, source: BinaryIO, fields: Mapping[str, Any]) -> R:
+        """Send what `source` holds as a multipart form; from its beginning again when the connection breaks."""
+        key = uuid.uuid4().hex
+        headers = {"Idempotency-Key": key, "Content-Type": f"multipart/form-data; boundary={key}"}
+        response = self._exchange("POST", path, headers=headers, source=(name, source), data=dict(fields))
+        return parsed(answer, response)
+
+    @contextmanager
+    def stream(
+        self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None, quiet: float = 60.0
+    ) -> Iterator[httpx2.Response]:
+        """A response read piece by piece; broken off when nothing came for `quiet` seconds."""
+        timeout = httpx2.Timeout(self._http.timeout.connect, read=quiet)
+        try:
+            with self._http.stream(
+                "GET", PREFIX + path, params=_query(params), headers=headers, timeout=timeout
+            ) as response:
+                if not response.is_success:
+                    response.read()
+                    raise error_of(_problem(response))
+                yield response
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _exchange(
+        self, method: str, path: str, *, source: tuple[str, BinaryIO] | None = None, **options: Any
+    ) -> httpx2.Response:
+        """The answer, tried again where the connection broke or the server asked for patience."""
+        lost = False
+        for attempt in itertools.count(1):
+            if source is not None:
+                source[1].seek(0)
+                options["files"] = {"file": source}
+            try:
+                response = self._http.request(method, PREFIX + path, **options)
+            except httpx2.TransportError as error:
+                if attempt >= self.attempts or not _may_help(error):
+                    raise self._unreachable(error) from error
+                lost = lost or not isinstance(error, httpx2.ConnectError)
+                time.sleep(_pause(attempt))
+                continue
+            # A deletion whose answer was lost finds nothing the second time: it was done the first time.
+            if response.is_success or (method == "DELETE" and lost and response.status_code == 404):
+                return response
+            if response.status_code not in RETRIED_STATUS or attempt >= self.attempts:
+                raise error_of(_problem(response))
+            time.sleep(_asked_pause(response) or _pause(attempt))
+        raise AssertionError("the loop ends with an answer or an error")
+
+    def _unreachable(self, error: httpx2.TransportError) -> Unreachable:
+        if isinstance(error, httpx2.ConnectError):
+            why, hint = (
+                f"No Jobdeck server answers at {self.settings.url}",
+                "Start one with `jobdeck up`, or name it with --url or JOBDECK_URL.",
+            )
+        elif isinstance(error, httpx2.TimeoutException):
+            why, hint = f"The server at {self.settings.url} did not answer in time", "Try again, or allow more time."
+        else:
+            why, hint = f"The connection to {self.settings.url} broke", "Try again."
+        detail = str(error)
+        return Unreachable(f"{why} ({detail})." if detail else f"{why}.", hint=hint)
+
+
+def path_part(value: object) -> str:
+    """`value` as one part of a path."""
+    return quote(str(value), safe="")
+
+
+def parsed(answer: type[R], response: httpx2.Response) -> R:
+    """The body of `response` as an `answer`; raises UnexpectedAnswer when it is not one."""
+    try:
+        return answer.model_validate_json(response.content)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "the body"
+        raise UnexpectedAnswer(
+            f"{response.request.url} answered something else than a {answer.__name__} ({where}: {problem['msg']}).",
+            hint="Is a Jobdeck server of a like version at this address?",
+        ) from error
+
+
+def _problem(response: httpx2.Response) -> Problem:
+    try:
+        body = response.json()
+        values = {**body, "status": response.status_code}
+        if not isinstance(values.get("detail", ""), str):
+            values["detail"] = str(values["detail"])
+        return Problem.model_validate(values)
+    except (ValueError, TypeError):
+        text = response.text.strip()[:200]
+        return Problem(status=response.status_code, title=response.reason_phrase, detail=text)
+
+
+def _query(params: Params | None) -> dict[str, Any]:
+    """The parameters that were given; None means not given."""
+    return {name: value for name, value in (params or {}).items() if value is not None}
+
+
+def _may_help(error: httpx2.TransportError) -> bool:
+    return isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError | httpx2.ConnectTimeout)
+
+
+def _pause(attempt: int) -> float:
+    return float(min(5.0, 0.15 * 2 ** (attempt - 1)))
+
+
+def _asked_pause(response: httpx2.Response) -> float | None:
+    try:
+        return min(LONGEST_PAUSE, max(0.0, float(response.headers.get("Retry-After", ""))))
+    except ValueError:
+        return None

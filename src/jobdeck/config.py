@@ -1,0 +1,145 @@
+"""The configuration: one frozen, validated value, from environment variables over `jobdeck.toml` over the defaults."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from jobdeck.core.errors import InvalidInput
+from jobdeck.core.home import default_home
+
+PREFIX = "JOBDECK_"
+FILE = "jobdeck.toml"
+_OTHERS = {"URL", "TOKEN", "PROJECT"}
+"""Environment variables with our prefix that are the client's, not the server's."""
+
+
+class InvalidConfiguration(InvalidInput):
+    """A setting is unknown or its value cannot be used."""
+
+    code = "invalid_configuration"
+
+
+class Config(BaseModel):
+    """Every setting. Named here as in `jobdeck.toml`; in the environment `JOBDECK_` and the name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=default_home, description="Folder of the database, storage, logs and tokens.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Beyond loopback, put TLS in front.")
+    port: int = Field(default=8380, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    database_url: str = Field(default="", repr=False, description="`sqlite:///path` or `postgresql://…`; empty: SQLite in the home.")
+    storage_url: str = Field(default="", description="`file:///path` or `s3://bucket/prefix`; empty: a folder in the home.")
+    storage_options: dict[str, str] = Field(default_factory=dict, repr=False, description="Options of the object storage, such as keys.")
+    workers: int = Field(default=10, ge=0, le=1000, description="Jobs that need processes, and processes, at the same time; 0: no worker here.")
+    light_slots: int = Field(default=100, ge=0, le=10_000, description="Jobs of types that run in threads at the same time.")
+    parallel: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, le=1000, description="Tasks of one job at the same time, at most.")
+    worker_name: str = Field(default_factory=socket.gethostname, description="The name that people see of this worker.")
+    memory_limit_mb: int | None = Field(default=None, ge=64, description="Memory of one task's process, in MiB; empty: no limit.")
+    lease_seconds: float = Field(default=10.0, ge=1, le=3600, description="How long a job stays with a worker that says nothing.")
+    project_limit: int = Field(default=10, ge=0, description="Jobs of a project at the same time, where no other limit was set.")
+    allowed_paths: tuple[Path, ...] = Field(default=(), description="Folders of the server that jobs may read files from.")
+    allow_commands: bool = Field(default=False, description="Whether jobs of type `command` may run programs on the workers.")
+    keep_jobs_days: float | None = Field(default=None, gt=0, description="Days that ended jobs are kept; empty: for ever.")
+    keep_events_days: float | None = Field(default=90.0, gt=0, description="Days that events are kept; empty: for ever.")
+    max_upload_mb: int = Field(default=1024 * 1024, ge=1, description="Size of one uploaded file, in MiB, at most.")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level of the server's own log.")
+    log_json: bool = Field(default=False, description="The server's own log as JSON lines.")
+
+    @field_validator("allowed_paths", mode="before")
+    @classmethod
+    def _split_paths(cls, value: Any) -> Any:
+        return [p for p in value.split(os.pathsep) if p] if isinstance(value, str) else value
+
+    @field_validator("storage_options", mode="before")
+    @classmethod
+    def _split_options(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair)
+
+    @field_validator("keep_jobs_days", "keep_events_days", "memory_limit_mb", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @property
+    def async_database_url(self) -> str:
+        """The database's address with the driver that is used for it."""
+        if not self.database_url:
+            return f"sqlite+aiosqlite:///{self.home.resolve() / 'jobdeck.db'}"
+        scheme, _, rest = self.database_url.partition("://")
+        return f"{_DRIVERS.get(scheme, scheme)}://{rest}"
+
+    @property
+    def blobs_url(self) -> str:
+        """The object storage's address."""
+        return self.storage_url.rstrip("/") or (self.home.resolve() / "storage").as_uri()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.async_database_url.startswith("sqlite")
+
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+def load(**given: Any) -> Config:
+    """The configuration: `given` (from the command line, None is left out) over environment over file over defaults.
+
+    Raises InvalidConfiguration naming the setting and where it came from."""
+    chosen = {k: v for k, v in given.items() if v is not None}
+    home = Path(chosen.get("home") or os.environ.get(f"{PREFIX}HOME") or default_home())
+    settings = {**_from_file(home / FILE), **_from_environment(), **chosen, "home": home}
+    try:
+        config = Config.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidConfiguration(f"Setting '{name}': {first['msg']}.", field=name) from error
+    _check_scheme(config)
+    return config
+
+
+def _check_scheme(config: Config) -> None:
+    scheme = config.async_database_url.partition("://")[0]
+    if scheme not in _DRIVERS.values():
+        raise InvalidConfiguration(
+            f"Setting 'database_url': '{scheme}' is not supported.", field="database_url", hint="Use sqlite:/// or postgresql://."
+        )
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(f"{path} is not valid TOML: {error}.", field=FILE) from error
+    for name in found:
+        _check_known(name, str(path))
+    return found
+
+
+def _from_environment() -> dict[str, Any]:
+    found = {}
+    for variable, value in os.environ.items():
+        name = variable.removeprefix(PREFIX)
+        if not variable.startswith(PREFIX) or name in _OTHERS:
+            continue
+        _check_known(name.lower(), f"environment variable {variable}")
+        found[name.lower()] = value
+    return found
+
+
+def _check_known(name: str, source: str) -> None:
+    if name not in Config.model_fields:
+        near = get_close_matches(name, Config.model_fields, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else "docs/configuration.md lists all settings."
+        raise InvalidConfiguration(f"Unknown setting '{name}' ({source}).", field=name, hint=hint)

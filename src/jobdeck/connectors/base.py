@@ -1,0 +1,185 @@
+"""The words all connectors share: what they can do, what they tell of an object, and how batches travel."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from jobdeck.core.environment import Environment
+from jobdeck.core.values import Json
+
+MAX_BATCH = 8 * 1024 * 1024
+"""Bytes of Arrow memory in one batch, about; the unit of all streaming."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a system can do; strategies are chosen from this, never from its name."""
+
+    read: bool = False
+    write: bool = False
+    partition: bool = False
+    """A read splits into parts that tasks can do at the same time."""
+    resume_read: bool = False
+    """A part can be read on from a cursor."""
+    upsert: bool = False
+    rename: bool = False
+    transactional: bool = False
+    """What one job wrote becomes visible all at once, and a repeat of that changes nothing."""
+
+
+class Column(BaseModel):
+    """A column as people read it."""
+
+    name: str
+    type: str
+    nullable: bool = True
+
+
+class Description(BaseModel):
+    """What a source tells of its object. `fingerprint` changes when the content does."""
+
+    object: str
+    columns: list[Column]
+    key: list[str] = Field(default_factory=list)
+    rows: int | None = None
+    bytes: int | None = None
+    fingerprint: str = ""
+
+
+class SourcePart(BaseModel):
+    """A piece of a read that one task does; `detail` is the connector's own."""
+
+    index: int
+    rows: int | None = None
+    bytes: int | None = None
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that does not fit: `row` counts data rows from 1; `line` is the line of the file where known."""
+
+    file: str
+    row: int
+    column: str | None
+    value: str | None
+    reason: str
+    line: int | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "file": self.file,
+            "row": self.row,
+            "line": self.line,
+            "column": self.column,
+            "value": self.value,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One batch in the wanted schema. The part can be read on from `cursor`, after this batch.
+
+    `rows` and `bytes` count what was consumed of the source, rejected rows included; `unit` names the source file."""
+
+    batch: pa.RecordBatch
+    cursor: Json
+    rows: int
+    bytes: int
+    rejects: list[Reject] = field(default_factory=list)
+    unit: str = ""
+
+
+class Source(Protocol):
+    """Reads one object."""
+
+    def describe(self) -> Description: ...
+
+    def schema(self) -> pa.Schema:
+        """The object's columns in the types that `read` gives without further wishes."""
+        ...
+
+    def parts(self, size: int) -> list[SourcePart]:
+        """Pieces of about `size` bytes that together are the whole object, each row in exactly one."""
+        ...
+
+    def read(self, part: SourcePart, cursor: Json = None, schema: pa.Schema | None = None) -> Iterator[Read]:
+        """Batches of at most about MAX_BATCH bytes, from `cursor` on, cast without loss to `schema`."""
+        ...
+
+
+class StagedFile(BaseModel):
+    """A chunk that was written and is not visible; `path` is relative to the object's folder."""
+
+    path: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Whose write it is. (job, attempt) is published or undone as a whole; the epoch keeps a dead task's files apart."""
+
+    job: int
+    attempt: int
+    epoch: int = 0
+    task: int = 0
+
+    @property
+    def folder(self) -> str:
+        return f"{self.job}-{self.attempt}"
+
+
+class ChunkWriter(Protocol):
+    """One chunk being written; nothing counts before `close` returned."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    def write(self, batch: pa.RecordBatch) -> None: ...
+    def close(self) -> StagedFile: ...
+    def abort(self) -> None: ...
+
+
+class Published(BaseModel):
+    """What became visible. `repeated`: it already was, and nothing was done."""
+
+    version: int | None = None
+    rows: int = 0
+    repeated: bool = False
+
+
+class Sink(Protocol):
+    """Writes one object: chunks beside it, then all of them at once into it."""
+
+    def stage(self, stamp: Stamp, chunk: int, schema: pa.Schema) -> ChunkWriter: ...
+
+    def publish(self, stamp: Stamp, staged: list[StagedFile], schema: pa.Schema, mode: str, key: list[str]) -> Published:
+        """Make `staged` visible, all or none; `mode` is append, replace or upsert. Repeating it changes nothing."""
+        ...
+
+    def discard(self, stamp: Stamp) -> None:
+        """Remove what this attempt staged, unless it was published, and see that it never will be. Safe to repeat."""
+        ...
+
+
+class Connector(ABC):
+    """One kind of system. Subclasses are found by the registry under `kind`."""
+
+    kind: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    Config: ClassVar[type[BaseModel]]
+
+    @abstractmethod
+    def source(self, environment: Environment, options: dict[str, Any], path: tuple[str, ...]) -> Source: ...
+
+    @abstractmethod
+    def sink(self, environment: Environment, options: dict[str, Any], path: tuple[str, ...]) -> Sink: ...

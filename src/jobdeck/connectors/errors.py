@@ -1,0 +1,123 @@
+"""What goes wrong with data, one class a cause. All end the task; most of them no second try can help."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from jobdeck.core.errors import NotFound, TaskFailure
+
+
+class DataFailure(TaskFailure):
+    """Something is wrong with the data or with how it was asked for; the same try again would fail again."""
+
+    code = "data_error"
+    kind = "invalid"
+    retryable: ClassVar[bool] = False
+
+
+class UnknownConnection(DataFailure):
+    """The project has no connection of this name, or no installed connector knows its kind."""
+
+    code = "unknown_connection"
+
+
+class BrokenConnector(DataFailure):
+    """A connector from another package is installed and cannot be loaded."""
+
+    code = "broken_connector"
+
+
+class FileMissing(DataFailure):
+    """There is no such file, or nothing matches the pattern."""
+
+    code = "file_not_found"
+
+
+class PathNotAllowed(DataFailure):
+    """A path of the server that jobs may not read; said without telling whether it exists."""
+
+    code = "path_not_allowed"
+
+
+class FormatUnknown(DataFailure):
+    """The file is not of a format that can be read, or not of the one it claims."""
+
+    code = "format_unknown"
+
+
+class FileDamaged(DataFailure):
+    """The file cannot be read to its end: truncated, corrupt, or not what its first bytes promise."""
+
+    code = "file_damaged"
+
+
+class BadEncoding(DataFailure):
+    """Bytes that are no text in the expected encoding."""
+
+    code = "bad_encoding"
+
+
+class TooBigToRead(DataFailure):
+    """One row, or what a compressed file unpacks to, is beyond its bound."""
+
+    code = "file_too_large"
+
+
+class BadHeader(DataFailure):
+    """Column names that cannot be columns: twice the same, or none at all."""
+
+    code = "bad_header"
+
+
+class BadRow(DataFailure):
+    """A row that does not fit: file, row, column, value and the wanted type are in the text and in `facts`."""
+
+    code = "bad_row"
+
+
+class SchemaMismatch(DataFailure):
+    """Columns of the files and of the target do not fit together without losing something."""
+
+    code = "schema_mismatch"
+
+
+class UnsupportedType(DataFailure):
+    """A column type that the target cannot hold."""
+
+    code = "unsupported_type"
+
+
+class SourceChanged(DataFailure):
+    """What is read has changed since the job looked at it."""
+
+    code = "source_changed"
+
+
+class TargetChanged(DataFailure):
+    """The target table was changed, made or dropped by someone else since the job looked at it."""
+
+    code = "target_changed"
+
+
+class CountMismatch(DataFailure):
+    """The rows about to be published are not the rows that were loaded."""
+
+    code = "count_mismatch"
+
+
+class AttemptBuried(DataFailure):
+    """This attempt was undone; nothing of it may become visible any more."""
+
+    code = "attempt_undone"
+
+
+class TableMissing(NotFound):
+    """There is no such table in the lake."""
+
+    code = "table_not_found"
+
+
+class VersionMissing(NotFound):
+    """The table has no such version (any more)."""
+
+    code = "version_not_found"

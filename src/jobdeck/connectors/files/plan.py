@@ -1,0 +1,73 @@
+"""What is known of the files once they were looked at: the plan that all tasks of a read work by."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from jobdeck.connectors.files.detect import Detected
+from jobdeck.connectors.files.located import Located
+
+
+class Slice(BaseModel):
+    """A range of one file: bytes of the unpacked text, row groups (Parquet) or rows (NumPy), from `start` to before `end`.
+
+    `first_row` counts data rows from 1, `first_line` lines of the file from 1."""
+
+    file: int = 0
+    start: int
+    end: int
+    first_row: int = 1
+    first_line: int = 1
+    rows: int
+    bytes: int
+
+
+class FileFacts(BaseModel):
+    """One file: its format, its columns as it has them, and how it can be split."""
+
+    located: Located
+    detected: Detected
+    dialect: dict[str, Any] = Field(default_factory=dict)
+    """What the format's reader needs to read any slice by itself (delimiter, quoting, header …)."""
+    columns: str
+    """The file's columns, as a serialized Arrow schema."""
+    soft: bool = False
+    """The types are a reading of text: a wider or another type may be asked for, and values that do not fit are bad rows."""
+    rows: int = 0
+    rejected: int = 0
+    slices: list[Slice] = Field(default_factory=list)
+
+    def schema(self) -> pa.Schema:
+        return load_schema(self.columns)
+
+
+class Mapping(BaseModel):
+    """For one file: the file's column for each column of the result, None where the file has none."""
+
+    sources: list[str | None]
+
+
+class FilesPlan(BaseModel):
+    """All files of a read, the schema of the result, and the parts that tasks do."""
+
+    files: list[FileFacts]
+    mappings: list[Mapping]
+    schema_: str = Field(alias="schema")
+    parts: list[list[Slice]] = Field(default_factory=list)
+    required: list[str] = Field(default_factory=list)
+    """Columns of the result in which null is a bad value."""
+
+    def schema(self) -> pa.Schema:  # type: ignore[override]
+        return load_schema(self.schema_)
+
+
+def dump_schema(schema: pa.Schema) -> str:
+    return base64.b64encode(schema.remove_metadata().serialize().to_pybytes()).decode()
+
+
+def load_schema(text: str) -> pa.Schema:
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))

@@ -1,0 +1,147 @@
+"""Cuts streams into blocks of whole records, so that blocks can be read apart from each other, from any cut on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Protocol
+
+import numpy as np
+
+from jobdeck.connectors.errors import FileDamaged, TooBigToRead
+
+BLOCK = 2 * 1024 * 1024
+"""Bytes of text that are read, parsed and sent on together."""
+MAX_RECORD = 16 * 1024 * 1024
+_NEWLINE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole records: `data` is bytes `start` to `end` of the (unpacked) stream."""
+
+    data: bytes
+    start: int
+    end: int
+
+
+class Cutter(Protocol):
+    def cut(self, data: bytes) -> int:
+        """How many bytes of `data`, which begins with a record, are whole records."""
+        ...
+
+    def check_end(self, data: bytes, name: str) -> None:
+        """Raise FileDamaged when `data`, the rest of the stream, cannot be a whole record."""
+        ...
+
+
+class LineCutter:
+    """One record a line: JSON Lines, and CSV without quotes."""
+
+    def cut(self, data: bytes) -> int:
+        return data.rfind(b"\n") + 1
+
+    def check_end(self, data: bytes, name: str) -> None:
+        return None
+
+
+class QuoteCutter:
+    """CSV whose quotes all pair up (see `regular`): a line end is a record's end where the quotes before it are even."""
+
+    def __init__(self, quote: str) -> None:
+        self._quote = quote.encode()
+
+    def cut(self, data: bytes) -> int:
+        at = data.rfind(b"\n")
+        odd = data.count(self._quote, 0, max(0, at)) % 2
+        while at >= 0 and odd:
+            before = data.rfind(b"\n", 0, at)
+            odd = (odd + data.count(self._quote, max(0, before), at)) % 2
+            at = before
+        return at + 1
+
+    def check_end(self, data: bytes, name: str) -> None:
+        if data.count(self._quote) % 2:
+            raise IrregularQuotes(name)
+
+
+class ScanCutter:
+    """CSV with stray quotes or escapes: quoted fields are found by the rule of the reader, a quote opens a field or nothing."""
+
+    def __init__(self, delimiter: str, quote: str, escape: str | None) -> None:
+        q, d = re.escape(quote.encode()), re.escape(delimiter.encode())
+        inner = rb"[^%b]|%b%b" % (q, q, q)
+        if escape:
+            e = re.escape(escape.encode())
+            inner = rb"[^%b%b]|%b.|%b%b" % (q, e, e, q, q)
+        self._field = re.compile(rb"(?:\A|(?<=[\r\n%b]))%b(?:%b)*+(?P<end>%b)?" % (d, q, inner, q), re.DOTALL)
+
+    def cut(self, data: bytes) -> int:
+        spans = [match.span() for match in self._field.finditer(data) if b"\n" in match[0]]
+        at = data.rfind(b"\n")
+        for start, end in reversed(spans):
+            if at >= end:
+                break
+            if at > start:
+                at = data.rfind(b"\n", 0, start)
+        return at + 1
+
+    def check_end(self, data: bytes, name: str) -> None:
+        for match in self._field.finditer(data):
+            if match["end"] is None:
+                text = data[match.start() : match.start() + 40].decode("utf-8", "replace")
+                raise FileDamaged(
+                    f"{name} ends inside a quoted field that begins with {text!r}.",
+                    hint="The file is truncated or a quote is missing; set csv.quote to null if quotes mean nothing in it.",
+                )
+
+
+class IrregularQuotes(Exception):
+    """The quotes of a file do not pair up as QuoteCutter needs it; ScanCutter must be used."""
+
+
+def regular(data: bytes, delimiter: str, quote: str) -> bool:
+    """Whether each quote of these records opens a field, closes one, or is half of a doubled one."""
+    raw = np.frombuffer(data, np.uint8)
+    mark = ord(quote)
+    places = np.flatnonzero(raw == mark)
+    if not len(places):
+        return True
+    if len(places) % 2:
+        return False
+    edges = np.array([ord(delimiter), 10, 13, mark], np.uint8)
+    opens, closes = places[0::2], places[1::2]
+    before = raw[opens[opens > 0] - 1]
+    after = raw[closes[closes < len(raw) - 1] + 1]
+    return bool(np.isin(before, edges).all() and np.isin(after, edges).all())
+
+
+def blocks(stream: IO[bytes], cutter: Cutter, start: int, end: int | None, name: str, size: int = 0) -> Iterator[Block]:
+    """Blocks of about `size` bytes of `stream`, which stands at `start`, up to `end` (None: to its end).
+
+    The cuts depend on `start` and `size` only, so that a second reading from any cut gives the same blocks."""
+    size = size or BLOCK
+    rest, at = b"", start
+    while True:
+        room = size - len(rest) if len(rest) < size else size
+        if end is not None:
+            room = min(room, end - at - len(rest))
+        data = stream.read(room) if room > 0 else b""
+        rest += data
+        if not data:
+            break
+        if len(rest) < size:
+            continue
+        whole = cutter.cut(rest)
+        if whole:
+            yield Block(rest[:whole], at, at + whole)
+            rest, at = rest[whole:], at + whole
+        elif len(rest) > MAX_RECORD:
+            raise TooBigToRead(
+                f"{name} has a row of more than {MAX_RECORD} bytes from byte {at} on.",
+                hint="The file may not be what it seems, or a quote is not closed; see csv.quote and csv.delimiter.",
+            )
+    if rest:
+        cutter.check_end(rest, name)
+        yield Block(rest, at, at + len(rest))

@@ -1,0 +1,193 @@
+"""Reads many files as one table: looks at all of them first, then any part of them from any cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from jobdeck.connectors.base import Column, Description, Read, SourcePart
+from jobdeck.connectors.files import csv_format, jsonl_format, parquet_format, records
+from jobdeck.connectors.files.config import FilesConfig
+from jobdeck.connectors.files.csv_dialect import Dialect
+from jobdeck.connectors.files.located import Located, locate, open_located, unchanged
+from jobdeck.connectors.files.numpy_format import Arrays
+from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, dump_schema
+from jobdeck.connectors.files.rows import Fitting, Raw, fitted
+from jobdeck.connectors.files.streams import skip
+from jobdeck.connectors.files.survey import Survey, open_text
+from jobdeck.connectors.files.unify import unified
+from jobdeck.connectors.lake.types import type_name
+from jobdeck.core.environment import Environment
+from jobdeck.core.values import Json
+
+PART_BYTES = 64 * 1024 * 1024
+MAX_PARTS = 4000
+MAX_SLICES = 1000
+"""Files in one part at most."""
+_CELLS = 24 * 1024 * 1024
+
+
+class FilesSource:
+    """The files of one configuration. Give the `plan` of an earlier look to read by it."""
+
+    def __init__(self, config: FilesConfig, environment: Environment, plan: FilesPlan | None = None) -> None:
+        self._config, self._environment = config, environment
+        self._plan = plan
+        self.facts: list[FileFacts] = []
+        self.part_bytes = PART_BYTES
+
+    def located(self) -> list[Located]:
+        """All files, in the order in which they were named; the same file twice is read twice."""
+        return [file for entry in self._config.files for file in locate(entry, self._environment)]
+
+    def look(self, files: list[Located]) -> Iterator[int]:
+        """Look at those `files` that come after the ones in `facts`; gives bytes looked at, to be stopped between."""
+        for file in files[len(self.facts) :]:
+            survey = Survey(file, self._config, self._environment, self.part_bytes)
+            yield from survey.steps()
+            self.facts.append(survey.facts)
+            yield 0
+
+    def plan(self, target: pa.Schema | None = None) -> FilesPlan:
+        """The plan, made on first use; `target` is the schema that the result must have. Raises SchemaMismatch."""
+        if self._plan is None:
+            for _ in self.look(self.located()):
+                pass
+            schema, mappings = unified(self.facts, self._config, target)
+            self._plan = FilesPlan(
+                files=self.facts, mappings=mappings, schema=dump_schema(schema), parts=grouped(self.facts, self.part_bytes)
+            )
+        return self._plan
+
+    def schema(self) -> pa.Schema:
+        return self.plan().schema()
+
+    def describe(self) -> Description:
+        plan = self.plan()
+        return Description(
+            object=", ".join(self._config.files[:3]) + ("…" if len(self._config.files) > 3 else ""),
+            columns=[Column(name=f.name, type=type_name(f.type)) for f in plan.schema()],
+            rows=sum(file.rows for file in plan.files),
+            bytes=sum(file.located.size for file in plan.files),
+            fingerprint="|".join(file.located.fingerprint for file in plan.files),
+        )
+
+    def parts(self, size: int = PART_BYTES) -> list[SourcePart]:
+        if self._plan is None:
+            self.part_bytes = size
+        return [part_of(index, slices) for index, slices in enumerate(self.plan().parts)]
+
+    def read(self, part: SourcePart, cursor: Json = None, schema: pa.Schema | None = None) -> Iterator[Read]:
+        """Cursor: {slice, at, row, line}. Raises BadRow, SourceChanged and the failures of damaged files."""
+        slices = [Slice.model_validate(piece) for piece in part.detail["slices"]]
+        place: dict[str, Any] = cursor if isinstance(cursor, dict) else {"slice": 0}
+        for index in range(place["slice"], len(slices)):
+            piece = slices[index]
+            start = place if index == place["slice"] and "at" in place else _beginning(piece)
+            yield from self._slice(piece, {**start, "slice": index}, schema)
+            unchanged(self.plan().files[piece.file].located, self._environment)
+
+    def _slice(self, piece: Slice, place: dict[str, Any], schema: pa.Schema | None) -> Iterator[Read]:
+        file = self.plan().files[piece.file]
+        how = self._fitting(piece.file, schema or self.plan().schema())
+        for raw, size, at, line in self._raw(file, piece, place, how):
+            batch, rejects = fitted(raw, how)
+            place = {**place, "at": at, "row": place["row"] + raw.consumed, "line": line}
+            yield Read(batch, place, raw.consumed, size, rejects, file.located.name)
+
+    def _fitting(self, index: int, schema: pa.Schema) -> Fitting:
+        plan = self.plan()
+        mapping: Mapping = plan.mappings[index]
+        by_name = dict(zip(plan.schema().names, mapping.sources, strict=True))
+        return Fitting(
+            file=plan.files[index].located.name,
+            schema=schema,
+            sources=[by_name.get(name) for name in schema.names],
+            required=frozenset(plan.required),
+            rule=csv_format.text_rule(self._config.csv) if plan.files[index].detected.format == "csv" else csv_format.TextRule(),
+            on_bad_row=self._config.on_bad_row,
+        )
+
+    def _raw(self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting) -> Iterator[tuple[Raw, int, int, int]]:
+        match file.detected.format:
+            case "csv":
+                yield from self._csv(file, piece, place, how)
+            case "json" | "jsonl":
+                yield from self._jsonl(file, piece, place, how)
+            case "parquet":
+                yield from self._parquet(file, piece, place, how)
+            case "numpy":
+                yield from self._numpy(file, piece, place)
+
+    def _blocks(self, file: FileFacts, piece: Slice, at: int, cutter: records.Cutter, width: int) -> Iterator[records.Block]:
+        encoding = (self._config.csv.encoding or "") if file.detected.format == "csv" else ""
+        encoding = "" if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig") else encoding
+        size = max(1 << 16, min(records.BLOCK, _CELLS // max(1, width)))
+        with open_text(file.located, file.detected, self._environment, encoding) as stream:
+            skip(stream, at)
+            yield from records.blocks(stream, cutter, at, piece.end, file.located.name, size)
+
+    def _csv(self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting) -> Iterator[tuple[Raw, int, int, int]]:
+        dialect = Dialect.model_validate(file.dialect)
+        row, line = place["row"], place["line"]
+        for block in self._blocks(file, piece, place["at"], csv_format.cutter_for(dialect), len(how.schema)):
+            raw = csv_format.parse_block(block, dialect, self._config.csv, how.file, row, line)
+            row, line = row + raw.consumed, line + block.data.count(b"\n")
+            yield raw, len(block.data), block.end, line
+
+    def _jsonl(self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting) -> Iterator[tuple[Raw, int, int, int]]:
+        wanted = {source: f.type for f, source in zip(how.schema, how.sources, strict=True) if source is not None}
+        row, line = place["row"], place["line"]
+        for block in self._blocks(file, piece, place["at"], records.LineCutter(), len(how.schema)):
+            jsonl_format.check_text(block, how.file, line)
+            raw = jsonl_format.parse_block(block, wanted, how.file, row, line)
+            row, line = row + raw.consumed, line + block.data.count(b"\n")
+            yield raw, len(block.data), block.end, line
+
+    def _parquet(self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting) -> Iterator[tuple[Raw, int, int, int]]:
+        columns = [source for source in how.sources if source is not None]
+        with open_located(file.located, self._environment) as stream:
+            done = place["at"]
+            for batch in parquet_format.batches(stream, piece, columns, done, how.file):
+                first = piece.first_row + done
+                done += batch.num_rows
+                raw = Raw(batch, range(first, first + batch.num_rows), lambda place: None)
+                yield raw, batch.nbytes, done, 0
+
+    def _numpy(self, file: FileFacts, piece: Slice, place: dict[str, Any]) -> Iterator[tuple[Raw, int, int, int]]:
+        with open_located(file.located, self._environment) as stream:
+            done = place["at"]
+            for batch in Arrays(stream, file.located.name).batches(done, piece.end):
+                raw = Raw(batch, range(done + 1, done + 1 + batch.num_rows), lambda place: None)
+                done += batch.num_rows
+                yield raw, batch.nbytes, done, 0
+
+
+def _beginning(piece: Slice) -> dict[str, Any]:
+    return {"at": piece.start if piece.first_line or piece.start else 0, "row": piece.first_row, "line": piece.first_line}
+
+
+def part_of(index: int, slices: list[Slice]) -> SourcePart:
+    return SourcePart(
+        index=index,
+        rows=sum(piece.rows for piece in slices),
+        bytes=sum(piece.bytes for piece in slices),
+        detail={"slices": [piece.model_dump() for piece in slices]},
+    )
+
+
+def grouped(files: list[FileFacts], size: int) -> list[list[Slice]]:
+    """Slices in file order, gathered into parts of about `size` bytes, and into at most about MAX_PARTS of them."""
+    slices = [piece.model_copy(update={"file": index}) for index, file in enumerate(files) for piece in file.slices]
+    size = max(size, sum(piece.bytes for piece in slices) // MAX_PARTS)
+    parts: list[list[Slice]] = []
+    held = 0
+    for piece in slices:
+        if not parts or held + piece.bytes > size or len(parts[-1]) >= MAX_SLICES:
+            parts.append([])
+            held = 0
+        parts[-1].append(piece)
+        held += piece.bytes
+    return parts

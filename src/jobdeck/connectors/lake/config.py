@@ -1,0 +1,69 @@
+"""Where a lake table lives: `<project root>/lake/<bucket>/<table>`, names escaped so that every Unicode name survives."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict
+
+from jobdeck.connectors.storage import Folder
+from jobdeck.core.environment import Environment
+from jobdeck.core.errors import InvalidInput
+from jobdeck.core.refs import ObjectRef
+
+MAX_SEGMENT = 200
+"""Bytes of an escaped name; file systems take 255."""
+
+_ESCAPE = "="
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_.\-]")
+
+
+class LakeConfig(BaseModel):
+    """The lake needs no options: it is in the project's part of the installation's storage."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NotALakeTable(InvalidInput):
+    """The reference does not name a table of the lake."""
+
+    code = "not_a_lake_table"
+
+
+def escape(segment: str) -> str:
+    """A name as a folder: letters, digits, `_.-` stay, other bytes become `=XX`.
+
+    Not percent signs: Delta readers decode those, some of them twice, and then look for another folder."""
+    return _UNSAFE.sub(lambda m: b"%s%02X" % (_ESCAPE.encode(), m[0][0]), segment.encode()).decode()
+
+
+def unescape(name: str) -> str:
+    return unquote(name.replace(_ESCAPE, "%"))
+
+
+def table_name(path: tuple[str, ...]) -> tuple[str, str]:
+    """Bucket and table of a reference's path; raises NotALakeTable."""
+    if len(path) != 2:
+        text = "/".join(("lake", *path))
+        raise NotALakeTable(f"'{text}' does not name a table of the lake.", hint="Write lake/<bucket>/<table>.")
+    for segment in path:
+        if len(escape(segment)) > MAX_SEGMENT:
+            raise NotALakeTable(
+                f"The name '{segment[:40]}…' is too long.", hint=f"At most {MAX_SEGMENT} bytes; letters outside a-z count more."
+            )
+    return path[0], path[1]
+
+
+def lake_folder(environment: Environment) -> Folder:
+    return Folder(environment.project_root(), environment.storage_options).sub("lake")
+
+
+def table_folder(environment: Environment, path: tuple[str, ...]) -> Folder:
+    """The table's folder, whether there is a table or not; raises NotALakeTable."""
+    bucket, table = table_name(path)
+    return lake_folder(environment).sub(escape(bucket), escape(table))
+
+
+def table_ref(bucket: str, table: str) -> ObjectRef:
+    return ObjectRef("lake", (bucket, table))

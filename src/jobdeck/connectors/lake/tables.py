@@ -1,0 +1,59 @@
+"""Opening Delta tables, and the marks by which a job's commit is known again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import TableNotFoundError
+
+from jobdeck.connectors.base import Stamp
+from jobdeck.connectors.storage import Folder
+
+RETRIES = 1000
+"""Commits of other jobs that may come between; each costs one more look at the log."""
+PUBLISHED = 1
+BURIED = 2
+"""Versions of an attempt's application transaction: its one commit, or the tombstone that keeps it from ever landing."""
+_HISTORY = 1000
+
+
+def open_table(folder: Folder, version: int | None = None) -> DeltaTable | None:
+    """The table at its latest version, or None when there is none."""
+    if folder.path is not None and not (folder.path / "_delta_log").is_dir():
+        return None
+    try:
+        return DeltaTable(folder.url, version=version, storage_options=dict(folder.options))
+    except TableNotFoundError:
+        return None
+
+
+def arrow_schema(table: DeltaTable) -> pa.Schema:
+    return pa.schema(table.schema().to_arrow())
+
+
+def app_id(stamp: Stamp) -> str:
+    return f"jobdeck/{stamp.job}/{stamp.attempt}"
+
+
+def state_of(table: DeltaTable, stamp: Stamp) -> int | None:
+    """PUBLISHED, BURIED, or None when this attempt is in no version up to the one `table` was opened at."""
+    return table.transaction_version(app_id(stamp))
+
+
+def properties(stamp: Stamp, mark: int, **facts: Any) -> CommitProperties:
+    """What a commit carries: the attempt's transaction, and the job for the history."""
+    return CommitProperties(
+        custom_metadata={"job": str(stamp.job), "attempt": str(stamp.attempt), **facts},
+        max_commit_retries=RETRIES,
+        app_transactions=[Transaction(app_id(stamp), mark)],
+    )
+
+
+def version_of(table: DeltaTable, stamp: Stamp) -> int | None:
+    """The version that this attempt's commit made, as far back as the history is kept."""
+    for entry in table.history(_HISTORY):
+        if entry.get("job") == str(stamp.job) and entry.get("attempt") == str(stamp.attempt):
+            return int(entry["version"])
+    return None

@@ -1,0 +1,217 @@
+"""Every change of a job's state, made by a named function and carrying its event. Nothing else builds one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, assert_never
+
+from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater, WorkerLost
+from jobdeck.core.errors import ErrorInfo
+from jobdeck.core.job import NO_CHILDREN, ChildPolicy, Children, Job
+from jobdeck.core.operations import Already, Intent, Operation, decide
+from jobdeck.core.retry import LOSSES_IN_A_ROW, losses_exhausted
+from jobdeck.core.states import ALIVE, ENDED, State
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The job after the change, and the event that tells of it."""
+
+    job: Job
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def start(job: Job, worker: str, now: int) -> Transition:
+    """A worker gets the job: a new lease, a new epoch."""
+    after = replace(
+        _enter(job, State.RUNNING, now),
+        epoch=job.epoch + 1,
+        leased=True,
+        worker=worker,
+        started_at=job.started_at or now,
+        not_before=None,
+    )
+    return Transition(after, "started", {"worker": worker, "attempt": job.attempt, "epoch": after.epoch})
+
+
+def start_undo(job: Job, worker: str) -> Transition:
+    """A worker gets a `canceling` job that nobody holds, to remove its leftovers."""
+    after = replace(job, epoch=job.epoch + 1, leased=True, worker=worker)
+    return Transition(after, "undoing", {"worker": worker, "epoch": after.epoch})
+
+
+def operate(
+    job: Job,
+    operation: Operation,
+    now: int,
+    *,
+    reason: str | None = None,
+    cause: str = "user",
+    resume_at: int | None = None,
+    unfinished_children: int = 0,
+) -> Transition | None:
+    """What asking `operation` does to the job; None when its effect is there. Raises OperationRefused."""
+    change = decide(operation, job.subject(unfinished_children))
+    if isinstance(change, Already):
+        return None
+    asked = replace(job, last_operation=str(operation), reason=reason, cause=cause, resume_at=None)
+    data = {k: v for k, v in (("reason", reason), ("cause", cause)) if v and v != "user"}
+    match change.to:
+        case State.CANCELING:
+            return Transition(replace(_enter(asked, State.CANCELING, now), intent=change.intent), "canceling", data)
+        case State.CANCELED:
+            return _canceled(asked, now, data)
+        case State.PAUSING | State.PAUSED:
+            paused = replace(_enter(asked, change.to, now), resume_at=resume_at)
+            return Transition(paused, str(change.to), data)
+        case _ if operation is Operation.RESTART:
+            return _restarted(asked, now)
+        case _:
+            return _resumed(asked, now)
+
+
+def settle(job: Job, ending: Ending, now: int, children: Children = NO_CHILDREN) -> Transition:
+    """What follows from the way a stay on a worker ended, whatever was asked of the job meanwhile."""
+    free = replace(job, leased=False)
+    match ending:
+        case Finished():
+            return _finished(replace(free, result=ending.result, dirty_since=0), now, children)
+        case Broke() if job.state is not State.CANCELING:
+            return _broke(free, ending.error, now, children)
+        case RetryLater() if job.state is State.RUNNING:
+            error = ending.error
+            data = {"code": error.code, "message": error.message, "at": ending.at}
+            waiting = _pend(replace(free, error=error), now)
+            return Transition(replace(waiting, not_before=ending.at), "retrying", data)
+        case WorkerLost() if job.state is State.RUNNING:
+            return _lost(free, now, children)
+        case Halted():
+            return _halted(replace(free, dirty_since=0 if ending.undone else job.dirty_since), ending, now, children)
+        case HandedBack() | WorkerLost() | RetryLater() | Broke():
+            return _halted(free, Halted(), now, children)
+        case _:
+            assert_never(ending)
+
+
+def family_settled(job: Job, now: int, children: Children) -> Transition | None:
+    """What becomes of a parent that nobody runs once its children have changed; None when it goes on waiting."""
+    if job.leased or children.unfinished:
+        return None
+    if job.state is State.CANCELING and not job.dirty_since:
+        return _halted(job, Halted(), now, children)
+    if job.state is State.PENDING and job.waits_for_children:
+        if job.error is not None:
+            return _failed(job, job.error, now)
+        return _family_ended(job, now, children)
+    return None
+
+
+def _finished(job: Job, now: int, children: Children) -> Transition:
+    """A cancel or restart that came after the last step had succeeded came too late: the result is there."""
+    if children.unfinished:
+        waiting = replace(_pend(job, now), waits_for_children=True, error=None)
+        return Transition(waiting, "waiting_for_children", {"unfinished": children.unfinished})
+    return _family_ended(job, now, children)
+
+
+def _family_ended(job: Job, now: int, children: Children) -> Transition:
+    if children.failed and job.on_child_failure is ChildPolicy.FAIL:
+        return _failed(job, _child_failed(children), now)
+    more = len(children.failed) if job.on_child_failure is ChildPolicy.WARN else 0
+    after = replace(
+        _enter(job, State.SUCCEEDED, now), fraction=1.0, error=None, cause=None, intent=None,
+        waits_for_children=False, dirty_since=0, warnings=job.warnings + more,
+    )  # fmt: skip
+    return Transition(after, "succeeded", {"warnings": after.warnings} if after.warnings else {})
+
+
+def _child_failed(children: Children) -> ErrorInfo:
+    names = ", ".join(str(i) for i in children.failed[:10])
+    return ErrorInfo(
+        "child_failed",
+        f"{len(children.failed)} of its child jobs did not succeed: {names}.",
+        "Resume or restart those jobs first, then resume this one.",
+    )
+
+
+def _broke(job: Job, error: ErrorInfo, now: int, children: Children) -> Transition:
+    if children.unfinished:
+        waiting = replace(_pend(job, now), waits_for_children=True, error=error)
+        return Transition(waiting, "waiting_for_children", {"unfinished": children.unfinished, "code": error.code})
+    return _failed(job, error, now)
+
+
+def _failed(job: Job, error: ErrorInfo, now: int) -> Transition:
+    after = replace(_enter(job, State.FAILED, now), error=error, waits_for_children=False, intent=None)
+    data = {"code": error.code, "message": error.message, "fingerprint": error.fingerprint}
+    return Transition(after, "failed", data)
+
+
+def _lost(job: Job, now: int, children: Children) -> Transition:
+    losses = job.losses + 1
+    if losses_exhausted(losses):
+        error = ErrorInfo(
+            "worker_lost",
+            f"Its worker died {LOSSES_IN_A_ROW} times in a row without progress, the last one was {job.worker}.",
+            "Look at the worker's memory and log; then resume the job.",
+        )
+        return _broke(replace(job, losses=losses), error, now, children)
+    return Transition(_pend(replace(job, losses=losses), now), "worker_lost", {"worker": job.worker, "losses": losses})
+
+
+def _halted(job: Job, ending: Halted, now: int, children: Children) -> Transition:
+    """The work is dead; go where the last request pointed."""
+    if job.state is State.PAUSING:
+        return Transition(_enter(job, State.PAUSED, now), "paused")
+    if job.state is not State.CANCELING:
+        return Transition(_pend(job, now), "handed_back", {"worker": job.worker})
+    if ending.trouble:
+        job = replace(job, warnings=job.warnings + 1, dirty_since=0)
+    if job.dirty_since or (children.unfinished and job.intent is Intent.CANCEL):
+        return Transition(job, "stopped")
+    if job.intent is Intent.RESTART:
+        return _restarted(job, now)
+    return _canceled(job, now, {"leftovers": ending.trouble} if ending.trouble else {})
+
+
+def _canceled(job: Job, now: int, data: Mapping[str, Any]) -> Transition:
+    after = replace(_enter(job, State.CANCELED, now), intent=None, not_before=None, waits_for_children=False)
+    return Transition(after, "canceled", {**data, "cause": job.cause} if job.cause else data)
+
+
+def _restarted(job: Job, now: int) -> Transition:
+    """From the first step, as a new attempt. Leftovers of earlier attempts are undone when it starts."""
+    fresh = replace(
+        _pend(job, now), attempt=job.attempt + 1, fraction=0.0, error=None, cause=None, reason=None, warnings=0,
+        losses=0, result=None, intent=None, waits_for_children=False, not_before=None,
+    )  # fmt: skip
+    return Transition(fresh, "restarted", {"attempt": fresh.attempt})
+
+
+def _resumed(job: Job, now: int) -> Transition:
+    again = replace(_pend(job, now), error=None, cause=None, reason=None, losses=0, not_before=None)
+    return Transition(again, "resumed")
+
+
+def _pend(job: Job, now: int) -> Job:
+    """Back to the queue; `order_key` stays, so what was interrupted does not start at the back."""
+    return replace(_enter(job, State.PENDING, now), queued_at=now)
+
+
+def _enter(job: Job, to: State, now: int) -> Job:
+    """Book the time spent in the state that is left, and note the new one."""
+    spent = max(0, now - job.state_since)
+    queued = spent if job.state is State.PENDING else 0
+    running = spent if job.state in ALIVE else 0
+    paused = spent if job.state is State.PAUSED else 0
+    return replace(
+        job,
+        state=to,
+        state_since=now,
+        queued_us=job.queued_us + queued,
+        running_us=job.running_us + running,
+        paused_us=job.paused_us + paused,
+        ended_at=now if to in ENDED else None,
+    )

@@ -1,0 +1,1 @@
+"""Small loops that the leading scheduler runs beside its own; one duty per file."""

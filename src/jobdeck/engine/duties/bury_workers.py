@@ -1,0 +1,18 @@
+"""Duty: workers that have been silent, and hold nothing any more, are gone."""
+
+from __future__ import annotations
+
+from jobdeck.engine.leader import Leadership
+from jobdeck.store import workers
+from jobdeck.store.database import Database
+
+EVERY = 5.0
+SILENT_SECONDS = 30.0
+
+
+async def bury_workers(database: Database, leadership: Leadership, silent_seconds: float = SILENT_SECONDS) -> None:
+    """One look, if this process leads."""
+    if leadership.current is None:
+        return
+    silence = int(silent_seconds * 1_000_000)
+    await database.transact(lambda tx: workers.bury(tx, tx.now - silence))

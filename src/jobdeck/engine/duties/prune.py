@@ -1,0 +1,80 @@
+"""Duty: remove what its retention no longer keeps: ended jobs, files, old events, idempotency keys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from jobdeck.core.operations import Operation
+from jobdeck.engine.control import Control
+from jobdeck.engine.leader import Leadership
+from jobdeck.store import due
+from jobdeck.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+EVERY = 60.0
+DAY = 86_400_000_000
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days that things are kept; None keeps them for ever. Files carry their own time."""
+
+    jobs: float | None = None
+    events: float | None = 90.0
+    idempotency: float = 2.0
+
+
+class Prune:
+    """Removes in small batches, so that nobody waits for it. `remove_file` deletes a file's content, then its row."""
+
+    def __init__(
+        self, database: Database, leadership: Leadership, control: Control, retention: Retention,
+        remove_file: Callable[[int], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._leadership = leadership
+        self._control = control
+        self._retention = retention
+        self._remove_file = remove_file
+
+    async def __call__(self) -> None:
+        """One round, if this process leads."""
+        if self._leadership.current is None:
+            return
+        now = await self._database.now()
+        await self._jobs(now)
+        await self._files(now)
+        await self._database.transact(lambda tx: due.forget_keys(tx, now - _days(self._retention.idempotency)))
+        if self._retention.events is not None:
+            before = now - _days(self._retention.events)
+            while await self._database.transact(lambda tx: due.remove_events(tx, before, BATCH)):
+                continue
+
+    async def _jobs(self, now: int) -> None:
+        if self._retention.jobs is None:
+            return
+        before = now - _days(self._retention.jobs)
+        after = 0
+        while True:
+            async with self._database.read() as connection:
+                ids = await due.ended_jobs(connection, before, after, BATCH)
+            if not ids:
+                return
+            after = ids[-1]
+            results = await self._control.operate(ids, Operation.DELETE, actor="jobdeck")
+            log.info("pruned_jobs", removed=sum(r.changed for r in results))
+
+    async def _files(self, now: int) -> None:
+        async with self._database.read() as connection:
+            ids = await due.expired_files(connection, now, BATCH)
+        for file_id in ids:
+            await self._remove_file(file_id)
+
+
+def _days(days: float) -> int:
+    return int(days * DAY)

@@ -1,0 +1,105 @@
+"""The live feed: events as they are committed, and the progress of running jobs between them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from jobdeck.core.errors import Unavailable
+from jobdeck.engine.service import FIRST_PAUSE, LONGEST_PAUSE
+from jobdeck.store import events, progress
+from jobdeck.store.database import Database
+from jobdeck.store.schema import events as events_table
+
+BATCH = 500
+POLL_SECONDS = 1.0
+BREATH_SECONDS = 0.05
+"""Between two looks, so that a busy system costs a reader twenty looks a second and not thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedItem:
+    """An event, or (without an id) the progress of a running job. `at` is µs."""
+
+    id: int | None
+    at: int
+    kind: str
+    project_id: int | None
+    job_id: int | None
+    actor: str | None
+    data: dict[str, Any]
+
+
+class Feed:
+    """Any number of readers, each from where it left off."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._moved: list[FeedItem] = []
+        self._looked = 0.0
+        self._lock = asyncio.Lock()
+
+    async def last_id(self) -> int:
+        """The id of the newest event."""
+        async with self._database.read() as connection:
+            return await events.last_id(connection)
+
+    async def subscribe(
+        self, after: int | None = None, project_ids: Collection[int] | None = None, job: int | None = None
+    ) -> AsyncIterator[FeedItem]:
+        """What happens from now on, or after event `after`; of these projects (None: all), of this job (None: any).
+
+        Never ends by itself, and goes on where it was when the database comes back."""
+        wakeup = self._database.wakeups.subscribe()
+        try:
+            cursor = after if after is not None else await self.last_id()
+            told = await self._database.now()
+            pause = FIRST_PAUSE
+            while True:
+                try:
+                    found = await self._read(cursor, project_ids, job)
+                    moved = await self._progress()
+                    pause = FIRST_PAUSE
+                except Unavailable:
+                    await asyncio.sleep(pause)
+                    pause = min(LONGEST_PAUSE, pause * 2)
+                    continue
+                for item in found:
+                    cursor = item.id or cursor
+                    yield item
+                for item in moved:
+                    if item.at > told and (project_ids is None or item.project_id in project_ids) and job in (None, item.job_id):
+                        yield item
+                told = max([told, *(item.at for item in moved)])
+                if len(found) < BATCH:
+                    await asyncio.sleep(BREATH_SECONDS)
+                    await wakeup.wait(POLL_SECONDS)
+        finally:
+            wakeup.close()
+
+    async def _read(self, cursor: int, project_ids: Collection[int] | None, job: int | None) -> list[FeedItem]:
+        where: list[ColumnElement[bool]] = []
+        if project_ids is not None:
+            where.append(events_table.c.project_id.in_(list(project_ids)))
+        if job is not None:
+            where.append(events_table.c.job_id == job)
+        async with self._database.read() as connection:
+            found = await events.read_after(connection, cursor, BATCH, where)
+        return [FeedItem(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, e.data) for e in found]
+
+    async def _progress(self) -> list[FeedItem]:
+        """The progress of the jobs that are alive; read once for all readers, at most twice a second."""
+        async with self._lock:
+            if time.monotonic() - self._looked >= POLL_SECONDS / 2:
+                self._looked = time.monotonic()
+                async with self._database.read() as connection:
+                    self._moved = [
+                        FeedItem(None, p.at, "progress", p.project_id, p.job_id, None, p.data())
+                        for p in await progress.of_running(connection)
+                    ]
+            return self._moved

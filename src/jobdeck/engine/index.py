@@ -1,0 +1,253 @@
+"""The scheduler's memory: an index of the database's queue and of what live leases hold. Rebuilt on take-over."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from jobdeck.core.claims import Claim, Held, Holding
+from jobdeck.core.order import share
+from jobdeck.core.states import State
+from jobdeck.core.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles
+from jobdeck.engine.capacity import Capacities
+from jobdeck.engine.places import Places
+from jobdeck.store.leases import RUN, UNDO, Pick, claims_of
+from jobdeck.store.queue import QueuedJob
+
+Heap = list[tuple[int, int]]
+"""Order key and id of jobs; entries may be stale and are checked when they come up."""
+
+_WHOLE_QUEUE = {Reason.PAUSED_SCOPE, Reason.NO_WORKER}
+
+
+@dataclass(slots=True)
+class ProjectQueue:
+    """The jobs of one project that may be able to start, by type, and how many of its jobs hold a lease."""
+
+    name: str = ""
+    weight: float = 1.0
+    running: int = 0
+    ready: dict[str, Heap] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A job that waits. `blocked_on` is the resource in whose line it stands."""
+
+    job: QueuedJob
+    waiting: Waiting
+    blocked_on: str | None = None
+
+
+class QueueIndex:
+    """Knows at once who can start when something is freed; looks only at the jobs that wait for it."""
+
+    def __init__(self, capacities: Capacities) -> None:
+        self.capacities = capacities
+        self.paused: Mapping[str, PausedScope] = {}
+        self.places = Places()
+        self._projects: dict[int, ProjectQueue] = {}
+        self._entries: dict[int, Entry] = {}
+        self._held = Held()
+        self._leased: dict[int, tuple[int, str]] = {}
+        self._lines: dict[str, Heap] = {}
+        self._delayed: Heap = []
+        self._undo: dict[int, QueuedJob] = {}
+        self._looked_at: set[int] = set()
+
+    # What the decision sees (core.waiting.World).
+
+    def holding(self, resource: str) -> Holding:
+        return self._held.of(resource)
+
+    def capacity(self, resource: str) -> int | None:
+        return self.capacities.of(resource)
+
+    def can_run(self, type_name: str) -> bool:
+        return self.places.can_run(type_name)
+
+    # Following the database.
+
+    def set_projects(self, projects: Mapping[int, tuple[str, float]]) -> None:
+        for project_id, (name, weight) in projects.items():
+            queue = self._projects.setdefault(project_id, ProjectQueue())
+            queue.name, queue.weight = name, weight
+
+    def put(self, job: QueuedJob) -> None:
+        """Take in a job as the database has it now, without a lease."""
+        self.remove(job.id)
+        self.release(job.id)
+        if job.state is State.CANCELING and job.dirty_since:
+            self._undo[job.id] = job
+        elif job.state is State.PENDING and not job.waits_for_children:
+            queue = self._projects[job.project_id]
+            entry = Entry(job, Waiting(job.id, queue.name, job.type, claims_of(job.claims), job.not_before))
+            self._entries[job.id] = entry
+            self._make_ready(entry)
+
+    def hold(self, job: QueuedJob, worker_id: str, claims: Iterable[Claim]) -> None:
+        """A live lease holds the job."""
+        self.remove(job.id)
+        if job.id in self._leased:
+            return
+        self._held.take(job.id, claims)
+        self._leased[job.id] = (job.project_id, worker_id)
+        self._projects[job.project_id].running += 1
+        self.places.take(job.id, worker_id, job.isolation)
+
+    def release(self, job_id: int) -> None:
+        """Its lease is gone; the first in each line for what it held may try."""
+        if job_id not in self._leased:
+            return
+        project_id, _ = self._leased.pop(job_id)
+        self._projects[project_id].running -= 1
+        self.places.give_back(job_id)
+        for claim in self._held.release(job_id):
+            self.unblock(claim.resource)
+
+    def remove(self, job_id: int) -> None:
+        """It no longer waits. Its places in heaps and lines are dropped when they come up."""
+        self._undo.pop(job_id, None)
+        entry = self._entries.pop(job_id, None)
+        if entry is not None and entry.blocked_on is None:
+            self._offer_room(entry)
+
+    def is_leased(self, job_id: int) -> bool:
+        return job_id in self._leased
+
+    def leased(self) -> list[int]:
+        return list(self._leased)
+
+    def waiting(self) -> int:
+        return len(self._entries)
+
+    def unblock(self, resource: str, everyone: bool = False) -> None:
+        """Let the first in the line for `resource` (or all of them, after its limit changed) try again."""
+        line = self._lines.get(resource)
+        while line:
+            _, job_id = heapq.heappop(line)
+            entry = self._entries.get(job_id)
+            if entry is not None and entry.blocked_on == resource:
+                entry.blocked_on = None
+                self._make_ready(entry)
+                if not everyone:
+                    break
+        if not line:
+            self._lines.pop(resource, None)
+
+    def _offer_room(self, entry: Entry, but: str | None = None) -> None:
+        """The job does not take the room it was called for: the next in each line with room may try."""
+        for claim in entry.waiting.claims:
+            if claim.resource != but and claim.resource in self._lines and self._has_room(claim.resource):
+                self.unblock(claim.resource)
+
+    def _has_room(self, resource: str) -> bool:
+        holding = self.holding(resource)
+        capacity = self.capacity(resource)
+        return not holding.exclusive and (capacity is None or holding.used < capacity)
+
+    def blocked_resources(self) -> list[str]:
+        return list(self._lines)
+
+    # Deciding.
+
+    def next_due(self) -> int | None:
+        """When the next delayed job may start (µs)."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def decide(self, now: int, limit: int) -> list[Pick]:
+        """Up to `limit` jobs that start now, fairest first; they count as holding from here on."""
+        self._looked_at.clear()
+        self._wake_delayed(now)
+        picks = self._pick_undo(limit)
+        turns = [(share(q.running, q.weight), i) for i, q in self._projects.items() if q.ready]
+        heapq.heapify(turns)
+        stalled: set[tuple[int, str]] = set()
+        while turns and len(picks) < limit and self.places.any_free():
+            _, project_id = heapq.heappop(turns)
+            pick = self._pick_from(project_id, now, stalled)
+            if pick is not None:
+                picks.append(pick)
+                queue = self._projects[project_id]
+                heapq.heappush(turns, (share(queue.running, queue.weight), project_id))
+        return picks
+
+    def _pick_undo(self, limit: int) -> list[Pick]:
+        """Leftovers are removed without claims: what is canceled must not wait for a limit to be gone."""
+        picks = []
+        for job in list(self._undo.values())[:limit]:
+            worker = self.places.find(job.type, job.isolation, beyond=True)
+            if worker is not None:
+                self.hold(job, worker.id, ())
+                picks.append(Pick(job.id, worker.id, worker.name, "[]", UNDO))
+        return picks
+
+    def _pick_from(self, project_id: int, now: int, stalled: set[tuple[int, str]]) -> Pick | None:
+        queue = self._projects[project_id]
+        while True:
+            heads = [(heap[0], name) for name, heap in queue.ready.items() if heap and (project_id, name) not in stalled]
+            if not heads:
+                return None
+            (order_key, job_id), type_name = min(heads)
+            entry = self._entries.get(job_id)
+            if entry is None or entry.blocked_on is not None or entry.job.order_key != order_key:
+                self._drop_head(queue, type_name)
+                continue
+            obstacle = next(obstacles(entry.waiting, self, now), None)
+            if obstacle is None:
+                worker = self.places.find(entry.job.type, entry.job.isolation)
+                if worker is None:
+                    stalled.add((project_id, type_name))
+                    continue
+                self._drop_head(queue, type_name)
+                return self._picked(entry, worker.id, worker.name)
+            if self._stops_queue(obstacle, entry):
+                stalled.add((project_id, type_name))
+                continue
+            self._drop_head(queue, type_name)
+            self._set_aside(entry, obstacle)
+
+    def _picked(self, entry: Entry, worker_id: str, worker_name: str) -> Pick:
+        job = entry.job
+        self.hold(job, worker_id, entry.waiting.claims)
+        self._offer_room(entry)
+        return Pick(job.id, worker_id, worker_name, job.claims, RUN)
+
+    def _stops_queue(self, obstacle: WaitReason, entry: Entry) -> bool:
+        """Whether what stops this job stops every job of its project and type alike."""
+        if obstacle.reason in _WHOLE_QUEUE:
+            return True
+        return obstacle.reason is Reason.CLAIM and obstacle.resource in _common(entry)
+
+    def _set_aside(self, entry: Entry, obstacle: WaitReason) -> None:
+        if obstacle.reason is Reason.NOT_BEFORE and obstacle.until is not None:
+            heapq.heappush(self._delayed, (obstacle.until, entry.job.id))
+            return
+        resource = f"project:{entry.waiting.project}/{obstacle.resource}"
+        entry.blocked_on = resource
+        heapq.heappush(self._lines.setdefault(resource, []), (entry.job.order_key, entry.job.id))
+        if entry.job.id not in self._looked_at:
+            self._looked_at.add(entry.job.id)
+            self._offer_room(entry, but=resource)
+
+    def _make_ready(self, entry: Entry) -> None:
+        heap = self._projects[entry.job.project_id].ready.setdefault(entry.job.type, [])
+        heapq.heappush(heap, (entry.job.order_key, entry.job.id))
+
+    def _drop_head(self, queue: ProjectQueue, type_name: str) -> None:
+        heapq.heappop(queue.ready[type_name])
+        if not queue.ready[type_name]:
+            del queue.ready[type_name]
+
+    def _wake_delayed(self, now: int) -> None:
+        while self._delayed and self._delayed[0][0] <= now:
+            _, job_id = heapq.heappop(self._delayed)
+            entry = self._entries.get(job_id)
+            if entry is not None and entry.blocked_on is None:
+                self._make_ready(entry)
+
+
+def _common(entry: Entry) -> set[str]:
+    """The local names of the resources that all jobs of this project and type claim."""
+    return {"instance", f"type:{entry.job.type}", f"project:{entry.waiting.project}"}

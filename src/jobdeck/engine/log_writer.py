@@ -1,0 +1,177 @@
+"""The worker's side of logs: every line goes to a local file at once and to the object storage within moments."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from jobdeck.engine.logs import SEAL_BYTES, LogLine, chunk_path, pack
+from jobdeck.engine.service import sleep_unless
+from jobdeck.store.blobs import Blobs
+
+log = structlog.get_logger(__name__)
+
+SHIP_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkKey:
+    """Which chunk of which log; also the name of its local file."""
+
+    job: int
+    attempt: int
+    epoch: int
+    number: int
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.job}-{self.attempt}-{self.epoch}-{self.number}.jsonl"
+
+    @classmethod
+    def parse(cls, file_name: str) -> ChunkKey:
+        return cls(*(int(part) for part in file_name.removesuffix(".jsonl").split("-")))
+
+    @property
+    def path(self) -> str:
+        return chunk_path(self.job, self.attempt, self.epoch, self.number)
+
+
+class JobLog:
+    """The log of one stay of a job on this worker. `write` is cheap and survives the worker being killed."""
+
+    def __init__(self, folder: Path, job: int, attempt: int, epoch: int) -> None:
+        self._folder = folder
+        self._key = ChunkKey(job, attempt, epoch, 0)
+        self._lines: list[str] = []
+        self._size = 0
+        self._file: int | None = None
+        self._sealed: list[tuple[ChunkKey, list[str]]] = []
+        self._shipped = 0
+        self.lost: str | None = None
+        """Why lines may be missing, once that happened."""
+
+    def write(self, line: LogLine) -> None:
+        text = line.to_json()
+        self._keep(text)
+        self._lines.append(text)
+        self._size += len(text)
+        if self._size >= SEAL_BYTES:
+            self._seal()
+
+    def _keep(self, text: str) -> None:
+        """Append to the local file; a full disk must not stop the job."""
+        try:
+            if self._file is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+                self._file = os.open(self._folder / self._key.file_name, flags, 0o600)
+            os.write(self._file, f"{text}\n".encode())
+        except OSError as error:
+            self.lost = str(error)
+
+    def _seal(self) -> None:
+        self._sealed.append((self._key, self._lines))
+        self._close_file()
+        self._key = ChunkKey(self._key.job, self._key.attempt, self._key.epoch, self._key.number + 1)
+        self._lines, self._size, self._shipped = [], 0, 0
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    async def ship(self, blobs: Blobs) -> None:
+        """Bring the storage up to date; what cannot be stored now stays for the next time."""
+        while self._sealed:
+            key, lines = self._sealed[0]
+            await _store(blobs, key, lines)
+            self._sealed.pop(0)
+            (self._folder / key.file_name).unlink(missing_ok=True)
+        if len(self._lines) > self._shipped:
+            count = len(self._lines)
+            key = self._key
+            await _store(blobs, key, self._lines[:count])
+            if key == self._key:
+                self._shipped = count
+
+    async def close(self, blobs: Blobs) -> None:
+        """Ship the rest; the local file goes once everything is stored."""
+        await self.ship(blobs)
+        self._close_file()
+        (self._folder / self._key.file_name).unlink(missing_ok=True)
+
+
+async def _store(blobs: Blobs, key: ChunkKey, lines: list[str]) -> None:
+    await blobs.put(key.path, await asyncio.to_thread(pack, lines))
+
+
+class LogShipper:
+    """A service: ships the open logs of a worker, and those that a killed worker left behind in the same home."""
+
+    name = "log_shipper"
+
+    def __init__(self, blobs: Blobs, home: Path) -> None:
+        self._blobs = blobs
+        self._spool = home / "spool"
+        self._folder = self._spool / str(os.getpid())
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._open: set[JobLog] = set()
+
+    def open(self, job: int, attempt: int, epoch: int) -> JobLog:
+        opened = JobLog(self._folder, job, attempt, epoch)
+        self._open.add(opened)
+        return opened
+
+    async def close(self, job_log: JobLog) -> None:
+        """Finish a log; if the storage does not answer, the shipping loop goes on trying."""
+        try:
+            await job_log.close(self._blobs)
+        except Exception as error:  # noqa: BLE001  (a log must never keep a job from ending)
+            log.warning("log_not_shipped", error=str(error))
+            return
+        self._open.discard(job_log)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await self._recover()
+        while not stop.is_set():
+            await self._ship_all()
+            await sleep_unless(stop, SHIP_SECONDS)
+        await self._ship_all()
+
+    async def _ship_all(self) -> None:
+        for job_log in list(self._open):
+            try:
+                await job_log.ship(self._blobs)
+            except Exception as error:  # noqa: BLE001
+                log.warning("log_not_shipped", error=str(error))
+
+    async def _recover(self) -> None:
+        """Store what a worker process that is gone wrote and could not ship."""
+        for folder in self._spool.iterdir():
+            if folder == self._folder or _is_alive(folder.name):
+                continue
+            for file in folder.glob("*.jsonl"):
+                await self._recover_file(file)
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+    async def _recover_file(self, file: Path) -> None:
+        try:
+            lines = file.read_text(errors="replace").splitlines()
+            await _store(self._blobs, ChunkKey.parse(file.name), [line for line in lines if line.endswith("]")])
+            file.unlink()
+        except Exception as error:  # noqa: BLE001
+            log.warning("log_not_recovered", file=file.name, error=str(error))
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,123 @@
+"""What task code said, kept per attempt as compressed files in the object storage: read, searched, followed, deleted."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from jobdeck.core.errors import InvalidInput
+from jobdeck.store.blobs import Blobs
+
+SEAL_BYTES = 1024 * 1024
+"""A chunk that reaches this size is closed; until then it is written again as it grows."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line. `at` is µs; `step` and `task` say whose it is, None for the engine's own."""
+
+    at: int
+    level: str
+    step: str | None
+    task: int | None
+    text: str
+
+    def to_json(self) -> str:
+        return json.dumps([self.at, self.level, self.step, self.task, self.text], ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> LogLine:
+        return cls(*json.loads(line))
+
+    def to_text(self) -> str:
+        """`2026-11-20T07:34:37.123Z INFO load[3] message`"""
+        at = datetime.fromtimestamp(self.at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        who = "" if self.step is None else f" {self.step}[{self.task}]"
+        return f"{at}Z {self.level.upper()}{who} {self.text}"
+
+
+def chunk_path(job: int, attempt: int, epoch: int, number: int) -> str:
+    """Chunks sort in the order in which they were written."""
+    return f"{_prefix(job, attempt)}/{epoch:06d}-{number:06d}.jsonl.gz"
+
+
+def pack(lines: Iterable[str]) -> bytes:
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=5, mtime=0)
+
+
+def _unpack(content: bytes) -> list[str]:
+    return gzip.decompress(content).decode().splitlines()
+
+
+def _prefix(job: int, attempt: int | None = None) -> str:
+    return f"logs/{job}" if attempt is None else f"logs/{job}/{attempt:04d}"
+
+
+class LogStore:
+    """Reads logs. A cursor is `<chunk>:<lines read of it>`."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    async def read(
+        self, job: int, attempt: int, *, after: str | None = None, limit: int = 1000, q: str | None = None
+    ) -> tuple[list[LogLine], str | None]:
+        """Up to `limit` lines behind the cursor that contain `q`, and the cursor to go on from (None: nothing yet)."""
+        cursor = _cursor(after)
+        lines: list[LogLine] = []
+        async for place, line in self._lines(job, attempt, cursor):
+            cursor = place
+            if q is None or q.lower() in line.text.lower():
+                lines.append(line)
+                if len(lines) >= limit:
+                    break
+        return lines, f"{cursor[0]}:{cursor[1]}" if cursor[0] else after
+
+    async def tail(self, job: int, attempt: int, count: int) -> tuple[list[LogLine], str | None]:
+        """The last `count` lines, and the cursor to follow from."""
+        blobs = await self._blobs.list(_prefix(job, attempt))
+        lines: list[LogLine] = []
+        cursor = None
+        for blob in reversed(blobs):
+            chunk = _unpack(await self._blobs.get(blob.path))
+            cursor = cursor or f"{_name(blob.path)}:{len(chunk)}"
+            lines = [LogLine.from_json(text) for text in chunk[-(count - len(lines)) :]] + lines
+            if len(lines) >= count:
+                break
+        return lines, cursor
+
+    async def text(self, job: int, attempt: int) -> AsyncIterator[bytes]:
+        """The whole log as text, a chunk at a time."""
+        for blob in await self._blobs.list(_prefix(job, attempt)):
+            chunk = _unpack(await self._blobs.get(blob.path))
+            yield "".join(f"{LogLine.from_json(line).to_text()}\n" for line in chunk).encode()
+
+    async def delete(self, job: int) -> None:
+        """Remove the logs of all attempts."""
+        await self._blobs.delete_prefix(_prefix(job))
+
+    async def _lines(self, job: int, attempt: int, cursor: tuple[str, int]) -> AsyncIterator[tuple[tuple[str, int], LogLine]]:
+        for blob in await self._blobs.list(_prefix(job, attempt)):
+            name = _name(blob.path)
+            if name < cursor[0]:
+                continue
+            skip = cursor[1] if name == cursor[0] else 0
+            chunk = _unpack(await self._blobs.get(blob.path))
+            for number, line in enumerate(chunk[skip:], start=skip + 1):
+                yield (name, number), LogLine.from_json(line)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
+
+
+def _cursor(text: str | None) -> tuple[str, int]:
+    if not text:
+        return "", 0
+    name, colon, lines = text.partition(":")
+    if not colon or not lines.isdecimal() or len(lines) > 12 or not name.replace("-", "").isdecimal():
+        raise InvalidInput("This is not a cursor of a log.", field="after", hint="Use the `next` of the page before.")
+    return name, int(lines)

@@ -1,0 +1,229 @@
+"""Submit: check the parameters against the type, resolve claims, write jobs and their events in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.exc import IntegrityError
+
+from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
+from jobdeck.core.environment import Environment
+from jobdeck.core.errors import Conflict, InvalidInput, JobdeckError
+from jobdeck.core.job import ChildPolicy, Job
+from jobdeck.core.jobtype import JobType
+from jobdeck.core.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
+from jobdeck.core.registry import RegisteredType, TypeRegistry
+from jobdeck.core.states import ENDED, State
+from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded, clip, encode
+from jobdeck.store import jobs, submissions
+from jobdeck.store.database import Database, Tx
+from jobdeck.store.events import NewEvent
+from jobdeck.store.jobs import NewJob
+
+Environments = Callable[[str], Awaitable[Environment]]
+RACES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request for a job. `not_before` is µs; `configuration` is an id with the version it has now."""
+
+    type: str
+    params: Mapping[str, Any]
+    project_id: int
+    project: str
+    created_by: int
+    priority: int = DEFAULT_PRIORITY
+    not_before: int | None = None
+    tags: Sequence[str] = ()
+    configuration: int | None = None
+    configuration_version: int | None = None
+    parent: int | None = None
+    deduplicate: bool = False
+    on_child_failure: ChildPolicy = ChildPolicy.FAIL
+    description: str | None = None
+    token_id: int | None = None
+    copied_from: int | None = None
+
+
+class InvalidParams(InvalidInput):
+    """Parameters that do not fit the job type; `facts['errors']` lists each field with what is wrong."""
+
+    code = "invalid_params"
+
+
+class Submitter:
+    """Accepts jobs."""
+
+    def __init__(self, database: Database, registry: TypeRegistry, environments: Environments) -> None:
+        self._database = database
+        self._registry = registry
+        self._environments = environments
+
+    async def submit(
+        self, submissions_: Sequence[Submission], *, actor: str, principal_id: int, idempotency: tuple[str, str] | None = None
+    ) -> list[int]:
+        """Accept all of them or none; their ids, in order.
+
+        `idempotency` is a key and a hash of the request: the same key gives the first answer again, and Conflict when the
+        request differs. Raises InvalidInput (and kin) naming the field, NotFound for a missing parent."""
+        environments = {s.project: await self._environments(s.project) for s in submissions_}
+        prepared = await asyncio.to_thread(self._prepare_all, submissions_, environments)
+
+        async def work(tx: Tx) -> list[int]:
+            if idempotency is not None:
+                earlier = await submissions.remembered(tx, principal_id, *idempotency)
+                if earlier is not None:
+                    return earlier
+            ids = await _insert(tx, prepared, submissions_, actor)
+            if idempotency is not None:
+                await submissions.remember(tx, principal_id, *idempotency, ids)
+            return ids
+
+        return await self._settle_races(work)
+
+    async def _settle_races(self, work: Callable[[Tx], Awaitable[list[int]]]) -> list[int]:
+        """Two requests with one key, or two equal jobs, at the same moment: the second one finds the first one's rows."""
+        for _ in range(RACES):
+            try:
+                return await self._database.transact(work)
+            except IntegrityError:
+                continue
+        raise Conflict("Another request with the same key is being handled.", hint="Send it again in a moment.")
+
+    def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
+        several = len(wanted) > 1
+        prepared = []
+        for i, submission in enumerate(wanted):
+            try:
+                prepared.append(self._prepare(submission, environments[submission.project]))
+            except JobdeckError as error:
+                if several and error.field:
+                    error.field = f"jobs[{i}].{error.field}"
+                raise
+        return prepared
+
+    def _prepare(self, wanted: Submission, environment: Environment) -> NewJob:
+        registered = self._registry.get(wanted.type)
+        _check_common(wanted)
+        job_type = _instance(registered, wanted.params)
+        job_type.check(environment)
+        params = encode(bounded(dict(wanted.params), MAX_PARAMS, "params"))
+        claims = merge([
+            *implicit_claims(wanted.project, wanted.type, wanted.parent, wanted.configuration),
+            *(replace(c, resource=qualify(wanted.project, c.resource)) for c in job_type.claims()),
+        ])  # fmt: skip
+        subject = job_type.subject()
+        return NewJob(
+            project_id=wanted.project_id,
+            type=wanted.type,
+            category=job_type.category,
+            isolation=job_type.isolation,
+            description=clip(wanted.description or job_type.description(), 500),
+            subject=clip(subject, 1000) if subject else None,
+            params=params,
+            tags=encode(list(wanted.tags)),
+            claims=_encode_claims(claims),
+            priority=wanted.priority,
+            parent_id=wanted.parent,
+            run_prefix="",
+            on_child_failure=str(wanted.on_child_failure),
+            created_by=wanted.created_by,
+            token_id=wanted.token_id,
+            configuration_id=wanted.configuration,
+            configuration_version=wanted.configuration_version,
+            copied_from=wanted.copied_from,
+            dedupe_key=_dedupe_key(wanted, params) if wanted.deduplicate else None,
+            not_before=wanted.not_before,
+        )
+
+
+def _check_common(wanted: Submission) -> None:
+    if not LOWEST_PRIORITY <= wanted.priority <= HIGHEST_PRIORITY:
+        raise InvalidInput(f"A priority is {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}.", field="priority")
+    if len(wanted.tags) > MAX_TAGS or any(not t or len(t) > MAX_TAG for t in wanted.tags):
+        raise InvalidInput(f"Up to {MAX_TAGS} tags of 1 to {MAX_TAG} characters are allowed.", field="tags")
+    bounded(list(wanted.tags), MAX_PARAMS, "tags")
+
+
+def _instance(registered: RegisteredType, params: Mapping[str, Any]) -> JobType:
+    try:
+        return registered.job_type(registered.job_type.Params.model_validate(dict(params)))
+    except ValidationError as error:
+        raise invalid_params(registered.name, error) from error
+
+
+def invalid_params(type_name: str, error: ValidationError) -> InvalidParams:
+    """Every field at fault with its reason, in one error."""
+    errors = [{"field": _path(e["loc"]), "message": e["msg"]} for e in error.errors(include_url=False, include_context=False)]
+    first = errors[0]
+    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+    return InvalidParams(
+        f"{first['field']}: {first['message']}{more}",
+        field=first["field"],
+        hint=f"GET /api/v1/types/{type_name} shows the parameters.",
+        errors=errors,
+    )
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """`params.files[0]` from a location in the model."""
+    return "params" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+
+
+def _dedupe_key(wanted: Submission, params: str) -> str:
+    same = json.dumps(json.loads(params), sort_keys=True)
+    return hashlib.sha256(f"{wanted.project_id}|{wanted.type}|{same}".encode()).hexdigest()
+
+
+def _encode_claims(claims: Sequence[Claim]) -> str:
+    return encode([c.to_json() for c in claims])
+
+
+async def _insert(tx: Tx, prepared: Sequence[NewJob], wanted: Sequence[Submission], actor: str) -> list[int]:
+    parents = await _parents(tx, {n.parent_id for n in prepared if n.parent_id is not None}, wanted)
+    known = await submissions.open_duplicates(tx, [n.dedupe_key for n in prepared if n.dedupe_key])
+    fresh: list[NewJob] = []
+    places: dict[int, int] = {}
+    for i, new in enumerate(prepared):
+        if new.dedupe_key and new.dedupe_key in known:
+            continue
+        if new.dedupe_key:
+            known[new.dedupe_key] = 0
+        places[i] = len(fresh)
+        fresh.append(replace(new, run_prefix=parents[new.parent_id]) if new.parent_id is not None else new)
+    ids = await jobs.insert_many(tx, fresh, [order_key(tx.now, n.priority) for n in fresh]) if fresh else []
+    known |= {new.dedupe_key: job_id for new, job_id in zip(fresh, ids, strict=True) if new.dedupe_key}
+    await submissions.mark_parents(tx, list(parents))
+    tx.emit(*(_submitted(new, job_id, actor) for new, job_id in zip(fresh, ids, strict=True)))
+    return [ids[places[i]] if i in places else known[new.dedupe_key or ""] for i, new in enumerate(prepared)]
+
+
+def _submitted(new: NewJob, job_id: int, actor: str) -> NewEvent:
+    data = {"state": str(State.PENDING), "type": new.type, "description": clip(new.description, 200)}
+    return NewEvent("submitted", new.project_id, job_id, actor, data)
+
+
+async def _parents(tx: Tx, ids: set[int], wanted: Sequence[Submission]) -> dict[int, str]:
+    """The run ids of the parents, whose rows stay locked, so that none of them ends before it knows of its child."""
+    if not ids:
+        return {}
+    locked = await jobs.lock(tx, ids)
+    projects = {w.parent: w.project_id for w in wanted if w.parent is not None}
+    for parent in ids:
+        job = locked.get(parent)
+        if job is None or job.project_id != projects[parent]:
+            raise InvalidInput(f"There is no job {parent} in this project to be the parent.", field="parent")
+        _check_parent(job)
+    return await submissions.run_ids(tx, ids)
+
+
+def _check_parent(job: Job) -> None:
+    if job.state in ENDED or job.state is State.CANCELING:
+        raise InvalidInput(f"Job {job.id} cannot get children: it is {job.state}.", field="parent")

@@ -1,0 +1,221 @@
+"""A worker: takes the jobs it was assigned, runs each with a runner, passes on what is asked of them, leaves in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from jobdeck.core.endings import Broke, Ending
+from jobdeck.core.environment import Environment
+from jobdeck.core.errors import ErrorInfo, LeaseLost
+from jobdeck.core.records import JobLeft
+from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.tasks import Executor, Printed
+from jobdeck.engine.asks import Ask
+from jobdeck.engine.database_time import DatabaseTime
+from jobdeck.engine.log_writer import JobLog, LogShipper
+from jobdeck.engine.logs import LogLine
+from jobdeck.engine.recorder import JobCheckpoints, Recorder
+from jobdeck.engine.renewal import Renewal
+from jobdeck.engine.runner import Runner
+from jobdeck.engine.service import Trouble, first_of, sleep_unless
+from jobdeck.store import assignments, leases, workers
+from jobdeck.store.assignments import Assignment
+from jobdeck.store.database import Database
+from jobdeck.store.leases import Lease
+from jobdeck.store.workers import DRAINING, GONE
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 1.0
+LEAVE_SECONDS = 12.0
+REMEMBERED = 10_000
+_ASKS = {"pause": Ask.PAUSE, "cancel": Ask.CANCEL}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What a worker works with; made by wiring."""
+
+    database: Database
+    registry: TypeRegistry
+    environments: Callable[[str], Awaitable[Environment]]
+    executor: Executor
+    recorder: Recorder
+    logs: LogShipper
+    lease_seconds: float = 10.0
+    parallel: int = 4
+    """Tasks of one job at the same time, at most."""
+
+
+@dataclass(slots=True)
+class Stay:
+    """A job while it is on this worker."""
+
+    epoch: int
+    task: asyncio.Task[None]
+    runner: Runner | None = None
+    asked: Ask = Ask.NOTHING
+
+    def ask(self, what: Ask) -> None:
+        self.asked = max(self.asked, what)
+        if self.runner is not None:
+            self.runner.brakes.ask(what)
+
+
+class _Lines:
+    """A job's log as its runner sees it."""
+
+    def __init__(self, job_log: JobLog) -> None:
+        self._job_log = job_log
+
+    def say(self, step: str, task: int, line: Printed) -> None:
+        self._job_log.write(LogLine(line.at, line.level, step, task, line.text))
+
+
+class WorkerService:
+    """A service; its worker joins when it starts and is gone when it ends."""
+
+    def __init__(self, me: workers.Worker, parts: WorkerParts) -> None:
+        self.name = f"worker {me.name}"
+        self.me = me
+        self._parts = parts
+        self._clock = DatabaseTime()
+        self._stays: dict[int, Stay] = {}
+        self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._state: str | None = None
+        self._poke = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await self._join(stop)
+        loop = asyncio.get_running_loop()
+
+        def heard(state: str | None, _held: list[Lease]) -> None:
+            self._state = state
+            loop.call_soon_threadsafe(self._poke.set)
+
+        renewal = Renewal(
+            self._parts.database, self.me.id, self._parts.lease_seconds, self._parts.executor, self._clock, heard
+        )
+        renewal.start()
+        try:
+            await self._serve(stop)
+            await self._leave()
+        finally:
+            await self._parts.executor.aclose()
+            await asyncio.to_thread(renewal.stop)
+        await self._say_gone()
+
+    async def _join(self, stop: asyncio.Event) -> None:
+        trouble = Trouble(self.name)
+        while not stop.is_set():
+            try:
+                return await workers.join(self._parts.database, self.me)
+            except Exception as error:  # noqa: BLE001  (the database may be coming up)
+                await sleep_unless(stop, trouble.met(error))
+        return None
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        wakeup = self._parts.database.wakeups.subscribe()
+        trouble = Trouble(self.name)
+        try:
+            while not stop.is_set():
+                try:
+                    await self.reconcile()
+                    trouble.over()
+                    await first_of(wakeup.wait(POLL_SECONDS), stop, self._poke)
+                    self._poke.clear()
+                except Exception as error:  # noqa: BLE001  (what runs, goes on; the look is repeated)
+                    await sleep_unless(stop, trouble.met(error))
+        finally:
+            wakeup.close()
+
+    async def reconcile(self) -> None:
+        """Make what runs here agree with the leases: start new ones, pass on what is asked, kill what is held no more."""
+        async with self._parts.database.read() as connection:
+            held = {lease.job: lease for lease in await leases.of_worker(connection, self.me.id)}
+            new = [i for i, lease in held.items() if i not in self._stays and (i, lease.epoch) not in self._left]
+            assigned = await assignments.load(connection, self.me.id, new) if new else []
+        for job_id, stay in self._stays.items():
+            lease = held.get(job_id)
+            if lease is None or lease.epoch != stay.epoch:
+                stay.ask(Ask.DIE)
+            elif lease.ask:
+                stay.ask(_ASKS[lease.ask])
+        for job in assigned:
+            self._begin(job, held[job.id])
+
+    def _begin(self, job: Assignment, lease: Lease) -> None:
+        stay = Stay(job.epoch, asyncio.create_task(self._stay(job), name=f"job {job.id}"))
+        self._stays[job.id] = stay
+        if lease.ask:
+            stay.ask(_ASKS[lease.ask])
+
+    async def _stay(self, job: Assignment) -> None:
+        """A job's whole time here; whatever happens, it ends with its lease given back or lost."""
+        job_log = self._parts.logs.open(job.id, job.attempt, job.epoch)
+        try:
+            ending = await self._run(job, job_log)
+            await self._parts.logs.close(job_log)
+            if ending is not None:
+                await self._parts.recorder.write(job.id, job.epoch, (JobLeft(ending),))
+        except LeaseLost:
+            log.info("lease_lost", job=job.id, epoch=job.epoch)
+        except Exception as error:  # noqa: BLE001  (the lease will run out, and the job go on elsewhere)
+            log.error("stay_broke", job=job.id, exc_info=error)
+        finally:
+            self._stays.pop(job.id, None)
+            self._remember_left(job)
+            self._poke.set()
+
+    async def _run(self, job: Assignment, job_log: JobLog) -> Ending | None:
+        registered = self._parts.registry.find(job.type)
+        if registered is None:
+            return Broke(ErrorInfo("unknown_job_type", f"This worker does not know the job type '{job.type}'."))
+        parts = self._parts
+        runner = Runner(
+            job, registered, await parts.environments(job.project),
+            JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
+            parts.executor, _Lines(job_log), self._clock, parts.parallel,
+        )  # fmt: skip
+        stay = self._stays[job.id]
+        stay.runner = runner
+        runner.brakes.ask(stay.asked)
+        try:
+            return await runner.run()
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001  (a fault of the engine fails this job, with its trace in the log)
+            log.error("runner_broke", job=job.id, exc_info=error)
+            return Broke(ErrorInfo("internal_error", f"Jobdeck failed while running the job: {error}", "Please report it."))
+
+    def _remember_left(self, job: Assignment) -> None:
+        """A look that was under way when the lease was given back must not start the job again."""
+        self._left[job.id, job.epoch] = None
+        while len(self._left) > REMEMBERED:
+            self._left.popitem(last=False)
+
+    async def _leave(self) -> None:
+        """Take nothing more, let the jobs stop at their next checkpoint, hand them back."""
+        try:
+            await workers.set_state(self._parts.database, self.me.id, DRAINING)
+            await self.reconcile()
+        except Exception as error:  # noqa: BLE001  (leaving goes on without the database)
+            log.warning("leaving_without_database", error=str(error))
+        for stay in list(self._stays.values()):
+            stay.ask(Ask.HAND_BACK)
+        if self._stays:
+            _, alive = await asyncio.wait([s.task for s in self._stays.values()], timeout=LEAVE_SECONDS)
+            for task in alive:
+                task.cancel()
+            await asyncio.gather(*alive, return_exceptions=True)
+
+    async def _say_gone(self) -> None:
+        try:
+            await workers.set_state(self._parts.database, self.me.id, GONE)
+        except Exception as error:  # noqa: BLE001  (its heartbeat will be missed)
+            log.warning("gone_without_word", error=str(error))

@@ -1,0 +1,1 @@
+"""Run one task somewhere and answer with an outcome, never an exception."""

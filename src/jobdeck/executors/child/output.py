@@ -1,0 +1,94 @@
+"""Descriptors 1 and 2 and Python's logging in a child: whole lines, in order, and the same again for the next task."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import logging
+import os
+import sys
+from typing import Any, TextIO
+
+from jobdeck.executors.child.channel import Channel
+from jobdeck.executors.child.pipes import settle
+from jobdeck.executors.context import printed
+
+_HIGH = 200
+
+
+class Output:
+    """Holds the pipes to the worker under private descriptors, whatever a task does to 1 and 2."""
+
+    def __init__(self) -> None:
+        self._kept = {fd: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in (1, 2)}
+        self.kept_stderr = self._kept[2]
+        self._renew()
+
+    def attach(self, channel: Channel) -> None:
+        """Send what goes through `logging` to the worker, with its level."""
+        root = logging.getLogger()
+        root.handlers[:] = [_Forward(channel)]
+        root.setLevel(logging.INFO)
+        logging.disable(logging.NOTSET)
+
+    def restore(self) -> None:
+        """Flush what the task left in buffers, then undo what it did to its output."""
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            with contextlib.suppress(Exception):
+                stream.flush()  # type: ignore[union-attr]
+        for fd, kept in self._kept.items():
+            os.dup2(kept, fd)
+        if sys.stdout is not self._streams[0] or sys.stderr is not self._streams[1] or _closed(self._streams):
+            self._renew()
+
+    def _renew(self) -> None:
+        self._streams = (_stream(1, other=2), _stream(2, other=1))
+        sys.stdout, sys.stderr = self._streams
+        sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc,assignment]
+
+
+def _closed(streams: tuple[TextIO, TextIO]) -> bool:
+    return any(stream.closed for stream in streams)
+
+
+def _stream(fd: int, other: int) -> TextIO:
+    raw = _InOrder(fd, "wb", closefd=False)
+    raw.other = other
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+class _InOrder(io.FileIO):
+    """Writes when the worker has taken what was written to the other one of stdout and stderr."""
+
+    other: int
+
+    def write(self, data: Any) -> int:
+        settle(self.other)
+        return super().write(data)
+
+
+class _Forward(logging.Handler):
+    """Log records as messages, each line of a record one, with the record's level."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+        self._plain = logging.Formatter("%(message)s")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(Exception):
+            text = self._plain.format(record)
+            if os.getpid() != self._channel.pid:  # a fork made by task code: only the pipes are safe to share
+                os.write(2, (text + "\n").encode("utf-8", "replace"))
+                return
+            for line in printed(text, _level(record.levelno)):
+                self._channel.send_message(line)
+
+
+def _level(number: int) -> str:
+    if number >= logging.ERROR:
+        return "error"
+    if number >= logging.WARNING:
+        return "warning"
+    return "info" if number >= logging.INFO else "debug"

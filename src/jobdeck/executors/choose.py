@@ -1,0 +1,27 @@
+"""One executor out of several: each task goes where its job type wants to be isolated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from jobdeck.core.jobtype import Isolation
+from jobdeck.core.tasks import Executor, TaskRequest, TaskRun
+
+
+class ByIsolation:
+    """Routes by `request.isolation`: `ByIsolation({"process": ProcessExecutor(4), "thread": ThreadExecutor(16)})`."""
+
+    def __init__(self, executors: Mapping[Isolation, Executor]) -> None:
+        self._executors = dict(executors)
+
+    async def start(self, request: TaskRequest) -> TaskRun:
+        """Start it where it belongs; waits for a free place there only."""
+        return await self._executors[request.isolation].start(request)
+
+    def extend(self, deadline: float) -> None:
+        for executor in self._executors.values():
+            executor.extend(deadline)
+
+    async def aclose(self) -> None:
+        await asyncio.gather(*(executor.aclose() for executor in self._executors.values()))

@@ -1,0 +1,200 @@
+"""What happens around a task's method, in whatever process or thread: load, decode, call, encode – and never raise."""
+
+from __future__ import annotations
+
+import collections.abc
+import importlib
+import traceback
+import typing
+from functools import lru_cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from jobdeck.core.errors import ErrorInfo, JobdeckError, TaskFailure
+from jobdeck.core.jobtype import JobType, part_type, result_type
+from jobdeck.core.outcome import Failed, Outcome, Stopped, Succeeded
+from jobdeck.core.tasks import UNDO, TaskRequest
+from jobdeck.core.values import MAX_RESULT, Json, bounded, clip, encode
+from jobdeck.executors.context import PoliteStop, TaskContext
+
+MAX_TRACEBACK = 32 * 1024
+_LASTING = ("invalid", "unauthenticated", "forbidden", "not_found", "too_large")
+_STREAMS = (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator)
+
+
+class TypeNotLoadable(TaskFailure):
+    """The job type's module or class cannot be imported where the task runs."""
+
+    code = "type_not_loadable"
+    retryable = False
+
+
+class ParametersRefused(TaskFailure):
+    """The job type no longer accepts the parameters that were stored with the job."""
+
+    code = "invalid_params"
+    retryable = False
+
+
+class ResultNotStorable(TaskFailure):
+    """What a step returned has no JSON form, or is too large to be kept."""
+
+    code = "result_not_storable"
+    retryable = False
+
+
+class NoSuchResult(TaskFailure):
+    """A step asked for the result of a step that has none before it."""
+
+    code = "no_such_result"
+    retryable = False
+
+
+def perform(request: TaskRequest, run: TaskContext) -> Outcome:
+    """Run the task to its end, whatever happens in it."""
+    try:
+        return Succeeded(_call(request, run))
+    except PoliteStop:
+        return Stopped()
+    except BaseException as error:  # noqa: BLE001 – the task answers with a value, whatever was raised
+        return Failed(describe(error, f"{request.type}.{request.step}"))
+
+
+def _call(request: TaskRequest, run: TaskContext) -> Json:
+    job_type = load_type(request.implementation)
+    job = job_type(_params(job_type, request))
+    run.decode_results_with(lambda step: _earlier(job, request, step))
+    if request.method == UNDO:
+        job.undo(run)
+        return None
+    method = getattr(job, request.method)
+    declared = part_type(job_type, request.method)
+    result = method(run) if declared is None else method(run, decode(declared, request.part))
+    return _storable(job_type, request, result)
+
+
+def load_type(implementation: str) -> type[JobType]:
+    """The class named `module:Class`; raises TypeNotLoadable."""
+    module, _, name = implementation.partition(":")
+    try:
+        loaded = importlib.import_module(module)
+        for part in name.split("."):
+            loaded = getattr(loaded, part)
+    except MemoryError:
+        raise
+    except BaseException as error:  # a module may even call sys.exit while it is imported
+        raise TypeNotLoadable(
+            f"The job type {implementation} cannot be loaded: {type(error).__name__}: {_text(error)}",
+            hint="Install what it needs where the workers run.",
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, JobType)):
+        raise TypeNotLoadable(f"{implementation} is not a job type.", hint="Name a subclass of JobType.")
+    return loaded
+
+
+def _params(job_type: type[JobType], request: TaskRequest) -> Any:
+    try:
+        return job_type.Params.model_validate(request.params)
+    except ValidationError as error:
+        # Without the values, which may be secrets.
+        reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise ParametersRefused(f"The parameters of '{request.type}' are not accepted: {reasons}") from None
+
+
+def _earlier(job: JobType, request: TaskRequest, step: str) -> Any:
+    if step not in request.results:
+        raise NoSuchResult(f"There is no result of a step '{step}' before step '{request.step}'.")
+    stored = request.results[step]
+    spec = next((s for s in job.plan() if s.name == step), None)
+    if spec is None:
+        return stored
+    declared = result_type(type(job), spec.method)
+    if spec.each is None or not isinstance(stored, list):
+        return decode(declared, stored)
+    return [decode(declared, item) for item in stored]
+
+
+@lru_cache(maxsize=256)
+def _adapter(declared: Any) -> TypeAdapter[Any] | None:
+    """The converter for a declared type; None for a type that pydantic cannot describe, or `Any`."""
+    if typing.get_origin(declared) in _STREAMS:
+        declared = list[typing.get_args(declared)[0]]  # type: ignore[misc]
+    try:
+        return None if declared is Any else TypeAdapter(declared)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
+        return None
+
+
+def decode(declared: Any, value: Json) -> Any:
+    """`value` in its declared type, as it was before it became JSON."""
+    adapter = _adapter(declared)
+    return value if adapter is None else adapter.validate_json(encode(value))
+
+
+def _storable(job_type: type[JobType], request: TaskRequest, result: Any) -> Json:
+    if result is None:
+        return None
+    what = f"What step '{request.step}' returned"
+    if isinstance(result, collections.abc.Iterator):
+        result = list(result)
+    adapter = _adapter(result_type(job_type, request.method))
+    try:
+        plain = _dump(adapter, result)
+        return bounded(plain, MAX_RESULT, what)
+    except JobdeckError as error:
+        hint = "Return counts and references; keep data in files or tables."
+        raise ResultNotStorable(error.message, hint=hint) from error
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        hint = "Return pydantic models, dataclasses, lists, dicts, text and numbers."
+        raise ResultNotStorable(f"{what} cannot be stored as JSON: {_text(error)}.", hint=hint) from error
+
+
+def _dump(adapter: TypeAdapter[Any] | None, result: Any) -> Any:
+    """By the declared type where the value keeps to it, because only that knows types with a JSON form of their own."""
+    if adapter is not None:
+        try:
+            return adapter.dump_python(result, mode="json", warnings="error")
+        except PydanticSerializationError:
+            pass
+    return to_jsonable_python(result)
+
+
+def describe(error: BaseException, place: str) -> ErrorInfo:
+    """The error as a value for people and for the retry policy."""
+    if isinstance(error, JobdeckError):
+        retryable = getattr(error, "retryable", error.kind not in _LASTING)
+        hint = None if error.hint is None else clip(error.hint)
+        return ErrorInfo(error.code, clip(error.message), hint, _traceback(error), bool(retryable), place)
+    text = _text(error)
+    message = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, MemoryError):
+        hint = "Give tasks a higher memory limit, or make the parts smaller."
+        message = f"The task ran out of memory. {message}"
+        return ErrorInfo("out_of_memory", message, hint, _traceback(error), True, place)
+    return ErrorInfo("unexpected_error", clip(message), None, _traceback(error), True, place)
+
+
+def timed_out(request: TaskRequest) -> ErrorInfo:
+    """The error of a task that ran past its step's timeout."""
+    message = f"Step '{request.step}' ran longer than its timeout of {request.timeout or 0:g} seconds."
+    hint = "Raise the step's timeout, or make its parts smaller."
+    return ErrorInfo("timeout", message, hint, place=f"{request.type}.{request.step}")
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 – task code may raise from `__str__`, too
+        return "(its text cannot be shown)"
+
+
+def _traceback(error: BaseException) -> str | None:
+    """The end of the traceback, which is the part that tells most; None when not even that can be had."""
+    try:
+        text = "".join(traceback.format_exception(error, limit=-60))
+    except Exception:  # noqa: BLE001 – an error without a traceback is better than none
+        return None
+    return clip(text if len(text) <= MAX_TRACEBACK else "…" + text[-MAX_TRACEBACK + 1 :], MAX_TRACEBACK)

@@ -1,0 +1,131 @@
+"""Tasks in threads of the worker, for job types that declare themselves light: no start-up cost, and no way to kill."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped
+from jobdeck.core.tasks import TaskMessage, TaskRequest
+from jobdeck.executors.context import TaskContext
+from jobdeck.executors.harness import perform, timed_out
+from jobdeck.executors.host import HOST
+from jobdeck.executors.mailbox import Mailbox
+
+
+class StopWish:
+    """Set when a stop was asked for, or when the worker's leases no longer hold."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self.deadline: float | None = None
+
+    def set(self) -> None:
+        self._asked.set()
+
+    def is_set(self) -> bool:
+        return self._asked.is_set() or (self.deadline is not None and time.monotonic() >= self.deadline)
+
+
+class ThreadTask:
+    """A `TaskRun`. To kill it is to ask it to stop and wait: nothing else ends a thread."""
+
+    def __init__(self, request: TaskRequest) -> None:
+        self.wish = StopWish()
+        self._request = request
+        self._mailbox = Mailbox()
+        self._loop = asyncio.get_running_loop()
+        self._outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        self._timer = request.timeout and self._loop.call_later(request.timeout, self._too_long)
+        self._late = False
+
+    @property
+    def host(self) -> str:
+        return f"{HOST}:{threading.get_native_id()}"
+
+    def messages(self) -> AsyncIterator[TaskMessage]:
+        return self._mailbox.read()
+
+    async def outcome(self) -> Outcome:
+        return await asyncio.shield(self._outcome)
+
+    def stop(self) -> None:
+        self.wish.set()
+
+    async def kill(self) -> None:
+        self.wish.set()
+        await self.outcome()
+
+    def run(self, then: Callable[[ThreadTask], Any]) -> None:
+        """In the thread: do the task, then have `then` called in the event loop."""
+        context = TaskContext(self._request, self._say, self.wish)
+        outcome = perform(self._request, context)
+        context.close()
+        self._in_loop(self._finish, outcome)
+        self._in_loop(then, self)
+
+    def finish(self, outcome: Outcome) -> None:
+        self._mailbox.close()
+        if self._timer:
+            self._timer.cancel()
+        if not self._outcome.done():
+            self._outcome.set_result(outcome)
+
+    def _finish(self, outcome: Outcome) -> None:
+        late = self._late and isinstance(outcome, Stopped)
+        self.finish(Failed(timed_out(self._request)) if late else outcome)
+
+    def _say(self, message: TaskMessage) -> None:
+        self._in_loop(self._mailbox.put, message)
+
+    def _too_long(self) -> None:
+        self._late = True
+        self.wish.set()
+
+    def _in_loop(self, function: Callable[[Any], Any], argument: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
+            self._loop.call_soon_threadsafe(function, argument)
+
+
+class ThreadExecutor:
+    """Runs up to `size` tasks at once in threads of this process, from one event loop; `extend` from any thread."""
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            raise ValueError("A pool of threads has at least one place.")
+        self._places = asyncio.Semaphore(size)
+        self._running: set[ThreadTask] = set()
+        self._closed = False
+
+    async def start(self, request: TaskRequest) -> ThreadTask:
+        """Start a task when there is a free place, first come, first served."""
+        await self._places.acquire()
+        task = ThreadTask(request)
+        if self._closed:
+            self._places.release()
+            task.finish(Stopped(killed=True))
+            return task
+        self._running.add(task)
+        thread = threading.Thread(target=task.run, args=(self._ended,), name=f"jobdeck-task-{request.job}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            task.finish(Lost(f"no thread could be started: {error}"))
+            self._ended(task)
+        return task
+
+    def extend(self, deadline: float) -> None:
+        for task in self._running.copy():
+            task.wish.deadline = deadline
+
+    async def aclose(self) -> None:
+        self._closed = True
+        await asyncio.gather(*(task.kill() for task in list(self._running)))
+
+    def _ended(self, task: ThreadTask) -> None:
+        self._running.discard(task)
+        self._places.release()

@@ -1,0 +1,46 @@
+"""What all services stand on, handed over by wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobdeck.core.registry import TypeRegistry
+from jobdeck.engine.control import Control
+from jobdeck.engine.feed import Feed
+from jobdeck.engine.logs import LogStore
+from jobdeck.engine.submit import Submitter
+from jobdeck.store.blobs import Blobs
+from jobdeck.store.database import Database
+
+DEFAULT_PROJECT_LIMIT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The settings that services show or use."""
+
+    version: str
+    storage_url: str
+    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    allowed_paths: tuple[str, ...] = ()
+    project_limit: int = DEFAULT_PROJECT_LIMIT
+    """Jobs of a project that run at the same time where no limit was set."""
+    worker_silence: float = 15.0
+    """Seconds without a sign of life after which a worker does not count as live."""
+    max_upload: int = 1 << 40
+    """Bytes of one uploaded file, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The parts of an installation below the services."""
+
+    database: Database
+    registry: TypeRegistry
+    blobs: Blobs
+    submitter: Submitter
+    control: Control
+    feed: Feed
+    logs: LogStore
+    installation: Installation

@@ -1,0 +1,57 @@
+"""Whether the installation serves, and how its parts are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from jobdeck.core.errors import Unavailable
+from jobdeck.services.core import Core
+from jobdeck.store.views import worker_views
+from jobdeck.wire.admin import Health
+
+REMEMBERED = 1.0
+"""Seconds that an answer counts; everyone may ask, so asking must cost nothing."""
+PATIENCE = 5.0
+"""Seconds that the database may take to answer."""
+
+
+class HealthCheck:
+    """The use case of health; needs no token."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._lock = asyncio.Lock()
+        self._known: tuple[float, Health] | None = None
+
+    async def look(self) -> Health:
+        """`status` is `ok`, `degraded` (serves, and jobs do not run) or `unavailable` (the database does not answer)."""
+        async with self._lock:
+            if self._known is None or time.monotonic() - self._known[0] > REMEMBERED:
+                self._known = (time.monotonic(), await self._look())
+            return self._known[1]
+
+    async def _look(self) -> Health:
+        version = self._core.installation.version
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                parts = await self._parts()
+        except (Unavailable, TimeoutError):
+            return Health(status="unavailable", version=version, parts={"database": {"status": "unavailable"}})
+        kind = self._core.database.dialect
+        parts["database"] = {"status": "ok", "kind": kind, "seconds": round(time.monotonic() - began, 4)}
+        good = all(part["status"] == "ok" for part in parts.values())
+        return Health(status="ok" if good else "degraded", version=version, parts=parts)
+
+    async def _parts(self) -> dict[str, Any]:
+        silence = int(self._core.installation.worker_silence * 1_000_000)
+        async with self._core.database.read() as connection:
+            now = await self._core.database.clock.now(connection)
+            leader = await worker_views.leader(connection, now)
+            live = await worker_views.live_count(connection, now - silence)
+        return {
+            "scheduler": {"status": "ok" if leader else "missing"},
+            "worker": {"status": "ok" if live else "missing", "live": live},
+        }

@@ -1,0 +1,164 @@
+"""A job as everyone sees it, made from its row and from what a page needs beside the rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobdeck.store.views import Reader
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
+from jobdeck.core import progress, waiting
+from jobdeck.core.operations import Operation, Subject, is_already, is_offered, why_not
+from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.states import ALIVE, State
+from jobdeck.engine.explain import explain
+from jobdeck.services.masking import Masker
+from jobdeck.store.views import job_views, lineage
+from jobdeck.wire.base import instant
+from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, TouchedObject, WaitReason
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is shown of jobs and is not in their rows, by job."""
+
+    waits: Mapping[int, Sequence[waiting.WaitReason]] = field(default_factory=dict)
+    touched: Mapping[int, Sequence[lineage.Touched]] = field(default_factory=dict)
+    unfinished: Mapping[int, int] = field(default_factory=dict)
+
+
+class Presenter:
+    """Turns rows into jobs for one caller at a time."""
+
+    def __init__(self, registry: TypeRegistry) -> None:
+        self._registry = registry
+        self._masker = Masker(registry)
+
+    async def jobs(
+        self, connection: Reader, rows: Sequence[Row], caller: Caller, now: int, fields: set[str] | None = None
+    ) -> list[Job]:
+        """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
+        beside = Beside(
+            waits=await self._waits(connection, rows, now) if _wants(fields, "wait") else {},
+            touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs") else {},
+            unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
+        )
+        return [self._job(row, beside, caller, now) for row in rows]
+
+    async def _waits(
+        self, connection: Reader, rows: Sequence[Row], now: int
+    ) -> Mapping[int, Sequence[waiting.WaitReason]]:
+        pending = [row for row in rows if row["state"] == State.PENDING]
+        return await explain(connection, pending, self._registry, now) if pending else {}
+
+    def _job(self, row: Row, beside: Beside, caller: Caller, now: int) -> Job:
+        omitted = [name for name in ("params", "result") if row[name] == ""]
+        touched = beside.touched.get(row["id"], ())
+        extra: dict[str, Any] = {"omitted": omitted} if omitted else {}
+        return Job(
+            **{name: row[name] for name in _AS_IT_IS},
+            params=self._masker.mask(row["type"], json.loads(row["params"])) if row["params"] else {},
+            tags=json.loads(row["tags"]),
+            parent=row["parent_id"],
+            configuration=row["configuration_id"],
+            progress=_progress(row, now),
+            wait=[_wait(reason) for reason in beside.waits.get(row["id"], ())],
+            error=_error(row, caller),
+            created_by=row["created_by_name"],
+            created_at=instant(row["created_at"]),
+            started_at=_maybe(row["started_at"]),
+            ended_at=_maybe(row["ended_at"]),
+            queued_seconds=_spent(row, "queued_us", frozenset({State.PENDING}), now),
+            running_seconds=_spent(row, "running_us", ALIVE, now),
+            paused_seconds=_spent(row, "paused_us", frozenset({State.PAUSED}), now),
+            inputs=[_object(t) for t in touched if t.direction == "input"],
+            outputs=[_object(t) for t in touched if t.direction == "output"],
+            result=json.loads(row["result"]) if row["result"] else None,
+            actions=_actions(row, beside.unfinished.get(row["id"], 0), caller),
+            **extra,
+        )
+
+
+_AS_IT_IS = (
+    "id", "run_id", "project", "type", "category", "state", "description", "subject", "priority", "attempt", "warnings",
+    "cause", "worker", "reason", "copied_from",
+)  # fmt: skip
+
+
+def _wants(fields: set[str] | None, *names: str) -> bool:
+    return fields is None or not fields.isdisjoint(names)
+
+
+def _maybe(micros: int | None) -> Any:
+    return None if micros is None else instant(micros)
+
+
+def _spent(row: Row, column: str, states: frozenset[State], now: int) -> float:
+    """Seconds booked, and those in the present state where it is one of `states`."""
+    present = max(0, now - row["state_since"]) if row["state"] in states else 0
+    return (int(row[column]) + present) / 1_000_000
+
+
+def _progress(row: Row, now: int) -> ProgressView:
+    running = row["state"] == State.RUNNING
+    seconds = _spent(row, "running_us", ALIVE, now)
+    return ProgressView(
+        fraction=row["fraction"],
+        done=row["done"],
+        total=row["total"],
+        unit=row["unit"],
+        rate=progress.rate(row["done"], seconds),
+        eta=_maybe(progress.eta(now, row["fraction"], seconds)) if running else None,
+    )
+
+
+def _wait(reason: waiting.WaitReason) -> WaitReason:
+    return WaitReason(
+        reason=reason.reason,
+        text=reason.text,
+        resource=reason.resource,
+        capacity=reason.capacity,
+        holders=list(reason.holders),
+        until=_maybe(reason.until),
+    )
+
+
+def _error(row: Row, caller: Caller) -> ErrorView | None:
+    """The traceback is for those who may operate the job; lists do not have it."""
+    if row["error_code"] is None:
+        return None
+    return ErrorView(
+        code=row["error_code"],
+        message=row["error_message"] or "",
+        hint=row["error_hint"],
+        fingerprint=row["error_fingerprint"],
+        traceback=row.get("error_traceback") if caller.may(Permission.JOB_OPERATE) else None,
+    )
+
+
+def _object(touched: lineage.Touched) -> TouchedObject:
+    return TouchedObject(object=touched.object, version=touched.version, rows=touched.rows, bytes=touched.bytes)
+
+
+def _actions(row: Row, unfinished: int, caller: Caller) -> dict[str, ActionView]:
+    subject = Subject(
+        row["id"], State(row["state"]), row["leased"], row["dirty_since"] > 0, unfinished, row["last_operation"]
+    )
+    return {str(operation): _action(operation, subject, caller) for operation in Operation}
+
+
+def _action(operation: Operation, subject: Subject, caller: Caller) -> ActionView:
+    forbidden = caller.why_not(PERMISSION_OF_OPERATION[operation])
+    if forbidden is not None:
+        return ActionView(allowed=False, why=forbidden)
+    if is_offered(operation, subject):
+        return ActionView(allowed=True)
+    if is_already(operation, subject):
+        return ActionView(allowed=False, why=f"it is {subject.state} already")
+    return ActionView(allowed=False, why=why_not(operation, subject))

@@ -1,0 +1,180 @@
+"""Jobs: submit, list, count, show, operate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobdeck.store.views import Reader
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
+from jobdeck.core.errors import InvalidInput, NotFound
+from jobdeck.core.job import ChildPolicy
+from jobdeck.core.operations import Operation
+from jobdeck.engine.control import Result
+from jobdeck.engine.submit import Submission
+from jobdeck.services import scope
+from jobdeck.services.core import Core
+from jobdeck.services.job_presenter import Presenter
+from jobdeck.services.job_queries import JobConditions, JobQuery, to_filter
+from jobdeck.store import configurations
+from jobdeck.store.projects import Project
+from jobdeck.store.views import job_lists, job_views
+from jobdeck.wire.base import Page, micros
+from jobdeck.wire.jobs import Job, PauseRequest, SubmitRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation asked of a job; `resume_at` µs, for pause."""
+
+    operation: Operation
+    reason: str | None = None
+    resume_at: int | None = None
+
+    @classmethod
+    def of(cls, operation: Operation, body: Any) -> Asked:
+        """From the request's body, which may be missing."""
+        at = body.resume_at if isinstance(body, PauseRequest) else None
+        return cls(operation, body.reason if body else None, micros(at) if at else None)
+
+
+class Jobs:
+    """The use cases of jobs."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._presenter = Presenter(core.registry)
+
+    async def page(self, caller: Caller, query: JobQuery) -> tuple[Page[Job], set[str] | None]:
+        """A page of the jobs that the caller may see, and the fields that were asked for (None: all)."""
+        caller.require(Permission.JOB_READ)
+        fields, order, position = query.wanted_fields(), query.order(), query.position()
+        async with self._core.database.read() as connection:
+            now = await self._core.database.clock.now(connection)
+            where = await to_filter(connection, caller, query, now)
+            rows = await job_lists.page(connection, where, order, position, query.limit + 1)
+            more, rows = len(rows) > query.limit, rows[: query.limit]
+            items = await self._presenter.jobs(connection, rows, caller, now, fields)
+        last = query.cursor_at(job_lists.position_of(rows[-1], order)) if more else None
+        return Page[Job](items=items, next=last), fields
+
+    async def counts(self, caller: Caller, conditions: JobConditions) -> dict[str, int]:
+        """How many of the jobs that the caller may see match, for every state."""
+        caller.require(Permission.JOB_READ)
+        async with self._core.database.read() as connection:
+            now = await self._core.database.clock.now(connection)
+            return await job_lists.counts(connection, await to_filter(connection, caller, conditions, now))
+
+    async def get(self, caller: Caller, job_id: int) -> Job:
+        """One job with all its fields; raises NotFound."""
+        return (await self.get_many(caller, [job_id]))[0]
+
+    async def get_many(self, caller: Caller, ids: Sequence[int]) -> list[Job]:
+        """Jobs in the order of `ids`; raises NotFound for one that is not there or not visible."""
+        caller.require(Permission.JOB_READ)
+        async with self._core.database.read() as connection:
+            rows = await job_views.many(connection, list(dict.fromkeys(ids)))
+            for job_id in ids:
+                if job_id not in rows or not caller.sees(rows[job_id]["project_id"]):
+                    raise no_such_job(job_id)
+            now = await self._core.database.clock.now(connection)
+            shown = await self._presenter.jobs(connection, list(rows.values()), caller, now)
+        by_id = {job.id: job for job in shown}
+        return [by_id[job_id] for job_id in ids]
+
+    async def submit(
+        self, caller: Caller, project_name: str, requests: Sequence[SubmitRequest], key: str | None = None
+    ) -> list[Job]:
+        """Accept all the jobs or none. The same `key` with the same requests answers with the first ones' jobs."""
+        caller.require(Permission.JOB_SUBMIT)
+        async with self._core.database.read() as connection:
+            project = await scope.project(connection, caller, project_name)
+            submissions = [await self._submission(connection, caller, project, r) for r in requests]
+        idempotency = (key, _request_hash(project_name, requests)) if key is not None else None
+        ids = await self._core.submitter.submit(
+            submissions, actor=caller.name, principal_id=caller.principal_id, idempotency=idempotency
+        )
+        return await self.get_many(caller, ids)
+
+    async def _submission(
+        self, connection: Reader, caller: Caller, project: Project, asked: SubmitRequest
+    ) -> Submission:
+        params, version = asked.params, None
+        if asked.configuration is not None:
+            saved = await configurations.get(connection, project.id, asked.configuration)
+            if saved is None:
+                raise InvalidInput(f"There is no configuration {asked.configuration} in this project.", field="configuration")
+            if saved.type != asked.type:
+                raise InvalidInput(f"Configuration {saved.id} is one of the type '{saved.type}'.", field="type")
+            params, version = {**saved.params, **params}, saved.version
+        return Submission(
+            type=asked.type,
+            params=params,
+            project_id=project.id,
+            project=project.name,
+            created_by=caller.principal_id,
+            priority=asked.priority,
+            not_before=micros(asked.not_before) if asked.not_before else None,
+            tags=tuple(dict.fromkeys(asked.tags)),
+            configuration=asked.configuration,
+            configuration_version=version,
+            parent=asked.parent,
+            deduplicate=asked.deduplicate,
+            on_child_failure=ChildPolicy(asked.on_child_failure),
+            description=asked.description,
+            token_id=caller.token_id,
+        )
+
+    async def operate(self, caller: Caller, job_id: int, asked: Asked) -> Job:
+        """The job after the operation was accepted; raises NotFound, OperationRefused."""
+        await self._operate(caller, job_id, asked)
+        return await self.get(caller, job_id)
+
+    async def delete(self, caller: Caller, job_id: int) -> None:
+        """Remove the job and everything recorded about it; raises NotFound, OperationRefused."""
+        await self._operate(caller, job_id, Asked(Operation.DELETE))
+
+    async def _operate(self, caller: Caller, job_id: int, asked: Asked) -> None:
+        await self.require_visible(caller, job_id)
+        caller.require(PERMISSION_OF_OPERATION[asked.operation])
+        results = await self._core.control.operate(
+            [job_id], asked.operation, actor=caller.name, reason=asked.reason, resume_at=asked.resume_at
+        )
+        _raise_refusal(results[0])
+
+    async def set_priority(self, caller: Caller, job_id: int, priority: int) -> Job:
+        """The job with its new priority; that of a job which has ended stays as it is."""
+        await self.require_visible(caller, job_id)
+        caller.require(Permission.JOB_OPERATE)
+        _raise_refusal(await self._core.control.set_priority(job_id, priority, actor=caller.name))
+        return await self.get(caller, job_id)
+
+    async def require_visible(self, caller: Caller, job_id: int) -> int:
+        """The id of the job's project; raises NotFound when there is no such job or the caller may not see it."""
+        caller.require(Permission.JOB_READ)
+        async with self._core.database.read() as connection:
+            project_id = await job_views.project_of(connection, job_id)
+        if project_id is None or not caller.sees(project_id):
+            raise no_such_job(job_id)
+        return project_id
+
+
+def no_such_job(job_id: int) -> NotFound:
+    return NotFound(f"There is no job {job_id}.", field="id", hint="GET /api/v1/jobs lists those there are.")
+
+
+def _raise_refusal(result: Result) -> None:
+    if result.error is not None:
+        raise result.error
+
+
+def _request_hash(project: str, requests: Sequence[SubmitRequest]) -> str:
+    """Equal for equal requests, whatever the order of their fields."""
+    plain = [r.model_dump(mode="json") for r in requests]
+    text = json.dumps(["jobs", project, plain], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,88 @@
+"""Paused scopes: hold back the work of the whole installation, of a project or of a job type."""
+
+from __future__ import annotations
+
+from jobdeck.store.views import Reader
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission
+from jobdeck.core.errors import InvalidInput, NotFound
+from jobdeck.services import scope as scopes
+from jobdeck.services.core import Core
+from jobdeck.services.scope_models import PausedScope
+from jobdeck.store import pauses
+from jobdeck.store.pauses import Pause
+from jobdeck.wire.base import Page, instant
+
+
+class Pauses:
+    """The use cases of paused scopes."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def page(self, caller: Caller) -> Page[PausedScope]:
+        """The scopes that are paused and that the caller may see."""
+        caller.require(Permission.PROJECT_READ)
+        async with self._core.database.read() as connection:
+            found = await pauses.all_pauses(connection)
+        visible = (p for p in found.values() if caller.project is None or _is_common(p) or _is_of(p, caller.project))
+        return Page[PausedScope](items=[_view(p) for p in visible])
+
+    async def get(self, caller: Caller, scope: str) -> PausedScope:
+        """Why and by whom a scope is paused; raises NotFound when it is not."""
+        caller.require(Permission.PROJECT_READ)
+        async with self._core.database.read() as connection:
+            await self._resolve(connection, caller, scope)
+            found = (await pauses.all_pauses(connection)).get(scope)
+        if found is None:
+            raise _not_paused(scope)
+        return _view(found)
+
+    async def put(self, caller: Caller, scope: str, reason: str | None) -> PausedScope:
+        """Pause a scope: jobs that run go on, no more are started."""
+        project_id = await self._require(caller, scope)
+        return _view(await self._core.database.transact(lambda tx: pauses.put(tx, scope, caller.name, reason, project_id)))
+
+    async def clear(self, caller: Caller, scope: str) -> None:
+        """Let a scope go on; raises NotFound when it is not paused."""
+        project_id = await self._require(caller, scope)
+        if not await self._core.database.transact(lambda tx: pauses.clear(tx, scope, caller.name, project_id)):
+            raise _not_paused(scope)
+
+    async def _require(self, caller: Caller, scope: str) -> int | None:
+        async with self._core.database.read() as connection:
+            project_id = await self._resolve(connection, caller, scope)
+        caller.require(Permission.INSTANCE_PAUSE if project_id is None else Permission.PROJECT_PAUSE)
+        return project_id
+
+    async def _resolve(self, connection: Reader, caller: Caller, scope: str) -> int | None:
+        """The id of the project that `scope` is, None for the other scopes; raises InvalidInput, NotFound."""
+        kind, _, name = scope.partition(":")
+        if kind == "project":
+            return (await scopes.project(connection, caller, name, "scope")).id
+        if kind == "type" and self._core.registry.find(name):
+            return None
+        if scope == "instance":
+            return None
+        raise InvalidInput(
+            f"'{scope[:100]}' is not a scope that can be paused.",
+            field="scope",
+            hint="Write instance, project:<name> or type:<an installed job type>.",
+        )
+
+
+def _is_common(pause: Pause) -> bool:
+    return not pause.scope.scope.startswith("project:")
+
+
+def _is_of(pause: Pause, project: str) -> bool:
+    return pause.scope.scope == f"project:{project}"
+
+
+def _not_paused(scope: str) -> NotFound:
+    return NotFound(f"'{scope[:100]}' is not paused.", field="scope")
+
+
+def _view(pause: Pause) -> PausedScope:
+    return PausedScope(scope=pause.scope.scope, by=pause.scope.by, reason=pause.scope.reason, at=instant(pause.at))

@@ -1,0 +1,100 @@
+"""Tokens: list, make, end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobdeck.access import tokens as access_tokens
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission, Role, at_most
+from jobdeck.access.tokens import TokenWish
+from jobdeck.core.errors import Conflict, Forbidden, NotFound
+from jobdeck.services import cursors, scope
+from jobdeck.services.core import Core
+from jobdeck.store import principals, tokens
+from jobdeck.store.database import Tx
+from jobdeck.store.projects import Project
+from jobdeck.store.tokens import StoredToken
+from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
+from jobdeck.wire.base import Page, instant
+
+DAY = 86_400_000_000
+
+
+class Tokens:
+    """The use cases of tokens. An administrator bound to a project manages the tokens of that project only."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def me(self, caller: Caller) -> Me:
+        """Who the token in use speaks for."""
+        return Me(name=caller.name, role=caller.role, project=caller.project, expires_at=_maybe(caller.expires_at))
+
+    async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Token]:
+        caller.require(Permission.TOKEN_MANAGE)
+        after = cursors.number(cursor, "tokens") or 0
+        async with self._core.database.read() as connection:
+            found = await tokens.page(connection, caller.project_id, after, limit + 1)
+        last = cursors.encode("tokens", found[limit - 1].id) if len(found) > limit else None
+        return Page[Token](items=[Token(**_fields(t)) for t in found[:limit]], next=last)
+
+    async def create(self, caller: Caller, asked: TokenRequest) -> NewToken:
+        """A token; its text is in the answer, now and never again."""
+        caller.require(Permission.TOKEN_MANAGE)
+        project = await self._project(caller, asked)
+        if not at_most(Role(asked.role), caller.role):
+            raise Forbidden("A token cannot allow more than the one that makes it.", field="role")
+        wish = TokenWish(asked.name, Role(asked.role), project.id if project else None, project.name if project else None)
+
+        async def work(tx: Tx) -> NewToken:
+            if asked.name == principals.ADMIN and caller.project_id is not None:
+                raise Conflict(f"The name '{asked.name}' is taken.", field="name", hint="Choose another name.")
+            expires_at = tx.now + asked.expires_in_days * DAY if asked.expires_in_days else None
+            whole = TokenWish(wish.name, wish.role, wish.project_id, wish.project, expires_at)
+            token_id, text = await access_tokens.issue(tx, whole, caller.name)
+            stored = await tokens.by_id(tx.connection, token_id)
+            assert stored is not None
+            return NewToken(token=str(text), **_fields(stored))
+
+        return await self._core.database.transact(work)
+
+    async def _project(self, caller: Caller, asked: TokenRequest) -> Project | None:
+        """The project of the new token; one who is bound to a project can only name that one."""
+        if asked.project is None and caller.project_id is not None:
+            raise Forbidden(
+                f"This token is bound to the project '{caller.project}' and cannot make one for all projects.", field="project"
+            )
+        if asked.project is None:
+            return None
+        async with self._core.database.read() as connection:
+            return await scope.project(connection, caller, asked.project)
+
+    async def revoke(self, caller: Caller, token_id: int) -> None:
+        """End a token at once; again is a no-op. Raises NotFound."""
+        caller.require(Permission.TOKEN_MANAGE)
+
+        async def work(tx: Tx) -> None:
+            stored = await tokens.by_id(tx.connection, token_id)
+            if stored is None or not caller.sees(stored.project_id):
+                raise NotFound(f"There is no token {token_id}.", field="id")
+            await access_tokens.revoke(tx, stored, caller.name)
+
+        await self._core.database.transact(work)
+
+
+def _fields(stored: StoredToken) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "name": stored.name,
+        "role": stored.role,
+        "project": stored.project,
+        "created_at": instant(stored.created_at),
+        "expires_at": _maybe(stored.expires_at),
+        "last_used_at": _maybe(stored.last_used_at),
+        "revoked_at": _maybe(stored.revoked_at),
+    }
+
+
+def _maybe(micros: int | None) -> Any:
+    return None if micros is None else instant(micros)

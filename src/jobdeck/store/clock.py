@@ -1,0 +1,43 @@
+"""Time comes from the database: one clock for all machines. Tests bring their own."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class Clock(Protocol):
+    """Tells the time of a transaction."""
+
+    async def now(self, connection: AsyncConnection) -> int:
+        """µs since 1970 UTC."""
+        ...
+
+
+class DatabaseClock:
+    """The server's clock on PostgreSQL; on SQLite, where database and program are one, this machine's."""
+
+    async def now(self, connection: AsyncConnection) -> int:
+        if connection.dialect.name == "sqlite":
+            return time.time_ns() // 1000
+        result = await connection.execute(_POSTGRESQL_NOW)
+        return int(result.scalar_one())
+
+
+_POSTGRESQL_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+
+
+class SetClock:
+    """A clock that stands where it is put; for tests."""
+
+    def __init__(self, now: int = 1_700_000_000_000_000) -> None:
+        self.time = now
+
+    async def now(self, connection: AsyncConnection) -> int:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += int(seconds * 1_000_000)

@@ -1,0 +1,90 @@
+"""Configurations: saved, versioned parameters of one job type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.errors import Conflict
+from jobdeck.store.database import Tx
+from jobdeck.store.schema import configurations, jobs, principals
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """`version` counts its changes from 1; `created_at` µs."""
+
+    id: int
+    project_id: int
+    name: str
+    type: str
+    params: dict[str, Any]
+    version: int
+    created_by: str | None
+    created_at: int
+
+
+async def get(connection: AsyncConnection, project_id: int, id: int) -> Configuration | None:
+    query = _QUERY.where(configurations.c.project_id == project_id, configurations.c.id == id)
+    row = (await connection.execute(query)).mappings().first()
+    return _configuration(row) if row is not None else None
+
+
+async def page(connection: AsyncConnection, project_id: int, after: int, limit: int) -> list[Configuration]:
+    """Configurations of a project with an id above `after`."""
+    mine = (configurations.c.project_id == project_id, configurations.c.id > after)
+    rows = (await connection.execute(_QUERY.where(*mine).order_by(configurations.c.id).limit(limit))).mappings()
+    return [_configuration(row) for row in rows]
+
+
+async def create(tx: Tx, project_id: int, name: str, type: str, params: str, created_by: int) -> int:
+    """Save version 1; its id. Raises Conflict when the name is taken. `params` is JSON text."""
+    values = {
+        "project_id": project_id, "name": name, "type": type, "params": params, "version": 1, "created_by": created_by,
+        "created_at": tx.now,
+    }  # fmt: skip
+    statement = insert(configurations).values(values).returning(configurations.c.id)
+    try:
+        return int((await tx.connection.execute(statement)).scalar_one())
+    except IntegrityError as error:
+        raise _taken(name) from error
+
+
+async def save(tx: Tx, project_id: int, id: int, name: str, type: str, params: str) -> bool:
+    """Save the next version; whether the configuration is there. Raises Conflict when the name is taken."""
+    mine = (configurations.c.project_id == project_id, configurations.c.id == id)
+    values = {"name": name, "type": type, "params": params, "version": configurations.c.version + 1}
+    try:
+        return (await tx.connection.execute(update(configurations).where(*mine).values(values))).rowcount > 0
+    except IntegrityError as error:
+        raise _taken(name) from error
+
+
+async def remove(tx: Tx, project_id: int, id: int) -> bool:
+    """Whether it was there; raises Conflict while jobs remember it."""
+    used = (await tx.connection.execute(select(exists().where(jobs.c.configuration_id == id)))).scalar()
+    if used:
+        raise Conflict(
+            f"Configuration {id} has jobs that ran it.", hint="Delete those jobs first, or leave the configuration."
+        )
+    mine = (configurations.c.project_id == project_id, configurations.c.id == id)
+    return (await tx.connection.execute(delete(configurations).where(*mine))).rowcount > 0
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"There is a configuration '{name}' already.", field="name", hint="Choose another name.")
+
+
+_QUERY = select(
+    *(c for c in configurations.c if c.name != "created_by"), principals.c.name.label("created_by")
+).outerjoin(principals, principals.c.id == configurations.c.created_by)
+
+
+def _configuration(row: Mapping[str, Any]) -> Configuration:
+    return Configuration(**{n: row[n] for n in Configuration.__slots__} | {"params": json.loads(row["params"])})

@@ -1,0 +1,140 @@
+"""The connection to the control database: read scopes, and write transactions that carry their time and events."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from jobdeck.core.errors import Unavailable
+from jobdeck.store.clock import Clock, DatabaseClock
+from jobdeck.store.events import NewEvent, append
+from jobdeck.store.wakeups import Wakeups
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+RETRIES = 5
+_RETRYABLE_SQLSTATES = {"40001", "40P01"}
+
+
+@dataclass(slots=True)
+class Tx:
+    """A write transaction: its connection, its time (µs), and the events that will be written at its end."""
+
+    connection: AsyncConnection
+    now: int
+    dialect: str
+    events: list[NewEvent] = field(default_factory=list)
+
+    def emit(self, *events: NewEvent) -> None:
+        self.events.extend(events)
+
+
+class Database:
+    """SQLite (one process writes) or PostgreSQL, behind the same calls."""
+
+    def __init__(self, url: str | URL, *, clock: Clock | None = None, wakeups: Wakeups | None = None) -> None:
+        self.url = make_url(url)
+        self.clock = clock or DatabaseClock()
+        self.wakeups = wakeups or Wakeups()
+        self.dialect = self.url.get_backend_name()
+        self._writer = _engine(self.url, self.dialect, writes=True)
+        self._reader = _engine(self.url, self.dialect, writes=False) if self.dialect == "sqlite" else self._writer
+        self._one_writer: asyncio.Lock | None = asyncio.Lock() if self.dialect == "sqlite" else None
+
+    def sibling(self) -> Database:
+        """Another handle on the same database, for another thread's event loop; shares the clock and the wake-ups."""
+        return Database(self.url, clock=self.clock, wakeups=self.wakeups)
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view for reading; raises Unavailable when the database does not answer."""
+        try:
+            async with self._reader.connect() as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            raise _unavailable(error) from error
+
+    async def now(self) -> int:
+        """The database's time, µs."""
+        async with self.read() as connection:
+            return await self.clock.now(connection)
+
+    async def transact(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run `work` in one write transaction and commit it with its events.
+
+        `work` may run again from its start when the database asks for that (deadlock, serialization, lock time-out),
+        so it must have no effect besides its statements. Raises Unavailable when the database does not answer."""
+        for attempt in range(RETRIES):
+            try:
+                return await self._once(work)
+            except DBAPIError as error:
+                if not _is_retryable(error) or attempt == RETRIES - 1:
+                    if isinstance(error, OperationalError | InterfaceError):
+                        raise _unavailable(error) from error
+                    raise
+                await asyncio.sleep(random.random() * 0.02 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def _once(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        if self._one_writer is None:
+            return await self._commit(work)
+        async with self._one_writer:
+            return await self._commit(work)
+
+    async def _commit(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        async with self._writer.begin() as connection:
+            tx = Tx(connection, await self.clock.now(connection), self.dialect)
+            result = await work(tx)
+            if tx.events:
+                await append(connection, tx.events, tx.now)
+        if tx.events:
+            self.wakeups.call()
+        return result
+
+
+def _unavailable(error: DBAPIError) -> Unavailable:
+    text = str(error.orig).partition("\n")[0]
+    return Unavailable(f"The database does not answer: {text}", hint="Try again in a moment.")
+
+
+def _is_retryable(error: DBAPIError) -> bool:
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate in _RETRYABLE_SQLSTATES or "database is locked" in str(error.orig)
+
+
+def _engine(url: URL, dialect: str, *, writes: bool) -> AsyncEngine:
+    if dialect != "sqlite":
+        return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10)
+    engine = create_async_engine(
+        url, poolclass=AsyncAdaptedQueuePool, pool_size=1 if writes else 4, max_overflow=0, pool_timeout=30
+    )
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Durable and concurrent: a write-ahead log that is synced at each commit, foreign keys on, our own BEGIN."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000", "cache_size=-65536"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

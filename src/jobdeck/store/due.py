@@ -1,0 +1,44 @@
+"""What is due: paused jobs to be resumed, and what is older than its retention."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.states import FINAL, State
+from jobdeck.store.database import Tx
+from jobdeck.store.schema import events, files, idempotency, jobs
+
+RESUMED_AT_ONCE = 500
+
+
+async def to_resume(connection: AsyncConnection, now: int) -> list[int]:
+    """Paused jobs whose time to go on has come."""
+    query = select(jobs.c.id).where(jobs.c.state == str(State.PAUSED), jobs.c.resume_at <= now)
+    return list((await connection.execute(query.order_by(jobs.c.id).limit(RESUMED_AT_ONCE))).scalars())
+
+
+async def ended_jobs(connection: AsyncConnection, before: int, after: int, limit: int) -> list[int]:
+    """Jobs in a final state that ended before `before` (µs), by id; a job goes only after its parent went or may go."""
+    parents = jobs.alias("parents")
+    kept = exists().where(parents.c.id == jobs.c.parent_id)
+    final = [str(s) for s in sorted(FINAL)]
+    query = select(jobs.c.id).where(jobs.c.state.in_(final), jobs.c.ended_at < before, jobs.c.id > after, ~kept)
+    return list((await connection.execute(query.order_by(jobs.c.id).limit(limit))).scalars())
+
+
+async def expired_files(connection: AsyncConnection, now: int, limit: int) -> list[int]:
+    """Files whose time is over."""
+    query = select(files.c.id).where(files.c.expires_at <= now).order_by(files.c.id).limit(limit)
+    return list((await connection.execute(query)).scalars())
+
+
+async def remove_events(tx: Tx, before: int, limit: int) -> int:
+    """Delete up to `limit` events from before `before`; how many were there."""
+    old = select(events.c.id).where(events.c.at < before).order_by(events.c.id).limit(limit)
+    return (await tx.connection.execute(delete(events).where(events.c.id.in_(old)))).rowcount
+
+
+async def forget_keys(tx: Tx, before: int) -> None:
+    """Delete idempotency keys from before `before`."""
+    await tx.connection.execute(delete(idempotency).where(idempotency.c.created_at < before))

@@ -1,0 +1,93 @@
+"""Events: every transition and notable moment, written in the transaction that makes it true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.values import MAX_EVENT, clip, encode
+from jobdeck.store import schema
+from jobdeck.store.batch import INT, TEXT, table_of
+
+CHANNEL = "jobdeck"
+"""The PostgreSQL channel on which commits are announced."""
+
+_LOCK = 0x6A6F6264
+_COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT}
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """Something that happened, to be written with what it tells of."""
+
+    kind: str
+    project_id: int | None = None
+    job_id: int | None = None
+    actor: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it was written; ids grow in the order of commits."""
+
+    id: int
+    at: int
+    kind: str
+    project_id: int | None
+    job_id: int | None
+    actor: str | None
+    data: dict[str, Any]
+
+
+async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int) -> None:
+    """Write `events` as the last statement of a transaction.
+
+    On PostgreSQL a transaction lock is held from here to the commit, so that ids become visible in the order they
+    grow: a reader that has seen event n will never meet a smaller one later."""
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    batch = table_of([_row(e, now) for e in events], _COLUMNS, dialect)
+    await connection.execute(insert(schema.events).from_select(list(_COLUMNS), select(*batch.c)))
+    if dialect == "postgresql":
+        await connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+
+
+def _row(event: NewEvent, now: int) -> dict[str, Any]:
+    data = encode(event.data)
+    if len(data) > MAX_EVENT:
+        data = encode({k: clip(v, MAX_EVENT // 4) if isinstance(v, str) else None for k, v in event.data.items()})
+    return {
+        "at": now,
+        "kind": event.kind,
+        "project_id": event.project_id,
+        "job_id": event.job_id,
+        "actor": event.actor,
+        "data": data,
+    }
+
+
+async def read_after(
+    connection: AsyncConnection, cursor: int, limit: int, where: Sequence[ColumnElement[bool]] = ()
+) -> list[StoredEvent]:
+    """Up to `limit` events with an id above `cursor`, oldest first."""
+    query = select(schema.events).where(schema.events.c.id > cursor, *where).order_by(schema.events.c.id).limit(limit)
+    return [_stored(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def last_id(connection: AsyncConnection) -> int:
+    """The id of the newest event, 0 when there is none."""
+    query = select(schema.events.c.id).order_by(schema.events.c.id.desc()).limit(1)
+    return (await connection.execute(query)).scalar() or 0
+
+
+def _stored(row: RowMapping) -> StoredEvent:
+    return StoredEvent(
+        row["id"], row["at"], row["kind"], row["project_id"], row["job_id"], row["actor"], json.loads(row["data"])
+    )

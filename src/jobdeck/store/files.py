@@ -1,0 +1,117 @@
+"""Project files as rows; their content is in the object storage (blobs.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.values import encode
+from jobdeck.store.database import Tx
+from jobdeck.store.schema import files, lineage, principals
+
+LIFETIME = 15 * 24 * 3600 * 1_000_000
+"""µs that a file is kept unless it is permanent."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file's facts; times in µs. `expires_at` None: permanent."""
+
+    id: int
+    project_id: int
+    name: str
+    size: int
+    sha256: str
+    content_type: str | None
+    tags: tuple[str, ...]
+    created_by: str | None
+    created_at: int
+    expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file whose content is stored, and whose row is to be written under the id reserved for it."""
+
+    id: int
+    project_id: int
+    name: str
+    size: int
+    sha256: str
+    content_type: str | None
+    tags: tuple[str, ...]
+    created_by: int
+    permanent: bool = False
+
+
+async def reserve_id(tx: Tx, project_id: int, created_by: int) -> int:
+    """An id that no other file ever had or will have; needed before the content can be stored under it.
+
+    Made by writing and deleting a row: both databases then never give the id again."""
+    values = {
+        "project_id": project_id, "name": "", "size": 0, "sha256": "", "tags": "[]", "created_by": created_by,
+        "created_at": tx.now,
+    }  # fmt: skip
+    id = (await tx.connection.execute(insert(files).values(values).returning(files.c.id))).scalar_one()
+    await tx.connection.execute(delete(files).where(files.c.id == id))
+    return int(id)
+
+
+async def create(tx: Tx, new: NewFile) -> int | None:
+    """Write the row; when the file expires (µs)."""
+    expires_at = None if new.permanent else tx.now + LIFETIME
+    values = {name: getattr(new, name) for name in NewFile.__slots__ if name not in ("tags", "permanent")}
+    values |= {"tags": encode(list(new.tags)), "created_at": tx.now, "expires_at": expires_at}
+    await tx.connection.execute(insert(files).values(values))
+    return expires_at
+
+
+async def get(connection: AsyncConnection, project_id: int, id: int) -> File | None:
+    query = _QUERY.where(files.c.project_id == project_id, files.c.id == id)
+    row = (await connection.execute(query)).mappings().first()
+    return _file(row) if row is not None else None
+
+
+async def page(connection: AsyncConnection, project_id: int, before: int | None, limit: int) -> list[File]:
+    """Files of a project, newest first, with ids below `before`."""
+    query = _QUERY.where(files.c.project_id == project_id).order_by(files.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(files.c.id < before)
+    return [_file(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def remove(tx: Tx, project_id: int, id: int) -> bool:
+    """Whether it was there."""
+    mine = (files.c.project_id == project_id, files.c.id == id)
+    return (await tx.connection.execute(delete(files).where(*mine))).rowcount > 0
+
+
+async def jobs_of(connection: AsyncConnection, ids: Sequence[int], most: int = 1000) -> dict[int, list[int]]:
+    """The jobs that read or made each of the files, by file."""
+    names = {f"file:{id}": id for id in ids}
+    query = select(lineage.c.object, lineage.c.job_id).where(lineage.c.object.in_(names)).distinct()
+    found: dict[int, list[int]] = {}
+    for name, job in await connection.execute(query.order_by(lineage.c.job_id).limit(most)):
+        found.setdefault(names[name], []).append(job)
+    return found
+
+
+async def expired(connection: AsyncConnection, now: int, limit: int) -> list[File]:
+    """Files whose time is over."""
+    query = _QUERY.where(files.c.expires_at <= now).order_by(files.c.id).limit(limit)
+    return [_file(row) for row in (await connection.execute(query)).mappings()]
+
+
+_QUERY = select(*(c for c in files.c if c.name != "created_by"), principals.c.name.label("created_by")).outerjoin(
+    principals, principals.c.id == files.c.created_by
+)
+
+
+def _file(row: Mapping[str, Any]) -> File:
+    values = {name: row[name] for name in File.__slots__} | {"tags": tuple(json.loads(row["tags"]))}
+    return File(**values)

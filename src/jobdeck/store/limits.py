@@ -1,0 +1,71 @@
+"""Limits: the capacity of a resource by its qualified name, and what live leases hold of the resources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, column, delete, func, insert, or_, select, table, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.claims import local_name
+from jobdeck.store.database import Tx
+from jobdeck.store.events import NewEvent
+from jobdeck.store.schema import limits
+
+held = table("claims_held", column("job_id"), column("resource"), column("units"), column("mode"))
+"""The view of what live leases hold (see guards.py)."""
+
+MAX_CAPACITY = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What is held of a resource now: units, and by which jobs."""
+
+    used: int
+    holders: tuple[int, ...]
+
+
+async def capacities(connection: AsyncConnection, project: str | None = None) -> dict[str, int]:
+    """Capacities that were set, by qualified resource; of one project's resources, or all."""
+    query = select(limits.c.resource, limits.c.capacity)
+    if project is not None:
+        query = query.where(_of_project(limits.c.resource, project))
+    return {resource: capacity for resource, capacity in await connection.execute(query)}
+
+
+async def uses(connection: AsyncConnection, project: str, most: int = 1000) -> dict[str, Use]:
+    """What is held of the project's resources now, by qualified resource; at most `most` holdings are looked at."""
+    query = select(held.c.resource, held.c.units, held.c.job_id).where(_of_project(held.c.resource, project))
+    found: dict[str, tuple[int, list[int]]] = {}
+    for resource, units, job in await connection.execute(query.order_by(held.c.job_id).limit(most)):
+        used, jobs = found.get(resource, (0, []))
+        found[resource] = (used + units, [*jobs, job])
+    return {resource: Use(used, tuple(jobs)) for resource, (used, jobs) in found.items()}
+
+
+async def put(tx: Tx, resource: str, project_id: int | None, capacity: int, actor: str) -> None:
+    """Set the capacity of the qualified `resource`."""
+    values = {"project_id": project_id, "capacity": capacity, "set_by": actor, "set_at": tx.now}
+    changed = await tx.connection.execute(update(limits).where(limits.c.resource == resource).values(values))
+    if not changed.rowcount:
+        await tx.connection.execute(insert(limits).values(resource=resource, **values))
+    tx.emit(_event("limit.set", resource, project_id, actor, {"capacity": capacity}))
+
+
+async def clear(tx: Tx, resource: str, project_id: int | None, actor: str) -> bool:
+    """Remove the limit; whether there was one."""
+    gone = (await tx.connection.execute(delete(limits).where(limits.c.resource == resource))).rowcount > 0
+    if gone:
+        tx.emit(_event("limit.cleared", resource, project_id, actor, {}))
+    return gone
+
+
+def _event(kind: str, resource: str, project_id: int | None, actor: str, data: dict[str, Any]) -> NewEvent:
+    return NewEvent(kind, project_id, None, actor, {"resource": local_name(resource), **data})
+
+
+def _of_project(resource: ColumnElement[Any], project: str) -> ColumnElement[bool]:
+    prefix = f"project:{project}/"
+    return or_(resource == f"project:{project}", func.substr(resource, 1, len(prefix)) == prefix)

@@ -1,0 +1,46 @@
+"""Paused scopes: `instance`, `project:<name>`, `type:<name>`, held back by a person, with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.waiting import PausedScope
+from jobdeck.store.database import Tx
+from jobdeck.store.events import NewEvent
+from jobdeck.store.schema import paused_scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A paused scope and since when (µs)."""
+
+    scope: PausedScope
+    at: int
+
+
+async def all_pauses(connection: AsyncConnection) -> dict[str, Pause]:
+    """Every paused scope, by scope."""
+    query = select(paused_scopes).order_by(paused_scopes.c.scope)
+    return {
+        row["scope"]: Pause(PausedScope(row["scope"], row["by"], row["reason"]), row["at"])
+        for row in (await connection.execute(query)).mappings()
+    }
+
+
+async def put(tx: Tx, scope: str, by: str, reason: str | None, project_id: int | None = None) -> Pause:
+    """Pause `scope`, or change the reason of the pause."""
+    await tx.connection.execute(delete(paused_scopes).where(paused_scopes.c.scope == scope))
+    await tx.connection.execute(insert(paused_scopes).values(scope=scope, by=by, reason=reason, at=tx.now))
+    tx.emit(NewEvent("scope.paused", project_id, None, by, {"scope": scope, "reason": reason}))
+    return Pause(PausedScope(scope, by, reason), tx.now)
+
+
+async def clear(tx: Tx, scope: str, by: str, project_id: int | None = None) -> bool:
+    """Let `scope` go on; whether it was paused."""
+    gone = (await tx.connection.execute(delete(paused_scopes).where(paused_scopes.c.scope == scope))).rowcount > 0
+    if gone:
+        tx.emit(NewEvent("scope.resumed", project_id, None, by, {"scope": scope}))
+    return gone

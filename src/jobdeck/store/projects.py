@@ -1,0 +1,70 @@
+"""Projects: rooms of their own for jobs, objects, files, connections and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.errors import Conflict
+from jobdeck.store.database import Tx
+from jobdeck.store.events import NewEvent
+from jobdeck.store.schema import projects
+
+DEFAULT = "default"
+"""The project that is there from the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`weight` is its part of the workers, relative to the other projects'; `created_at` µs."""
+
+    id: int
+    name: str
+    title: str
+    weight: float
+    created_at: int
+
+
+async def all_projects(connection: AsyncConnection) -> list[Project]:
+    """Every project, by name."""
+    rows = (await connection.execute(select(projects).order_by(projects.c.name))).mappings()
+    return [_project(row) for row in rows]
+
+
+async def by_name(connection: AsyncConnection, name: str) -> Project | None:
+    return _one((await connection.execute(select(projects).where(projects.c.name == name))).mappings().first())
+
+
+async def by_id(connection: AsyncConnection, id: int) -> Project | None:
+    return _one((await connection.execute(select(projects).where(projects.c.id == id))).mappings().first())
+
+
+async def create(tx: Tx, name: str, title: str, weight: float, actor: str | None) -> Project:
+    """A new project; raises Conflict when the name is taken."""
+    values = {"name": name, "title": title, "weight": weight, "created_at": tx.now}
+    try:
+        made = await tx.connection.execute(insert(projects).values(values).returning(projects.c.id))
+    except IntegrityError as error:
+        raise Conflict(f"There is a project '{name}' already.", field="name", hint="Choose another name.") from error
+    project = Project(made.scalar_one(), name, title, weight, tx.now)
+    tx.emit(NewEvent("project.created", project.id, None, actor, {"name": name}))
+    return project
+
+
+async def ensure_default(tx: Tx) -> Project:
+    """The project `default`, made when it is not there."""
+    found = await by_name(tx.connection, DEFAULT)
+    return found or await create(tx, DEFAULT, "Default", 1.0, None)
+
+
+def _one(row: Mapping[str, Any] | None) -> Project | None:
+    return _project(row) if row is not None else None
+
+
+def _project(row: Mapping[str, Any]) -> Project:
+    return Project(row["id"], row["name"], row["title"], row["weight"], row["created_at"])

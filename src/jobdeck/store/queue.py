@@ -1,0 +1,72 @@
+"""What the scheduler reads to keep its index: open jobs, limits, paused scopes, projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.states import ENDED, State
+from jobdeck.core.waiting import PausedScope
+from jobdeck.store.batch import ids_of
+from jobdeck.store.schema import jobs, limits, paused_scopes, projects
+
+OPEN = tuple(str(s) for s in State if s not in ENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """A job as the queue sees it. `claims` is JSON text."""
+
+    id: int
+    project_id: int
+    type: str
+    isolation: str
+    state: State
+    leased: bool
+    order_key: int
+    claims: str
+    not_before: int | None
+    resume_at: int | None
+    waits_for_children: bool
+    dirty_since: int
+    parent_id: int | None
+    has_children: bool
+
+
+_COLUMNS = [jobs.c[name] for name in QueuedJob.__slots__]
+
+
+async def open_jobs(connection: AsyncConnection, after: int, limit: int) -> list[QueuedJob]:
+    """Jobs that have not ended, by id, `limit` at a time; for building the index."""
+    query = select(*_COLUMNS).where(jobs.c.state.in_(OPEN), jobs.c.id > after).order_by(jobs.c.id).limit(limit)
+    return await _read(connection, query)
+
+
+async def jobs_by_id(connection: AsyncConnection, ids: Iterable[int]) -> list[QueuedJob]:
+    """The jobs among `ids` that exist, ended or not."""
+    wanted = ids_of(ids, connection.dialect.name)
+    return await _read(connection, select(*_COLUMNS).join(wanted, wanted.c.id == jobs.c.id))
+
+
+async def _read(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> list[QueuedJob]:
+    return [QueuedJob(**{**row, "state": State(row["state"])}) for row in (await connection.execute(query)).mappings()]
+
+
+async def capacities(connection: AsyncConnection) -> Mapping[str, int]:
+    """Limits that were set, by resource."""
+    return {r: c for r, c in await connection.execute(select(limits.c.resource, limits.c.capacity))}
+
+
+async def paused(connection: AsyncConnection) -> Mapping[str, PausedScope]:
+    """Paused scopes by name."""
+    query = select(paused_scopes.c.scope, paused_scopes.c.by, paused_scopes.c.reason)
+    return {row.scope: PausedScope(row.scope, row.by, row.reason) for row in await connection.execute(query)}
+
+
+async def project_weights(connection: AsyncConnection) -> Mapping[int, tuple[str, float]]:
+    """Name and weight of each project, by id."""
+    query = select(projects.c.id, projects.c.name, projects.c.weight)
+    return {row.id: (row.name, row.weight) for row in await connection.execute(query)}

@@ -1,0 +1,324 @@
+"""The tables. Times are µs since 1970 UTC; JSON is kept as text, so that any integer and any character survives."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger, Boolean, CheckConstraint, Column, Float, ForeignKey, Index, Integer, MetaData, SmallInteger, Table, Text,
+    UniqueConstraint, text,
+)  # fmt: skip
+
+from jobdeck.core.states import State, StepState
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+Id = BigInteger().with_variant(Integer(), "sqlite")
+"""A 64-bit key; on SQLite plain INTEGER, which alone makes it the table's row id."""
+
+
+def _one_of(column: str, values: list[str]) -> str:
+    return f"{column} IN ({', '.join(repr(v) for v in values)})"
+
+
+projects = Table(
+    "projects", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("weight", Float, nullable=False, server_default=text("1")),
+    Column("created_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+principals = Table(
+    "principals", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+tokens = Table(
+    "tokens", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("principal_id", ForeignKey("principals.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("project_id", ForeignKey("projects.id")),
+    Column("lookup", Text, nullable=False, unique=True),
+    Column("hash", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("last_used_at", BigInteger),
+)  # fmt: skip
+
+connections = Table(
+    "connections", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("secrets", Text),
+    Column("created_by", ForeignKey("principals.id")),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("project_id", "name"),
+)  # fmt: skip
+
+configurations = Table(
+    "configurations", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("params", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_by", ForeignKey("principals.id")),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("project_id", "name"),
+)  # fmt: skip
+
+jobs = Table(
+    "jobs", metadata,
+    Column("id", Id, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("isolation", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("subject", Text),
+    Column("params", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("claims", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("order_key", BigInteger, nullable=False),
+    Column("parent_id", ForeignKey("jobs.id")),
+    Column("has_children", Boolean, nullable=False, server_default=text("false")),
+    Column("on_child_failure", Text, nullable=False),
+    Column("configuration_id", ForeignKey("configurations.id")),
+    Column("configuration_version", Integer),
+    Column("copied_from", BigInteger),
+    Column("dedupe_key", Text),
+    Column("created_by", ForeignKey("principals.id"), nullable=False),
+    Column("token_id", Integer),
+    Column("created_at", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("leased", Boolean, nullable=False),
+    Column("state_since", BigInteger, nullable=False),
+    Column("queued_at", BigInteger, nullable=False),
+    Column("intent", Text),
+    Column("last_operation", Text),
+    Column("not_before", BigInteger),
+    Column("resume_at", BigInteger),
+    Column("waits_for_children", Boolean, nullable=False, server_default=text("false")),
+    Column("dirty_since", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("queued_us", BigInteger, nullable=False),
+    Column("running_us", BigInteger, nullable=False),
+    Column("paused_us", BigInteger, nullable=False),
+    Column("fraction", Float, nullable=False),
+    Column("done", BigInteger, nullable=False, server_default=text("0")),
+    Column("total", BigInteger),
+    Column("unit", Text, nullable=False, server_default=text("''")),
+    Column("progress_at", BigInteger),
+    Column("warnings", Integer, nullable=False),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_hint", Text),
+    Column("error_place", Text),
+    Column("error_traceback", Text),
+    Column("error_fingerprint", Text),
+    Column("cause", Text),
+    Column("reason", Text),
+    Column("result", Text),
+    Column("worker", Text),
+    CheckConstraint(_one_of("state", [s.value for s in State]), name="state"),
+    Index("ix_jobs_open", "state", "id", sqlite_where=text("state NOT IN ('succeeded', 'canceled', 'failed')"),
+          postgresql_where=text("state NOT IN ('succeeded', 'canceled', 'failed')")),
+    Index("ix_jobs_project_created", "project_id", "id"),
+    Index("ix_jobs_state_created", "project_id", "state", "id"),
+    Index("ix_jobs_type_created", "type", "id"),
+    Index("ix_jobs_parent", "parent_id", sqlite_where=text("parent_id IS NOT NULL"),
+          postgresql_where=text("parent_id IS NOT NULL")),
+    Index("ix_jobs_fingerprint", "error_fingerprint", sqlite_where=text("error_fingerprint IS NOT NULL"),
+          postgresql_where=text("error_fingerprint IS NOT NULL")),
+    Index("uq_jobs_dedupe", "dedupe_key", unique=True,
+          sqlite_where=text("dedupe_key IS NOT NULL AND state NOT IN ('succeeded', 'canceled', 'failed')"),
+          postgresql_where=text("dedupe_key IS NOT NULL AND state NOT IN ('succeeded', 'canceled', 'failed')")),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
+attempts = Table(
+    "attempts", metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("worker", Text),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("error_code", Text),
+    Column("error_message", Text),
+)  # fmt: skip
+
+steps = Table(
+    "steps", metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("index", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_hint", Text),
+    CheckConstraint(_one_of("state", [s.value for s in StepState]), name="state"),
+)  # fmt: skip
+
+tasks = Table(
+    "tasks", metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("step_index", Integer, primary_key=True),
+    Column("index", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("host", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("done", BigInteger, nullable=False, server_default=text("0")),
+    Column("total", BigInteger),
+    Column("unit", Text),
+    Column("rows", BigInteger),
+    Column("bytes", BigInteger),
+    Column("part", Text),
+    Column("cursor", Text),
+    Column("result", Text),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_hint", Text),
+    CheckConstraint(_one_of("state", [s.value for s in StepState]), name="state"),
+)  # fmt: skip
+
+events = Table(
+    "events", metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("project_id", Integer),
+    Column("job_id", BigInteger),
+    Column("actor", Text),
+    Column("data", Text, nullable=False),
+    Index("ix_events_job", "job_id", "id"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
+leases = Table(
+    "leases", metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("worker_id", ForeignKey("workers.id"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("ask", Text),
+    Column("claims", Text, nullable=False),
+    Column("acquired_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_leases_worker", "worker_id"),
+)  # fmt: skip
+
+workers = Table(
+    "workers", metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("light_slots", Integer, nullable=False),
+    Column("types", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("heartbeat_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+leadership = Table(
+    "leadership", metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+limits = Table(
+    "limits", metadata,
+    Column("resource", Text, primary_key=True),
+    Column("project_id", ForeignKey("projects.id")),
+    Column("capacity", Integer, nullable=False),
+    Column("set_by", Text),
+    Column("set_at", BigInteger, nullable=False),
+    CheckConstraint("capacity >= 0", name="capacity"),
+)  # fmt: skip
+
+paused_scopes = Table(
+    "paused_scopes", metadata,
+    Column("scope", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("reason", Text),
+    Column("at", BigInteger, nullable=False),
+)  # fmt: skip
+
+files = Table(
+    "files", metadata,
+    Column("id", Id, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("content_type", Text),
+    Column("tags", Text, nullable=False),
+    Column("created_by", ForeignKey("principals.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Index("ix_files_project", "project_id", "id"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
+lineage = Table(
+    "lineage", metadata,
+    Column("id", Id, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("version", Text),
+    Column("rows", BigInteger),
+    Column("bytes", BigInteger),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_lineage_job", "job_id"),
+    Index("ix_lineage_object", "object", "id"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
+idempotency = Table(
+    "idempotency", metadata,
+    Column("principal_id", Integer, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", Text, nullable=False),
+    Column("job_ids", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)  # fmt: skip

@@ -1,0 +1,56 @@
+"""What submitting looks up: idempotency keys, open duplicates, the run ids of parents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import insert, select, update
+
+from jobdeck.core.errors import Conflict
+from jobdeck.core.states import ENDED
+from jobdeck.store.database import Tx
+from jobdeck.store.schema import idempotency, jobs
+
+_NOT_ENDED = jobs.c.state.not_in([str(s) for s in sorted(ENDED)])
+
+
+async def remembered(tx: Tx, principal_id: int, key: str, request_hash: str) -> list[int] | None:
+    """The jobs that an earlier request with this key made; raises Conflict if that request was another one."""
+    query = select(idempotency).where(idempotency.c.principal_id == principal_id, idempotency.c.key == key)
+    row = (await tx.connection.execute(query)).mappings().first()
+    if row is None:
+        return None
+    if row["request_hash"] != request_hash:
+        raise Conflict(
+            f"The idempotency key '{key}' was used before for another request.",
+            field="Idempotency-Key",
+            hint="Use a new key for a new request.",
+        )
+    return [int(i) for i in json.loads(row["job_ids"])]
+
+
+async def remember(tx: Tx, principal_id: int, key: str, request_hash: str, ids: Sequence[int]) -> None:
+    """Keep the answer to this request. A race with an equal request ends in IntegrityError."""
+    row = {"principal_id": principal_id, "key": key, "request_hash": request_hash, "job_ids": json.dumps(list(ids))}
+    await tx.connection.execute(insert(idempotency).values(**row, created_at=tx.now))
+
+
+async def open_duplicates(tx: Tx, keys: Sequence[str]) -> dict[str, int]:
+    """The jobs with these deduplication keys that have not ended."""
+    if not keys:
+        return {}
+    query = select(jobs.c.dedupe_key, jobs.c.id).where(jobs.c.dedupe_key.in_(keys), _NOT_ENDED)
+    return {key: job for key, job in await tx.connection.execute(query)}
+
+
+async def run_ids(tx: Tx, ids: Iterable[int]) -> dict[int, str]:
+    """Run ids by job."""
+    query = select(jobs.c.id, jobs.c.run_id).where(jobs.c.id.in_(list(ids)))
+    return {job: run_id for job, run_id in await tx.connection.execute(query)}
+
+
+async def mark_parents(tx: Tx, ids: Sequence[int]) -> None:
+    """Note that these jobs have children."""
+    if ids:
+        await tx.connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(has_children=True))

@@ -1,0 +1,62 @@
+"""Figures for monitoring, each from an index or from the events since the last look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.states import ENDED, State
+from jobdeck.store.schema import events, jobs, leases, projects
+
+OPEN = tuple(str(s) for s in State if s not in ENDED)
+ENDED_KINDS = tuple(str(s) for s in ENDED)
+"""The kinds of the events that tell of a job's end are the names of the states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Jobs that have not ended, of one project in one state; `oldest` is when the first of them entered it (µs)."""
+
+    project: str
+    state: str
+    count: int
+    oldest: int
+
+
+async def queues(connection: AsyncConnection) -> list[Queue]:
+    """Jobs that have not ended, by project and state."""
+    query = (
+        select(projects.c.name, jobs.c.state, func.count(), func.min(jobs.c.state_since))
+        .join(projects, projects.c.id == jobs.c.project_id)
+        .where(jobs.c.state.in_(OPEN))
+        .group_by(projects.c.name, jobs.c.state)
+    )
+    return [Queue(*row) for row in await connection.execute(query)]
+
+
+async def lease_count(connection: AsyncConnection) -> int:
+    return int((await connection.execute(select(func.count()).select_from(leases))).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job that ended, as the event with `event_id` told; `running_us` is how long it had run."""
+
+    event_id: int
+    state: str
+    type: str
+    running_us: int
+
+
+async def ended_since(connection: AsyncConnection, event_id: int, limit: int) -> list[EndedJob]:
+    """Jobs that ended after the event `event_id`, in order; those deleted since are left out."""
+    query = (
+        select(events.c.id, events.c.kind, jobs.c.type, jobs.c.running_us)
+        .join(jobs, jobs.c.id == events.c.job_id)
+        .where(events.c.id > event_id, events.c.kind.in_(ENDED_KINDS))
+        .order_by(events.c.id)
+        .limit(limit)
+    )
+    return [EndedJob(*row) for row in await connection.execute(query)]

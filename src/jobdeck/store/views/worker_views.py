@@ -1,0 +1,82 @@
+"""Workers as people see them, and whether a scheduler leads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.store.schema import jobs, leadership, leases, workers
+
+RECENT = 24 * 3600 * 1_000_000
+"""µs that a worker which is gone stays in lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker with the jobs that it holds: id and project of each. Times in µs."""
+
+    id: str
+    name: str
+    host: str
+    pid: int
+    state: str
+    slots: int
+    light_slots: int
+    types: tuple[str, ...]
+    version: str
+    started_at: int
+    heartbeat_at: int
+    running: tuple[tuple[int, int], ...]
+
+
+async def page(connection: AsyncConnection, now: int, after: str, limit: int) -> list[WorkerView]:
+    """Workers that are not gone, or not for long, with an id above `after`, by id."""
+    shown = (workers.c.state != "gone") | (workers.c.heartbeat_at > now - RECENT)
+    query = select(workers).where(shown, workers.c.id > after).order_by(workers.c.id).limit(limit)
+    rows = (await connection.execute(query)).mappings().all()
+    return await _with_jobs(connection, rows)
+
+
+async def get(connection: AsyncConnection, id: str) -> WorkerView | None:
+    rows = (await connection.execute(select(workers).where(workers.c.id == id))).mappings().all()
+    found = await _with_jobs(connection, rows)
+    return found[0] if found else None
+
+
+async def _with_jobs(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[WorkerView]:
+    ids = [row["id"] for row in rows]
+    query = (
+        select(leases.c.worker_id, leases.c.job_id, jobs.c.project_id)
+        .join(jobs, jobs.c.id == leases.c.job_id)
+        .where(leases.c.worker_id.in_(ids))
+        .order_by(leases.c.job_id)
+    )
+    running: dict[str, list[tuple[int, int]]] = {}
+    for worker, job, project in await connection.execute(query) if ids else ():
+        running.setdefault(worker, []).append((job, project))
+    names = [n for n in WorkerView.__slots__ if n not in ("types", "running")]
+    return [
+        WorkerView(
+            **{n: row[n] for n in names},
+            types=tuple(json.loads(row["types"])),
+            running=tuple(running.get(row["id"], ())),
+        )
+        for row in rows
+    ]
+
+
+async def live_count(connection: AsyncConnection, silent_since: int) -> int:
+    """Workers that gave a sign of life since then."""
+    query = select(func.count()).where(workers.c.state != "gone", workers.c.heartbeat_at >= silent_since)
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def leader(connection: AsyncConnection, now: int) -> str | None:
+    """Who leads as scheduler, None while nobody does."""
+    query = select(leadership.c.holder).where(leadership.c.expires_at > now)
+    return (await connection.execute(query.limit(1))).scalar()

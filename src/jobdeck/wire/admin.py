@@ -1,0 +1,146 @@
+"""Projects, tokens, limits, workers, connections, configurations, and what the server says about itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from jobdeck.wire.base import MAX_ID, Instant, Name, Request, Response, Text
+
+Role = Literal["viewer", "operator", "admin"]
+ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+class Health(Response):
+    """That the server serves, its version, and how its parts are."""
+
+    status: str
+    version: str
+    parts: dict[str, Any] = Field(default_factory=dict)
+
+
+class Me(Response):
+    """Who the token in use speaks for."""
+
+    name: str
+    role: str
+    project: str | None = Field(default=None, description="None: all projects.")
+    expires_at: Instant | None = None
+
+
+class Project(Response):
+    """A room of its own for jobs, objects, files, connections and limits."""
+
+    name: str
+    title: str = ""
+    weight: float = Field(default=1.0, description="Its part of the workers, relative to the other projects'.")
+    created_at: Instant | None = None
+
+
+class ProjectRequest(Request):
+    """A project to make."""
+
+    name: ProjectName
+    title: Text | None = None
+    weight: float = Field(default=1.0, gt=0, le=1000)
+
+
+class Token(Response):
+    """An access token, without its secret."""
+
+    id: int
+    name: str
+    role: str
+    project: str | None = Field(default=None, description="None: all projects.")
+    created_by: str | None = None
+    created_at: Instant
+    expires_at: Instant | None = None
+    last_used_at: Instant | None = None
+    revoked_at: Instant | None = None
+
+
+class NewToken(Token):
+    """The answer to making a token: the only time its secret is shown."""
+
+    token: str = Field(repr=False)
+
+
+class TokenRequest(Request):
+    """A token to make."""
+
+    name: Name
+    role: Role
+    project: ProjectName | None = None
+    expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+
+
+class Limit(Response):
+    """The capacity of a resource, what is held of it now, and by which jobs."""
+
+    resource: str
+    capacity: int | None = Field(default=None, description="None: no limit is set.")
+    used: int = 0
+    holders: list[int] = Field(default_factory=list)
+
+
+class LimitRequest(Request):
+    """The capacity to set."""
+
+    capacity: int = Field(ge=0, le=MAX_ID)
+
+
+class Worker(Response):
+    """A process that runs jobs."""
+
+    id: str
+    host: str = ""
+    state: str = Field(description="`live`, `draining` or `gone`.")
+    version: str | None = None
+    slots: int = 0
+    running: list[int] = Field(default_factory=list, description="Ids of the jobs it holds.")
+    types: list[str] = Field(default_factory=list)
+    started_at: Instant | None = None
+    seen_at: Instant | None = None
+
+
+class Connection(Response):
+    """A system that jobs read from or write to; secrets are never part of it."""
+
+    name: str
+    kind: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    description: str | None = None
+    created_at: Instant | None = None
+
+
+class Configuration(Response):
+    """A saved, versioned set of parameters of one job type."""
+
+    id: int
+    project: str = ""
+    name: str
+    type: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    version: int = 1
+    created_by: str | None = None
+    created_at: Instant | None = None
+    updated_at: Instant | None = None
+
+
+class ConfigurationRequest(Request):
+    """A configuration to save."""
+
+    name: Name
+    type: Name
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class TypeInfo(Response):
+    """A job type that can be run here."""
+
+    name: str
+    category: str
+    description: str = ""
+    params_schema: dict[str, Any] = Field(default_factory=dict, description="JSON schema of `params`.")
+    isolation: str = "process"

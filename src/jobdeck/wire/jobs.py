@@ -1,0 +1,179 @@
+"""Jobs as the API shows them, and the requests about them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from jobdeck.core.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobdeck.core.states import State
+from jobdeck.core.values import MAX_TAG, MAX_TAGS
+from jobdeck.wire.base import Id, Instant, Name, Request, Response, Text, storable
+
+MAX_BATCH = 1000
+
+Priority = Annotated[int, Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY)]
+Tag = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_TAG, strip_whitespace=True), AfterValidator(storable)
+]
+OnChildFailure = Literal["fail", "warn", "ignore"]
+
+
+class ErrorView(Response):
+    """Why a job, step or task failed."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    fingerprint: str | None = Field(
+        default=None, description="Equal for failures of the same kind, whatever their numbers and names."
+    )
+    traceback: str | None = Field(default=None, description="Only for those who may see it.")
+
+
+class ActionView(Response):
+    """Whether the one who asks can do this to the job now, and why not."""
+
+    allowed: bool
+    why: str | None = None
+
+
+class ProgressView(Response):
+    """Units done of units planned; `rate` in units per second, `eta` the estimated end."""
+
+    fraction: float = Field(default=0.0, description="0 to 1; never goes back, 1 only when the job succeeded.")
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+    rate: float | None = None
+    eta: Instant | None = None
+
+
+class WaitReason(Response):
+    """One thing a pending job waits for."""
+
+    reason: str = Field(description="`not_before`, `paused_scope`, `dependency`, `claim`, `no_worker` or `turn`.")
+    text: str
+    resource: str | None = None
+    capacity: int | None = None
+    holders: list[int] = Field(default_factory=list, description="Ids of the jobs that hold what it needs.")
+    until: Instant | None = None
+
+
+class TouchedObject(Response):
+    """An object or file that a job read or wrote."""
+
+    object: str
+    version: str | None = None
+    rows: int | None = None
+    bytes: int | None = None
+
+
+class Job(Response):
+    """A job, as everyone sees it."""
+
+    id: int
+    run_id: str = Field(default="", description="The parent's run id, a dot, and the id; just the id at the top.")
+    project: str
+    type: str
+    category: str = ""
+    state: State
+    description: str = ""
+    subject: str | None = Field(default=None, description="What it works on.")
+    params: dict[str, Any] = Field(default_factory=dict)
+    priority: int = DEFAULT_PRIORITY
+    tags: list[str] = Field(default_factory=list)
+    parent: int | None = None
+    configuration: int | None = None
+    attempt: int = 1
+    progress: ProgressView = Field(default_factory=ProgressView)
+    wait: list[WaitReason] = Field(
+        default_factory=list, description="Why it waits, most fundamental first; not empty while it is pending."
+    )
+    error: ErrorView | None = None
+    warnings: int = 0
+    cause: str | None = Field(default=None, description="By whom or what it was paused or canceled.")
+    created_by: str | None = None
+    created_at: Instant
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+    queued_seconds: float = 0.0
+    running_seconds: float = 0.0
+    paused_seconds: float = 0.0
+    credits: float = 0.0
+    inputs: list[TouchedObject] = Field(default_factory=list)
+    outputs: list[TouchedObject] = Field(default_factory=list)
+    result: Any = None
+    worker: str | None = None
+    actions: dict[str, ActionView] = Field(
+        default_factory=dict, description="`cancel`, `pause`, `resume`, `restart`, `delete`."
+    )
+
+
+class Attempt(Response):
+    """One run of a job from its first step; a restart begins the next."""
+
+    attempt: int
+    state: State
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+    cause: str | None = None
+    error: ErrorView | None = None
+
+
+class Lineage(Response):
+    """What a job read and wrote, and the jobs that came before and after it through those objects."""
+
+    inputs: list[TouchedObject] = Field(default_factory=list)
+    outputs: list[TouchedObject] = Field(default_factory=list)
+    upstream: list[int] = Field(default_factory=list, description="Ids of the jobs that wrote what it read.")
+    downstream: list[int] = Field(default_factory=list, description="Ids of the jobs that read what it wrote.")
+
+
+class SubmitRequest(Request):
+    """A job to be done."""
+
+    type: Name
+    params: dict[str, Any] = Field(default_factory=dict, description="As the type's JSON schema says.")
+    priority: Priority = Field(default=DEFAULT_PRIORITY, description="0 to 9; higher goes first.")
+    not_before: Instant | None = None
+    tags: list[Tag] = Field(default_factory=list, max_length=MAX_TAGS)
+    configuration: Id | None = None
+    parent: Id | None = None
+    deduplicate: bool = Field(
+        default=False,
+        description="Answer with an unfinished job of the same type and parameters where there is one.",
+    )
+    on_child_failure: OnChildFailure = Field(
+        default="fail", description="What becomes of this job when one of its children ends without success."
+    )
+    description: Text | None = None
+
+
+class BatchRequest(Request):
+    """Several jobs at once: all are accepted or none."""
+
+    jobs: list[SubmitRequest] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class OperationRequest(Request):
+    """The body of `cancel` and `resume`."""
+
+    reason: Text | None = None
+
+
+class PauseRequest(OperationRequest):
+    """The body of `pause`."""
+
+    resume_at: Instant | None = Field(default=None, description="When it is to resume by itself.")
+
+
+class RestartRequest(OperationRequest):
+    """The body of `restart`."""
+
+
+class ChangeRequest(Request):
+    """What can be changed of a job that waits."""
+
+    priority: Priority

@@ -1,0 +1,48 @@
+"""Steps and tasks of a job, and the lines they log."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jobdeck.core.states import StepState
+from jobdeck.wire.base import Instant, Response
+from jobdeck.wire.jobs import ErrorView, ProgressView
+
+
+class Task(Response):
+    """One unit of a step's work, run as a whole on one worker."""
+
+    index: int
+    key: str = ""
+    state: StepState
+    host: str | None = None
+    attempts: int = Field(default=0, description="How often it was started.")
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    error: ErrorView | None = None
+
+
+class Step(Response):
+    """One step of one attempt, with its tasks."""
+
+    index: int
+    name: str
+    state: StepState
+    attempt: int = 1
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+    progress: ProgressView = Field(default_factory=ProgressView)
+    error: ErrorView | None = None
+    tasks: list[Task] = Field(default_factory=list)
+
+
+class LogLine(Response):
+    """A line that a task logged or printed, or that the engine wrote about it."""
+
+    at: Instant
+    level: str = Field(default="info", description="`debug`, `info`, `warning`, `error`, `stdout` or `stderr`.")
+    step: str | None = None
+    task: int | None = None
+    text: str

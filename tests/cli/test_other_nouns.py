@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.client.contract_server import ContractServer
+
+CONTENT = os.urandom(100_000)
+
+
+def test_files_go_up_and_come_down(cli: Cli, server: ContractServer, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(CONTENT)
+    assert cli("files", "upload", "x.bin", "--tag", "t", "-o", "ids").stdout == "1\n"
+    assert "x.bin" in cli("files", "list").stdout
+    assert "100 kB" in cli("files", "show", "file:1").stdout
+    assert cli("files", "download", "1", "--to", "y.bin").returncode == 0
+    assert (tmp_path / "y.bin").read_bytes() == CONTENT
+    there = cli("files", "download", "1")
+    assert there.returncode == 2
+    assert "is there already" in there.stderr
+    assert cli("files", "delete", "1").returncode == 0
+    assert not server.files
+
+
+def test_a_download_keeps_to_its_folder(cli: Cli, server: ContractServer, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"abc")
+    cli("files", "upload", "x.bin")
+    server.files[1][0]["name"] = "../../evil"
+    (tmp_path / "in" / "here").mkdir(parents=True)
+    assert Cli(cli.url, tmp_path / "in" / "here")("files", "download", "1").returncode == 0
+    assert (tmp_path / "in" / "here" / "evil").read_bytes() == b"abc"
+
+
+def test_objects(cli: Cli, server: ContractServer) -> None:
+    assert "1 200" in cli("objects", "list").stdout
+    shown = cli("objects", "show", "lake/in.shop/orders").stdout
+    assert "int64" in shown
+    rows = cli("objects", "rows", "lake/in.shop/orders", "--limit", "2", "--version", "3").stdout
+    assert "1152921504606846976" in rows
+    assert server.seen[-1].query == {"limit": ["2"], "version": ["3"]}
+    assert json.loads(cli("objects", "rows", "lake/in.shop/orders", "-o", "json").stdout)["items"][0]["name"] == "Ä"
+    assert cli("objects", "versions", "lake/in.shop/orders", "-o", "ids").stdout == "3\n"
+
+
+def test_a_token_is_printed_only_when_it_is_made(cli: Cli) -> None:
+    made = cli("tokens", "create", "ci", "--role", "operator", "--expires-in-days", "7")
+    assert made.stdout == "jd_new_secret\n"
+    assert "only now" in made.stderr
+    assert "secret" not in cli("tokens", "list").stdout
+    assert "secret" not in cli("tokens", "list", "-o", "json").stdout
+    assert cli("tokens", "revoke", "5").returncode == 0
+
+
+def test_limits(cli: Cli, server: ContractServer) -> None:
+    assert cli("limits", "set", "type:sleep", "3").stdout == "type:sleep: 1 of 3 in use.\n"
+    assert "type:sleep" in cli("limits", "list").stdout
+    assert cli("limits", "clear", "type:sleep").returncode == 0
+    assert not server.limits
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["health"], "ok, version 0.1.0"),
+        (["projects", "list"], "Default"),
+        (["projects", "create", "shop", "--weight", "2"], "Project shop is created."),
+        (["workers", "list"], "live"),
+        (["workers", "drain", "w1"], "Worker w1 is draining."),
+        (["types", "list"], "Sleep for a while."),
+        (["types", "show", "sleep"], "default 1.0"),
+        (["configurations", "list"], "NAME"),
+        (["configurations", "create", "nightly", "sleep", "-p", "seconds=1"], "Configuration 3 'nightly' is created."),
+        (["connections", "list"], "lake"),
+    ],
+)
+def test_the_rest_answers(cli: Cli, words: list[str], told: str) -> None:
+    done = cli(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert told in done.stdout
+    assert cli(*words, "-o", "json").stdout.startswith("{")

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from jobdeck.client import Client, UnexpectedAnswer
+from tests.client.contract_server import ContractServer, Fault
+
+CONTENT = bytes(range(256)) * 5000
+
+
+def test_a_file_travels_there_and_back(client: Client, server: ContractServer, tmp_path: Path) -> None:
+    source = tmp_path / "Ä; name=x.csv"
+    source.write_bytes(CONTENT)
+    file = client.files.upload(source, tags=["a", "b"])
+    assert (file.name, file.bytes) == (source.name, len(CONTENT))
+    assert b'name="tags"' in server.seen[-1].body
+    assert client.files.download(file.id, tmp_path / "back").read_bytes() == CONTENT
+    assert [f.id for f in client.files.list()] == [file.id]
+    client.files.delete(file.id)
+    assert not server.files
+
+
+def test_an_upload_that_broke_starts_from_the_beginning(client: Client, server: ContractServer) -> None:
+    server.faults = [Fault("POST", "/projects/default/files", "drop")]
+    file = client.files.upload(io.BytesIO(CONTENT), name="x.bin")
+    first, second = server.requests("POST", "/projects/default/files")
+    assert first.body == second.body
+    assert file.bytes == len(CONTENT)
+
+
+def test_an_empty_file_is_a_file(client: Client, server: ContractServer, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    assert client.files.upload(tmp_path / "empty").bytes == 0
+
+
+def test_a_damaged_download_leaves_nothing(client: Client, server: ContractServer, tmp_path: Path) -> None:
+    file = client.files.upload(io.BytesIO(CONTENT), name="x.bin")
+    server.files[file.id] = (server.files[file.id][0], CONTENT[:-1])
+    with pytest.raises(UnexpectedAnswer, match="damaged"):
+        client.files.download(file.id, tmp_path / "back")
+    assert not list(tmp_path.iterdir())
+
+
+def test_objects_are_named_by_their_reference(client: Client, server: ContractServer) -> None:
+    assert [o.ref for o in client.objects.list()] == ["lake/in.shop/orders"]
+    ref = "lake/in.shop/100%25 Ü?#"
+    found = client.objects.describe(ref)
+    assert found.ref == ref
+    assert [c.name for c in found.columns] == ["id", "name"]
+    assert client.objects.rows(ref, limit=2, version="3").items[1]["id"] == 2**60
+    assert server.seen[-1].query == {"limit": ["2"], "version": ["3"]}
+    assert client.objects.versions(ref)[0].job == 7
+
+
+def test_limits_are_named_by_their_resource(client: Client, server: ContractServer) -> None:
+    assert client.limits.set("object:lake/b/t", 3).capacity == 3
+    assert server.limits == {"object:lake/b/t": 3}
+    assert [limit.holders for limit in client.limits.list()] == [[1]]
+    client.limits.clear("object:lake/b/t")
+    assert not server.limits
+
+
+def test_a_token_is_shown_once_and_never_in_a_repr(client: Client, server: ContractServer) -> None:
+    made = client.tokens.create("ci", "operator", project="default", expires_in_days=7)
+    assert made.token == "jd_new_secret"
+    assert "jd_new_secret" not in repr(made)
+    assert server.seen[-1].json == {"name": "ci", "role": "operator", "project": "default", "expires_in_days": 7}
+    assert "jd_secret" not in repr(client.tokens.list())
+    client.tokens.revoke(made.id)
+
+
+def test_the_rest_of_administration(client: Client, server: ContractServer) -> None:
+    assert client.health().status == "ok"
+    assert client.projects.list()[0].name == "default"
+    assert client.projects.create("shop", weight=2).weight == 2
+    assert client.workers.list()[0].running == [1]
+    assert client.workers.drain("w1").state == "draining"
+    assert client.types.get("sleep").params_schema["type"] == "object"
+    assert [t.name for t in client.types.list()] == ["sleep"]
+    assert client.configurations.create("nightly", "sleep", {"seconds": 1}).params == {"seconds": 1}
+    assert client.configurations.list() == []
+    assert client.connections.list()[0].kind == "lake"

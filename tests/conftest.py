@@ -1,0 +1,66 @@
+"""Fixtures for all tests: a home, and databases on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+GUARDIAN = Path(__file__).with_name("postgres_guardian.py")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty folder to be the home of one installation."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a PostgreSQL that lives as long as the tests do (`postgresql://…`, its maintenance database)."""
+    command = [sys.executable, "-W", "ignore", str(GUARDIAN)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as guardian:
+        assert guardian.stdin is not None
+        assert guardian.stdout is not None
+        url = guardian.stdout.readline().strip()
+        assert url, "PostgreSQL did not start; its messages are above"
+        yield url
+        guardian.stdin.close()
+        guardian.wait(30)
+
+
+@pytest.fixture
+def postgres_database_url(postgres_url: str) -> Iterator[str]:
+    """A new, empty PostgreSQL database, as the URL that Jobdeck's settings take; dropped after the test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield _for_jobdeck(postgres_url, name)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def sqlite_database_url(tmp_path: Path) -> str:
+    """A new SQLite database, as the URL that Jobdeck's settings take."""
+    return f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A new, empty database: the test runs once on SQLite and once on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_database_url")
+    return url
+
+
+def _for_jobdeck(url: str, database: str) -> str:
+    """`postgresql://user:@/postgres?host=…` → `postgresql+psycopg://user@/database?host=…`."""
+    address, _, options = url.partition("?")
+    server = address.rpartition("/")[0].replace("postgresql://", "postgresql+psycopg://", 1).replace(":@", "@", 1)
+    return f"{server}/{database}?{options}"

@@ -1,0 +1,83 @@
+"""`jobdeck demo` brings every row, is harmless the second time, and would tell if a row were missing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from jobdeck.cli.demo_data import Dataset, datasets
+from jobdeck.cli.demo_proof import content, prove
+from jobdeck.cli.demo_server import PortTaken, demo_server
+from tests.docs.serving import free_port
+
+ALL_ROWS = {"airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115, "flights": 336_776}
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, Dataset]:
+    return {table.name: table for table in datasets()}
+
+
+def test_the_demo_ends_with_every_row_proved_twice(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
+    command = [sys.executable, "-m", "jobdeck.cli.main", "demo", "--exit", "--home=demo", f"--port={free_port()}"]
+    for _ in range(2):
+        run = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert run.stdout.count("every row is there") == len(ALL_ROWS)
+        assert "336,776" in run.stdout
+
+
+def test_the_data_set_is_whole(tables: dict[str, Dataset]) -> None:
+    assert {name: table.rows.num_rows for name, table in tables.items()} == ALL_ROWS
+
+
+def test_each_format_is_used(tables: dict[str, Dataset], tmp_path: Path) -> None:
+    assert {table.format for table in tables.values()} == {"parquet", "csv", "jsonl"}
+    assert len(tables["flights"].write(tmp_path)) == 12
+
+
+@pytest.mark.parametrize("damage", ["none", "missing", "doubled", "changed", "null"])
+def test_the_proof_tells_damage(tables: dict[str, Dataset], tmp_path: Path, damage: str) -> None:
+    table = tables["airports"]
+    folder = tmp_path / "lake" / "demo" / "airports"
+    write_deltalake(folder, table.rows)
+    stored = DeltaTable(folder)
+    match damage:
+        case "missing":
+            stored.delete("faa = 'JFK'")
+        case "doubled":
+            write_deltalake(folder, table.rows.slice(3, 1), mode="append")
+        case "changed":
+            stored.update(predicate="faa = 'JFK'", updates={"alt": "alt + 1"})
+        case "null":
+            stored.update(predicate="faa = 'JFK'", updates={"name": "null"})
+    assert prove(table, table.rows.num_rows, tmp_path).holds == (damage == "none")
+
+
+def test_the_proof_needs_the_servers_count_too(tables: dict[str, Dataset], tmp_path: Path) -> None:
+    table = tables["airlines"]
+    write_deltalake(tmp_path / "demo" / "airlines", table.rows)
+    assert not prove(table, 15, tmp_path).holds
+
+
+def test_the_order_of_rows_does_not_matter(tables: dict[str, Dataset]) -> None:
+    rows = tables["planes"].rows
+    assert content(rows.sort_by("model"), rows.schema) == content(rows, rows.schema)
+
+
+def test_a_port_that_is_taken_is_named(home: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(PortTaken, match=str(port)), demo_server(home, "127.0.0.1", port):
+            pass
