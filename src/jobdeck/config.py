@@ -34,22 +34,56 @@ class Config(BaseModel):
     home: Path = Field(default_factory=default_home, description="Folder of the database, storage, logs and tokens.")
     host: str = Field(default="127.0.0.1", description="Address to listen on. Beyond loopback, put TLS in front.")
     port: int = Field(default=8380, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    database_url: str = Field(default="", repr=False, description="`sqlite:///path` or `postgresql://…`; empty: SQLite in the home.")
-    storage_url: str = Field(default="", description="`file:///path` or `s3://bucket/prefix`; empty: a folder in the home.")
-    storage_options: dict[str, str] = Field(default_factory=dict, repr=False, description="Options of the object storage, such as keys.")
-    workers: int = Field(default=10, ge=0, le=1000, description="Jobs that need processes, and processes, at the same time; 0: no worker here.")
-    light_slots: int = Field(default=100, ge=0, le=10_000, description="Jobs of types that run in threads at the same time.")
-    parallel: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, le=1000, description="Tasks of one job at the same time, at most.")
+    database_url: str = Field(
+        default="", repr=False, description="`sqlite:///path` or `postgresql://…`; empty: SQLite in the home."
+    )
+    storage_url: str = Field(
+        default="", description="`file:///path` or `s3://bucket/prefix`; empty: a folder in the home."
+    )
+    storage_options: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="Options of the object storage, such as keys."
+    )
+    workers: int = Field(
+        default=10,
+        ge=0,
+        le=1000,
+        description="Jobs that need processes, and processes, at the same time; 0: no worker here.",
+    )
+    light_slots: int = Field(
+        default=100, ge=0, le=10_000, description="Jobs of types that run in threads at the same time."
+    )
+    parallel: int = Field(
+        default_factory=lambda: max(2, os.cpu_count() or 2),
+        ge=1,
+        le=1000,
+        description="Tasks of one job at the same time, at most.",
+    )
     worker_name: str = Field(default_factory=socket.gethostname, description="The name that people see of this worker.")
-    memory_limit_mb: int | None = Field(default=None, ge=64, description="Memory of one task's process, in MiB; empty: no limit.")
-    lease_seconds: float = Field(default=10.0, ge=1, le=3600, description="How long a job stays with a worker that says nothing.")
-    project_limit: int = Field(default=10, ge=0, description="Jobs of a project at the same time, where no other limit was set.")
-    allowed_paths: tuple[Path, ...] = Field(default=(), description="Folders of the server that jobs may read files from.")
-    allow_commands: bool = Field(default=False, description="Whether jobs of type `command` may run programs on the workers.")
-    keep_jobs_days: float | None = Field(default=None, gt=0, description="Days that ended jobs are kept; empty: for ever.")
-    keep_events_days: float | None = Field(default=90.0, gt=0, description="Days that events are kept; empty: for ever.")
+    memory_limit_mb: int | None = Field(
+        default=None, ge=64, description="Memory of one task's process, in MiB; empty: no limit."
+    )
+    lease_seconds: float = Field(
+        default=10.0, ge=1, le=3600, description="How long a job stays with a worker that says nothing."
+    )
+    project_limit: int = Field(
+        default=10, ge=0, description="Jobs of a project at the same time, where no other limit was set."
+    )
+    allowed_paths: tuple[Path, ...] = Field(
+        default=(), description="Folders of the server that jobs may read files from."
+    )
+    allow_commands: bool = Field(
+        default=False, description="Whether jobs of type `command` may run programs on the workers."
+    )
+    keep_jobs_days: float | None = Field(
+        default=None, gt=0, description="Days that ended jobs are kept; empty: for ever."
+    )
+    keep_events_days: float | None = Field(
+        default=90.0, gt=0, description="Days that events are kept; empty: for ever."
+    )
     max_upload_mb: int = Field(default=1024 * 1024, ge=1, description="Size of one uploaded file, in MiB, at most.")
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level of the server's own log.")
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="Least level of the server's own log."
+    )
     log_json: bool = Field(default=False, description="The server's own log as JSON lines.")
 
     @field_validator("allowed_paths", mode="before")
@@ -111,7 +145,9 @@ def _check_scheme(config: Config) -> None:
     scheme = config.async_database_url.partition("://")[0]
     if scheme not in _DRIVERS.values():
         raise InvalidConfiguration(
-            f"Setting 'database_url': '{scheme}' is not supported.", field="database_url", hint="Use sqlite:/// or postgresql://."
+            f"Setting 'database_url': '{scheme}' is not supported.",
+            field="database_url",
+            hint="Use sqlite:/// or postgresql://.",
         )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -10,52 +11,85 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.cli.main import run
 from tests.client.contract_server import TOKEN, ContractServer, running
 
 
 @dataclass(frozen=True)
-class Cli:
-    """Runs the command line as a process of its own, against one server."""
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs the command line as a process of its own, as a person does."""
 
     url: str
     folder: Path
 
     def environment(self, **more: str) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("JOBDECK_", "COLUMNS"))}
-        mine = {"JOBDECK_URL": self.url, "JOBDECK_TOKEN": TOKEN, "JOBDECK_HOME": str(self.folder / "home"), "TZ": "UTC"}
-        return {**clean, **mine, "PYTHONIOENCODING": "utf-8", **more}
+        return {**clean, **_settings(self.url, self.folder), "PYTHONIOENCODING": "utf-8", **more}
 
-    def __call__(self, *words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "jobdeck.cli.main", *words],
-            input=stdin,
-            env=self.environment(**more),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr + done.stdout
-        return done
+    def __call__(self, *words: str, stdin: str = "", **more: str) -> Done:
+        process = self.start(*words, **more)
+        out, err = process.communicate(stdin, timeout=60)
+        assert "Traceback" not in err + out
+        return Done(process.returncode, out, err)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """The same without waiting; for commands that are interrupted."""
+    def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
+        """The same without waiting; for commands that are interrupted or read from."""
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-m", "jobdeck.cli.main", *words]
+        environment = self.environment(**more)
         return subprocess.Popen(
-            [sys.executable, "-u", "-m", "jobdeck.cli.main", *words],
-            env=self.environment(),
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            command, env=environment, cwd=self.folder, stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
 
-    def interrupt(self, process: subprocess.Popen[str]) -> tuple[int, str, str]:
-        """Ctrl-C, and how it ended: exit code, output, errors."""
+    def interrupt(self, process: subprocess.Popen[str]) -> Done:
+        """Ctrl-C, and how it ended."""
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         assert "Traceback" not in err
-        return process.returncode, out, err
+        return Done(process.returncode, out, err)
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Runs the command line within the test's process, which is quick."""
+
+    url: str
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: str, stdin: str = "", folder: Path | None = None, **more: str) -> Done:
+        with self.monkeypatch.context() as patch:
+            for name in ("COLUMNS", "JOBDECK_PROJECT"):
+                patch.delenv(name, raising=False)
+            for name, value in {**_settings(self.url, self.folder), **more}.items():
+                patch.setenv(name, value)
+            patch.chdir(folder or self.folder)
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            self.capsys.readouterr()
+            code = _exit_code(list(words))
+            out, err = self.capsys.readouterr()
+        return Done(code, out, err)
+
+
+def _exit_code(words: list[str]) -> int:
+    try:
+        return run(words)
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+def _settings(url: str, folder: Path) -> dict[str, str]:
+    return {"JOBDECK_URL": url, "JOBDECK_TOKEN": TOKEN, "JOBDECK_HOME": str(folder / "home"), "TZ": "UTC"}
 
 
 @pytest.fixture
@@ -65,5 +99,12 @@ def server() -> Iterator[ContractServer]:
 
 
 @pytest.fixture
-def cli(server: ContractServer, tmp_path: Path) -> Cli:
-    return Cli(server.url, tmp_path)
+def shell(server: ContractServer, tmp_path: Path) -> Shell:
+    return Shell(server.url, tmp_path)
+
+
+@pytest.fixture
+def cli(
+    server: ContractServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cli:
+    return Cli(server.url, tmp_path, monkeypatch, capsys)

@@ -31,7 +31,7 @@ def test_a_download_keeps_to_its_folder(cli: Cli, server: ContractServer, tmp_pa
     cli("files", "upload", "x.bin")
     server.files[1][0]["name"] = "../../evil"
     (tmp_path / "in" / "here").mkdir(parents=True)
-    assert Cli(cli.url, tmp_path / "in" / "here")("files", "download", "1").returncode == 0
+    assert cli("files", "download", "1", folder=tmp_path / "in" / "here").returncode == 0
     assert (tmp_path / "in" / "here" / "evil").read_bytes() == b"abc"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobdeck.cli import text
 from jobdeck.cli.bars import Bars
-from jobdeck.cli.common import hoisted
+from jobdeck.cli.options import hoisted
 from jobdeck.cli.table import Column, print_table
 from jobdeck.wire.jobs import Job, ProgressView
 from jobdeck.wire.steps import Step
@@ -73,14 +73,14 @@ def test_a_table_counts_cells_and_not_characters(
         Column("B", lambda x: x[1], right=True),
     ]
     print_table([("日本語日本語", 1), ("x", 22)], columns)
-    assert capsys.readouterr().out.splitlines() == ["A          B", "日本語日…  1", "x         22"]
+    assert capsys.readouterr().out.splitlines() == ["A          B", "日本語…    1", "x         22"]
 
 
 def test_bars_show_job_and_steps() -> None:
     out = io.StringIO()
-    job = Job(id=7, project="p", type="t", state="running", created_at=datetime.now(UTC))  # type: ignore[arg-type]
+    job = Job(id=7, project="p", type="t", state="running", created_at=datetime.now(UTC))
     job.progress = ProgressView(fraction=0.5, done=5, total=10, unit="files")
-    step = Step(index=0, name="load [all]", state="running", progress=ProgressView(fraction=0.25))  # type: ignore[arg-type]
+    step = Step(index=0, name="load [all]", state="running", progress=ProgressView(fraction=0.25))
     with Bars(out) as bars:
         bars.show(job, [step])
     drawn = out.getvalue()

@@ -208,10 +208,6 @@ Route = tuple[str, str, Callable[..., tuple[int, Any]]]
 
 def routes(s: ContractServer) -> list[Route]:
     """Method, path below /api/v1, and what answers: status and body."""
-
-    def limit(resource: str) -> dict[str, Any]:
-        return {"resource": resource, "capacity": s.limits.get(resource), "used": 1, "holders": [1]}
-
     return [
         ("GET", "/health", lambda _q: (200, {"status": "ok", "version": "0.1.0", "parts": {"database": "ok"}})),
         ("GET", "/me", lambda _q: (200, {"name": "admin", "role": "admin"})),
@@ -258,11 +254,18 @@ def routes(s: ContractServer) -> list[Route]:
             lambda _q, _p, _r: (200, {"columns": TABLE["columns"], "items": ROWS}),
         ),
         ("GET", r"/projects/([^/]+)/objects/(.+)", lambda _q, _p, r: (200, {**TABLE, "ref": unquote(r)})),
-        (
-            "GET",
-            r"/projects/([^/]+)/limits",
-            lambda _q, _p: (200, {"items": [limit(r) for r in s.limits]}),
-        ),
+        *_around(s),
+    ]
+
+
+def _around(s: ContractServer) -> list[Route]:
+    """What is around the jobs: limits, projects, tokens, workers, configurations, connections."""
+
+    def limit(resource: str) -> dict[str, Any]:
+        return {"resource": resource, "capacity": s.limits.get(resource), "used": 1, "holders": [1]}
+
+    return [
+        ("GET", r"/projects/([^/]+)/limits", lambda _q, _p: (200, {"items": [limit(r) for r in s.limits]})),
         ("PUT", r"/projects/([^/]+)/limits/(.+)", lambda q, _p, r: (200, _set(s, unquote(r), q.json, limit))),
         ("DELETE", r"/projects/([^/]+)/limits/(.+)", lambda _q, _p, r: (204, _gone(s.limits, unquote(r)))),
         ("GET", "/projects", lambda _q: (200, {"items": [{"name": "default", "title": "Default", "weight": 1.0}]})),

@@ -161,7 +161,12 @@ async def test_command_failure_names_the_end(executor: ProcessExecutor) -> None:
 
 
 async def test_command_stops_politely(executor: ProcessExecutor) -> None:
-    program = "import signal, time; signal.signal(signal.SIGINT, lambda *_: (print('bye'), exit(0))); print('hi'); time.sleep(99)"
+    program = """if True:
+        import signal, sys, time
+        signal.signal(signal.SIGINT, lambda *_: (print('bye'), sys.exit(0)))
+        print('hi')
+        time.sleep(1000)
+    """
     task = await executor.start(python(program, stop_signal="SIGINT"))
     messages = task.messages()
     assert "hi" in str(await anext(messages))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.core.outcome import Lost, Succeeded
-from jobdeck.core.tasks import Printed
+from jobdeck.core.tasks import Checkpointed, Printed
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.testing import Heard, hear, request, run
 from tests.executors.processes import wild
@@ -49,7 +49,8 @@ async def test_a_fork_that_returns_is_not_the_task(executor: ProcessExecutor, tm
     assert (await go(executor, "fork_and_return", tmp_path)).outcome == Succeeded("original")
     heard = await go(executor, "fork_and_log", tmp_path)
     assert heard.outcome == Succeeded()
-    assert heard.lines() == ["from the copy"]
+    assert heard.lines() == ["from the copy", "from its run"]
+    assert heard.of(Checkpointed) == []
 
 
 @pytest.mark.parametrize("method", ["leave_thread", "leave_forked_printer"])
@@ -136,9 +137,10 @@ async def test_a_start_that_is_given_up_leaves_its_place(tmp_path: Path) -> None
     await executor.aclose()
 
 
-async def test_processes_are_replaced_after_many_tasks(tmp_path: Path) -> None:
+async def test_processes_are_replaced_after_many_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobdeck.executors.processes.pool.TASKS_PER_PROCESS", 5)
     executor = ProcessExecutor(1)
-    pids = {(await go(executor, "pid", tmp_path)).result for _ in range(101)}
-    assert len(pids) == 2
-    assert os.getpid() not in pids
+    pids = [(await go(executor, "pid", tmp_path)).result for _ in range(10)]
+    assert len(set(pids[:5])) == len(set(pids[5:])) == 1
+    assert len({*pids, os.getpid()}) == 3
     await executor.aclose()

@@ -27,13 +27,17 @@ class Worker:
         self.everything: set[int] = set()
 
     async def start(self, deadline: float, *methods: str, family: int) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.executors.worker", str(self.folder), str(deadline), *methods]
-        self.process = process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = self._spawn([str(self.folder), str(deadline), *methods])
         assert process.stdout is not None
         assert (await asyncio.to_thread(process.stdout.readline)).startswith("ready")
         await until(lambda: len(written(self.folder)) == family, "the tasks and what they start")
         self.everything = below(process.pid) | written(self.folder)
         return process
+
+    def _spawn(self, arguments: list[str]) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.executors.worker", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        return self.process
 
     def end(self) -> None:
         for pid in self.everything:
@@ -77,7 +81,7 @@ async def test_a_stopped_worker_is_fenced_by_its_lease(worker: Worker, method: s
     assert process.stdout is not None
     told = await asyncio.to_thread(process.stdout.readline)
     assert "Lost" in told
-    assert "killed by signal 9 (SIGKILL), because the lease of its worker ran out" in told or "signal 9" in told
+    assert "killed by signal 9 (SIGKILL)" in told
 
 
 async def test_a_guardian_that_dies_is_replaced(worker: Worker) -> None:

@@ -80,7 +80,8 @@ class Wild(JobType):
     def fork_and_log(self, run: Run) -> None:
         if os.fork() == 0:
             logging.getLogger("x").warning("from the copy")
-            run.log("never seen: the socket is not the copy's")
+            run.log("from its run")
+            run.checkpoint("not the task's")
             os._exit(0)
         os.wait()
 

@@ -14,7 +14,6 @@ from jobdeck.core.home import ADMIN_TOKEN
 from jobdeck.store import principals, projects, tokens
 from jobdeck.store.database import Database, Tx
 
-TOKEN_NAME = "admin.token"
 
 
 async def first_admin(database: Database, home: Path) -> str:
@@ -31,8 +30,8 @@ async def first_admin(database: Database, home: Path) -> str:
     async def work(tx: Tx) -> TokenText:
         await projects.ensure_default(tx)
         principal_id = await principals.ensure(tx, principals.ADMIN, "person")
-        await tokens.revoke_named(tx, principal_id, TOKEN_NAME)
-        _, text = await issue(tx, TokenWish(TOKEN_NAME, Role.ADMIN), principals.ADMIN, principals.ADMIN)
+        await tokens.revoke_named(tx, principal_id, ADMIN_TOKEN)
+        _, text = await issue(tx, TokenWish(ADMIN_TOKEN, Role.ADMIN), principals.ADMIN, principals.ADMIN)
         return text
 
     text = str(await database.transact(work))

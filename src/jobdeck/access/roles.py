@@ -34,7 +34,7 @@ class Permission(StrEnum):
     PROJECT_READ = "project:read"
     PROJECT_CREATE = "project:create"
     PROJECT_PAUSE = "project:pause"
-    TOKEN_MANAGE = "token:manage"
+    TOKEN_MANAGE = "token:manage"  # noqa: S105  (a word, not a secret)
     TYPE_READ = "type:read"
     WORKER_READ = "worker:read"
     WORKER_DRAIN = "worker:drain"

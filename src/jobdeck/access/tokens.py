@@ -67,7 +67,13 @@ class Authenticator:
         _refuse_ended(stored, now)
         await self._touch(stored, now)
         return Caller(
-            stored.principal, stored.principal_id, stored.id, Role(stored.role), stored.project_id, stored.project, stored.expires_at
+            stored.principal,
+            stored.principal_id,
+            stored.id,
+            Role(stored.role),
+            stored.project_id,
+            stored.project,
+            stored.expires_at,
         )
 
     async def _touch(self, stored: tokens.StoredToken, now: int) -> None:

@@ -13,14 +13,18 @@ PREFIX = "/api/v1"
 TITLE = "Jobdeck"
 DESCRIPTION = """The job center for data platforms.
 
-Every answer that says no is a problem document (RFC 9457) with a stable `code`. Lists are read page by page: hand `next`
-back as `cursor` until it is null. Times are RFC 3339 in UTC. Long things answer 202 with the job that does them."""
+Every answer that says no is a problem document (RFC 9457) with a stable `code`. Lists are read page by page: hand
+`next` back as `cursor` until it is null. Times are RFC 3339 in UTC. Long things answer 202 with the job that does them."""
 PUBLIC = frozenset({f"{PREFIX}/health"})
 """Paths that answer without a token."""
 
 _ALWAYS = {"422": "A part of the request cannot be used.", "503": "A part that is needed does not answer just now."}
 _WITH_TOKEN = {"401": "No token, or one that is not good.", "403": "The token's role does not include this."}
-_WITH_BODY = {"400": "The body is not JSON.", "413": "The body is too large.", "415": "The body is of another media type."}
+_WITH_BODY = {
+    "400": "The body is not JSON.",
+    "413": "The body is too large.",
+    "415": "The body is of another media type.",
+}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

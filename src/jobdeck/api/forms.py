@@ -129,7 +129,9 @@ async def _nothing() -> AsyncIterator[bytes]:
     yield b""
 
 
-async def _content(events: AsyncIterator[_Event], upload: Upload, fields: list[tuple[str, str]]) -> AsyncIterator[bytes]:
+async def _content(
+    events: AsyncIterator[_Event], upload: Upload, fields: list[tuple[str, str]]
+) -> AsyncIterator[bytes]:
     """The file's data; then the fields behind it, so that the upload is complete when this ends."""
     async for event in events:
         if event is None:
@@ -168,4 +170,6 @@ def _apply(upload: Upload, fields: list[tuple[str, str]]) -> None:
         elif name == "permanent":
             raise InvalidInput("permanent is true or false.", field="permanent")
         else:
-            raise InvalidInput(f"There is no field '{name[:100]}'.", field=name[:100], hint="There are: file, tags, permanent.")
+            raise InvalidInput(
+                f"There is no field '{name[:100]}'.", field=name[:100], hint="There are: file, tags, permanent."
+            )

@@ -1,4 +1,4 @@
-"""Around every request: an id, a line in the access log, safe headers, figures, and an answer even when all goes wrong."""
+"""Around every request: an id, an access log line, safe headers, figures, and an answer even when all goes wrong."""
 
 from __future__ import annotations
 

@@ -110,10 +110,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _too_large() -> Problem:
-    return problem.plain(413, "too_large", f"The body may have {MAX_BODY} bytes.", field="body", hint="Upload data as a file.")
+    return problem.plain(
+        413, "too_large", f"The body may have {MAX_BODY} bytes.", field="body", hint="Upload data as a file."
+    )
 
 
 def _wrong_kind(kind: str, wanted: str) -> Problem:
     said = f"'{kind[:100]}'" if kind else "no media type"
     detail = f"The body must be {wanted}; {said} was sent."
-    return problem.plain(415, "unsupported_media_type", detail, field="Content-Type", hint=f"Send Content-Type: {wanted}.")
+    return problem.plain(
+        415, "unsupported_media_type", detail, field="Content-Type", hint=f"Send Content-Type: {wanted}."
+    )

@@ -25,7 +25,13 @@ STATUS_OF_KIND: dict[ErrorKind, int] = {
     "unavailable": 503,
 }
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
-_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_CODES = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
 _RESERVED = frozenset(Problem.model_fields) - {"errors"}
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli import text
-from jobdeck.cli.common import Common, noun
 from jobdeck.cli.exits import say
+from jobdeck.cli.options import Common, noun
 from jobdeck.cli.output import print_all, print_one
 from jobdeck.cli.params import parameters
 from jobdeck.cli.table import Column, print_facts

@@ -130,7 +130,7 @@ def _answers(server: Server) -> bool:
         return False
     try:
         with Client(server.url, home=server.home, timeout=5.0, attempts=1) as client:
-            client.jobs.page(limit=1)
+            client.me()
     except ClientError:
         return False
     return True

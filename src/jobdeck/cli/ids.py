@@ -8,8 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from jobdeck.cli.common import STDIN
 from jobdeck.cli.exits import UsageError
+from jobdeck.cli.options import STDIN
 
 Ids = Annotated[
     str, Parameter(name="ID", help="Job ids, or - to read them from standard input.", allow_leading_hyphen=True)

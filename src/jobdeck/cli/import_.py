@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from jobdeck.cli.common import Common
 from jobdeck.cli.exits import UsageError
+from jobdeck.cli.options import Common
 from jobdeck.cli.params import parameters
 from jobdeck.cli.run import Priority, Tags, Wait, submitted
 from jobdeck.cli.upload import upload_all

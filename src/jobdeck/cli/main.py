@@ -9,8 +9,8 @@ from typing import Any
 
 from cyclopts import App, Group
 
-from jobdeck.cli.common import hoisted
 from jobdeck.cli.exits import DETACHED, DONE, EPILOGUE, USAGE, UsageError, code_of, say, tell
+from jobdeck.cli.options import hoisted
 from jobdeck.core.errors import JobdeckError
 
 SERVING = Group("Serve", sort_key=1)

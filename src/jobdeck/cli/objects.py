@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli import text
-from jobdeck.cli.common import Common, noun
+from jobdeck.cli.options import Common, noun
 from jobdeck.cli.output import print_all, print_ids, print_json, print_one
 from jobdeck.cli.table import Column, print_facts, print_table
 

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli import text
-from jobdeck.cli.common import Common
 from jobdeck.cli.exits import DETACHED, DONE
-from jobdeck.cli.job_show import print_job
-from jobdeck.cli.job_verbs import detached, instant
+from jobdeck.cli.jobs.show import print_job
+from jobdeck.cli.jobs.verbs import detached, instant
+from jobdeck.cli.options import Common
 from jobdeck.cli.output import print_one
 from jobdeck.cli.params import parameters
 from jobdeck.cli.watching import follow, verdict

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from jobdeck.cli import text
-from jobdeck.cli.common import Common
 from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE
+from jobdeck.cli.options import Common
 from jobdeck.cli.output import print_json
 from jobdeck.cli.table import print_facts
 

@@ -94,7 +94,7 @@ def _row(cells: Sequence[str], columns: Sequence[Column[Any]], shown: dict[int, 
 
 
 def _aligned(text: str, width: int, right: bool) -> str:
-    length = cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + "…"
-    return " " * (width - length) + text if right else text + " " * (width - length)
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + "…"
+    room = " " * (width - cell_len(text))
+    return room + text if right else text + room

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from jobdeck.cli import text
 from jobdeck.cli.exits import DONE, JOB_FAILED, say
-from jobdeck.cli.job_show import reasons
+from jobdeck.cli.reasons import reasons
 from jobdeck.client import Client
 from jobdeck.core.states import ALIVE, State
 from jobdeck.wire.jobs import Job

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import BaseModel, Field
 
 from jobdeck.core.environment import Environment
@@ -162,7 +163,9 @@ class Sink(Protocol):
 
     def stage(self, stamp: Stamp, chunk: int, schema: pa.Schema) -> ChunkWriter: ...
 
-    def publish(self, stamp: Stamp, staged: list[StagedFile], schema: pa.Schema, mode: str, key: list[str]) -> Published:
+    def publish(
+        self, stamp: Stamp, staged: list[StagedFile], schema: pa.Schema, mode: str, key: list[str]
+    ) -> Published:
         """Make `staged` visible, all or none; `mode` is append, replace or upsert. Repeating it changes nothing."""
         ...
 
@@ -183,3 +186,10 @@ class Connector(ABC):
 
     @abstractmethod
     def sink(self, environment: Environment, options: dict[str, Any], path: tuple[str, ...]) -> Sink: ...
+
+
+def batch_rows(metadata: pq.FileMetaData) -> int:
+    """How many rows of this file make a batch of at most about MAX_BATCH bytes."""
+    size = sum(metadata.row_group(g).total_byte_size for g in range(metadata.num_row_groups))
+    wide = max(1, 4 * size // max(1, metadata.num_rows))
+    return int(max(1, min(65_536, MAX_BATCH // wide)))

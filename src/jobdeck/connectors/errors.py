@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from jobdeck.core.errors import NotFound, TaskFailure
+from jobdeck.core.errors import Conflict, NotFound, TaskFailure
 
 
 class DataFailure(TaskFailure):
@@ -121,3 +121,9 @@ class VersionMissing(NotFound):
     """The table has no such version (any more)."""
 
     code = "version_not_found"
+
+
+class TableExists(Conflict):
+    """There is a table of this name already."""
+
+    code = "table_exists"

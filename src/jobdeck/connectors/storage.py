@@ -43,7 +43,7 @@ class Folder:
     def _store(self) -> Any:
         if self.path is not None:
             return LocalStore(str(self.path)) if self.path.is_dir() else None
-        return from_url(self.url, config=cast(Any, dict(self.options)))
+        return from_url(self.url, config=cast("Any", dict(self.options)))
 
     def entries(self) -> Iterator[Entry]:
         """All objects below, at any depth, sorted by name."""
@@ -110,14 +110,17 @@ class Folder:
             (self.path / name).unlink(missing_ok=True)
             _prune(self.path / name, self.path)
 
-    def tidy(self, levels: int = 1) -> None:
-        """Where folders are things: remove the empty ones below, this one, and `levels - 1` above if they are empty."""
+    def tidy_above(self) -> None:
+        """Where folders are things: remove the one above if it is empty."""
+        if self.path is not None:
+            _remove_empty(self.path.parent)
+
+    def tidy(self) -> None:
+        """Where folders are things: remove the empty ones below, and this one if it is empty."""
         if self.path is None or not self.path.is_dir():
             return
         for folder, _, _ in os.walk(self.path, topdown=False):
             _remove_empty(Path(folder))
-        for parent in self.path.parents[: levels - 1]:
-            _remove_empty(parent)
 
     def rename(self, old: str, new: str) -> None:
         """Move an object below the folder; a repeat after it happened does nothing."""

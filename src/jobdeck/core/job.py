@@ -66,9 +66,7 @@ class Job:
 
     def subject(self, unfinished_children: int = 0) -> Subject:
         """The facts that an operation depends on."""
-        return Subject(
-            self.id, self.state, self.leased, self.dirty_since > 0, unfinished_children, self.last_operation
-        )
+        return Subject(self.id, self.state, self.leased, self.dirty_since > 0, unfinished_children, self.last_operation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class StepSpec:
     name: str
     method: str
     each: Each = None
-    """None: one task. A step's name: one task per item of that step's result. A function of the parameters: one per item."""
+    """None: one task. A step's name: one task per item of its result. A function of the parameters: one per item."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: float | None = None
     """Seconds one run of a task may take."""
@@ -88,7 +88,7 @@ class JobType:
     # What a type may say about its parameters; pure, called at submit.
 
     def claims(self) -> Iterable[Claim]:
-        """Claims besides the implicit ones, with local names: `Claim.exclusive("object:lake/b/t")`. Default: by reads/writes."""
+        """Claims besides the implicit ones, by local names (`object:lake/b/t`). Default: by `reads` and `writes`."""
         return [
             *(Claim.exclusive(f"object:{ref}") for ref in self.writes()),
             *(Claim(f"object:{ref}") for ref in self.reads()),
@@ -113,7 +113,7 @@ class JobType:
         return self.type_doc()
 
     def check(self, environment: Environment) -> None:
-        """Look, before the job is accepted, whether it can work; raise InvalidInput naming the field. Runs in the server."""
+        """Look, before the job is accepted, whether it can work; raise InvalidInput naming the field."""
 
     def plan(self) -> list[StepSpec]:
         """The steps of a job with these parameters; default: the methods marked `@step`, in order."""

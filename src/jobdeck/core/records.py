@@ -43,6 +43,8 @@ class StepClosed:
 
 @dataclass(frozen=True, slots=True)
 class TaskStarted:
+    """A run of the task begins on `host`."""
+
     step: int
     index: int
     host: str

@@ -46,7 +46,7 @@ class ObjectRef:
             if isinstance(value, ObjectRef):
                 return value
             if not isinstance(value, str):
-                raise ValueError(_HINT)
+                raise ValueError(_HINT)  # noqa: TRY004  (pydantic reports ValueError as a fault of the input)
             try:
                 return cls.parse(value)
             except MalformedRef as error:
@@ -57,7 +57,9 @@ class ObjectRef:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {"type": "string", "format": "object-ref", "maxLength": MAX_REF, "examples": ["lake/in.shop/orders"]}
 
 

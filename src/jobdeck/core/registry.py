@@ -49,7 +49,9 @@ class TypeRegistry:
         if not found.enabled:
             setting = found.job_type.enabled_by
             raise JobTypeDisabled(
-                f"Jobs of type '{name}' are off in this installation.", field="type", hint=f"Set {setting} = true to turn them on."
+                f"Jobs of type '{name}' are off in this installation.",
+                field="type",
+                hint=f"Set {setting} = true to turn them on.",
             )
         return found
 

@@ -12,7 +12,7 @@ LOSSES_IN_A_ROW = 3
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """At most `attempts` tries of a task; `backoff` seconds before the second, growing by `factor`, at most `longest`."""
+    """At most `attempts` tries of a task; `backoff` seconds before the second, growing to `longest`."""
 
     attempts: int = 1
     backoff: float = 1.0

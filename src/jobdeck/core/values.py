@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from jobdeck.core.errors import InvalidInput, TooLarge
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 MAX_PARAMS = 256 * 1024
 MAX_RESULT = 1024 * 1024

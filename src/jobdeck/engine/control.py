@@ -34,9 +34,15 @@ class Control:
         self._logs = logs
 
     async def operate(
-        self, ids: Sequence[int], operation: Operation, *, actor: str, reason: str | None = None, resume_at: int | None = None
+        self,
+        ids: Sequence[int],
+        operation: Operation,
+        *,
+        actor: str,
+        reason: str | None = None,
+        resume_at: int | None = None,
     ) -> list[Result]:
-        """Do `operation` to each of `ids` that allows it; one result per id, in order. All that changes, changes at once."""
+        """Do `operation` to each of `ids` that allows it, all in one transaction; one result per id, in order."""
         if operation is Operation.DELETE:
             return await self._delete(ids, actor)
         request = _Request(operation, actor, reason, resume_at)
@@ -138,11 +144,15 @@ async def _doom(tx: Tx, job_id: int) -> tuple[Result, list[Job]]:
         return Result(job_id, False, _no_such_job(job_id)), []
     try:
         for job in family:
-            becoming.operate(job, Operation.DELETE, tx.now, unfinished_children=sum(j.state not in ENDED for j in family[1:]))
+            becoming.operate(
+                job, Operation.DELETE, tx.now, unfinished_children=sum(j.state not in ENDED for j in family[1:])
+            )
     except OperationRefused as refused:
         return Result(job_id, False, refused), []
     return Result(job_id, True), family
 
 
 def _no_such_job(job_id: int) -> NotFound:
-    return NotFound(f"There is no job {job_id}.", field="id", hint="It may have been deleted; list the jobs to see those there are.")
+    return NotFound(
+        f"There is no job {job_id}.", field="id", hint="It may have been deleted; list the jobs to see those there are."
+    )

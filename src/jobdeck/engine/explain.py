@@ -49,7 +49,7 @@ async def snapshot(connection: AsyncConnection, project_limit: int | None) -> Sn
 async def explain(
     connection: AsyncConnection, pending: Sequence[RowMapping], now: int, project_limit: int | None
 ) -> dict[int, list[WaitReason]]:
-    """The wait reasons of pending jobs (rows with id, project, type, claims, not_before, waits_for_children, order_key).
+    """The wait reasons of pending jobs: rows with id, project, type, claims, not_before, waits_for_children, order_key.
 
     `project` is the project's name. Every job gets at least one reason."""
     if not pending:

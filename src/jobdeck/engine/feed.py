@@ -73,7 +73,11 @@ class Feed:
                     cursor = item.id or cursor
                     yield item
                 for item in moved:
-                    if item.at > told and (project_ids is None or item.project_id in project_ids) and job in (None, item.job_id):
+                    if (
+                        item.at > told
+                        and (project_ids is None or item.project_id in project_ids)
+                        and job in (None, item.job_id)
+                    ):
                         yield item
                 told = max([told, *(item.at for item in moved)])
                 if len(found) < BATCH:

@@ -186,7 +186,9 @@ class QueueIndex:
     def _pick_from(self, project_id: int, now: int, stalled: set[tuple[int, str]]) -> Pick | None:
         queue = self._projects[project_id]
         while True:
-            heads = [(heap[0], name) for name, heap in queue.ready.items() if heap and (project_id, name) not in stalled]
+            heads = [
+                (heap[0], name) for name, heap in queue.ready.items() if heap and (project_id, name) not in stalled
+            ]
             if not heads:
                 return None
             (order_key, job_id), type_name = min(heads)

@@ -1,4 +1,4 @@
-"""What task code said, kept per attempt as compressed files in the object storage: read, searched, followed, deleted."""
+"""What task code said, kept per attempt as compressed files in the object storage: read, searched, deleted."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def chunk_path(job: int, attempt: int, epoch: int, number: int) -> str:
 
 
 def pack(lines: Iterable[str]) -> bytes:
+    """A chunk's content."""
     return gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=5, mtime=0)
 
 
@@ -99,7 +100,9 @@ class LogStore:
         """Remove the logs of all attempts."""
         await self._blobs.delete_prefix(_prefix(job))
 
-    async def _lines(self, job: int, attempt: int, cursor: tuple[str, int]) -> AsyncIterator[tuple[tuple[str, int], LogLine]]:
+    async def _lines(
+        self, job: int, attempt: int, cursor: tuple[str, int]
+    ) -> AsyncIterator[tuple[tuple[str, int], LogLine]]:
         for blob in await self._blobs.list(_prefix(job, attempt)):
             name = _name(blob.path)
             if name < cursor[0]:

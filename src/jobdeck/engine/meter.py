@@ -30,6 +30,8 @@ class TaskMeter:
 
 @dataclass(slots=True)
 class StepMeter:
+    """Units of one step: those of its tasks, all of which count alike."""
+
     weight: float
     tasks: dict[int, TaskMeter] = field(default_factory=dict)
     ended: bool = False
@@ -55,9 +57,7 @@ class Meter:
         """A step's tasks are known, with what they had done before."""
         meter = self._steps[step.index]
         meter.ended = step.state is StepState.SUCCEEDED
-        meter.tasks = {
-            t.index: TaskMeter(t.done, t.total, t.unit, t.state is StepState.SUCCEEDED) for t in step.tasks
-        }
+        meter.tasks = {t.index: TaskMeter(t.done, t.total, t.unit, t.state is StepState.SUCCEEDED) for t in step.tasks}
 
     def advance(self, step: int, task: int, progressed: Progressed) -> None:
         """What a task said; its units never go back."""
@@ -87,4 +87,6 @@ class Meter:
         totals = [t.total for t in tasks]
         known = [t for t in totals if t is not None]
         unit = next((t.unit for t in tasks if t.unit), "")
-        return JobAdvanced(self._shown, sum(t.done for t in tasks), sum(known) if len(known) == len(totals) else None, unit)
+        return JobAdvanced(
+            self._shown, sum(t.done for t in tasks), sum(known) if len(known) == len(totals) else None, unit
+        )

@@ -57,5 +57,9 @@ class Places:
 
     def find(self, type_name: str, isolation: str, *, beyond: bool = False) -> Worker | None:
         """The worker for the next job of this type; with `beyond`, also one that has no place left."""
-        able = [d for d in self._desks.values() if d.takes and type_name in d.worker.types and (beyond or d.free(isolation) > 0)]
+        able = [
+            d
+            for d in self._desks.values()
+            if d.takes and type_name in d.worker.types and (beyond or d.free(isolation) > 0)
+        ]
         return max(able, key=lambda d: d.free(isolation)).worker if able else None

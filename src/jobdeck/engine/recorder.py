@@ -71,9 +71,9 @@ class Recorder:
                 if stop.is_set():
                     return _fail(batch, error)
                 await sleep_unless(stop, pause)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 if len(batch) == 1:
-                    log.error("record_refused", job=batch[0].write.job, exc_info=error)
+                    log.exception("record_refused", job=batch[0].write.job)
                     return _fail(batch, error)
                 # One of them cannot be written; the others must not suffer for it.
                 for waiting in batch:
@@ -86,7 +86,9 @@ def _tell(batch: list[_Waiting], stale: set[tuple[int, int]]) -> None:
         if waiting.landed.done():
             continue
         if (waiting.write.job, waiting.write.epoch) in stale:
-            waiting.landed.set_exception(LeaseLost(f"Job {waiting.write.job} has another epoch than {waiting.write.epoch}."))
+            waiting.landed.set_exception(
+                LeaseLost(f"Job {waiting.write.job} has another epoch than {waiting.write.epoch}.")
+            )
         else:
             waiting.landed.set_result(None)
 

@@ -19,7 +19,7 @@ SAFETY = 1.0
 
 
 class Renewal:
-    """The heartbeat of one worker. After each beat `heard` is called, in the thread, with the worker's state and leases."""
+    """The heartbeat of one worker. After each beat `heard` is called, in the thread, with its state and leases."""
 
     def __init__(
         self, database: Database, worker_id: str, lease_seconds: float, executor: Executor, clock: DatabaseTime,
@@ -67,7 +67,11 @@ class Renewal:
         asked = time.monotonic()
 
         async def work(tx: Tx) -> tuple[int, str | None, list[Lease]]:
-            return tx.now, await workers.beat(tx, self._worker_id), await leases.renew(tx, self._worker_id, self._lease_seconds)
+            return (
+                tx.now,
+                await workers.beat(tx, self._worker_id),
+                await leases.renew(tx, self._worker_id, self._lease_seconds),
+            )
 
         now, state, held = await database.transact(work)
         # Counted from before the request: the lease may have begun at any moment since.

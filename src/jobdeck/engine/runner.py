@@ -117,9 +117,17 @@ class Runner:
             return Broke(opened)
         meter.open(opened)
         step_run = StepRun(
-            index, spec, opened, self._dispatch(index, spec), self._checkpoints, self.brakes, meter, self._log, self._now,
+            index,
+            spec,
+            opened,
+            self._dispatch(index, spec),
+            self._checkpoints,
+            self.brakes,
+            meter,
+            self._log,
+            self._now,
             await self._checkpoints.earlier_failures(index),
-        )  # fmt: skip
+        )
         ending, tasks = await step_run.run()
         if ending is not None:
             return ending
@@ -130,11 +138,17 @@ class Runner:
         self._keep_result(spec, tasks)
         return None
 
-    async def _open_step(self, index: int, spec: StepSpec, job_type: JobType, step: SavedStep | None) -> SavedStep | ErrorInfo:
+    async def _open_step(
+        self, index: int, spec: StepSpec, job_type: JobType, step: SavedStep | None
+    ) -> SavedStep | ErrorInfo:
         if step is not None and step.name != spec.name:
-            return _foreign_error(PlanChanged(
-                f"Step {index} was '{step.name}' when this attempt began and is '{spec.name}' now.", hint="Restart the job."
-            ), self._job.type)  # fmt: skip
+            return _foreign_error(
+                PlanChanged(
+                    f"Step {index} was '{step.name}' when this attempt began and is '{spec.name}' now.",
+                    hint="Restart the job.",
+                ),
+                self._job.type,
+            )
         tasks = step.tasks if step is not None else self._split(spec, job_type)
         if isinstance(tasks, ErrorInfo):
             return tasks
@@ -222,10 +236,22 @@ class Runner:
     def _undo_request(self, attempt: int) -> TaskRequest:
         job = self._job
         return TaskRequest(
-            job=job.id, project=job.project, type=job.type, implementation=self._registered.implementation, attempt=attempt,
-            epoch=job.epoch, step=UNDO, method=UNDO, step_index=-1, index=0, key=UNDO, params=json.loads(job.params),
-            environment=self._environment, isolation=self._registered.job_type.isolation, timeout=UNDO_SECONDS,
-        )  # fmt: skip
+            job=job.id,
+            project=job.project,
+            type=job.type,
+            implementation=self._registered.implementation,
+            attempt=attempt,
+            epoch=job.epoch,
+            step=UNDO,
+            method=UNDO,
+            step_index=-1,
+            index=0,
+            key=UNDO,
+            params=json.loads(job.params),
+            environment=self._environment,
+            isolation=self._registered.job_type.isolation,
+            timeout=UNDO_SECONDS,
+        )
 
 
 def _key(spec: StepSpec, part: Any, index: int) -> str:

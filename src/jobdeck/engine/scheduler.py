@@ -25,7 +25,9 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 POLL_SECONDS = 1.0
 LEASE_SECONDS = 10.0
-_JOB_KINDS_WITHOUT_CHANGE = frozenset({"step_succeeded", "step_failed", "task_failed", "task_warned", "step_skipped", "step_canceled"})
+_JOB_KINDS_WITHOUT_CHANGE = frozenset(
+    {"step_succeeded", "step_failed", "task_failed", "task_warned", "step_skipped", "step_canceled"}
+)
 
 
 class Scheduler:
@@ -34,7 +36,12 @@ class Scheduler:
     name = "scheduler"
 
     def __init__(
-        self, database: Database, leadership: Leadership, *, project_limit: int | None, lease_seconds: float = LEASE_SECONDS
+        self,
+        database: Database,
+        leadership: Leadership,
+        *,
+        project_limit: int | None,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._database = database
         self._leadership = leadership
@@ -124,7 +131,9 @@ class Scheduler:
         assert self._index is not None
         if event.kind in _JOB_KINDS_WITHOUT_CHANGE:
             return False
-        return not (event.kind in ("started", "undoing") and event.job_id is not None and self._index.is_leased(event.job_id))
+        return not (
+            event.kind in ("started", "undoing") and event.job_id is not None and self._index.is_leased(event.job_id)
+        )
 
     async def _refresh(self, leader: Leader, ids: Iterable[int]) -> None:
         """Look at these jobs in the database and place them in the index accordingly."""

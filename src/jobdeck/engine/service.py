@@ -102,8 +102,8 @@ class Services:
             stop.set()
             try:
                 await task
-            except Exception as error:  # noqa: BLE001  (one service's end must not keep the others alive)
-                log.error("service_broke", service=task.get_name(), exc_info=error)
+            except Exception:
+                log.exception("service_broke", service=task.get_name())
 
     async def wait(self) -> None:
         """Return when a service ended by itself, which none should; raises its error."""

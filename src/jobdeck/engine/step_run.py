@@ -12,10 +12,29 @@ from jobdeck.core.endings import Broke, Ending, RetryLater
 from jobdeck.core.errors import ErrorInfo, LeaseLost
 from jobdeck.core.jobtype import StepSpec
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped, Succeeded
-from jobdeck.core.records import Checkpoints, Record, SavedStep, SavedTask, StepClosed, TaskAdvanced, TaskEnded, TaskStarted
+from jobdeck.core.records import (
+    Checkpoints,
+    Record,
+    SavedStep,
+    SavedTask,
+    StepClosed,
+    TaskAdvanced,
+    TaskEnded,
+    TaskStarted,
+)
 from jobdeck.core.retry import losses_exhausted
 from jobdeck.core.states import StepState
-from jobdeck.core.tasks import Checkpointed, Executor, Printed, Progressed, TaskMessage, TaskRequest, TaskRun, Touched, Warned
+from jobdeck.core.tasks import (
+    Checkpointed,
+    Executor,
+    Printed,
+    Progressed,
+    TaskMessage,
+    TaskRequest,
+    TaskRun,
+    Touched,
+    Warned,
+)
 from jobdeck.core.values import encode
 from jobdeck.engine.asks import Ask, Brakes
 from jobdeck.engine.meter import TELL_SECONDS, Meter
@@ -71,7 +90,9 @@ class StepRun:
     async def run(self) -> tuple[Ending | None, tuple[SavedTask, ...]]:
         """The tasks as they stand now, and the stay's ending if a failed task ends it."""
         todo = iter([t for t in self._tasks.values() if t.state is not StepState.SUCCEEDED])
-        runners = [asyncio.create_task(self._work_off(todo)) for _ in range(min(self._dispatch.parallel, len(self._tasks)))]
+        runners = [
+            asyncio.create_task(self._work_off(todo)) for _ in range(min(self._dispatch.parallel, len(self._tasks)))
+        ]
         try:
             await asyncio.gather(*runners)
         except BaseException:
@@ -105,7 +126,7 @@ class StepRun:
             failures = self._earlier.get(task.index, 0) + task.failures
             run = await self._start(self._dispatch.request(task, failures))
             if run is None:
-                return
+                return None
             stay = _Stay()
             outcome = await self._follow(run, task, stay)
             task = replace(self._tasks[task.index], cursor=stay.cursor or task.cursor)
@@ -198,7 +219,9 @@ class StepRun:
                 return TaskEnded(index, place, StepState.PENDING)
             case Lost(reason) if self._brakes.asked is Ask.NOTHING:
                 hint = "Look at the machine's memory and at the task's log; then resume the job."
-                return TaskEnded(index, place, StepState.FAILED, None, ErrorInfo("worker_lost", reason, hint, None, False))
+                return TaskEnded(
+                    index, place, StepState.FAILED, None, ErrorInfo("worker_lost", reason, hint, None, False)
+                )
             case Lost():
                 return TaskEnded(index, place, StepState.PENDING)
             case _:

@@ -67,11 +67,16 @@ class Submitter:
         self._environments = environments
 
     async def submit(
-        self, submissions_: Sequence[Submission], *, actor: str, principal_id: int, idempotency: tuple[str, str] | None = None
+        self,
+        submissions_: Sequence[Submission],
+        *,
+        actor: str,
+        principal_id: int,
+        idempotency: tuple[str, str] | None = None,
     ) -> list[int]:
         """Accept all of them or none; their ids, in order.
 
-        `idempotency` is a key and a hash of the request: the same key gives the first answer again, and Conflict when the
+        `idempotency` is a key and a hash of the request: the same key gives the first answer, and Conflict when the
         request differs. Raises InvalidInput (and kin) naming the field, NotFound for a missing parent."""
         environments = {s.project: await self._environments(s.project) for s in submissions_}
         prepared = await asyncio.to_thread(self._prepare_all, submissions_, environments)
@@ -89,7 +94,7 @@ class Submitter:
         return await self._settle_races(work)
 
     async def _settle_races(self, work: Callable[[Tx], Awaitable[list[int]]]) -> list[int]:
-        """Two requests with one key, or two equal jobs, at the same moment: the second one finds the first one's rows."""
+        """Two requests with one key, or two equal jobs, at one moment: the second one finds the first one's rows."""
         for _ in range(RACES):
             try:
                 return await self._database.transact(work)
@@ -161,7 +166,9 @@ def _instance(registered: RegisteredType, params: Mapping[str, Any]) -> JobType:
 
 def invalid_params(type_name: str, error: ValidationError) -> InvalidParams:
     """Every field at fault with its reason, in one error."""
-    errors = [{"field": _path(e["loc"]), "message": e["msg"]} for e in error.errors(include_url=False, include_context=False)]
+    errors = [
+        {"field": _path(e["loc"]), "message": e["msg"]} for e in error.errors(include_url=False, include_context=False)
+    ]
     first = errors[0]
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     return InvalidParams(

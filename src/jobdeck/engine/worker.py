@@ -1,4 +1,4 @@
-"""A worker: takes the jobs it was assigned, runs each with a runner, passes on what is asked of them, leaves in order."""
+"""A worker: takes the jobs it was assigned, runs each with a runner, passes on what is asked of them."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class WorkerService:
             wakeup.close()
 
     async def reconcile(self) -> None:
-        """Make what runs here agree with the leases: start new ones, pass on what is asked, kill what is held no more."""
+        """Make what runs here agree with the leases: start what is new, pass on what is asked, kill what is lost."""
         async with self._parts.database.read() as connection:
             held = {lease.job: lease for lease in await leases.of_worker(connection, self.me.id)}
             new = [i for i, lease in held.items() if i not in self._stays and (i, lease.epoch) not in self._left]
@@ -165,8 +165,8 @@ class WorkerService:
                 await self._parts.recorder.write(job.id, job.epoch, (JobLeft(ending),))
         except LeaseLost:
             log.info("lease_lost", job=job.id, epoch=job.epoch)
-        except Exception as error:  # noqa: BLE001  (the lease will run out, and the job go on elsewhere)
-            log.error("stay_broke", job=job.id, exc_info=error)
+        except Exception:
+            log.exception("stay_broke", job=job.id)
         finally:
             self._stays.pop(job.id, None)
             self._remember_left(job)
@@ -189,9 +189,11 @@ class WorkerService:
             return await runner.run()
         except LeaseLost:
             raise
-        except Exception as error:  # noqa: BLE001  (a fault of the engine fails this job, with its trace in the log)
-            log.error("runner_broke", job=job.id, exc_info=error)
-            return Broke(ErrorInfo("internal_error", f"Jobdeck failed while running the job: {error}", "Please report it."))
+        except Exception as error:
+            log.exception("runner_broke", job=job.id)
+            return Broke(
+                ErrorInfo("internal_error", f"Jobdeck failed while running the job: {error}", "Please report it.")
+            )
 
     def _remember_left(self, job: Assignment) -> None:
         """A look that was under way when the lease was given back must not start the job again."""

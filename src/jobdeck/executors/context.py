@@ -19,7 +19,8 @@ MAX_LINE = 64 * 1024
 MAX_NAME = 1024
 PROGRESS_EVERY = 0.1
 """Seconds between two progress messages of a task, at least."""
-LEVELS = ("debug", "info", "warning", "error", "stdout", "stderr")
+LEVELS = {name: name for name in ("debug", "info", "warning", "error", "stdout", "stderr")}
+LEVELS |= {"warn": "warning", "critical": "error", "fatal": "error"}
 
 
 class PoliteStop(BaseException):
@@ -40,7 +41,7 @@ def now_us() -> int:
 def printed(text: str, level: str) -> list[Printed]:
     """`text` as lines of a log, each bounded."""
     at = now_us()
-    name = level.lower() if level.lower() in LEVELS else "info"
+    name = LEVELS.get(level.lower(), "info")
     return [Printed(at, name, clip(line, MAX_LINE)) for line in text.split("\n")]
 
 
@@ -71,7 +72,6 @@ class TaskContext:
 
     def checkpoint(self, cursor: Json) -> None:
         plain = bounded(to_jsonable_python(cursor), MAX_CURSOR, "cursor")
-        self._progress.flush()
         self._send(Checkpointed(plain))
         self.cursor = plain
         self.stop_here()

@@ -25,8 +25,8 @@ from jobdeck.core.values import clip
 TAIL = 20
 """Lines of output that the error of a failed program repeats."""
 MAX_LINE = 64 * 1024
-LEFT_IN_PIPES = 32
-"""Reads after the program ended: what fits a pipe, not all that a process it left behind may go on printing."""
+PIPE = 1024 * 1024
+"""Bytes that a pipe may hold at most: one read takes all there is."""
 LOOK_EVERY = 0.1
 """Seconds between two looks at whether to stop."""
 
@@ -159,9 +159,7 @@ class _Program:
             if self._run.should_stop and not self.asked_to_stop:
                 self.asked_to_stop = True
                 self._signal()
-        for _ in range(LEFT_IN_PIPES):
-            if not self._forward(0):
-                break
+        self._forward(0)  # what it left in the pipes, and not what a process it left behind may go on printing
         for level, rest in self._rest.items():
             if rest:
                 self._log(rest, level)
@@ -189,7 +187,7 @@ class _Program:
         return bool(ready)
 
     def _take(self, fd: int, level: Any) -> None:
-        data = os.read(fd, MAX_LINE)
+        data = os.read(fd, PIPE)
         if not data:
             self._selector.unregister(fd)
             return

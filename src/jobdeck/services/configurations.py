@@ -53,9 +53,9 @@ class Configurations:
         params = checked_params(self._core.registry, asked)
 
         async def work(tx: Tx) -> int:
-            id = await configurations.create(tx, project.id, asked.name, asked.type, params, caller.principal_id)
-            tx.emit(_event("configuration.created", project, id, caller, asked.name))
-            return id
+            made = await configurations.create(tx, project.id, asked.name, asked.type, params, caller.principal_id)
+            tx.emit(_event("configuration.created", project, made, caller, asked.name))
+            return made
 
         return await self.get(caller, project_name, await self._core.database.transact(work))
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobdeck.core.registry import TypeRegistry
+from jobdeck.engine.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.submit import Submitter
 from jobdeck.store.blobs import Blobs
 from jobdeck.store.database import Database
-
-DEFAULT_PROJECT_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +23,8 @@ class Installation:
     storage_url: str
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     allowed_paths: tuple[str, ...] = ()
-    project_limit: int = DEFAULT_PROJECT_LIMIT
-    """Jobs of a project that run at the same time where no limit was set."""
+    project_limit: int | None = DEFAULT_PROJECT_LIMIT
+    """Jobs of a project that run at the same time where no limit was set; None is without bound."""
     worker_silence: float = 15.0
     """Seconds without a sign of life after which a worker does not count as live."""
     max_upload: int = 1 << 40

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 from jobdeck.access.caller import Caller
@@ -34,7 +34,7 @@ class Events:
         self._names: dict[int, str] = {}
 
     async def follow(self, caller: Caller, asked: EventQuery) -> AsyncIterator[tuple[int | None, Event]]:
-        """Events with their ids (None: not to be resumed after), for ever. What is asked for is checked before the first."""
+        """Events with their ids (None: not to be resumed after), for ever; what is asked for is checked at once."""
         caller.require(Permission.JOB_READ)
         project_ids = None if caller.project_id is None else {caller.project_id}
         if asked.project is not None:
@@ -45,9 +45,14 @@ class Events:
         return self._stream(asked, project_ids)
 
     async def _stream(self, asked: EventQuery, project_ids: set[int] | None) -> AsyncIterator[tuple[int | None, Event]]:
-        async for item in self._core.feed.subscribe(asked.after, project_ids, asked.job):
-            project = await self._project_name(item.project_id)
-            yield item.id, event(item.id, item.at, item.kind, project, item.job_id, item.actor, item.data)
+        items = self._core.feed.subscribe(asked.after, project_ids, asked.job)
+        try:
+            async for item in items:
+                project = await self._project_name(item.project_id)
+                yield item.id, event(item.id, item.at, item.kind, project, item.job_id, item.actor, item.data)
+        finally:
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
 
     async def _project_name(self, project_id: int | None) -> str | None:
         if project_id is None:
@@ -58,7 +63,7 @@ class Events:
         return self._names.get(project_id)
 
     async def check(self, caller: Caller) -> None:
-        """Raises Unauthenticated when the caller's token has ended since; a stream outlives the request that began it."""
+        """Raises Unauthenticated when the caller's token has ended since the stream began."""
         async with self._core.database.read() as connection:
             stored = await tokens.by_id(connection, caller.token_id)
             now = await self._core.database.clock.now(connection)

@@ -190,7 +190,9 @@ def _is_unicode(text: str) -> bool:
 
 
 def _missing(file_id: int) -> NotFound:
-    return NotFound(f"There is no file {file_id} in this project.", field="id", hint="It may have expired or been deleted.")
+    return NotFound(
+        f"There is no file {file_id} in this project.", field="id", hint="It may have expired or been deleted."
+    )
 
 
 def _view(found: files.File, project: Project, jobs: list[int]) -> File:

@@ -26,7 +26,7 @@ class HealthCheck:
         self._known: tuple[float, Health] | None = None
 
     async def look(self) -> Health:
-        """`status` is `ok`, `degraded` (serves, and jobs do not run) or `unavailable` (the database does not answer)."""
+        """`status` is `ok`, `degraded` (jobs do not run) or `unavailable` (the database does not answer)."""
         async with self._lock:
             if self._known is None or time.monotonic() - self._known[0] > REMEMBERED:
                 self._known = (time.monotonic(), await self._look())

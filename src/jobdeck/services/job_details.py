@@ -12,7 +12,7 @@ from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs import Jobs
 from jobdeck.store import events, schema
-from jobdeck.store.views import Reader, job_views, lineage
+from jobdeck.store.views import JobRow, Reader, job_views, lineage
 from jobdeck.store.views.job_views import StepRows
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.events import Event
@@ -22,7 +22,7 @@ from jobdeck.wire.steps import Step, Task
 MAX_TASKS = 1000
 """Tasks shown of one step, at most; `task_count` says how many there are."""
 
-Row = Mapping[str, Any]
+Row = JobRow
 
 
 class JobDetails:

@@ -20,7 +20,7 @@ START = "0:0"
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Which lines: of `attempt` (None: the present one), behind the cursor `after` or the last `tail`, containing `q`."""
+    """Lines of `attempt` (None: the present one), behind the cursor `after` or the last `tail`, that contain `q`."""
 
     attempt: int | None = None
     after: str | None = None

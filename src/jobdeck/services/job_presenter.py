@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-from jobdeck.store.views import Reader
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
@@ -17,11 +15,9 @@ from jobdeck.core.registry import TypeRegistry
 from jobdeck.core.states import ALIVE, State
 from jobdeck.engine.explain import explain
 from jobdeck.services.masking import Masker
-from jobdeck.store.views import job_views, lineage
+from jobdeck.store.views import JobRow, Reader, job_views, lineage
 from jobdeck.wire.base import instant
 from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, TouchedObject, WaitReason
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +32,35 @@ class Beside:
 class Presenter:
     """Turns rows into jobs for one caller at a time."""
 
-    def __init__(self, registry: TypeRegistry) -> None:
-        self._registry = registry
+    def __init__(self, registry: TypeRegistry, project_limit: int | None) -> None:
+        self._project_limit = project_limit
         self._masker = Masker(registry)
 
     async def jobs(
-        self, connection: Reader, rows: Sequence[Row], caller: Caller, now: int, fields: set[str] | None = None
+        self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
     ) -> list[Job]:
         """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
         beside = Beside(
-            waits=await self._waits(connection, rows, now) if _wants(fields, "wait") else {},
+            waits=await self._waits(connection, rows, caller, now) if _wants(fields, "wait") else {},
             touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs") else {},
             unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
         )
         return [self._job(row, beside, caller, now) for row in rows]
 
     async def _waits(
-        self, connection: Reader, rows: Sequence[Row], now: int
+        self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int
     ) -> Mapping[int, Sequence[waiting.WaitReason]]:
+        """Why the pending ones wait; of the jobs that hold what they need, those that the caller may see."""
         pending = [row for row in rows if row["state"] == State.PENDING]
-        return await explain(connection, pending, self._registry, now) if pending else {}
+        found = await explain(connection, pending, now, self._project_limit) if pending else {}
+        if caller.project_id is None:
+            return found
+        holders = {holder for reasons in found.values() for reason in reasons for holder in reason.holders}
+        projects = await job_views.projects_of(connection, list(holders)) if holders else {}
+        seen = {holder for holder, project_id in projects.items() if caller.sees(project_id)}
+        return {job: [_only(reason, seen) for reason in reasons] for job, reasons in found.items()}
 
-    def _job(self, row: Row, beside: Beside, caller: Caller, now: int) -> Job:
+    def _job(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         omitted = [name for name in ("params", "result") if row[name] == ""]
         touched = beside.touched.get(row["id"], ())
         extra: dict[str, Any] = {"omitted": omitted} if omitted else {}
@@ -99,13 +102,13 @@ def _maybe(micros: int | None) -> Any:
     return None if micros is None else instant(micros)
 
 
-def _spent(row: Row, column: str, states: frozenset[State], now: int) -> float:
+def _spent(row: JobRow, column: str, states: frozenset[State], now: int) -> float:
     """Seconds booked, and those in the present state where it is one of `states`."""
     present = max(0, now - row["state_since"]) if row["state"] in states else 0
     return (int(row[column]) + present) / 1_000_000
 
 
-def _progress(row: Row, now: int) -> ProgressView:
+def _progress(row: JobRow, now: int) -> ProgressView:
     running = row["state"] == State.RUNNING
     seconds = _spent(row, "running_us", ALIVE, now)
     return ProgressView(
@@ -116,6 +119,10 @@ def _progress(row: Row, now: int) -> ProgressView:
         rate=progress.rate(row["done"], seconds),
         eta=_maybe(progress.eta(now, row["fraction"], seconds)) if running else None,
     )
+
+
+def _only(reason: waiting.WaitReason, seen: set[int]) -> waiting.WaitReason:
+    return replace(reason, holders=tuple(holder for holder in reason.holders if holder in seen))
 
 
 def _wait(reason: waiting.WaitReason) -> WaitReason:
@@ -129,7 +136,7 @@ def _wait(reason: waiting.WaitReason) -> WaitReason:
     )
 
 
-def _error(row: Row, caller: Caller) -> ErrorView | None:
+def _error(row: JobRow, caller: Caller) -> ErrorView | None:
     """The traceback is for those who may operate the job; lists do not have it."""
     if row["error_code"] is None:
         return None
@@ -146,7 +153,7 @@ def _object(touched: lineage.Touched) -> TouchedObject:
     return TouchedObject(object=touched.object, version=touched.version, rows=touched.rows, bytes=touched.bytes)
 
 
-def _actions(row: Row, unfinished: int, caller: Caller) -> dict[str, ActionView]:
+def _actions(row: JobRow, unfinished: int, caller: Caller) -> dict[str, ActionView]:
     subject = Subject(
         row["id"], State(row["state"]), row["leased"], row["dirty_since"] > 0, unfinished, row["last_operation"]
     )

@@ -6,13 +6,22 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
-from jobdeck.store.views import Reader
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from jobdeck.access.caller import Caller
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.states import State
 from jobdeck.services import cursors, scope
+from jobdeck.store.views import Reader
 from jobdeck.store.views.job_lists import SORTS, JobFilter, Position, Sort
 from jobdeck.wire.base import Id, Instant, micros, storable
 from jobdeck.wire.jobs import Job, Priority
@@ -47,7 +56,7 @@ SortBy = Literal[
 
 
 class JobConditions(BaseModel):
-    """The filters of lists and counts. Several values of one filter mean any of them; several filters mean all of them."""
+    """The filters of lists and counts. Several values of one filter mean any of them; several filters mean all."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -69,7 +78,9 @@ class JobConditions(BaseModel):
     q: Annotated[str, StringConstraints(max_length=200), AfterValidator(storable)] | None = Field(
         default=None, description="Text in run id, type, description or subject."
     )
-    since: When | None = Field(default=None, description="Created since: `30m`, `12h`, `3d`, `2w`, or a time (RFC 3339).")
+    since: When | None = Field(
+        default=None, description="Created since: `30m`, `12h`, `3d`, `2w`, or a time (RFC 3339)."
+    )
     until: When | None = Field(default=None, description="Created before.")
     started_since: When | None = None
     started_until: When | None = None

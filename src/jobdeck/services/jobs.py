@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobdeck.store.views import Reader
-
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
 from jobdeck.core.errors import InvalidInput, NotFound
@@ -23,7 +21,7 @@ from jobdeck.services.job_presenter import Presenter
 from jobdeck.services.job_queries import JobConditions, JobQuery, to_filter
 from jobdeck.store import configurations
 from jobdeck.store.projects import Project
-from jobdeck.store.views import job_lists, job_views
+from jobdeck.store.views import Reader, job_lists, job_views
 from jobdeck.wire.base import Page, micros
 from jobdeck.wire.jobs import Job, PauseRequest, SubmitRequest
 
@@ -48,7 +46,7 @@ class Jobs:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._presenter = Presenter(core.registry)
+        self._presenter = Presenter(core.registry, core.installation.project_limit)
 
     async def page(self, caller: Caller, query: JobQuery) -> tuple[Page[Job], set[str] | None]:
         """A page of the jobs that the caller may see, and the fields that were asked for (None: all)."""
@@ -108,7 +106,9 @@ class Jobs:
         if asked.configuration is not None:
             saved = await configurations.get(connection, project.id, asked.configuration)
             if saved is None:
-                raise InvalidInput(f"There is no configuration {asked.configuration} in this project.", field="configuration")
+                raise InvalidInput(
+                    f"There is no configuration {asked.configuration} in this project.", field="configuration"
+                )
             if saved.type != asked.type:
                 raise InvalidInput(f"Configuration {saved.id} is one of the type '{saved.type}'.", field="type")
             params, version = {**saved.params, **params}, saved.version
@@ -165,6 +165,7 @@ class Jobs:
 
 
 def no_such_job(job_id: int) -> NotFound:
+    """The error of a job that is not there or not visible."""
     return NotFound(f"There is no job {job_id}.", field="id", hint="GET /api/v1/jobs lists those there are.")
 
 

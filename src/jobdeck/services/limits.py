@@ -13,9 +13,9 @@ from jobdeck.services.core import Core
 from jobdeck.store import limits
 from jobdeck.store.database import Tx
 from jobdeck.store.limits import MAX_CAPACITY, Use
+from jobdeck.wire.admin import Limit
 from jobdeck.wire.base import Page
 from jobdeck.wire.jobs import MAX_BATCH
-from jobdeck.wire.admin import Limit
 
 MAX_RESOURCE = 1100
 _RESOURCE = re.compile(r"project|[a-z][a-z0-9_-]{0,40}:[^\0]+")
@@ -36,7 +36,8 @@ class Limits:
             capacities = await limits.capacities(connection, project.name)
             uses = await limits.uses(connection, project.name)
         own = qualify(project.name, "project")
-        capacities.setdefault(own, self._core.installation.project_limit)
+        if self._core.installation.project_limit is not None:
+            capacities.setdefault(own, self._core.installation.project_limit)
         start = str(cursors.decode(cursor, "limits", str)[0]) if cursor else ""
         names = sorted(name for name in capacities.keys() | uses.keys() if local_name(name) > start)
         items = [_limit(n, capacities.get(n), uses.get(n, NOTHING)) for n in names[:limit]]

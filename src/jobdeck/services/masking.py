@@ -52,7 +52,9 @@ def _mask(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], depth:
     return value
 
 
-def _mask_field(name: str, value: Any, fields: Mapping[str, Any], others: Any, root: Mapping[str, Any], depth: int) -> Any:
+def _mask_field(
+    name: str, value: Any, fields: Mapping[str, Any], others: Any, root: Mapping[str, Any], depth: int
+) -> Any:
     schema = fields.get(name, others)
     return _mask(value, schema, root, depth + 1) if isinstance(schema, dict) else value
 
@@ -61,12 +63,17 @@ def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str
     reference = schema.get("$ref", "")
     if not reference.startswith("#/$defs/"):
         return schema
-    return {**root.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}), **{k: v for k, v in schema.items() if k != "$ref"}}
+    return {
+        **root.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}),
+        **{k: v for k, v in schema.items() if k != "$ref"},
+    }
 
 
 def _mask_by_name(value: Any, depth: int) -> Any:
     if depth > _DEEPEST:
         return MASK
     if isinstance(value, dict):
-        return {k: MASK if _TELLING.search(k) and v is not None else _mask_by_name(v, depth + 1) for k, v in value.items()}
+        return {
+            k: MASK if _TELLING.search(k) and v is not None else _mask_by_name(v, depth + 1) for k, v in value.items()
+        }
     return [_mask_by_name(item, depth + 1) for item in value] if isinstance(value, list) else value

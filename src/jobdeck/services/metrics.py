@@ -39,10 +39,17 @@ class Metrics:
         self._core = core
         self.registry = CollectorRegistry()
         self._ended = Counter(
-            "jobdeck_jobs_ended", "Jobs that ended since this server started.", ["type", "state"], registry=self.registry
+            "jobdeck_jobs_ended",
+            "Jobs that ended since this server started.",
+            ["type", "state"],
+            registry=self.registry,
         )
         self._duration = Histogram(
-            "jobdeck_job_running_seconds", "Running time of jobs that ended.", ["type"], buckets=_SECONDS, registry=self.registry
+            "jobdeck_job_running_seconds",
+            "Running time of jobs that ended.",
+            ["type"],
+            buckets=_SECONDS,
+            registry=self.registry,
         )
         self._seen: int | None = None
         self._lock = asyncio.Lock()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from jobdeck.store.views import Reader
-
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import InvalidInput, NotFound
@@ -12,6 +10,7 @@ from jobdeck.services.core import Core
 from jobdeck.services.scope_models import PausedScope
 from jobdeck.store import pauses
 from jobdeck.store.pauses import Pause
+from jobdeck.store.views import Reader
 from jobdeck.wire.base import Page, instant
 
 
@@ -42,7 +41,9 @@ class Pauses:
     async def put(self, caller: Caller, scope: str, reason: str | None) -> PausedScope:
         """Pause a scope: jobs that run go on, no more are started."""
         project_id = await self._require(caller, scope)
-        return _view(await self._core.database.transact(lambda tx: pauses.put(tx, scope, caller.name, reason, project_id)))
+        return _view(
+            await self._core.database.transact(lambda tx: pauses.put(tx, scope, caller.name, reason, project_id))
+        )
 
     async def clear(self, caller: Caller, scope: str) -> None:
         """Let a scope go on; raises NotFound when it is not paused."""

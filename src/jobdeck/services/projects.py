@@ -36,9 +36,13 @@ class Projects:
         caller.require(Permission.PROJECT_CREATE)
         title = asked.title or asked.name
         return _view(
-            await self._core.database.transact(lambda tx: projects.create(tx, asked.name, title, asked.weight, caller.name))
+            await self._core.database.transact(
+                lambda tx: projects.create(tx, asked.name, title, asked.weight, caller.name)
+            )
         )
 
 
 def _view(project: projects.Project) -> Project:
-    return Project(name=project.name, title=project.title, weight=project.weight, created_at=instant(project.created_at))
+    return Project(
+        name=project.name, title=project.title, weight=project.weight, created_at=instant(project.created_at)
+    )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-from jobdeck.store.views import Reader
-
 from jobdeck.access.caller import Caller
 from jobdeck.core.errors import NotFound
 from jobdeck.store import projects
 from jobdeck.store.projects import Project
+from jobdeck.store.views import Reader
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 

@@ -45,7 +45,9 @@ class Tokens:
         project = await self._project(caller, asked)
         if not at_most(Role(asked.role), caller.role):
             raise Forbidden("A token cannot allow more than the one that makes it.", field="role")
-        wish = TokenWish(asked.name, Role(asked.role), project.id if project else None, project.name if project else None)
+        wish = TokenWish(
+            asked.name, Role(asked.role), project.id if project else None, project.name if project else None
+        )
 
         async def work(tx: Tx) -> NewToken:
             if asked.name == principals.ADMIN and caller.project_id is not None:
@@ -63,7 +65,8 @@ class Tokens:
         """The project of the new token; one who is bound to a project can only name that one."""
         if asked.project is None and caller.project_id is not None:
             raise Forbidden(
-                f"This token is bound to the project '{caller.project}' and cannot make one for all projects.", field="project"
+                f"This token is bound to the project '{caller.project}' and cannot make one for all projects.",
+                field="project",
             )
         if asked.project is None:
             return None

@@ -42,7 +42,9 @@ class Workers:
         async with self._core.database.read() as connection:
             found = await worker_views.get(connection, worker_id) if "\0" not in worker_id else None
         if found is None:
-            raise NotFound(f"There is no worker '{worker_id[:100]}'.", field="id", hint="GET /api/v1/workers lists them.")
+            raise NotFound(
+                f"There is no worker '{worker_id[:100]}'.", field="id", hint="GET /api/v1/workers lists them."
+            )
         return found
 
     def _view(self, worker: WorkerView, caller: Caller, now: int) -> Worker:

@@ -12,9 +12,18 @@ from jobdeck.core import transitions as becoming
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.job import NO_CHILDREN, Job
 from jobdeck.core.records import (
-    JobAdvanced, JobLeft, JobUndone, Record, StepClosed, StepOpened, TaskAdvanced, TaskEnded, TaskStarted,
-)  # fmt: skip
+    JobAdvanced,
+    JobLeft,
+    JobUndone,
+    Record,
+    StepClosed,
+    StepOpened,
+    TaskAdvanced,
+    TaskEnded,
+    TaskStarted,
+)
 from jobdeck.core.states import StepState
+from jobdeck.core.tasks import Touched
 from jobdeck.store import jobs, progress, step_writes, transitions
 from jobdeck.store.batch import INT, TEXT, table_of
 from jobdeck.store.database import Database, Tx
@@ -47,50 +56,83 @@ async def write(database: Database, writes: Sequence[AttemptWrite]) -> set[tuple
 async def _live_epochs(tx: Tx, locked: Iterable[int]) -> dict[int, int]:
     ids = list(locked)
     query = select(leases.c.job_id, leases.c.epoch).where(leases.c.job_id.in_(ids), leases.c.expires_at > tx.now)
-    return {job: epoch for job, epoch in await tx.connection.execute(query)}
+    return dict((await tx.connection.execute(query)).tuples().all())
 
 
 async def _write(tx: Tx, writes: Sequence[AttemptWrite], locked: Mapping[int, Job]) -> None:
-    batch = step_writes.StepBatch(tx.now)
-    advanced: dict[int, JobAdvanced] = {}
-    left: dict[int, JobLeft] = {}
-    now = dict(locked)
-    touched = []
-    for w in writes:
-        job = now[w.job]
-        for record in w.records:
-            match record:
-                case StepOpened():
-                    batch.open_step(job, record)
-                    if record.dirties and not job.dirty_since:
-                        now[w.job] = job = replace(job, dirty_since=job.attempt)
-                case StepClosed():
-                    batch.close_step(job, record)
-                    tx.emit(_step_event(job, record))
-                case TaskStarted() | TaskAdvanced():
-                    batch.patch_task(job, record)
-                case TaskEnded():
-                    batch.patch_task(job, record)
-                    touched += [(job, t) for t in record.touched]
-                    now[w.job] = job = replace(job, warnings=job.warnings + record.warnings)
-                    tx.emit(*_task_events(job, record))
-                case JobAdvanced():
-                    advanced[w.job] = record
-                case JobUndone():
-                    now[w.job] = job = replace(job, dirty_since=0)
-                case JobLeft():
-                    left[w.job] = record
-                case _:
-                    assert_never(record)
-            if _is_progress(record) and job.losses:
-                now[w.job] = job = replace(job, losses=0)
-    await batch.flush(tx)
-    changed = [now[i] for i in now if i not in left and now[i] != locked[i]]
-    if changed:
-        await jobs.save(tx, changed)
-    await progress.advance(tx, advanced)
-    await _record_lineage(tx, touched)
-    await _leave(tx, left, locked, now, advanced)
+    gathered = _Gathered(tx.now, locked)
+    for attempt_write in writes:
+        for record in attempt_write.records:
+            gathered.take(attempt_write.job, record)
+    await gathered.flush(tx)
+
+
+class _Gathered:
+    """The records of many jobs, sorted into what each table is to be told."""
+
+    def __init__(self, now: int, locked: Mapping[int, Job]) -> None:
+        self._locked = locked
+        self._jobs = dict(locked)
+        self._steps = step_writes.StepBatch(now)
+        self._advanced: dict[int, JobAdvanced] = {}
+        self._left: dict[int, JobLeft] = {}
+        self._touched: list[tuple[Job, Touched]] = []
+        self._events: list[NewEvent] = []
+
+    def take(self, job_id: int, record: Record) -> None:
+        """One record of the job, in the order in which its worker made them."""
+        job = self._jobs[job_id]
+        match record:
+            case StepOpened():
+                self._steps.open_step(job, record)
+                dirty_since = job.dirty_since or (job.attempt if record.dirties else 0)
+                job = replace(job, dirty_since=dirty_since)
+            case StepClosed():
+                self._steps.close_step(job, record)
+                self._events.append(_step_event(job, record))
+            case TaskStarted() | TaskAdvanced():
+                self._steps.patch_task(job, record)
+            case TaskEnded():
+                job = self._end_task(job, record)
+            case JobAdvanced():
+                self._advanced[job_id] = record
+            case JobUndone():
+                job = replace(job, dirty_since=0)
+            case JobLeft():
+                self._left[job_id] = record
+            case _:
+                assert_never(record)
+        self._jobs[job_id] = replace(job, losses=0) if job.losses and _is_progress(record) else job
+
+    def _end_task(self, job: Job, record: TaskEnded) -> Job:
+        self._steps.patch_task(job, record)
+        self._touched += [(job, touched) for touched in record.touched]
+        self._events += _task_events(job, record)
+        return replace(job, warnings=job.warnings + record.warnings)
+
+    async def flush(self, tx: Tx) -> None:
+        tx.emit(*self._events)
+        await self._steps.flush(tx)
+        changed = [job for i, job in self._jobs.items() if i not in self._left and job != self._locked[i]]
+        if changed:
+            await jobs.save(tx, changed)
+        await progress.advance(tx, self._advanced)
+        await _record_lineage(tx, self._touched)
+        await self._end_stays(tx)
+
+    async def _end_stays(self, tx: Tx) -> None:
+        """What follows from each ending is decided from the job's state as it is now, under its lock."""
+        if not self._left:
+            return
+        children = await jobs.children_of(tx.connection, (i for i in self._left if self._locked[i].has_children))
+        changes = []
+        for i, record in self._left.items():
+            job = self._jobs[i]
+            if i in self._advanced:
+                job = replace(job, fraction=max(job.fraction, self._advanced[i].fraction))
+            settled = becoming.settle(job, record.ending, tx.now, children.get(i, NO_CHILDREN))
+            changes.append((self._locked[i], settled))
+        await transitions.apply(tx, changes)
 
 
 def _is_progress(record: Record) -> bool:
@@ -104,29 +146,23 @@ def _is_progress(record: Record) -> bool:
             return False
 
 
-async def _leave(
-    tx: Tx, left: Mapping[int, JobLeft], locked: Mapping[int, Job], now: Mapping[int, Job], advanced: Mapping[int, JobAdvanced]
-) -> None:
-    """End stays: what follows from each ending is decided from the job's state as it is now, under its lock."""
-    if not left:
-        return
-    children = await jobs.children_of(tx.connection, (i for i in left if locked[i].has_children))
-    changes = []
-    for i, record in left.items():
-        job = now[i]
-        if i in advanced:
-            job = replace(job, fraction=max(job.fraction, advanced[i].fraction))
-        changes.append((locked[i], becoming.settle(job, record.ending, tx.now, children.get(i, NO_CHILDREN))))
-    await transitions.apply(tx, changes)
-
-
-async def _record_lineage(tx: Tx, touched: Sequence[tuple[Job, object]]) -> None:
+async def _record_lineage(tx: Tx, touched: Sequence[tuple[Job, Touched]]) -> None:
     if not touched:
         return
-    columns = {"job_id": INT, "attempt": INT, "direction": TEXT, "object": TEXT, "version": TEXT, "rows": INT, "bytes": INT, "at": INT}
+    columns = {
+        "job_id": INT,
+        "attempt": INT,
+        "direction": TEXT,
+        "object": TEXT,
+        "version": TEXT,
+        "rows": INT,
+        "bytes": INT,
+        "at": INT,
+    }
     names = ("direction", "object", "version", "rows", "bytes")
     rows = [
-        {"job_id": job.id, "attempt": job.attempt, "at": tx.now, **{n: getattr(t, n) for n in names}} for job, t in touched
+        {"job_id": job.id, "attempt": job.attempt, "at": tx.now, **{n: getattr(t, n) for n in names}}
+        for job, t in touched
     ]
     batch = table_of(rows, columns, tx.dialect)
     await tx.connection.execute(insert(lineage).from_select(list(columns), select(*batch.c)))

@@ -1,4 +1,4 @@
-"""The installation's object storage: a local folder (`file:///…`) or a bucket (`s3://…`). Holds files' content and logs."""
+"""The installation's object storage: a local folder (`file:///…`) or a bucket (`s3://…`), for files and logs."""
 
 from __future__ import annotations
 
@@ -113,6 +113,7 @@ def file_path(project: str, file_id: int, name: str) -> str:
 
 
 def file_prefix(project: str, file_id: int) -> str:
+    """The folder of a project file; it holds one object."""
     return f"projects/{segment(project)}/files/{file_id}"
 
 

@@ -36,7 +36,7 @@ class SetClock:
     def __init__(self, now: int = 1_700_000_000_000_000) -> None:
         self.time = now
 
-    async def now(self, connection: AsyncConnection) -> int:
+    async def now(self, connection: AsyncConnection) -> int:  # noqa: ARG002
         return self.time
 
     def advance(self, seconds: float) -> None:

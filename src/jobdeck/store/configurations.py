@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import RowMapping, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +30,7 @@ class Configuration:
 
 
 async def get(connection: AsyncConnection, project_id: int, id: int) -> Configuration | None:
+    """The configuration, when it is one of the project's."""
     query = _QUERY.where(configurations.c.project_id == project_id, configurations.c.id == id)
     row = (await connection.execute(query)).mappings().first()
     return _configuration(row) if row is not None else None
@@ -86,5 +86,5 @@ _QUERY = select(
 ).outerjoin(principals, principals.c.id == configurations.c.created_by)
 
 
-def _configuration(row: Mapping[str, Any]) -> Configuration:
+def _configuration(row: RowMapping) -> Configuration:
     return Configuration(**{n: row[n] for n in Configuration.__slots__} | {"params": json.loads(row["params"])})

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import connections
@@ -29,5 +28,5 @@ async def of_project(connection: AsyncConnection, project_id: int) -> list[Conne
     return [_connection(row) for row in (await connection.execute(query)).mappings()]
 
 
-def _connection(row: Mapping[str, Any]) -> Connection:
+def _connection(row: RowMapping) -> Connection:
     return Connection(row["name"], row["kind"], json.loads(row["options"]), row["created_at"])

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import FINAL, State
 from jobdeck.store.database import Tx
-from jobdeck.store.schema import events, files, idempotency, jobs
+from jobdeck.store.schema import events, files, idempotency, jobs, projects
 
 RESUMED_AT_ONCE = 500
 
@@ -27,10 +27,12 @@ async def ended_jobs(connection: AsyncConnection, before: int, after: int, limit
     return list((await connection.execute(query.order_by(jobs.c.id).limit(limit))).scalars())
 
 
-async def expired_files(connection: AsyncConnection, now: int, limit: int) -> list[int]:
-    """Files whose time is over."""
-    query = select(files.c.id).where(files.c.expires_at <= now).order_by(files.c.id).limit(limit)
-    return list((await connection.execute(query)).scalars())
+async def remove_expired_files(tx: Tx, now: int, limit: int) -> list[tuple[str, int]]:
+    """Delete the rows of files whose time is over; project and id of each."""
+    query = select(projects.c.name, files.c.id).join(projects, projects.c.id == files.c.project_id)
+    found = (await tx.connection.execute(query.where(files.c.expires_at <= now).limit(limit))).tuples().all()
+    await tx.connection.execute(delete(files).where(files.c.id.in_([file_id for _, file_id in found])))
+    return list(found)
 
 
 async def remove_events(tx: Tx, before: int, limit: int) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import RowMapping, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import encode
@@ -57,9 +56,9 @@ async def reserve_id(tx: Tx, project_id: int, created_by: int) -> int:
         "project_id": project_id, "name": "", "size": 0, "sha256": "", "tags": "[]", "created_by": created_by,
         "created_at": tx.now,
     }  # fmt: skip
-    id = (await tx.connection.execute(insert(files).values(values).returning(files.c.id))).scalar_one()
-    await tx.connection.execute(delete(files).where(files.c.id == id))
-    return int(id)
+    reserved = int((await tx.connection.execute(insert(files).values(values).returning(files.c.id))).scalar_one())
+    await tx.connection.execute(delete(files).where(files.c.id == reserved))
+    return reserved
 
 
 async def create(tx: Tx, new: NewFile) -> int | None:
@@ -72,6 +71,7 @@ async def create(tx: Tx, new: NewFile) -> int | None:
 
 
 async def get(connection: AsyncConnection, project_id: int, id: int) -> File | None:
+    """The file, when it is one of the project's."""
     query = _QUERY.where(files.c.project_id == project_id, files.c.id == id)
     row = (await connection.execute(query)).mappings().first()
     return _file(row) if row is not None else None
@@ -93,7 +93,7 @@ async def remove(tx: Tx, project_id: int, id: int) -> bool:
 
 async def jobs_of(connection: AsyncConnection, ids: Sequence[int], most: int = 1000) -> dict[int, list[int]]:
     """The jobs that read or made each of the files, by file."""
-    names = {f"file:{id}": id for id in ids}
+    names = {f"file:{i}": i for i in ids}
     query = select(lineage.c.object, lineage.c.job_id).where(lineage.c.object.in_(names)).distinct()
     found: dict[int, list[int]] = {}
     for name, job in await connection.execute(query.order_by(lineage.c.job_id).limit(most)):
@@ -112,6 +112,6 @@ _QUERY = select(*(c for c in files.c if c.name != "created_by"), principals.c.na
 )
 
 
-def _file(row: Mapping[str, Any]) -> File:
+def _file(row: RowMapping) -> File:
     values = {name: row[name] for name in File.__slots__} | {"tags": tuple(json.loads(row["tags"]))}
     return File(**values)

@@ -94,9 +94,9 @@ def _row(job: NewJob, order_key: int, job_id: int, now: int) -> dict[str, Any]:
     }
 
 
-_ZERO = dict.fromkeys(("epoch", "dirty_since", "losses", "queued_us", "running_us", "paused_us", "fraction", "warnings"), 0) | {
-    "leased": False
-}
+_ZERO = dict.fromkeys(
+    ("epoch", "dirty_since", "losses", "queued_us", "running_us", "paused_us", "fraction", "warnings"), 0
+) | {"leased": False}
 _INSERTED = {
     "id": INT, "run_id": TEXT, "project_id": INT, "type": TEXT, "category": TEXT, "isolation": TEXT, "state": TEXT,
     "description": TEXT, "subject": TEXT, "params": TEXT, "tags": TEXT, "claims": TEXT, "priority": INT,
@@ -139,7 +139,12 @@ def error_of(row: RowMapping) -> ErrorInfo | None:
     if row["error_code"] is None:
         return None
     return ErrorInfo(
-        row["error_code"], row["error_message"] or "", row["error_hint"], row["error_traceback"], True, row["error_place"] or ""
+        row["error_code"],
+        row["error_message"] or "",
+        row["error_hint"],
+        row["error_traceback"],
+        True,
+        row["error_place"] or "",
     )
 
 
@@ -155,14 +160,21 @@ def _life(job: Job) -> dict[str, Any]:
     life: dict[str, Any] = {name: getattr(job, name) for name in LIFE}
     error = job.error
     if error is not None:
-        life |= {f"error_{part}": getattr(error, part) for part in ("code", "message", "hint", "place", "traceback", "fingerprint")}
+        life |= {
+            f"error_{part}": getattr(error, part)
+            for part in ("code", "message", "hint", "place", "traceback", "fingerprint")
+        }
     return {"id": job.id, **life}
 
 
 async def children_of(connection: AsyncConnection, parents: Iterable[int]) -> dict[int, Children]:
     """How the children of each of `parents` stand; a parent without children is left out."""
     wanted = ids_of(parents, connection.dialect.name, "parents")
-    query = select(jobs.c.parent_id, jobs.c.id, jobs.c.state).join(wanted, wanted.c.id == jobs.c.parent_id).order_by(jobs.c.id)
+    query = (
+        select(jobs.c.parent_id, jobs.c.id, jobs.c.state)
+        .join(wanted, wanted.c.id == jobs.c.parent_id)
+        .order_by(jobs.c.id)
+    )
     unfinished: dict[int, int] = {}
     failed: dict[int, list[int]] = {}
     for parent, child, state in await connection.execute(query):

@@ -46,7 +46,11 @@ async def step_down(database: Database, leader: Leader) -> None:
     """Let another one lead at once; nothing if this one leads no more."""
 
     async def work(tx: Tx) -> None:
-        mine = (leadership.c.name == SCHEDULER, leadership.c.holder == leader.holder, leadership.c.epoch == leader.epoch)
+        mine = (
+            leadership.c.name == SCHEDULER,
+            leadership.c.holder == leader.holder,
+            leadership.c.epoch == leader.epoch,
+        )
         await tx.connection.execute(update(leadership).where(*mine).values(expires_at=tx.now))
 
     await database.transact(work)
@@ -56,9 +60,9 @@ async def require(tx: Tx, leader: Leader) -> None:
     """Hold the leadership row for the rest of the transaction; raises NotLeader if `leader` leads no more.
 
     A successor waits for this transaction, and then sees what it wrote; afterwards this can only fail."""
-    query = select(leadership.c.epoch, leadership.c.holder).where(leadership.c.name == SCHEDULER).with_for_update(read=True)
+    query = (
+        select(leadership.c.epoch, leadership.c.holder).where(leadership.c.name == SCHEDULER).with_for_update(read=True)
+    )
     row = (await tx.connection.execute(query)).first()
     if row is None or row.epoch != leader.epoch or row.holder != leader.holder:
         raise NotLeader(f"'{leader.holder}' no longer leads (its epoch was {leader.epoch}).")
-
-

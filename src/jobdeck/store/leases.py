@@ -61,7 +61,11 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
             job = locked.get(pick.job)
             if job is None or not _can_start(job, pick.purpose):
                 continue
-            start = becoming.start(job, pick.worker_name, tx.now) if pick.purpose == RUN else becoming.start_undo(job, pick.worker_name)
+            start = (
+                becoming.start(job, pick.worker_name, tx.now)
+                if pick.purpose == RUN
+                else becoming.start_undo(job, pick.worker_name)
+            )
             changes.append((job, start))
             rows.append(_lease_row(pick, start.job.epoch, tx.now, lease_seconds))
         if not rows:
@@ -76,8 +80,15 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
 
 
 _COLUMNS = {
-    "job_id": INT, "worker_id": TEXT, "epoch": INT, "purpose": TEXT, "ask": TEXT, "claims": TEXT, "acquired_at": INT, "expires_at": INT,
-}  # fmt: skip
+    "job_id": INT,
+    "worker_id": TEXT,
+    "epoch": INT,
+    "purpose": TEXT,
+    "ask": TEXT,
+    "claims": TEXT,
+    "acquired_at": INT,
+    "expires_at": INT,
+}
 
 
 def _can_start(job: Job, purpose: str) -> bool:
@@ -112,7 +123,9 @@ async def renew(tx: Tx, worker_id: str, lease_seconds: float) -> list[Lease]:
 
 async def of_worker(connection: AsyncConnection, worker_id: str) -> list[Lease]:
     """What a worker holds."""
-    query = select(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask).where(leases.c.worker_id == worker_id)
+    query = select(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask).where(
+        leases.c.worker_id == worker_id
+    )
     return [Lease(*row) for row in await connection.execute(query)]
 
 

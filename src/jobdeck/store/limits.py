@@ -32,7 +32,7 @@ async def capacities(connection: AsyncConnection, project: str | None = None) ->
     query = select(limits.c.resource, limits.c.capacity)
     if project is not None:
         query = query.where(_of_project(limits.c.resource, project))
-    return {resource: capacity for resource, capacity in await connection.execute(query)}
+    return {row.resource: row.capacity for row in await connection.execute(query)}
 
 
 async def uses(connection: AsyncConnection, project: str, most: int = 1000) -> dict[str, Use]:

@@ -39,7 +39,7 @@ class Listener:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _listen(self) -> None:
-        import psycopg  # noqa: PLC0415  (the driver of an extra)
+        import psycopg
 
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")

@@ -13,7 +13,9 @@ ADMIN = "admin"
 
 
 async def id_of(connection: AsyncConnection, name: str) -> int | None:
-    return (await connection.execute(select(principals.c.id).where(principals.c.name == name))).scalar()
+    """The id of the principal called `name`."""
+    found: int | None = (await connection.execute(select(principals.c.id).where(principals.c.name == name))).scalar()
+    return found
 
 
 async def ensure(tx: Tx, name: str, kind: str = "program") -> int:
@@ -22,4 +24,5 @@ async def ensure(tx: Tx, name: str, kind: str = "program") -> int:
     if found is not None:
         return found
     values = {"name": name, "kind": kind, "created_at": tx.now}
-    return (await tx.connection.execute(insert(principals).values(values).returning(principals.c.id))).scalar_one()
+    made = await tx.connection.execute(insert(principals).values(values).returning(principals.c.id))
+    return int(made.scalar_one())

@@ -20,7 +20,9 @@ async def advance(tx: Tx, advanced: Mapping[int, JobAdvanced]) -> None:
     """Write progress; a fraction never goes back."""
     if not advanced:
         return
-    rows = [{"id": i, "fraction": a.fraction, "done": a.done, "total": a.total, "unit": a.unit} for i, a in advanced.items()]
+    rows = [
+        {"id": i, "fraction": a.fraction, "done": a.done, "total": a.total, "unit": a.unit} for i, a in advanced.items()
+    ]
     batch = table_of(rows, {"id": INT, "fraction": FLOAT, "done": INT, "total": INT, "unit": TEXT}, tx.dialect)
     values = {
         "fraction": case((batch.c.fraction > jobs.c.fraction, batch.c.fraction), else_=jobs.c.fraction),
@@ -46,12 +48,25 @@ class Moved:
     unit: str
 
     def data(self) -> dict[str, Any]:
-        return {"state": self.state, "fraction": self.fraction, "done": self.done, "total": self.total, "unit": self.unit}
+        return {
+            "state": self.state,
+            "fraction": self.fraction,
+            "done": self.done,
+            "total": self.total,
+            "unit": self.unit,
+        }
 
 
 async def of_running(connection: AsyncConnection) -> list[Moved]:
     """Of the jobs that are alive and have told of progress."""
     query = select(
-        jobs.c.id, jobs.c.project_id, jobs.c.state, jobs.c.progress_at, jobs.c.fraction, jobs.c.done, jobs.c.total, jobs.c.unit
+        jobs.c.id,
+        jobs.c.project_id,
+        jobs.c.state,
+        jobs.c.progress_at,
+        jobs.c.fraction,
+        jobs.c.done,
+        jobs.c.total,
+        jobs.c.unit,
     ).where(jobs.c.state.in_([str(s) for s in sorted(ALIVE)]), jobs.c.progress_at.is_not(None))
     return [Moved(*row) for row in await connection.execute(query)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,10 +35,12 @@ async def all_projects(connection: AsyncConnection) -> list[Project]:
 
 
 async def by_name(connection: AsyncConnection, name: str) -> Project | None:
+    """The project called `name`."""
     return _one((await connection.execute(select(projects).where(projects.c.name == name))).mappings().first())
 
 
 async def by_id(connection: AsyncConnection, id: int) -> Project | None:
+    """The project with this id."""
     return _one((await connection.execute(select(projects).where(projects.c.id == id))).mappings().first())
 
 
@@ -62,9 +62,9 @@ async def ensure_default(tx: Tx) -> Project:
     return found or await create(tx, DEFAULT, "Default", 1.0, None)
 
 
-def _one(row: Mapping[str, Any] | None) -> Project | None:
+def _one(row: RowMapping | None) -> Project | None:
     return _project(row) if row is not None else None
 
 
-def _project(row: Mapping[str, Any]) -> Project:
+def _project(row: RowMapping) -> Project:
     return Project(row["id"], row["name"], row["title"], row["weight"], row["created_at"])

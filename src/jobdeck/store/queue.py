@@ -57,7 +57,7 @@ async def _read(connection: AsyncConnection, query: Select[tuple[object, ...]]) 
 
 async def capacities(connection: AsyncConnection) -> Mapping[str, int]:
     """Limits that were set, by resource."""
-    return {r: c for r, c in await connection.execute(select(limits.c.resource, limits.c.capacity))}
+    return dict((await connection.execute(select(limits.c.resource, limits.c.capacity))).tuples().all())
 
 
 async def paused(connection: AsyncConnection) -> Mapping[str, PausedScope]:

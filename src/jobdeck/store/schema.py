@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger, Boolean, CheckConstraint, Column, Float, ForeignKey, Index, Integer, MetaData, SmallInteger, Table, Text,
-    UniqueConstraint, text,
-)  # fmt: skip
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from jobdeck.core.states import State, StepState
 

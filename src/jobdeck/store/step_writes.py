@@ -16,15 +16,48 @@ from jobdeck.store.schema import steps, tasks
 
 _STEP_KEY = ("job_id", "attempt", "index")
 _TASK_KEY = ("job_id", "attempt", "step_index", "index")
-_NEW_STEP = {"job_id": INT, "attempt": INT, "index": INT, "name": TEXT, "state": TEXT, "weight": FLOAT, "started_at": INT}
+_NEW_STEP = {
+    "job_id": INT,
+    "attempt": INT,
+    "index": INT,
+    "name": TEXT,
+    "state": TEXT,
+    "weight": FLOAT,
+    "started_at": INT,
+}
 _NEW_TASK = {"job_id": INT, "attempt": INT, "step_index": INT, "index": INT, "key": TEXT, "state": TEXT, "part": TEXT}
-_STEP_PATCH = {"job_id": INT, "attempt": INT, "index": INT, "state": TEXT, "ended_at": INT,
-               "error_code": TEXT, "error_message": TEXT, "error_hint": TEXT}  # fmt: skip
+_STEP_PATCH = {
+    "job_id": INT,
+    "attempt": INT,
+    "index": INT,
+    "state": TEXT,
+    "ended_at": INT,
+    "error_code": TEXT,
+    "error_message": TEXT,
+    "error_hint": TEXT,
+}
 _TASK_PATCH = {
-    "job_id": INT, "attempt": INT, "step_index": INT, "index": INT, "state": TEXT, "host": TEXT, "started": INT,
-    "failed": INT, "started_at": INT, "ended_at": INT, "done": INT, "total": INT, "unit": TEXT, "rows": INT,
-    "bytes": INT, "cursor": TEXT, "result": TEXT, "error_code": TEXT, "error_message": TEXT, "error_hint": TEXT,
-}  # fmt: skip
+    "job_id": INT,
+    "attempt": INT,
+    "step_index": INT,
+    "index": INT,
+    "state": TEXT,
+    "host": TEXT,
+    "started": INT,
+    "failed": INT,
+    "started_at": INT,
+    "ended_at": INT,
+    "done": INT,
+    "total": INT,
+    "unit": TEXT,
+    "rows": INT,
+    "bytes": INT,
+    "cursor": TEXT,
+    "result": TEXT,
+    "error_code": TEXT,
+    "error_message": TEXT,
+    "error_hint": TEXT,
+}
 _KEPT = ("state", "host", "done", "total", "unit", "rows", "bytes", "cursor", "result")
 """Columns that keep their value where a patch says nothing."""
 
@@ -42,11 +75,24 @@ class StepBatch:
     def open_step(self, job: Job, record: StepOpened) -> None:
         key = {"job_id": job.id, "attempt": job.attempt}
         self._new_steps.append(
-            {**key, "index": record.index, "name": record.name, "state": str(StepState.RUNNING), "weight": record.weight,
-             "started_at": self._now}
-        )  # fmt: skip
+            {
+                **key,
+                "index": record.index,
+                "name": record.name,
+                "state": str(StepState.RUNNING),
+                "weight": record.weight,
+                "started_at": self._now,
+            }
+        )
         self._new_tasks += [
-            {**key, "step_index": record.index, "index": t.index, "key": t.key, "state": str(StepState.PENDING), "part": t.part}
+            {
+                **key,
+                "step_index": record.index,
+                "index": t.index,
+                "key": t.key,
+                "state": str(StepState.PENDING),
+                "part": t.part,
+            }
             for t in record.tasks
         ]
         # A step that failed or was stopped before is opened again.
@@ -87,7 +133,9 @@ def _error(error: ErrorInfo | None) -> dict[str, str | None]:
     return {"error_code": error.code, "error_message": error.message, "error_hint": error.hint}
 
 
-async def _insert_missing(tx: Tx, table: Any, rows: list[dict[str, Any]], columns: dict[str, Any], key: tuple[str, ...]) -> None:
+async def _insert_missing(
+    tx: Tx, table: Any, rows: list[dict[str, Any]], columns: dict[str, Any], key: tuple[str, ...]
+) -> None:
     if not rows:
         return
     batch = table_of(rows, columns, tx.dialect)

@@ -14,13 +14,26 @@ from jobdeck.store.schema import steps, tasks
 async def saved(connection: AsyncConnection, job: int, attempt: int) -> list[SavedStep]:
     """The steps of one attempt with their tasks, in order."""
     by_step: dict[int, list[SavedTask]] = {}
-    query = select(tasks).where(tasks.c.job_id == job, tasks.c.attempt == attempt).order_by(tasks.c.step_index, tasks.c.index)
+    query = (
+        select(tasks)
+        .where(tasks.c.job_id == job, tasks.c.attempt == attempt)
+        .order_by(tasks.c.step_index, tasks.c.index)
+    )
     for t in (await connection.execute(query)).mappings():
         by_step.setdefault(t["step_index"], []).append(
             SavedTask(
-                t["index"], t["key"], StepState(t["state"]), t["part"], t["cursor"], t["result"],
-                t["tries"], t["failures"], t["done"], t["total"], t["unit"] or "",
-            )  # fmt: skip
+                t["index"],
+                t["key"],
+                StepState(t["state"]),
+                t["part"],
+                t["cursor"],
+                t["result"],
+                t["tries"],
+                t["failures"],
+                t["done"],
+                t["total"],
+                t["unit"] or "",
+            )
         )
     rows = select(steps).where(steps.c.job_id == job, steps.c.attempt == attempt).order_by(steps.c.index)
     return [

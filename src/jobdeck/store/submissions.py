@@ -41,13 +41,13 @@ async def open_duplicates(tx: Tx, keys: Sequence[str]) -> dict[str, int]:
     if not keys:
         return {}
     query = select(jobs.c.dedupe_key, jobs.c.id).where(jobs.c.dedupe_key.in_(keys), _NOT_ENDED)
-    return {key: job for key, job in await tx.connection.execute(query)}
+    return dict((await tx.connection.execute(query)).tuples().all())
 
 
 async def run_ids(tx: Tx, ids: Iterable[int]) -> dict[int, str]:
     """Run ids by job."""
     query = select(jobs.c.id, jobs.c.run_id).where(jobs.c.id.in_(list(ids)))
-    return {job: run_id for job, run_id in await tx.connection.execute(query)}
+    return dict((await tx.connection.execute(query)).tuples().all())
 
 
 async def mark_parents(tx: Tx, ids: Sequence[int]) -> None:

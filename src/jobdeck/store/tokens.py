@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import RowMapping, Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.database import Tx
@@ -45,10 +44,12 @@ class NewToken:
 
 
 async def by_lookup(connection: AsyncConnection, lookup: str) -> StoredToken | None:
+    """The token with this public part."""
     return _one((await connection.execute(_query().where(tokens.c.lookup == lookup))).mappings().first())
 
 
 async def by_id(connection: AsyncConnection, id: int) -> StoredToken | None:
+    """The token with this id."""
     return _one((await connection.execute(_query().where(tokens.c.id == id))).mappings().first())
 
 
@@ -63,7 +64,7 @@ async def page(connection: AsyncConnection, project_id: int | None, after: int, 
 async def create(tx: Tx, new: NewToken) -> int:
     """Store it; its id."""
     values = {name: getattr(new, name) for name in NewToken.__slots__} | {"created_at": tx.now}
-    return (await tx.connection.execute(insert(tokens).values(values).returning(tokens.c.id))).scalar_one()
+    return int((await tx.connection.execute(insert(tokens).values(values).returning(tokens.c.id))).scalar_one())
 
 
 async def revoke(tx: Tx, id: int) -> bool:
@@ -92,9 +93,9 @@ def _query() -> Select[Any]:
     )
 
 
-def _one(row: Mapping[str, Any] | None) -> StoredToken | None:
+def _one(row: RowMapping | None) -> StoredToken | None:
     return _token(row) if row is not None else None
 
 
-def _token(row: Mapping[str, Any]) -> StoredToken:
+def _token(row: RowMapping) -> StoredToken:
     return StoredToken(**{name: row[name] for name in StoredToken.__slots__})

@@ -74,7 +74,9 @@ async def _end_attempts(tx: Tx, changes: Sequence[Change]) -> None:
     if not rows:
         return
     batch = table_of(
-        rows, {"job_id": INT, "attempt": INT, "state": TEXT, "ended_at": INT, "error_code": TEXT, "error_message": TEXT}, tx.dialect
+        rows,
+        {"job_id": INT, "attempt": INT, "state": TEXT, "ended_at": INT, "error_code": TEXT, "error_message": TEXT},
+        tx.dialect,
     )
     statement = update(attempts).where(attempts.c.job_id == batch.c.job_id, attempts.c.attempt == batch.c.attempt)
     names = ("state", "ended_at", "error_code", "error_message")

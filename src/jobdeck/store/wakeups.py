@@ -1,4 +1,4 @@
-"""Wake-up calls: something was committed, look now instead of at the next poll. A hint only; losing one costs a poll."""
+"""Wake-up calls: something was committed, look now and not at the next poll. Losing one costs a poll."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ACTIVE, DRAINING, GONE = "active", "draining", "gone"
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker process. `slots`: jobs that need a process, at the same time; `light_slots`: jobs that run in threads."""
+    """A worker. `slots`: jobs that need processes, at the same time; `light_slots`: jobs that run in threads."""
 
     id: str
     name: str
@@ -64,7 +64,8 @@ async def alive(connection: AsyncConnection) -> list[Worker]:
     """Workers that are not gone."""
     query = select(*(workers.c[n] for n in Worker.__slots__)).where(workers.c.state != GONE)
     return [
-        Worker(**{**row, "types": tuple(json.loads(row["types"]))}) for row in (await connection.execute(query)).mappings()
+        Worker(**{**row, "types": tuple(json.loads(row["types"]))})
+        for row in (await connection.execute(query)).mappings()
     ]
 
 

@@ -21,9 +21,13 @@ class CsvOptions(BaseModel):
     quote: str | None = Field('"', description="One character; null for files that do not quote.")
     escape: str | None = Field(None, description="One character; left out, quotes are doubled inside quotes.")
     header: bool = Field(True, description="Whether the first row has the column names.")
-    encoding: str | None = Field(None, description="Such as latin-1; UTF-8 (or what a byte order mark says) when left out.")
+    encoding: str | None = Field(
+        None, description="Such as latin-1; UTF-8 (or what a byte order mark says) when left out."
+    )
     null_values: list[str] = Field(list(NULL_WORDS), description="Texts that mean null in columns that are not text.")
-    strings_can_be_null: bool = Field(False, description="Whether they mean null in text columns too, where not quoted.")
+    strings_can_be_null: bool = Field(
+        False, description="Whether they mean null in text columns too, where not quoted."
+    )
     decimal_point: Literal[".", ","] = "."
     skip_rows: int = Field(0, ge=0, le=10_000, description="Lines to leave out before the header.")
 
@@ -81,14 +85,14 @@ class FilesConfig(BaseModel):
     files: list[str] = Field(min_length=1, max_length=10_000)
     format: FormatName = "auto"
     columns: list[str | Wanted] | dict[str, str | dict[str, str]] | None = None
-    csv: CsvOptions = CsvOptions()  # type: ignore[call-arg]
+    csv: CsvOptions = CsvOptions()
     on_bad_row: OnBadRow = "fail"
 
     def chosen(self) -> list[Wanted] | None:
         """Exactly these columns in this order (a list was given), or None: all."""
         if not isinstance(self.columns, list):
             return None
-        return [Wanted(name=item) if isinstance(item, str) else item for item in self.columns]  # type: ignore[call-arg]
+        return [Wanted(name=item) if isinstance(item, str) else item for item in self.columns]
 
     def adjusted(self) -> list[Wanted]:
         """Columns that get another name or type while all others stay (a mapping was given)."""
@@ -108,5 +112,5 @@ class FilesConfig(BaseModel):
 
 def _adjustment(name: str, wish: str | dict[str, Any]) -> Wanted:
     if isinstance(wish, str):
-        return Wanted(name=name, type=wish)  # type: ignore[call-arg]
+        return Wanted(name=name, type=wish)
     return Wanted.model_validate({"name": name, **wish})

@@ -49,7 +49,9 @@ class _Lines:
 
 
 def _split(text: str) -> list[str]:
-    return [line + "\n" for line in text.split("\n")[:-1]] + ([text.rsplit("\n", 1)[1]] if not text.endswith("\n") else [])
+    return [line + "\n" for line in text.split("\n")[:-1]] + (
+        [text.rsplit("\n", 1)[1]] if not text.endswith("\n") else []
+    )
 
 
 def find_dialect(head: bytes, bom: int, whole: bool, options: CsvOptions, name: str) -> Dialect:
@@ -65,7 +67,9 @@ def find_dialect(head: bytes, bom: int, whole: bool, options: CsvOptions, name: 
     if first is None or (options.header and not any(cell.strip() for cell in first)):
         raise FileDamaged(f"{name} has no header and no rows.", hint="Leave empty files out.")
     if not whole and lines.taken >= len(body.encode()):
-        raise TooBigToRead(f"The header of {name} is longer than {len(head)} bytes.", hint="Check csv.quote and csv.delimiter.")
+        raise TooBigToRead(
+            f"The header of {name} is longer than {len(head)} bytes.", hint="Check csv.quote and csv.delimiter."
+        )
     start = (bom + skipped + lines.taken) if options.header else bom + skipped
     return Dialect(
         delimiter=delimiter,
@@ -84,7 +88,9 @@ def _text(data: bytes, whole: bool, name: str) -> str:
         if not whole and error.start >= len(data) - 4:
             return data[: error.start].decode("utf-8")
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadEncoding(f"{name} is not UTF-8: byte {data[error.start]:#04x} in line {line}.", hint=ENCODING_HINT) from error
+        raise BadEncoding(
+            f"{name} is not UTF-8: byte {data[error.start]:#04x} in line {line}.", hint=ENCODING_HINT
+        ) from error
 
 
 ENCODING_HINT = "Set csv.encoding, for example to latin-1 or windows-1252."

@@ -119,7 +119,9 @@ def _numbers(first_row: int, kept: int, skipped: set[int]) -> range | list[int]:
 
 def _ragged(row: pacsv.InvalidRow, name: str, first_row: int, lines: _LineFinder) -> Reject:
     reason = f"a row of {row.actual_columns} fields where the header has {row.expected_columns}"
-    return Reject(name, first_row + row.number - 1, None, clip(row.text, LONGEST_VALUE), reason, lines.of(row.number - 1))
+    return Reject(
+        name, first_row + row.number - 1, None, clip(row.text, LONGEST_VALUE), reason, lines.of(row.number - 1)
+    )
 
 
 class _LineFinder:

@@ -25,7 +25,13 @@ BY_NAME: dict[str, Format] = {
     ".npy": "numpy",
     ".npz": "numpy",
 }
-BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\x00\x00": "utf-32", b"\x00\x00\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+BOMS = {
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
 PEEK = 64 * 1024
 _FOREIGN = {
     b"PK\x03\x04": "a ZIP archive (or a spreadsheet)",
@@ -56,13 +62,15 @@ def detect(raw: IO[bytes], filename: str, size: int, asked: FormatName, name: st
         return _empty(filename, asked, name)
     head = raw.read(PEEK)
     raw.seek(0)
-    compression = next((kind for mark, kind in MAGIC.items() if head.startswith(mark)), "")
+    compression: Compression = next((kind for mark, kind in MAGIC.items() if head.startswith(mark)), "")
     path = PurePosixPath(filename.lower())
     packed = EXTENSIONS.get(path.suffix, "")
     if packed:
         path = path.with_suffix("")
     if packed != compression and packed:
-        raise FormatUnknown(f"{name} is called {packed} and is not.", hint="It may be truncated or have the wrong name.")
+        raise FormatUnknown(
+            f"{name} is called {packed} and is not.", hint="It may be truncated or have the wrong name."
+        )
     if compression:
         head = unpacked(raw, compression, size, name).read(PEEK)
     looks = _looks(head, path.suffix, name, asked)
@@ -90,9 +98,13 @@ def _looks(head: bytes, suffix: str, name: str, asked: FormatName) -> Format:
         return "numpy"
     for mark, kind in _FOREIGN.items():
         if head.startswith(mark) and not (mark == b"<" and asked == "csv"):
-            raise FormatUnknown(f"{name} is {kind}; that is not read.", hint="Parquet, CSV, JSON, JSON Lines and NumPy are.")
+            raise FormatUnknown(
+                f"{name} is {kind}; that is not read.", hint="Parquet, CSV, JSON, JSON Lines and NumPy are."
+            )
     if not any(head.startswith(mark) for mark in BOMS) and b"\0" in head:
-        raise FormatUnknown(f"{name} is neither text nor a known format.", hint="For UTF-16 without a byte order mark convert it first.")
+        raise FormatUnknown(
+            f"{name} is neither text nor a known format.", hint="For UTF-16 without a byte order mark convert it first."
+        )
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"{"):
         return "jsonl"
@@ -112,5 +124,6 @@ def _agreed(looks: Format, named: Format | None, asked: FormatName, name: str, s
         return wanted
     source = "was to be read as" if asked != "auto" else "is called"
     raise FormatUnknown(
-        f"{name} {source} {wanted} and is not: it looks like {looks}.", hint=f"Give format={looks} if that is what it is."
+        f"{name} {source} {wanted} and is not: it looks like {looks}.",
+        hint=f"Give format={looks} if that is what it is.",
     )

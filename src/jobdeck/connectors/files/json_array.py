@@ -58,7 +58,9 @@ class ArrayLines(Sequential):
         try:
             self._text += self._decode(data, final=self._ended)
         except UnicodeDecodeError as error:
-            raise BadEncoding(f"{self._name} is not UTF-8: {error}.", hint="JSON is always UTF-8; convert the file.") from error
+            raise BadEncoding(
+                f"{self._name} is not UTF-8: {error}.", hint="JSON is always UTF-8; convert the file."
+            ) from error
 
     def _element(self, at: int) -> tuple[str, int] | None:
         """The next element (or nothing, for punctuation) and where it ends; None when more text is needed."""
@@ -85,7 +87,9 @@ class ArrayLines(Sequential):
         return self._text[at:end], end
 
     def _damaged(self, reason: str) -> bool:
-        raise FileDamaged(f"{self._name} is no JSON array of objects: {reason}.", hint="Give format=jsonl for one object a line.")
+        raise FileDamaged(
+            f"{self._name} is no JSON array of objects: {reason}.", hint="Give format=jsonl for one object a line."
+        )
 
 
 def array_lines(raw: IO[bytes], name: str) -> IO[bytes]:

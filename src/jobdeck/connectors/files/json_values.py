@@ -114,7 +114,11 @@ def _number(value: Any, kind: pa.DataType) -> Any:
     if t.is_floating(kind):
         return float(value)
     if t.is_decimal(kind):
-        return pa.scalar(Decimal(value), pa.decimal128(38, max(0, -int(Decimal(value).as_tuple().exponent)))).cast(kind).as_py()
+        return (
+            pa.scalar(Decimal(value), pa.decimal128(38, max(0, -int(Decimal(value).as_tuple().exponent))))
+            .cast(kind)
+            .as_py()
+        )
     raise ValueError("a number")
 
 

@@ -12,12 +12,12 @@ import pyarrow.json as pajson
 import pyarrow.types as t
 
 from jobdeck.connectors.base import Reject
+from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import BadEncoding
 from jobdeck.connectors.files.json_values import coerced, kind_of, load, settled, widened
 from jobdeck.connectors.files.records import Block
 from jobdeck.connectors.files.rows import LONGEST_VALUE, Raw
 from jobdeck.connectors.files.types import EXACT_FLOAT
-from jobdeck.connectors.lake.types import type_name
 from jobdeck.core.values import clip
 
 Kinds = dict[str, pa.DataType]
@@ -111,7 +111,9 @@ def check_text(block: Block, name: str, first_line: int) -> None:
         block.data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = first_line + block.data.count(b"\n", 0, error.start)
-        raise BadEncoding(f"{name} is not UTF-8 in line {line}.", hint="JSON is always UTF-8; convert the file.") from error
+        raise BadEncoding(
+            f"{name} is not UTF-8 in line {line}.", hint="JSON is always UTF-8; convert the file."
+        ) from error
 
 
 def parse_block(block: Block, wanted: Kinds, name: str, first_row: int, first_line: int) -> Raw:
@@ -194,7 +196,3 @@ def _values(value: dict[str, Any], wanted: Kinds) -> dict[str, Any]:
             text = item if isinstance(item, str) else json.dumps(item, default=str, ensure_ascii=False)
             raise _Unfit(column, text, f"not a {type_name(kind)}") from None
     return result
-
-
-
-

@@ -79,7 +79,8 @@ def _bucket(entry: str, environment: Environment) -> list[Located]:
             options = {str(k): str(v) for k, v in connection.options.get("options", {}).items()}
             return _below(entry, Folder(root, options), connection.name)
     raise PathNotAllowed(
-        f"No connection of this project covers {entry}.", hint="Add a connection of kind 'files' with the bucket's url and keys."
+        f"No connection of this project covers {entry}.",
+        hint="Add a connection of kind 'files' with the bucket's url and keys.",
     )
 
 
@@ -106,8 +107,10 @@ def _pattern(text: str) -> re.Pattern[str]:
 def _server(entry: str, environment: Environment) -> list[Located]:
     allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
     if not os.path.isabs(entry):
-        raise PathNotAllowed(f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://….")
-    fixed = entry if not glob.has_magic(entry) else entry[: glob.magic_check.search(entry).start()]  # type: ignore[union-attr]
+        raise PathNotAllowed(
+            f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://…."
+        )
+    fixed = entry if not glob.has_magic(entry) else re.split(r"[*?\[]", entry, maxsplit=1)[0]
     if ".." in Path(entry[len(fixed) :]).parts:
         raise PathNotAllowed(f"'{entry}' climbs with '..' behind a pattern.")
     _inside(entry, os.path.realpath(os.path.dirname(fixed) if fixed != entry else fixed), allowed)
@@ -149,7 +152,8 @@ def _mark(facts: os.stat_result) -> str:
 def _inside(entry: str, real: str, allowed: Iterable[str]) -> None:
     if not any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in allowed):
         raise PathNotAllowed(
-            f"{entry} is not in a folder that jobs may read.", hint="Upload the file, or let an administrator allow its folder."
+            f"{entry} is not in a folder that jobs may read.",
+            hint="Upload the file, or let an administrator allow its folder.",
         )
 
 
@@ -191,7 +195,8 @@ def unchanged(file: Located, environment: Environment) -> None:
 def _same(file: Located, fingerprint: str | None) -> None:
     if fingerprint != file.fingerprint:
         raise SourceChanged(
-            f"{file.name} has changed since the job looked at it.", hint="Restart the job to load the file as it is now."
+            f"{file.name} has changed since the job looked at it.",
+            hint="Restart the job to load the file as it is now.",
         )
 
 

@@ -30,7 +30,9 @@ class Arrays:
             if self._columns is None:
                 self._header()
         except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-            raise FileDamaged(f"{name} cannot be read as NumPy: {error}.", hint="Object arrays and pickles are not read.") from error
+            raise FileDamaged(
+                f"{name} cannot be read as NumPy: {error}.", hint="Object arrays and pickles are not read."
+            ) from error
 
     def _archive(self) -> dict[str, Any]:
         with zipfile.ZipFile(self._stream) as archive:
@@ -53,7 +55,9 @@ class Arrays:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, self._dtype = read(self._stream)
         if self._dtype.hasobject or not 1 <= len(shape) <= 2 or (fortran and len(shape) == 2 and 1 not in shape):
-            raise FormatUnknown(f"{self._name} holds objects, another number of dimensions, or columns in Fortran order.")
+            raise FormatUnknown(
+                f"{self._name} holds objects, another number of dimensions, or columns in Fortran order."
+            )
         if (self._dtype.names and len(shape) == 2) or (len(shape) == 2 and shape[1] > MAX_COLUMNS):
             raise FormatUnknown(f"{self._name} has {shape[1]} columns; {MAX_COLUMNS} plain ones are allowed.")
         self.count, self._shape, self._at = shape[0], shape[1:], self._stream.tell()
@@ -66,7 +70,9 @@ class Arrays:
         if self._columns is not None:
             return {column: array[start:end] for column, array in self._columns.items()}
         self._stream.seek(self._at + start * self._item)
-        data = np.frombuffer(self._stream.read((end - start) * self._item), self._dtype).reshape((end - start, *self._shape))
+        data = np.frombuffer(self._stream.read((end - start) * self._item), self._dtype).reshape(
+            (end - start, *self._shape)
+        )
         if self._dtype.names:
             return {column: data[column] for column in self._dtype.names}
         if data.ndim == 1:

@@ -8,9 +8,9 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobdeck.connectors.base import batch_rows
 from jobdeck.connectors.errors import BadHeader, FileDamaged
 from jobdeck.connectors.files.plan import Slice
-from jobdeck.connectors.lake.source import batch_rows
 
 _BROKEN = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OSError)
 
@@ -21,7 +21,9 @@ def footer(stream: IO[bytes], name: str) -> tuple[pq.FileMetaData, pa.Schema]:
         parquet = pq.ParquetFile(stream)
         metadata, schema = parquet.metadata, parquet.schema_arrow
     except _BROKEN as error:
-        raise FileDamaged(f"{name} cannot be read as Parquet: {_first_line(error)}.", hint="It may be truncated; copy it again.") from error
+        raise FileDamaged(
+            f"{name} cannot be read as Parquet: {_first_line(error)}.", hint="It may be truncated; copy it again."
+        ) from error
     if len(set(schema.names)) != len(schema.names):
         twice = next(column for column in schema.names if schema.names.count(column) > 1)
         raise BadHeader(f"{name} has two columns named '{twice}'.", hint="Rename one where the file is made.")
@@ -59,7 +61,9 @@ def batches(stream: IO[bytes], piece: Slice, columns: list[str], done: int, name
             yield batch.slice(done)
             done = 0
     except _BROKEN as error:
-        raise FileDamaged(f"{name} cannot be read to its end: {_first_line(error)}.", hint="It is corrupt; copy it again.") from error
+        raise FileDamaged(
+            f"{name} cannot be read to its end: {_first_line(error)}.", hint="It is corrupt; copy it again."
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -41,7 +41,8 @@ class FileFacts(BaseModel):
     rejected: int = 0
     slices: list[Slice] = Field(default_factory=list)
 
-    def schema(self) -> pa.Schema:
+    def held(self) -> pa.Schema:
+        """The file's columns."""
         return load_schema(self.columns)
 
 
@@ -56,13 +57,15 @@ class FilesPlan(BaseModel):
 
     files: list[FileFacts]
     mappings: list[Mapping]
-    schema_: str = Field(alias="schema")
+    columns: str
+    """The result's columns, as a serialized Arrow schema."""
     parts: list[list[Slice]] = Field(default_factory=list)
     required: list[str] = Field(default_factory=list)
     """Columns of the result in which null is a bad value."""
 
-    def schema(self) -> pa.Schema:  # type: ignore[override]
-        return load_schema(self.schema_)
+    def result(self) -> pa.Schema:
+        """The schema of the result."""
+        return load_schema(self.columns)
 
 
 def dump_schema(schema: pa.Schema) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from jobdeck.connectors.base import Reject
+from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import BadRow
 from jobdeck.connectors.files.config import OnBadRow
 from jobdeck.connectors.files.types import TextRule, fit, misfits
-from jobdeck.connectors.lake.types import type_name
 from jobdeck.core.values import clip
 
 LONGEST_VALUE = 200
@@ -30,7 +30,7 @@ class Raw:
 
     @property
     def consumed(self) -> int:
-        return self.table.num_rows + len(self.rejects)
+        return int(self.table.num_rows) + len(self.rejects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ def fitted(raw: Raw, how: Fitting) -> tuple[pa.RecordBatch, list[Reject]]:
     return batch, sorted(rejects, key=lambda r: r.row)
 
 
-def _column(raw: Raw, column: pa.Array, source: str, target: pa.Field, how: Fitting, bad: dict[int, Reject]) -> pa.Array:
+def _column(
+    raw: Raw, column: pa.Array, source: str, target: pa.Field, how: Fitting, bad: dict[int, Reject]
+) -> pa.Array:
     try:
         result = fit(column, target.type, how.rule)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -77,7 +79,7 @@ def _column(raw: Raw, column: pa.Array, source: str, target: pa.Field, how: Fitt
         mask[places] = True
         if how.on_bad_row == "fail":
             return pa.nulls(len(column), target.type)
-        emptied = pa.array(np.where(mask, None, np.arange(len(column))), pa.int64())
+        emptied = pa.array(np.arange(len(column)), mask=mask)
         result = fit(column.take(emptied), target.type, how.rule)
     if target.name in how.required and result.null_count:
         for place in np.flatnonzero(result.is_null(nan_is_null=False).to_numpy(zero_copy_only=False)).tolist():
@@ -99,5 +101,8 @@ def bad_row(reject: Reject) -> BadRow:
     return BadRow(
         f"{reject.file}: row {reject.row}{line}{column}{value}.",
         hint="Mend the file, or set on_bad_row=reject to load the other rows and have this one in the reject file.",
-        **reject.to_json(),
+        row=reject.row,
+        line=reject.line,
+        column=reject.column,
+        value=reject.value,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobdeck.connectors.base import Column, Description, Read, SourcePart
+from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.files import csv_format, jsonl_format, parquet_format, records
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.csv_dialect import Dialect
@@ -17,8 +18,8 @@ from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, 
 from jobdeck.connectors.files.rows import Fitting, Raw, fitted
 from jobdeck.connectors.files.streams import skip
 from jobdeck.connectors.files.survey import Survey, open_text
+from jobdeck.connectors.files.types import TextRule
 from jobdeck.connectors.files.unify import unified
-from jobdeck.connectors.lake.types import type_name
 from jobdeck.core.environment import Environment
 from jobdeck.core.values import Json
 
@@ -26,6 +27,7 @@ PART_BYTES = 64 * 1024 * 1024
 MAX_PARTS = 4000
 MAX_SLICES = 1000
 """Files in one part at most."""
+MIN_BLOCK = 1 << 16
 _CELLS = 24 * 1024 * 1024
 
 
@@ -57,18 +59,21 @@ class FilesSource:
                 pass
             schema, mappings = unified(self.facts, self._config, target)
             self._plan = FilesPlan(
-                files=self.facts, mappings=mappings, schema=dump_schema(schema), parts=grouped(self.facts, self.part_bytes)
+                files=self.facts,
+                mappings=mappings,
+                columns=dump_schema(schema),
+                parts=grouped(self.facts, self.part_bytes),
             )
         return self._plan
 
     def schema(self) -> pa.Schema:
-        return self.plan().schema()
+        return self.plan().result()
 
     def describe(self) -> Description:
         plan = self.plan()
         return Description(
             object=", ".join(self._config.files[:3]) + ("…" if len(self._config.files) > 3 else ""),
-            columns=[Column(name=f.name, type=type_name(f.type)) for f in plan.schema()],
+            columns=[Column(name=f.name, type=type_name(f.type)) for f in plan.result()],
             rows=sum(file.rows for file in plan.files),
             bytes=sum(file.located.size for file in plan.files),
             fingerprint="|".join(file.located.fingerprint for file in plan.files),
@@ -85,13 +90,15 @@ class FilesSource:
         place: dict[str, Any] = cursor if isinstance(cursor, dict) else {"slice": 0}
         for index in range(place["slice"], len(slices)):
             piece = slices[index]
-            start = place if index == place["slice"] and "at" in place else _beginning(piece)
+            start = (
+                place if index == place["slice"] and "at" in place else _beginning(piece, self.plan().files[piece.file])
+            )
             yield from self._slice(piece, {**start, "slice": index}, schema)
             unchanged(self.plan().files[piece.file].located, self._environment)
 
     def _slice(self, piece: Slice, place: dict[str, Any], schema: pa.Schema | None) -> Iterator[Read]:
         file = self.plan().files[piece.file]
-        how = self._fitting(piece.file, schema or self.plan().schema())
+        how = self._fitting(piece.file, schema or self.plan().result())
         for raw, size, at, line in self._raw(file, piece, place, how):
             batch, rejects = fitted(raw, how)
             place = {**place, "at": at, "row": place["row"] + raw.consumed, "line": line}
@@ -100,17 +107,19 @@ class FilesSource:
     def _fitting(self, index: int, schema: pa.Schema) -> Fitting:
         plan = self.plan()
         mapping: Mapping = plan.mappings[index]
-        by_name = dict(zip(plan.schema().names, mapping.sources, strict=True))
+        by_name = dict(zip(plan.result().names, mapping.sources, strict=True))
         return Fitting(
             file=plan.files[index].located.name,
             schema=schema,
             sources=[by_name.get(name) for name in schema.names],
             required=frozenset(plan.required),
-            rule=csv_format.text_rule(self._config.csv) if plan.files[index].detected.format == "csv" else csv_format.TextRule(),
+            rule=csv_format.text_rule(self._config.csv) if plan.files[index].detected.format == "csv" else TextRule(),
             on_bad_row=self._config.on_bad_row,
         )
 
-    def _raw(self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting) -> Iterator[tuple[Raw, int, int, int]]:
+    def _raw(
+        self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
+    ) -> Iterator[tuple[Raw, int, int, int]]:
         match file.detected.format:
             case "csv":
                 yield from self._csv(file, piece, place, how)
@@ -121,15 +130,19 @@ class FilesSource:
             case "numpy":
                 yield from self._numpy(file, piece, place)
 
-    def _blocks(self, file: FileFacts, piece: Slice, at: int, cutter: records.Cutter, width: int) -> Iterator[records.Block]:
+    def _blocks(
+        self, file: FileFacts, piece: Slice, at: int, cutter: records.Cutter, width: int
+    ) -> Iterator[records.Block]:
         encoding = (self._config.csv.encoding or "") if file.detected.format == "csv" else ""
         encoding = "" if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig") else encoding
-        size = max(1 << 16, min(records.BLOCK, _CELLS // max(1, width)))
+        size = max(min(MIN_BLOCK, records.BLOCK), min(records.BLOCK, _CELLS // max(1, width)))
         with open_text(file.located, file.detected, self._environment, encoding) as stream:
             skip(stream, at)
             yield from records.blocks(stream, cutter, at, piece.end, file.located.name, size)
 
-    def _csv(self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting) -> Iterator[tuple[Raw, int, int, int]]:
+    def _csv(
+        self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
+    ) -> Iterator[tuple[Raw, int, int, int]]:
         dialect = Dialect.model_validate(file.dialect)
         row, line = place["row"], place["line"]
         for block in self._blocks(file, piece, place["at"], csv_format.cutter_for(dialect), len(how.schema)):
@@ -137,7 +150,9 @@ class FilesSource:
             row, line = row + raw.consumed, line + block.data.count(b"\n")
             yield raw, len(block.data), block.end, line
 
-    def _jsonl(self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting) -> Iterator[tuple[Raw, int, int, int]]:
+    def _jsonl(
+        self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
+    ) -> Iterator[tuple[Raw, int, int, int]]:
         wanted = {source: f.type for f, source in zip(how.schema, how.sources, strict=True) if source is not None}
         row, line = place["row"], place["line"]
         for block in self._blocks(file, piece, place["at"], records.LineCutter(), len(how.schema)):
@@ -146,7 +161,9 @@ class FilesSource:
             row, line = row + raw.consumed, line + block.data.count(b"\n")
             yield raw, len(block.data), block.end, line
 
-    def _parquet(self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting) -> Iterator[tuple[Raw, int, int, int]]:
+    def _parquet(
+        self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
+    ) -> Iterator[tuple[Raw, int, int, int]]:
         columns = [source for source in how.sources if source is not None]
         with open_located(file.located, self._environment) as stream:
             done = place["at"]
@@ -165,8 +182,10 @@ class FilesSource:
                 yield raw, batch.nbytes, done, 0
 
 
-def _beginning(piece: Slice) -> dict[str, Any]:
-    return {"at": piece.start if piece.first_line or piece.start else 0, "row": piece.first_row, "line": piece.first_line}
+def _beginning(piece: Slice, file: FileFacts) -> dict[str, Any]:
+    """Parquet counts the rows done of the slice; the others stand at a byte or row of the file."""
+    at = 0 if file.detected.format == "parquet" else piece.start
+    return {"at": at, "row": piece.first_row, "line": piece.first_line}
 
 
 def part_of(index: int, slices: list[Slice]) -> SourcePart:

@@ -47,7 +47,9 @@ class Unpacked(Sequential):
         try:
             data = self._inner.read(len(buffer))
         except (OSError, EOFError, pa.ArrowException) as error:
-            raise FileDamaged(f"{self._name} cannot be unpacked: {error}.", hint="It may be truncated; copy it again.") from error
+            raise FileDamaged(
+                f"{self._name} cannot be unpacked: {error}.", hint="It may be truncated; copy it again."
+            ) from error
         self._given += len(data)
         if self._given > self._bound:
             raise TooBigToRead(
@@ -83,7 +85,8 @@ class Transcoded(Sequential):
             self._waiting = self._decoder.decode(data, final=self._ended).encode()
         except UnicodeError as error:
             raise BadEncoding(
-                f"{self._name} is not {self._encoding} near byte {self._read}: {error}.", hint="Set csv.encoding to the file's encoding."
+                f"{self._name} is not {self._encoding} near byte {self._read}: {error}.",
+                hint="Set csv.encoding to the file's encoding.",
             ) from error
         self._read += len(data)
 

@@ -127,7 +127,12 @@ class Survey:
         return detected.format == "csv" and self._config.csv.encoding is not None
 
     def _conclude(
-        self, detected: Detected, schema: pa.Schema, slices: list[Slice], dialect: dict[str, object] | None = None, soft: bool = False
+        self,
+        detected: Detected,
+        schema: pa.Schema,
+        slices: list[Slice],
+        dialect: dict[str, object] | None = None,
+        soft: bool = False,
     ) -> None:
         self.facts = FileFacts(
             located=self._located,

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as t
 
-from jobdeck.connectors.lake.types import cast
+from jobdeck.connectors.columns import cast
 
 EXACT_FLOAT = 2**53
 
@@ -75,7 +75,10 @@ def _integers(column: pa.Array, target: pa.DataType, lenient: bool) -> pa.Array:
 def _floats(column: pa.Array, target: pa.DataType) -> pa.Array:
     floats = column.cast(target)
     endless = pc.is_inf(floats)
-    if pc.any(endless).as_py() and not pc.all(pc.match_substring(column.filter(endless), "inf", ignore_case=True)).as_py():
+    if (
+        pc.any(endless).as_py()
+        and not pc.all(pc.match_substring(column.filter(endless), "inf", ignore_case=True)).as_py()
+    ):
         raise pa.ArrowInvalid("a number is too large")
     return floats
 
@@ -181,7 +184,9 @@ class Guess:
             INT: self._is_integer,
             BIG: self._is_big,
             FLOAT: self._is_float,
-            BOOL: lambda words: bool(pc.all(pc.is_in(pc.utf8_lower(words), value_set=pa.array(["true", "false"]))).as_py()),
+            BOOL: lambda words: bool(
+                pc.all(pc.is_in(pc.utf8_lower(words), value_set=pa.array(["true", "false"]))).as_py()
+            ),
             DATE: lambda words: words.cast(DATE) is not None,
             NAIVE: lambda words: words.cast(NAIVE) is not None,
             ZONED: lambda words: words.cast(ZONED) is not None,
@@ -227,7 +232,11 @@ def widest(left: pa.DataType | None, right: pa.DataType | None) -> pa.DataType |
     if left is None or right is None or left == right:
         return left or right
     for chain in _CHAINS:
-        if left in chain and right in chain and (chain.index(left) == 0 or chain.index(right) == 0 or FLOAT not in chain):
+        if (
+            left in chain
+            and right in chain
+            and (chain.index(left) == 0 or chain.index(right) == 0 or FLOAT not in chain)
+        ):
             wider = chain[max(chain.index(left), chain.index(right))]
             return wider
     return TEXT

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.types as t
 
+from jobdeck.connectors.columns import common, lake_type, lossless, parse_type, type_name
 from jobdeck.connectors.errors import SchemaMismatch, UnsupportedType
 from jobdeck.connectors.files.config import FilesConfig, Wanted
 from jobdeck.connectors.files.json_values import settled, widened
 from jobdeck.connectors.files.plan import FileFacts, Mapping
 from jobdeck.connectors.files.types import widest
-from jobdeck.connectors.lake.types import common, lake_type, lossless, parse_type, type_name
 
 _HINT = "Choose, rename or type columns with `columns`, or use mode=replace."
 
@@ -27,7 +27,9 @@ class ResultColumn:
     sources: dict[int, str] = field(default_factory=dict)
 
 
-def unified(files: Sequence[FileFacts], config: FilesConfig, target: pa.Schema | None) -> tuple[pa.Schema, list[Mapping]]:
+def unified(
+    files: Sequence[FileFacts], config: FilesConfig, target: pa.Schema | None
+) -> tuple[pa.Schema, list[Mapping]]:
     """The result's schema, and each file's way to it. `target`: the schema that it must be. Raises SchemaMismatch."""
     columns = _chosen(files, config) if config.chosen() is not None else _all(files, config)
     _distinct(columns)
@@ -47,7 +49,7 @@ def _chosen(files: Sequence[FileFacts], config: FilesConfig) -> list[ResultColum
     for wish in config.chosen() or []:
         column = _result_column(wish)
         for index, file in enumerate(files):
-            if wish.origin in file.schema().names:
+            if wish.origin in file.held().names:
                 column.sources[index] = wish.origin
         if not column.sources:
             raise SchemaMismatch(f"No file has a column '{wish.origin}'.", hint=f"There are {_names(files)}.")
@@ -59,8 +61,8 @@ def _all(files: Sequence[FileFacts], config: FilesConfig) -> list[ResultColumn]:
     wishes = {wish.origin: wish for wish in config.adjusted()}
     columns: dict[str, ResultColumn] = {}
     for index, file in enumerate(files):
-        for origin in file.schema().names:
-            wish = wishes.get(origin) or Wanted(name=origin)  # type: ignore[call-arg]
+        for origin in file.held().names:
+            wish = wishes.get(origin) or Wanted(name=origin)
             columns.setdefault(origin, _result_column(wish)).sources[index] = origin
     for origin in wishes:
         if origin not in columns:
@@ -73,7 +75,7 @@ def _result_column(wish: Wanted) -> ResultColumn:
 
 
 def _names(files: Sequence[FileFacts]) -> str:
-    names = files[0].schema().names
+    names = files[0].held().names
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
@@ -97,7 +99,7 @@ def _type(column: ResultColumn, files: Sequence[FileFacts]) -> pa.DataType:
     hard: tuple[int, pa.DataType] | None = None
     soft: pa.DataType | None = None
     for index, origin in column.sources.items():
-        kind = files[index].schema().field(origin).type
+        kind = files[index].held().field(origin).type
         if files[index].soft:
             soft = _soft(soft, kind)
         elif not t.is_null(kind):
@@ -116,7 +118,11 @@ def _soft(left: pa.DataType | None, right: pa.DataType) -> pa.DataType | None:
 
 
 def _hard(
-    left: tuple[int, pa.DataType] | None, index: int, kind: pa.DataType, files: Sequence[FileFacts], column: ResultColumn
+    left: tuple[int, pa.DataType] | None,
+    index: int,
+    kind: pa.DataType,
+    files: Sequence[FileFacts],
+    column: ResultColumn,
 ) -> tuple[int, pa.DataType]:
     if left is None:
         return index, kind
@@ -144,12 +150,16 @@ def _to_target(columns: list[ResultColumn], files: Sequence[FileFacts], target: 
             index, origin = next(iter(column.sources.items()))
             near = lower.get(column.name.casefold())
             hint = f"The table has '{near}'; write columns={{'{near}': {{'from': '{origin}'}}}}." if near else _HINT
-            raise SchemaMismatch(f"{files[index].located.name} has a column '{column.name}' and the table has not.", hint=hint)
+            raise SchemaMismatch(
+                f"{files[index].located.name} has a column '{column.name}' and the table has not.", hint=hint
+            )
         _check(column, files, target.field(column.name))
     present = {column.name for column in columns}
     for field_ in target:
         if field_.name not in present and not field_.nullable:
-            raise SchemaMismatch(f"The table's column '{field_.name}' must not be null, and no file has it.", hint=_HINT)
+            raise SchemaMismatch(
+                f"The table's column '{field_.name}' must not be null, and no file has it.", hint=_HINT
+            )
     return target
 
 
@@ -157,7 +167,7 @@ def _check(column: ResultColumn, files: Sequence[FileFacts], target: pa.Field) -
     """Typed columns must fit by their types; text is looked at value by value as it is loaded."""
     for index, origin in column.sources.items():
         file = files[index]
-        kind = file.schema().field(origin).type
+        kind = file.held().field(origin).type
         impossible = file.soft and file.detected.format == "csv" and t.is_nested(target.type)
         loses = not file.soft and column.declared is None and not lossless(_held(file, origin, kind), target.type)
         if impossible or loses:

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.table import TableFeatures
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from jobdeck.connectors.base import Published, StagedFile, Stamp
 from jobdeck.connectors.errors import AttemptBuried, CountMismatch, TargetChanged
 from jobdeck.connectors.lake.stats import add_action
 from jobdeck.connectors.lake.tables import BURIED, PUBLISHED, arrow_schema, open_table, properties, state_of, version_of
+from jobdeck.connectors.lake.types import NTZ, lacks_ntz
 from jobdeck.connectors.storage import Folder
-
-NTZ = TableFeatures.TimestampWithoutTimezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +93,9 @@ def commit(table: DeltaTable, stamp: Stamp, mode: str, actions: Actions, schema:
             commit_properties=properties(stamp, PUBLISHED, rows=actions.rows, mode=mode),
         )
     except CommitFailedError as error:
-        raise TargetChanged(f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job.") from error
-
-
-def lacks_ntz(table: DeltaTable, schema: pa.Schema) -> bool:
-    if "timestamp_ntz" not in Schema.from_arrow(schema).to_json():
-        return False
-    return "timestampNtz" not in (table.protocol().writer_features or [])
+        raise TargetChanged(
+            f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job."
+        ) from error
 
 
 def bury(folder: Folder, stamp: Stamp) -> int | None:
@@ -117,7 +111,9 @@ def bury(folder: Folder, stamp: Stamp) -> int | None:
         if state is not None:
             return state
         try:
-            table.create_write_transaction([], "append", table.schema(), commit_properties=properties(stamp, BURIED, mode="undo"))
+            table.create_write_transaction(
+                [], "append", table.schema(), commit_properties=properties(stamp, BURIED, mode="undo")
+            )
         except CommitFailedError:
             continue
         return BURIED

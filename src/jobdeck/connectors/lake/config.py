@@ -50,7 +50,8 @@ def table_name(path: tuple[str, ...]) -> tuple[str, str]:
     for segment in path:
         if len(escape(segment)) > MAX_SEGMENT:
             raise NotALakeTable(
-                f"The name '{segment[:40]}…' is too long.", hint=f"At most {MAX_SEGMENT} bytes; letters outside a-z count more."
+                f"The name '{segment[:40]}…' is too long.",
+                hint=f"At most {MAX_SEGMENT} bytes; letters outside a-z count more.",
             )
     return path[0], path[1]
 

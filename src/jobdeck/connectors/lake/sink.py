@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from jobdeck.connectors.base import Published, StagedFile, Stamp
 from jobdeck.connectors.errors import CountMismatch, TargetChanged
 from jobdeck.connectors.lake import commit, upsert
-from jobdeck.connectors.lake.tables import PUBLISHED, arrow_schema, open_table, version_of
+from jobdeck.connectors.lake.tables import PUBLISHED, arrow_schema, open_table, state_of, version_of
 from jobdeck.connectors.lake.writer import JOBS, ParquetChunk, chunk_path
 from jobdeck.connectors.storage import Folder
 
@@ -30,7 +30,9 @@ class LakeSink:
     def stage(self, stamp: Stamp, chunk: int, schema: pa.Schema) -> ParquetChunk:
         return ParquetChunk(self.folder, chunk_path(stamp, chunk), schema)
 
-    def publish(self, stamp: Stamp, staged: list[StagedFile], schema: pa.Schema, mode: str, key: list[str]) -> Published:
+    def publish(
+        self, stamp: Stamp, staged: list[StagedFile], schema: pa.Schema, mode: str, key: list[str]
+    ) -> Published:
         """Make the staged rows visible in one commit. Raises CountMismatch, TargetChanged, AttemptBuried."""
         rows = sum(file.rows for file in staged)
         table = open_table(self.folder)
@@ -42,7 +44,13 @@ class LakeSink:
         return done
 
     def _commit(
-        self, table: DeltaTable | None, stamp: Stamp, staged: list[StagedFile], schema: pa.Schema, mode: str, key: list[str]
+        self,
+        table: DeltaTable | None,
+        stamp: Stamp,
+        staged: list[StagedFile],
+        schema: pa.Schema,
+        mode: str,
+        key: list[str],
     ) -> int:
         if table is not None and mode != "replace" and not same_columns(arrow_schema(table), schema):
             raise TargetChanged("The table's columns changed since the job looked at it.", hint="Restart the job.")
@@ -67,7 +75,9 @@ class LakeSink:
             kept = winners.rewritten(stamp, schema)
             actions = commit.checked_actions(self.folder, kept)
             if actions.rows != winners.rows:
-                raise CountMismatch(f"{actions.rows} rows are left of {winners.rows} distinct ones.", hint="Restart the job.")
+                raise CountMismatch(
+                    f"{actions.rows} rows are left of {winners.rows} distinct ones.", hint="Restart the job."
+                )
             commit.create(self.folder, stamp, actions, schema)
             return actions.rows
 
@@ -78,9 +88,20 @@ class LakeSink:
     def _sweep(self, stamp: Stamp, staged: Sequence[StagedFile], mode: str) -> None:
         """Remove what this attempt wrote and its commit does not name: files of killed tries, sources of a merge."""
         table = open_table(self.folder)
-        live = set(table.get_add_actions(flatten=True).to_struct_array().field("path").to_pylist()) if table is not None else set()
+        live: set[str] = set()
+        if table is not None:
+            live.update(pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist())
         keep = live | ({file.path for file in staged} if mode != "upsert" else set())
         self.folder.delete([path for path in self._own(stamp) if path not in keep])
+
+    def published(self, stamp: Stamp) -> bool:
+        """Whether this attempt's commit has landed."""
+        table = open_table(self.folder)
+        return table is not None and state_of(table, stamp) == PUBLISHED
+
+    def staged(self, stamp: Stamp) -> bool:
+        """Whether anything of this attempt is in the table's folder."""
+        return bool(self._own(stamp))
 
     def _own(self, stamp: Stamp) -> list[str]:
         below = self.folder.sub(JOBS, stamp.folder)
@@ -93,7 +114,8 @@ class LakeSink:
             return
         self.folder.delete(own)
         if open_table(self.folder) is None:
-            self.folder.tidy(levels=2)
+            self.folder.tidy()
+            self.folder.tidy_above()
 
 
 def same_columns(left: pa.Schema, right: pa.Schema) -> bool:

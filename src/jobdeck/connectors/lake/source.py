@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from jobdeck.connectors.base import MAX_BATCH, Column, Description, Read, SourcePart
+from jobdeck.connectors.base import Column, Description, Read, SourcePart, batch_rows
+from jobdeck.connectors.columns import cast, type_name
 from jobdeck.connectors.errors import TableMissing
 from jobdeck.connectors.lake.config import table_ref
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
-from jobdeck.connectors.lake.types import cast, type_name
 from jobdeck.connectors.storage import Folder
 from jobdeck.core.values import Json
 
@@ -96,13 +96,6 @@ class LakeSource:
                     continue
                 yield batch.slice(skip)
                 skip = 0
-
-
-def batch_rows(metadata: pq.FileMetaData) -> int:
-    """How many rows of this file make a batch of at most about MAX_BATCH bytes."""
-    size = sum(metadata.row_group(g).total_byte_size for g in range(metadata.num_row_groups))
-    wide = max(1, 4 * size // max(1, metadata.num_rows))
-    return int(max(1, min(65_536, MAX_BATCH // wide)))
 
 
 def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

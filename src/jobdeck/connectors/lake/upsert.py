@@ -37,7 +37,12 @@ class Winners:
         self._work = tempfile.TemporaryDirectory(prefix="upsert-", dir=work_dir or None)
         self._db = duckdb.connect(
             str(Path(self._work.name) / "keys.db"),
-            config={"memory_limit": MEMORY, "temp_directory": self._work.name, "threads": 1, "autoinstall_known_extensions": False},
+            config={
+                "memory_limit": MEMORY,
+                "temp_directory": self._work.name,
+                "threads": 1,
+                "autoinstall_known_extensions": False,
+            },
         )
         self.rows = 0
 
@@ -54,7 +59,9 @@ class Winners:
         self.rows = sum(file.rows for file in self._staged) - (lost[0] if lost else 0)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._db.close()
         self._work.cleanup()
 
@@ -129,7 +136,9 @@ def merge(table: DeltaTable, stamp: Stamp, winners: Winners, schema: pa.Schema, 
             .execute()
         )
     except CommitFailedError as error:
-        raise TargetChanged(f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job.") from error
+        raise TargetChanged(
+            f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job."
+        ) from error
 
 
 def quoted(name: str) -> str:

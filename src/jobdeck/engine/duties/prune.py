@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -11,6 +10,7 @@ from jobdeck.core.operations import Operation
 from jobdeck.engine.control import Control
 from jobdeck.engine.leader import Leadership
 from jobdeck.store import due
+from jobdeck.store.blobs import Blobs, file_prefix
 from jobdeck.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -30,17 +30,17 @@ class Retention:
 
 
 class Prune:
-    """Removes in small batches, so that nobody waits for it. `remove_file` deletes a file's content, then its row."""
+    """Removes in small batches, so that nobody waits for it."""
 
     def __init__(
         self, database: Database, leadership: Leadership, control: Control, retention: Retention,
-        remove_file: Callable[[int], Awaitable[None]],
+        blobs: Blobs,
     ) -> None:  # fmt: skip
         self._database = database
         self._leadership = leadership
         self._control = control
         self._retention = retention
-        self._remove_file = remove_file
+        self._blobs = blobs
 
     async def __call__(self) -> None:
         """One round, if this process leads."""
@@ -70,10 +70,9 @@ class Prune:
             log.info("pruned_jobs", removed=sum(r.changed for r in results))
 
     async def _files(self, now: int) -> None:
-        async with self._database.read() as connection:
-            ids = await due.expired_files(connection, now, BATCH)
-        for file_id in ids:
-            await self._remove_file(file_id)
+        """Rows first: what nothing refers to any more may be removed at leisure."""
+        for project, file_id in await self._database.transact(lambda tx: due.remove_expired_files(tx, now, BATCH)):
+            await self._blobs.delete_prefix(file_prefix(project, file_id))
 
 
 def _days(days: float) -> int:

@@ -80,7 +80,9 @@ def _run(frame: dict[str, Any], channel: Channel, output: Output) -> None:
 def _spent(outcome: Outcome) -> bool:
     if isinstance(outcome, Failed) and outcome.error.code == "out_of_memory":
         return True
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > MAX_RSS
+    # Not `ru_maxrss`, which counts what the worker had when it started this process.
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() > MAX_RSS
 
 
 if __name__ == "__main__":

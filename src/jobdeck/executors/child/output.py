@@ -78,11 +78,7 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(Exception):
-            text = self._plain.format(record)
-            if os.getpid() != self._channel.pid:  # a fork made by task code: only the pipes are safe to share
-                os.write(2, (text + "\n").encode("utf-8", "replace"))
-                return
-            for line in printed(text, _level(record.levelno)):
+            for line in printed(self._plain.format(record), _level(record.levelno)):
                 self._channel.send_message(line)
 
 

@@ -60,23 +60,23 @@ class Guard:
 
     def _start(self) -> None:
         command = [sys.executable, "-P", "-m", "jobdeck.executors.guardian"]
-        reading, writing = os.pipe()
+        reading, self._fd = os.pipe()
+        os.set_blocking(self._fd, False)
+        # Said before there is anyone to hear it, so that this process may die right after it has started the guardian.
+        for tree in self._trees.values():
+            self._say(_plus(tree))
+        if self._deadline is not None and not self.expired:
+            self._say(f"= {self._deadline!r}\n")
         try:
             self._process = subprocess.Popen(
                 command, stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
             )
         except OSError:
-            os.close(writing)
+            self._let_go()
             raise
         finally:
             os.close(reading)
-        os.set_blocking(writing, False)
-        self._fd = writing
         when_ended(self._process.pid, asyncio.get_running_loop(), self._ended)
-        for tree in self._trees.values():
-            self._say(_plus(tree))
-        if self._deadline is not None and not self.expired:
-            self._say(f"= {self._deadline!r}\n")
 
     def _ended(self) -> None:
         """Something killed the guardian: another one takes over."""

@@ -16,7 +16,7 @@ from jobdeck.executors.processes.ends import Died, End, Ended, KillAsked, TimedO
 from jobdeck.executors.processes.guard import Guard
 from jobdeck.executors.processes.task import ProcessTask, never_started
 
-TASKS_PER_PROCESS = 100
+TASKS_PER_PROCESS = 500
 TRIES_TO_START = 3
 
 

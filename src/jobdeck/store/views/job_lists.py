@@ -6,7 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, case, false, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    RowMapping,
+    Select,
+    Text,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import State
@@ -102,7 +116,7 @@ def joined(*columns: ColumnElement[Any]) -> Select[Any]:
 
 async def page(
     connection: AsyncConnection, where: JobFilter, sort: Sort, after: Position | None, limit: int
-) -> list[dict[str, Any]]:
+) -> Sequence[RowMapping]:
     """Up to `limit` rows behind `after`; rows that arrive meanwhile never move those of later pages."""
     column, kind = SORTS[sort.by]
     query = joined(*listed_columns(whole=False)).where(*conditions(where))
@@ -110,7 +124,7 @@ async def page(
         query = query.where(_behind(column, kind, after, sort.descending))
     keys = [jobs.c.id] if column is jobs.c.id else [column, jobs.c.id]
     query = query.order_by(*(k.desc() if sort.descending else k.asc() for k in keys)).limit(limit)
-    return [dict(row) for row in (await connection.execute(query)).mappings()]
+    return list((await connection.execute(query)).mappings())
 
 
 def _behind(column: ColumnElement[Any], kind: type, after: Position, descending: bool) -> ColumnElement[bool]:
@@ -122,7 +136,7 @@ def _behind(column: ColumnElement[Any], kind: type, after: Position, descending:
     return here < there if descending else here > there
 
 
-def position_of(row: dict[str, Any], sort: Sort) -> Position:
+def position_of(row: RowMapping, sort: Sort) -> Position:
     """Where `row` stands in a list of this order."""
     if sort.by == "created_at":
         return Position(row["id"], row["id"])
@@ -131,8 +145,8 @@ def position_of(row: dict[str, Any], sort: Sort) -> Position:
 
 async def counts(connection: AsyncConnection, where: JobFilter) -> dict[str, int]:
     """How many jobs match, for every state."""
-    query = select(jobs.c.state, func.count()).where(*conditions(where)).group_by(jobs.c.state)
-    found = {state: count for state, count in await connection.execute(query)}
+    query = select(jobs.c.state, func.count().label("jobs")).where(*conditions(where)).group_by(jobs.c.state)
+    found = {row.state: row.jobs for row in await connection.execute(query)}
     return {str(state): found.get(str(state), 0) for state in State}
 
 
@@ -145,10 +159,20 @@ def conditions(where: JobFilter) -> list[ColumnElement[bool]]:
     _any_of(found, jobs.c.category, where.categories or None)
     _any_of(found, jobs.c.priority, where.priorities or None)
     exact = ((jobs.c.subject, where.subject), (jobs.c.token_id, where.token), (jobs.c.parent_id, where.parent))
-    found += [column == value for column, value in (*exact, (jobs.c.configuration_id, where.configuration)) if value is not None]
+    found += [
+        column == value
+        for column, value in (*exact, (jobs.c.configuration_id, where.configuration))
+        if value is not None
+    ]
     if where.created_by is not None:
-        found.append(jobs.c.created_by == select(principals.c.id).where(principals.c.name == where.created_by).scalar_subquery())
-    for column, (since, until) in ((jobs.c.created_at, where.created), (jobs.c.started_at, where.started), (jobs.c.ended_at, where.ended)):
+        found.append(
+            jobs.c.created_by == select(principals.c.id).where(principals.c.name == where.created_by).scalar_subquery()
+        )
+    for column, (since, until) in (
+        (jobs.c.created_at, where.created),
+        (jobs.c.started_at, where.started),
+        (jobs.c.ended_at, where.ended),
+    ):
         found += [column >= since] if since is not None else []
         found += [column < until] if until is not None else []
     return found + _texts(where)

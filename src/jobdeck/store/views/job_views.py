@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import ENDED
@@ -14,40 +13,40 @@ from jobdeck.store.schema import attempts, jobs, steps, tasks
 from jobdeck.store.views.job_lists import joined, listed_columns
 
 
-async def get(connection: AsyncConnection, id: int) -> dict[str, Any] | None:
+async def get(connection: AsyncConnection, id: int) -> RowMapping | None:
     """The whole row of a job, with `project` and `created_by_name`."""
-    row = (await connection.execute(joined(*listed_columns(whole=True)).where(jobs.c.id == id))).mappings().first()
-    return dict(row) if row is not None else None
+    found = await many(connection, [id])
+    return found.get(id)
 
 
-async def many(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+async def many(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, RowMapping]:
     """The whole rows of several jobs, by id."""
     rows = (await connection.execute(joined(*listed_columns(whole=True)).where(jobs.c.id.in_(ids)))).mappings()
-    return {row["id"]: dict(row) for row in rows}
+    return {row["id"]: row for row in rows}
 
 
 async def project_of(connection: AsyncConnection, id: int) -> int | None:
     """The id of the job's project, None when there is no such job."""
-    return (await connection.execute(select(jobs.c.project_id).where(jobs.c.id == id))).scalar()
+    return (await projects_of(connection, [id])).get(id)
 
 
 async def projects_of(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, int]:
     """The ids of the jobs' projects, by job."""
     query = select(jobs.c.id, jobs.c.project_id).where(jobs.c.id.in_(ids))
-    return {job: project for job, project in await connection.execute(query)}
+    return {row.id: row.project_id for row in await connection.execute(query)}
 
 
-async def unfinished_children(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+async def unfinished_children(connection: AsyncConnection, rows: Sequence[RowMapping]) -> dict[int, int]:
     """How many children of each job have not ended, by job; those with none are left out."""
     parents = [row["id"] for row in rows if row["has_children"]]
     if not parents:
         return {}
     open_ones = (jobs.c.parent_id.in_(parents), jobs.c.state.not_in([str(s) for s in ENDED]))
-    query = select(jobs.c.parent_id, func.count()).where(*open_ones).group_by(jobs.c.parent_id)
-    return {parent: count for parent, count in await connection.execute(query)}
+    query = select(jobs.c.parent_id, func.count().label("children")).where(*open_ones).group_by(jobs.c.parent_id)
+    return {row.parent_id: row.children for row in await connection.execute(query)}
 
 
-async def attempts_of(connection: AsyncConnection, id: int) -> list[Mapping[str, Any]]:
+async def attempts_of(connection: AsyncConnection, id: int) -> list[RowMapping]:
     """Rows of the job's attempts that have started, first to last."""
     query = select(attempts).where(attempts.c.job_id == id).order_by(attempts.c.attempt)
     return list((await connection.execute(query)).mappings())
@@ -57,8 +56,8 @@ async def attempts_of(connection: AsyncConnection, id: int) -> list[Mapping[str,
 class StepRows:
     """A step's row and the rows of its tasks shown; `task_count` counts all of them."""
 
-    step: Mapping[str, Any]
-    tasks: list[Mapping[str, Any]]
+    step: RowMapping
+    tasks: list[RowMapping]
     task_count: int
     done: int
     total: int | None
@@ -92,11 +91,11 @@ async def _sums(connection: AsyncConnection, id: int, attempt: int) -> dict[int,
     }
 
 
-async def _tasks(connection: AsyncConnection, id: int, attempt: int, most: int) -> dict[int, list[Mapping[str, Any]]]:
+async def _tasks(connection: AsyncConnection, id: int, attempt: int, most: int) -> dict[int, list[RowMapping]]:
     columns = [c for c in tasks.c if c.name not in ("part", "cursor", "result")]
     mine = (tasks.c.job_id == id, tasks.c.attempt == attempt, tasks.c.index < most)
     query = select(*columns).where(*mine).order_by(tasks.c.step_index, tasks.c.index)
-    found: dict[int, list[Mapping[str, Any]]] = {}
+    found: dict[int, list[RowMapping]] = {}
     for row in (await connection.execute(query)).mappings():
         found.setdefault(row["step_index"], []).append(row)
     return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import jobs, lineage
@@ -30,7 +30,9 @@ class Touched:
     bytes: int | None
 
 
-async def of_jobs(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], most: int = SHOWN) -> dict[int, list[Touched]]:
+async def of_jobs(
+    connection: AsyncConnection, rows: Sequence[RowMapping], most: int = SHOWN
+) -> dict[int, list[Touched]]:
     """What each of the jobs (rows of jobs) touched in its present attempt, first things first, by job."""
     ids = [row["id"] for row in rows]
     if not ids:
@@ -39,7 +41,13 @@ async def of_jobs(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]
     first = func.min(lineage.c.id)
     place = func.row_number().over(partition_by=(lineage.c.job_id, lineage.c.direction), order_by=first).label("place")
     grouped = (
-        select(*group, func.sum(lineage.c.rows).label("rows"), func.sum(lineage.c.bytes).label("bytes"), first.label("first"), place)
+        select(
+            *group,
+            func.sum(lineage.c.rows).label("rows"),
+            func.sum(lineage.c.bytes).label("bytes"),
+            first.label("first"),
+            place,
+        )
         .join(jobs, (jobs.c.id == lineage.c.job_id) & (jobs.c.attempt == lineage.c.attempt))
         .where(lineage.c.job_id.in_(ids))
         .group_by(*group)
@@ -52,14 +60,21 @@ async def of_jobs(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]
     return found
 
 
-async def neighbours(connection: AsyncConnection, job: int, project_id: int, direction: Direction, most: int = SHOWN) -> list[int]:
+async def neighbours(
+    connection: AsyncConnection, job: int, project_id: int, direction: Direction, most: int = SHOWN
+) -> list[int]:
     """Other jobs of the project that wrote what `job` read (`input`), or that read what it wrote (`output`)."""
     mine = select(lineage.c.object).where(lineage.c.job_id == job, lineage.c.direction == direction)
     other: Direction = "output" if direction == "input" else "input"
     query = (
         select(lineage.c.job_id)
         .join(jobs, jobs.c.id == lineage.c.job_id)
-        .where(lineage.c.object.in_(mine), lineage.c.direction == other, lineage.c.job_id != job, jobs.c.project_id == project_id)
+        .where(
+            lineage.c.object.in_(mine),
+            lineage.c.direction == other,
+            lineage.c.job_id != job,
+            jobs.c.project_id == project_id,
+        )
         .distinct()
         .order_by(lineage.c.job_id.desc())
         .limit(most)
@@ -67,7 +82,7 @@ async def neighbours(connection: AsyncConnection, job: int, project_id: int, dir
     return sorted((await connection.execute(query)).scalars())
 
 
-def _touched(row: Mapping[str, Any]) -> Touched:
+def _touched(row: RowMapping) -> Touched:
     rows, size = row["rows"], row["bytes"]
     return Touched(
         row["job_id"], row["attempt"], row["direction"], row["object"], row["version"],

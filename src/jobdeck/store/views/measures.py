@@ -37,6 +37,7 @@ async def queues(connection: AsyncConnection) -> list[Queue]:
 
 
 async def lease_count(connection: AsyncConnection) -> int:
+    """Leases that live."""
     return int((await connection.execute(select(func.count()).select_from(leases))).scalar_one())
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import jobs, leadership, leases, workers
@@ -43,12 +42,13 @@ async def page(connection: AsyncConnection, now: int, after: str, limit: int) ->
 
 
 async def get(connection: AsyncConnection, id: str) -> WorkerView | None:
+    """The worker with this id, gone or not."""
     rows = (await connection.execute(select(workers).where(workers.c.id == id))).mappings().all()
     found = await _with_jobs(connection, rows)
     return found[0] if found else None
 
 
-async def _with_jobs(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[WorkerView]:
+async def _with_jobs(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[WorkerView]:
     ids = [row["id"] for row in rows]
     query = (
         select(leases.c.worker_id, leases.c.job_id, jobs.c.project_id)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jobdeck.cli.common import noun
+from jobdeck.cli.options import noun
 
 app = noun("jobs", "List, show, watch and operate jobs.")
 
-_VIEWS = "jobdeck.cli.job_views"
-_VERBS = "jobdeck.cli.job_verbs"
+_VIEWS = "jobdeck.cli.jobs.views"
+_VERBS = "jobdeck.cli.jobs.verbs"
 
 for _name, _function, _help in (
     ("list", f"{_VIEWS}:list_", "List jobs, newest first."),

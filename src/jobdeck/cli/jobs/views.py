@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli import text
-from jobdeck.cli.common import Common
 from jobdeck.cli.exits import say
-from jobdeck.cli.filters import Which
 from jobdeck.cli.ids import Ids, numbers
-from jobdeck.cli.job_show import print_job
+from jobdeck.cli.jobs.filters import Which
+from jobdeck.cli.jobs.show import print_job
+from jobdeck.cli.options import Common
 from jobdeck.cli.output import print_all, print_ids, print_json, print_one, print_page, print_value
 from jobdeck.cli.table import Column, print_table
 

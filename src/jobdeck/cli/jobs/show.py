@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobdeck.cli import text
+from jobdeck.cli.reasons import reasons
 from jobdeck.cli.table import print_facts
 
 if TYPE_CHECKING:
-    from jobdeck.wire.jobs import ErrorView, Job, TouchedObject
+    from jobdeck.wire.jobs import Job, TouchedObject
 
 
 def print_job(job: Job) -> None:
@@ -19,23 +20,6 @@ def print_job(job: Job) -> None:
     for sentence in reasons(job):
         print(f"  {sentence}")
     print_facts(_facts(job))
-
-
-def reasons(job: Job) -> Iterator[str]:
-    """Why it waits, failed, or was stopped, a sentence each."""
-    for wait in job.wait:
-        until = f" ({text.moment(wait.until)})" if wait.until else ""
-        yield text.line(wait.text) + until
-    if job.error is not None:
-        yield from _error(job.error)
-    if job.cause:
-        yield f"Cause: {text.line(job.cause)}"
-
-
-def _error(error: ErrorView) -> Iterator[str]:
-    yield f"{text.line(error.message)} [{text.line(error.code)}]"
-    if error.hint:
-        yield f"hint: {text.line(error.hint)}"
 
 
 def _facts(job: Job) -> Iterator[tuple[str, object]]:

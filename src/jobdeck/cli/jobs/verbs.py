@@ -10,9 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from jobdeck.cli import text
-from jobdeck.cli.common import STDIN, Common
 from jobdeck.cli.exits import DETACHED, DONE, UsageError, code_of, say, tell
 from jobdeck.cli.ids import Ids, numbers
+from jobdeck.cli.options import STDIN, Common
 from jobdeck.cli.output import Output, print_json
 from jobdeck.cli.watching import follow, follow_json, verdict
 from jobdeck.client import ApiError, Client, ServerFailed

@@ -1,0 +1,83 @@
+"""The application: routes, the layers around them, and the answers that say no."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+
+from jobdeck.api import (
+    configurations,
+    connections,
+    events,
+    files,
+    health,
+    job_details,
+    jobs,
+    limits,
+    objects,
+    pauses,
+    problem,
+    projects,
+    start_page,
+    tokens,
+    types,
+    workers,
+)
+from jobdeck.api.depends import CallerDep, refuse_unknown_query
+from jobdeck.api.described import PREFIX, describe
+from jobdeck.api.frame import Frame
+from jobdeck.api.gate import Authentication, Bodies
+from jobdeck.services.services import Services
+
+_RESOURCES = (
+    *(health, jobs, job_details, files, objects, limits, pauses),
+    *(projects, tokens, types, workers, configurations, connections, events),
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The REST API over `services`. Whoever serves it sets `app.state.closing` before it stops: live streams end."""
+    app = FastAPI(
+        title="Jobdeck",
+        version=services.installation.version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(Frame, registry=services.metrics.registry),
+            Middleware(Authentication, authenticator=services.authenticator),
+            Middleware(Bodies),
+        ],
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.services = services
+    app.state.closing = asyncio.Event()
+    app.state.query_names = {}
+    problem.install(app)
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    api = APIRouter(prefix=PREFIX)
+    for resource in _RESOURCES:
+        api.include_router(resource.router)
+    strict = [Depends(refuse_unknown_query)]
+    app.include_router(api, dependencies=strict)
+    app.include_router(health.metrics_router, dependencies=strict)
+    app.include_router(start_page.router)
+
+    @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
+    async def openapi(_caller: CallerDep) -> Any:
+        """The description of all this."""
+        return JSONResponse(describe(app))
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,130 @@
+"""Jobs: submit, list, count, show, operate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Response
+from fastapi.responses import JSONResponse
+
+from jobdeck.api.depends import CallerDep, IdempotencyKey, IdPath, ProjectPath, ServicesDep
+from jobdeck.api.described import PREFIX, conflict
+from jobdeck.core.operations import Operation
+from jobdeck.core.states import State
+from jobdeck.services.job_queries import JobConditions, JobQuery
+from jobdeck.services.jobs import Asked
+from jobdeck.wire.base import Page
+from jobdeck.wire.jobs import (
+    BatchRequest,
+    ChangeRequest,
+    Job,
+    OperationRequest,
+    PauseRequest,
+    RestartRequest,
+    SubmitRequest,
+)
+
+router = APIRouter(tags=["jobs"])
+
+_KEY_REUSED = conflict("The Idempotency-Key was used before with another request.")
+_REFUSED = conflict("The job's state does not allow it; `state`, `operation` and `allowed` say more.")
+_SUBMIT = {
+    "sleep": {"summary": "A job that waits", "value": {"type": "sleep", "params": {"seconds": 1, "steps": 2}}},
+    "import": {
+        "summary": "Load an uploaded file into a table",
+        "value": {"type": "import", "params": {"files": ["file:1"], "into": "lake/in.shop/orders"}, "priority": 7},
+    },
+}
+
+
+@router.post("/projects/{project}/jobs", status_code=202, responses=_KEY_REUSED, summary="Submit a job")
+async def submit(
+    services: ServicesDep,
+    caller: CallerDep,
+    project: ProjectPath,
+    body: Annotated[SubmitRequest, Body(openapi_examples=_SUBMIT)],
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> Job:
+    """Accept a job; it is queued. `Location` names it."""
+    job = (await services.jobs.submit(caller, project, [body], idempotency_key))[0]
+    response.headers["Location"] = f"{PREFIX}/jobs/{job.id}"
+    return job
+
+
+@router.post("/projects/{project}/jobs/batch", status_code=202, responses=_KEY_REUSED, summary="Submit several jobs")
+async def submit_batch(
+    services: ServicesDep,
+    caller: CallerDep,
+    project: ProjectPath,
+    body: BatchRequest,
+    idempotency_key: IdempotencyKey = None,
+) -> Page[Job]:
+    """Accept all of them or none; the jobs, in the order of the request."""
+    return Page[Job](items=await services.jobs.submit(caller, project, body.jobs, idempotency_key))
+
+
+@router.get("/jobs", summary="List jobs", response_model=Page[Job])
+async def list_jobs(services: ServicesDep, caller: CallerDep, query: Annotated[JobQuery, Query()]) -> Any:
+    """Jobs that match, newest first unless `sort` says otherwise.
+
+    `params` and `result` of more than 16 KiB are left out of lists; `omitted` names them."""
+    page, fields = await services.jobs.page(caller, query)
+    if fields is None:
+        return page
+    return JSONResponse({"items": _sparse(page.items, fields), "next": page.next})
+
+
+def _sparse(items: Sequence[Job], fields: set[str]) -> list[dict[str, Any]]:
+    return [job.model_dump(mode="json", include=fields) for job in items]
+
+
+@router.get("/jobs/counts", summary="Count jobs by state")
+async def count_jobs(
+    services: ServicesDep, caller: CallerDep, conditions: Annotated[JobConditions, Query()]
+) -> dict[State, int]:
+    """How many jobs match, for every state."""
+    return {State(state): count for state, count in (await services.jobs.counts(caller, conditions)).items()}
+
+
+@router.get("/jobs/{id}", summary="Show a job")
+async def show_job(services: ServicesDep, caller: CallerDep, id: IdPath) -> Job:
+    """One job with everything about it."""
+    return await services.jobs.get(caller, id)
+
+
+@router.patch("/jobs/{id}", summary="Change a job's priority")
+async def change_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: ChangeRequest) -> Job:
+    """Higher priorities go first among jobs that wait."""
+    return await services.jobs.set_priority(caller, id, body.priority)
+
+
+@router.delete("/jobs/{id}", status_code=204, responses=_REFUSED, summary="Delete a job")
+async def delete_job(services: ServicesDep, caller: CallerDep, id: IdPath) -> None:
+    """Remove a job that has ended, and everything recorded about it."""
+    await services.jobs.delete(caller, id)
+
+
+@router.post("/jobs/{id}/cancel", status_code=202, responses=_REFUSED, summary="Cancel a job")
+async def cancel_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: OperationRequest | None = None) -> Job:
+    """End it for good and remove what it half made."""
+    return await services.jobs.operate(caller, id, Asked.of(Operation.CANCEL, body))
+
+
+@router.post("/jobs/{id}/pause", status_code=202, responses=_REFUSED, summary="Pause a job")
+async def pause_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: PauseRequest | None = None) -> Job:
+    """Stop at the next checkpoint, and give back all that it holds."""
+    return await services.jobs.operate(caller, id, Asked.of(Operation.PAUSE, body))
+
+
+@router.post("/jobs/{id}/resume", status_code=202, responses=_REFUSED, summary="Resume a job")
+async def resume_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: OperationRequest | None = None) -> Job:
+    """Go on from the first task that has not succeeded."""
+    return await services.jobs.operate(caller, id, Asked.of(Operation.RESUME, body))
+
+
+@router.post("/jobs/{id}/restart", status_code=202, responses=_REFUSED, summary="Restart a job")
+async def restart_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: RestartRequest | None = None) -> Job:
+    """Run from the first step, under the same id, as a new attempt."""
+    return await services.jobs.operate(caller, id, Asked.of(Operation.RESTART, body))

@@ -1,0 +1,42 @@
+"""Limits of a project's resources."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.services.limits import MAX_RESOURCE
+from jobdeck.wire.admin import Limit as LimitView
+from jobdeck.wire.admin import LimitRequest
+from jobdeck.wire.base import Page
+
+router = APIRouter(prefix="/projects/{project}/limits", tags=["limits"])
+
+ResourcePath = Annotated[
+    str,
+    Path(max_length=MAX_RESOURCE, description="`project`, `type:<type>`, `object:<ref>`, …", examples=["type:import"]),
+]
+
+
+@router.get("", summary="List limits")
+async def list_limits(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+) -> Page[LimitView]:
+    """Every resource with a limit, and every one that is held now: how much, and by which jobs."""
+    return await services.limits.page(caller, project, cursor, limit)
+
+
+@router.put("/{resource:path}", summary="Set a limit")
+async def set_limit(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, resource: ResourcePath, body: LimitRequest
+) -> LimitView:
+    """Jobs that hold more than the new limit go on; no others start until it fits."""
+    return await services.limits.put(caller, project, resource, body.capacity)
+
+
+@router.delete("/{resource:path}", status_code=204, summary="Remove a limit")
+async def clear_limit(services: ServicesDep, caller: CallerDep, project: ProjectPath, resource: ResourcePath) -> None:
+    """Back to the default: the installation's for `project`, none for the others."""
+    await services.limits.clear(caller, project, resource)

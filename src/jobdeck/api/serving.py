@@ -1,0 +1,82 @@
+"""Serve the application on a socket, until told to stop; signals are the command's business, not the server's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from jobdeck.core.errors import Conflict
+
+GOODBYE_SECONDS = 3
+BACKLOG = 2048
+
+
+class AddressTaken(Conflict):
+    """The address to listen on is in use, or not of this machine."""
+
+    code = "address_taken"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the address; raises AddressTaken."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise AddressTaken(
+            f"Cannot listen on {host}:{port}: {error.strerror}.", hint="Choose another --port."
+        ) from error
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """The address that it answers at, as a URL."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, settings: uvicorn.Config) -> None:
+        super().__init__(settings)
+        self.answers = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.answers.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: FastAPI, listening: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Answer on `listening` until `stop` is set, then let requests end; `ready` is called once it answers."""
+    settings = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GOODBYE_SECONDS,
+    )
+    server = _Server(settings)
+    serving = asyncio.create_task(server.serve([listening]), name="http")
+    answering = asyncio.create_task(server.answers.wait())
+    await asyncio.wait({serving, answering}, return_when=asyncio.FIRST_COMPLETED)
+    answering.cancel()
+    if not serving.done():
+        ready()
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    app.state.closing.set()
+    server.should_exit = True
+    await serving

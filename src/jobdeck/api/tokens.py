@@ -1,0 +1,38 @@
+"""Tokens, and who the one in use speaks for."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
+from jobdeck.api.described import conflict
+from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
+from jobdeck.wire.base import Page
+
+router = APIRouter(tags=["tokens"])
+
+
+@router.get("/me", summary="Show who asks")
+async def me(services: ServicesDep, caller: CallerDep) -> Me:
+    """Name, role and project of the token in use."""
+    return services.tokens.me(caller)
+
+
+@router.get("/tokens", summary="List tokens")
+async def list_tokens(
+    services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
+) -> Page[Token]:
+    """Tokens without their secrets."""
+    return await services.tokens.page(caller, cursor, limit)
+
+
+@router.post("/tokens", status_code=201, responses=conflict("The name is taken."), summary="Make a token")
+async def create_token(services: ServicesDep, caller: CallerDep, body: TokenRequest) -> NewToken:
+    """The answer is the only place that ever shows the secret."""
+    return await services.tokens.create(caller, body)
+
+
+@router.delete("/tokens/{id}", status_code=204, summary="Revoke a token")
+async def revoke_token(services: ServicesDep, caller: CallerDep, id: IdPath) -> None:
+    """It is refused from now on."""
+    await services.tokens.revoke(caller, id)

@@ -1,0 +1,28 @@
+"""Why a job is as it is, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jobdeck.cli import text
+
+if TYPE_CHECKING:
+    from jobdeck.wire.jobs import ErrorView, Job
+
+
+def reasons(job: Job) -> Iterator[str]:
+    """Why it waits, failed, or was stopped, a sentence each."""
+    for wait in job.wait:
+        until = f" ({text.moment(wait.until)})" if wait.until else ""
+        yield text.line(wait.text) + until
+    if job.error is not None:
+        yield from _error(job.error)
+    if job.cause:
+        yield f"Cause: {text.line(job.cause)}"
+
+
+def _error(error: ErrorView) -> Iterator[str]:
+    yield f"{text.line(error.message)} [{text.line(error.code)}]"
+    if error.hint:
+        yield f"hint: {text.line(error.hint)}"

@@ -1,0 +1,130 @@
+"""`jobdeck up`, `server`, `worker`: start the parts of Jobdeck and stop them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from jobdeck.config import Config, load
+from jobdeck.core.errors import JobdeckError
+from jobdeck.core.home import ADMIN_TOKEN
+
+Runner = Callable[[Config, Callable[[str], None], asyncio.Event], Awaitable[None]]
+
+
+def up(
+    *,
+    home: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    database_url: str | None = None,
+) -> int:
+    """Start everything on this machine: API, scheduler and worker, on an embedded database unless another is named.
+
+    Parameters
+    ----------
+    home
+        Folder of the database, the storage and the administrator's token.
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 takes a free one.
+    workers
+        Jobs that need processes at the same time.
+    database_url
+        `postgresql://…` instead of the embedded SQLite.
+
+    """
+    given = {"home": home, "host": host, "port": port, "workers": workers, "database_url": database_url}
+    return _start(given, _up)
+
+
+def server(
+    *, home: Path | None = None, host: str | None = None, port: int | None = None, database_url: str | None = None
+) -> int:
+    """Start API and scheduler without a worker; run `jobdeck worker` on as many machines as you like.
+
+    Parameters
+    ----------
+    home
+        Folder of the administrator's token and local files.
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 takes a free one.
+    database_url
+        `postgresql://…`; the same for all parts.
+
+    """
+    return _start({"home": home, "host": host, "port": port, "database_url": database_url}, _server)
+
+
+def worker(*, home: Path | None = None, workers: int | None = None, database_url: str | None = None) -> int:
+    """Start a worker for the installation whose PostgreSQL and storage are configured.
+
+    Parameters
+    ----------
+    home
+        Folder for local files, such as log lines on their way.
+    workers
+        Jobs that need processes at the same time.
+    database_url
+        `postgresql://…`; the same for all parts.
+
+    """
+    return _start({"home": home, "workers": workers, "database_url": database_url}, _worker)
+
+
+async def _up(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    from jobdeck.wiring import run_server
+
+    await run_server(config, worker=config.workers > 0, ready=ready, stop=stop)
+
+
+async def _server(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    from jobdeck.wiring import run_server
+
+    await run_server(config, worker=False, ready=ready, stop=stop)
+
+
+async def _worker(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    from jobdeck.wiring import run_worker
+
+    await run_worker(config, ready=ready, stop=stop)
+
+
+def _start(given: dict[str, Any], runner: Runner) -> int:
+    try:
+        config = load(**given)
+        from jobdeck.server_log import set_up_log
+
+        set_up_log(config.log_level, as_json=config.log_json)
+        asyncio.run(_until_signal(config, runner))
+    except JobdeckError as error:
+        print(f"jobdeck: {error.message}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _until_signal(config: Config, runner: Runner) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await runner(config, lambda where: _say_ready(config, where), stop)
+
+
+def _say_ready(config: Config, where: str) -> None:
+    if not where.startswith("http"):
+        print(f"Worker '{where}' is ready.", flush=True)
+        return
+    print(f"Jobdeck serves {where}", flush=True)
+    print(f"Token of the administrator: {config.home / ADMIN_TOKEN}", flush=True)
+    print("Ctrl-C stops it; running jobs are handed back and go on at the next start.", flush=True)

@@ -1,0 +1,192 @@
+"""What the lake holds, for pages and the API: tables, their columns, versions and rows. Plain blocking functions."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError
+from pydantic import BaseModel
+
+from jobdeck.connectors.base import Column
+from jobdeck.connectors.columns import parse_type, type_name
+from jobdeck.connectors.errors import TableExists, TableMissing, VersionMissing
+from jobdeck.connectors.lake.config import lake_folder, table_folder, table_ref, unescape
+from jobdeck.connectors.lake.source import LakeSource
+from jobdeck.connectors.lake.tables import arrow_schema, open_table
+from jobdeck.connectors.plain import plain
+from jobdeck.core.environment import Environment
+from jobdeck.core.refs import ObjectRef
+
+_DROPPED = "~dropped-"
+"""Prefix of folders on their way out; escaped names never begin with it."""
+
+
+class ObjectInfo(BaseModel):
+    """A table in a list. `rows`, `bytes`, `version` and `updated_at` (µs) are None where the table cannot be opened."""
+
+    ref: str
+    bucket: str
+    name: str
+    rows: int | None = None
+    bytes: int | None = None
+    version: int | None = None
+    updated_at: int | None = None
+
+
+class VersionInfo(BaseModel):
+    """One commit. `at` is µs since 1970; `job` and `attempt` are those of the job that made it, if one did."""
+
+    version: int
+    at: int
+    operation: str
+    job: int | None = None
+    attempt: int | None = None
+    rows: int | None = None
+    """Rows that the job brought."""
+
+
+class ObjectDetail(ObjectInfo):
+    """A table at one version, with its columns and its latest versions (newest first)."""
+
+    columns: list[Column]
+    versions: list[VersionInfo]
+
+
+def list_objects(environment: Environment) -> list[ObjectInfo]:
+    """All tables of the project, by bucket and name. A table that cannot be opened is listed with its name only."""
+    top = lake_folder(environment)
+    found = []
+    for bucket in top.folders():
+        for table in top.sub(bucket).folders():
+            if not table.startswith(_DROPPED):
+                found.append(_info(environment, unescape(bucket), unescape(table)))
+    return [info for info in sorted(found, key=lambda i: (i.bucket, i.name)) if info.ref]
+
+
+def _info(environment: Environment, bucket: str, name: str) -> ObjectInfo:
+    """With an empty `ref` where there is no table: only staged files of a job that makes one."""
+    ref = str(table_ref(bucket, name))
+    try:
+        table = open_table(table_folder(environment, (bucket, name)))
+    except DeltaError:
+        return ObjectInfo(ref=ref, bucket=bucket, name=name)
+    if table is None:
+        return ObjectInfo(ref="", bucket=bucket, name=name)
+    return ObjectInfo(ref=ref, bucket=bucket, name=name, **_facts(table).model_dump())
+
+
+class _Facts(BaseModel):
+    rows: int
+    bytes: int
+    version: int
+    updated_at: int | None
+
+
+def _facts(table: DeltaTable) -> _Facts:
+    sizes = pa.table(table.get_add_actions(flatten=True)).column("size_bytes").to_pylist()
+    latest = table.history(1)
+    return _Facts(
+        rows=table.count(),
+        bytes=sum(sizes),
+        version=table.version(),
+        updated_at=int(latest[0]["timestamp"]) * 1000 if latest else None,
+    )
+
+
+def _open(environment: Environment, ref: ObjectRef | str, version: int | None = None) -> tuple[DeltaTable, tuple[str, str]]:
+    """Raises TableMissing, VersionMissing, NotALakeTable."""
+    parsed = ref if isinstance(ref, ObjectRef) else ObjectRef.parse(ref)
+    folder = table_folder(environment, parsed.path)
+    table = open_table(folder)
+    if table is None or parsed.connection != "lake":
+        raise TableMissing(f"There is no table '{parsed}'.", hint="The list of objects shows those there are.")
+    if version is not None:
+        try:
+            if not 0 <= version <= table.version():
+                raise VersionMissing(f"'{parsed}' has no version {version}; its latest is {table.version()}.")
+            table.load_as_version(version)
+        except DeltaError as error:
+            raise VersionMissing(f"Version {version} of '{parsed}' cannot be read any more.") from error
+    bucket, name = parsed.path
+    return table, (bucket, name)
+
+
+def describe(environment: Environment, ref: ObjectRef | str, version: int | None = None) -> ObjectDetail:
+    """The table at `version` (None: the latest). Raises TableMissing, VersionMissing."""
+    table, (bucket, name) = _open(environment, ref, version)
+    return ObjectDetail(
+        ref=str(table_ref(bucket, name)),
+        bucket=bucket,
+        name=name,
+        columns=[Column(name=f.name, type=type_name(f.type), nullable=f.nullable) for f in arrow_schema(table)],
+        versions=versions(environment, ref),
+        **_facts(table).model_dump(),
+    )
+
+
+def versions(environment: Environment, ref: ObjectRef | str, limit: int = 100) -> list[VersionInfo]:
+    """The latest `limit` commits, newest first. Raises TableMissing."""
+    table, _ = _open(environment, ref)
+    return [
+        VersionInfo(
+            version=entry["version"],
+            at=int(entry["timestamp"]) * 1000,
+            operation=str(entry.get("mode") or entry.get("operation", "")).lower(),
+            job=_number(entry.get("job")),
+            attempt=_number(entry.get("attempt")),
+            rows=_number(entry.get("rows")),
+        )
+        for entry in table.history(limit)
+    ]
+
+
+def _number(value: object) -> int | None:
+    text = str(value)
+    return int(text) if text.isdecimal() else None
+
+
+def rows(environment: Environment, ref: ObjectRef | str, limit: int, version: int | None = None) -> list[dict[str, object]]:
+    """The first `limit` rows as JSON values (see `plain`). Raises TableMissing, VersionMissing."""
+    table, path = _open(environment, ref, version)
+    source = LakeSource(table_folder(environment, path), path, table.version())
+    found: list[dict[str, object]] = []
+    for part in source.parts(1):
+        for read in source.read(part):
+            found += (plain(row) for row in read.batch.slice(0, limit - len(found)).to_pylist())
+            if len(found) >= limit:
+                return found
+    return found
+
+
+def create(environment: Environment, ref: ObjectRef | str, columns: Sequence[Column] | Iterable[tuple[str, str]]) -> ObjectDetail:
+    """An empty table of these columns (types as in `columns.parse_type`). Raises TableExists, UnsupportedType."""
+    parsed = ref if isinstance(ref, ObjectRef) else ObjectRef.parse(ref)
+    folder = table_folder(environment, parsed.path)
+    wanted = [c if isinstance(c, Column) else Column(name=c[0], type=c[1]) for c in columns]
+    schema = pa.schema([pa.field(c.name, parse_type(c.type), c.nullable) for c in wanted])
+    if open_table(folder) is not None:
+        raise TableExists(f"There is a table '{parsed}' already.", hint="Choose another name, or drop it first.")
+    if folder.path is not None:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    DeltaTable.create(folder.url, Schema.from_arrow(schema), mode="error", storage_options=dict(folder.options))
+    return describe(environment, parsed)
+
+
+def drop(environment: Environment, ref: ObjectRef | str) -> None:
+    """Remove the table with all its versions. Raises TableMissing."""
+    _, (bucket, name) = _open(environment, ref)
+    folder = table_folder(environment, (bucket, name))
+    if folder.path is not None:
+        # A rename is one step: nobody sees half a table.
+        aside = folder.path.with_name(f"{_DROPPED}{uuid.uuid4().hex}")
+        folder.path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.tidy_above()
+        return
+    log = folder.sub("_delta_log")
+    log.delete([entry.name for entry in log.entries()])
+    folder.delete([entry.name for entry in folder.entries()])

@@ -1,0 +1,196 @@
+"""The work of an import's steps: look, load, publish, undo. Loaded only where a step runs."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.types as t
+from pydantic import TypeAdapter
+
+from jobdeck.connectors.base import StagedFile, Stamp
+from jobdeck.connectors.errors import AttemptBuried, CountMismatch, FileMissing, SchemaMismatch
+from jobdeck.connectors.files.config import FilesConfig
+from jobdeck.connectors.files.located import Located, unchanged
+from jobdeck.connectors.files.plan import FileFacts, FilesPlan
+from jobdeck.connectors.files.source import FilesSource, part_of
+from jobdeck.connectors.lake.config import table_folder
+from jobdeck.connectors.lake.sink import LakeSink
+from jobdeck.connectors.storage import Folder
+from jobdeck.connectors.transfer import Rejects, Transfer
+from jobdeck.core.tasks import Run
+from jobdeck.jobs.import_ import Imported, ImportParams, Loaded, Part, StagedChunk
+from jobdeck.jobs.import_checks import files_config
+
+PLAN = "plan.json"
+LOOKED = TypeAdapter(list[FileFacts])
+
+
+class Work:
+    """One task of an import."""
+
+    def __init__(self, params: ImportParams, run: Run, chunk_rows: int, part_bytes: int) -> None:
+        self._params, self._run = params, run
+        self._chunk_rows, self._part_bytes = chunk_rows, part_bytes
+        self._stamp = Stamp(run.job, run.attempt, run.epoch, run.task)
+        environment = run.environment
+        root = Folder(environment.project_root(), environment.storage_options)
+        self._plans = root.sub("plans", self._stamp.folder)
+        self._rejects = root.sub("rejects", self._stamp.folder)
+        self._sink = LakeSink(table_folder(environment, params.into.path), environment.work_dir)
+        self._config: FilesConfig = files_config(params)
+
+    def inspect(self) -> list[Part]:
+        """The parts to load; the plan they stand for is in the storage before they are returned."""
+        source = FilesSource(self._config, self._run.environment)
+        source.part_bytes = self._part_bytes
+        files = self._survey(source)
+        target = self._sink.schema()
+        if target is None and not self._params.create:
+            raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
+        plan = source.plan(target if self._params.mode != "replace" else None)
+        plan.required = self._required(plan.result(), target)
+        self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
+        self._run.log(f"{len(files)} files, {sum(f.rows for f in plan.files)} rows, {len(plan.parts)} parts")
+        return [
+            Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices))
+            for index, slices in enumerate(plan.parts)
+        ]
+
+    def _survey(self, source: FilesSource) -> list[Located]:
+        """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
+        files = source.located()
+        source.facts = self._known(files)
+        total = sum(file.size for file in files)
+        before = sum(facts.located.size for facts in source.facts)
+        done = len(source.facts)
+        for seen in source.look(files):
+            self._run.stop_here()
+            before += seen
+            self._run.progress(min(before, total), total, "bytes", bytes=before)
+            if len(source.facts) > done:
+                done = len(source.facts)
+                before = sum(facts.located.size for facts in source.facts)
+                self._keep(source.facts)
+        return files
+
+    def _known(self, files: list[Located]) -> list[FileFacts]:
+        """What an earlier run of this task found, as far as the files are still the same."""
+        if self._run.cursor is None or not self._plans.exists("looked.json"):
+            return []
+        looked = LOOKED.validate_json(self._plans.read("looked.json"))
+        return looked if [f.located for f in looked] == files[: len(looked)] else []
+
+    def _keep(self, facts: list[FileFacts]) -> None:
+        """Facts of many files may be large, so the checkpoint only says that they are in the storage.
+
+        They are written at 1, 2, 4, … files: each write holds all of them."""
+        count = len(facts)
+        if count & (count - 1) == 0:
+            self._plans.write("looked.json", LOOKED.dump_json(facts))
+            self._run.checkpoint({"looked": count})
+
+    def _required(self, schema: pa.Schema, target: pa.Schema | None) -> list[str]:
+        for name in self._params.key:
+            if name not in schema.names:
+                raise SchemaMismatch(
+                    f"No file has the key column '{name}'.", hint=f"There are {', '.join(schema.names[:20])}."
+                )
+            if t.is_nested(schema.field(name).type):
+                raise SchemaMismatch(
+                    f"The key column '{name}' is a list or a struct.", hint="Use plain columns as key."
+                )
+        fixed = (
+            [f.name for f in target if not f.nullable] if target is not None and self._params.mode != "replace" else []
+        )
+        return [*self._params.key, *fixed]
+
+    def load(self, part: Part) -> Loaded:
+        """Stage one part. Raises BadRow, SourceChanged, FileDamaged, …"""
+        plan = self._plan()
+        source = FilesSource(self._config, self._run.environment, plan)
+        piece = part_of(part.index, plan.parts[part.index])
+        for index in {s.file for s in plan.parts[part.index]}:
+            unchanged(plan.files[index].located, self._run.environment)
+        transfer = Transfer(
+            source, self._sink, piece, plan.result(), self._stamp, Rejects(self._rejects), chunk_rows=self._chunk_rows
+        )
+        moved = transfer.run(self._run)
+        if moved.rows + moved.rejected != part.rows:
+            raise CountMismatch(
+                f"{moved.rows + moved.rejected} rows were read where {part.rows} were counted.", hint="Restart the job."
+            )
+        if moved.rejected:
+            self._run.warn(f"{moved.rejected} rows did not fit and are in the reject files.", moved.rejected)
+        return Loaded(
+            index=part.index,
+            files=[StagedChunk(path=f.path, rows=f.rows, bytes=f.bytes) for f in moved.files],
+            rows=moved.rows,
+            rejected=moved.rejected,
+            bytes=moved.bytes,
+            reject_files=moved.reject_files,
+            sources={name: (unit.rows, unit.bytes) for name, unit in moved.units.items()},
+        )
+
+    def _plan(self) -> FilesPlan:
+        try:
+            return FilesPlan.model_validate_json(self._plans.read(PLAN))
+        except FileNotFoundError:
+            raise AttemptBuried(
+                f"The plan of job {self._stamp.job}, attempt {self._stamp.attempt} is gone.", hint="Restart the job."
+            ) from None
+
+    def publish(self, loaded: list[Loaded]) -> Imported:
+        """One commit for all that was loaded; a repeat after it landed only tells of it again."""
+        loaded = sorted(loaded, key=lambda item: item.index)
+        staged = [StagedFile(path=f.path, rows=f.rows, bytes=f.bytes) for item in loaded for f in item.files]
+        rows = sum(item.rows for item in loaded)
+        if rows != sum(file.rows for file in staged):
+            raise CountMismatch(
+                f"{rows} rows were loaded and {sum(f.rows for f in staged)} are staged.", hint="Restart the job."
+            )
+        if not self._sink.published(self._stamp):
+            self._check_sources(loaded)
+        published = self._sink.publish(self._stamp, staged, self._schema(), self._params.mode, self._params.key)
+        self._lineage(loaded, published.version, published.rows)
+        self._plans.delete([PLAN, "looked.json"])
+        self._plans.tidy()
+        return Imported(
+            into=str(self._params.into),
+            version=published.version,
+            rows=published.rows,
+            rejected=sum(item.rejected for item in loaded),
+            rejects=[f"rejects/{self._stamp.folder}/{name}" for item in loaded for name in item.reject_files],
+        )
+
+    def _schema(self) -> pa.Schema:
+        """Not needed, and no longer there, when the commit has landed before."""
+        return self._plan().result() if not self._sink.published(self._stamp) else pa.schema([])
+
+    def _check_sources(self, loaded: list[Loaded]) -> None:
+        plan = self._plan()
+        if len(loaded) != len(plan.parts):
+            raise CountMismatch(f"{len(loaded)} of {len(plan.parts)} parts were loaded.", hint="Resume the job.")
+        for facts in plan.files:
+            unchanged(facts.located, self._run.environment)
+
+    def _lineage(self, loaded: list[Loaded], version: int | None, rows: int) -> None:
+        totals: dict[str, list[int]] = {}
+        for item in loaded:
+            for name, (count, size) in item.sources.items():
+                total = totals.setdefault(name, [0, 0])
+                total[0] += count
+                total[1] += size
+        for name, (count, size) in totals.items():
+            self._run.reads(name, rows=count, bytes=size)
+        written = sum(file.bytes for item in loaded for file in item.files)
+        self._run.writes(self._params.into, version=version, rows=rows, bytes=written)
+
+    def undo(self) -> None:
+        """The plan goes first: without it no late task of this attempt can begin to publish."""
+        planned = self._plans.exists(PLAN)
+        self._plans.delete([PLAN, "looked.json"])
+        self._plans.tidy()
+        if planned or self._sink.staged(self._stamp):
+            self._sink.discard(self._stamp)
+        if not self._sink.published(self._stamp):
+            self._rejects.delete([entry.name for entry in self._rejects.entries()])
+            self._rejects.tidy()

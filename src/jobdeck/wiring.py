@@ -1,0 +1,209 @@
+"""The composition root: the only place that picks a database, executors, job types, and puts the parts together."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from jobdeck import __version__
+from jobdeck.access.first_admin import first_admin
+from jobdeck.api.app import create_app
+from jobdeck.api.serving import address_of, listen, serve
+from jobdeck.config import Config, InvalidConfiguration
+from jobdeck.core.errors import Conflict
+from jobdeck.core.registry import TypeRegistry
+from jobdeck.engine.control import Control
+from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused
+from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
+from jobdeck.engine.duties.prune import Prune, Retention
+from jobdeck.engine.feed import Feed
+from jobdeck.engine.leader import Leadership
+from jobdeck.engine.log_writer import LogShipper
+from jobdeck.engine.logs import LogStore
+from jobdeck.engine.recorder import Recorder
+from jobdeck.engine.scheduler import Scheduler
+from jobdeck.engine.service import Loop, Service, Services
+from jobdeck.engine.submit import Submitter
+from jobdeck.engine.worker import WorkerParts, WorkerService
+from jobdeck.executors.choose import ByIsolation
+from jobdeck.executors.processes import ProcessExecutor
+from jobdeck.executors.threads import ThreadExecutor
+from jobdeck.jobs.registry import load_types
+from jobdeck.services.core import Core, Installation
+from jobdeck.services.environments import Environments
+from jobdeck.services.services import Services as UseCases
+from jobdeck.store.blobs import Blobs
+from jobdeck.store.database import Database
+from jobdeck.store.listen import Listener
+from jobdeck.store.migrate import migrate
+from jobdeck.store.workers import Worker
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What every process of an installation stands on."""
+
+    config: Config
+    database: Database
+    blobs: Blobs
+    registry: TypeRegistry
+    installation: Installation
+    environments: Environments
+    logs: LogStore
+    control: Control
+    lock: IO[str] | None
+
+
+async def lay_foundation(config: Config) -> Foundation:
+    """Open home, database and storage, and bring the schema up to date. Raises Conflict when the home is in use."""
+    config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _lock_home(config.home) if config.is_sqlite else None
+    database = Database(config.async_database_url)
+    await migrate(database)
+    work_dir = config.home.resolve() / "work"
+    work_dir.mkdir(exist_ok=True)
+    blobs = Blobs(config.blobs_url, config.storage_options)
+    installation = _installation(config)
+    logs = LogStore(blobs)
+    return Foundation(
+        config, database, blobs, load_types({"allow_commands": config.allow_commands}), installation,
+        Environments(database, installation, str(work_dir)), logs, Control(database, logs), lock,
+    )  # fmt: skip
+
+
+def _installation(config: Config) -> Installation:
+    return Installation(
+        version=__version__,
+        storage_url=config.blobs_url,
+        storage_options=config.storage_options,
+        allowed_paths=tuple(str(p) for p in config.allowed_paths),
+        project_limit=config.project_limit,
+        max_upload=config.max_upload_mb * 1024 * 1024,
+    )
+
+
+def _lock_home(home: Path) -> IO[str]:
+    """SQLite has one writing process: the second one that starts in a home is told so."""
+    handle = (home / "jobdeck.lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        raise Conflict(
+            f"Jobdeck is running in {home} already.", hint="Stop it first, or choose another folder with --home."
+        ) from error
+    return handle
+
+
+def core_of(base: Foundation) -> Core:
+    """The parts that services stand on."""
+    submitter = Submitter(base.database, base.registry, base.environments.of)
+    feed = Feed(base.database)
+    return Core(base.database, base.registry, base.blobs, submitter, base.control, feed, base.logs, base.installation)
+
+
+def scheduling(base: Foundation) -> list[Service]:
+    """The scheduler and the duties of the one that leads."""
+    database, config = base.database, base.config
+    leadership = Leadership(database, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
+    retention = Retention(config.keep_jobs_days, config.keep_events_days)
+    prune = Prune(database, leadership, base.control, retention, base.blobs)
+    return [
+        leadership,
+        Scheduler(database, leadership, project_limit=config.project_limit, lease_seconds=config.lease_seconds),
+        Loop("expire_leases", expire_leases.EVERY, partial(expire_leases.expire_leases, database, leadership)),
+        Loop(
+            "resume_paused",
+            resume_paused.EVERY,
+            partial(resume_paused.resume_paused, database, leadership, base.control),
+        ),
+        Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
+        Loop("prune", PRUNE_EVERY, prune),
+    ]
+
+
+def working(base: Foundation) -> list[Service]:
+    """A worker with what it needs, in the order in which it is started."""
+    config = base.config
+    recorder = Recorder(base.database)
+    shipper = LogShipper(base.blobs, config.home)
+    memory = config.memory_limit_mb * 1024 * 1024 if config.memory_limit_mb else None
+    executor = ByIsolation({
+        "process": ProcessExecutor(max(1, config.workers), memory_limit=memory),
+        "thread": ThreadExecutor(max(1, config.light_slots)),
+    })  # fmt: skip
+    me = Worker(
+        id=uuid.uuid4().hex, name=config.worker_name, host=socket.gethostname(), pid=os.getpid(), slots=config.workers,
+        light_slots=config.light_slots, types=tuple(base.registry.enabled_names()), version=__version__,
+    )  # fmt: skip
+    parts = WorkerParts(
+        base.database,
+        base.registry,
+        base.environments.of,
+        executor,
+        recorder,
+        shipper,
+        config.lease_seconds,
+        config.parallel,
+    )
+    return [recorder, shipper, WorkerService(me, parts)]
+
+
+async def run_server(config: Config, *, worker: bool, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Serve the API and schedule, with a worker in the same process if `worker`, until `stop` is set.
+
+    `ready` is called with the address once it answers."""
+    listening = listen(config.host, config.port)
+    base = await lay_foundation(config)
+    try:
+        await first_admin(base.database, config.home)
+        use_cases = UseCases(core_of(base))
+        services = Services([*_hearing(base), *(working(base) if worker else []), *scheduling(base)])
+        await services.start()
+        try:
+            await serve(create_app(use_cases), listening, lambda: ready(address_of(listening)), stop)
+        finally:
+            await services.stop()
+    finally:
+        await _close(base)
+
+
+async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Run a worker alone, beside servers elsewhere, until `stop` is set."""
+    if config.is_sqlite:
+        raise InvalidConfiguration(
+            "A worker of its own needs PostgreSQL; SQLite serves one process.",
+            field="database_url",
+            hint="Set JOBDECK_DATABASE_URL.",
+        )
+    base = await lay_foundation(config)
+    try:
+        services = Services([*_hearing(base), *working(base)])
+        await services.start()
+        ready(config.worker_name)
+        await stop.wait()
+        await services.stop()
+    finally:
+        await _close(base)
+
+
+def _hearing(base: Foundation) -> list[Service]:
+    return [] if base.config.is_sqlite else [Listener(base.database.url, base.database.wakeups)]
+
+
+async def _close(base: Foundation) -> None:
+    await base.database.close()
+    if base.lock is not None:
+        base.lock.close()

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobdeck.core.environment import Environment
+from tests.connectors.harness import environment
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Environment:
+    """A project in an empty storage, and a folder `data` that jobs may read."""
+    return environment(tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path: Path, env: Environment) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def storage(tmp_path: Path, env: Environment) -> Path:
+    return tmp_path / "storage"
