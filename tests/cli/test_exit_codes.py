@@ -95,7 +95,7 @@ def test_several_ids_go_on_after_a_refusal(shell: Shell, server: ContractServer)
     server.add_job("running")
     done = shell("job", "cancel", "1", "2")
     assert done.returncode == 3
-    assert "Job 2 is canceled" in done.stdout
+    assert "Job 2: ■ canceled" in done.stdout
     assert server.jobs[2]["state"] == "canceled"
 
 

@@ -89,7 +89,7 @@ def test_each_verb_reaches_its_endpoint(cli: Cli, server: ContractServer) -> Non
     assert cli("job", "priority", "1", "--to", "9").returncode == 0
     assert server.requests("PATCH", "/jobs/1")[0].json == {"priority": 9}
     assert cli("job", "cancel", "1").returncode == 0
-    assert cli("job", "delete", "1").stdout == "Job 1 is deleted.\n"
+    assert cli("job", "delete", "1").stdout == "Job 1: deleted\n"
     server.jobs[1] = {"id": 1, "project": "p", "type": "t", "state": "failed", "created_at": "2026-01-01T00:00:00Z"}
     assert json.loads(cli("job", "restart", "1", "-o", "json").stdout)["state"] == "pending"
 

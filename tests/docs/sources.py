@@ -29,7 +29,8 @@ def error_codes() -> set[str]:
         if not module.name.endswith("__main__") and ".migrations." not in module.name:
             importlib.import_module(module.name)
     named = {cls.code for cls in _subclasses(JobdeckError)}
-    return named | set(_literals("ErrorInfo", 0)) | set(_keywords("ErrorInfo", "code"))
+    written = {*_literals("ErrorInfo", 0), *_keywords("ErrorInfo", "code"), *_literals("plain", 1)}
+    return named | written
 
 
 def event_kinds() -> set[str]:

@@ -42,6 +42,8 @@ def test_the_tour_runs_from_beginning_to_end(tour: tuple[Path, Served]) -> None:
         check=False,
     )
     assert run.returncode == 0, f"{run.stdout[-3000:]}\n── and on standard error:\n{run.stderr[-3000:]}"
+    for told in ("Lamp", "‖ paused", "lunch", "sleep_failed", "It needs object:lake/shop/orders for itself"):
+        assert told in run.stdout + run.stderr
 
 
 def test_the_python_of_the_tour_runs(tour: tuple[Path, Served]) -> None:
@@ -64,7 +66,7 @@ def test_the_python_of_the_tour_runs(tour: tuple[Path, Served]) -> None:
 def test_the_tour_did_what_it_says(tour: tuple[Path, Served]) -> None:
     _, server = tour
     with server.client() as client:
-        assert client.objects.describe("lake/shop/orders").rows == 5
+        assert client.objects.describe("lake/shop/orders").rows == 10  # imported, and appended once more
         states = {job.state for job in client.jobs.list()}
     assert {"succeeded", "canceled"} <= states
 

@@ -15,7 +15,6 @@ from jobdeck.store import principals, projects, tokens
 from jobdeck.store.database import Database, Tx
 
 
-
 async def first_admin(database: Database, home: Path) -> str:
     """The text of the administrator's token, from `<home>/admin.token` or, where that is missing or no good, a new one.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
@@ -65,11 +65,9 @@ def create_app(services: Services) -> FastAPI:
 
 
 def _add_routes(app: FastAPI) -> None:
-    api = APIRouter(prefix=PREFIX)
-    for resource in _RESOURCES:
-        api.include_router(resource.router)
     strict = [Depends(refuse_unknown_query)]
-    app.include_router(api, dependencies=strict)
+    for resource in _RESOURCES:
+        app.include_router(resource.router, dependencies=strict)
     app.include_router(health.metrics_router, dependencies=strict)
     app.include_router(start_page.router)
 

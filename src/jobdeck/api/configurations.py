@@ -9,7 +9,7 @@ from jobdeck.api.described import PREFIX, conflict
 from jobdeck.wire.admin import Configuration, ConfigurationRequest
 from jobdeck.wire.base import Page
 
-router = APIRouter(prefix="/projects/{project}/configurations", tags=["configurations"])
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/configurations", tags=["configurations"])
 
 _TAKEN = conflict("The name is taken.")
 
@@ -48,7 +48,13 @@ async def save_configuration(
     return await services.configurations.save(caller, project, id, body)
 
 
-@router.delete("/{id}", status_code=204, responses=conflict("Jobs remember it."), summary="Delete a configuration")
+@router.delete(
+    "/{id}",
+    status_code=204,
+    response_class=Response,
+    responses=conflict("Jobs remember it."),
+    summary="Delete a configuration",
+)
 async def delete_configuration(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> None:
     """Only one that no job ran."""
     await services.configurations.delete(caller, project, id)

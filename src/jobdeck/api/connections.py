@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.api.described import PREFIX
 from jobdeck.wire.admin import Connection
 from jobdeck.wire.base import Page
 
-router = APIRouter(prefix="/projects/{project}/connections", tags=["connections"])
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/connections", tags=["connections"])
 
 
 @router.get("", summary="List connections")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from jobdeck.wire.problem import MEDIA_TYPE, Problem
 
@@ -30,9 +32,12 @@ _WITH_BODY = {
 def describe(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema is None:
-        document = get_openapi(
-            title=TITLE, version=app.version, openapi_version="3.1.0", description=DESCRIPTION, routes=app.routes
-        )
+        with warnings.catch_warnings():
+            # FastAPI silences this warning about its own annotations, except for models that are built late, as ours.
+            warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
+            document = get_openapi(
+                title=TITLE, version=app.version, openapi_version="3.1.0", description=DESCRIPTION, routes=app.routes
+            )
         _complete(document)
         app.openapi_schema = document
     return app.openapi_schema

@@ -11,13 +11,14 @@ from fastapi.responses import StreamingResponse
 
 from jobdeck.access.caller import Caller
 from jobdeck.api.depends import CallerDep, ServicesDep
+from jobdeck.api.described import PREFIX
 from jobdeck.core.errors import JobdeckError
 from jobdeck.services.events import EventQuery
 from jobdeck.services.services import Services
 from jobdeck.wire.base import MAX_ID
 from jobdeck.wire.events import Event
 
-router = APIRouter(prefix="/events", tags=["events"])
+router = APIRouter(prefix=f"{PREFIX}/events", tags=["events"])
 
 HEARTBEAT = 15.0
 """Seconds without an event after which a comment is sent, so that both ends know that the other one lives."""

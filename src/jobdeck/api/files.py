@@ -17,7 +17,7 @@ from jobdeck.services.files import Download
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import File
 
-router = APIRouter(prefix="/projects/{project}/files", tags=["files"])
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/files", tags=["files"])
 
 _FORM: dict[str, Any] = {
     "requestBody": {
@@ -87,7 +87,7 @@ async def show_file(services: ServicesDep, caller: CallerDep, project: ProjectPa
     return await services.files.get(caller, project, id)
 
 
-@router.delete("/{id}", status_code=204, summary="Delete a file")
+@router.delete("/{id}", status_code=204, response_class=Response, summary="Delete a file")
 async def delete_file(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> None:
     """Remove the file and its content."""
     await services.files.delete(caller, project, id)

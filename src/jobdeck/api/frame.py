@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 import uuid
 
 import structlog
@@ -45,13 +46,19 @@ class Frame:
             await self._app(scope, receive, exchange.send)
         except ClientDisconnect:
             exchange.status = exchange.status or 499
-        except Exception:
-            log.exception("request_crashed", request_id=exchange.request_id, method=scope["method"], path=scope["path"])
+        except Exception as error:  # noqa: BLE001  (whatever it is, the one who asks gets an answer)
+            self._tell(scope, exchange, error)
             if exchange.status is None:
                 answer = problem.response(problem.of_crash(exchange.request_id))
                 await answer(scope, receive, exchange.send)
         finally:
             self._note(scope, exchange)
+
+    def _tell(self, scope: Scope, exchange: _Exchange, error: Exception) -> None:
+        """The traceback as text: log renderers that show local variables would show secrets."""
+        lines = "".join(traceback.format_exception(error))
+        path = scope["path"]
+        log.error("request_crashed", request_id=exchange.request_id, method=scope["method"], path=path, traceback=lines)
 
     def _note(self, scope: Scope, exchange: _Exchange) -> None:
         route = getattr(scope.get("route"), "path_format", "(none)")

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from jobdeck.api.depends import CallerDep, ServicesDep
+from jobdeck.api.described import PREFIX
 from jobdeck.services.metrics import CONTENT_TYPE
 from jobdeck.wire.admin import Health
 
-router = APIRouter(tags=["health"])
+router = APIRouter(prefix=PREFIX, tags=["health"])
 metrics_router = APIRouter(tags=["health"])
 
 

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
+from jobdeck.api.described import PREFIX
 from jobdeck.services.job_logs import LogQuery
 from jobdeck.wire.base import MAX_ID, Page
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Attempt, Lineage
 from jobdeck.wire.steps import LogLine, Step
 
-router = APIRouter(prefix="/jobs/{id}", tags=["one job"])
+router = APIRouter(prefix=f"{PREFIX}/jobs/{{id}}", tags=["one job"])
 
 AttemptNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Default: the present attempt.")]
 Search = Annotated[str | None, Query(min_length=1, max_length=200, description="Only lines with this text.")]

@@ -25,7 +25,7 @@ from jobdeck.wire.jobs import (
     SubmitRequest,
 )
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(prefix=PREFIX, tags=["jobs"])
 
 _KEY_REUSED = conflict("The Idempotency-Key was used before with another request.")
 _REFUSED = conflict("The job's state does not allow it; `state`, `operation` and `allowed` say more.")
@@ -100,7 +100,7 @@ async def change_job(services: ServicesDep, caller: CallerDep, id: IdPath, body:
     return await services.jobs.set_priority(caller, id, body.priority)
 
 
-@router.delete("/jobs/{id}", status_code=204, responses=_REFUSED, summary="Delete a job")
+@router.delete("/jobs/{id}", status_code=204, response_class=Response, responses=_REFUSED, summary="Delete a job")
 async def delete_job(services: ServicesDep, caller: CallerDep, id: IdPath) -> None:
     """Remove a job that has ended, and everything recorded about it."""
     await services.jobs.delete(caller, id)

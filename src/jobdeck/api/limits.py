@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.api.described import PREFIX
 from jobdeck.services.limits import MAX_RESOURCE
 from jobdeck.wire.admin import Limit as LimitView
 from jobdeck.wire.admin import LimitRequest
 from jobdeck.wire.base import Page
 
-router = APIRouter(prefix="/projects/{project}/limits", tags=["limits"])
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/limits", tags=["limits"])
 
 ResourcePath = Annotated[
     str,
@@ -36,7 +37,7 @@ async def set_limit(
     return await services.limits.put(caller, project, resource, body.capacity)
 
 
-@router.delete("/{resource:path}", status_code=204, summary="Remove a limit")
+@router.delete("/{resource:path}", status_code=204, response_class=Response, summary="Remove a limit")
 async def clear_limit(services: ServicesDep, caller: CallerDep, project: ProjectPath, resource: ResourcePath) -> None:
     """Back to the default: the installation's for `project`, none for the others."""
     await services.limits.clear(caller, project, resource)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
-from jobdeck.api.described import conflict
+from jobdeck.api.described import PREFIX, conflict
 from jobdeck.core.refs import MAX_REF
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import Rows, TableObject
 
-router = APIRouter(prefix="/projects/{project}/objects", tags=["objects"])
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/objects", tags=["objects"])
 
 RefPath = Annotated[
     str,
@@ -58,7 +58,7 @@ async def show_object(
     return await services.objects.get(caller, project, ref, version)
 
 
-@router.delete("/{ref:path}", status_code=204, responses=_HELD, summary="Drop an object")
+@router.delete("/{ref:path}", status_code=204, response_class=Response, responses=_HELD, summary="Drop an object")
 async def drop_object(services: ServicesDep, caller: CallerDep, project: ProjectPath, ref: RefPath) -> None:
     """Remove the table with all its versions; not while a job holds it."""
     await services.objects.drop(caller, project, ref)

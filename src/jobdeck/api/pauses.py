@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from jobdeck.api.depends import CallerDep, ServicesDep
+from jobdeck.api.described import PREFIX
 from jobdeck.services.scope_models import PausedScope, PauseScopeRequest
 from jobdeck.wire.base import Page
 
-router = APIRouter(prefix="/pauses", tags=["pauses"])
+router = APIRouter(prefix=f"{PREFIX}/pauses", tags=["pauses"])
 
 ScopePath = Annotated[
     str,
@@ -38,7 +39,7 @@ async def pause_scope(
     return await services.pauses.put(caller, scope, body.reason if body else None)
 
 
-@router.delete("/{scope}", status_code=204, summary="Let a scope go on")
+@router.delete("/{scope}", status_code=204, response_class=Response, summary="Let a scope go on")
 async def resume_scope(services: ServicesDep, caller: CallerDep, scope: ScopePath) -> None:
     """404 when it is not paused."""
     await services.pauses.clear(caller, scope)

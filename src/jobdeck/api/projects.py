@@ -9,7 +9,7 @@ from jobdeck.api.described import PREFIX, conflict
 from jobdeck.wire.admin import Project, ProjectRequest
 from jobdeck.wire.base import Page
 
-router = APIRouter(prefix="/projects", tags=["projects"])
+router = APIRouter(prefix=f"{PREFIX}/projects", tags=["projects"])
 
 
 @router.get("", summary="List projects")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
-from jobdeck.api.described import conflict
+from jobdeck.api.described import PREFIX, conflict
 from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
 from jobdeck.wire.base import Page
 
-router = APIRouter(tags=["tokens"])
+router = APIRouter(prefix=PREFIX, tags=["tokens"])
 
 
 @router.get("/me", summary="Show who asks")
@@ -32,7 +32,7 @@ async def create_token(services: ServicesDep, caller: CallerDep, body: TokenRequ
     return await services.tokens.create(caller, body)
 
 
-@router.delete("/tokens/{id}", status_code=204, summary="Revoke a token")
+@router.delete("/tokens/{id}", status_code=204, response_class=Response, summary="Revoke a token")
 async def revoke_token(services: ServicesDep, caller: CallerDep, id: IdPath) -> None:
     """It is refused from now on."""
     await services.tokens.revoke(caller, id)

@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ServicesDep
+from jobdeck.api.described import PREFIX
 from jobdeck.wire.admin import TypeInfo
 from jobdeck.wire.base import Page
 
-router = APIRouter(prefix="/types", tags=["types"])
+router = APIRouter(prefix=f"{PREFIX}/types", tags=["types"])
 
 
 @router.get("", summary="List job types")

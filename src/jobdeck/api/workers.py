@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ServicesDep
+from jobdeck.api.described import PREFIX
 from jobdeck.wire.admin import Worker
 from jobdeck.wire.base import Page
 
-router = APIRouter(prefix="/workers", tags=["workers"])
+router = APIRouter(prefix=f"{PREFIX}/workers", tags=["workers"])
 
 
 @router.get("", summary="List workers")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -212,11 +212,21 @@ def _show_type(info: TypeInfo) -> None:
     print(f"{text.line(info.name)}: {text.line(info.description)}")
     schema = info.params_schema
     required = set(schema.get("required", ()))
-    facts = []
-    for name, field in schema.get("properties", {}).items():
-        default = "required" if name in required else f"default {json.dumps(field.get('default'))}"
-        facts.append((name, f"{field.get('type', '')} {field.get('description', '')} ({default})".strip()))
-    print_facts(facts)
+    print_facts((name, _field(field, name in required)) for name, field in schema.get("properties", {}).items())
+
+
+def _field(field: dict[str, Any], required: bool) -> str:
+    """Type or choices of a parameter, what it means, and its default."""
+    kinds = [field, *field.get("anyOf", ())]
+    kind = " or ".join(_kind(kind) for kind in kinds if {"type", "enum", "$ref"} & kind.keys())
+    default = "required" if required else f"default {json.dumps(field.get('default'))}"
+    return " ".join(part for part in (kind, field.get("description", ""), f"({default})") if part)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return "|".join(str(choice) for choice in schema["enum"])
+    return str(schema.get("type", "object"))
 
 
 @configurations.command(name="list")

@@ -72,6 +72,5 @@ class Bars:
 
 
 def _detail(progress: ProgressView) -> str:
-    left = text.remaining(progress.eta)
-    parts = (text.amount(progress), text.rate(progress), f"{left} left" if left else "")
+    parts = (text.amount(progress), text.rate(progress), text.left(progress))
     return ", ".join(part for part in parts if part)

@@ -23,6 +23,8 @@ from jobdeck.core.home import ADMIN_TOKEN
 from jobdeck.wire.jobs import Job
 
 HOME = Path(".jobdeck-demo")
+CSV = {"null_values": [""], "strings_can_be_null": True}
+"""In our CSV files nothing at all between two commas is no value, in columns of text too; "" would be an empty text."""
 
 PROOF_COLUMNS: list[Column[Proof]] = [
     Column("TABLE", lambda p: p.dataset.ref),
@@ -73,20 +75,11 @@ def _submit(client: Client, table: Dataset, folder: Path, known: dict[str, int])
     """Upload the table's files, but for those that are `known` by their SHA-256, and submit their import."""
     paths = table.write(folder)
     numbers = [known.get(_sha256(path)) or client.files.upload(path, tags=["demo"]).id for path in paths]
-    job = client.jobs.submit(
-        "import",
-        {
-            "files": [f"file:{number}" for number in numbers],
-            "into": table.ref,
-            "format": table.format,
-            "mode": "replace",
-        },
-        tags=["demo"],
-    )
-    files = f"{len(paths)} file{'s' if len(paths) > 1 else ''}"
-    _say(
-        f"Job {job.id} imports {text.number(table.rows.num_rows)} rows from {files} ({table.format}) into {table.ref}."
-    )
+    files = [f"file:{number}" for number in numbers]
+    params = {"files": files, "into": table.ref, "format": table.format, "mode": "replace", "csv": CSV}
+    job = client.jobs.submit("import", params, tags=["demo"])
+    source = f"{len(paths)} {table.format} file{'s' if len(paths) > 1 else ''}"
+    _say(f"Job {job.id} imports {text.number(table.rows.num_rows)} rows from {source} into {table.ref}.")
     return job
 
 
@@ -109,7 +102,7 @@ def _serve(server: Server, code: int) -> int:
   jobdeck run sleep --param seconds=60
   curl -H "Authorization: Bearer $(cat "$JOBDECK_HOME/{ADMIN_TOKEN}")" {server.url}/api/v1/jobs
 
-The administrator's token is in {server.home / ADMIN_TOKEN}. The API describes itself at {server.url}/openapi.json."""
+The administrator's token is in {server.home / ADMIN_TOKEN}. A browser finds the way from {server.url}."""
     )
     if server.process is None:
         return code

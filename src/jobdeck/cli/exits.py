@@ -11,6 +11,7 @@ JOB_FAILED = 1
 USAGE = 2
 REFUSED = 3
 UNREACHABLE = 4
+DEFECT = 70
 DETACHED = 130
 
 EPILOGUE = """\
@@ -23,6 +24,7 @@ Exit codes:
   2    the command line is wrong
   3    the server refused
   4    the server cannot be reached, or does not work
+  70   a defect in this command; PYTHONDEVMODE=1 shows where
   130  interrupted; jobs go on"""
 
 

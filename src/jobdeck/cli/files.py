@@ -99,7 +99,11 @@ def download(
             for chunk in client.files.read(number, project=project):
                 sys.stdout.buffer.write(chunk)
             return
-        target = Path(to) if to else Path(Path(client.files.get(number, project=project).name).name or f"file-{number}")
+        target = (
+            Path(to)
+            if to
+            else Path(Path(text.line(client.files.get(number, project=project).name)).name or f"file-{number}")
+        )
         if to is None and target.exists():
             raise UsageError(
                 f"'{target}' is there already.", "Name another path, or the same to replace it, with --to."

@@ -9,7 +9,7 @@ from typing import Any
 
 from cyclopts import App, Group
 
-from jobdeck.cli.exits import DETACHED, DONE, EPILOGUE, USAGE, UsageError, code_of, say, tell
+from jobdeck.cli.exits import DEFECT, DETACHED, DONE, EPILOGUE, USAGE, UsageError, code_of, say, tell
 from jobdeck.cli.options import hoisted
 from jobdeck.core.errors import JobdeckError
 
@@ -78,6 +78,14 @@ def run(tokens: list[str]) -> int:
     except KeyboardInterrupt:
         say("Interrupted.")
         return DETACHED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        say(f"error: {type(error).__name__}: {error}")
+        say("hint: This is a defect of the command; PYTHONDEVMODE=1 shows where.")
+        return DEFECT
     return result if isinstance(result, int) else DONE
 
 

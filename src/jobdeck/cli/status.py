@@ -27,8 +27,16 @@ def health(*, common: Common | None = None) -> int:
         print_json(found)
     else:
         print(f"{client.url}: {text.line(found.status)}, version {text.line(found.version)}")
-        print_facts(found.parts.items())
+        print_facts((name, _part(part)) for name, part in found.parts.items())
     return DONE if found.status in GOOD else UNREACHABLE
+
+
+def _part(part: object) -> str:
+    """How a part is: its status first, then what else is known."""
+    if not isinstance(part, dict):
+        return str(part)
+    rest = ", ".join(f"{name} {value}" for name, value in part.items() if name != "status")
+    return f"{part.get('status', '')} ({rest})" if rest else str(part.get("status", ""))
 
 
 def events(

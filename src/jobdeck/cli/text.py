@@ -113,9 +113,9 @@ def percent(fraction: float) -> str:
     return f"{int(fraction * 100)} %"
 
 
-def remaining(until: datetime | None) -> str:
-    """How long it is until then; empty where it is not known or over."""
-    if until is None:
+def left(progress: ProgressView) -> str:
+    """`3 min 20 s left`; empty where it is not known or over."""
+    if progress.eta is None:
         return ""
-    left = until - datetime.now().astimezone()
-    return duration(left.total_seconds()) if left > timedelta(0) else ""
+    rest = progress.eta - datetime.now().astimezone()
+    return f"{duration(rest.total_seconds())} left" if rest > timedelta(0) else ""

@@ -72,7 +72,7 @@ def summary(job: Job, steps: list[Step]) -> str:
         text.percent(job.progress.fraction) if job.started_at else "",
         f"{running.name} {text.amount(running.progress)}".rstrip() if running else "",
         text.rate(job.progress),
-        f"{text.remaining(job.progress.eta)} left" if job.progress.eta and job.state is State.RUNNING else "",
+        text.left(job.progress) if job.state is State.RUNNING else "",
         text.line(job.wait[0].text) if job.wait else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from jobdeck.client.errors import ApiError, NotFound, RateLimited, ServerFailed, UnexpectedAnswer, Unreachable
+from jobdeck.client.errors import RateLimited, ServerFailed, UnexpectedAnswer, Unreachable
 from jobdeck.client.sse import TooLong, messages
 from jobdeck.client.transport import Transport
 from jobdeck.wire.events import Event
@@ -60,8 +60,3 @@ class Events:
                     yield None if message is None else Event.model_validate_json(message.data)
             except (TooLong, ValidationError) as error:
                 raise UnexpectedAnswer(f"{response.request.url} sent an event that cannot be read: {error}") from error
-
-
-def is_missing(error: ApiError) -> bool:
-    """Whether the server (or something before it) offers no live events at all."""
-    return isinstance(error, NotFound) or error.status == 501

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeVar
@@ -41,9 +42,8 @@ class Transport:
             verify=settings.url.startswith("https:"),
             trust_env=not settings.is_local,
         )
-
-    def close(self) -> None:
-        self._http.close()
+        # A client that nobody closed closes its connections when it goes, at the latest at exit.
+        self.close = weakref.finalize(self, self._http.close)
 
     def get(self, answer: type[R], path: str, params: Params | None = None) -> R:
         """The resource at `path` (below `/api/v1`) as an `answer`."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from jobdeck.client.errors import ApiError, RateLimited, ServerFailed, StillRunning, UnexpectedAnswer, Unreachable
-from jobdeck.client.events import QUIET, Events, is_missing
+from jobdeck.client.events import QUIET, Events
 from jobdeck.client.transport import Transport
 from jobdeck.core.states import ENDED, State
 from jobdeck.wire.jobs import Job
@@ -64,11 +64,8 @@ class Watch:
                     return
         except (Unreachable, ServerFailed, RateLimited):
             return
-        except UnexpectedAnswer:
-            self._streams = False
-        except ApiError as error:
-            if not is_missing(error):
-                raise
+        except (ApiError, UnexpectedAnswer):
+            # No live events are to be had here; looking at the job tells whether something graver is wrong.
             self._streams = False
 
     def _look(self) -> Iterator[Job]:

@@ -111,6 +111,12 @@ class AttemptBuried(DataFailure):
     code = "attempt_undone"
 
 
+class AttemptReused(DataFailure):
+    """Another job with this number and attempt has written to the table before."""
+
+    code = "attempt_reused"
+
+
 class TableMissing(NotFound):
     """There is no such table in the lake."""
 

@@ -14,6 +14,9 @@ from jobdeck.engine.capacity import Capacities
 from jobdeck.engine.places import Places
 from jobdeck.store import leases, positions, queue, workers
 
+HEARD_WITHIN = 15_000_000
+"""µs of silence after which a worker does not count as live."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -34,7 +37,7 @@ class Snapshot:
         return self.places.can_run(type_name)
 
 
-async def snapshot(connection: AsyncConnection, project_limit: int | None) -> Snapshot:
+async def snapshot(connection: AsyncConnection, now: int, project_limit: int | None) -> Snapshot:
     """Live leases, limits, workers and paused scopes."""
     held = Held()
     for job, (_, claims) in (await leases.held(connection)).items():
@@ -42,7 +45,7 @@ async def snapshot(connection: AsyncConnection, project_limit: int | None) -> Sn
     capacities = Capacities(project_limit)
     capacities.replace(await queue.capacities(connection))
     places = Places()
-    places.replace(await workers.alive(connection))
+    places.replace(await workers.alive(connection, now - HEARD_WITHIN))
     return Snapshot(held, capacities, places, await queue.paused(connection))
 
 
@@ -54,7 +57,7 @@ async def explain(
     `project` is the project's name. Every job gets at least one reason."""
     if not pending:
         return {}
-    world = await snapshot(connection, project_limit)
+    world = await snapshot(connection, now, project_limit)
     children = await positions.unended_children(connection, [r["id"] for r in pending if r["waits_for_children"]])
     reasons = {r["id"]: list(obstacles(_waiting(r, children.get(r["id"], ())), world, now)) for r in pending}
     ready = [r for r in pending if not reasons[r["id"]]]

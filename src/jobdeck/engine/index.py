@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jobdeck.core.claims import Claim, Held, Holding
+from jobdeck.core.claims import Claim, Held, Holding, Mode, fits
 from jobdeck.core.order import share
 from jobdeck.core.states import State
 from jobdeck.core.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles
@@ -21,6 +21,17 @@ Heap = list[tuple[int, int]]
 _WHOLE_QUEUE = {Reason.PAUSED_SCOPE, Reason.NO_WORKER}
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Jobs that wait for the same: of one project and type, with equal claims on one resource.
+
+    They are alike in all that could stop them together, so the first of them can speak for the others."""
+
+    project_id: int
+    type: str
+    claim: Claim
+
+
 @dataclass(slots=True)
 class ProjectQueue:
     """The jobs of one project that may be able to start, by type, and how many of its jobs hold a lease."""
@@ -33,11 +44,12 @@ class ProjectQueue:
 
 @dataclass(slots=True)
 class Entry:
-    """A job that waits. `blocked_on` is the resource in whose line it stands."""
+    """A job that waits. `line` is the one in which it stands, `called` the one of which it was called to try."""
 
     job: QueuedJob
     waiting: Waiting
-    blocked_on: str | None = None
+    line: Line | None = None
+    called: Line | None = None
 
 
 class QueueIndex:
@@ -51,10 +63,9 @@ class QueueIndex:
         self._entries: dict[int, Entry] = {}
         self._held = Held()
         self._leased: dict[int, tuple[int, str]] = {}
-        self._lines: dict[str, Heap] = {}
+        self._lines: dict[str, dict[Line, Heap]] = {}
         self._delayed: Heap = []
         self._undo: dict[int, QueuedJob] = {}
-        self._looked_at: set[int] = set()
 
     # What the decision sees (core.waiting.World).
 
@@ -110,8 +121,8 @@ class QueueIndex:
         """It no longer waits. Its places in heaps and lines are dropped when they come up."""
         self._undo.pop(job_id, None)
         entry = self._entries.pop(job_id, None)
-        if entry is not None and entry.blocked_on is None:
-            self._offer_room(entry)
+        if entry is not None:
+            self._call_next(entry)
 
     def is_leased(self, job_id: int) -> bool:
         return job_id in self._leased
@@ -123,29 +134,37 @@ class QueueIndex:
         return len(self._entries)
 
     def unblock(self, resource: str, everyone: bool = False) -> None:
-        """Let the first in the line for `resource` (or all of them, after its limit changed) try again."""
-        line = self._lines.get(resource)
-        while line:
-            _, job_id = heapq.heappop(line)
+        """Let the first of each line for `resource` that has room now (or all of them, after its limit changed) try."""
+        for line in list(self._lines.get(resource, ())):
+            while self._call(line) and everyone:
+                continue
+
+    def _call(self, line: Line) -> bool:
+        """Call the first of the line to try if there is room for it; whether one was called."""
+        resource = line.claim.resource
+        lines = self._lines.get(resource, {})
+        heap = lines.get(line)
+        if not heap or not fits(line.claim, self.holding(resource), self.capacity(resource)):
+            return False
+        called = None
+        while heap and called is None:
+            order_key, job_id = heapq.heappop(heap)
             entry = self._entries.get(job_id)
-            if entry is not None and entry.blocked_on == resource:
-                entry.blocked_on = None
+            if entry is not None and entry.line == line and entry.job.order_key == order_key:
+                entry.line, entry.called = None, line
                 self._make_ready(entry)
-                if not everyone:
-                    break
-        if not line:
-            self._lines.pop(resource, None)
+                called = entry
+        if not heap:
+            del lines[line]
+            if not lines:
+                del self._lines[resource]
+        return called is not None
 
-    def _offer_room(self, entry: Entry, but: str | None = None) -> None:
-        """The job does not take the room it was called for: the next in each line with room may try."""
-        for claim in entry.waiting.claims:
-            if claim.resource != but and claim.resource in self._lines and self._has_room(claim.resource):
-                self.unblock(claim.resource)
-
-    def _has_room(self, resource: str) -> bool:
-        holding = self.holding(resource)
-        capacity = self.capacity(resource)
-        return not holding.exclusive and (capacity is None or holding.used < capacity)
+    def _call_next(self, entry: Entry) -> None:
+        """The job tries no more for what it was called: the next of its line may, if there is room still."""
+        line, entry.called = entry.called, None
+        if line is not None:
+            self._call(line)
 
     def blocked_resources(self) -> list[str]:
         return list(self._lines)
@@ -158,7 +177,6 @@ class QueueIndex:
 
     def decide(self, now: int, limit: int) -> list[Pick]:
         """Up to `limit` jobs that start now, fairest first; they count as holding from here on."""
-        self._looked_at.clear()
         self._wake_delayed(now)
         picks = self._pick_undo(limit)
         turns = [(share(q.running, q.weight), i) for i, q in self._projects.items() if q.ready]
@@ -193,7 +211,7 @@ class QueueIndex:
                 return None
             (order_key, job_id), type_name = min(heads)
             entry = self._entries.get(job_id)
-            if entry is None or entry.blocked_on is not None or entry.job.order_key != order_key:
+            if entry is None or entry.line is not None or entry.job.order_key != order_key:
                 self._drop_head(queue, type_name)
                 continue
             obstacle = next(obstacles(entry.waiting, self, now), None)
@@ -213,25 +231,27 @@ class QueueIndex:
     def _picked(self, entry: Entry, worker_id: str, worker_name: str) -> Pick:
         job = entry.job
         self.hold(job, worker_id, entry.waiting.claims)
-        self._offer_room(entry)
         return Pick(job.id, worker_id, worker_name, job.claims, RUN)
 
     def _stops_queue(self, obstacle: WaitReason, entry: Entry) -> bool:
         """Whether what stops this job stops every job of its project and type alike."""
         if obstacle.reason in _WHOLE_QUEUE:
             return True
-        return obstacle.reason is Reason.CLAIM and obstacle.resource in _common(entry)
+        return obstacle.reason is Reason.CLAIM and self._unmet(entry) in _common(entry)
+
+    def _unmet(self, entry: Entry) -> Claim:
+        """The first claim that cannot be held now; there is one."""
+        return next(c for c in entry.waiting.claims if not fits(c, self.holding(c.resource), self.capacity(c.resource)))
 
     def _set_aside(self, entry: Entry, obstacle: WaitReason) -> None:
         if obstacle.reason is Reason.NOT_BEFORE and obstacle.until is not None:
             heapq.heappush(self._delayed, (obstacle.until, entry.job.id))
-            return
-        resource = f"project:{entry.waiting.project}/{obstacle.resource}"
-        entry.blocked_on = resource
-        heapq.heappush(self._lines.setdefault(resource, []), (entry.job.order_key, entry.job.id))
-        if entry.job.id not in self._looked_at:
-            self._looked_at.add(entry.job.id)
-            self._offer_room(entry, but=resource)
+        else:
+            claim = self._unmet(entry)
+            entry.line = line = Line(entry.job.project_id, entry.job.type, claim)
+            heap = self._lines.setdefault(claim.resource, {}).setdefault(line, [])
+            heapq.heappush(heap, (entry.job.order_key, entry.job.id))
+        self._call_next(entry)
 
     def _make_ready(self, entry: Entry) -> None:
         heap = self._projects[entry.job.project_id].ready.setdefault(entry.job.type, [])
@@ -246,10 +266,11 @@ class QueueIndex:
         while self._delayed and self._delayed[0][0] <= now:
             _, job_id = heapq.heappop(self._delayed)
             entry = self._entries.get(job_id)
-            if entry is not None and entry.blocked_on is None:
+            if entry is not None and entry.line is None:
                 self._make_ready(entry)
 
 
-def _common(entry: Entry) -> set[str]:
-    """The local names of the resources that all jobs of this project and type claim."""
-    return {"instance", f"type:{entry.job.type}", f"project:{entry.waiting.project}"}
+def _common(entry: Entry) -> tuple[Claim, ...]:
+    """The claims that all jobs of this project and type have, in the least form in which they have them."""
+    name, project, type_name = "instance", entry.waiting.project, entry.job.type
+    return Claim(name), *implicit_claims(project, type_name, None, None)

@@ -80,10 +80,17 @@ class Meter:
         self._told = now
         return True
 
+    def _told_by(self, step: int) -> StepMeter:
+        """The present step, or the last one before it that counts in units."""
+        for meter in reversed(self._steps[: step + 1]):
+            if any(t.unit or t.total for t in meter.tasks.values()):
+                return meter
+        return self._steps[step]
+
     def reading(self, step: int) -> JobAdvanced:
-        """The job's progress, with the units of the present step."""
+        """The job's progress, with the units of the present step if it has any."""
         self._shown = job_fraction((StepProgress(s.weight, s.fraction) for s in self._steps), before=self._shown)
-        tasks = self._steps[step].tasks.values()
+        tasks = self._told_by(step).tasks.values()
         totals = [t.total for t in tasks]
         known = [t for t in totals if t is not None]
         unit = next((t.unit for t in tasks if t.unit), "")

@@ -12,18 +12,17 @@ from jobdeck.engine.database_time import DatabaseTime
 from jobdeck.engine.service import Trouble, sleep_unless
 from jobdeck.store import leases, workers
 from jobdeck.store.database import Database, Tx
-from jobdeck.store.leases import Lease
 
 SAFETY = 1.0
 """Seconds before a lease runs out at which the work under it must be dead."""
 
 
 class Renewal:
-    """The heartbeat of one worker. After each beat `heard` is called, in the thread, with its state and leases."""
+    """The heartbeat of one worker. After each beat `heard` is called, in the thread, with its id and state (None: it counts as gone)."""
 
     def __init__(
-        self, database: Database, worker_id: str, lease_seconds: float, executor: Executor, clock: DatabaseTime,
-        heard: Callable[[str | None, list[Lease]], None],
+        self, database: Database, worker_id: Callable[[], str], lease_seconds: float, executor: Executor, clock: DatabaseTime,
+        heard: Callable[[str, str | None], None],
     ) -> None:  # fmt: skip
         self._database = database
         self._worker_id = worker_id
@@ -64,17 +63,14 @@ class Renewal:
             await database.close()
 
     async def _beat(self, database: Database) -> None:
-        asked = time.monotonic()
+        asked, me = time.monotonic(), self._worker_id()
 
-        async def work(tx: Tx) -> tuple[int, str | None, list[Lease]]:
-            return (
-                tx.now,
-                await workers.beat(tx, self._worker_id),
-                await leases.renew(tx, self._worker_id, self._lease_seconds),
-            )
+        async def work(tx: Tx) -> tuple[int, str | None]:
+            await leases.renew(tx, me, self._lease_seconds)
+            return tx.now, await workers.beat(tx, me)
 
-        now, state, held = await database.transact(work)
+        now, state = await database.transact(work)
         # Counted from before the request: the lease may have begun at any moment since.
         self._executor.extend(asked + self._lease_seconds - SAFETY)
         self._clock.hear(now)
-        self._heard(state, held)
+        self._heard(me, state)

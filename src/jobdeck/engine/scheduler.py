@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.claims import Claim
 from jobdeck.core.errors import NotLeader
@@ -50,6 +52,7 @@ class Scheduler:
         self._index: QueueIndex | None = None
         self._leader: Leader | None = None
         self._cursor = 0
+        self._looked = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         wakeup = self._database.wakeups.subscribe()
@@ -108,15 +111,22 @@ class Scheduler:
         async with self._database.read() as connection:
             index.set_projects(await queue.project_weights(connection))
             index.paused = await queue.paused(connection)
-            index.places.replace(await workers.alive(connection))
+            await self._look_at_workers(connection, index)
             for resource in index.capacities.replace(await queue.capacities(connection)):
                 index.unblock(resource, everyone=True)
+
+    async def _look_at_workers(self, connection: AsyncConnection, index: QueueIndex) -> None:
+        silent = await self._database.clock.now(connection) - int(self._lease_seconds * 1_000_000)
+        index.places.replace(await workers.alive(connection, silent))
+        self._looked = time.monotonic()
 
     async def _follow(self, leader: Leader) -> bool:
         """Take in what happened since the last turn; whether there was a full batch, so that more may follow."""
         assert self._index is not None
         async with self._database.read() as connection:
             happened = await events.read_after(connection, self._cursor, BATCH * 4)
+            if time.monotonic() - self._looked >= POLL_SECONDS:
+                await self._look_at_workers(connection, self._index)
         if not happened:
             return False
         if any(e.job_id is None for e in happened):

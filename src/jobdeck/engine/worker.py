@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -87,19 +88,24 @@ class WorkerService:
         self._clock = DatabaseTime()
         self._stays: dict[int, Stay] = {}
         self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
-        self._state: str | None = None
         self._poke = asyncio.Event()
+        self._buried = False
 
     async def run(self, stop: asyncio.Event) -> None:
         await self._join(stop)
         loop = asyncio.get_running_loop()
 
-        def heard(state: str | None, _held: list[Lease]) -> None:
-            self._state = state
+        def heard(worker_id: str, state: str | None) -> None:
+            self._buried = state is None and worker_id == self.me.id
             loop.call_soon_threadsafe(self._poke.set)
 
         renewal = Renewal(
-            self._parts.database, self.me.id, self._parts.lease_seconds, self._parts.executor, self._clock, heard
+            self._parts.database,
+            lambda: self.me.id,
+            self._parts.lease_seconds,
+            self._parts.executor,
+            self._clock,
+            heard,
         )
         renewal.start()
         try:
@@ -119,12 +125,25 @@ class WorkerService:
                 await sleep_unless(stop, trouble.met(error))
         return None
 
+    async def _rise(self, stop: asyncio.Event) -> None:
+        """It was silent for so long that it counts as gone: what it held is lost; it joins again as another worker."""
+        log.warning("worker_was_buried", worker=self.me.id)
+        for stay in list(self._stays.values()):
+            stay.ask(Ask.DIE)
+        if self._stays:
+            await asyncio.wait([s.task for s in self._stays.values()])
+        self.me = replace(self.me, id=uuid.uuid4().hex)
+        self._buried = False
+        await self._join(stop)
+
     async def _serve(self, stop: asyncio.Event) -> None:
         wakeup = self._parts.database.wakeups.subscribe()
         trouble = Trouble(self.name)
         try:
             while not stop.is_set():
                 try:
+                    if self._buried:
+                        await self._rise(stop)
                     await self.reconcile()
                     trouble.over()
                     await first_of(wakeup.wait(POLL_SECONDS), stop, self._poke)

@@ -128,7 +128,7 @@ class Probe(JobType):
     def print_lines(self, run: Run) -> None:
         for number in range(1000):
             print(f"out {number}")
-            if number % 100 == 0:
+            if number % 10 == 0:
                 run.log(f"log {number}")
                 logging.getLogger("library").warning("lib %d", number)
                 print(f"err {number}", file=sys.stderr)

@@ -73,6 +73,10 @@ def kill_all(trees: Collection[Tree]) -> None:
         pause = min(2 * pause, _LONGEST_ROUND)
         living = {tree: tree.members(known[tree]) for tree in trees}
         known = {tree: known[tree] | living[tree] for tree in trees}
+    for tree, pids in known.items():
+        for pid in pids - {tree.root}:  # ours to reap where we are the first process of a container
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
 
 def _add_descendants(found: set[int], table: dict[int, Seen], known: set[int]) -> None:

@@ -40,6 +40,7 @@ class Work:
 
     def inspect(self) -> list[Part]:
         """The parts to load; the plan they stand for is in the storage before they are returned."""
+        self._sink.fresh(self._stamp)
         source = FilesSource(self._config, self._run.environment)
         source.part_bytes = self._part_bytes
         files = self._survey(source)

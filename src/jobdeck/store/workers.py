@@ -60,9 +60,11 @@ async def set_state(database: Database, worker_id: str, state: str, actor: str |
     await database.transact(work)
 
 
-async def alive(connection: AsyncConnection) -> list[Worker]:
-    """Workers that are not gone."""
-    query = select(*(workers.c[n] for n in Worker.__slots__)).where(workers.c.state != GONE)
+async def alive(connection: AsyncConnection, heard_since: int) -> list[Worker]:
+    """Workers that are not gone and were heard of since then (µs); a silent one must not be given anything."""
+    query = select(*(workers.c[n] for n in Worker.__slots__)).where(
+        workers.c.state != GONE, workers.c.heartbeat_at >= heard_since
+    )
     return [
         Worker(**{**row, "types": tuple(json.loads(row["types"]))})
         for row in (await connection.execute(query)).mappings()

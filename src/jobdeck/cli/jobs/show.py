@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jobdeck.cli import text
 from jobdeck.cli.reasons import reasons
 from jobdeck.cli.table import print_facts
+from jobdeck.core.states import State
 
 if TYPE_CHECKING:
     from jobdeck.wire.jobs import Job, TouchedObject
@@ -47,9 +48,9 @@ def _facts(job: Job) -> Iterator[tuple[str, object]]:
 
 
 def _progress(job: Job) -> str:
-    left = text.remaining(job.progress.eta)
-    parts = (text.percent(job.progress.fraction), text.amount(job.progress), text.rate(job.progress))
-    return ", ".join(part for part in (*parts, f"{left} left" if left else "") if part)
+    left = text.left(job.progress) if job.state is State.RUNNING else ""
+    parts = (text.percent(job.progress.fraction), text.amount(job.progress), text.rate(job.progress), left)
+    return ", ".join(part for part in parts if part)
 
 
 def _objects(objects: list[TouchedObject]) -> str:

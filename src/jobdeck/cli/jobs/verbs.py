@@ -24,7 +24,7 @@ Verb = Callable[[Client, int], Job | None]
 
 def cancel(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
     """End jobs for good and remove what they half made."""
-    return _operate(ids, common, "canceled", lambda client, id_: client.jobs.cancel(id_, reason))
+    return _operate(ids, common, lambda client, id_: client.jobs.cancel(id_, reason))
 
 
 def pause(
@@ -37,17 +37,17 @@ def pause(
 ) -> int:
     """Stop jobs at their next checkpoint; they keep what they did."""
     at = instant(resume_at, "--resume-at")
-    return _operate(ids, common, "paused", lambda client, id_: client.jobs.pause(id_, reason, resume_at=at))
+    return _operate(ids, common, lambda client, id_: client.jobs.pause(id_, reason, resume_at=at))
 
 
 def resume(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
     """Let paused or failed jobs go on from where they stopped."""
-    return _operate(ids, common, "resumed", lambda client, id_: client.jobs.resume(id_, reason))
+    return _operate(ids, common, lambda client, id_: client.jobs.resume(id_, reason))
 
 
 def restart(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
     """Run jobs again from their first step, as a new attempt."""
-    return _operate(ids, common, "restarted", lambda client, id_: client.jobs.restart(id_, reason))
+    return _operate(ids, common, lambda client, id_: client.jobs.restart(id_, reason))
 
 
 def priority(
@@ -56,7 +56,7 @@ def priority(
     common: Common | None = None,
 ) -> int:
     """Change the priority of jobs that wait."""
-    return _operate(ids, common, f"given priority {to}", lambda client, id_: client.jobs.set_priority(id_, to))
+    return _operate(ids, common, lambda client, id_: client.jobs.set_priority(id_, to))
 
 
 def delete(
@@ -68,7 +68,7 @@ def delete(
     if not yes and STDIN not in ids and sys.stdin.isatty() and not _agrees(len(numbers(ids))):
         say("Nothing was deleted.")
         return DONE
-    return _operate(ids, common, "deleted", lambda client, id_: client.jobs.delete(id_))
+    return _operate(ids, common, lambda client, id_: client.jobs.delete(id_))
 
 
 def watch(*ids: Ids, common: Common | None = None) -> int:
@@ -112,13 +112,13 @@ def instant(value: str | None, option: str) -> datetime | None:
     return at if at.tzinfo else at.astimezone()
 
 
-def _operate(ids: tuple[str, ...], common: Common | None, done: str, verb: Verb) -> int:
+def _operate(ids: tuple[str, ...], common: Common | None, verb: Verb) -> int:
     common = common or Common()
     worst = DONE
     with common.client() as client:
         for id_ in numbers(ids):
             try:
-                _report(common, id_, verb(client, id_), done)
+                _report(common, id_, verb(client, id_))
             except ApiError as error:
                 if isinstance(error, ServerFailed):
                     raise
@@ -127,16 +127,16 @@ def _operate(ids: tuple[str, ...], common: Common | None, done: str, verb: Verb)
     return worst
 
 
-def _report(common: Common, id_: int, job: Job | None, done: str) -> None:
+def _report(common: Common, id_: int, job: Job | None) -> None:
     if common.output == "ids":
         print(id_)
     elif job is None:
         if common.output == "table":
-            print(f"Job {id_} is {done}.")
+            print(f"Job {id_}: deleted")
     elif common.output == "json":
         print_json(job)
     else:
-        print(f"Job {id_} is {done}: {text.state(job)}")
+        print(f"Job {id_}: {text.state(job)}, priority {job.priority}")
 
 
 def _agrees(count: int) -> bool:

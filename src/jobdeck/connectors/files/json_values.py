@@ -13,6 +13,8 @@ from jobdeck.connectors.files.types import TextRule, parse
 
 _BIG = pa.decimal128(38, 0)
 _PLAIN = TextRule()
+MAX_DEPTH = 64
+"""Levels of lists and objects in one value."""
 _LARGEST = 308
 """Powers of ten that a float holds; int() of more would fill the memory with zeros."""
 
@@ -23,7 +25,14 @@ def load(line: bytes) -> dict[str, Any] | Exception:
         value = json.loads(line, parse_float=Decimal, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         return ValueError(str(error))
-    return value if isinstance(value, dict) else ValueError(f"it is {type(value).__name__}")
+    if not isinstance(value, dict):
+        return ValueError(f"it is {type(value).__name__}")
+    return value if _depth_within(value, MAX_DEPTH) else ValueError(f"it nests more than {MAX_DEPTH} deep")
+
+
+def _depth_within(value: Any, most: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return most >= 0 and all(_depth_within(item, most - 1) for item in inner)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

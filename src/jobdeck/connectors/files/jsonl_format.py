@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pajson
@@ -14,13 +15,15 @@ import pyarrow.types as t
 from jobdeck.connectors.base import Reject
 from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import BadEncoding
-from jobdeck.connectors.files.json_values import coerced, kind_of, load, settled, widened
+from jobdeck.connectors.files.json_values import MAX_DEPTH, coerced, kind_of, load, settled, widened
 from jobdeck.connectors.files.records import Block
 from jobdeck.connectors.files.rows import LONGEST_VALUE, Raw
 from jobdeck.connectors.files.types import EXACT_FLOAT
 from jobdeck.core.values import clip
 
 Kinds = dict[str, pa.DataType]
+_OPENING = np.frombuffer(b"{[", np.uint8)
+_CLOSING = np.frombuffer(b"}]", np.uint8)
 
 
 class Shape:
@@ -32,6 +35,8 @@ class Shape:
 
     def feed(self, block: Block, name: str, first_row: int, first_line: int) -> tuple[int, list[Reject]]:
         """Learn from a block; how many lines it has that are not blank, and those of them that hold no object."""
+        if too_deep(block.data):
+            return self._feed_slowly(block, name, first_row, first_line)
         try:
             table = pajson.read_json(pa.BufferReader(block.data), read_options=_read_options(block))
         except pa.ArrowInvalid:
@@ -85,6 +90,15 @@ def _beyond(column: pa.ChunkedArray) -> bool:
     return low is not None and (low < -EXACT_FLOAT or high > EXACT_FLOAT)
 
 
+def too_deep(data: bytes) -> bool:
+    """Whether brackets, those in texts included, nest so deep that the fast reader may exhaust its stack and crash."""
+    if data.count(b"{") + data.count(b"[") - data.count(b"\n") <= MAX_DEPTH:
+        return False
+    raw = np.frombuffer(data, np.uint8)
+    steps = np.isin(raw, _OPENING).astype(np.int8) - np.isin(raw, _CLOSING).astype(np.int8)
+    return int(np.cumsum(steps, dtype=np.int32).max()) > MAX_DEPTH
+
+
 def _plain(kind: pa.DataType) -> pa.DataType:
     """The reader takes texts that look like times for times; in JSON a text is a text."""
     if t.is_timestamp(kind):
@@ -118,6 +132,8 @@ def check_text(block: Block, name: str, first_line: int) -> None:
 
 def parse_block(block: Block, wanted: Kinds, name: str, first_row: int, first_line: int) -> Raw:
     """The block's rows with the columns `wanted`, typed where the fast reader can, else as they are needed."""
+    if not wanted or too_deep(block.data):
+        return _slow(block, wanted, name, first_row, first_line)
     schema = pa.schema([(column, fast_type(kind)) for column, kind in wanted.items()])
     try:
         options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
@@ -126,8 +142,6 @@ def parse_block(block: Block, wanted: Kinds, name: str, first_row: int, first_li
         return _slow(block, wanted, name, first_row, first_line)
     batches = table.combine_chunks().to_batches()
     batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema)
-    if not wanted:
-        return _slow(block, wanted, name, first_row, first_line)
     return Raw(batch, range(first_row, first_row + batch.num_rows), lambda place: _line(block, place, first_line))
 
 

@@ -36,7 +36,7 @@ def unified(
     schema = _to_target(columns, files, target) if target is not None else _new(columns, files)
     if not len(schema):
         raise SchemaMismatch("The files have no columns.", hint="Leave empty files out.")
-    by_name = {column.name: column for column in columns}
+    by_name = {column.name: column for column in columns if target is not None or not _only_nulls(column, files)}
     mappings = []
     for index in range(len(files)):
         sources = [by_name[name].sources.get(index) if name in by_name else None for name in schema.names]
@@ -107,6 +107,12 @@ def _type(column: ResultColumn, files: Sequence[FileFacts]) -> pa.DataType:
     if hard is not None:
         return hard[1]
     return settled(soft) if soft is not None else pa.string()
+
+
+def _only_nulls(column: ResultColumn, files: Sequence[FileFacts]) -> bool:
+    """Then nothing is read for it: a column of NA words is a column of nulls, not one of texts."""
+    kinds = (files[index].held().field(origin).type for index, origin in column.sources.items())
+    return column.declared is None and all(t.is_null(kind) for kind in kinds)
 
 
 def _soft(left: pa.DataType | None, right: pa.DataType) -> pa.DataType | None:

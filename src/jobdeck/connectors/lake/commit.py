@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from deltalake import DeltaTable, Schema
+from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from jobdeck.connectors.base import Published, StagedFile, Stamp
 from jobdeck.connectors.errors import AttemptBuried, CountMismatch, TargetChanged
 from jobdeck.connectors.lake.stats import add_action
 from jobdeck.connectors.lake.tables import BURIED, PUBLISHED, arrow_schema, open_table, properties, state_of, version_of
 from jobdeck.connectors.lake.types import NTZ, lacks_ntz
+from jobdeck.connectors.lake.upsert import Removed
 from jobdeck.connectors.storage import Folder
 
 
@@ -83,19 +85,26 @@ def replace(folder: Folder, table: DeltaTable, stamp: Stamp, actions: Actions, s
     commit(table, stamp, "overwrite", actions, schema)
 
 
+def exchange(table: DeltaTable, stamp: Stamp, actions: Actions, removes: list[Removed], rows: int) -> None:
+    """Add and take out files at once. Any commit that came between makes it fail: it may have brought keys of ours."""
+    now = time.time_ns() // 1_000_000
+    gone = [RemoveAction(file.path, True, now, file.size, {}) for file in removes]
+    _commit(table, "append", [*actions.adds, *gone], arrow_schema(table), properties(stamp, PUBLISHED, 0, rows=rows, mode="upsert"))
+
+
 def commit(table: DeltaTable, stamp: Stamp, mode: str, actions: Actions, schema: pa.Schema) -> None:
+    """Add files, or put them in the place of all others (`overwrite`)."""
+    _commit(table, mode, actions.adds, schema, properties(stamp, PUBLISHED, rows=actions.rows, mode=mode))
+
+
+def _commit(
+    table: DeltaTable, mode: str, actions: Sequence[AddAction | RemoveAction], schema: pa.Schema, marks: CommitProperties
+) -> None:
     """`table` must have been looked at with `state_of` after it was opened: the commit conflicts with later ones only."""
     try:
-        table.create_write_transaction(
-            list(actions.adds),
-            mode,
-            Schema.from_arrow(schema),
-            commit_properties=properties(stamp, PUBLISHED, rows=actions.rows, mode=mode),
-        )
+        table.create_write_transaction(list(actions), mode, Schema.from_arrow(schema), commit_properties=marks)
     except CommitFailedError as error:
-        raise TargetChanged(
-            f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job."
-        ) from error
+        raise TargetChanged(f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job.") from error
 
 
 def bury(folder: Folder, stamp: Stamp) -> int | None:

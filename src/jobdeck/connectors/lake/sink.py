@@ -8,7 +8,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from jobdeck.connectors.base import Published, StagedFile, Stamp
-from jobdeck.connectors.errors import CountMismatch, TargetChanged
+from jobdeck.connectors.errors import AttemptReused, CountMismatch, TargetChanged
 from jobdeck.connectors.lake import commit, upsert
 from jobdeck.connectors.lake.tables import PUBLISHED, arrow_schema, open_table, state_of, version_of
 from jobdeck.connectors.lake.writer import JOBS, ParquetChunk, chunk_path
@@ -68,18 +68,13 @@ class LakeSink:
     def _upsert(
         self, table: DeltaTable | None, stamp: Stamp, staged: list[StagedFile], schema: pa.Schema, key: list[str]
     ) -> int:
-        with upsert.Winners(self.folder, staged, key, self.work_dir) as winners:
-            if table is not None:
-                upsert.merge(table, stamp, winners, schema, key)
-                return winners.rows
-            kept = winners.rewritten(stamp, schema)
-            actions = commit.checked_actions(self.folder, kept)
-            if actions.rows != winners.rows:
-                raise CountMismatch(
-                    f"{actions.rows} rows are left of {winners.rows} distinct ones.", hint="Restart the job."
-                )
+        work = upsert.prepare(self.folder, table, stamp, staged, schema, key, self.work_dir)
+        actions = commit.checked_actions(self.folder, work.adds)
+        if table is None:
             commit.create(self.folder, stamp, actions, schema)
-            return actions.rows
+        else:
+            commit.exchange(table, stamp, actions, work.removes, work.rows)
+        return work.rows
 
     def _version(self, stamp: Stamp) -> int | None:
         table = open_table(self.folder)
@@ -98,6 +93,17 @@ class LakeSink:
         """Whether this attempt's commit has landed."""
         table = open_table(self.folder)
         return table is not None and state_of(table, stamp) == PUBLISHED
+
+    def fresh(self, stamp: Stamp) -> None:
+        """Raise AttemptReused when the table knows this attempt already, as after a reset of the control database.
+
+        Without this its files would overwrite those of another job, and its commit would be taken for done."""
+        table = open_table(self.folder)
+        if table is not None and state_of(table, stamp) is not None:
+            raise AttemptReused(
+                f"The table already has a commit of a job {stamp.job}, attempt {stamp.attempt}.",
+                hint="The control database was reset and the storage was not. Restart the job, or use another table.",
+            )
 
     def staged(self, stamp: Stamp) -> bool:
         """Whether anything of this attempt is in the table's folder."""

@@ -85,7 +85,7 @@ class LakeSource:
             at = int(str(done)) if number == first else 0
             for batch in self._batches(path, at):
                 at += batch.num_rows
-                yield Read(_fitted(batch, wanted), [number, at], batch.num_rows, batch.nbytes, unit=path)
+                yield Read(fitted(batch, wanted), [number, at], batch.num_rows, batch.nbytes, unit=path)
 
     def _batches(self, path: str, skip: int) -> Iterator[pa.RecordBatch]:
         with self._folder.open_input(path) as file:
@@ -98,7 +98,8 @@ class LakeSource:
                 skip = 0
 
 
-def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch in `schema`; columns that its file does not have are null."""
     present = set(batch.schema.names)
     columns = [
         cast(batch.column(f.name), f.type) if f.name in present else pa.nulls(batch.num_rows, f.type) for f in schema

@@ -42,11 +42,11 @@ def state_of(table: DeltaTable, stamp: Stamp) -> int | None:
     return table.transaction_version(app_id(stamp))
 
 
-def properties(stamp: Stamp, mark: int, **facts: Any) -> CommitProperties:
+def properties(stamp: Stamp, mark: int, retries: int = RETRIES, **facts: Any) -> CommitProperties:
     """What a commit carries: the attempt's transaction, and the job for the history."""
     return CommitProperties(
         custom_metadata={"job": str(stamp.job), "attempt": str(stamp.attempt), **facts},
-        max_commit_retries=RETRIES,
+        max_commit_retries=retries,
         app_transactions=[Transaction(app_id(stamp), mark)],
     )
 

@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from jobdeck.core.tasks import Printed, TaskMessage
-from jobdeck.executors.child.pipes import settle
+from jobdeck.executors.pipes import settle
 from jobdeck.executors.wire import BrokenWire, Unpacker, message_to_json, pack
 
 _HIGH = 200

@@ -11,8 +11,8 @@ import sys
 from typing import Any, TextIO
 
 from jobdeck.executors.child.channel import Channel
-from jobdeck.executors.child.pipes import settle
 from jobdeck.executors.context import printed
+from jobdeck.executors.pipes import settle
 
 _HIGH = 200
 

@@ -16,6 +16,7 @@ from concurrent.futures import Executor as Threads
 from typing import Any
 
 from jobdeck.core.tasks import Printed, TaskRequest
+from jobdeck.executors.pipes import at_end, waiting_in
 from jobdeck.executors.processes.ends import Died, Ended
 from jobdeck.executors.processes.exits import when_ended
 from jobdeck.executors.processes.guard import Guard
@@ -116,7 +117,7 @@ class ChildProcess:
 
     def release(self) -> None:
         """The task has ended and the process is idle: hear the rest of what the task printed, then forget the task."""
-        self._read_pipes(to_the_end=True)
+        self._read_pipes()
         self._finish_lines()
         self._task = None
 
@@ -129,10 +130,13 @@ class ChildProcess:
             self._loop.remove_reader(fd)
 
     def _pump(self) -> None:
-        """What was said on the socket comes before what is in the pipes now: the child waits for emptied pipes before
-        it speaks on the socket, so this keeps the order in which the task said it all."""
+        """Keeps the order in which the task said it all: what was on the socket precedes what was in the pipes before
+        the socket was read, because the child speaks on the socket only when it sees the pipes emptied."""
+        waiting = {fd: waiting_in(fd) for fd in self._pipes if fd in self._open}
         self._read_socket()
-        self._read_pipes()
+        for fd, size in waiting.items():
+            if size or at_end(fd):
+                self._hear_pipe(fd, self._read(fd, min(size, _CHUNK) or 1))
         if self._task is not None and self._task.mailbox.full and self._killing is None and self._waiting is None:
             self._deafen()
             self._waiting = self._loop.create_task(self._listen_again(self._task))
@@ -153,18 +157,20 @@ class ChildProcess:
                 self._useless(f"process {self.pid} spoke nonsense: {error}")
                 return
 
-    def _read_pipes(self, to_the_end: bool = False) -> None:
-        for fd, lines in self._pipes.items():
+    def _read_pipes(self) -> None:
+        """All that is in the pipes."""
+        for fd in self._pipes:
             while fd in self._open and (data := self._read(fd)):
-                for line in lines.feed(data):
-                    self._heard(line)
-                if not to_the_end:
-                    break
+                self._hear_pipe(fd, data)
 
-    def _read(self, fd: int) -> bytes:
-        """Up to 64 KiB; empty when there is nothing now, or never again."""
+    def _hear_pipe(self, fd: int, data: bytes) -> None:
+        for line in self._pipes[fd].feed(data):
+            self._heard(line)
+
+    def _read(self, fd: int, size: int = _CHUNK) -> bytes:
+        """Up to `size` bytes; empty when there is nothing now, or never again."""
         try:
-            data = os.read(fd, _CHUNK)
+            data = os.read(fd, size)
         except BlockingIOError:
             return b""
         except OSError:
@@ -236,7 +242,7 @@ class ChildProcess:
         self._guard.forget(self.tree)
         self._process.wait()
         self._read_socket()
-        self._read_pipes(to_the_end=True)
+        self._read_pipes()
         self._finish_lines()
         self._close()
         self._tell(None)

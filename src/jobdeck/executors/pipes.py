@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import array
 import fcntl
+import select
 import termios
 import time
 
-PATIENCE = 0.05
+PATIENCE = 0.2
 """Seconds to wait for a reader that is busy; after that, order between pipes gives way to getting on."""
 
 
@@ -19,6 +20,14 @@ def waiting_in(fd: int) -> int:
     except OSError:
         return 0
     return size[0]
+
+
+def at_end(fd: int) -> bool:
+    """Whether the pipe `fd` is empty and nobody is left to write to it."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    events = sum(event for _, event in poll.poll(0))
+    return bool(events & select.POLLHUP) and not events & select.POLLIN
 
 
 def settle(*fds: int) -> None:

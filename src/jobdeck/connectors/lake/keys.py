@@ -1,0 +1,111 @@
+"""Compares the keys of many Parquet files, more than fit into memory: only keys and places pass through DuckDB."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobdeck.connectors.columns import cast
+from jobdeck.connectors.storage import Folder
+
+MEMORY = "256MB"
+"""What DuckDB may hold; beyond it, it spills into the work folder."""
+BATCH_ROWS = 16_384
+
+
+class Keys:
+    """Finds rows by key. Tables it makes: `losers` and `hits`, each of places (`f`: number of the file, `r`: row in it)."""
+
+    def __init__(self, folder: Folder, key: list[pa.Field], work_dir: str) -> None:
+        self._folder, self._key = folder, key
+        self._names = ", ".join(f"k{i}" for i in range(len(key)))
+        if work_dir:
+            Path(work_dir).mkdir(parents=True, exist_ok=True)
+        self._work = tempfile.TemporaryDirectory(prefix="upsert-", dir=work_dir or None)
+        self._db = duckdb.connect(
+            str(Path(self._work.name) / "keys.db"),
+            config={
+                "memory_limit": MEMORY,
+                "temp_directory": self._work.name,
+                "threads": 1,
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+        self._work.cleanup()
+
+    def find_losers(self, paths: Sequence[str]) -> None:
+        """Of rows of equal key all but the last, in the order of `paths`, are losers."""
+        self._offer("source", paths)
+        self._db.execute(
+            "CREATE OR REPLACE TABLE losers AS SELECT f, r FROM "  # noqa: S608  (column names made here)
+            f"(SELECT f, r, row_number() OVER (PARTITION BY {self._names} ORDER BY f DESC, r DESC) AS n FROM source) "
+            "WHERE n > 1"
+        ).fetchall()
+
+    def find_hits(self, paths: Sequence[str], among: Sequence[str]) -> None:
+        """Rows of `among` whose key is in one of `paths` are hits; a null equals nothing."""
+        self._offer("source", paths)
+        self._offer("target", among)
+        self._db.execute(
+            f"CREATE OR REPLACE TABLE hits AS SELECT f, r FROM target SEMI JOIN source USING ({self._names})"  # noqa: S608
+        ).fetchall()
+
+    def count(self, table: str, file: int | None = None) -> int:
+        """How many places `table` (`losers`, `hits`) has, in one file or in all."""
+        where = "" if file is None else f" WHERE f = {int(file)}"
+        found = self._db.execute(f"SELECT count(*) FROM {table}{where}").fetchall()  # noqa: S608  (our own names)
+        return int(found[0][0])
+
+    def others(self, table: str, file: int, path: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows of one file that are not in `table`, in order."""
+        found = self._db.execute(f"SELECT r FROM {table} WHERE f = ?", [file]).fetchnumpy()["r"]  # noqa: S608
+        keep = np.ones(rows, bool)
+        keep[np.asarray(found, np.int64)] = False
+        at = 0
+        for batch in self._batches(path):
+            yield batch.filter(pa.array(keep[at : at + batch.num_rows]))
+            at += batch.num_rows
+
+    def _offer(self, name: str, paths: Sequence[str]) -> None:
+        keys = [pa.field(f"k{i}", field.type) for i, field in enumerate(self._key)]
+        schema = pa.schema([*keys, pa.field("f", pa.int64()), pa.field("r", pa.int64())])
+        self._db.register(name, pa.RecordBatchReader.from_batches(schema, self._places(schema, paths)))
+
+    def _places(self, schema: pa.Schema, paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for index, path in enumerate(paths):
+            at = 0
+            for batch in self._batches(path, [field.name for field in self._key]):
+                count = batch.num_rows
+                columns = [self._column(batch, field, count) for field in self._key]
+                place = [np.full(count, index, np.int64), np.arange(at, at + count, dtype=np.int64)]
+                yield pa.record_batch([*columns, *map(pa.array, place)], schema=schema)
+                at += count
+
+    @staticmethod
+    def _column(batch: pa.RecordBatch, field: pa.Field, count: int) -> Any:
+        """Files from before a column was added have nothing in it."""
+        present = field.name in batch.schema.names
+        return cast(batch.column(field.name), field.type) if present else pa.nulls(count, field.type)
+
+    def _batches(self, path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        with self._folder.open_input(path) as file:
+            parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
+            dotted = columns is not None and any("." in name for name in columns)
+            yield from parquet.iter_batches(BATCH_ROWS, columns=None if dotted else columns)

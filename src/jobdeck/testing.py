@@ -1,0 +1,229 @@
+"""Run a job type in a test, through the real runner and executor, with its worker killed wherever you like.
+
+done = run_job(Import, {"files": ["a.csv"], "into": "lake/in.shop/orders"}, environment=environment)
+assert done.state == "succeeded"
+
+for crash in crash_points(Import, params, environment=environment):   # the worker dies at every record in turn
+    assert run_job(Import, params, environment=fresh(), crashes=[crash]).result["rows"] == 100
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from jobdeck.core.endings import Broke, Ending, Finished, Halted, RetryLater
+from jobdeck.core.environment import Environment
+from jobdeck.core.errors import ErrorInfo, LeaseLost
+from jobdeck.core.jobtype import Isolation, JobType
+from jobdeck.core.records import (
+    Record,
+    SavedStep,
+    SavedTask,
+    StepClosed,
+    StepOpened,
+    TaskAdvanced,
+    TaskEnded,
+    TaskStarted,
+)
+from jobdeck.core.registry import RegisteredType
+from jobdeck.core.states import StepState
+from jobdeck.core.tasks import Executor, Printed, Touched
+from jobdeck.engine.asks import Ask
+from jobdeck.engine.database_time import DatabaseTime
+from jobdeck.engine.runner import Runner
+from jobdeck.executors.choose import ByIsolation
+from jobdeck.executors.processes import ProcessExecutor
+from jobdeck.executors.threads import ThreadExecutor
+from jobdeck.store.assignments import Assignment
+
+MAX_STAYS = 100
+_ids = itertools.count(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The worker dies when its `record`-th record (from 0, over all its stays) is made: just before it lands, or after."""
+
+    record: int
+    landed: bool = False
+
+
+@dataclass(slots=True)
+class Tested:
+    """How the job ended: `succeeded`, `failed`, `paused` or `canceled`, with what it left in the records."""
+
+    state: Literal["succeeded", "failed", "paused", "canceled"]
+    result: Any = None
+    error: ErrorInfo | None = None
+    steps: list[SavedStep] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    touched: list[Touched] = field(default_factory=list)
+    warnings: int = 0
+    stays: int = 0
+    records: int = 0
+
+
+def run_job(
+    job_type: type[JobType],
+    params: Mapping[str, Any] | None = None,
+    *,
+    environment: Environment | None = None,
+    crashes: Sequence[Crash] = (),
+    pause_at: int | None = None,
+    cancel_at: int | None = None,
+    isolation: Isolation | None = None,
+) -> Tested:
+    """Run a job of `job_type` until it ends, is paused or canceled; each crash costs it its worker, and it goes on.
+
+    `pause_at` and `cancel_at` ask for that when the record of that number has landed. `isolation` overrides the type's:
+    with `process` a crash is a real SIGKILL; the class must then be importable from the working directory."""
+    job_type.Params.model_validate(dict(params or {}))
+    asks = {number: ask for number, ask in ((pause_at, Ask.PAUSE), (cancel_at, Ask.CANCEL)) if number is not None}
+    book = _Book(list(crashes), asks)
+    return asyncio.run(_run(job_type, dict(params or {}), environment or Environment(), book, isolation))
+
+
+def crash_points(job_type: type[JobType], params: Mapping[str, Any] | None = None, **options: Any) -> list[Crash]:
+    """Every place where the worker can die, found by running the job once; each is to be tried on fresh data."""
+    records = run_job(job_type, params, **options).records
+    return [Crash(number, landed) for number in range(records) for landed in (False, True)]
+
+
+class _Book:
+    """Checkpoints (core.records) in memory, which can lose their writer."""
+
+    def __init__(self, crashes: list[Crash], asks: dict[int, Ask]) -> None:
+        self._crashes = crashes
+        self._asks = asks
+        self._steps: dict[int, SavedStep] = {}
+        self.runner: Runner | None = None
+        self.touched: list[Touched] = []
+        self.warnings = 0
+        self.count = 0
+        self.dirty = False
+
+    async def load(self) -> list[SavedStep]:
+        return self.steps()
+
+    async def earlier_failures(self, step: int) -> dict[int, int]:  # noqa: ARG002  (there are no earlier attempts)
+        return {}
+
+    async def write(self, *records: Record) -> None:
+        for record in records:
+            number, self.count = self.count, self.count + 1
+            if self._dies(number, landed=False):
+                raise LeaseLost("the worker died here")
+            self._note(record)
+            if self._dies(number, landed=True):
+                raise LeaseLost("the worker died here")
+            if number in self._asks and self.runner is not None:
+                self.runner.brakes.ask(self._asks[number])
+
+    def steps(self) -> list[SavedStep]:
+        return [self._steps[i] for i in sorted(self._steps)]
+
+    def _dies(self, number: int, *, landed: bool) -> bool:
+        return Crash(number, landed) in self._crashes
+
+    def _note(self, record: Record) -> None:
+        match record:
+            case StepOpened():
+                self._open(record)
+            case StepClosed():
+                self._steps[record.index] = replace(self._steps[record.index], state=record.state)
+            case TaskStarted():
+                self._patch(record.step, record.index, state=StepState.RUNNING)
+            case TaskAdvanced():
+                said = {name: getattr(record, name) for name in ("cursor", "done", "total", "unit")}
+                self._patch(record.step, record.index, **{k: v for k, v in said.items() if v is not None})
+            case TaskEnded():
+                self._end(record)
+            case _:
+                return
+
+    def _open(self, record: StepOpened) -> None:
+        self.dirty = self.dirty or record.dirties
+        tasks = tuple(SavedTask(t.index, t.key, StepState.PENDING, t.part, None, None, 0, 0) for t in record.tasks)
+        known = self._steps.get(record.index)
+        self._steps[record.index] = SavedStep(
+            record.index, record.name, StepState.RUNNING, known.tasks if known is not None else tasks
+        )
+
+    def _end(self, record: TaskEnded) -> None:
+        task = self._steps[record.step].tasks[record.index]
+        failed = int(record.state is StepState.FAILED)
+        counts = {"tries": task.tries + failed, "failures": task.failures + failed}
+        self._patch(record.step, record.index, state=record.state, result=record.result, **counts)
+        self.touched += record.touched
+        self.warnings += record.warnings
+
+    def _patch(self, step: int, index: int, **values: Any) -> None:
+        tasks = list(self._steps[step].tasks)
+        tasks[index] = replace(tasks[index], **values)
+        self._steps[step] = replace(self._steps[step], tasks=tuple(tasks))
+
+
+class _Lines(list[str]):
+    """A job's log (engine.step_run.TaskLog)."""
+
+    def say(self, step: str, task: int, line: Printed) -> None:  # noqa: ARG002
+        self.append(line.text)
+
+
+async def _run(
+    job_type: type[JobType], params: dict[str, Any], environment: Environment, book: _Book, isolation: Isolation | None
+) -> Tested:
+    kind = isolation or job_type.isolation
+    registered = RegisteredType(job_type.type_name(), f"{job_type.__module__}:{job_type.__qualname__}", job_type)
+    executor = ByIsolation(
+        {"process": ProcessExecutor(4) if kind == "process" else ThreadExecutor(4), "thread": ThreadExecutor(4)}
+    )
+    lines = _Lines()
+    job = next(_ids)
+    try:
+        for stay in range(1, MAX_STAYS + 1):
+            assignment = _assignment(job, registered.name, params, environment.project, stay, dirty=book.dirty)
+            ending = await _stay(assignment, registered, environment, book, executor, lines)
+            if ending is not None and not isinstance(ending, RetryLater):
+                return _tested(ending, book, lines, stay)
+        raise AssertionError(f"the job did not end within {MAX_STAYS} stays")
+    finally:
+        await executor.aclose()
+
+
+def _assignment(job: int, name: str, params: dict[str, Any], project: str, epoch: int, *, dirty: bool) -> Assignment:
+    return Assignment(
+        id=job, project=project, type=name, params=json.dumps(params), attempt=1, epoch=epoch, purpose="run",
+        dirty_since=int(dirty), fraction=0.0, running_us=0, state_since=0,
+    )  # fmt: skip
+
+
+async def _stay(
+    job: Assignment,
+    registered: RegisteredType,
+    environment: Environment,
+    book: _Book,
+    executor: Executor,
+    lines: _Lines,
+) -> Ending | None:
+    book.runner = Runner(job, registered, environment, book, executor, lines, DatabaseTime(), parallel=4)
+    return await book.runner.run()
+
+
+def _tested(ending: Ending, book: _Book, lines: _Lines, stays: int) -> Tested:
+    left = {"steps": book.steps(), "lines": list(lines), "touched": book.touched, "warnings": book.warnings}
+    counts = {"stays": stays, "records": book.count}
+    match ending:
+        case Finished(result):
+            return Tested("succeeded", json.loads(result) if result else None, None, **left, **counts)
+        case Broke(error):
+            return Tested("failed", None, error, **left, **counts)
+        case Halted(undone=True):
+            return Tested("canceled", None, None, **left, **counts)
+        case _:
+            return Tested("paused", None, None, **left, **counts)

@@ -1,0 +1,113 @@
+"""An installation without workers, and its API: jobs stay as they are put, so that answers can be foretold."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from jobdeck.engine.control import Control
+from jobdeck.engine.feed import Feed
+from jobdeck.engine.logs import LogStore
+from jobdeck.engine.submit import Submitter
+from jobdeck.jobs.registry import load_types
+from jobdeck.services.core import Core, Installation
+from jobdeck.services.environments import Environments
+from jobdeck.store.blobs import Blobs
+from jobdeck.store.database import Database
+from jobdeck.store.migrate import migrate
+from tests.api.harness import Api
+
+
+async def _migrated(url: str) -> None:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database to be copied; migrating anew for each test would take most of the time."""
+    path = tmp_path_factory.mktemp("model") / "jobdeck.db"
+    asyncio.run(_migrated(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_model(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated database to be copied."""
+    name = f"model_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    asyncio.run(_migrated(_named(postgres_url, name)))
+    yield name
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def sqlite_ready_url(sqlite_model: Path, tmp_path: Path) -> str:
+    shutil.copy(sqlite_model, tmp_path / "jobdeck.db")
+    return f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}"
+
+
+@pytest.fixture
+def postgres_ready_url(postgres_url: str, postgres_model: str) -> Iterator[str]:
+    name = f"copy_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgres_model}" STRATEGY file_copy')
+        yield _named(postgres_url, name)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _named(url: str, database: str) -> str:
+    address, _, options = url.partition("?")
+    server = address.rpartition("/")[0].replace("postgresql://", "postgresql+psycopg://", 1).replace(":@", "@", 1)
+    return f"{server}/{database}?{options}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def ready_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database: the test runs once on SQLite and once on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_ready_url")
+    return url
+
+
+def make_core(database_url: str, folder: Path) -> Core:
+    """The parts of an installation."""
+    database = Database(database_url)
+    installation = Installation("9.9.9", (folder / "storage").as_uri(), max_upload=8 * 1024 * 1024)
+    blobs = Blobs(installation.storage_url)
+    registry = load_types({})
+    logs = LogStore(blobs)
+    submitter = Submitter(database, registry, Environments(database, installation).of)
+    return Core(database, registry, blobs, submitter, Control(database, logs), Feed(database), logs, installation)
+
+
+@pytest.fixture
+async def core(ready_url: str, tmp_path: Path) -> AsyncIterator[Core]:
+    """Once on SQLite and once on PostgreSQL."""
+    made = make_core(ready_url, tmp_path)
+    yield made
+    await made.database.close()
+
+
+@pytest.fixture
+async def api(core: Core, home: Path) -> AsyncIterator[Api]:
+    """The API, with an administrator's token."""
+    async with Api.over(core, home) as made:
+        yield made
+
+
+@pytest.fixture
+async def small(sqlite_ready_url: str, tmp_path: Path, home: Path) -> AsyncIterator[Api]:
+    """The API on SQLite only, for what does not depend on the database."""
+    made = make_core(sqlite_ready_url, tmp_path)
+    async with Api.over(made, home) as api:
+        yield api
+    await made.database.close()

@@ -1,0 +1,236 @@
+"""The shapes that programs rely on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert
+
+from jobdeck.store.database import Tx
+from jobdeck.store.schema import attempts, lineage, steps, tasks
+from tests.api.harness import Api
+
+JOB_FIELDS = {
+    "id", "run_id", "project", "type", "category", "state", "description", "subject", "params", "priority", "tags", "parent",
+    "configuration", "attempt", "progress", "wait", "error", "warnings", "cause", "created_by", "created_at", "started_at",
+    "ended_at", "queued_seconds", "running_seconds", "paused_seconds", "credits", "inputs", "outputs", "result", "worker",
+    "actions",
+}  # fmt: skip
+
+
+async def test_a_submitted_job_has_every_field(api: Api) -> None:
+    body = {
+        "type": "sleep",
+        "params": {"seconds": 2, "steps": 3},
+        "priority": 7,
+        "tags": ["ä/b", "x"],
+        "description": "Nap",
+    }
+    response = await api.raw("POST", "projects/default/jobs", json=body)
+    assert response.status_code == 202
+    job = response.json()
+    assert job.keys() >= JOB_FIELDS
+    assert response.headers["location"] == f"/api/v1/jobs/{job['id']}"
+    assert isinstance(job["id"], int)
+    assert job["run_id"] == str(job["id"])
+    assert (job["project"], job["type"], job["state"], job["priority"]) == ("default", "sleep", "pending", 7)
+    assert (job["params"], job["tags"], job["description"]) == ({"seconds": 2, "steps": 3}, ["ä/b", "x"], "Nap")
+    assert job["created_by"] == "admin"
+    assert job["progress"] == {"fraction": 0.0, "done": 0, "total": None, "unit": "", "rate": None, "eta": None}
+    for absent in (
+        "subject",
+        "parent",
+        "configuration",
+        "error",
+        "cause",
+        "started_at",
+        "ended_at",
+        "result",
+        "worker",
+    ):
+        assert job[absent] is None
+    assert datetime.fromisoformat(job["created_at"]).utcoffset() is not None
+    assert job["created_at"].endswith("Z")
+    shown = await api.get(f"jobs/{job['id']}")
+    assert shown.keys() == job.keys()
+    listed = (await api.get("jobs"))["items"]
+    assert [j["id"] for j in listed] == [job["id"]]
+    assert listed[0].keys() == job.keys()
+
+
+async def test_a_pending_job_says_why_it_waits(api: Api) -> None:
+    job = await api.submit()
+    assert job["wait"]
+    for reason in job["wait"]:
+        assert reason.keys() >= {"reason", "text", "resource", "capacity", "holders", "until"}
+    assert job["wait"][0]["reason"] == "no_worker"
+
+
+async def test_a_claim_names_its_holders(api: Api) -> None:
+    holder = await api.submit("sleep", {"write": "lake/a/b"})
+    waiter = await api.submit("sleep", {"write": "lake/a/b"})
+    await api.lease(holder["id"], ["project:default/object:lake/a/b", 1, "x"])
+    reasons = (await api.get(f"jobs/{waiter['id']}"))["wait"]
+    assert [(r["reason"], r["resource"], r["holders"]) for r in reasons] == [
+        ("claim", "object:lake/a/b", [holder["id"]])
+    ]
+
+
+async def test_actions_follow_the_table(api: Api) -> None:
+    job = await api.submit()
+    actions = job["actions"]
+    assert set(actions) == {"cancel", "pause", "resume", "restart", "delete"}
+    assert {name for name, action in actions.items() if action["allowed"]} == {"cancel", "pause"}
+    assert all(action["why"] for action in actions.values() if not action["allowed"])
+    done = await api.post(f"jobs/{job['id']}/cancel", {"reason": "not needed"}, 202)
+    assert (done["state"], done["cause"], done["reason"]) == ("canceled", "user", "not needed")
+    assert {name for name, action in done["actions"].items() if action["allowed"]} == {"delete"}
+
+
+async def test_operations_and_their_refusal(api: Api) -> None:
+    job = await api.submit()
+    path = f"jobs/{job['id']}"
+    assert (await api.post(f"{path}/pause", status=202))["state"] == "paused"
+    assert (await api.post(f"{path}/pause", {}, 202))["state"] == "paused"
+    assert (await api.post(f"{path}/resume", status=202))["state"] == "pending"
+    refused = await api.post(f"{path}/restart", status=409)
+    assert refused["code"] == "operation_refused"
+    assert (refused["state"], refused["operation"], refused["allowed"]) == ("pending", "restart", ["cancel", "pause"])
+    assert (await api.ask("DELETE", path, 409))["operation"] == "delete"
+    assert (await api.ask("PATCH", path, 200, json={"priority": 9}))["priority"] == 9
+    await api.post(f"{path}/cancel", status=202)
+    await api.ask("DELETE", path, 204)
+    await api.get(path, 404)
+
+
+async def test_children_know_their_parent(api: Api) -> None:
+    parent = await api.submit()
+    child = await api.submit(parent=parent["id"])
+    assert child["parent"] == parent["id"]
+    assert child["run_id"] == f"{parent['id']}.{child['id']}"
+    below = await api.get(f"jobs?parent={parent['id']}")
+    assert [j["id"] for j in below["items"]] == [child["id"]]
+    run = await api.get(f"jobs?run_id={parent['run_id']}&sort=created_at")
+    assert [j["id"] for j in run["items"]] == [parent["id"], child["id"]]
+    assert [j["id"] for j in (await api.get("jobs?top_level=true"))["items"]] == [parent["id"]]
+
+
+async def test_times_in_the_present_state_count(api: Api) -> None:
+    job = await api.submit()
+    earlier = await api.core.database.now() - 90_000_000
+    await api.put_job(job["id"], state_since=earlier, queued_us=10_000_000)
+    assert 100 <= (await api.get(f"jobs/{job['id']}"))["queued_seconds"] < 110
+    await api.lease(job["id"])
+    await api.put_job(job["id"], state_since=earlier, fraction=0.5, done=50, total=100, unit="rows")
+    running = await api.get(f"jobs/{job['id']}")
+    assert 90 <= running["running_seconds"] < 100
+    assert 10 <= running["queued_seconds"] < 11
+    assert running["progress"]["rate"] > 0.4
+    assert running["progress"]["eta"] is not None
+
+
+async def _record(api: Api, job_id: int) -> None:
+    async def work(tx: Tx) -> None:
+        key = {"job_id": job_id, "attempt": 1}
+        run = tx.connection.execute
+        await run(insert(attempts).values(**key, state="running", started_at=tx.now, worker="w1"))
+        await run(insert(steps).values(**key, index=0, name="load", state="running", weight=1.0, started_at=tx.now))
+        for i, state in enumerate(("succeeded", "running", "pending")):
+            values = {
+                "step_index": 0,
+                "index": i,
+                "key": f"part-{i}",
+                "state": state,
+                "done": 10 if i == 0 else 0,
+                "total": 10,
+            }
+            await run(insert(tasks).values(**key, **values, unit="rows", rows=10, bytes=99, host="h:1", attempts=1))
+        for direction, name, rows in (("input", "file:7", 3), ("input", "file:7", 4), ("output", "lake/a/b", 7)):
+            touched = {"direction": direction, "object": name, "rows": rows, "bytes": 2**40, "at": tx.now}
+            await run(insert(lineage).values(**key, **touched))
+
+    await api.core.database.transact(work)
+
+
+async def test_steps_tasks_attempts_and_lineage(api: Api) -> None:
+    job, reader = await api.submit(), await api.submit()
+    await _record(api, job["id"])
+    step: dict[str, Any] = (await api.get(f"jobs/{job['id']}/steps"))["items"][0]
+    assert step.keys() >= {"index", "name", "state", "attempt", "started_at", "ended_at", "progress", "error", "tasks"}
+    assert step["progress"]["fraction"] == 10 / 30
+    assert (step["progress"]["done"], step["progress"]["total"], step["progress"]["unit"]) == (10, 30, "rows")
+    expected = {"index", "key", "state", "host", "attempts", "started_at", "ended_at", "rows", "bytes", "error"}
+    assert all(task.keys() >= expected for task in step["tasks"])
+    assert [task["state"] for task in step["tasks"]] == ["succeeded", "running", "pending"]
+    assert (await api.get(f"jobs/{job['id']}/steps?attempt=2"))["items"] == []
+    assert [a["attempt"] for a in (await api.get(f"jobs/{job['id']}/attempts"))["items"]] == [1]
+
+    async def reads(tx: Tx) -> None:
+        touched = {"attempt": 1, "direction": "input", "object": "lake/a/b", "at": tx.now}
+        await tx.connection.execute(insert(lineage).values(job_id=reader["id"], **touched))
+
+    await api.core.database.transact(reads)
+    shown = await api.get(f"jobs/{job['id']}/lineage")
+    assert shown["inputs"] == [{"object": "file:7", "version": None, "rows": 7, "bytes": 2**41}]
+    assert (shown["upstream"], shown["downstream"]) == ([], [reader["id"]])
+    whole = await api.get(f"jobs/{job['id']}")
+    assert (whole["inputs"], whole["outputs"][0]["object"]) == (shown["inputs"], "lake/a/b")
+
+
+async def test_events_of_a_job_are_paged(api: Api) -> None:
+    job = await api.submit()
+    for operation in ("pause", "resume", "cancel"):
+        await api.post(f"jobs/{job['id']}/{operation}", status=202)
+    kinds, after = [], "0"
+    while after is not None:
+        page = await api.get(f"jobs/{job['id']}/events?limit=1&after={after}")
+        assert len(page["items"]) == 1
+        kinds += [event["kind"] for event in page["items"]]
+        after = page["next"]
+    assert kinds == ["submitted", "paused", "resumed", "canceled"]
+    everything = (await api.get(f"jobs/{job['id']}/events"))["items"]
+    assert all(e["job"] == job["id"] and e["project"] == "default" and e["actor"] == "admin" for e in everything)
+
+
+async def test_an_error_is_shown_and_its_traceback_only_to_those_who_may(api: Api) -> None:
+    await api.token("eyes", "viewer")
+    job = await api.submit()
+    failure = {"error_code": "boom", "error_message": "It broke", "error_hint": "Mend it", "error_traceback": "line 1"}
+    await api.put_job(job["id"], state="failed", error_fingerprint="abc123", **failure)
+    shown = (await api.get(f"jobs/{job['id']}"))["error"]
+    assert shown == {
+        "code": "boom",
+        "message": "It broke",
+        "hint": "Mend it",
+        "fingerprint": "abc123",
+        "traceback": "line 1",
+    }
+    assert (await api.get(f"jobs/{job['id']}", token="eyes"))["error"]["traceback"] is None
+    listed = (await api.get("jobs?error=abc123"))["items"]
+    assert listed[0]["error"]["traceback"] is None
+
+
+async def test_health_and_the_start_page_need_no_token(api: Api) -> None:
+    health = await api.get("health", token="none")
+    assert health["version"] == "9.9.9"
+    assert health["status"] == "degraded"
+    assert health["parts"]["database"]["status"] == "ok"
+    page = await api.raw("GET", "/", token="none")
+    assert page.status_code == 200
+    assert "/api/v1/openapi.json" in page.text
+    assert "<script" not in page.text
+
+
+async def test_metrics(api: Api) -> None:
+    await api.get("/metrics")
+    job = await api.submit()
+    await api.submit()
+    await api.post(f"jobs/{job['id']}/cancel", status=202)
+    text = await api.get("/metrics")
+    assert 'jobdeck_jobs{project="default",state="pending"} 1.0' in text
+    assert 'jobdeck_jobs_ended_total{state="canceled",type="sleep"} 1.0' in text
+    assert 'jobdeck_job_running_seconds_count{type="sleep"} 1.0' in text
+    assert 'jobdeck_http_requests_total{method="POST",route="/api/v1/projects/{project}/jobs",status="202"} 2.0' in text
+    assert "jobdeck_oldest_pending_seconds" in text
+    await api.get("/metrics", 401, token="none")
