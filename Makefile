@@ -26,9 +26,11 @@ help:  ## say what there is (this text)
 demo: $(VENV)/.demo  ## import a real data set (336,776 flights) and serve it; ARGS=--exit ends when every row is proved there
 	@$(BIN)/jobdeck demo $(ARGS)
 
-test: $(VENV)/.test check  ## run the checks and all tests, on SQLite and a real PostgreSQL; ARGS="-k word" picks some tests
-	@echo "── tests: pytest $(ARGS)"
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.test  ## run the checks and all tests, on SQLite and a real PostgreSQL; ARGS="-k word" picks some tests
+	@checks=0; $(MAKE) check || checks=1; \
+	echo "── tests: pytest $(ARGS)"; \
+	$(BIN)/python -m pytest $(ARGS) || exit 1; \
+	test $$checks = 0 || { echo "The tests passed; the checks above did not."; exit 1; }
 
 check: $(VENV)/.test  ## run only the quick checks: lint (ruff), types (mypy), import rules (import-linter)
 	@echo "── lint: ruff check"
@@ -39,6 +41,7 @@ check: $(VENV)/.test  ## run only the quick checks: lint (ruff), types (mypy), i
 	@$(BIN)/lint-imports --no-cache --verbose > $(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log; exit 1; }
 
 bench: $(VENV)/.test  ## measure the engine: throughput and pick-up latency; prints a table
+	@test -n "$(wildcard benchmarks/bench_*.py)" || echo "There are no benchmarks yet."
 	@for script in $(wildcard benchmarks/bench_*.py); do echo "── $$script"; $(BIN)/python $$script $(ARGS) || exit 1; done
 
 docs: $(VENV)/.test  ## run every command of the texts, and check that nothing is missing in them

@@ -216,14 +216,21 @@ async def _stay(
 
 
 def _tested(ending: Ending, book: _Book, lines: _Lines, stays: int) -> Tested:
-    left = {"steps": book.steps(), "lines": list(lines), "touched": book.touched, "warnings": book.warnings}
-    counts = {"stays": stays, "records": book.count}
+    tested = Tested(
+        "paused",
+        steps=book.steps(),
+        lines=list(lines),
+        touched=book.touched,
+        warnings=book.warnings,
+        stays=stays,
+        records=book.count,
+    )
     match ending:
         case Finished(result):
-            return Tested("succeeded", json.loads(result) if result else None, None, **left, **counts)
+            return replace(tested, state="succeeded", result=json.loads(result) if result else None)
         case Broke(error):
-            return Tested("failed", None, error, **left, **counts)
+            return replace(tested, state="failed", error=error)
         case Halted(undone=True):
-            return Tested("canceled", None, None, **left, **counts)
+            return replace(tested, state="canceled")
         case _:
-            return Tested("paused", None, None, **left, **counts)
+            return tested

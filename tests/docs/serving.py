@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -55,6 +56,27 @@ def served(folder: Path, home: Path) -> Iterator[Served]:
         finally:
             process.terminate()
             process.wait(30)
+
+
+def typed(command: list[str], folder: Path, environment: dict[str, str], seconds: float) -> tuple[int, str]:
+    """Exit status and all output of `command`; after `seconds` it is killed with all that it started."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            return -signal.SIGKILL, f"{output}\n(killed after {seconds:g} s)"
+        return process.returncode, output
 
 
 def free_port() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import ROOT
-from tests.docs.serving import Served, served
+from tests.docs.serving import Served, served, typed
 from tests.docs.sources import blocks
 
 README = ROOT / "README.md"
@@ -31,19 +30,10 @@ def test_the_tour_runs_from_beginning_to_end(tour: tuple[Path, Served]) -> None:
     folder, server = tour
     script = AS_SLOW_AS_A_READER.join(_at(server, block) for block in blocks(README, "sh"))
     assert script.count("jobdeck ") > 10
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-x", "-c", script],
-        cwd=folder,
-        env=server.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert run.returncode == 0, f"{run.stdout[-3000:]}\n── and on standard error:\n{run.stderr[-3000:]}"
+    status, output = typed(["bash", "-euo", "pipefail", "-x", "-c", script], folder, server.environment, 110)
+    assert status == 0, output[-5000:]
     for told in ("Lamp", "‖ paused", "lunch", "sleep_failed", "It needs object:lake/shop/orders for itself"):
-        assert told in run.stdout + run.stderr
+        assert told in output
 
 
 def test_the_python_of_the_tour_runs(tour: tuple[Path, Served]) -> None:
@@ -51,16 +41,9 @@ def test_the_python_of_the_tour_runs(tour: tuple[Path, Served]) -> None:
     programs = blocks(README, "python")
     assert programs
     for program in programs:
-        run = subprocess.run(
-            [sys.executable, "-W", "error", "-c", _at(server, program)],
-            cwd=folder,
-            env=server.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
+        command = [sys.executable, "-W", "error", "-c", _at(server, program)]
+        status, output = typed(command, folder, server.environment, 60)
+        assert status == 0, output
 
 
 def test_the_tour_did_what_it_says(tour: tuple[Path, Served]) -> None:

@@ -15,7 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 from jobdeck.cli.demo_data import Dataset, datasets
 from jobdeck.cli.demo_proof import content, prove
 from jobdeck.cli.demo_server import PortTaken, demo_server
-from tests.docs.serving import free_port
+from tests.docs.serving import free_port, typed
 
 ALL_ROWS = {"airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115, "flights": 336_776}
 
@@ -25,16 +25,38 @@ def tables() -> dict[str, Dataset]:
     return {table.name: table for table in datasets()}
 
 
-def test_the_demo_ends_with_every_row_proved_twice(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
-    command = [sys.executable, "-m", "jobdeck.cli.main", "demo", "--exit", "--home=demo", f"--port={free_port()}"]
-    for _ in range(2):
-        run = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
-        assert run.stdout.count("every row is there") == len(ALL_ROWS)
-        assert re.search(r"336\D776 rows from 12 parquet files into lake/demo/flights", run.stdout)
+def demo(home: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "jobdeck.cli.main", "demo", f"--home={home}", *options]
+
+
+def environment() -> dict[str, str]:
+    """As of somebody who has set nothing."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
+
+
+def assert_all_proved(status: int, output: str) -> None:
+    assert status == 0, output
+    assert output.count("every row is there") == len(ALL_ROWS)
+    assert re.search(r"336\D776 rows from 12 parquet files into lake/demo/flights", output)
+
+
+def test_every_row_is_proved_and_again_beside_a_demo_that_serves(tmp_path: Path, home: Path) -> None:
+    command = demo(home, f"--port={free_port()}")
+    first: list[str] = []
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        for line in serving.stdout:
+            first.append(line)
+            if "until you press Ctrl-C" in line:
+                break
+        again = typed(demo(home, "--exit"), tmp_path, environment(), 100)
+        serving.terminate()
+        serving.stdout.read()
+        assert_all_proved(serving.wait(30), "".join(first))
+    assert_all_proved(*again)
+    assert "it did so before" in again[1]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(command[-1].rpartition("=")[2])), 1).close()
 
 
 def test_the_data_set_is_whole(tables: dict[str, Dataset]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import ROOT
-from tests.docs.serving import Served, served
+from tests.docs.serving import Served, served, typed
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
@@ -28,13 +27,6 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(path: Path, server: Served) -> None:
-    run = subprocess.run(
-        [sys.executable, "-W", "error", str(path)],
-        env=server.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout
+    status, output = typed([sys.executable, "-W", "error", str(path)], server.home, server.environment, 60)
+    assert status == 0, output
+    assert output

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ProjectPath, ServicesDep
-from jobdeck.api.described import PREFIX, conflict
+from jobdeck.api.described import PREFIX, refusals
 from jobdeck.wire.admin import Configuration, ConfigurationRequest
 from jobdeck.wire.base import Page
 
 router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/configurations", tags=["configurations"])
 
-_TAKEN = conflict("The name is taken.")
+_USED = refusals(conflict="Jobs remember it.")
+_TAKEN = refusals(conflict="The name is taken.")
 
 
 @router.get("", summary="List configurations")
@@ -52,7 +53,7 @@ async def save_configuration(
     "/{id}",
     status_code=204,
     response_class=Response,
-    responses=conflict("Jobs remember it."),
+    responses=_USED,
     summary="Delete a configuration",
 )
 async def delete_configuration(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> None:

@@ -16,7 +16,8 @@ TITLE = "Jobdeck"
 DESCRIPTION = """The job center for data platforms.
 
 Every answer that says no is a problem document (RFC 9457) with a stable `code`. Lists are read page by page: hand
-`next` back as `cursor` until it is null. Times are RFC 3339 in UTC. Long things answer 202 with the job that does them."""
+`next` back as `cursor` until it is null. Times are RFC 3339 in UTC. Long things answer 202 with the job that does
+them."""
 PUBLIC = frozenset({f"{PREFIX}/health"})
 """Paths that answer without a token."""
 
@@ -90,6 +91,9 @@ def _problem(description: str) -> dict[str, Any]:
     return {"description": description, "content": content}
 
 
-def conflict(description: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may refuse with 409."""
-    return {409: _problem(description)}
+def refusals(**texts: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may refuse in its own ways: `conflict` (409), `missing` (404)."""
+    return {_STATUS[name]: _problem(text) for name, text in texts.items()}
+
+
+_STATUS = {"conflict": 409, "missing": 404}

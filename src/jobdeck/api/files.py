@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from jobdeck.api import problem, ranges
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdempotencyKey, IdPath, Limit, ProjectPath, ServicesDep
-from jobdeck.api.described import PREFIX, conflict
+from jobdeck.api.described import PREFIX, refusals
 from jobdeck.api.forms import read_upload
 from jobdeck.services.files import Download
 from jobdeck.wire.base import Page
@@ -55,7 +55,7 @@ _CONTENT: dict[int | str, dict[str, Any]] = {
     status_code=201,
     summary="Upload a file",
     openapi_extra=_FORM,
-    responses=conflict("The Idempotency-Key was used before with another file."),
+    responses=refusals(conflict="The Idempotency-Key was used before with another file."),
 )
 async def upload(
     services: ServicesDep,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 
 from jobdeck.api.depends import CallerDep, IdempotencyKey, IdPath, ProjectPath, ServicesDep
-from jobdeck.api.described import PREFIX, conflict
+from jobdeck.api.described import PREFIX, refusals
 from jobdeck.core.operations import Operation
 from jobdeck.core.states import State
 from jobdeck.services.job_queries import JobConditions, JobQuery
@@ -27,8 +27,8 @@ from jobdeck.wire.jobs import (
 
 router = APIRouter(prefix=PREFIX, tags=["jobs"])
 
-_KEY_REUSED = conflict("The Idempotency-Key was used before with another request.")
-_REFUSED = conflict("The job's state does not allow it; `state`, `operation` and `allowed` say more.")
+_KEY_REUSED = refusals(conflict="The Idempotency-Key was used before with another request.")
+_REFUSED = refusals(conflict="The job's state does not allow it; `state`, `operation` and `allowed` say more.")
 _SUBMIT = {
     "sleep": {"summary": "A job that waits", "value": {"type": "sleep", "params": {"seconds": 1, "steps": 2}}},
     "import": {

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
-from jobdeck.api.described import PREFIX, conflict
+from jobdeck.api.described import PREFIX, refusals
 from jobdeck.core.refs import MAX_REF
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import Rows, TableObject
@@ -26,7 +26,9 @@ Version = Annotated[
     int | None, Query(ge=0, le=2**63 - 1, description="A version of the object; default: the present one.")
 ]
 RowLimit = Annotated[int, Query(ge=1, le=1000, description="Rows, at most.")]
-_HELD = conflict("A job holds the object.")
+SLASHES = 2
+"""Slashes in the shortest name of an object: `<connection>/<bucket>/<table>`."""
+_HELD = refusals(conflict="A job holds the object.")
 
 
 @router.get("", summary="List objects")
@@ -45,8 +47,10 @@ async def rows(
     ref: RefPath,
     limit: RowLimit = 100,
     version: Version = None,
-) -> Rows:
-    """Some of its rows."""
+) -> Rows | TableObject:
+    """Some of its rows. (Where what stands before `rows` is too short for an object, `rows` is the object's name.)"""
+    if ref.count("/") < SLASHES:
+        return await services.objects.get(caller, project, f"{ref}/rows", version)
     return await services.objects.rows(caller, project, ref, limit, version)
 
 

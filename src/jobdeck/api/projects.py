@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
-from jobdeck.api.described import PREFIX, conflict
+from jobdeck.api.described import PREFIX, refusals
 from jobdeck.wire.admin import Project, ProjectRequest
 from jobdeck.wire.base import Page
 
@@ -20,7 +20,7 @@ async def list_projects(
     return await services.projects.page(caller, cursor, limit)
 
 
-@router.post("", status_code=201, responses=conflict("The name is taken."), summary="Make a project")
+@router.post("", status_code=201, responses=refusals(conflict="The name is taken."), summary="Make a project")
 async def create_project(services: ServicesDep, caller: CallerDep, body: ProjectRequest, response: Response) -> Project:
     """A room of its own for jobs, objects, files, connections and limits."""
     project = await services.projects.create(caller, body)

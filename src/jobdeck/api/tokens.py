@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
-from jobdeck.api.described import PREFIX, conflict
+from jobdeck.api.described import PREFIX, refusals
 from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
 from jobdeck.wire.base import Page
 
@@ -26,7 +26,12 @@ async def list_tokens(
     return await services.tokens.page(caller, cursor, limit)
 
 
-@router.post("/tokens", status_code=201, responses=conflict("The name is taken."), summary="Make a token")
+@router.post(
+    "/tokens",
+    status_code=201,
+    responses=refusals(conflict="The name is taken.", missing="There is no such project."),
+    summary="Make a token",
+)
 async def create_token(services: ServicesDep, caller: CallerDep, body: TokenRequest) -> NewToken:
     """The answer is the only place that ever shows the secret."""
     return await services.tokens.create(caller, body)

@@ -1,1 +1,1 @@
-"""Where data lives. Every system is a folder of config, types, source and sink; all of it is plain blocking code over Arrow."""
+"""Where data lives: a folder of config, types, source and sink for every system; plain blocking code over Arrow."""

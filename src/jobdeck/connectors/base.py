@@ -126,7 +126,7 @@ class StagedFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Whose write it is. (job, attempt) is published or undone as a whole; the epoch keeps a dead task's files apart."""
+    """Whose write it is. (job, attempt) is published or undone whole; the epoch keeps a dead task's files apart."""
 
     job: int
     attempt: int

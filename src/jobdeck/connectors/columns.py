@@ -105,7 +105,7 @@ _BY_ID: dict[int, pa.DataType] = {
     pa.time64("us").id: pa.string(),
     pa.duration("us").id: pa.int64(),
 }
-"""Types that tables do not have, and the one that holds all their values. Times of day become text, durations numbers."""
+"""Types that tables lack, and those that hold all their values. Times of day become text, durations numbers."""
 
 
 def lake_type(kind: pa.DataType) -> pa.DataType:

@@ -106,7 +106,7 @@ class CountMismatch(DataFailure):
 
 
 class AttemptBuried(DataFailure):
-    """This attempt was undone; nothing of it may become visible any more."""
+    """The attempt was undone; nothing of it may become visible any more."""
 
     code = "attempt_undone"
 

@@ -1,4 +1,4 @@
-"""Finds connectors by kind, the built-in ones and those of other packages; a broken one hurts only those who ask for it."""
+"""Finds connectors by kind, built-in ones and those of other packages; a broken one hurts only who asks for it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ class Folder:
     def _store(self) -> Any:
         if self.path is not None:
             return LocalStore(str(self.path)) if self.path.is_dir() else None
-        return from_url(self.url, config=cast("Any", dict(self.options)))
+        config, client = _split(self.options)
+        return from_url(self.url, config=cast("Any", config), client_options=cast("Any", client))
 
     def entries(self) -> Iterator[Entry]:
         """All objects below, at any depth, sorted by name."""
@@ -91,7 +92,7 @@ class Folder:
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             return target.open("wb")
-        return cast("IO[bytes]", obstore.open_writer(self._store(), name))
+        return cast("IO[bytes]", _RemoteOutput(obstore.open_writer(self._store(), name)))
 
     def open_input(self, name: str) -> IO[bytes]:
         """A seekable file; raises FileNotFoundError."""
@@ -130,6 +131,29 @@ class Folder:
         except FileNotFoundError:
             if not self.exists(new):
                 raise
+
+
+_CLIENT = {
+    "allow_http",
+    "allow_invalid_certificates",
+    "connect_timeout",
+    "timeout",
+    "proxy_url",
+    "proxy_ca_certificate",
+}
+"""Options of the connection and not of the bucket; Delta takes all in one mapping, this client takes them apart."""
+
+
+def _split(options: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    config: dict[str, str] = {}
+    client: dict[str, Any] = {}
+    for name, value in options.items():
+        plain = name.lower().removeprefix("aws_")
+        if plain in _CLIENT:
+            client[plain] = value.lower() == "true" if plain.startswith("allow") else value
+        else:
+            config[name.lower()] = value
+    return config, client
 
 
 def _entry(meta: Any) -> Entry:
@@ -183,3 +207,26 @@ class _RemoteFile(io.RawIOBase):
         buffer[:length] = memoryview(data)
         self._at += length
         return length
+
+
+class _RemoteOutput(io.RawIOBase):
+    """What is written goes out in parts as it comes; the object is there once this is closed."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner, self._at = inner, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def write(self, data: Any) -> int:
+        self._inner.write(bytes(data))
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._inner.close()
+        super().close()

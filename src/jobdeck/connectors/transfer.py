@@ -1,4 +1,4 @@
-"""Moves batches from a part of a source into chunks of a sink: bounded memory, a checkpoint a chunk, honest progress."""
+"""Moves batches from a part of a source into chunks of a sink: bounded memory, a checkpoint a chunk, progress."""
 
 from __future__ import annotations
 

@@ -136,8 +136,6 @@ _NOTHING = Holding()
 
 def fits(claim: Claim, holding: Holding, capacity: int | None) -> bool:
     """Whether `claim` can be held beside `holding`, where `capacity` None means without bound."""
-    if claim.mode is Mode.EXCLUSIVE:
-        return not holding.units
-    if holding.exclusive:
+    if holding.exclusive or (claim.mode is Mode.EXCLUSIVE and holding.units):
         return False
     return capacity is None or holding.used + claim.units <= capacity

@@ -129,11 +129,13 @@ class ErrorInfo:
     def fingerprint(self) -> str:
         """12 hex digits over code, place and the message without its numbers, quotes and ids."""
         text = _VARIABLE.sub("?", self.message)
-        return hashlib.sha256(f"{self.code}|{self.place}|{text}".encode()).hexdigest()[:12]
+        same = f"{self.code}|{self.place}|{text}".encode("utf-8", "replace")
+        return hashlib.sha256(same).hexdigest()[:12]
 
     def at(self, place: str) -> ErrorInfo:
         """The same error, said to have happened in `place` (type and step)."""
         return replace(self, place=place)
 
 
-_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|«[^»]*»|\b0x[0-9a-f]+\b|\d+")
+_HEX_ID = r"\b(?=[0-9a-f-]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b"
+_VARIABLE = re.compile(rf"'[^']*'|\"[^\"]*\"|«[^»]*»|\b0x[0-9a-f]+\b|{_HEX_ID}|\d+", re.IGNORECASE)

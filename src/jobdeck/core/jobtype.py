@@ -6,7 +6,8 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeVar
+from functools import lru_cache
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict
 
@@ -42,6 +43,22 @@ class StepSpec:
     """This step's part of the job's progress."""
     parallel: int | None = None
     """Tasks of this step that run at the same time, at most; None leaves it to the worker."""
+
+
+@overload
+def step(method: M) -> M: ...
+
+
+@overload
+def step(
+    *,
+    each: Each = None,
+    retries: int = 0,
+    backoff: float = 1.0,
+    timeout: float | None = None,
+    weight: float = 1.0,
+    parallel: int | None = None,
+) -> Callable[[M], M]: ...
 
 
 def step(
@@ -140,13 +157,18 @@ class JobType:
 
 def declared_steps(job_type: type[JobType]) -> list[StepSpec]:
     """The methods of `job_type` marked `@step`, in the order they are written (base classes first)."""
+    return list(_declared_steps(job_type))
+
+
+@lru_cache(maxsize=1000)
+def _declared_steps(job_type: type[JobType]) -> tuple[StepSpec, ...]:
     specs: dict[str, StepSpec] = {}
     for base in reversed(job_type.__mro__):
         for name, member in vars(base).items():
             spec = getattr(member, _MARK, None)
             if isinstance(spec, StepSpec):
                 specs[name] = spec
-    return list(specs.values())
+    return tuple(specs.values())
 
 
 def repeated(spec: StepSpec, names: Iterable[str]) -> list[StepSpec]:

@@ -79,11 +79,20 @@ class Already:
     """The effect is there; the request succeeds and changes nothing."""
 
 
+def allowed(job: Subject) -> frozenset[Operation]:
+    """The operations that `job` allows. A job on its way to start again can still be canceled for good."""
+    return ALLOWED[job.state] | ({Operation.CANCEL} if _is_restarting(job) else frozenset())
+
+
+def _is_restarting(job: Subject) -> bool:
+    return job.state is State.CANCELING and job.last_operation == Operation.RESTART
+
+
 def decide(operation: Operation, job: Subject) -> Change | Already:
     """The outcome of asking `operation` of `job`; raises OperationRefused where the table says no."""
     if is_already(operation, job):
         return Already()
-    if operation not in ALLOWED[job.state]:
+    if operation not in allowed(job):
         raise refusal(operation, job)
     match operation:
         case Operation.CANCEL:
@@ -113,20 +122,20 @@ def _cancel(job: Subject) -> Change:
 def is_already(operation: Operation, job: Subject) -> bool:
     """Whether asking again would change nothing because the effect is there."""
     if job.state in _EFFECT.get(operation, frozenset()):
-        return True
+        return not _is_restarting(job)
     repeated = job.last_operation == operation
     return repeated and job.state in _EFFECT_OF_REPEAT.get(operation, frozenset())
 
 
 def refusal(operation: Operation, job: Subject) -> OperationRefused:
     """The error for an operation that the job's state does not allow."""
-    allowed = sorted(ALLOWED[job.state])
+    now_allowed = sorted(o for o in allowed(job) if is_offered(o, job))
     return OperationRefused(
         f"Job {job.id} cannot {operation}: {why_not(operation, job)}.",
-        hint=f"Allowed now: {', '.join(allowed)}." if allowed else "Nothing can be done with it now.",
+        hint=f"Allowed now: {', '.join(now_allowed)}." if now_allowed else "Nothing can be done with it now.",
         state=str(job.state),
         operation=str(operation),
-        allowed=[str(a) for a in allowed],
+        allowed=[str(o) for o in now_allowed],
     )
 
 
@@ -145,4 +154,4 @@ def is_offered(operation: Operation, job: Subject) -> bool:
     """Whether a person should be shown this operation as possible now."""
     if operation is Operation.DELETE and job.unfinished_children:
         return False
-    return operation in ALLOWED[job.state]
+    return operation in allowed(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -10,6 +11,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from jobdeck.core.errors import InvalidInput
+from jobdeck.core.values import clip
 
 MAX_REF = 1024
 
@@ -33,12 +35,15 @@ class ObjectRef:
         if not text or len(text) > MAX_REF:
             raise MalformedRef(f"An object reference has 1 to {MAX_REF} characters.", hint=_HINT)
         segments = [unquote(part) for part in text.split("/")]
-        if len(segments) < 2 or any(not s or s in (".", "..") or "\0" in s for s in segments):
-            raise MalformedRef(f"'{text}' is not an object reference.", hint=_HINT)
-        return cls(segments[0], tuple(segments[1:]))
+        if len(segments) < 2 or any(not s or s in (".", "..") or _UNFIT.search(s) for s in segments):
+            raise MalformedRef(f"'{clip(text)}' is not an object reference.", hint=_HINT)
+        ref = cls(segments[0], tuple(segments[1:]))
+        if len(str(ref)) > MAX_REF:
+            raise MalformedRef(f"An object reference has 1 to {MAX_REF} characters, escapes included.", hint=_HINT)
+        return ref
 
     def __str__(self) -> str:
-        return "/".join(quote(s, safe=_PLAIN) for s in (self.connection, *self.path))
+        return "/".join("".join(map(_escaped, s)) for s in (self.connection, *self.path))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -64,4 +69,13 @@ class ObjectRef:
 
 
 _HINT = "Write <connection>/<path>, for example lake/in.shop/orders."
-_PLAIN = " .,:;=@+-_()[]{}!$&'*~äöüÄÖÜß"
+_PLAIN = " .,:;=@+-_()[]{}!$&'*~"
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+"""What no database and no file system takes: NUL, and lone surrogates, which are no characters."""
+
+
+def _escaped(character: str) -> str:
+    """Letters of any script stay readable; what would be taken for something else, or not seen, is percent-encoded."""
+    if character in _PLAIN or character.isalnum() or (not character.isascii() and character.isprintable()):
+        return character
+    return quote(character, safe="")

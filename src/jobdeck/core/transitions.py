@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater, WorkerLost
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.job import NO_CHILDREN, ChildPolicy, Children, Job
+from jobdeck.core.job import NO_CHILDREN, ChildPolicy, Children, Job, replace
 from jobdeck.core.operations import Already, Intent, Operation, decide
 from jobdeck.core.retry import LOSSES_IN_A_ROW, losses_exhausted
 from jobdeck.core.states import ALIVE, ENDED, State
@@ -60,7 +60,8 @@ def operate(
     data = {k: v for k, v in (("reason", reason), ("cause", cause)) if v and v != "user"}
     match change.to:
         case State.CANCELING:
-            return Transition(replace(_enter(asked, State.CANCELING, now), intent=change.intent), "canceling", data)
+            canceling = replace(_enter(asked, State.CANCELING, now), intent=change.intent, losses=0)
+            return Transition(canceling, "canceling", data)
         case State.CANCELED:
             return _canceled(asked, now, data)
         case State.PAUSING | State.PAUSED:
@@ -76,6 +77,8 @@ def settle(job: Job, ending: Ending, now: int, children: Children = NO_CHILDREN)
     """What follows from the way a stay on a worker ended, whatever was asked of the job meanwhile."""
     free = replace(job, leased=False)
     match ending:
+        case Finished() if job.intent is Intent.CANCEL and _keeps_from_success(job, children):
+            return _halted(replace(free, dirty_since=0), Halted(undone=True), now, children)
         case Finished():
             return _finished(replace(free, result=ending.result, dirty_since=0), now, children)
         case Broke() if job.state is not State.CANCELING:
@@ -87,8 +90,11 @@ def settle(job: Job, ending: Ending, now: int, children: Children = NO_CHILDREN)
             return Transition(replace(waiting, not_before=ending.at), "retrying", data)
         case WorkerLost() if job.state is State.RUNNING:
             return _lost(free, now, children)
+        case WorkerLost() if job.state is State.CANCELING:
+            return _lost_while_canceling(free, now, children)
         case Halted():
-            return _halted(replace(free, dirty_since=0 if ending.undone else job.dirty_since), ending, now, children)
+            clean = ending.undone and ending.trouble is None
+            return _halted(replace(free, dirty_since=0 if clean else job.dirty_since), ending, now, children)
         case HandedBack() | WorkerLost() | RetryLater() | Broke():
             return _halted(free, Halted(), now, children)
         case _:
@@ -108,8 +114,14 @@ def family_settled(job: Job, now: int, children: Children) -> Transition | None:
     return None
 
 
+def _keeps_from_success(job: Job, children: Children) -> bool:
+    return children.unfinished > 0 or (bool(children.failed) and job.on_child_failure is ChildPolicy.FAIL)
+
+
 def _finished(job: Job, now: int, children: Children) -> Transition:
-    """A cancel or restart that came after the last step had succeeded came too late: the result is there."""
+    """A cancel or restart that came after the last step had succeeded came too late: the result is there.
+
+    Except that a family which is being canceled, so that the job could not succeed, ends canceled."""
     if children.unfinished:
         waiting = replace(_pend(job, now), waits_for_children=True, error=None)
         return Transition(waiting, "waiting_for_children", {"unfinished": children.unfinished})
@@ -121,7 +133,7 @@ def _family_ended(job: Job, now: int, children: Children) -> Transition:
         return _failed(job, _child_failed(children), now)
     more = len(children.failed) if job.on_child_failure is ChildPolicy.WARN else 0
     after = replace(
-        _enter(job, State.SUCCEEDED, now), fraction=1.0, error=None, cause=None, intent=None,
+        _enter(job, State.SUCCEEDED, now), fraction=1.0, error=None, cause=None, reason=None,
         waits_for_children=False, dirty_since=0, warnings=job.warnings + more,
     )  # fmt: skip
     return Transition(after, "succeeded", {"warnings": after.warnings} if after.warnings else {})
@@ -144,7 +156,7 @@ def _broke(job: Job, error: ErrorInfo, now: int, children: Children) -> Transiti
 
 
 def _failed(job: Job, error: ErrorInfo, now: int) -> Transition:
-    after = replace(_enter(job, State.FAILED, now), error=error, waits_for_children=False, intent=None)
+    after = replace(_enter(job, State.FAILED, now), error=error, cause=None, reason=None, waits_for_children=False)
     data = {"code": error.code, "message": error.message, "fingerprint": error.fingerprint}
     return Transition(after, "failed", data)
 
@@ -161,23 +173,32 @@ def _lost(job: Job, now: int, children: Children) -> Transition:
     return Transition(_pend(replace(job, losses=losses), now), "worker_lost", {"worker": job.worker, "losses": losses})
 
 
+def _lost_while_canceling(job: Job, now: int, children: Children) -> Transition:
+    """Removing leftovers is tried again on another worker, but not for ever: it may be what kills them."""
+    lost = replace(job, losses=job.losses + 1)
+    trouble = None
+    if lost.dirty_since and losses_exhausted(lost.losses):
+        trouble = f"Leftovers were not removed: its worker died {LOSSES_IN_A_ROW} times, the last one was {job.worker}."
+    return _halted(lost, Halted(trouble=trouble), now, children)
+
+
 def _halted(job: Job, ending: Halted, now: int, children: Children) -> Transition:
     """The work is dead; go where the last request pointed."""
     if job.state is State.PAUSING:
         return Transition(_enter(job, State.PAUSED, now), "paused")
     if job.state is not State.CANCELING:
         return Transition(_pend(job, now), "handed_back", {"worker": job.worker})
-    if ending.trouble:
-        job = replace(job, warnings=job.warnings + 1, dirty_since=0)
-    if job.dirty_since or (children.unfinished and job.intent is Intent.CANCEL):
-        return Transition(job, "stopped")
     if job.intent is Intent.RESTART:
         return _restarted(job, now)
+    if ending.trouble:
+        job = replace(job, warnings=job.warnings + 1, dirty_since=0)
+    if job.dirty_since or children.unfinished:
+        return Transition(job, "stopped")
     return _canceled(job, now, {"leftovers": ending.trouble} if ending.trouble else {})
 
 
 def _canceled(job: Job, now: int, data: Mapping[str, Any]) -> Transition:
-    after = replace(_enter(job, State.CANCELED, now), intent=None, not_before=None, waits_for_children=False)
+    after = replace(_enter(job, State.CANCELED, now), not_before=None, waits_for_children=False, result=None)
     return Transition(after, "canceled", {**data, "cause": job.cause} if job.cause else data)
 
 
@@ -185,13 +206,17 @@ def _restarted(job: Job, now: int) -> Transition:
     """From the first step, as a new attempt. Leftovers of earlier attempts are undone when it starts."""
     fresh = replace(
         _pend(job, now), attempt=job.attempt + 1, fraction=0.0, error=None, cause=None, reason=None, warnings=0,
-        losses=0, result=None, intent=None, waits_for_children=False, not_before=None,
+        losses=0, result=None, waits_for_children=False, not_before=None,
     )  # fmt: skip
     return Transition(fresh, "restarted", {"attempt": fresh.attempt})
 
 
 def _resumed(job: Job, now: int) -> Transition:
-    again = replace(_pend(job, now), error=None, cause=None, reason=None, losses=0, not_before=None)
+    again = replace(
+        _pend(job, now), error=None, cause=None, reason=None, losses=0, not_before=None,
+        # A job that broke and waited only for its children to end has steps to run again.
+        waits_for_children=job.waits_for_children and job.error is None,
+    )  # fmt: skip
     return Transition(again, "resumed")
 
 
@@ -210,6 +235,8 @@ def _enter(job: Job, to: State, now: int) -> Job:
         job,
         state=to,
         state_since=now,
+        intent=job.intent if to is State.CANCELING else None,
+        resume_at=job.resume_at if to is State.PAUSED else None,
         queued_us=job.queued_us + queued,
         running_us=job.running_us + running,
         paused_us=job.paused_us + paused,

@@ -122,7 +122,7 @@ def _claim(claim: Claim, holding: Holding, capacity: int | None) -> WaitReason:
 
 def _claim_text(claim: Claim, holding: Holding, capacity: int | None) -> str:
     name = local_name(claim.resource)
-    if claim.mode is Mode.EXCLUSIVE:
+    if claim.mode is Mode.EXCLUSIVE and holding.units:
         return f"It needs {name} for itself, and {len(holding.units)} job(s) hold it."
     if holding.exclusive:
         return f"{name} is held exclusively by job {min(holding.exclusive)}."

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from jobdeck.core.claims import Held, Holding
 from jobdeck.core.waiting import PausedScope, Waiting, WaitReason, obstacles, turn
 from jobdeck.engine.capacity import Capacities
 from jobdeck.engine.places import Places
 from jobdeck.store import leases, positions, queue, workers
+from jobdeck.store.database import Connection, Row
 
 HEARD_WITHIN = 15_000_000
 """µs of silence after which a worker does not count as live."""
@@ -37,7 +35,7 @@ class Snapshot:
         return self.places.can_run(type_name)
 
 
-async def snapshot(connection: AsyncConnection, now: int, project_limit: int | None) -> Snapshot:
+async def snapshot(connection: Connection, now: int, project_limit: int | None) -> Snapshot:
     """Live leases, limits, workers and paused scopes."""
     held = Held()
     for job, (_, claims) in (await leases.held(connection)).items():
@@ -50,7 +48,7 @@ async def snapshot(connection: AsyncConnection, now: int, project_limit: int | N
 
 
 async def explain(
-    connection: AsyncConnection, pending: Sequence[RowMapping], now: int, project_limit: int | None
+    connection: Connection, pending: Sequence[Row], now: int, project_limit: int | None
 ) -> dict[int, list[WaitReason]]:
     """The wait reasons of pending jobs: rows with id, project, type, claims, not_before, waits_for_children, order_key.
 
@@ -67,7 +65,7 @@ async def explain(
     return reasons
 
 
-def _waiting(row: RowMapping, children: Iterable[int]) -> Waiting:
+def _waiting(row: Row, children: Iterable[int]) -> Waiting:
     return Waiting(
         row["id"], row["project"], row["type"], leases.claims_of(row["claims"]), row["not_before"], tuple(children)
     )

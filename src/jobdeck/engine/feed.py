@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy import ColumnElement
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.engine.service import FIRST_PAUSE, LONGEST_PAUSE
 from jobdeck.store import events, progress
 from jobdeck.store.database import Database
-from jobdeck.store.schema import events as events_table
 
 BATCH = 500
 POLL_SECONDS = 1.0
@@ -87,20 +83,16 @@ class Feed:
             wakeup.close()
 
     async def _read(self, cursor: int, project_ids: Collection[int] | None, job: int | None) -> list[FeedItem]:
-        where: list[ColumnElement[bool]] = []
-        if project_ids is not None:
-            where.append(events_table.c.project_id.in_(list(project_ids)))
-        if job is not None:
-            where.append(events_table.c.job_id == job)
         async with self._database.read() as connection:
-            found = await events.read_after(connection, cursor, BATCH, where)
+            found = await events.read_after(connection, cursor, BATCH, projects=project_ids, job=job)
         return [FeedItem(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, e.data) for e in found]
 
     async def _progress(self) -> list[FeedItem]:
         """The progress of the jobs that are alive; read once for all readers, at most twice a second."""
         async with self._lock:
-            if time.monotonic() - self._looked >= POLL_SECONDS / 2:
-                self._looked = time.monotonic()
+            now = asyncio.get_running_loop().time()
+            if now - self._looked >= POLL_SECONDS / 2:
+                self._looked = now
                 async with self._database.read() as connection:
                     self._moved = [
                         FeedItem(None, p.at, "progress", p.project_id, p.job_id, None, p.data())

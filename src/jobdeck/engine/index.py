@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jobdeck.core.claims import Claim, Held, Holding, Mode, fits
+from jobdeck.core.claims import Claim, Held, Holding, fits, implicit_claims
 from jobdeck.core.order import share
 from jobdeck.core.states import State
 from jobdeck.core.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles
@@ -62,7 +62,7 @@ class QueueIndex:
         self._projects: dict[int, ProjectQueue] = {}
         self._entries: dict[int, Entry] = {}
         self._held = Held()
-        self._leased: dict[int, tuple[int, str]] = {}
+        self._leased: dict[int, QueuedJob] = {}
         self._lines: dict[str, dict[Line, Heap]] = {}
         self._delayed: Heap = []
         self._undo: dict[int, QueuedJob] = {}
@@ -99,20 +99,18 @@ class QueueIndex:
 
     def hold(self, job: QueuedJob, worker_id: str, claims: Iterable[Claim]) -> None:
         """A live lease holds the job."""
+        if job.id not in self._leased:
+            self._held.take(job.id, claims)
+            self._leased[job.id] = job
+            self._projects[job.project_id].running += 1
+            self.places.take(job.id, worker_id, job.isolation)
         self.remove(job.id)
-        if job.id in self._leased:
-            return
-        self._held.take(job.id, claims)
-        self._leased[job.id] = (job.project_id, worker_id)
-        self._projects[job.project_id].running += 1
-        self.places.take(job.id, worker_id, job.isolation)
 
     def release(self, job_id: int) -> None:
         """Its lease is gone; the first in each line for what it held may try."""
         if job_id not in self._leased:
             return
-        project_id, _ = self._leased.pop(job_id)
-        self._projects[project_id].running -= 1
+        self._projects[self._leased.pop(job_id).project_id].running -= 1
         self.places.give_back(job_id)
         for claim in self._held.release(job_id):
             self.unblock(claim.resource)
@@ -123,6 +121,13 @@ class QueueIndex:
         entry = self._entries.pop(job_id, None)
         if entry is not None:
             self._call_next(entry)
+
+    def let_go(self, job_id: int) -> bool:
+        """The job ended for good: give back what it holds. False when more may hang on it, or it was not held here."""
+        if job_id not in self._leased or self._leased[job_id].parent_id is not None:
+            return False
+        self.release(job_id)
+        return True
 
     def is_leased(self, job_id: int) -> bool:
         return job_id in self._leased
@@ -270,7 +275,6 @@ class QueueIndex:
                 self._make_ready(entry)
 
 
-def _common(entry: Entry) -> tuple[Claim, ...]:
-    """The claims that all jobs of this project and type have, in the least form in which they have them."""
-    name, project, type_name = "instance", entry.waiting.project, entry.job.type
-    return Claim(name), *implicit_claims(project, type_name, None, None)
+def _common(entry: Entry) -> list[Claim]:
+    """The claims that every job of this project and type has; where one of them is unmet, none of the jobs can start."""
+    return implicit_claims(entry.waiting.project, entry.job.type, None, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import structlog
 
@@ -33,12 +32,12 @@ class Leadership:
     @property
     def current(self) -> Leader | None:
         """What it may act on: forgotten before the lease in the database runs out."""
-        return self._leader if time.monotonic() < self._until else None
+        return self._leader if asyncio.get_running_loop().time() < self._until else None
 
     async def run(self, stop: asyncio.Event) -> None:
         trouble = Trouble(self.name)
         while not stop.is_set():
-            asked = time.monotonic()
+            asked = asyncio.get_running_loop().time()
             try:
                 self._take(await leadership.try_lead(self._database, self.holder, LEAD_SECONDS), asked)
                 trouble.over()

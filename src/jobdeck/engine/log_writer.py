@@ -100,8 +100,9 @@ class JobLog:
     async def close(self, blobs: Blobs) -> None:
         """Ship the rest; the local file goes once everything is stored."""
         await self.ship(blobs)
-        self._close_file()
-        (self._folder / self._key.file_name).unlink(missing_ok=True)
+        if self._file is not None:
+            self._close_file()
+            (self._folder / self._key.file_name).unlink(missing_ok=True)
 
 
 async def _store(blobs: Blobs, key: ChunkKey, lines: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from dataclasses import dataclass, field
 
 from jobdeck.core.jobtype import StepSpec
@@ -74,7 +74,7 @@ class Meter:
 
     def due(self) -> bool:
         """Whether it is time to tell; asked before each telling."""
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if now - self._told < TELL_SECONDS:
             return False
         self._told = now

@@ -1,15 +1,15 @@
-"""Renewing leases from a thread of its own, with its own connection, that no job code or busy event loop can starve."""
+"""Renewing leases: a heartbeat, and a thread of its own to host it, that no job code or busy event loop can starve."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-import time
 from collections.abc import Callable
 
 from jobdeck.core.tasks import Executor
 from jobdeck.engine.database_time import DatabaseTime
-from jobdeck.engine.service import Trouble, sleep_unless
+from jobdeck.engine.service import Service, Trouble, sleep_unless
 from jobdeck.store import leases, workers
 from jobdeck.store.database import Database, Tx
 
@@ -18,52 +18,46 @@ SAFETY = 1.0
 
 
 class Renewal:
-    """The heartbeat of one worker. After each beat `heard` is called, in the thread, with its id and state (None: it counts as gone)."""
+    """A service: the heartbeat of one worker, with its own connection to the database.
+
+    After each beat `heard` is called, in the loop that runs the service, with the worker's id and its state (None: it
+    counts as gone)."""
+
+    name = "lease_renewal"
 
     def __init__(
-        self, database: Database, worker_id: Callable[[], str], lease_seconds: float, executor: Executor, clock: DatabaseTime,
+        self,
+        database: Database,
+        worker_id: Callable[[], str],
+        lease_seconds: float,
+        executor: Executor,
+        clock: DatabaseTime,
         heard: Callable[[str, str | None], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database = database
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds
         self._executor = executor
         self._clock = clock
         self._heard = heard
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._main, name="lease-renewal", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it and wait for its end; may be called from the main loop's thread, takes one beat at most."""
-        if self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _main(self) -> None:
-        asyncio.run(self._run())
-
-    async def _run(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    async def run(self, stop: asyncio.Event) -> None:
         database = self._database.sibling()
-        trouble = Trouble("lease_renewal")
+        trouble = Trouble(self.name)
         every = self._lease_seconds / 4
         try:
-            while not self._stop.is_set():
+            while not stop.is_set():
                 try:
                     await self._beat(database)
                     trouble.over()
-                    await sleep_unless(self._stop, every)
+                    await sleep_unless(stop, every)
                 except Exception as error:  # noqa: BLE001  (as long as the worker lives it tries to keep its leases)
-                    await sleep_unless(self._stop, min(every, trouble.met(error)))
+                    await sleep_unless(stop, min(every, trouble.met(error)))
         finally:
             await database.close()
 
     async def _beat(self, database: Database) -> None:
-        asked, me = time.monotonic(), self._worker_id()
+        asked, me = asyncio.get_running_loop().time(), self._worker_id()
 
         async def work(tx: Tx) -> tuple[int, str | None]:
             await leases.renew(tx, me, self._lease_seconds)
@@ -74,3 +68,49 @@ class Renewal:
         self._executor.extend(asked + self._lease_seconds - SAFETY)
         self._clock.hear(now)
         self._heard(me, state)
+
+
+class OwnThread:
+    """A service that runs another one in a thread with an event loop of its own."""
+
+    def __init__(self, inner: Service) -> None:
+        self.name = inner.name
+        self._inner = inner
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ends when the inner service has ended, which takes one turn of it at most."""
+        hosted = _Hosted(self._inner)
+        hosted.thread.start()
+        try:
+            await stop.wait()
+        finally:
+            await asyncio.to_thread(hosted.end)
+
+
+class _Hosted:
+    """The thread, and the way to tell its loop to stop."""
+
+    def __init__(self, inner: Service) -> None:
+        self._inner = inner
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self.thread = threading.Thread(target=self._main, name=inner.name, daemon=True)
+
+    def end(self) -> None:
+        self._ready.wait()
+        if self._loop is not None and self._stop is not None:
+            with contextlib.suppress(RuntimeError):  # it ended by itself, and its loop is closed
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self.thread.join()
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._run())
+        finally:
+            self._ready.set()
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._ready.set()
+        await self._inner.run(self._stop)

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, JobdeckError, LeaseLost
@@ -92,7 +94,8 @@ class Runner:
             if ending is not None or self.brakes.asked is Ask.DIE:
                 return ending
         last = self._results.get(plan[-1].name) if plan else None
-        return Finished(encode(last) if last is not None else None)
+        says_nothing = last is None or (isinstance(last, list) and all(item is None for item in last))
+        return Finished(None if says_nothing else encode(last))
 
     def _plan(self) -> tuple[list[StepSpec], JobType] | ErrorInfo:
         """The type's own code decides; what it raises fails this job and nothing else."""
@@ -164,7 +167,7 @@ class Runner:
             parts = self._parts(spec, job_type)
             if len(parts) > MAX_TASKS:
                 raise TooManyTasks(f"Step '{spec.name}' has {len(parts)} tasks; {MAX_TASKS} are allowed.")
-            encoded = [None if spec.each is None else encode(part) for part in parts]
+            encoded = [None if spec.each is None else encode(to_jsonable_python(part)) for part in parts]
         except Exception as error:  # noqa: BLE001  (foreign code)
             return _foreign_error(error, f"{self._job.type}.{spec.name}")
         return tuple(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.claims import Claim
 from jobdeck.core.errors import NotLeader
@@ -17,8 +15,7 @@ from jobdeck.engine.index import QueueIndex
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.service import Trouble, first_of, sleep_unless
 from jobdeck.store import events, families, leases, queue, workers
-from jobdeck.store.database import Database
-from jobdeck.store.events import StoredEvent
+from jobdeck.store.database import Connection, Database
 from jobdeck.store.leadership import Leader
 from jobdeck.store.queue import QueuedJob
 
@@ -27,6 +24,7 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 POLL_SECONDS = 1.0
 LEASE_SECONDS = 10.0
+_FINAL_KINDS = frozenset({"succeeded", "canceled"})
 _JOB_KINDS_WITHOUT_CHANGE = frozenset(
     {"step_succeeded", "step_failed", "task_failed", "task_warned", "step_skipped", "step_canceled"}
 )
@@ -115,35 +113,36 @@ class Scheduler:
             for resource in index.capacities.replace(await queue.capacities(connection)):
                 index.unblock(resource, everyone=True)
 
-    async def _look_at_workers(self, connection: AsyncConnection, index: QueueIndex) -> None:
+    async def _look_at_workers(self, connection: Connection, index: QueueIndex) -> None:
         silent = await self._database.clock.now(connection) - int(self._lease_seconds * 1_000_000)
         index.places.replace(await workers.alive(connection, silent))
-        self._looked = time.monotonic()
+        self._looked = asyncio.get_running_loop().time()
 
     async def _follow(self, leader: Leader) -> bool:
         """Take in what happened since the last turn; whether there was a full batch, so that more may follow."""
         assert self._index is not None
         async with self._database.read() as connection:
-            happened = await events.read_after(connection, self._cursor, BATCH * 4)
-            if time.monotonic() - self._looked >= POLL_SECONDS:
+            happened = await events.heads_after(connection, self._cursor, BATCH * 4)
+            if asyncio.get_running_loop().time() - self._looked >= POLL_SECONDS:
                 await self._look_at_workers(connection, self._index)
         if not happened:
             return False
-        if any(e.job_id is None for e in happened):
+        if any(job_id is None for _, _, job_id in happened):
             await self._load_small_tables(self._index)
-        changed = {e.job_id for e in happened if e.job_id is not None and self._is_news(e)}
-        await self._refresh(leader, changed)
-        self._cursor = happened[-1].id
+        news = {job_id for _, kind, job_id in happened if job_id is not None and self._is_news(kind, job_id)}
+        await self._refresh(leader, news)
+        self._cursor = happened[-1][0]
         return len(happened) == BATCH * 4
 
-    def _is_news(self, event: StoredEvent) -> bool:
-        """Not what changes nothing in the queue, nor the echo of this scheduler's own assignments."""
+    def _is_news(self, kind: str, job_id: int) -> bool:
+        """Whether the job must be looked at: not for what leaves the queue as it is, not for the echo of an assignment
+        made here, and not for an end that by itself says all there is to know."""
         assert self._index is not None
-        if event.kind in _JOB_KINDS_WITHOUT_CHANGE:
+        if kind in _JOB_KINDS_WITHOUT_CHANGE:
             return False
-        return not (
-            event.kind in ("started", "undoing") and event.job_id is not None and self._index.is_leased(event.job_id)
-        )
+        if kind in _FINAL_KINDS and self._index.let_go(job_id):
+            return False
+        return not (kind in ("started", "undoing") and self._index.is_leased(job_id))
 
     async def _refresh(self, leader: Leader, ids: Iterable[int]) -> None:
         """Look at these jobs in the database and place them in the index accordingly."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
@@ -171,7 +170,7 @@ class StepRun:
             case Progressed():
                 stay.progressed = message
                 self._meter.advance(self._index, task.index, message)
-                if time.monotonic() - stay.told >= TELL_SECONDS:
+                if asyncio.get_running_loop().time() - stay.told >= TELL_SECONDS:
                     await self._tell(task, stay)
             case Checkpointed():
                 stay.cursor = encode(message.cursor)
@@ -186,7 +185,7 @@ class StepRun:
                 assert_never(message)
 
     async def _tell(self, task: SavedTask, stay: _Stay, cursor: str | None = None) -> None:
-        stay.told = time.monotonic()
+        stay.told = asyncio.get_running_loop().time()
         records: list[Record] = [_advanced(self._index, task.index, stay.progressed, cursor)]
         if self._meter.due():
             records.append(self._meter.reading(self._index))

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy.exc import IntegrityError
 
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
 from jobdeck.core.environment import Environment
-from jobdeck.core.errors import Conflict, InvalidInput, JobdeckError
+from jobdeck.core.errors import InvalidInput, JobdeckError
 from jobdeck.core.job import ChildPolicy, Job
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
@@ -27,7 +26,6 @@ from jobdeck.store.events import NewEvent
 from jobdeck.store.jobs import NewJob
 
 Environments = Callable[[str], Awaitable[Environment]]
-RACES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +89,7 @@ class Submitter:
                 await submissions.remember(tx, principal_id, *idempotency, ids)
             return ids
 
-        return await self._settle_races(work)
-
-    async def _settle_races(self, work: Callable[[Tx], Awaitable[list[int]]]) -> list[int]:
-        """Two requests with one key, or two equal jobs, at one moment: the second one finds the first one's rows."""
-        for _ in range(RACES):
-            try:
-                return await self._database.transact(work)
-            except IntegrityError:
-                continue
-        raise Conflict("Another request with the same key is being handled.", hint="Send it again in a moment.")
+        return await submissions.settle_races(self._database, work)
 
     def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
         several = len(wanted) > 1

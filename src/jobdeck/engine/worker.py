@@ -21,9 +21,10 @@ from jobdeck.engine.database_time import DatabaseTime
 from jobdeck.engine.log_writer import JobLog, LogShipper
 from jobdeck.engine.logs import LogLine
 from jobdeck.engine.recorder import JobCheckpoints, Recorder
-from jobdeck.engine.renewal import Renewal
+from jobdeck.engine.renewal import OwnThread, Renewal
 from jobdeck.engine.runner import Runner
-from jobdeck.engine.service import Trouble, first_of, sleep_unless
+from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
+from jobdeck.engine.surroundings import Surroundings
 from jobdeck.store import assignments, leases, workers
 from jobdeck.store.assignments import Assignment
 from jobdeck.store.database import Database
@@ -51,6 +52,8 @@ class WorkerParts:
     lease_seconds: float = 10.0
     parallel: int = 4
     """Tasks of one job at the same time, at most."""
+    apart: Callable[[Service], Service] = OwnThread
+    """Where leases are renewed from: not from the loop in which jobs run, unless time itself is simulated."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ class WorkerService:
         self.me = me
         self._parts = parts
         self._clock = DatabaseTime()
+        self._surroundings = Surroundings(parts.environments)
         self._stays: dict[int, Stay] = {}
         self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._poke = asyncio.Event()
@@ -99,27 +103,25 @@ class WorkerService:
             self._buried = state is None and worker_id == self.me.id
             loop.call_soon_threadsafe(self._poke.set)
 
+        parts = self._parts
         renewal = Renewal(
-            self._parts.database,
-            lambda: self.me.id,
-            self._parts.lease_seconds,
-            self._parts.executor,
-            self._clock,
-            heard,
-        )
-        renewal.start()
+            parts.database, lambda: self.me.id, parts.lease_seconds, parts.executor, self._clock, heard
+        )  # fmt: skip
+        beating = Services([parts.apart(renewal)])
+        await beating.start()
         try:
             await self._serve(stop)
             await self._leave()
         finally:
             await self._parts.executor.aclose()
-            await asyncio.to_thread(renewal.stop)
+            await beating.stop()
         await self._say_gone()
 
     async def _join(self, stop: asyncio.Event) -> None:
         trouble = Trouble(self.name)
         while not stop.is_set():
             try:
+                self._clock.hear(await self._parts.database.now())
                 return await workers.join(self._parts.database, self.me)
             except Exception as error:  # noqa: BLE001  (the database may be coming up)
                 await sleep_unless(stop, trouble.met(error))
@@ -197,7 +199,7 @@ class WorkerService:
             return Broke(ErrorInfo("unknown_job_type", f"This worker does not know the job type '{job.type}'."))
         parts = self._parts
         runner = Runner(
-            job, registered, await parts.environments(job.project),
+            job, registered, await self._surroundings.of(job.project),
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
             parts.executor, _Lines(job_log), self._clock, parts.parallel,
         )  # fmt: skip

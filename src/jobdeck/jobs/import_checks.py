@@ -1,4 +1,4 @@
-"""What of an import's parameters can be seen to be wrong before the job is accepted. Runs in the server: no data is read."""
+"""What can be seen to be wrong with an import before the job is accepted. Runs in the server: no data is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput
-from jobdeck.jobs.import_ import ImportParams, doubles, refuse
+from jobdeck.jobs.import_models import ImportParams, doubles, refuse
 
 
 def files_config(params: ImportParams) -> FilesConfig:

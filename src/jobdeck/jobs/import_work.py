@@ -17,8 +17,8 @@ from jobdeck.connectors.lake.sink import LakeSink
 from jobdeck.connectors.storage import Folder
 from jobdeck.connectors.transfer import Rejects, Transfer
 from jobdeck.core.tasks import Run
-from jobdeck.jobs.import_ import Imported, ImportParams, Loaded, Part, StagedChunk
 from jobdeck.jobs.import_checks import files_config
+from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, StagedChunk
 
 PLAN = "plan.json"
 LOOKED = TypeAdapter(list[FileFacts])

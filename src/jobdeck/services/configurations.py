@@ -13,6 +13,7 @@ from jobdeck.engine.submit import invalid_params
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.masking import Masker
+from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations
 from jobdeck.store.database import Tx
 from jobdeck.store.events import NewEvent
@@ -105,6 +106,7 @@ class Configurations:
 def checked_params(registry: TypeRegistry, asked: ConfigurationRequest) -> str:
     """The parameters as JSON text, when they fit the type."""
     registered = registry.get(asked.type)
+    check_depth(asked.params, "params")
     bounded(asked.params, MAX_PARAMS, "params")
     try:
         registered.job_type.Params.model_validate(asked.params)

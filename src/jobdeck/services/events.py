@@ -41,7 +41,7 @@ class Events:
             async with self._core.database.read() as connection:
                 project_ids = {(await scope.project(connection, caller, asked.project)).id}
         if asked.job is not None:
-            await self._jobs.require_visible(caller, asked.job)
+            await self._jobs.require_visible(caller, asked.job, "job")
         return self._stream(asked, project_ids)
 
     async def _stream(self, asked: EventQuery, project_ids: set[int] | None) -> AsyncIterator[tuple[int | None, Event]]:

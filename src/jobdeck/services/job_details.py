@@ -11,7 +11,7 @@ from jobdeck.core.states import STEP_ENDED, State, StepState
 from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs import Jobs
-from jobdeck.store import events, schema
+from jobdeck.store import events
 from jobdeck.store.views import JobRow, Reader, job_views, lineage
 from jobdeck.store.views.job_views import StepRows
 from jobdeck.wire.base import Page, instant
@@ -56,7 +56,7 @@ class JobDetails:
         """What happened to the job, oldest first, after the event `after`; `next` is the `after` of the next page."""
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
-            found = await events.read_after(connection, after, limit + 1, [schema.events.c.job_id == job_id])
+            found = await events.read_after(connection, after, limit + 1, job=job_id)
             names = await scope.names(connection)
         more, found = len(found) > limit, found[:limit]
         items = [event(e.id, e.at, e.kind, names.get(e.project_id or 0), e.job_id, e.actor, e.data) for e in found]

@@ -19,6 +19,7 @@ from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.job_presenter import Presenter
 from jobdeck.services.job_queries import JobConditions, JobQuery, to_filter
+from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations
 from jobdeck.store.projects import Project
 from jobdeck.store.views import Reader, job_lists, job_views
@@ -89,9 +90,11 @@ class Jobs:
         self, caller: Caller, project_name: str, requests: Sequence[SubmitRequest], key: str | None = None
     ) -> list[Job]:
         """Accept all the jobs or none. The same `key` with the same requests answers with the first ones' jobs."""
-        caller.require(Permission.JOB_SUBMIT)
+        for request in requests:
+            check_depth(request.params, "params")
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
+            caller.require(Permission.JOB_SUBMIT)
             submissions = [await self._submission(connection, caller, project, r) for r in requests]
         idempotency = (key, _request_hash(project_name, requests)) if key is not None else None
         ids = await self._core.submitter.submit(
@@ -154,19 +157,19 @@ class Jobs:
         _raise_refusal(await self._core.control.set_priority(job_id, priority, actor=caller.name))
         return await self.get(caller, job_id)
 
-    async def require_visible(self, caller: Caller, job_id: int) -> int:
+    async def require_visible(self, caller: Caller, job_id: int, field: str = "id") -> int:
         """The id of the job's project; raises NotFound when there is no such job or the caller may not see it."""
         caller.require(Permission.JOB_READ)
         async with self._core.database.read() as connection:
             project_id = await job_views.project_of(connection, job_id)
         if project_id is None or not caller.sees(project_id):
-            raise no_such_job(job_id)
+            raise no_such_job(job_id, field)
         return project_id
 
 
-def no_such_job(job_id: int) -> NotFound:
+def no_such_job(job_id: int, field: str = "id") -> NotFound:
     """The error of a job that is not there or not visible."""
-    return NotFound(f"There is no job {job_id}.", field="id", hint="GET /api/v1/jobs lists those there are.")
+    return NotFound(f"There is no job {job_id}.", field=field, hint="GET /api/v1/jobs lists those there are.")
 
 
 def _raise_refusal(result: Result) -> None:

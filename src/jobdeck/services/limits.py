@@ -39,7 +39,8 @@ class Limits:
         if self._core.installation.project_limit is not None:
             capacities.setdefault(own, self._core.installation.project_limit)
         start = str(cursors.decode(cursor, "limits", str)[0]) if cursor else ""
-        names = sorted(name for name in capacities.keys() | uses.keys() if local_name(name) > start)
+        known = capacities.keys() | uses.keys()
+        names = sorted((name for name in known if local_name(name) > start), key=local_name)
         items = [_limit(n, capacities.get(n), uses.get(n, NOTHING)) for n in names[:limit]]
         more = len(names) > limit
         return Page[Limit](items=items, next=cursors.encode("limits", items[-1].resource) if more else None)

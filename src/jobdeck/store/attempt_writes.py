@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 from sqlalchemy import insert, select
 
 from jobdeck.core import transitions as becoming
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.job import NO_CHILDREN, Job
+from jobdeck.core.job import NO_CHILDREN, Job, replace
 from jobdeck.core.records import (
     JobAdvanced,
     JobLeft,
@@ -28,7 +28,7 @@ from jobdeck.store import jobs, progress, step_writes, transitions
 from jobdeck.store.batch import INT, TEXT, table_of
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.events import NewEvent
-from jobdeck.store.schema import leases, lineage
+from jobdeck.store.schema import lineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,18 @@ async def write(database: Database, writes: Sequence[AttemptWrite]) -> set[tuple
 
     async def work(tx: Tx) -> set[tuple[int, int]]:
         locked = await jobs.lock(tx, {w.job for w in writes})
-        epochs = await _live_epochs(tx, locked)
-        live = [w for w in writes if epochs.get(w.job) == w.epoch]
+        live = [w for w in writes if _holds(w, locked.get(w.job))]
         await _write(tx, live, locked)
         return {(w.job, w.epoch) for w in writes} - {(w.job, w.epoch) for w in live}
 
     return await database.transact(work)
 
 
-async def _live_epochs(tx: Tx, locked: Iterable[int]) -> dict[int, int]:
-    ids = list(locked)
-    query = select(leases.c.job_id, leases.c.epoch).where(leases.c.job_id.in_(ids), leases.c.expires_at > tx.now)
-    return dict((await tx.connection.execute(query)).tuples().all())
+def _holds(attempt_write: AttemptWrite, job: Job | None) -> bool:
+    """The fence. Epoch and lease change only under the job's lock, which the caller has.
+
+    A lease that ran out and was not yet taken away still counts: nobody else has the job, and its work is not lost."""
+    return job is not None and job.leased and job.epoch == attempt_write.epoch
 
 
 async def _write(tx: Tx, writes: Sequence[AttemptWrite], locked: Mapping[int, Job]) -> None:

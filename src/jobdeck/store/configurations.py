@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import Conflict
 from jobdeck.store.database import Tx
+from jobdeck.store.numbers import wide
 from jobdeck.store.schema import configurations, jobs, principals
 
 
@@ -31,14 +32,14 @@ class Configuration:
 
 async def get(connection: AsyncConnection, project_id: int, id: int) -> Configuration | None:
     """The configuration, when it is one of the project's."""
-    query = _QUERY.where(configurations.c.project_id == project_id, configurations.c.id == id)
+    query = _QUERY.where(configurations.c.project_id == project_id, configurations.c.id == wide(id))
     row = (await connection.execute(query)).mappings().first()
     return _configuration(row) if row is not None else None
 
 
 async def page(connection: AsyncConnection, project_id: int, after: int, limit: int) -> list[Configuration]:
     """Configurations of a project with an id above `after`."""
-    mine = (configurations.c.project_id == project_id, configurations.c.id > after)
+    mine = (configurations.c.project_id == project_id, configurations.c.id > wide(after))
     rows = (await connection.execute(_QUERY.where(*mine).order_by(configurations.c.id).limit(limit))).mappings()
     return [_configuration(row) for row in rows]
 
@@ -58,7 +59,7 @@ async def create(tx: Tx, project_id: int, name: str, type: str, params: str, cre
 
 async def save(tx: Tx, project_id: int, id: int, name: str, type: str, params: str) -> bool:
     """Save the next version; whether the configuration is there. Raises Conflict when the name is taken."""
-    mine = (configurations.c.project_id == project_id, configurations.c.id == id)
+    mine = (configurations.c.project_id == project_id, configurations.c.id == wide(id))
     values = {"name": name, "type": type, "params": params, "version": configurations.c.version + 1}
     try:
         return (await tx.connection.execute(update(configurations).where(*mine).values(values))).rowcount > 0
@@ -68,12 +69,12 @@ async def save(tx: Tx, project_id: int, id: int, name: str, type: str, params: s
 
 async def remove(tx: Tx, project_id: int, id: int) -> bool:
     """Whether it was there; raises Conflict while jobs remember it."""
-    used = (await tx.connection.execute(select(exists().where(jobs.c.configuration_id == id)))).scalar()
+    used = (await tx.connection.execute(select(exists().where(jobs.c.configuration_id == wide(id))))).scalar()
     if used:
         raise Conflict(
             f"Configuration {id} has jobs that ran it.", hint="Delete those jobs first, or leave the configuration."
         )
-    mine = (configurations.c.project_id == project_id, configurations.c.id == id)
+    mine = (configurations.c.project_id == project_id, configurations.c.id == wide(id))
     return (await tx.connection.execute(delete(configurations).where(*mine))).rowcount > 0
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import event, make_url
+from sqlalchemy import RowMapping, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -22,6 +22,9 @@ from jobdeck.store.events import NewEvent, append
 from jobdeck.store.wakeups import Wakeups
 
 T = TypeVar("T")
+Connection = AsyncConnection
+Row = RowMapping
+"""What readers get, by names that other layers may use."""
 log = structlog.get_logger(__name__)
 
 RETRIES = 5

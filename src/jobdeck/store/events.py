@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, insert, select, text
+from sqlalchemy import RowMapping, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import MAX_EVENT, clip, encode
@@ -74,11 +74,27 @@ def _row(event: NewEvent, now: int) -> dict[str, Any]:
 
 
 async def read_after(
-    connection: AsyncConnection, cursor: int, limit: int, where: Sequence[ColumnElement[bool]] = ()
+    connection: AsyncConnection,
+    cursor: int,
+    limit: int,
+    *,
+    projects: Collection[int] | None = None,
+    job: int | None = None,
 ) -> list[StoredEvent]:
-    """Up to `limit` events with an id above `cursor`, oldest first."""
-    query = select(schema.events).where(schema.events.c.id > cursor, *where).order_by(schema.events.c.id).limit(limit)
+    """Up to `limit` events with an id above `cursor`, oldest first; of these projects, of this job (None: of any)."""
+    query = select(schema.events).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
+    if projects is not None:
+        query = query.where(schema.events.c.project_id.in_(list(projects)))
+    if job is not None:
+        query = query.where(schema.events.c.job_id == job)
     return [_stored(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def heads_after(connection: AsyncConnection, cursor: int, limit: int) -> list[tuple[int, str, int | None]]:
+    """Id, kind and job of up to `limit` events with an id above `cursor`, oldest first."""
+    columns = (schema.events.c.id, schema.events.c.kind, schema.events.c.job_id)
+    query = select(*columns).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
+    return list((await connection.execute(query)).tuples())
 
 
 async def last_id(connection: AsyncConnection) -> int:

@@ -169,7 +169,10 @@ def _life(job: Job) -> dict[str, Any]:
 
 async def children_of(connection: AsyncConnection, parents: Iterable[int]) -> dict[int, Children]:
     """How the children of each of `parents` stand; a parent without children is left out."""
-    wanted = ids_of(parents, connection.dialect.name, "parents")
+    ids = list(parents)
+    if not ids:
+        return {}
+    wanted = ids_of(ids, connection.dialect.name, "parents")
     query = (
         select(jobs.c.parent_id, jobs.c.id, jobs.c.state)
         .join(wanted, wanted.c.id == jobs.c.parent_id)

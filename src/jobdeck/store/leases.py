@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -141,6 +142,7 @@ async def held(connection: AsyncConnection) -> dict[int, tuple[str, tuple[Claim,
     return {job: (worker, claims_of(text)) for job, worker, text in await connection.execute(query)}
 
 
+@lru_cache(maxsize=10_000)
 def claims_of(text: str) -> tuple[Claim, ...]:
     """Claims from their JSON text."""
     return tuple(Claim.from_json(value) for value in json.loads(text))

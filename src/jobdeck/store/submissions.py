@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from jobdeck.core.errors import Conflict
 from jobdeck.core.states import ENDED
-from jobdeck.store.database import Tx
+from jobdeck.store.database import Database, Tx
 from jobdeck.store.schema import idempotency, jobs
 
+RACES = 5
 _NOT_ENDED = jobs.c.state.not_in([str(s) for s in sorted(ENDED)])
+
+
+async def settle_races(database: Database, work: Callable[[Tx], Awaitable[list[int]]]) -> list[int]:
+    """Run `work`; of two equal requests at one moment the second finds the first one's rows."""
+    for _ in range(RACES):
+        try:
+            return await database.transact(work)
+        except IntegrityError:
+            continue
+    raise Conflict("Another request with the same key is being handled.", hint="Send it again in a moment.")
 
 
 async def remembered(tx: Tx, principal_id: int, key: str, request_hash: str) -> list[int] | None:

@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.database import Tx
+from jobdeck.store.numbers import wide
 from jobdeck.store.schema import principals, projects, tokens
 
 
@@ -50,12 +51,12 @@ async def by_lookup(connection: AsyncConnection, lookup: str) -> StoredToken | N
 
 async def by_id(connection: AsyncConnection, id: int) -> StoredToken | None:
     """The token with this id."""
-    return _one((await connection.execute(_query().where(tokens.c.id == id))).mappings().first())
+    return _one((await connection.execute(_query().where(tokens.c.id == wide(id)))).mappings().first())
 
 
 async def page(connection: AsyncConnection, project_id: int | None, after: int, limit: int) -> list[StoredToken]:
     """Tokens with an id above `after`; of one project, or all when `project_id` is None."""
-    query = _query().where(tokens.c.id > after).order_by(tokens.c.id).limit(limit)
+    query = _query().where(tokens.c.id > wide(after)).order_by(tokens.c.id).limit(limit)
     if project_id is not None:
         query = query.where(tokens.c.project_id == project_id)
     return [_token(row) for row in (await connection.execute(query)).mappings()]
@@ -81,7 +82,7 @@ async def revoke_named(tx: Tx, principal_id: int, name: str) -> None:
 
 async def touch(tx: Tx, id: int) -> None:
     """Note that it is in use."""
-    await tx.connection.execute(update(tokens).where(tokens.c.id == id).values(last_used_at=tx.now))
+    await tx.connection.execute(update(tokens).where(tokens.c.id == wide(id)).values(last_used_at=tx.now))
 
 
 def _query() -> Select[Any]:

@@ -64,7 +64,7 @@ class CsvOptions(BaseModel):
 
 
 class Wanted(BaseModel):
-    """A column of the result: its name, the file's column it comes from, its type; what is left out is as in the file."""
+    """A column of the result: name, the file's column it comes from, type; what is left out is as in the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

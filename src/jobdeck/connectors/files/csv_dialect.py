@@ -59,7 +59,7 @@ def find_dialect(head: bytes, bom: int, whole: bool, options: CsvOptions, name: 
     text = _text(head[bom:], whole, name)
     skipped = sum(len(line.encode()) for line in itertools.islice(_split(text), options.skip_rows))
     body = text.encode()[skipped:].decode()
-    delimiter = options.delimiter or _sniff(body, options, name)
+    delimiter = options.delimiter or _sniff(body, options)
     lines = _Lines(body)
     first = _row(lines, delimiter, options, name)
     while first == [] and body:
@@ -115,7 +115,7 @@ def _row(lines: _Lines, delimiter: str, options: CsvOptions, name: str) -> list[
         raise FileDamaged(f"The first row of {name} cannot be read: {error}.") from error
 
 
-def _sniff(text: str, options: CsvOptions, name: str) -> str:
+def _sniff(text: str, options: CsvOptions) -> str:
     """The candidate that gives the most columns, in the most rows alike; a comma where nothing tells."""
     best, score = ",", (0.0, 1)
     for delimiter in CANDIDATES:
@@ -143,7 +143,7 @@ def column_names(cells: list[str], name: str) -> list[str]:
         if column in seen:
             raise BadHeader(
                 f"{name} has two columns named '{column}' (the {seen[column]}. and the {index + 1}.).",
-                hint="Rename one in the file, or set csv.header=false with csv.skip_rows=1 and name them with `columns`.",
+                hint="Rename one, or set csv.header=false and csv.skip_rows=1 and name them with `columns`.",
             )
         seen[column] = index + 1
     return names

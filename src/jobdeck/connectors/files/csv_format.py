@@ -23,6 +23,7 @@ HEAD = 1 << 20
 
 
 def text_rule(options: CsvOptions) -> TextRule:
+    """How words become values."""
     return TextRule(tuple(options.null_values), options.decimal_point)
 
 
@@ -33,6 +34,7 @@ def dialect_of(stream: IO[bytes], bom: int, options: CsvOptions, name: str) -> D
 
 
 def cutter_for(dialect: Dialect) -> Cutter:
+    """What finds the ends of this file's records, the cheapest that is right."""
     if dialect.quote is None:
         return LineCutter()
     if dialect.regular and dialect.escape is None:

@@ -93,4 +93,5 @@ class ArrayLines(Sequential):
 
 
 def array_lines(raw: IO[bytes], name: str) -> IO[bytes]:
+    """`raw` as JSON Lines; reading it raises FileDamaged, BadEncoding, TooBigToRead."""
     return cast("IO[bytes]", io.BufferedReader(ArrayLines(raw, name), STEP))

@@ -94,7 +94,7 @@ def settled(kind: pa.DataType) -> pa.DataType:
 
 
 def coerced(value: Any, kind: pa.DataType) -> Any:
-    """`value` as Python has values of `kind`; raises ValueError, TypeError or ArrowInvalid when it is not exactly one."""
+    """`value` as Python has values of `kind`; raises ValueError, TypeError or ArrowInvalid when it is none."""
     if value is None:
         return None
     if t.is_string(kind):
@@ -112,7 +112,7 @@ def coerced(value: Any, kind: pa.DataType) -> Any:
 
 def _number(value: Any, kind: pa.DataType) -> Any:
     if not isinstance(value, int | Decimal | float):
-        raise ValueError("no number")
+        raise TypeError("no number")
     if isinstance(value, Decimal) and abs(value.adjusted()) > _LARGEST:
         raise ValueError("a number beyond all types")
     if t.is_integer(kind):

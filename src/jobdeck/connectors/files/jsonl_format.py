@@ -78,9 +78,11 @@ def _read_options(block: Block) -> pajson.ReadOptions:
 
 
 def _inexact(column: pa.ChunkedArray) -> bool:
-    """Whether the reader may have rounded: integers beyond 64 bits arrive as floats; nested floats are not looked into."""
-    if t.is_nested(column.type):
-        return "double" in str(column.type)
+    """Whether the reader may have rounded: integers beyond 64 bits arrive as floats."""
+    if t.is_list(column.type):
+        return _inexact(pc.list_flatten(column))
+    if t.is_struct(column.type):
+        return any(_inexact(pc.struct_field(column, index)) for index in range(column.type.num_fields))
     return bool(t.is_float64(column.type)) and _beyond(column)
 
 
@@ -121,6 +123,7 @@ def objects(block: Block, first_row: int, first_line: int) -> Iterator[tuple[int
 
 
 def check_text(block: Block, name: str, first_line: int) -> None:
+    """Raise BadEncoding naming the line; the fast reader takes any bytes for text."""
     try:
         block.data.decode("utf-8")
     except UnicodeDecodeError as error:

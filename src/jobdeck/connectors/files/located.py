@@ -106,15 +106,15 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def _server(entry: str, environment: Environment) -> list[Located]:
     allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
-    if not os.path.isabs(entry):
+    if not entry.startswith("/"):
         raise PathNotAllowed(
             f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://…."
         )
     fixed = entry if not glob.has_magic(entry) else re.split(r"[*?\[]", entry, maxsplit=1)[0]
     if ".." in Path(entry[len(fixed) :]).parts:
         raise PathNotAllowed(f"'{entry}' climbs with '..' behind a pattern.")
-    _inside(entry, os.path.realpath(os.path.dirname(fixed) if fixed != entry else fixed), allowed)
-    paths = [entry] if os.path.lexists(entry) else sorted(glob.iglob(entry, recursive=True))
+    _inside(entry, os.path.realpath(fixed.rpartition("/")[0] if fixed != entry else fixed), allowed)
+    paths = [entry] if os.path.lexists(entry) else sorted(glob.iglob(entry, recursive=True))  # noqa: PTH207  (absolute patterns)
     found = [_local(path, allowed) for top in paths for path in _files_below(top)]
     if not found:
         raise FileMissing(f"There is no file at {entry}.")
@@ -125,19 +125,19 @@ def _server(entry: str, environment: Environment) -> list[Located]:
 
 def _files_below(top: str) -> Iterator[str]:
     """The file itself, or the files below a folder, sorted; hidden ones and those that begin with `_` are left out."""
-    if not os.path.isdir(top):
+    if not Path(top).is_dir():
         yield top
         return
     for folder, folders, names in os.walk(top):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
-        yield from (os.path.join(folder, name) for name in sorted(names) if name[0] not in "._")
+        yield from (f"{folder}/{name}" for name in sorted(names) if name[0] not in "._")
 
 
 def _local(path: str, allowed: list[str]) -> Located:
     real = os.path.realpath(path)
     _inside(path, real, allowed)
     try:
-        facts = os.stat(real)
+        facts = Path(real).stat()
     except OSError:
         raise FileMissing(f"There is no file at {path}.") from None
     if not stat.S_ISREG(facts.st_mode):

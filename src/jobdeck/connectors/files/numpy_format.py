@@ -1,4 +1,4 @@
-"""Reads NumPy files: .npy (structured, one or two dimensions) row range by row range, .npz of columns of equal length."""
+"""Reads NumPy: .npy (structured, one or two dimensions) range by range, .npz of columns of equal length."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from jobdeck.connectors.files.located import Located
 
 
 class Slice(BaseModel):
-    """A range of one file: bytes of the unpacked text, row groups (Parquet) or rows (NumPy), from `start` to before `end`.
+    """A range of one file from `start` to before `end`: bytes of the unpacked text, row groups (Parquet), rows (NumPy).
 
     `first_row` counts data rows from 1, `first_line` lines of the file from 1."""
 
@@ -36,9 +36,8 @@ class FileFacts(BaseModel):
     columns: str
     """The file's columns, as a serialized Arrow schema."""
     soft: bool = False
-    """The types are a reading of text: a wider or another type may be asked for, and values that do not fit are bad rows."""
+    """The types are a reading of text: another type may be asked for, and values that do not fit are bad rows."""
     rows: int = 0
-    rejected: int = 0
     slices: list[Slice] = Field(default_factory=list)
 
     def held(self) -> pa.Schema:
@@ -69,8 +68,10 @@ class FilesPlan(BaseModel):
 
 
 def dump_schema(schema: pa.Schema) -> str:
+    """A schema as text; `load_schema` is the inverse."""
     return base64.b64encode(schema.remove_metadata().serialize().to_pybytes()).decode()
 
 
 def load_schema(text: str) -> pa.Schema:
+    """What `dump_schema` made."""
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))

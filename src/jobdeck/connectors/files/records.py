@@ -27,6 +27,8 @@ class Block:
 
 
 class Cutter(Protocol):
+    """Finds where records end."""
+
     def cut(self, data: bytes) -> int:
         """How many bytes of `data`, which begins with a record, are whole records."""
         ...
@@ -47,7 +49,7 @@ class LineCutter:
 
 
 class QuoteCutter:
-    """CSV whose quotes all pair up (see `regular`): a line end is a record's end where the quotes before it are even."""
+    """CSV whose quotes pair up (see `regular`): a line end ends a record where the quotes before it are even."""
 
     def __init__(self, quote: str) -> None:
         self._quote = quote.encode()
@@ -67,7 +69,7 @@ class QuoteCutter:
 
 
 class ScanCutter:
-    """CSV with stray quotes or escapes: quoted fields are found by the rule of the reader, a quote opens a field or nothing."""
+    """CSV with stray quotes or escapes: a quote opens a field at its beginning and nowhere else, as for the reader."""
 
     def __init__(self, delimiter: str, quote: str, escape: str | None) -> None:
         q, d = re.escape(quote.encode()), re.escape(delimiter.encode())
@@ -93,7 +95,7 @@ class ScanCutter:
                 text = data[match.start() : match.start() + 40].decode("utf-8", "replace")
                 raise FileDamaged(
                     f"{name} ends inside a quoted field that begins with {text!r}.",
-                    hint="The file is truncated or a quote is missing; set csv.quote to null if quotes mean nothing in it.",
+                    hint="The file is truncated, or a quote is missing; csv.quote=null if quotes mean nothing in it.",
                 )
 
 

@@ -1,4 +1,4 @@
-"""From what a file holds to the wanted columns, row by row accounted for: what does not fit is rejected with its reason."""
+"""From what a file holds to the wanted columns; rows that do not fit are rejected, each with its reason."""
 
 from __future__ import annotations
 

@@ -29,9 +29,14 @@ class FilesSink:
         return FileChunk(self._folder, path, schema, self._format)
 
     def publish(
-        self, stamp: Stamp, staged: list[StagedFile], schema: pa.Schema, mode: str, key: list[str]
+        self,
+        stamp: Stamp,
+        staged: list[StagedFile],
+        schema: pa.Schema,
+        mode: str,
+        key: list[str],
     ) -> Published:
-        """Move the staged files to `part-<job>-<attempt>-<n>.<format>`. `mode` replace removes all other files there."""
+        """Move the staged files to `part-<job>-<attempt>-<n>.<format>`; mode replace removes the other files."""
         targets = [f"part-{stamp.folder}-{number:05d}.{self._format}" for number in range(len(staged))]
         present = {entry.name for entry in self._folder.entries()}
         repeated = bool(staged) and present.issuperset(targets)
@@ -97,4 +102,3 @@ class _JsonLines:
 
     def close(self) -> None:
         self._file.flush()
-

@@ -25,7 +25,7 @@ from jobdeck.core.values import Json
 
 PART_BYTES = 64 * 1024 * 1024
 MAX_PARTS = 4000
-MAX_SLICES = 1000
+MAX_SLICES = 200
 """Files in one part at most."""
 MIN_BLOCK = 1 << 16
 _CELLS = 24 * 1024 * 1024
@@ -170,14 +170,14 @@ class FilesSource:
             for batch in parquet_format.batches(stream, piece, columns, done, how.file):
                 first = piece.first_row + done
                 done += batch.num_rows
-                raw = Raw(batch, range(first, first + batch.num_rows), lambda place: None)
+                raw = Raw(batch, range(first, first + batch.num_rows), _no_line)
                 yield raw, batch.nbytes, done, 0
 
     def _numpy(self, file: FileFacts, piece: Slice, place: dict[str, Any]) -> Iterator[tuple[Raw, int, int, int]]:
         with open_located(file.located, self._environment) as stream:
             done = place["at"]
             for batch in Arrays(stream, file.located.name).batches(done, piece.end):
-                raw = Raw(batch, range(done + 1, done + 1 + batch.num_rows), lambda place: None)
+                raw = Raw(batch, range(done + 1, done + 1 + batch.num_rows), _no_line)
                 done += batch.num_rows
                 yield raw, batch.nbytes, done, 0
 
@@ -188,7 +188,12 @@ def _beginning(piece: Slice, file: FileFacts) -> dict[str, Any]:
     return {"at": at, "row": piece.first_row, "line": piece.first_line}
 
 
+def _no_line(place: int) -> None:  # noqa: ARG001  (binary files have no lines)
+    return None
+
+
 def part_of(index: int, slices: list[Slice]) -> SourcePart:
+    """The part of this number of a plan."""
     return SourcePart(
         index=index,
         rows=sum(piece.rows for piece in slices),

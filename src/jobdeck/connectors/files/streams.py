@@ -92,12 +92,14 @@ class Transcoded(Sequential):
 
 
 def unpacked(raw: IO[bytes], compression: Compression, size: int, name: str) -> IO[bytes]:
+    """The content of `raw`, a file of `size` bytes; reading it raises FileDamaged, TooBigToRead."""
     if not compression:
         return raw
     return cast("IO[bytes]", io.BufferedReader(Unpacked(raw, compression, size, name), STEP))
 
 
 def transcoded(raw: IO[bytes], encoding: str, name: str) -> IO[bytes]:
+    """`raw` as UTF-8; an empty `encoding` means that it is. Reading it raises BadEncoding."""
     if not encoding:
         return raw
     return cast("IO[bytes]", io.BufferedReader(Transcoded(raw, encoding, name), STEP))

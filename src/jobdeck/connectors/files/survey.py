@@ -1,4 +1,4 @@
-"""The first look at one file: its format, its columns with types that hold every value, its rows, where it can be split."""
+"""The first look at one file: format, columns with types that hold every value, rows, places to split it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def open_text(located: Located, detected: Detected, environment: Environment, en
 
 
 class Survey:
-    """Looks at one file. `steps` must be run to its end; it gives the bytes looked at, so that it can be stopped between."""
+    """Looks at one file. `steps` is to be run to its end; it gives bytes looked at, so that it can be stopped."""
 
     facts: FileFacts
 

@@ -24,7 +24,7 @@ class TextRule:
 
 
 def parse(column: pa.Array, target: pa.DataType, rule: TextRule) -> pa.Array:
-    """A text column as `target`; raises pa.ArrowInvalid if any value is not exactly one. Text targets stay as they are."""
+    """A text column as `target`; raises pa.ArrowInvalid if a value is not exactly one. Text stays as it is."""
     if t.is_string(target):
         return column
     if t.is_binary(target):
@@ -39,6 +39,7 @@ def parse(column: pa.Array, target: pa.DataType, rule: TextRule) -> pa.Array:
 
 
 def without_nulls(column: pa.Array, rule: TextRule) -> pa.Array:
+    """Null in the place of the words that mean it."""
     if not rule.nulls:
         return column
     words = pc.is_in(column, value_set=pa.array(rule.nulls, pa.string()))
@@ -237,6 +238,5 @@ def widest(left: pa.DataType | None, right: pa.DataType | None) -> pa.DataType |
             and right in chain
             and (chain.index(left) == 0 or chain.index(right) == 0 or FLOAT not in chain)
         ):
-            wider = chain[max(chain.index(left), chain.index(right))]
-            return wider
+            return chain[max(chain.index(left), chain.index(right))]
     return TEXT

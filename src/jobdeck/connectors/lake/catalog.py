@@ -59,11 +59,8 @@ class ObjectDetail(ObjectInfo):
 def list_objects(environment: Environment) -> list[ObjectInfo]:
     """All tables of the project, by bucket and name. A table that cannot be opened is listed with its name only."""
     top = lake_folder(environment)
-    found = []
-    for bucket in top.folders():
-        for table in top.sub(bucket).folders():
-            if not table.startswith(_DROPPED):
-                found.append(_info(environment, unescape(bucket), unescape(table)))
+    names = [(bucket, table) for bucket in top.folders() for table in top.sub(bucket).folders()]
+    found = [_info(environment, unescape(b), unescape(t)) for b, t in names if not t.startswith(_DROPPED)]
     return [info for info in sorted(found, key=lambda i: (i.bucket, i.name)) if info.ref]
 
 
@@ -97,7 +94,9 @@ def _facts(table: DeltaTable) -> _Facts:
     )
 
 
-def _open(environment: Environment, ref: ObjectRef | str, version: int | None = None) -> tuple[DeltaTable, tuple[str, str]]:
+def _open(
+    environment: Environment, ref: ObjectRef | str, version: int | None = None
+) -> tuple[DeltaTable, tuple[str, str]]:
     """Raises TableMissing, VersionMissing, NotALakeTable."""
     parsed = ref if isinstance(ref, ObjectRef) else ObjectRef.parse(ref)
     folder = table_folder(environment, parsed.path)
@@ -149,7 +148,9 @@ def _number(value: object) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def rows(environment: Environment, ref: ObjectRef | str, limit: int, version: int | None = None) -> list[dict[str, object]]:
+def rows(
+    environment: Environment, ref: ObjectRef | str, limit: int, version: int | None = None
+) -> list[dict[str, object]]:
     """The first `limit` rows as JSON values (see `plain`). Raises TableMissing, VersionMissing."""
     table, path = _open(environment, ref, version)
     source = LakeSource(table_folder(environment, path), path, table.version())
@@ -162,7 +163,9 @@ def rows(environment: Environment, ref: ObjectRef | str, limit: int, version: in
     return found
 
 
-def create(environment: Environment, ref: ObjectRef | str, columns: Sequence[Column] | Iterable[tuple[str, str]]) -> ObjectDetail:
+def create(
+    environment: Environment, ref: ObjectRef | str, columns: Sequence[Column] | Iterable[tuple[str, str]]
+) -> ObjectDetail:
     """An empty table of these columns (types as in `columns.parse_type`). Raises TableExists, UnsupportedType."""
     parsed = ref if isinstance(ref, ObjectRef) else ObjectRef.parse(ref)
     folder = table_folder(environment, parsed.path)

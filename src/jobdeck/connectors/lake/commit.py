@@ -43,7 +43,7 @@ def checked_actions(folder: Folder, staged: list[StagedFile]) -> Actions:
     return Actions(adds, sum(file.rows for file in staged))
 
 
-def already(folder: Folder, table: DeltaTable | None, stamp: Stamp, rows: int) -> Published | None:
+def already(table: DeltaTable | None, stamp: Stamp, rows: int) -> Published | None:
     """What this attempt published before, if it did; raises AttemptBuried when it was undone."""
     state = state_of(table, stamp) if table is not None else None
     if table is None or state is None:
@@ -70,6 +70,7 @@ def create(folder: Folder, stamp: Stamp, actions: Actions, schema: pa.Schema) ->
 
 
 def append(table: DeltaTable, stamp: Stamp, actions: Actions) -> None:
+    """One commit that adds the files; raises TargetChanged."""
     commit(table, stamp, "append", actions, arrow_schema(table))
 
 
@@ -89,7 +90,13 @@ def exchange(table: DeltaTable, stamp: Stamp, actions: Actions, removes: list[Re
     """Add and take out files at once. Any commit that came between makes it fail: it may have brought keys of ours."""
     now = time.time_ns() // 1_000_000
     gone = [RemoveAction(file.path, True, now, file.size, {}) for file in removes]
-    _commit(table, "append", [*actions.adds, *gone], arrow_schema(table), properties(stamp, PUBLISHED, 0, rows=rows, mode="upsert"))
+    _commit(
+        table,
+        "append",
+        [*actions.adds, *gone],
+        arrow_schema(table),
+        properties(stamp, PUBLISHED, 0, rows=rows, mode="upsert"),
+    )
 
 
 def commit(table: DeltaTable, stamp: Stamp, mode: str, actions: Actions, schema: pa.Schema) -> None:
@@ -98,13 +105,19 @@ def commit(table: DeltaTable, stamp: Stamp, mode: str, actions: Actions, schema:
 
 
 def _commit(
-    table: DeltaTable, mode: str, actions: Sequence[AddAction | RemoveAction], schema: pa.Schema, marks: CommitProperties
+    table: DeltaTable,
+    mode: str,
+    actions: Sequence[AddAction | RemoveAction],
+    schema: pa.Schema,
+    marks: CommitProperties,
 ) -> None:
-    """`table` must have been looked at with `state_of` after it was opened: the commit conflicts with later ones only."""
+    """`table` must have been asked for `state_of` since it was opened: only later commits make this one conflict."""
     try:
         table.create_write_transaction(list(actions), mode, Schema.from_arrow(schema), commit_properties=marks)
     except CommitFailedError as error:
-        raise TargetChanged(f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job.") from error
+        raise TargetChanged(
+            f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job."
+        ) from error
 
 
 def bury(folder: Folder, stamp: Stamp) -> int | None:

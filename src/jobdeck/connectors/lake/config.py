@@ -1,4 +1,4 @@
-"""Where a lake table lives: `<project root>/lake/<bucket>/<table>`, names escaped so that every Unicode name survives."""
+"""Where a lake table lives: `<project root>/lake/<bucket>/<table>`, escaped so that every name survives."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def escape(segment: str) -> str:
 
 
 def unescape(name: str) -> str:
+    """The name that `escape` was given."""
     return unquote(name.replace(_ESCAPE, "%"))
 
 
@@ -57,6 +58,7 @@ def table_name(path: tuple[str, ...]) -> tuple[str, str]:
 
 
 def lake_folder(environment: Environment) -> Folder:
+    """The folder of all buckets of the project."""
     return Folder(environment.project_root(), environment.storage_options).sub("lake")
 
 
@@ -67,4 +69,5 @@ def table_folder(environment: Environment, path: tuple[str, ...]) -> Folder:
 
 
 def table_ref(bucket: str, table: str) -> ObjectRef:
+    """The reference of a table of the lake."""
     return ObjectRef("lake", (bucket, table))

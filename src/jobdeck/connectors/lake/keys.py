@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 from jobdeck.connectors.columns import cast
 from jobdeck.connectors.storage import Folder
 
-MEMORY = "256MB"
+MEMORY = "128MB"
 """What DuckDB may hold; beyond it, it spills into the work folder."""
 BATCH_ROWS = 16_384
 
 
 class Keys:
-    """Finds rows by key. Tables it makes: `losers` and `hits`, each of places (`f`: number of the file, `r`: row in it)."""
+    """Finds rows by key. It makes the tables `losers` and `hits` of places (`f`: the file's number, `r`: its row)."""
 
     def __init__(self, folder: Folder, key: list[pa.Field], work_dir: str) -> None:
         self._folder, self._key = folder, key

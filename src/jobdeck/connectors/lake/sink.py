@@ -8,7 +8,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from jobdeck.connectors.base import Published, StagedFile, Stamp
-from jobdeck.connectors.errors import AttemptReused, CountMismatch, TargetChanged
+from jobdeck.connectors.errors import AttemptReused, TargetChanged
 from jobdeck.connectors.lake import commit, upsert
 from jobdeck.connectors.lake.tables import PUBLISHED, arrow_schema, open_table, state_of, version_of
 from jobdeck.connectors.lake.writer import JOBS, ParquetChunk, chunk_path
@@ -36,7 +36,7 @@ class LakeSink:
         """Make the staged rows visible in one commit. Raises CountMismatch, TargetChanged, AttemptBuried."""
         rows = sum(file.rows for file in staged)
         table = open_table(self.folder)
-        done = commit.already(self.folder, table, stamp, rows)
+        done = commit.already(table, stamp, rows)
         if done is None:
             rows = self._commit(table, stamp, staged, schema, mode, key)
             done = Published(version=self._version(stamp), rows=rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from typing import Any
 
@@ -50,11 +50,11 @@ def _bounds(groups: list[Any]) -> tuple[Any, Any] | None:
     if not known or any(not s.has_min_max and s.num_values for s in groups):
         return None
     low, high = min(s.min for s in known), max(s.max for s in known)
-    if isinstance(low, bool | float | datetime.datetime):
+    if isinstance(low, bool | float | dt.datetime):
         return None
     if isinstance(low, int):
         return low, high
-    if isinstance(low, datetime.date):
+    if isinstance(low, dt.date):
         return low.isoformat(), high.isoformat()
     if isinstance(low, str) and max(len(low), len(high)) <= LONGEST_BOUND:
         return low, high

@@ -15,7 +15,7 @@ RETRIES = 1000
 """Commits of other jobs that may come between; each costs one more look at the log."""
 PUBLISHED = 1
 BURIED = 2
-"""Versions of an attempt's application transaction: its one commit, or the tombstone that keeps it from ever landing."""
+"""Versions of an attempt's application transaction: its commit, or the tombstone that keeps it from landing."""
 _HISTORY = 1000
 
 
@@ -30,10 +30,12 @@ def open_table(folder: Folder, version: int | None = None) -> DeltaTable | None:
 
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:
+    """The table's columns."""
     return pa.schema(table.schema().to_arrow())
 
 
 def app_id(stamp: Stamp) -> str:
+    """The name of the attempt's application transaction in the Delta log."""
     return f"jobdeck/{stamp.job}/{stamp.attempt}"
 
 

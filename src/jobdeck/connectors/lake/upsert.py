@@ -58,7 +58,9 @@ def prepare(
         kept = writer.without("hits", "m", present, touched)
         gone = _rows([present[i] for i in touched]) - _rows(kept)
         if gone != keys.count("hits"):
-            raise CountMismatch(f"{gone} rows would go where {keys.count('hits')} have a new one.", hint="Resume the job.")
+            raise CountMismatch(
+                f"{gone} rows would go where {keys.count('hits')} have a new one.", hint="Resume the job."
+            )
         removes = [Removed(present[i].path, present[i].bytes) for i in touched]
         return Upsert([*winners, *kept], removes, _rows(winners))
 

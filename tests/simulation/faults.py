@@ -1,0 +1,103 @@
+"""What goes wrong: machines die, freeze, are restarted; the database is away; its clock is set."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.simulation.machines import Node
+from tests.simulation.virtual_time import Fate
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Faults:
+    """Strikes at random until cancelled; `heal` repairs everything."""
+
+    def __init__(self, world: World, random: Random) -> None:
+        self._world = world
+        self._random = random
+
+    async def strike(self) -> None:
+        world, random = self._world, self._random
+        if not world.plan.faults:
+            return
+        strikes = [self._kill, self._kill, self._freeze, self._freeze, self._restart, self._cut_off, self._outage]
+        if world.plan.clock_steps:
+            strikes += [self._set_clock, self._set_clock]
+        while True:
+            await asyncio.sleep(random.expovariate(1 / world.plan.faults))
+            random.choice(strikes)()
+
+    def heal(self) -> None:
+        """Everything works again, and is staffed."""
+        world = self._world
+        world.network.heal()
+        for node in list(world.nodes):
+            node.trap = None
+            if node.fate is Fate.FROZEN:
+                world.thaw(node)
+        for serves, works in ((True, False), (False, True)):
+            if not any(n.up and (n.serves if serves else n.works) for n in world.nodes):
+                world.add_node(serves=serves, works=works)
+        if world.plan.picky_workers:
+            world.add_node(serves=False, works=True)
+
+    def _victim(self) -> Node | None:
+        living = [n for n in self._world.nodes if n.fate is Fate.ALIVE]
+        return self._random.choice(living) if living else None
+
+    def _at_any_step(self, node: Node, act: str) -> None:
+        """At some await of the machine and not only where time passes."""
+        do = {"kill": self._world.kill, "freeze": self._world.freeze}[act]
+        count = self._random.choice((1, 2, 3, 5, 8, 13, 21, 50))
+        node.after_steps(count, lambda: do(node))
+
+    def _kill(self) -> None:
+        victim = self._victim()
+        if victim is None:
+            return
+        self._at_any_step(victim, "kill")
+        if self._random.random() < 0.9:
+            delay = self._random.choice((0.1, 1.0, 3.0, 8.0))
+            self._world.later(delay, lambda: self._replace(victim))
+
+    def _replace(self, dead: Node) -> None:
+        if dead.fate is Fate.DEAD:
+            self._world.add_node(serves=dead.serves, works=dead.works)
+
+    def _freeze(self) -> None:
+        victim = self._victim()
+        if victim is not None:
+            self._at_any_step(victim, "freeze")
+            lease = self._world.plan.lease
+            seconds = self._random.choice((0.5, lease / 2, lease - 0.9, lease + 0.5, lease * 1.5, 35.0))
+            self._world.later(seconds, lambda: self._world.thaw(victim))
+
+    def _restart(self) -> None:
+        """A rolling restart: asked to stop, and another one started."""
+        victim = self._victim()
+        if victim is not None and not victim.stop.is_set():
+            self._world.note(f"{victim} is asked to stop")
+            victim.stop.set()
+            self._world.later(0.5, lambda: self._world.add_node(serves=victim.serves, works=victim.works))
+
+    def _cut_off(self) -> None:
+        victim = self._victim()
+        if victim is not None:
+            self._down(victim.name, self._random.choice((0.2, 2.0, self._world.plan.lease, self._world.plan.lease * 2)))
+
+    def _outage(self) -> None:
+        self._down("*", self._random.choice((0.1, 1.0, 3.0, self._world.plan.lease * 1.2)))
+
+    def _down(self, name: str, seconds: float) -> None:
+        world = self._world
+        world.note(f"{name} does not reach the database for {seconds} s")
+        world.network.down.add(name)
+        world.later(seconds, lambda: world.network.down.discard(name))
+
+    def _set_clock(self) -> None:
+        step = self._random.choice((-3600.0, -20.0, -3.0, -0.5, 0.5, 3.0, 20.0, 3600.0))
+        self._world.set_clock(step)

@@ -1,0 +1,250 @@
+"""What must hold after every commit and at every start of a task, whatever happened (engine.md and lifecycle.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jobdeck.core.claims import Held
+from jobdeck.core.states import ENDED, FINAL, State
+from jobdeck.core.tasks import UNDO
+from jobdeck.core.waiting import Waiting, obstacles
+from tests.simulation.executor import SimulatedRun
+from tests.simulation.facts import Facts, Reader, Row, Rules, View, claims_of
+from tests.simulation.scripts import TYPES
+from tests.simulation.virtual_time import Machine
+
+_FINAL = {str(s) for s in FINAL}
+_ENDED = {str(s) for s in ENDED}
+_DEAD = {State.PAUSED, State.CANCELED, State.FAILED, State.SUCCEEDED}
+
+
+class Guarantees:
+    """Compares each commit with the one before; `broken` is called with the words for what does not hold."""
+
+    def __init__(self, reader: Reader, project_limit: int | None, broken: Callable[[str], None]) -> None:
+        self._reader = reader
+        self._project_limit = project_limit
+        self._broken = broken
+        self.commit = 0
+        self.facts = reader.facts(0, None, set())
+        self.alive: dict[int, SimulatedRun] = {}
+        self.dirty: set[tuple[int, int]] = set()
+        """Job and attempt where something half made lies about."""
+        self.forward_until = -1.0
+        """Until then (loop time) tasks may outlive their lease: the database's clock was put forward."""
+        self.linger = 0.0
+        self._rules: list[Rules] = [self.facts.rules]
+        self._event = 0
+
+    # Commits.
+
+    def committed(self, machine: Machine | None, touched: set[str], followed: int, latest: int, now: float) -> None:
+        """`followed`: the last commit that the machine may not have known of when it decided; `latest`: the latest time
+        that the database told it since."""
+        self.commit += 1
+        before, self.facts = self.facts, self._reader.facts(self.commit, self.facts, touched)
+        after = self.facts
+        if after.rules is not before.rules:
+            self._rules.append(after.rules)
+        if touched & {"jobs", "leases"}:
+            self._check_jobs(before, after)
+            self._check_leases(before, after, followed, latest)
+            self._check_fences(after, now)
+        if touched & {"tasks", "jobs"}:
+            self._check_tasks(before, after)
+
+    def _check_jobs(self, before: Facts, after: Facts) -> None:
+        told = self._events()
+        for job_id, job in after.jobs.items():
+            old = before.jobs.get(job_id)
+            self._check_lease_of(job, after.leases.get(job_id))
+            if old is not None and tuple(old) != tuple(job):
+                self._check_change(old, job, after)
+            if old is None or old["state"] != job["state"]:
+                self._expect(told.get(job_id) == job["state"], f"job {job_id} became {job['state']} without an event of it")
+        for gone in before.jobs.keys() - after.jobs.keys():
+            self._expect(told.get(gone) == "deleted", f"job {gone} ({before.jobs[gone]['state']}) was lost")
+            self._expect(before.jobs[gone]["state"] in _ENDED, f"job {gone} was deleted while it could run")
+
+    def _events(self) -> dict[int, str]:
+        """The state that the last new event of each job tells."""
+        told = {}
+        for row in self._reader.rows("SELECT id, job_id, kind, data FROM events WHERE id > ? ORDER BY id", self._event):
+            self._event = row["id"]
+            state = "deleted" if row["kind"] == "deleted" else json.loads(row["data"]).get("state")
+            if state and not row["kind"].startswith("step_"):
+                told[row["job_id"]] = state
+        return told
+
+    def _check_lease_of(self, job: Row, lease: Row | None) -> None:
+        state, name = job["state"], f"job {job['id']}"
+        self._expect(bool(job["leased"]) == (lease is not None), f"{name}: leased={job['leased']}, lease {_t(lease)}")
+        if state in (State.RUNNING, State.PAUSING):
+            self._expect(lease is not None, f"{name} is {state} without a lease")
+        elif state != State.CANCELING:
+            self._expect(lease is None, f"{name} is {state} and holds a lease")
+        if lease is not None:
+            self._expect(lease["epoch"] == job["epoch"], f"{name} has epoch {job['epoch']}, its lease {lease['epoch']}")
+
+    def _check_change(self, old: Row, job: Row, after: Facts) -> None:
+        name, state = f"job {job['id']}", job["state"]
+        if old["state"] in _FINAL:
+            same = all(old[k] == job[k] for k in ("state", "attempt", "result", "epoch"))
+            self._expect(same, f"{name} was {old['state']} for good and changed to {state}")
+        self._expect(job["attempt"] >= old["attempt"], f"{name}: its attempt went back")
+        self._expect(job["epoch"] >= old["epoch"], f"{name}: its epoch went back")
+        if job["attempt"] == old["attempt"]:
+            self._expect(job["fraction"] >= old["fraction"], f"{name}: progress from {old['fraction']} to {job['fraction']}")
+        self._expect((job["fraction"] >= 1) == (state == State.SUCCEEDED), f"{name} is {state} at {job['fraction']:.0%}")
+        if state != old["state"] and state in _ENDED:
+            for child in after.jobs.values():
+                ended = child["parent_id"] != job["id"] or child["state"] in _ENDED
+                self._expect(ended, f"{name} ended {state} before its child {child['id']} ({child['state']})")
+        if state == State.CANCELED != old["state"] and not job["warnings"]:
+            left = [a for j, a in self.dirty if j == job["id"]]
+            self._expect(not left, f"{name} was canceled, and leftovers of its attempts {left} are there")
+
+    # Leases.
+
+    def _check_leases(self, before: Facts, after: Facts, followed: int, latest: int) -> None:
+        new = [l for j, l in after.leases.items() if j not in before.leases or before.leases[j]["epoch"] != l["epoch"]]
+        if not new:
+            return
+        held = Held()
+        for job_id, lease in after.leases.items():
+            if lease not in new:
+                held.take(job_id, claims_of(lease))
+        for lease in new:
+            job = before.jobs[lease["job_id"]]
+            self._check_grant(job, lease, held, followed, latest)
+            self._check_place(after, lease)
+            held.take(job["id"], claims_of(lease))
+
+    def _check_grant(self, job: Row, lease: Row, held: Held, followed: int, latest: int) -> None:
+        name = f"job {job['id']} was started"
+        if lease["purpose"] == UNDO:
+            self._expect(job["state"] == State.CANCELING and job["dirty_since"], f"{name} to be undone, and was {_t(job)}")
+            return
+        self._expect(job["state"] == State.PENDING, f"{name}, and was {job['state']}")
+        self._expect(not job["waits_for_children"], f"{name} while it waits for its children")
+        self._expect(lease["claims"] == job["claims"], f"{name} with other claims than its own")
+        waiting = Waiting(job["id"], f"p{job['project_id']}", job["type"], claims_of(job), job["not_before"])
+        reasons: list[Any] = []
+        for rules in self._rules_since(followed):
+            reasons = list(obstacles(waiting, View(held, rules, self._project_limit), latest))
+            if not reasons:
+                return
+        self._broken(f"{name} although {'; '.join(r.text for r in reasons)}")
+
+    def _rules_since(self, commit: int) -> Iterator[Rules]:
+        """Those that held at `commit` or later: the machine decided by one of them."""
+        for rules, following in zip(self._rules, [*self._rules[1:], None], strict=True):
+            if following is None or following.since > commit:
+                yield rules
+
+    def _check_place(self, after: Facts, lease: Row) -> None:
+        worker, job = after.workers[lease["worker_id"]], after.jobs[lease["job_id"]]
+        self._expect(job["type"] in json.loads(worker["types"]), f"{worker['name']} cannot run job {job['id']}")
+        if lease["purpose"] == UNDO:
+            return
+        mates = [l for l in after.leases.values() if l["worker_id"] == worker["id"] and l["purpose"] != UNDO]
+        used = sum(after.jobs[l["job_id"]]["isolation"] == job["isolation"] for l in mates)
+        slots = worker["light_slots"] if job["isolation"] == "thread" else worker["slots"]
+        self._expect(used <= slots, f"{worker['name']} has {slots} places and got {used} jobs")
+
+    # Tasks: the rows, and what is really alive.
+
+    def _check_tasks(self, before: Facts, after: Facts) -> None:
+        for key, task in after.tasks.items():
+            old = before.tasks.get(key)
+            if old is task or (old is not None and tuple(old) == tuple(task)):
+                continue
+            job = after.jobs[key[0]]
+            name = f"task {key[2]}[{key[3]}] of job {key[0]}"
+            self._expect(key[1] == job["attempt"], f"{name}: a write to attempt {key[1]} in attempt {job['attempt']}")
+            if old is not None and old["state"] == "succeeded":
+                same = all(old[k] == task[k] for k in ("state", "result"))
+                self._expect(same, f"{name} had succeeded and changed to {_t(task)}")
+            self._check_epochs(name, old, task, job["epoch"])
+
+    def _check_epochs(self, name: str, old: Row | None, task: Row, epoch: int) -> None:
+        """Cursors, results and hosts say in which epoch they were made."""
+        for column, read in _EPOCHS.items():
+            value = task[column]
+            if value and (old is None or old[column] != value):
+                made = read(value)
+                self._expect(made == epoch, f"{name}: a {column} of epoch {made} was recorded in epoch {epoch}")
+
+    def task_started(self, run: SimulatedRun) -> None:
+        request = run.request
+        self.alive[run.serial] = run
+        if self._is_fenced(run):
+            return
+        key = (request.job, request.attempt, request.step_index, request.index)
+        task = self.facts.tasks.get(key)
+        if request.method == UNDO:
+            working = [r for r in self.alive.values() if r is not run and self._same_work(r, request.job, request.attempt)]
+            self._expect(not working or self._may_linger(working), f"{run} began while {working} are alive")
+            return
+        done = task is not None and task["state"] == "succeeded"
+        self._expect(not done, f"{run} began although its result is recorded")
+        twice = [r for r in self.alive.values() if r is not run and r.request.job == request.job and _place(r) == _place(run)]
+        self._expect(not twice or self._may_linger(twice), f"{run} began while {twice} is alive")
+        if TYPES[request.type].has_undo():
+            left = [a for j, a in self.dirty if j == request.job and a < request.attempt]
+            self._expect(not left, f"{run} began over the leftovers of attempts {left}")
+            self.dirty.add((request.job, request.attempt))
+
+    def task_undone(self, run: SimulatedRun) -> None:
+        self.dirty.discard((run.request.job, run.request.attempt))
+
+    def task_ended(self, run: SimulatedRun) -> None:
+        del self.alive[run.serial]
+
+    def _same_work(self, run: SimulatedRun, job: int, attempt: int) -> bool:
+        return run.request.job == job and run.request.attempt == attempt and run.request.method != UNDO
+
+    def _is_fenced(self, run: SimulatedRun) -> bool:
+        lease = self.facts.leases.get(run.request.job)
+        return lease is None or lease["epoch"] != run.request.epoch
+
+    def _may_linger(self, runs: list[SimulatedRun]) -> bool:
+        return all(r.fenced_since is not None and self._excused(r) for r in runs)
+
+    def _excused(self, run: SimulatedRun) -> bool:
+        """A task outlives its lease only where nothing can be done: in a thread, or after a jump of the clock."""
+        since = run.fenced_since if run.fenced_since is not None else 0.0
+        return run.light or since <= self.forward_until
+
+    def _check_fences(self, after: Facts, now: float) -> None:
+        for run in self.alive.values():
+            if not self._is_fenced(run):
+                continue
+            if run.fenced_since is None:
+                run.fenced_since = now
+                job = after.jobs.get(run.request.job)
+                state = job["state"] if job is not None else "deleted"
+                self._expect(self._excused(run), f"job {run.request.job} became {state}, and {run} is alive")
+            elif not run.light:
+                self._expect(now - run.fenced_since <= self.linger, f"{run} was fenced long ago and is alive")
+
+    def _expect(self, holds: object, words: str) -> None:
+        if not holds:
+            self._broken(words)
+
+
+def _place(run: SimulatedRun) -> tuple[int, int]:
+    return run.request.step_index, run.request.index
+
+
+def _t(row: Row | None) -> dict[str, Any] | None:
+    return dict(row) if row is not None else None
+
+
+_EPOCHS: dict[str, Callable[[str], int]] = {
+    "cursor": lambda text: int(json.loads(text)["epoch"]),
+    "result": lambda text: int(json.loads(text)[0]),
+    "host": lambda text: int(text.rpartition(":")[2]),
+}

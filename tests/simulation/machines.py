@@ -1,0 +1,142 @@
+"""The machines of the world: servers that schedule and answer people, workers that run jobs; the engine's real parts."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from jobdeck.core.environment import Environment
+from jobdeck.engine.control import Control
+from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused
+from jobdeck.engine.leader import Leadership
+from jobdeck.engine.log_writer import JobLog, LogShipper
+from jobdeck.engine.logs import LogLine, LogStore
+from jobdeck.engine.recorder import Recorder
+from jobdeck.engine.scheduler import Scheduler
+from jobdeck.engine.service import Loop, Service, Services
+from jobdeck.engine.submit import Submitter
+from jobdeck.engine.worker import WorkerParts, WorkerService
+from jobdeck.store.workers import Worker
+from tests.simulation.database import SimulatedDatabase, SimulatedWakeups
+from tests.simulation.executor import SimulatedExecutor
+from tests.simulation.scripts import REGISTRY, TYPES
+from tests.simulation.virtual_time import Fate, Machine
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class _NoLog(JobLog):
+    """A log that nobody reads."""
+
+    def __init__(self) -> None:
+        self.lost = None
+
+    def write(self, line: LogLine) -> None: ...
+
+
+class _NoLogs(LogShipper, LogStore):
+    """Logs go to files and object storage, which is another story."""
+
+    def __init__(self) -> None: ...
+
+    def open(self, job: int, attempt: int, epoch: int) -> JobLog:
+        return _NoLog()
+
+    async def close(self, job_log: JobLog) -> None: ...
+
+    async def delete(self, job: int) -> None: ...
+
+
+async def _environment(project: str) -> Environment:
+    return Environment(project=project)
+
+
+class Node(Machine):
+    """A machine with parts of the engine on it."""
+
+    def __init__(self, world: World, name: str, *, serves: bool, works: bool) -> None:
+        super().__init__(name)
+        self.world = world
+        self.serves, self.works = serves, works
+        self.followed = 0
+        self.latest = 0
+        self.worker: WorkerService | None = None
+        self.executor: SimulatedExecutor | None = None
+        self.scheduler: Scheduler | None = None
+        self.leadership: Leadership | None = None
+        self.recorder: Recorder | None = None
+        self.stop: asyncio.Event = asyncio.Event()
+        self.wakeups = SimulatedWakeups(partial(world.spread_wakeup, self))
+        self.database = SimulatedDatabase(world.clock, self.wakeups)
+        self.control = Control(self.database, _NoLogs())
+        self.submitter = Submitter(self.database, REGISTRY, _environment)
+        self.task = world.loop.spawn(self, self._main())
+
+    @property
+    def up(self) -> bool:
+        return self.fate is Fate.ALIVE and not self.stop.is_set()
+
+    async def _main(self) -> None:
+        parts: list[Service] = [*(self._working() if self.works else []), *(self._scheduling() if self.serves else [])]
+        services = Services(parts)
+        await services.start()
+        stopping = asyncio.ensure_future(self.stop.wait())
+        broken = asyncio.ensure_future(services.wait())
+        await asyncio.wait({stopping, broken}, return_when=asyncio.FIRST_COMPLETED)
+        if broken.done():
+            self.world.broken(f"a service of {self.name} ended by itself: {broken.exception()!r}")
+        broken.cancel()
+        await services.stop()
+        self.world.left(self)
+
+    def _scheduling(self) -> list[Service]:
+        """As wiring puts them together."""
+        database = self.database
+        self.leadership = leadership = Leadership(database, self.name)
+        self.scheduler = Scheduler(
+            database, leadership, project_limit=self.world.plan.project_limit, lease_seconds=self.world.plan.lease
+        )
+        return [
+            leadership,
+            self.scheduler,
+            Loop("expire_leases", expire_leases.EVERY, partial(expire_leases.expire_leases, database, leadership)),
+            Loop(
+                "resume_paused",
+                resume_paused.EVERY,
+                partial(resume_paused.resume_paused, database, leadership, self.control),
+            ),
+            Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
+        ]
+
+    def _working(self) -> list[Service]:
+        world, plan = self.world, self.world.plan
+        self.recorder = Recorder(self.database)
+        slots = world.random.randint(1, 4)
+        self.executor = self.context.run(self._executor, slots)
+        types = tuple(TYPES) if not plan.picky_workers or not world.random.randrange(3) else ("plain", "dirty")
+        me = Worker(world.unique(self.name), self.name, "host", 1, slots, world.random.randint(1, 3), types, "1")
+        parts = WorkerParts(
+            self.database, REGISTRY, _environment, self.executor, self.recorder, _NoLogs(), plan.lease, 3, _here
+        )
+        self.worker = WorkerService(me, parts)
+        return [self.recorder, self.worker]
+
+    def _executor(self, slots: int) -> SimulatedExecutor:
+        world = self.world
+        return SimulatedExecutor(world.loop, world.guarantees, world.life, world.random, slots + 3)
+
+    def idle(self) -> str | None:
+        """What the machine still has in hand although there should be nothing, in words."""
+        in_hand: dict[str, Any] = {}
+        if self.worker is not None and self.worker._stays:
+            in_hand["stays"] = list(self.worker._stays)
+        if self.recorder is not None and self.recorder._queue:
+            in_hand["records"] = len(self.recorder._queue)
+        return f"{self.name} has {in_hand}" if in_hand else None
+
+
+def _here(service: Service) -> Service:
+    """Leases are renewed in the loop of virtual time as well."""
+    return service

@@ -1,0 +1,84 @@
+"""The way between machines and database: slow, flaky, and down now and then (driver.Network)."""
+
+from __future__ import annotations
+
+import sqlite3
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.simulation.machines import Node
+from tests.simulation.virtual_time import Machine
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Deadlock(sqlite3.OperationalError):
+    """What PostgreSQL says to one of two transactions that wait for each other: it is to be run again."""
+
+    sqlstate = "40P01"
+
+
+def _away() -> Exception:
+    return sqlite3.OperationalError("could not reach the database")
+
+
+class SimulatedNetwork:
+    """Draws its lots in the order of the calls, which is the same for the same seed."""
+
+    def __init__(self, world: World, random: Random) -> None:
+        self._world = world
+        self._random = random
+        self.down: set[str] = set()
+        """Names of the machines that do not reach the database; `*` is all."""
+        self.slow = world.plan.slow
+        self.flaky = world.plan.flaky
+
+    def heal(self) -> None:
+        self.down.clear()
+        self.slow = self.flaky = 0.0
+
+    def on_begin(self, machine: Machine | None) -> tuple[float, Exception | None]:
+        if machine is None:
+            return 0.0, None
+        if self.down and self._is_down(machine):
+            return self._random.choice((0.0, 0.0, 1.0)), _away()
+        if self.flaky and self._random.random() < self.flaky:
+            return 0.0, self._random.choice((_away(), sqlite3.OperationalError("database is locked")))
+        return self._delay(), None
+
+    def on_statement(self, machine: Machine | None) -> tuple[float, Exception | None]:
+        if machine is None:
+            return 0.0, None
+        if self.down and self._is_down(machine):
+            return 0.0, _away()
+        if not self.flaky and not self.slow:
+            return 0.0, None
+        draw = self._random.random()
+        if draw < self.flaky:
+            return 0.0, self._random.choice((_away(), Deadlock("deadlock detected")))
+        return (self._random.uniform(0.001, 0.05) if draw > 1 - self.slow / 5 else 0.0), None
+
+    def on_commit(self, machine: Machine | None) -> tuple[float, Exception | None, bool, float]:
+        if machine is None:
+            return 0.0, None, True, 0.0
+        down = bool(self.down) and self._is_down(machine)
+        if down or (self.flaky and self._random.random() < self.flaky):
+            return 0.0, _away(), self._random.random() < 0.5, self._delay()
+        return self._delay(), None, True, self._delay()
+
+    def committed(self, machine: Machine | None, tables: set[str]) -> None:
+        self._world.committed(machine, tables)
+
+    def followed(self, machine: Machine | None) -> None:
+        if isinstance(machine, Node):
+            machine.followed = self._world.guarantees.commit
+            machine.latest = 0
+
+    def _is_down(self, machine: Machine) -> bool:
+        return "*" in self.down or machine.name in self.down
+
+    def _delay(self) -> float:
+        if self.slow and self._random.random() < self.slow:
+            return self._random.choice((0.001, 0.01, 0.1, 0.5))
+        return 0.0

@@ -1,0 +1,153 @@
+"""What tests of the store do to a database, in few words each; every call goes through the store's own functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import insert, select, text
+
+from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
+from jobdeck.core.endings import Ending
+from jobdeck.core.job import ChildPolicy, Job
+from jobdeck.core.operations import Operation
+from jobdeck.core.order import order_key
+from jobdeck.core.records import JobLeft, Record
+from jobdeck.engine.control import Control, Result
+from jobdeck.store import attempt_writes, jobs, leadership, leases, submissions, workers
+from jobdeck.store.attempt_writes import AttemptWrite
+from jobdeck.store.clock import SetClock
+from jobdeck.store.database import Database, Tx
+from jobdeck.store.events import NewEvent, StoredEvent, read_after
+from jobdeck.store.jobs import NewJob
+from jobdeck.store.leadership import Leader
+from jobdeck.store.leases import RUN, Pick
+from jobdeck.store.schema import metadata, principals, projects
+from jobdeck.store.workers import Worker
+
+LEASE = 10.0
+WORKERS = (Worker("w1", "one", "host", 1, 4, 4, ("a", "b"), "1"), Worker("w2", "two", "host", 2, 4, 4, ("a", "b"), "1"))
+
+
+async def furnished(database: Database) -> None:
+    async def work(tx: Tx) -> None:
+        row = {"id": 1, "name": "p", "title": "p", "created_at": tx.now}
+        await tx.connection.execute(insert(projects).values(row))
+        row = {"id": 1, "name": "ann", "kind": "person", "created_at": tx.now}
+        await tx.connection.execute(insert(principals).values(row))
+
+    await database.transact(work)
+    for worker in WORKERS:
+        await workers.join(database, worker)
+
+
+class NoLogs:
+    """Control also removes a job's log files; here there are none."""
+
+    async def delete(self, job: int) -> None: ...
+
+
+def new_job(
+    *claims: Claim, type: str = "a", parent: int | None = None, policy: ChildPolicy = ChildPolicy.FAIL,
+    priority: int = 5, not_before: int | None = None, dedupe: str | None = None,
+) -> NewJob:  # fmt: skip
+    wanted = merge([
+        *implicit_claims("p", type, parent, None), *(replace(c, resource=qualify("p", c.resource)) for c in claims)
+    ])  # fmt: skip
+    return NewJob(
+        project_id=1, type=type, category="data", isolation="process", description="d", subject=None, params="{}",
+        tags="[]", claims=json.dumps([c.to_json() for c in wanted]), priority=priority, parent_id=parent,
+        run_prefix=str(parent) if parent else "", on_child_failure=str(policy), created_by=1, not_before=not_before,
+        dedupe_key=dedupe,
+    )  # fmt: skip
+
+
+@dataclass
+class Desk:
+    database: Database
+    clock: SetClock
+    leader: Leader = field(default_factory=lambda: Leader("nobody", 0))
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, url: str) -> AsyncIterator[Desk]:
+        clock = SetClock()
+        database = Database(url, clock=clock)
+        try:
+            desk = cls(database, clock)
+            desk.leader = await desk.lead("s1")
+            yield desk
+        finally:
+            await database.close()
+
+    async def lead(self, holder: str) -> Leader:
+        leader = await leadership.try_lead(self.database, holder, 6.0)
+        assert leader is not None
+        return leader
+
+    async def submit(self, *new: NewJob) -> list[int]:
+        async def work(tx: Tx) -> list[int]:
+            parents = {n.parent_id for n in new if n.parent_id is not None}
+            await jobs.lock(tx, parents)
+            ids = await jobs.insert_many(tx, new, [order_key(tx.now, n.priority) for n in new])
+            await submissions.mark_parents(tx, sorted(parents))
+            tx.emit(*(NewEvent("submitted", 1, i, "ann", {"state": "pending"}) for i in ids))
+            return ids
+
+        return await self.database.transact(work)
+
+    async def one(self, **more: Any) -> int:
+        (job_id,) = await self.submit(new_job(**more))
+        return job_id
+
+    async def assign(self, *ids: int, worker: str = "w1", leader: Leader | None = None, purpose: str = RUN) -> set[int]:
+        claims = {row["id"]: row["claims"] for row in await self.rows("jobs")}
+        picks = [Pick(i, worker, worker, claims.get(i, "[]"), purpose) for i in ids]
+        return await leases.assign(self.database, leader or self.leader, picks, LEASE)
+
+    async def running(self, **more: Any) -> Job:
+        job_id = await self.one(**more)
+        assert await self.assign(job_id) == {job_id}
+        return await self.job(job_id)
+
+    async def write(self, job: Job, *records: Record) -> bool:
+        """Whether the records landed."""
+        return not await attempt_writes.write(self.database, [AttemptWrite(job.id, job.epoch, records)])
+
+    async def leave(self, job: Job, ending: Ending) -> Job:
+        assert await self.write(job, JobLeft(ending))
+        return await self.job(job.id)
+
+    async def operate(self, operation: Operation, *ids: int, **more: Any) -> list[Result]:
+        control = Control(self.database, NoLogs())  # type: ignore[arg-type]
+        return await control.operate(list(ids), operation, actor="ann", **more)
+
+    async def expire(self, seconds: float = LEASE + 1) -> list[int]:
+        self.clock.advance(seconds)
+        self.leader = await self.lead(self.leader.holder)
+        return await leases.expire(self.database, self.leader)
+
+    async def job(self, job_id: int) -> Job:
+        return (await self.database.transact(lambda tx: jobs.lock(tx, [job_id])))[job_id]
+
+    async def rows(self, table: str) -> list[dict[str, Any]]:
+        async with self.database.read() as connection:
+            found = await connection.execute(select(metadata.tables[table]).order_by(*metadata.tables[table].primary_key))
+            return [dict(row) for row in found.mappings()]
+
+    async def dump(self, *, without: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table."""
+        return {name: await self.rows(name) for name in metadata.tables if name not in without}
+
+    async def events(self, after: int = 0) -> list[StoredEvent]:
+        async with self.database.read() as connection:
+            return await read_after(connection, after, 100_000)
+
+    async def sql(self, statement: str, **values: Any) -> None:
+        async def work(tx: Tx) -> None:
+            await tx.connection.execute(text(statement), values)
+
+        await self.database.transact(work)
