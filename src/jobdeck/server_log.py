@@ -11,7 +11,12 @@ import structlog
 def set_up_log(level: str, *, as_json: bool) -> None:
     """`level` is the least level shown; lines are for people, or JSON."""
     renderer = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # others show local variables, secrets among them
+        )
     )
     structlog.configure(
         processors=[

@@ -170,6 +170,7 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str], Non
     try:
         await first_admin(base.database, config.home)
         use_cases = UseCases(core_of(base))
+        await use_cases.metrics.start()
         services = Services([*_hearing(base), *(working(base) if worker else []), *scheduling(base)])
         await services.start()
         try:

@@ -36,6 +36,7 @@ class Network(Protocol):
 
     def committed(self, machine: Machine | None, tables: set[str]) -> None: ...
     def followed(self, machine: Machine | None) -> None: ...
+    def say(self, text: str) -> None: ...
 
 
 async def _way() -> None:
@@ -50,6 +51,8 @@ class Server:
     def __init__(self, path: Path, network: Network) -> None:
         self._path = path
         self.network = network
+        self.over = False
+        """The world has ended: nothing that is still said counts."""
         self._idle: list[SimulatedConnection] = []
         self._open: list[SimulatedConnection] = []
         self._writer: SimulatedConnection | None = None
@@ -192,6 +195,9 @@ class SimulatedCursor(sqlite3.Cursor):
     """A cursor whose statements pass through the network."""
 
     connection: Any
+
+    async def _async_soft_close(self) -> None:
+        """All rows are here."""
 
     def execute(self, sql: str, parameters: Any = ()) -> SimulatedCursor:
         self.connection.before(sql)

@@ -19,6 +19,8 @@ def listen(*, verbose: bool) -> Iterator[list[str]]:
     heard: list[str] = []
 
     def take(_logger: Any, level: str, event: MutableMapping[str, Any]) -> Any:
+        if Server.current.over:
+            raise structlog.DropEvent
         error = event.get("exc_info")
         words = f"{CURRENT.get()} {event}"
         if level == "error" or isinstance(error, BaseException):
@@ -28,7 +30,7 @@ def listen(*, verbose: bool) -> Iterator[list[str]]:
                 words += "".join(traceback.format_exception(error))
             heard.append(words)
         if verbose:
-            Server.current.network.note(words)  # type: ignore[attr-defined]
+            Server.current.network.say(words)
         raise structlog.DropEvent
 
     before = structlog.get_config()

@@ -43,7 +43,7 @@ class Faults:
             if not any(n.up and (n.serves if serves else n.works) for n in world.nodes):
                 world.add_node(serves=serves, works=works)
         if world.plan.picky_workers:
-            world.add_node(serves=False, works=True)
+            world.add_node(serves=False, works=True, picky=False)
 
     def _victim(self) -> Node | None:
         living = [n for n in self._world.nodes if n.fate is Fate.ALIVE]

@@ -49,17 +49,14 @@ class _NoLogs(LogShipper, LogStore):
     async def delete(self, job: int) -> None: ...
 
 
-async def _environment(project: str) -> Environment:
-    return Environment(project=project)
-
-
 class Node(Machine):
     """A machine with parts of the engine on it."""
 
-    def __init__(self, world: World, name: str, *, serves: bool, works: bool) -> None:
+    def __init__(self, world: World, name: str, *, serves: bool, works: bool, picky: bool) -> None:
         super().__init__(name)
         self.world = world
         self.serves, self.works = serves, works
+        self._picky = picky
         self.followed = 0
         self.latest = 0
         self.worker: WorkerService | None = None
@@ -71,7 +68,7 @@ class Node(Machine):
         self.wakeups = SimulatedWakeups(partial(world.spread_wakeup, self))
         self.database = SimulatedDatabase(world.clock, self.wakeups)
         self.control = Control(self.database, _NoLogs())
-        self.submitter = Submitter(self.database, REGISTRY, _environment)
+        self.submitter = Submitter(self.database, REGISTRY, self._environment)
         self.task = world.loop.spawn(self, self._main())
 
     @property
@@ -115,13 +112,18 @@ class Node(Machine):
         self.recorder = Recorder(self.database)
         slots = world.random.randint(1, 4)
         self.executor = self.context.run(self._executor, slots)
-        types = tuple(TYPES) if not plan.picky_workers or not world.random.randrange(3) else ("plain", "dirty")
+        types = ("plain", "dirty") if self._picky else tuple(TYPES)
         me = Worker(world.unique(self.name), self.name, "host", 1, slots, world.random.randint(1, 3), types, "1")
         parts = WorkerParts(
-            self.database, REGISTRY, _environment, self.executor, self.recorder, _NoLogs(), plan.lease, 3, _here
+            self.database, REGISTRY, self._environment, self.executor, self.recorder, _NoLogs(), plan.lease, 3, _here
         )
         self.worker = WorkerService(me, parts)
         return [self.recorder, self.worker]
+
+    async def _environment(self, project: str) -> Environment:
+        """As the real one it asks the database."""
+        await self.database.now()
+        return Environment(project=project)
 
     def _executor(self, slots: int) -> SimulatedExecutor:
         world = self.world

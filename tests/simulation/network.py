@@ -75,6 +75,9 @@ class SimulatedNetwork:
             machine.followed = self._world.guarantees.commit
             machine.latest = 0
 
+    def say(self, text: str) -> None:
+        self._world.say(text)
+
     def _is_down(self, machine: Machine) -> bool:
         return "*" in self.down or machine.name in self.down
 

@@ -40,7 +40,7 @@ class Machine:
             if self.trap is not None and self.steps >= self.trap[0]:
                 spring, self.trap = self.trap[1], None
                 spring()
-        if self.fate is Fate.FROZEN:
+        if self.fate is not Fate.ALIVE:
             self._piled.append(handle)
         return self.fate is Fate.ALIVE
 

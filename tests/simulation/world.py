@@ -48,6 +48,7 @@ class World:
         self.network = SimulatedNetwork(self, Random(f"{plan.seed} network"))
         self.life = Life()
         self.nodes: list[Node] = []
+        self._ever: list[Node] = []
         self.digest = 0
         self.over = False
         self._names = itertools.count(1)
@@ -64,6 +65,9 @@ class World:
 
     def note(self, text: str) -> None:
         self.digest = zlib.crc32(text.encode(), self.digest)
+        self.say(text)
+
+    def say(self, text: str) -> None:
         if self.verbose:
             print(f"{self.loop.time() - START:9.3f}  {text}")
 
@@ -112,11 +116,15 @@ class World:
 
     # Machines.
 
-    def add_node(self, *, serves: bool, works: bool) -> Node:
+    def add_node(self, *, serves: bool, works: bool, picky: bool | None = None) -> Node:
+        """A new machine; a picky one takes only some types of jobs."""
+        if picky is None:
+            picky = self.plan.picky_workers and self.random.random() < 0.7
         kind = {(True, False): "server", (False, True): "worker", (True, True): "both"}[serves, works]
-        node = Node(self, f"{kind}{next(self._names)}", serves=serves, works=works)
+        node = Node(self, f"{kind}{next(self._names)}", serves=serves, works=works, picky=picky)
         self.note(f"{node} starts")
         self.nodes.append(node)
+        self._ever.append(node)
         return node
 
     def left(self, node: Node) -> None:
@@ -201,14 +209,18 @@ class World:
         await settling.stop_all()
 
     def _dispose(self) -> None:
-        """End what is left of the dead without letting it do anything."""
-        self.over = True
+        """End what is left, the dead included, without letting it do anything any more."""
+        self.over = self.server.over = True
         self.network.down.add("*")
-        tasks = asyncio.all_tasks(self.loop)
-        for node_task in tasks:
-            node_task._log_destroy_pending = False  # type: ignore[attr-defined]
-            node_task.cancel()
+        for node in self._ever:
+            node.trap = None
+            self.loop.thaw(node)
         self.loop.set_exception_handler(lambda _loop, _context: None)
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
+            task.cancel()
+        if left:
+            self.loop.run_until_complete(asyncio.wait(left, timeout=1000.0))
         self.server.close()
         self._eye.close()
         asyncio.set_event_loop(None)

@@ -174,5 +174,5 @@ async def test_only_silent_workers_without_leases_are_gone(desk: Desk) -> None:
     desk.clock.advance(60)
     assert await bury() == ["w1"]
     async with desk.database.read() as connection:
-        assert await workers.alive(connection) == []
+        assert await workers.alive(connection, 0) == []
     assert [e.kind for e in await desk.events()].count("worker_gone") == 2

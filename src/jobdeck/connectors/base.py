@@ -126,12 +126,16 @@ class StagedFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Whose write it is. (job, attempt) is published or undone whole; the epoch keeps a dead task's files apart."""
+    """Whose write it is. (job, attempt) is published or undone whole; the epoch keeps a dead task's files apart.
+
+    `origin` tells the job from another of the same number, as there is after a reset of the control database: what was
+    published under another origin is never taken back."""
 
     job: int
     attempt: int
     epoch: int = 0
     task: int = 0
+    origin: str = ""
 
     @property
     def folder(self) -> str:
@@ -170,7 +174,9 @@ class Sink(Protocol):
         ...
 
     def discard(self, stamp: Stamp) -> None:
-        """Remove what this attempt staged, unless it was published, and see that it never will be. Safe to repeat."""
+        """Remove what this attempt staged, take back what it published, and see that it never publishes again.
+
+        Raises AlreadyPublished, leaving what is visible as it is, when others have built upon it. Safe to repeat."""
         ...
 
 

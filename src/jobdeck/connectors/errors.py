@@ -111,6 +111,24 @@ class AttemptBuried(DataFailure):
     code = "attempt_undone"
 
 
+class AlreadyPublished(DataFailure):
+    """What the attempt published cannot be taken back, because later versions build upon it."""
+
+    code = "already_published"
+
+
+class TableNotWritable(DataFailure):
+    """The table uses a feature of its format that imports do not keep to, so that a write would damage it."""
+
+    code = "table_not_writable"
+
+
+class TableNotReadable(DataFailure):
+    """The table uses a feature of its format without which its files are not its rows."""
+
+    code = "table_not_readable"
+
+
 class AttemptReused(DataFailure):
     """Another job with this number and attempt has written to the table before."""
 

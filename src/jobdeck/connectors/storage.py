@@ -21,6 +21,8 @@ class Entry:
     name: str
     size: int
     fingerprint: str
+    modified: int = 0
+    """µs since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,18 @@ class Folder:
         return bytes(obstore.get(store, name).bytes())
 
     def write(self, name: str, data: bytes) -> None:
-        """Put the whole object, at once or not at all."""
+        """Put the whole object, at once or not at all; once this returned it outlasts a power cut."""
         if self.path is not None:
-            self.path.mkdir(parents=True, exist_ok=True)
+            _make(self.path)
         obstore.put(self._store(), name, data)
+        if self.path is not None:
+            settled(self.path / name)
 
     def open_output(self, name: str) -> IO[bytes]:
         """A file to write front to back; its content counts once it is closed."""
         if self.path is not None:
             target = self.path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make(target.parent)
             return target.open("wb")
         return cast("IO[bytes]", _RemoteOutput(obstore.open_writer(self._store(), name)))
 
@@ -158,7 +162,39 @@ def _split(options: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
 
 def _entry(meta: Any) -> Entry:
     mark = meta.get("e_tag") or meta["last_modified"].isoformat()
-    return Entry(meta["path"], meta["size"], f"{meta['size']}:{mark}")
+    modified = int(meta["last_modified"].timestamp() * 1_000_000)
+    return Entry(meta["path"], meta["size"], f"{meta['size']}:{mark}", modified)
+
+
+def _make(folder: Path) -> None:
+    """The folder and those above it, so that they outlast a power cut."""
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def settled(path: Path) -> None:
+    """Return when the local file at `path`, and its name, would outlast a power cut."""
+    _sync(path)
+    _sync(path.parent)
+
+
+def flushed(file: IO[bytes], folder: Folder, name: str) -> None:
+    """The same for a file of `folder` that is still open for writing; nothing for a bucket, which says it by itself."""
+    if folder.path is not None:
+        file.flush()
+        os.fsync(file.fileno())
+        _sync((folder.path / name).parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _prune(path: Path, top: Path) -> None:

@@ -33,35 +33,45 @@ class Brakes:
 
     def __init__(self, cancel_grace: float) -> None:
         self._grace = {Ask.HAND_BACK: HAND_BACK_GRACE, Ask.PAUSE: PAUSE_GRACE, Ask.CANCEL: cancel_grace, Ask.DIE: 0.0}
-        self._alive: set[TaskRun] = set()
+        self._longest = float("inf")
+        self._giving_up = False
+        self._alive: dict[TaskRun, Ask] = {}
         self._killers: set[asyncio.Task[None]] = set()
         self.asked = Ask.NOTHING
         self.changed = asyncio.Event()
 
     def ask(self, what: Ask) -> None:
-        if what <= self.asked:
+        if what is Ask.HAND_BACK:
+            # Whatever was asked before: the worker goes, and no grace is longer than its own.
+            self._longest = HAND_BACK_GRACE
+        elif what <= self.asked:
             return
-        self.asked = what
+        self.asked = max(self.asked, what)
         self.changed.set()
-        for run in self._alive:
-            self._brake(run)
+        for run, heeded in self._alive.items():
+            if self.asked >= heeded:
+                self._brake(run, self._grace[self.asked])
 
-    def add(self, run: TaskRun) -> None:
-        self._alive.add(run)
-        if self.asked is not Ask.NOTHING:
-            self._brake(run)
+    def add(self, run: TaskRun, heeded: Ask = Ask.HAND_BACK) -> None:
+        """A task is alive; it is told what is asked, unless that is weaker than `heeded`."""
+        self._alive[run] = heeded
+        if self.asked >= heeded:
+            self._brake(run, self._grace[self.asked])
+        elif self._giving_up:
+            self._brake(run, self._grace[Ask.CANCEL])
 
     def drop(self, run: TaskRun) -> None:
-        self._alive.discard(run)
+        self._alive.pop(run, None)
 
     def stop_all(self) -> None:
-        """Ask the tasks that are alive to stop, without an order from outside: one of them failed for good."""
+        """Ask the tasks to stop without an order from outside, now and when new ones come: one failed for good."""
+        self._giving_up = True
         for run in self._alive:
             self._brake(run, self._grace[Ask.CANCEL])
 
-    def _brake(self, run: TaskRun, grace: float | None = None) -> None:
+    def _brake(self, run: TaskRun, grace: float) -> None:
         run.stop()
-        killer = asyncio.create_task(self._kill_after(run, self._grace[self.asked] if grace is None else grace))
+        killer = asyncio.create_task(self._kill_after(run, min(grace, self._longest)))
         self._killers.add(killer)
         killer.add_done_callback(self._killers.discard)
 

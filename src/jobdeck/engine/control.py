@@ -71,13 +71,15 @@ class Control:
         """Rows first, in one transaction; then the logs, which nothing refers to any more."""
 
         async def work(tx: Tx) -> tuple[list[Result], list[int]]:
-            results, doomed = [], []
+            results: list[Result] = []
+            doomed: dict[int, Job] = {}
             for job_id in ids:
                 result, family = await _doom(tx, job_id)
                 results.append(result)
-                doomed += family
-            await job_removal.remove(tx, doomed, actor)
-            return results, [j.id for j in doomed]
+                # A job may be named twice, or be in the family of another one.
+                doomed |= {job.id: job for job in family}
+            await job_removal.remove(tx, list(doomed.values()), actor)
+            return results, list(doomed)
 
         results, removed = await self._database.transact(work)
         for job_id in removed:

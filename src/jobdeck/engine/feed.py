@@ -58,16 +58,14 @@ class Feed:
             pause = FIRST_PAUSE
             while True:
                 try:
-                    found = await self._read(cursor, project_ids, job)
+                    # In this order: what is told of a job's progress is never newer than the events behind it.
                     moved = await self._progress()
+                    found, newest = await self._read(cursor, project_ids, job)
                     pause = FIRST_PAUSE
                 except Unavailable:
                     await asyncio.sleep(pause)
                     pause = min(LONGEST_PAUSE, pause * 2)
                     continue
-                for item in found:
-                    cursor = item.id or cursor
-                    yield item
                 for item in moved:
                     if (
                         item.at > told
@@ -76,16 +74,26 @@ class Feed:
                     ):
                         yield item
                 told = max([told, *(item.at for item in moved)])
+                for item in found:
+                    cursor = item.id or cursor
+                    yield item
+                if len(found) < BATCH:
+                    # Also past what is not for this reader, or it would be looked through again and again.
+                    cursor = max(cursor, newest)
                 if len(found) < BATCH:
                     await asyncio.sleep(BREATH_SECONDS)
                     await wakeup.wait(POLL_SECONDS)
         finally:
             wakeup.close()
 
-    async def _read(self, cursor: int, project_ids: Collection[int] | None, job: int | None) -> list[FeedItem]:
+    async def _read(
+        self, cursor: int, project_ids: Collection[int] | None, job: int | None
+    ) -> tuple[list[FeedItem], int]:
+        """A batch behind the cursor, and an event up to which that is all there is if the batch is not full."""
         async with self._database.read() as connection:
+            newest = await events.last_id(connection)
             found = await events.read_after(connection, cursor, BATCH, projects=project_ids, job=job)
-        return [FeedItem(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, e.data) for e in found]
+        return [FeedItem(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, e.data) for e in found], newest
 
     async def _progress(self) -> list[FeedItem]:
         """The progress of the jobs that are alive; read once for all readers, at most twice a second."""

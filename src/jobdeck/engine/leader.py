@@ -6,6 +6,7 @@ import asyncio
 
 import structlog
 
+from jobdeck.core.errors import Unavailable
 from jobdeck.engine.service import Trouble, sleep_unless
 from jobdeck.store import leadership
 from jobdeck.store.database import Database
@@ -58,6 +59,11 @@ class Leadership:
             self.changed.set()
 
     async def _step_down(self) -> None:
+        """Without the database the others wait until the lease runs out."""
         leader, self._leader = self._leader, None
-        if leader is not None:
+        if leader is None:
+            return
+        try:
             await leadership.step_down(self._database, leader)
+        except Unavailable as error:
+            log.warning("stepped_down_without_word", error=str(error))

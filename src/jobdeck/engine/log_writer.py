@@ -11,11 +11,16 @@ import structlog
 
 from jobdeck.engine.logs import SEAL_BYTES, LogLine, chunk_path, pack
 from jobdeck.engine.service import sleep_unless
+from jobdeck.engine.spool import Spool
 from jobdeck.store.blobs import Blobs
 
 log = structlog.get_logger(__name__)
 
 SHIP_SECONDS = 0.5
+SHIP_FULL_SECONDS = 1.0
+"""Seconds more, for a chunk that is nearly full, until it is stored again: its cost grows with its size."""
+CLOSE_SECONDS = 5.0
+"""Seconds that the end of a job waits for the storage to take its last lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,10 @@ class JobLog:
         self._file: int | None = None
         self._sealed: list[tuple[ChunkKey, list[str]]] = []
         self._shipped = 0
+        self._shipping = asyncio.Lock()
+        self._due = 0.0
+        self.ended = False
+        """Nothing more will be written; it is to be closed as soon as the storage takes it."""
         self.lost: str | None = None
         """Why lines may be missing, once that happened."""
 
@@ -83,23 +92,27 @@ class JobLog:
             os.close(self._file)
             self._file = None
 
-    async def ship(self, blobs: Blobs) -> None:
-        """Bring the storage up to date; what cannot be stored now stays for the next time."""
-        while self._sealed:
-            key, lines = self._sealed[0]
-            await _store(blobs, key, lines)
-            self._sealed.pop(0)
-            (self._folder / key.file_name).unlink(missing_ok=True)
-        if len(self._lines) > self._shipped:
-            count = len(self._lines)
-            key = self._key
-            await _store(blobs, key, self._lines[:count])
-            if key == self._key:
-                self._shipped = count
+    async def ship(self, blobs: Blobs, *, all: bool = False) -> None:
+        """Bring the storage up to date: full chunks, and the present one when it is due (or `all` is wanted).
+
+        What cannot be stored now stays for the next time."""
+        async with self._shipping:  # two at once could store an older version of a chunk over a newer one
+            while self._sealed:
+                key, lines = self._sealed[0]
+                await _store(blobs, key, lines)
+                self._sealed.pop(0)
+                (self._folder / key.file_name).unlink(missing_ok=True)
+            now = asyncio.get_running_loop().time()
+            if len(self._lines) > self._shipped and (all or now >= self._due):
+                count, key = len(self._lines), self._key
+                self._due = now + SHIP_FULL_SECONDS * self._size / SEAL_BYTES
+                await _store(blobs, key, self._lines[:count])
+                if key == self._key:
+                    self._shipped = count
 
     async def close(self, blobs: Blobs) -> None:
         """Ship the rest; the local file goes once everything is stored."""
-        await self.ship(blobs)
+        await self.ship(blobs, all=True)
         if self._file is not None:
             self._close_file()
             (self._folder / self._key.file_name).unlink(missing_ok=True)
@@ -116,63 +129,61 @@ class LogShipper:
 
     def __init__(self, blobs: Blobs, home: Path) -> None:
         self._blobs = blobs
-        self._spool = home / "spool"
-        self._folder = self._spool / str(os.getpid())
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._spool = Spool(home / "spool")
         self._open: set[JobLog] = set()
 
     def open(self, job: int, attempt: int, epoch: int) -> JobLog:
-        opened = JobLog(self._folder, job, attempt, epoch)
+        opened = JobLog(self._spool.folder, job, attempt, epoch)
         self._open.add(opened)
         return opened
 
     async def close(self, job_log: JobLog) -> None:
         """Finish a log; if the storage does not answer, the shipping loop goes on trying."""
+        job_log.ended = True
         try:
-            await job_log.close(self._blobs)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await job_log.close(self._blobs)
         except Exception as error:  # noqa: BLE001  (a log must never keep a job from ending)
-            log.warning("log_not_shipped", error=str(error))
+            log.warning("log_not_shipped", error=str(error) or type(error).__name__)
             return
         self._open.discard(job_log)
 
     async def run(self, stop: asyncio.Event) -> None:
         await self._recover()
         while not stop.is_set():
-            await self._ship_all()
+            await asyncio.gather(*map(self._ship, list(self._open)))
             await sleep_unless(stop, SHIP_SECONDS)
-        await self._ship_all()
-
-    async def _ship_all(self) -> None:
         for job_log in list(self._open):
-            try:
-                await job_log.ship(self._blobs)
-            except Exception as error:  # noqa: BLE001
-                log.warning("log_not_shipped", error=str(error))
+            await self.close(job_log)
+        self._spool.leave()
+
+    async def _ship(self, job_log: JobLog) -> None:
+        if job_log.ended:
+            return await self.close(job_log)
+        try:
+            await job_log.ship(self._blobs)
+        except Exception as error:  # noqa: BLE001  (its lines are kept for the next time)
+            log.warning("log_not_shipped", error=str(error))
 
     async def _recover(self) -> None:
-        """Store what a worker process that is gone wrote and could not ship."""
-        for folder in self._spool.iterdir():
-            if folder == self._folder or _is_alive(folder.name):
-                continue
-            for file in folder.glob("*.jsonl"):
+        """Store what worker processes that are gone wrote and could not ship."""
+        for folder in self._spool.abandoned():
+            for file in sorted(folder.glob("*.jsonl")):
                 await self._recover_file(file)
-            if not any(folder.iterdir()):
-                folder.rmdir()
 
     async def _recover_file(self, file: Path) -> None:
         try:
-            lines = file.read_text(errors="replace").splitlines()
-            await _store(self._blobs, ChunkKey.parse(file.name), [line for line in lines if line.endswith("]")])
+            lines = file.read_bytes().decode(errors="replace").split("\n")
+            await _store(self._blobs, ChunkKey.parse(file.name), [line for line in lines if _is_whole(line)])
             file.unlink()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  (one file must not keep the others from being recovered)
             log.warning("log_not_recovered", file=file.name, error=str(error))
 
 
-def _is_alive(pid: str) -> bool:
+def _is_whole(text: str) -> bool:
+    """Whether it is a line as it was written: the last one of a killed process may be cut."""
     try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
+        LogLine.from_json(text)
+    except (ValueError, TypeError):
         return False
-    except PermissionError:
-        return True
     return True

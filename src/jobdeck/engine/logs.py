@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from jobdeck.core.errors import InvalidInput
 from jobdeck.store.blobs import Blobs
 
-SEAL_BYTES = 1024 * 1024
+SEAL_BYTES = 256 * 1024
 """A chunk that reaches this size is closed; until then it is written again as it grows."""
 
 
@@ -50,7 +50,8 @@ def pack(lines: Iterable[str]) -> bytes:
 
 
 def _unpack(content: bytes) -> list[str]:
-    return gzip.decompress(content).decode().splitlines()
+    # Not `splitlines`: JSON leaves characters such as U+2028 in a line, which end no line of this file.
+    return gzip.decompress(content).decode().split("\n")[:-1]
 
 
 def _prefix(job: int, attempt: int | None = None) -> str:
@@ -82,6 +83,7 @@ class LogStore:
         blobs = await self._blobs.list(_prefix(job, attempt))
         lines: list[LogLine] = []
         cursor = None
+        count = max(1, count)
         for blob in reversed(blobs):
             chunk = _unpack(await self._blobs.get(blob.path))
             cursor = cursor or f"{_name(blob.path)}:{len(chunk)}"

@@ -5,7 +5,6 @@ Knows nothing of claims or SQL; what it records goes through core.records.Checkp
 from __future__ import annotations
 
 import json
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -15,15 +14,16 @@ from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, JobdeckError, LeaseLost
 from jobdeck.core.jobtype import JobType, StepSpec
-from jobdeck.core.outcome import Failed, Lost
+from jobdeck.core.outcome import Failed, Lost, Stopped
 from jobdeck.core.records import Checkpoints, JobUndone, PlannedTask, SavedStep, SavedTask, StepClosed, StepOpened
 from jobdeck.core.registry import RegisteredType
 from jobdeck.core.states import StepState
-from jobdeck.core.tasks import UNDO, Executor, TaskRequest
-from jobdeck.core.values import MAX_RESULT, encode
+from jobdeck.core.tasks import UNDO, Executor, Printed, TaskRequest
+from jobdeck.core.values import MAX_RESULT, bounded, clip, encode
 from jobdeck.engine.asks import Ask, Brakes
 from jobdeck.engine.meter import Meter
 from jobdeck.engine.step_run import Dispatch, StepRun, TaskLog, run_quietly
+from jobdeck.executors.harness import describe
 from jobdeck.store.assignments import Assignment
 from jobdeck.store.leases import UNDO as UNDO_PURPOSE
 
@@ -87,24 +87,50 @@ class Runner:
         if isinstance(planned, ErrorInfo):
             return Broke(planned)
         plan, job_type = planned
-        saved = await self._checkpoints.load() if plan else []
+        saved = await self._checkpoints.load()
+        changed = self._changed(plan, saved)
+        if changed is not None:
+            return Broke(changed)
         meter = Meter(plan, saved, self._job.fraction)
         for index, spec in enumerate(plan):
             ending = await self._run_step(index, spec, job_type, saved, meter)
             if ending is not None or self.brakes.asked is Ask.DIE:
                 return ending
-        last = self._results.get(plan[-1].name) if plan else None
-        says_nothing = last is None or (isinstance(last, list) and all(item is None for item in last))
-        return Finished(None if says_nothing else encode(last))
+        return Finished(self._result(plan[-1].name) if plan else None)
+
+    def _result(self, step: str) -> str | None:
+        """What the last step returned is the job's result, within the bound of a result."""
+        last = self._results[step]
+        if last is None or (isinstance(last, list) and all(item is None for item in last)):
+            return None
+        text = encode(last)
+        if len(text.encode()) <= MAX_RESULT:
+            return text
+        told = f"The results of step '{step}' are too large together to be the job's result; see its tasks."
+        self._log.say(step, 0, Printed(self._now(), "warning", told))
+        return None
 
     def _plan(self) -> tuple[list[StepSpec], JobType] | ErrorInfo:
         """The type's own code decides; what it raises fails this job and nothing else."""
         try:
             types = self._registered.job_type
             job_type = types(types.Params.model_validate_json(self._job.params))
-            return job_type.plan(), job_type
-        except Exception as error:  # noqa: BLE001  (foreign code)
-            return _foreign_error(error, f"{self._job.type}.plan")
+            plan: list[Any] = list(job_type.plan())
+            if not all(isinstance(spec, StepSpec) for spec in plan):
+                raise TypeError("plan() is to return a list of StepSpec")
+            return plan, job_type
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
+            return describe(error, f"{self._job.type}.plan")
+
+    def _changed(self, plan: list[StepSpec], saved: list[SavedStep]) -> ErrorInfo | None:
+        """Steps that this attempt has begun and that the type, as it is now, does not have in their places."""
+        for step in saved:
+            now = plan[step.index].name if step.index < len(plan) else None
+            if now != step.name:
+                there = f"is '{now}' now" if now is not None else "is not there any more"
+                text = f"Step {step.index} was '{step.name}' when this attempt began and {there}."
+                return describe(PlanChanged(text, hint="Restart the job."), f"{self._job.type}.plan")
+        return None
 
     async def _run_step(
         self, index: int, spec: StepSpec, job_type: JobType, saved: list[SavedStep], meter: Meter
@@ -134,7 +160,7 @@ class Runner:
         ending, tasks = await step_run.run()
         if ending is not None:
             return ending
-        if self.brakes.asked is not Ask.NOTHING and any(t.state is not StepState.SUCCEEDED for t in tasks):
+        if any(t.state is not StepState.SUCCEEDED for t in tasks):
             return await self._halted()
         meter.end_step(index)
         await self._checkpoints.write(StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
@@ -144,14 +170,6 @@ class Runner:
     async def _open_step(
         self, index: int, spec: StepSpec, job_type: JobType, step: SavedStep | None
     ) -> SavedStep | ErrorInfo:
-        if step is not None and step.name != spec.name:
-            return _foreign_error(
-                PlanChanged(
-                    f"Step {index} was '{step.name}' when this attempt began and is '{spec.name}' now.",
-                    hint="Restart the job.",
-                ),
-                self._job.type,
-            )
         tasks = step.tasks if step is not None else self._split(spec, job_type)
         if isinstance(tasks, ErrorInfo):
             return tasks
@@ -167,9 +185,9 @@ class Runner:
             parts = self._parts(spec, job_type)
             if len(parts) > MAX_TASKS:
                 raise TooManyTasks(f"Step '{spec.name}' has {len(parts)} tasks; {MAX_TASKS} are allowed.")
-            encoded = [None if spec.each is None else encode(to_jsonable_python(part)) for part in parts]
-        except Exception as error:  # noqa: BLE001  (foreign code)
-            return _foreign_error(error, f"{self._job.type}.{spec.name}")
+            encoded = [None if spec.each is None else _storable(part, spec, i) for i, part in enumerate(parts)]
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
+            return describe(error, f"{self._job.type}.{spec.name}")
         return tuple(
             SavedTask(i, _key(spec, part, i), StepState.PENDING, text, None, None, 0, 0)
             for i, (part, text) in enumerate(zip(parts, encoded, strict=True))
@@ -214,11 +232,13 @@ class Runner:
         )
 
     async def _halted(self) -> Ending | None:
-        """All tasks are dead. For good or for a restart: remove what was half made."""
+        """All tasks are dead. For good or for a restart: remove what was half made.
+
+        When nothing was asked, the executor has stopped them, because it saw the worker's leases run out."""
         if self.brakes.asked is Ask.DIE:
             return None
         if self._job.purpose != UNDO_PURPOSE and self.brakes.asked is not Ask.CANCEL:
-            return HandedBack() if self.brakes.asked is Ask.HAND_BACK else Halted()
+            return Halted() if self.brakes.asked is Ask.PAUSE else HandedBack()
         return Halted(undone=True, trouble=await self._undo(before=self._job.attempt + 1))
 
     async def _undo(self, *, before: int) -> str | None:
@@ -226,12 +246,14 @@ class Runner:
         if not self._dirty_since or self._dirty_since >= before:
             return None
         for attempt in range(self._dirty_since, before):
-            outcome = await run_quietly(self._executor, self._undo_request(attempt), self._log)
+            outcome = await run_quietly(self._executor, self._undo_request(attempt), self._log, self.brakes)
             match outcome:
                 case Failed(error):
                     return f"What attempt {attempt} half made could not be removed: {error.message}"
                 case Lost(reason):
                     return f"What attempt {attempt} half made could not be removed: {reason}"
+                case Stopped():
+                    raise LeaseLost(f"The worker of job {self._job.id} ended while leftovers were removed.")
         self._dirty_since = 0
         await self._checkpoints.write(JobUndone())
         return None
@@ -260,11 +282,8 @@ class Runner:
 def _key(spec: StepSpec, part: Any, index: int) -> str:
     """What people see of a task: a part's own `key` if it has one, else its number."""
     key = part.get("key") if isinstance(part, dict) else None
-    return str(key)[:200] if key else f"{spec.name}[{index}]"
+    return clip(str(key), 200) if key else f"{spec.name}[{index}]"
 
 
-def _foreign_error(error: Exception, place: str) -> ErrorInfo:
-    if isinstance(error, JobdeckError):
-        return ErrorInfo(error.code, error.message, error.hint, None, False, place)
-    text = "".join(traceback.format_exception(error))[-MAX_RESULT // 64 :]
-    return ErrorInfo("unexpected_error", f"{type(error).__name__}: {error}", None, text, False, place)
+def _storable(part: Any, spec: StepSpec, index: int) -> str:
+    return encode(bounded(to_jsonable_python(part), MAX_RESULT, f"Part {index} of step '{spec.name}'"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from jobdeck.core.endings import Broke, Ending, RetryLater
-from jobdeck.core.errors import ErrorInfo, LeaseLost
+from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.jobtype import StepSpec
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped, Succeeded
 from jobdeck.core.records import (
@@ -102,7 +102,7 @@ class StepRun:
 
     async def _work_off(self, todo: Iterator[SavedTask]) -> None:
         for task in todo:
-            if self._brakes.asked is not Ask.NOTHING or self._given_up:
+            if not self._goes_on():
                 return
             await self._run_task(task)
 
@@ -130,10 +130,13 @@ class StepRun:
             outcome = await self._follow(run, task, stay)
             task = replace(self._tasks[task.index], cursor=stay.cursor or task.cursor)
             losses = 1 if stay.advanced else losses + 1
-            if isinstance(outcome, Lost) and self._brakes.asked is Ask.NOTHING and not losses_exhausted(losses):
+            if isinstance(outcome, Lost) and self._goes_on() and not losses_exhausted(losses):
                 self._say(task, f"The task's process was lost ({outcome.reason}); it goes on from its last checkpoint.")
                 continue
             return await self._end(task, outcome, stay)
+
+    def _goes_on(self) -> bool:
+        return self._brakes.asked is Ask.NOTHING and not self._given_up
 
     async def _start(self, request: TaskRequest) -> TaskRun | None:
         """Start it once the executor has a place; None if something is asked of the job before."""
@@ -216,7 +219,7 @@ class StepRun:
                 return TaskEnded(index, place, StepState.FAILED, None, error, (), stay.warnings)
             case Stopped():
                 return TaskEnded(index, place, StepState.PENDING)
-            case Lost(reason) if self._brakes.asked is Ask.NOTHING:
+            case Lost(reason) if self._goes_on():
                 hint = "Look at the machine's memory and at the task's log; then resume the job."
                 return TaskEnded(
                     index, place, StepState.FAILED, None, ErrorInfo("worker_lost", reason, hint, None, False)
@@ -244,14 +247,14 @@ def _advanced(step: int, task: int, progressed: Progressed | None, cursor: str |
     return TaskAdvanced(step, task, cursor, p.done, p.total, p.unit or None, p.rows, p.bytes)
 
 
-async def run_quietly(executor: Executor, request: TaskRequest, log: TaskLog) -> Outcome:
-    """Run a task that keeps no checkpoints (`undo`); only its lines are kept."""
+async def run_quietly(executor: Executor, request: TaskRequest, log: TaskLog, brakes: Brakes) -> Outcome:
+    """Run a task that keeps no checkpoints (`undo`); only its lines are kept. Nothing stops it but a lost lease."""
     run = await executor.start(request)
+    brakes.add(run, Ask.DIE)
     try:
         async for message in run.messages():
             if isinstance(message, Printed):
                 log.say(request.step, request.index, message)
         return await run.outcome()
-    except LeaseLost:
-        await run.kill()
-        raise
+    finally:
+        brakes.drop(run)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
@@ -20,11 +22,13 @@ from jobdeck.core.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORI
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.states import ENDED, State
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded, clip, encode
+from jobdeck.executors.harness import describe
 from jobdeck.store import jobs, submissions
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.events import NewEvent
 from jobdeck.store.jobs import NewJob
 
+log = structlog.get_logger(__name__)
 Environments = Callable[[str], Awaitable[Environment]]
 
 
@@ -56,6 +60,10 @@ class InvalidParams(InvalidInput):
     code = "invalid_params"
 
 
+class JobTypeBroke(InvalidInput):
+    """The type's own code raised something unforeseen while it looked at the parameters."""
+
+
 class Submitter:
     """Accepts jobs."""
 
@@ -76,8 +84,15 @@ class Submitter:
 
         `idempotency` is a key and a hash of the request: the same key gives the first answer, and Conflict when the
         request differs. Raises InvalidInput (and kin) naming the field, NotFound for a missing parent."""
-        environments = {s.project: await self._environments(s.project) for s in submissions_}
-        prepared = await asyncio.to_thread(self._prepare_all, submissions_, environments)
+        try:
+            environments = {name: await self._environments(name) for name in {s.project for s in submissions_}}
+            prepared = await asyncio.to_thread(self._prepare_all, submissions_, environments)
+        except JobdeckError:
+            # What was accepted once stays accepted, even if the same would be refused by now.
+            earlier = await self._remembered(principal_id, idempotency)
+            if earlier is None:
+                raise
+            return earlier
 
         async def work(tx: Tx) -> list[int]:
             if idempotency is not None:
@@ -91,6 +106,11 @@ class Submitter:
 
         return await submissions.settle_races(self._database, work)
 
+    async def _remembered(self, principal_id: int, key: tuple[str, str] | None) -> list[int] | None:
+        if key is None:
+            return None
+        return await self._database.transact(lambda tx: submissions.remembered(tx, principal_id, *key))
+
     def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
         several = len(wanted) > 1
         prepared = []
@@ -98,29 +118,32 @@ class Submitter:
             try:
                 prepared.append(self._prepare(submission, environments[submission.project]))
             except JobdeckError as error:
-                if several and error.field:
-                    error.field = f"jobs[{i}].{error.field}"
+                if several:
+                    error.field = _field_of(i, error.field)
                 raise
         return prepared
 
     def _prepare(self, wanted: Submission, environment: Environment) -> NewJob:
         registered = self._registry.get(wanted.type)
         _check_common(wanted)
-        job_type = _instance(registered, wanted.params)
-        job_type.check(environment)
-        params = encode(bounded(dict(wanted.params), MAX_PARAMS, "params"))
+        params = _params_text(wanted.params)
+        with _foreign(wanted.type):
+            job_type = _instance(registered, wanted.params)
+            job_type.check(environment)
+            own = [_checked(claim) for claim in job_type.claims()]
+            subject = clip(job_type.subject() or "", 1000) or None
+            description = clip(wanted.description or job_type.description(), 500)
         claims = merge([
             *implicit_claims(wanted.project, wanted.type, wanted.parent, wanted.configuration),
-            *(replace(c, resource=qualify(wanted.project, c.resource)) for c in job_type.claims()),
+            *(replace(c, resource=qualify(wanted.project, c.resource)) for c in own),
         ])  # fmt: skip
-        subject = job_type.subject()
         return NewJob(
             project_id=wanted.project_id,
             type=wanted.type,
             category=job_type.category,
             isolation=job_type.isolation,
-            description=clip(wanted.description or job_type.description(), 500),
-            subject=clip(subject, 1000) if subject else None,
+            description=description,
+            subject=subject,
             params=params,
             tags=encode(list(wanted.tags)),
             claims=_encode_claims(claims),
@@ -136,6 +159,39 @@ class Submitter:
             dedupe_key=_dedupe_key(wanted, params) if wanted.deduplicate else None,
             not_before=wanted.not_before,
         )
+
+
+@contextmanager
+def _foreign(type_name: str) -> Iterator[None]:
+    """Around the type's own code: whatever it raises refuses this request and nothing else."""
+    try:
+        yield
+    except JobdeckError:
+        raise
+    except (Exception, SystemExit) as error:
+        log.warning("job_type_broke", type=type_name, exc_info=error)
+        raise JobTypeBroke(
+            f"The job type '{type_name}' failed on these parameters: {describe(error, type_name).message}",
+            field="type",
+            hint="Report it to those who wrote the job type.",
+        ) from error
+
+
+def _checked(claim: Claim) -> Claim:
+    if not (isinstance(claim, Claim) and claim.resource and isinstance(claim.units, int) and claim.units > 0):
+        raise TypeError(f"{claim!r} is not a claim of at least one unit of a resource")
+    return claim
+
+
+def _params_text(params: Mapping[str, Any]) -> str:
+    try:
+        return encode(bounded(dict(params), MAX_PARAMS, "params"))
+    except (TypeError, RecursionError) as error:
+        raise InvalidInput(f"params cannot be stored as JSON: {error}.", field="params") from error
+
+
+def _field_of(i: int, field: str | None) -> str:
+    return f"jobs[{i}].{field}" if field else f"jobs[{i}]"
 
 
 def _check_common(wanted: Submission) -> None:
@@ -211,15 +267,15 @@ async def _parents(tx: Tx, ids: set[int], wanted: Sequence[Submission]) -> dict[
     if not ids:
         return {}
     locked = await jobs.lock(tx, ids)
-    projects = {w.parent: w.project_id for w in wanted if w.parent is not None}
-    for parent in ids:
-        job = locked.get(parent)
-        if job is None or job.project_id != projects[parent]:
-            raise InvalidInput(f"There is no job {parent} in this project to be the parent.", field="parent")
-        _check_parent(job)
+    for i, submission in enumerate(wanted):
+        if submission.parent is not None:
+            field = _field_of(i, "parent") if len(wanted) > 1 else "parent"
+            _check_parent(locked.get(submission.parent), submission, field)
     return await submissions.run_ids(tx, ids)
 
 
-def _check_parent(job: Job) -> None:
-    if job.state in ENDED or job.state is State.CANCELING:
-        raise InvalidInput(f"Job {job.id} cannot get children: it is {job.state}.", field="parent")
+def _check_parent(parent: Job | None, child: Submission, field: str) -> None:
+    if parent is None or parent.project_id != child.project_id:
+        raise InvalidInput(f"There is no job {child.parent} in this project to be the parent.", field=field)
+    if parent.state in ENDED or parent.state is State.CANCELING:
+        raise InvalidInput(f"Job {parent.id} cannot get children: it is {parent.state}.", field=field)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from jobdeck.core.endings import Broke, Ending
+from jobdeck.core.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.environment import Environment
-from jobdeck.core.errors import ErrorInfo, LeaseLost
+from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
 from jobdeck.core.records import JobLeft
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
@@ -25,10 +25,11 @@ from jobdeck.engine.renewal import OwnThread, Renewal
 from jobdeck.engine.runner import Runner
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
 from jobdeck.engine.surroundings import Surroundings
+from jobdeck.executors.harness import describe
 from jobdeck.store import assignments, leases, workers
 from jobdeck.store.assignments import Assignment
 from jobdeck.store.database import Database
-from jobdeck.store.leases import Lease
+from jobdeck.store.leases import UNDO, Lease
 from jobdeck.store.workers import DRAINING, GONE
 
 log = structlog.get_logger(__name__)
@@ -186,24 +187,52 @@ class WorkerService:
                 await self._parts.recorder.write(job.id, job.epoch, (JobLeft(ending),))
         except LeaseLost:
             log.info("lease_lost", job=job.id, epoch=job.epoch)
-        except Exception:
+        except Exception as error:
             log.exception("stay_broke", job=job.id)
+            await self._give_up(job, error)
         finally:
             self._stays.pop(job.id, None)
             self._remember_left(job)
             self._poke.set()
 
+    async def _give_up(self, job: Assignment, error: Exception) -> None:
+        """How the stay ended could not be recorded: say at least that, or the job would hold its lease for ever."""
+        try:
+            await self._parts.recorder.write(job.id, job.epoch, (JobLeft(_own_error(job, error)),))
+        except Exception:
+            log.exception("stay_not_ended", job=job.id)
+
+    async def _environment(self, project: str, stay: Stay) -> Environment | None:
+        """The job's environment, as soon as it is to be had; None when something is asked of the job before."""
+        trouble = Trouble(f"environment of {project}")
+        while stay.asked is Ask.NOTHING:
+            try:
+                return await self._surroundings.of(project)
+            except Unavailable as error:
+                await asyncio.sleep(trouble.met(error))
+        return None if stay.asked is Ask.DIE else await self._surroundings.of(project)
+
     async def _run(self, job: Assignment, job_log: JobLog) -> Ending | None:
-        registered = self._parts.registry.find(job.type)
-        if registered is None:
-            return Broke(ErrorInfo("unknown_job_type", f"This worker does not know the job type '{job.type}'."))
         parts = self._parts
+        stay = self._stays[job.id]
+        registered = parts.registry.find(job.type)
+        if registered is None:
+            hint = "Start a worker that has it installed; then resume the job."
+            text = f"This worker does not know the job type '{job.type}'."
+            return _cannot_begin(job, ErrorInfo("unknown_job_type", text, hint))
+        try:
+            environment = await self._environment(job.project, stay)
+        except Unavailable:
+            return HandedBack()
+        except Exception as error:  # noqa: BLE001  (what a project holds can be beyond use; that is this job's trouble)
+            return _cannot_begin(job, describe(error, f"{job.type}.environment"))
+        if environment is None:
+            return None
         runner = Runner(
-            job, registered, await self._surroundings.of(job.project),
+            job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
             parts.executor, _Lines(job_log), self._clock, parts.parallel,
         )  # fmt: skip
-        stay = self._stays[job.id]
         stay.runner = runner
         runner.brakes.ask(stay.asked)
         try:
@@ -212,9 +241,7 @@ class WorkerService:
             raise
         except Exception as error:
             log.exception("runner_broke", job=job.id)
-            return Broke(
-                ErrorInfo("internal_error", f"Jobdeck failed while running the job: {error}", "Please report it.")
-            )
+            return _own_error(job, error)
 
     def _remember_left(self, job: Assignment) -> None:
         """A look that was under way when the lease was given back must not start the job again."""
@@ -225,20 +252,42 @@ class WorkerService:
     async def _leave(self) -> None:
         """Take nothing more, let the jobs stop at their next checkpoint, hand them back."""
         try:
-            await workers.set_state(self._parts.database, self.me.id, DRAINING)
-            await self.reconcile()
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await workers.set_state(self._parts.database, self.me.id, DRAINING)
+                # What was assigned before the scheduler heard of it is handed back as well.
+                while await self._hand_back():
+                    continue
         except Exception as error:  # noqa: BLE001  (leaving goes on without the database)
-            log.warning("leaving_without_database", error=str(error))
+            log.warning("leaving_in_haste", error=str(error) or type(error).__name__, jobs=list(self._stays))
+        left = [stay.task for stay in self._stays.values()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _hand_back(self) -> bool:
+        """Hand back all that is here now; whether there was anything."""
+        await self.reconcile()
         for stay in list(self._stays.values()):
             stay.ask(Ask.HAND_BACK)
         if self._stays:
-            _, alive = await asyncio.wait([s.task for s in self._stays.values()], timeout=LEAVE_SECONDS)
-            for task in alive:
-                task.cancel()
-            await asyncio.gather(*alive, return_exceptions=True)
+            await asyncio.wait([s.task for s in self._stays.values()])
+            return True
+        return False
 
     async def _say_gone(self) -> None:
         try:
             await workers.set_state(self._parts.database, self.me.id, GONE)
         except Exception as error:  # noqa: BLE001  (its heartbeat will be missed)
             log.warning("gone_without_word", error=str(error))
+
+
+def _cannot_begin(job: Assignment, error: ErrorInfo) -> Ending:
+    """A stay that ends before any code of the job ran; leftovers that cannot be removed are told of."""
+    return Halted(undone=True, trouble=error.message) if job.purpose == UNDO else Broke(error)
+
+
+def _own_error(job: Assignment, error: Exception) -> Ending:
+    text = describe(error, job.type).message
+    return _cannot_begin(
+        job, ErrorInfo("internal_error", f"Jobdeck failed while running the job: {text}", "Please report it.")
+    )

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import RowMapping, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -28,6 +29,7 @@ Row = RowMapping
 log = structlog.get_logger(__name__)
 
 RETRIES = 5
+_NO_ANSWER = (OperationalError, InterfaceError, PoolTimeout)
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}
 
 
@@ -71,7 +73,7 @@ class Database:
         try:
             async with self._reader.connect() as connection:
                 yield connection
-        except (OperationalError, InterfaceError) as error:
+        except _NO_ANSWER as error:
             raise _unavailable(error) from error
 
     async def now(self) -> int:
@@ -89,10 +91,12 @@ class Database:
                 return await self._once(work)
             except DBAPIError as error:
                 if not _is_retryable(error) or attempt == RETRIES - 1:
-                    if isinstance(error, OperationalError | InterfaceError):
+                    if isinstance(error, _NO_ANSWER):
                         raise _unavailable(error) from error
                     raise
                 await asyncio.sleep(random.random() * 0.02 * 2**attempt)
+            except PoolTimeout as error:
+                raise _unavailable(error) from error
         raise AssertionError("unreachable")
 
     async def _once(self, work: Callable[[Tx], Awaitable[T]]) -> T:
@@ -112,8 +116,8 @@ class Database:
         return result
 
 
-def _unavailable(error: DBAPIError) -> Unavailable:
-    text = str(error.orig).partition("\n")[0]
+def _unavailable(error: DBAPIError | PoolTimeout) -> Unavailable:
+    text = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
     return Unavailable(f"The database does not answer: {text}", hint="Try again in a moment.")
 
 

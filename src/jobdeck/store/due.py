@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import FINAL, State
 from jobdeck.store.database import Tx
-from jobdeck.store.schema import events, files, idempotency, jobs, projects
+from jobdeck.store.schema import OPEN_JOBS, events, files, idempotency, jobs, projects
 
 RESUMED_AT_ONCE = 500
 
 
 async def to_resume(connection: AsyncConnection, now: int) -> list[int]:
     """Paused jobs whose time to go on has come."""
-    query = select(jobs.c.id).where(jobs.c.state == str(State.PAUSED), jobs.c.resume_at <= now)
+    query = select(jobs.c.id).where(text(OPEN_JOBS), jobs.c.state == str(State.PAUSED), jobs.c.resume_at <= now)
     return list((await connection.execute(query.order_by(jobs.c.id).limit(RESUMED_AT_ONCE))).scalars())
 
 
@@ -30,7 +30,7 @@ async def ended_jobs(connection: AsyncConnection, before: int, after: int, limit
 async def remove_expired_files(tx: Tx, now: int, limit: int) -> list[tuple[str, int]]:
     """Delete the rows of files whose time is over; project and id of each."""
     query = select(projects.c.name, files.c.id).join(projects, projects.c.id == files.c.project_id)
-    found = (await tx.connection.execute(query.where(files.c.expires_at <= now).limit(limit))).tuples().all()
+    found = (await tx.connection.execute(query.where(files.c.expires_at <= now).limit(limit))).all()
     await tx.connection.execute(delete(files).where(files.c.id.in_([file_id for _, file_id in found])))
     return list(found)
 

@@ -94,7 +94,7 @@ async def heads_after(connection: AsyncConnection, cursor: int, limit: int) -> l
     """Id, kind and job of up to `limit` events with an id above `cursor`, oldest first."""
     columns = (schema.events.c.id, schema.events.c.kind, schema.events.c.job_id)
     query = select(*columns).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
-    return list((await connection.execute(query)).tuples())
+    return list((await connection.execute(query)).all())
 
 
 async def last_id(connection: AsyncConnection) -> int:

@@ -38,9 +38,10 @@ async def remove(tx: Tx, doomed: Sequence[Job], actor: str | None) -> None:
     """Delete the rows of `doomed` and all that refers to them; an event of each remains, without its content."""
     if not doomed:
         return
-    ids = [job.id for job in doomed]
+    once = {job.id: job for job in doomed}
+    ids = list(once)
     wanted = ids_of(ids, tx.dialect)
     await tx.connection.execute(delete(events).where(events.c.job_id.in_(select(wanted.c.id))))
     for job_id in sorted(ids, reverse=True):
         await tx.connection.execute(delete(jobs).where(jobs.c.id == job_id))
-    tx.emit(*(NewEvent("deleted", job.project_id, job.id, actor, {"from": str(job.state)}) for job in doomed))
+    tx.emit(*(NewEvent("deleted", job.project_id, job.id, actor, {"from": str(job.state)}) for job in once.values()))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, text, update
+from sqlalchemy import RowMapping, case, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import ErrorInfo
@@ -152,7 +152,10 @@ async def save(tx: Tx, changed: Sequence[Job]) -> None:
     """Write the life of `changed` jobs in one statement. Their rows must be locked."""
     columns = {"id": INT, **LIFE, **ERROR}
     batch = table_of([_life(job) for job in changed], columns, tx.dialect)
-    values = {jobs.c[name]: batch.c[name] for name in columns if name != "id"}
+    values: dict[Any, Any] = {jobs.c[name]: batch.c[name] for name in columns if name != "id"}
+    # A job that ended is nobody's duplicate, also when it is resumed: an equal one may have come after it.
+    ended = batch.c.state.in_([str(s) for s in sorted(ENDED)])
+    values[jobs.c.dedupe_key] = case((ended, None), else_=jobs.c.dedupe_key)
     await tx.connection.execute(update(jobs).where(jobs.c.id == batch.c.id).values(values))
 
 

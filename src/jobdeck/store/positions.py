@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import ENDED, State
-from jobdeck.store.schema import jobs
+from jobdeck.store.schema import OPEN_JOBS, jobs
 
 COUNTED = 20
 """Positions are counted for at most this many jobs of one answer; counting walks the queue."""
@@ -18,7 +18,8 @@ async def ahead(connection: AsyncConnection, ready: Sequence[tuple[int, int]]) -
     """Places in the queue, from 1, of jobs given as id and order key."""
     places = {}
     for job_id, order_key in ready[:COUNTED]:
-        query = select(func.count()).where(jobs.c.state == str(State.PENDING), jobs.c.order_key < order_key)
+        sooner = (text(OPEN_JOBS), jobs.c.state == str(State.PENDING), jobs.c.order_key < order_key)
+        query = select(func.count()).select_from(jobs).where(*sooner)
         places[job_id] = 1 + ((await connection.execute(query)).scalar() or 0)
     return places
 

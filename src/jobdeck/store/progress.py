@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.records import JobAdvanced
 from jobdeck.core.states import ALIVE
 from jobdeck.store.batch import FLOAT, INT, TEXT, table_of
 from jobdeck.store.database import Tx
-from jobdeck.store.schema import jobs
+from jobdeck.store.schema import OPEN_JOBS, jobs
 
 
 async def advance(tx: Tx, advanced: Mapping[int, JobAdvanced]) -> None:
@@ -68,5 +68,5 @@ async def of_running(connection: AsyncConnection) -> list[Moved]:
         jobs.c.done,
         jobs.c.total,
         jobs.c.unit,
-    ).where(jobs.c.state.in_([str(s) for s in sorted(ALIVE)]), jobs.c.progress_at.is_not(None))
+    ).where(text(OPEN_JOBS), jobs.c.state.in_([str(s) for s in sorted(ALIVE)]), jobs.c.progress_at.is_not(None))
     return [Moved(*row) for row in await connection.execute(query)]

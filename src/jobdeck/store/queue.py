@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.states import ENDED, State
+from jobdeck.core.states import State
 from jobdeck.core.waiting import PausedScope
 from jobdeck.store.batch import ids_of
-from jobdeck.store.schema import jobs, limits, paused_scopes, projects
-
-OPEN = tuple(str(s) for s in State if s not in ENDED)
+from jobdeck.store.schema import OPEN_JOBS, jobs, limits, paused_scopes, projects
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ _COLUMNS = [jobs.c[name] for name in QueuedJob.__slots__]
 
 async def open_jobs(connection: AsyncConnection, after: int, limit: int) -> list[QueuedJob]:
     """Jobs that have not ended, by id, `limit` at a time; for building the index."""
-    query = select(*_COLUMNS).where(jobs.c.state.in_(OPEN), jobs.c.id > after).order_by(jobs.c.id).limit(limit)
+    query = select(*_COLUMNS).where(text(OPEN_JOBS), jobs.c.id > after).order_by(jobs.c.id).limit(limit)
     return await _read(connection, query)
 
 
@@ -57,7 +55,7 @@ async def _read(connection: AsyncConnection, query: Select[tuple[object, ...]]) 
 
 async def capacities(connection: AsyncConnection) -> Mapping[str, int]:
     """Limits that were set, by resource."""
-    return dict((await connection.execute(select(limits.c.resource, limits.c.capacity))).tuples().all())
+    return dict((await connection.execute(select(limits.c.resource, limits.c.capacity))).all())
 
 
 async def paused(connection: AsyncConnection) -> Mapping[str, PausedScope]:

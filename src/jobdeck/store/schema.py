@@ -38,6 +38,9 @@ def _one_of(column: str, values: list[str]) -> str:
     return f"{column} IN ({', '.join(repr(v) for v in values)})"
 
 
+OPEN_JOBS = "state NOT IN ('succeeded', 'canceled', 'failed')"
+"""Jobs that have not ended, in the words of the partial indexes: a query that says it otherwise cannot use them."""
+
 projects = Table(
     "projects", metadata,
     Column("id", Integer, primary_key=True),
@@ -156,8 +159,8 @@ jobs = Table(
     Column("result", Text),
     Column("worker", Text),
     CheckConstraint(_one_of("state", [s.value for s in State]), name="state"),
-    Index("ix_jobs_open", "state", "id", sqlite_where=text("state NOT IN ('succeeded', 'canceled', 'failed')"),
-          postgresql_where=text("state NOT IN ('succeeded', 'canceled', 'failed')")),
+    Index("ix_jobs_open", "state", "id", sqlite_where=text(OPEN_JOBS),
+          postgresql_where=text(OPEN_JOBS)),
     Index("ix_jobs_project_created", "project_id", "id"),
     Index("ix_jobs_state_created", "project_id", "state", "id"),
     Index("ix_jobs_type_created", "type", "id"),
@@ -166,8 +169,8 @@ jobs = Table(
     Index("ix_jobs_fingerprint", "error_fingerprint", sqlite_where=text("error_fingerprint IS NOT NULL"),
           postgresql_where=text("error_fingerprint IS NOT NULL")),
     Index("uq_jobs_dedupe", "dedupe_key", unique=True,
-          sqlite_where=text("dedupe_key IS NOT NULL AND state NOT IN ('succeeded', 'canceled', 'failed')"),
-          postgresql_where=text("dedupe_key IS NOT NULL AND state NOT IN ('succeeded', 'canceled', 'failed')")),
+          sqlite_where=text(f"dedupe_key IS NOT NULL AND {OPEN_JOBS}"),
+          postgresql_where=text(f"dedupe_key IS NOT NULL AND {OPEN_JOBS}")),
     sqlite_autoincrement=True,
 )  # fmt: skip
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from jobdeck.core.errors import Conflict
-from jobdeck.core.states import ENDED
 from jobdeck.store.database import Database, Tx
-from jobdeck.store.schema import idempotency, jobs
+from jobdeck.store.schema import OPEN_JOBS, idempotency, jobs
 
 RACES = 5
-_NOT_ENDED = jobs.c.state.not_in([str(s) for s in sorted(ENDED)])
 
 
 async def settle_races(database: Database, work: Callable[[Tx], Awaitable[list[int]]]) -> list[int]:
@@ -52,14 +50,14 @@ async def open_duplicates(tx: Tx, keys: Sequence[str]) -> dict[str, int]:
     """The jobs with these deduplication keys that have not ended."""
     if not keys:
         return {}
-    query = select(jobs.c.dedupe_key, jobs.c.id).where(jobs.c.dedupe_key.in_(keys), _NOT_ENDED)
-    return dict((await tx.connection.execute(query)).tuples().all())
+    query = select(jobs.c.dedupe_key, jobs.c.id).where(jobs.c.dedupe_key.in_(keys), text(OPEN_JOBS))
+    return dict((await tx.connection.execute(query)).all())
 
 
 async def run_ids(tx: Tx, ids: Iterable[int]) -> dict[int, str]:
     """Run ids by job."""
     query = select(jobs.c.id, jobs.c.run_id).where(jobs.c.id.in_(list(ids)))
-    return dict((await tx.connection.execute(query)).tuples().all())
+    return dict((await tx.connection.execute(query)).all())
 
 
 async def mark_parents(tx: Tx, ids: Sequence[int]) -> None:

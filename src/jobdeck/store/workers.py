@@ -45,7 +45,8 @@ async def join(database: Database, worker: Worker) -> None:
 async def beat(tx: Tx, worker_id: str) -> str | None:
     """Note that the worker lives; its state, None when it is not known (any more)."""
     statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(heartbeat_at=tx.now)
-    return (await tx.connection.execute(statement.returning(workers.c.state))).scalar()
+    state: str | None = (await tx.connection.execute(statement.returning(workers.c.state))).scalar()
+    return state
 
 
 async def set_state(database: Database, worker_id: str, state: str, actor: str | None = None) -> None:

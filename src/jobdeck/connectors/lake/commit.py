@@ -1,10 +1,12 @@
-"""The one commit that makes an attempt's rows visible, and the tombstone that keeps it from happening."""
+"""The one commit that makes an attempt's rows visible."""
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -16,22 +18,25 @@ from jobdeck.connectors.errors import AttemptBuried, CountMismatch, TargetChange
 from jobdeck.connectors.lake.stats import add_action
 from jobdeck.connectors.lake.tables import BURIED, PUBLISHED, arrow_schema, open_table, properties, state_of, version_of
 from jobdeck.connectors.lake.types import NTZ, lacks_ntz
+from jobdeck.connectors.lake.undo import LOG, discard
 from jobdeck.connectors.lake.upsert import Removed
-from jobdeck.connectors.storage import Folder
+from jobdeck.connectors.lake.writer import JOBS
+from jobdeck.connectors.storage import Folder, settled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Actions:
-    """Checked entries of the staged files, and the rows they hold together."""
+    """Checked entries of staged files, and the rows they hold together."""
 
     adds: list[AddAction]
-    rows: int
+    rows: int = 0
 
 
-def checked_actions(folder: Folder, staged: list[StagedFile]) -> Actions:
-    """Entries for `staged`; raises CountMismatch unless every file is there with the rows it was recorded with."""
+def checked(folder: Folder, staged: list[StagedFile], actions: Actions) -> Iterator[int]:
+    """Enter `staged` into `actions`, giving the rows of each file.
+
+    Raises CountMismatch unless every file is there with the rows it was recorded with."""
     now = time.time_ns() // 1_000_000
-    adds = []
     for file in staged:
         try:
             action, rows = add_action(folder, file, now)
@@ -39,8 +44,9 @@ def checked_actions(folder: Folder, staged: list[StagedFile]) -> Actions:
             raise CountMismatch(f"The staged file {file.path} is gone.", hint="Restart the job.") from None
         if rows != file.rows:
             raise CountMismatch(f"{file.path} has {rows} rows where {file.rows} were loaded.", hint="Restart the job.")
-        adds.append(action)
-    return Actions(adds, sum(file.rows for file in staged))
+        actions.adds.append(action)
+        actions.rows += rows
+        yield rows
 
 
 def already(table: DeltaTable | None, stamp: Stamp, rows: int) -> Published | None:
@@ -49,24 +55,69 @@ def already(table: DeltaTable | None, stamp: Stamp, rows: int) -> Published | No
     if table is None or state is None:
         return None
     if state == BURIED:
-        raise AttemptBuried(f"Attempt {stamp.attempt} of job {stamp.job} was undone; it cannot publish any more.")
+        raise _undone(stamp)
     return Published(version=version_of(table, stamp), rows=rows, repeated=True)
 
 
 def create(folder: Folder, stamp: Stamp, actions: Actions, schema: pa.Schema) -> None:
-    """One commit that makes the table with all its rows; raises TargetChanged when another made it meanwhile."""
+    """One commit that makes the table with all its rows.
+
+    There is no table yet that could hold a tombstone against a task that should be dead. What it needs is in the folder
+    of its attempt, which undo takes away: so that is looked at last. Raises TargetChanged, AttemptBuried."""
+    if folder.path is not None:
+        _create_by_rename(folder, folder.path, stamp, actions, schema)
+        return
     try:
-        create_table_with_add_actions(
-            folder.url,
-            Schema.from_arrow(schema),
-            actions.adds,
-            storage_options=dict(folder.options),
-            commit_properties=properties(stamp, PUBLISHED, rows=actions.rows, mode="create"),
-        )
+        _write_first(folder, stamp, actions, schema)
     except DeltaError as error:
         if open_table(folder) is None:
             raise
-        raise TargetChanged("The table was made by someone else meanwhile.", hint="Restart the job.") from error
+        raise _made_meanwhile() from error
+    if not _still_staged(folder, actions):
+        discard(folder, stamp)
+        raise _undone(stamp)
+
+
+def _create_by_rename(folder: Folder, path: Path, stamp: Stamp, actions: Actions, schema: pa.Schema) -> None:
+    """The log is written beside the staged files, which go together, and put in its place in one step."""
+    name = f"log-e{stamp.epoch}"
+    prepared = path / JOBS / stamp.folder / name
+    shutil.rmtree(prepared, ignore_errors=True)
+    _write_first(folder.sub(JOBS, stamp.folder, name), stamp, actions, schema)
+    if not _still_staged(folder, actions):
+        shutil.rmtree(prepared, ignore_errors=True)
+        raise _undone(stamp)
+    settled(prepared / LOG / f"{0:020}.json")
+    try:
+        (prepared / LOG).rename(path / LOG)
+    except FileNotFoundError:
+        raise _undone(stamp) from None
+    except OSError as error:
+        shutil.rmtree(prepared, ignore_errors=True)
+        raise _made_meanwhile() from error
+    prepared.rmdir()
+
+
+def _write_first(folder: Folder, stamp: Stamp, actions: Actions, schema: pa.Schema) -> None:
+    create_table_with_add_actions(
+        folder.url,
+        Schema.from_arrow(schema),
+        actions.adds,
+        storage_options=dict(folder.options),
+        commit_properties=properties(stamp, PUBLISHED, rows=actions.rows, mode="create"),
+    )
+
+
+def _still_staged(folder: Folder, actions: Actions) -> bool:
+    return not actions.adds or folder.exists(actions.adds[0].path)
+
+
+def _made_meanwhile() -> TargetChanged:
+    return TargetChanged("The table was made by someone else meanwhile.", hint="Restart the job.")
+
+
+def _undone(stamp: Stamp) -> AttemptBuried:
+    return AttemptBuried(f"Attempt {stamp.attempt} of job {stamp.job} was undone; it cannot publish any more.")
 
 
 def append(table: DeltaTable, stamp: Stamp, actions: Actions) -> None:
@@ -118,24 +169,3 @@ def _commit(
         raise TargetChanged(
             f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job."
         ) from error
-
-
-def bury(folder: Folder, stamp: Stamp) -> int | None:
-    """See that this attempt never publishes; what it is: PUBLISHED (too late), BURIED, or None where there is no table.
-
-    An empty commit carries the attempt's transaction: a commit of a dead task that was prepared before conflicts with
-    it, and one that is prepared after sees it."""
-    while True:
-        table = open_table(folder)
-        if table is None:
-            return None
-        state = state_of(table, stamp)
-        if state is not None:
-            return state
-        try:
-            table.create_write_transaction(
-                [], "append", table.schema(), commit_properties=properties(stamp, BURIED, mode="undo")
-            )
-        except CommitFailedError:
-            continue
-        return BURIED

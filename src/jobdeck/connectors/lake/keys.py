@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,13 +20,17 @@ from jobdeck.connectors.storage import Folder
 MEMORY = "128MB"
 """What DuckDB may hold; beyond it, it spills into the work folder."""
 BATCH_ROWS = 16_384
+LOOK_SECONDS = 0.2
 
 
 class Keys:
-    """Finds rows by key. It makes the tables `losers` and `hits` of places (`f`: the file's number, `r`: its row)."""
+    """Finds rows by key. It makes the tables `losers` and `hits` of places (`f`: the file's number, `r`: its row).
+
+    What takes long gives, every now and then, the rows passed since the beginning, and may be broken off there."""
 
     def __init__(self, folder: Folder, key: list[pa.Field], work_dir: str) -> None:
         self._folder, self._key = folder, key
+        self._passed = 0
         self._names = ", ".join(f"k{i}" for i in range(len(key)))
         if work_dir:
             Path(work_dir).mkdir(parents=True, exist_ok=True)
@@ -50,22 +55,41 @@ class Keys:
         self._db.close()
         self._work.cleanup()
 
-    def find_losers(self, paths: Sequence[str]) -> None:
+    def find_losers(self, paths: Sequence[str]) -> Iterator[int]:
         """Of rows of equal key all but the last, in the order of `paths`, are losers."""
         self._offer("source", paths)
-        self._db.execute(
+        yield from self._execute(
             "CREATE OR REPLACE TABLE losers AS SELECT f, r FROM "  # noqa: S608  (column names made here)
             f"(SELECT f, r, row_number() OVER (PARTITION BY {self._names} ORDER BY f DESC, r DESC) AS n FROM source) "
             "WHERE n > 1"
-        ).fetchall()
+        )
 
-    def find_hits(self, paths: Sequence[str], among: Sequence[str]) -> None:
+    def find_hits(self, paths: Sequence[str], among: Sequence[str]) -> Iterator[int]:
         """Rows of `among` whose key is in one of `paths` are hits; a null equals nothing."""
         self._offer("source", paths)
         self._offer("target", among)
-        self._db.execute(
+        yield from self._execute(
             f"CREATE OR REPLACE TABLE hits AS SELECT f, r FROM target SEMI JOIN source USING ({self._names})"  # noqa: S608
-        ).fetchall()
+        )
+
+    def _execute(self, statement: str) -> Iterator[int]:
+        """Run one long statement; when the one who listens leaves, it is interrupted."""
+        with ThreadPoolExecutor(1, "upsert-keys") as pool:
+            working = pool.submit(lambda: self._db.execute(statement).fetchall())
+            try:
+                while not wait([working], LOOK_SECONDS).done:
+                    yield self._passed
+            finally:
+                while not working.done():
+                    self._db.interrupt()
+                    wait([working], LOOK_SECONDS)
+            working.result()
+        yield self._passed
+
+    def passing(self, rows: int) -> int:
+        """Count rows that need no look; the rows passed."""
+        self._passed += rows
+        return self._passed
 
     def count(self, table: str, file: int | None = None) -> int:
         """How many places `table` (`losers`, `hits`) has, in one file or in all."""
@@ -73,14 +97,14 @@ class Keys:
         found = self._db.execute(f"SELECT count(*) FROM {table}{where}").fetchall()  # noqa: S608  (our own names)
         return int(found[0][0])
 
-    def others(self, table: str, file: int, path: str, rows: int) -> Iterator[pa.RecordBatch]:
-        """The rows of one file that are not in `table`, in order."""
+    def others(self, table: str, file: int, path: str, rows: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """The rows of one file that are not in `table`, in order, with the rows passed."""
         found = self._db.execute(f"SELECT r FROM {table} WHERE f = ?", [file]).fetchnumpy()["r"]  # noqa: S608
         keep = np.ones(rows, bool)
         keep[np.asarray(found, np.int64)] = False
         at = 0
         for batch in self._batches(path):
-            yield batch.filter(pa.array(keep[at : at + batch.num_rows]))
+            yield batch.filter(pa.array(keep[at : at + batch.num_rows])), self.passing(batch.num_rows)
             at += batch.num_rows
 
     def _offer(self, name: str, paths: Sequence[str]) -> None:
@@ -97,6 +121,7 @@ class Keys:
                 place = [np.full(count, index, np.int64), np.arange(at, at + count, dtype=np.int64)]
                 yield pa.record_batch([*columns, *map(pa.array, place)], schema=schema)
                 at += count
+                self.passing(count)
 
     @staticmethod
     def _column(batch: pa.RecordBatch, field: pa.Field, count: int) -> Any:

@@ -13,6 +13,7 @@ from jobdeck.connectors.base import Column, Description, Read, SourcePart, batch
 from jobdeck.connectors.columns import cast, type_name
 from jobdeck.connectors.errors import TableMissing
 from jobdeck.connectors.lake.config import table_ref
+from jobdeck.connectors.lake.features import refuse_reading
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
 from jobdeck.connectors.storage import Folder
 from jobdeck.core.values import Json
@@ -32,6 +33,12 @@ class LakeSource:
             raise TableMissing(f"There is no table '{self._name}'.")
         return self._table
 
+    def _readable(self) -> DeltaTable:
+        """Raises TableNotReadable."""
+        table = self._open()
+        refuse_reading(table, self._name)
+        return table
+
     @property
     def _name(self) -> str:
         return str(table_ref(*self._path))
@@ -40,7 +47,7 @@ class LakeSource:
         return arrow_schema(self._open())
 
     def _files(self) -> list[dict[str, Any]]:
-        adds = pa.table(self._open().get_add_actions(flatten=True))
+        adds = pa.table(self._readable().get_add_actions(flatten=True))
         return sorted(adds.select(["path", "size_bytes", "num_records"]).to_pylist(), key=lambda f: f["path"])
 
     def describe(self) -> Description:

@@ -16,6 +16,8 @@ RETRIES = 1000
 PUBLISHED = 1
 BURIED = 2
 """Versions of an attempt's application transaction: its commit, or the tombstone that keeps it from landing."""
+UNDO = "undo"
+"""The `mode` in the history of a commit that buries an attempt or takes it back."""
 _HISTORY = 1000
 
 
@@ -47,15 +49,25 @@ def state_of(table: DeltaTable, stamp: Stamp) -> int | None:
 def properties(stamp: Stamp, mark: int, retries: int = RETRIES, **facts: Any) -> CommitProperties:
     """What a commit carries: the attempt's transaction, and the job for the history."""
     return CommitProperties(
-        custom_metadata={"job": str(stamp.job), "attempt": str(stamp.attempt), **facts},
+        custom_metadata={"job": str(stamp.job), "attempt": str(stamp.attempt), "origin": stamp.origin, **facts},
         max_commit_retries=retries,
         app_transactions=[Transaction(app_id(stamp), mark)],
     )
 
 
+def recent(table: DeltaTable) -> list[dict[str, Any]]:
+    """The latest commits, newest first, as far back as is looked at."""
+    return table.history(_HISTORY)
+
+
+def landed(entries: list[dict[str, Any]], stamp: Stamp) -> dict[str, Any] | None:
+    """The commit among `entries` that published this attempt."""
+    mark = str(stamp.job), str(stamp.attempt)
+    mine = (e for e in entries if (e.get("job"), e.get("attempt")) == mark and e.get("mode") != UNDO)
+    return next(mine, None)
+
+
 def version_of(table: DeltaTable, stamp: Stamp) -> int | None:
     """The version that this attempt's commit made, as far back as the history is kept."""
-    for entry in table.history(_HISTORY):
-        if entry.get("job") == str(stamp.job) and entry.get("attempt") == str(stamp.attempt):
-            return int(entry["version"])
-    return None
+    entry = landed(recent(table), stamp)
+    return int(entry["version"]) if entry is not None else None

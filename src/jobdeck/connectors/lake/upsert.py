@@ -6,7 +6,8 @@ joins in memory and gives up, or grows, with the size of the input.)"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -27,13 +28,19 @@ class Removed:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Upsert:
     """What one commit has to add and to take out. `rows`: distinct rows of the input."""
 
-    adds: list[StagedFile]
-    removes: list[Removed]
-    rows: int
+    adds: list[StagedFile] = field(default_factory=list)
+    removes: list[Removed] = field(default_factory=list)
+    rows: int = 0
+
+
+def planned(table: DeltaTable | None, staged: int) -> int:
+    """Rows that `prepare` will have passed at its end, for `staged` rows of input."""
+    present = _rows(_present(table)) if table is not None and staged else 0
+    return 2 * staged + (staged + 2 * present if present else 0)
 
 
 def prepare(
@@ -44,25 +51,30 @@ def prepare(
     schema: pa.Schema,
     key: list[str],
     work_dir: str,
-) -> Upsert:
-    """Write what the upsert of `staged` needs. Raises CountMismatch when the rows do not add up."""
+    result: Upsert,
+) -> Iterator[int]:
+    """Write what the upsert of `staged` needs and enter it into `result`; gives the rows passed so far.
+
+    To be stopped anywhere. Raises CountMismatch when the rows do not add up."""
     with Keys(folder, [schema.field(name) for name in key], work_dir) as keys:
         writer = _Writer(folder, stamp, schema, keys)
-        keys.find_losers([file.path for file in staged])
-        winners = writer.without("losers", "u", staged)
-        if table is None or not staged:
-            return Upsert(winners, [], _rows(winners))
-        present = _present(table)
-        keys.find_hits([file.path for file in staged], [file.path for file in present])
+        yield from keys.find_losers([file.path for file in staged])
+        yield from writer.without("losers", "u", staged, range(len(staged)), result.adds)
+        result.rows = _rows(result.adds)
+        present = _present(table) if table is not None and staged else []
+        if not present:
+            return
+        yield from keys.find_hits([file.path for file in staged], [file.path for file in present])
         touched = [index for index in range(len(present)) if keys.count("hits", index)]
-        kept = writer.without("hits", "m", present, touched)
+        kept: list[StagedFile] = []
+        yield from writer.without("hits", "m", present, touched, kept)
         gone = _rows([present[i] for i in touched]) - _rows(kept)
         if gone != keys.count("hits"):
             raise CountMismatch(
                 f"{gone} rows would go where {keys.count('hits')} have a new one.", hint="Resume the job."
             )
-        removes = [Removed(present[i].path, present[i].bytes) for i in touched]
-        return Upsert([*winners, *kept], removes, _rows(winners))
+        result.removes += [Removed(present[i].path, present[i].bytes) for i in touched]
+        result.adds += kept
 
 
 def _rows(files: list[StagedFile]) -> int:
@@ -82,21 +94,21 @@ class _Writer:
     keys: Keys
 
     def without(
-        self, table: str, letter: str, files: list[StagedFile], which: list[int] | None = None
-    ) -> list[StagedFile]:
-        """Those of `files` (or those numbered `which`) without the rows in `table`; untouched ones stay as they are."""
-        result = []
-        for index in range(len(files)) if which is None else which:
+        self, table: str, letter: str, files: list[StagedFile], which: Sequence[int], result: list[StagedFile]
+    ) -> Iterator[int]:
+        """Enter those of `files` numbered `which` into `result`, without their rows in `table`; gives rows passed."""
+        for index in which:
             if not self.keys.count(table, index):
                 result.append(files[index])
+                yield self.keys.passing(files[index].rows)
                 continue
             path = f"{JOBS}/{self.stamp.folder}/{letter}{index:05d}-e{self.stamp.epoch}.parquet"
             chunk = ParquetChunk(self.folder, path, self.schema)
-            for batch in self.keys.others(table, index, files[index].path, files[index].rows):
+            for batch, passed in self.keys.others(table, index, files[index].path, files[index].rows):
                 chunk.write(fitted(batch, self.schema))
+                yield passed
             written = chunk.close()
             if written.rows:
                 result.append(written)
             else:
                 self.folder.delete([path])
-        return result

@@ -8,11 +8,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobdeck.connectors.base import StagedFile, Stamp
-from jobdeck.connectors.storage import Folder
+from jobdeck.connectors.storage import Folder, flushed
 
 GROUP_BYTES = 32 * 1024 * 1024
 """Arrow bytes that are gathered for one row group: what a writer holds in memory, about."""
 JOBS = "jobs"
+ASIDE = "~gone-"
+"""Prefix of folders on their way out."""
+
+
+def own_files(folder: Folder, stamp: Stamp) -> list[str]:
+    """All that this attempt has in the table's folder, published or not."""
+    below = folder.sub(JOBS, stamp.folder)
+    return [f"{JOBS}/{stamp.folder}/{entry.name}" for entry in below.entries()]
 
 
 def chunk_path(stamp: Stamp, chunk: int) -> str:
@@ -49,10 +57,11 @@ class ParquetChunk:
         self._waiting, self._waiting_bytes = [], 0
 
     def close(self) -> StagedFile:
-        """Finish the file; its `bytes` are those it has in the storage."""
+        """Finish the file; it outlasts a power cut. Its `bytes` are those it has in the storage."""
         self._flush()
         self._writer.close()
         size = self._file.tell()
+        flushed(self._file, self._folder, self._path)
         self._file.close()
         return StagedFile(path=self._path, rows=self.rows, bytes=size)
 

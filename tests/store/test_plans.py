@@ -1,0 +1,140 @@
+"""The plans of the hot queries: each uses its index, whatever has ended and piled up over the years."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from jobdeck.core.order import order_key
+from jobdeck.store import due, events, families, jobs, leases, positions, progress, queue, submissions
+from jobdeck.store.database import Tx
+from tests.store.desk import Desk, new_job
+
+ENDED = 3000
+OPEN = 30
+
+Query = Callable[[Desk], Awaitable[Any]]
+
+
+async def filled(desk: Desk) -> None:
+    ids = await desk.submit(*[new_job(dedupe=str(i)) for i in range(ENDED + OPEN)])
+    await desk.sql("UPDATE jobs SET state = 'succeeded', ended_at = 1 WHERE id <= :last", last=ids[ENDED - 1])
+    await desk.assign(*ids[ENDED : ENDED + 10])
+    if desk.database.dialect == "postgresql":
+        await desk.sql("ANALYZE")
+
+
+@asynccontextmanager
+async def plans(desk: Desk) -> AsyncIterator[list[str]]:
+    """The plans of the SELECTs, UPDATEs and DELETEs that run meanwhile, as the database itself explains them."""
+    told: list[str] = []
+    explain = "EXPLAIN QUERY PLAN " if desk.database.dialect == "sqlite" else "EXPLAIN "
+
+    def listen(_c: Any, cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
+        if statement.lstrip().split()[0] in ("SELECT", "UPDATE", "DELETE") and "pg_" not in statement:
+            cursor.execute(explain + statement, parameters)
+            told.append(statement + "\n" + "\n".join(str(row[-1]) for row in cursor.fetchall()))
+
+    engines = {desk.database._writer.sync_engine, desk.database._reader.sync_engine}
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", listen)
+    yield told
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", listen)
+
+
+def reading(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Query:
+    async def run(desk: Desk) -> None:
+        async with desk.database.read() as connection:
+            await function(connection, *arguments)
+
+    return run
+
+
+def writing(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Query:
+    async def run(desk: Desk) -> None:
+        async def work(tx: Tx) -> None:
+            await function(tx, *arguments)
+
+        await desk.database.transact(work)
+
+    return run
+
+
+async def _assign(desk: Desk) -> None:
+    pick = leases.Pick(ENDED + 20, "w1", "w1", "[]")
+    await leases.assign(desk.database, desk.leader, [pick], 10)
+
+
+async def _settle(desk: Desk) -> None:
+    await families.settle(desk.database, desk.leader, [5, ENDED + 5])
+
+
+async def _expire(desk: Desk) -> None:
+    desk.clock.advance(11)
+    assert await leases.expire(desk.database, await desk.lead("s1"))
+
+
+HOT: dict[str, Query] = {
+    "open jobs": reading(queue.open_jobs, 0, 5000),
+    "jobs by id": reading(queue.jobs_by_id, [1, 7, 3]),
+    "leases of a worker": reading(leases.of_worker, "w1"),
+    "renewal": writing(leases.renew, "w1", 10.0),
+    "expiry": _expire,
+    "assignment": _assign,
+    "families": _settle,
+    "events after": reading(events.read_after, 10, 100),
+    "heads after": reading(events.heads_after, 10, 100),
+    "events of a job": reading(lambda c: events.read_after(c, 10, 100, job=5)),
+    "last event": reading(events.last_id),
+    "lock": writing(jobs.lock, [5, 6]),
+    "due pauses": reading(due.to_resume, 10**18),
+    "progress": reading(progress.of_running),
+    "duplicates": writing(submissions.open_duplicates, ["3", "3010"]),
+    "children": reading(jobs.children_of, [5, 6]),
+    "unended children": reading(positions.unended_children, [5, 6]),
+    "position": reading(positions.ahead, [(ENDED + 20, order_key(10**18, 0))]),
+}
+
+
+def _scans(plan: str, dialect: str) -> bool:
+    """Whether it walks through all of the jobs or all of the events."""
+    if dialect == "postgresql":
+        return any(f"Seq Scan on {t}" in plan for t in ("jobs", "events"))
+    return any(line in (f"SCAN {t}" for t in ("jobs", "events")) for line in plan.splitlines())
+
+
+@pytest.fixture
+async def full_desk(desk: Desk) -> Desk:
+    await filled(desk)
+    return desk
+
+
+async def test_hot_queries_use_their_indexes(full_desk: Desk) -> None:
+    dialect = full_desk.database.dialect
+    bad = {}
+    for name, query in HOT.items():
+        async with plans(full_desk) as told:
+            await query(full_desk)
+        assert told, name
+        bad |= {name: plan for plan in told if _scans(plan, dialect)}
+    assert not bad, "\n\n".join(f"{name}: {plan}" for name, plan in bad.items())
+
+
+async def test_open_jobs_are_found_by_the_index_of_open_jobs(full_desk: Desk) -> None:
+    """By the primary key it would walk over everything that ever ended."""
+    for name in ("open jobs", "due pauses", "progress", "position"):
+        async with plans(full_desk) as told:
+            await HOT[name](full_desk)
+        assert all("ix_jobs_open" in plan for plan in told), told
+
+
+async def test_a_query_without_index_is_told(full_desk: Desk) -> None:
+    """The look at plans can fail."""
+    async with plans(full_desk) as told:
+        await full_desk.sql("UPDATE jobs SET tags = tags WHERE category = 'x'")
+    assert _scans(told[0], full_desk.database.dialect)
