@@ -31,9 +31,10 @@ def postgres_url() -> Iterator[str]:
         assert guardian.stdout is not None
         url = guardian.stdout.readline().strip()
         assert url, "PostgreSQL did not start; its messages are above"
+        guardian.wait(10)
         yield url
         guardian.stdin.close()
-        guardian.wait(30)
+        guardian.stdout.read()  # ends when PostgreSQL has stopped and its data is gone
 
 
 @pytest.fixture

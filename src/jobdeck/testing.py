@@ -16,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from jobdeck.core.endings import Broke, Ending, Finished, Halted, RetryLater
+from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost
 from jobdeck.core.jobtype import Isolation, JobType
 from jobdeck.core.records import (
+    JobUndone,
     Record,
     SavedStep,
     SavedTask,
@@ -40,6 +41,7 @@ from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.store.assignments import Assignment
+from jobdeck.store.leases import RUN, UNDO
 
 MAX_STAYS = 100
 _ids = itertools.count(1_000_000)
@@ -101,6 +103,7 @@ class _Book:
         self._crashes = crashes
         self._asks = asks
         self._steps: dict[int, SavedStep] = {}
+        self.asked = Ask.NOTHING
         self.runner: Runner | None = None
         self.touched: list[Touched] = []
         self.warnings = 0
@@ -114,15 +117,19 @@ class _Book:
         return {}
 
     async def write(self, *records: Record) -> None:
+        """All of them land or none, as in the database."""
+        numbers = range(self.count, self.count + len(records))
+        self.count += len(records)
+        if any(self._dies(number, landed=False) for number in numbers):
+            raise LeaseLost("the worker died here")
         for record in records:
-            number, self.count = self.count, self.count + 1
-            if self._dies(number, landed=False):
-                raise LeaseLost("the worker died here")
             self._note(record)
-            if self._dies(number, landed=True):
-                raise LeaseLost("the worker died here")
-            if number in self._asks and self.runner is not None:
-                self.runner.brakes.ask(self._asks[number])
+        # What was asked is remembered with the job: it holds although the worker dies now.
+        self.asked = max(self.asked, *(self._asks.get(number, Ask.NOTHING) for number in numbers))
+        if any(self._dies(number, landed=True) for number in numbers):
+            raise LeaseLost("the worker died here")
+        if self.runner is not None:
+            self.runner.brakes.ask(self.asked)
 
     def steps(self) -> list[SavedStep]:
         return [self._steps[i] for i in sorted(self._steps)]
@@ -143,6 +150,8 @@ class _Book:
                 self._patch(record.step, record.index, **{k: v for k, v in said.items() if v is not None})
             case TaskEnded():
                 self._end(record)
+            case JobUndone():
+                self.dirty = False
             case _:
                 return
 
@@ -187,18 +196,32 @@ async def _run(
     job = next(_ids)
     try:
         for stay in range(1, MAX_STAYS + 1):
-            assignment = _assignment(job, registered.name, params, environment.project, stay, dirty=book.dirty)
+            purpose = UNDO if book.asked is Ask.CANCEL else RUN
+            assignment = _assignment(
+                job, registered.name, params, environment.project, stay, purpose, dirty=book.dirty
+            )  # fmt: skip
             ending = await _stay(assignment, registered, environment, book, executor, lines)
-            if ending is not None and not isinstance(ending, RetryLater):
+            if ending is None or isinstance(ending, RetryLater | HandedBack):
+                ending = _without_worker(book)
+            if ending is not None:
                 return _tested(ending, book, lines, stay)
         raise AssertionError(f"the job did not end within {MAX_STAYS} stays")
     finally:
         await executor.aclose()
 
 
-def _assignment(job: int, name: str, params: dict[str, Any], project: str, epoch: int, *, dirty: bool) -> Assignment:
+def _without_worker(book: _Book) -> Ending | None:
+    """What becomes of a job that no worker holds: None when another one takes it."""
+    if book.asked is Ask.PAUSE:
+        return Halted()
+    return Halted(undone=True) if book.asked is Ask.CANCEL and not book.dirty else None
+
+
+def _assignment(
+    job: int, name: str, params: dict[str, Any], project: str, epoch: int, purpose: str, *, dirty: bool
+) -> Assignment:
     return Assignment(
-        id=job, project=project, type=name, params=json.dumps(params), attempt=1, epoch=epoch, purpose="run",
+        id=job, project=project, type=name, params=json.dumps(params), attempt=1, epoch=epoch, purpose=purpose,
         dirty_since=int(dirty), fraction=0.0, running_us=0, state_since=0,
     )  # fmt: skip
 
@@ -230,7 +253,10 @@ def _tested(ending: Ending, book: _Book, lines: _Lines, stays: int) -> Tested:
             return replace(tested, state="succeeded", result=json.loads(result) if result else None)
         case Broke(error):
             return replace(tested, state="failed", error=error)
-        case Halted(undone=True):
-            return replace(tested, state="canceled")
+        case Halted(undone=True, trouble=trouble):
+            told = [] if trouble is None else [trouble]
+            return replace(
+                tested, state="canceled", warnings=tested.warnings + len(told), lines=[*tested.lines, *told]
+            )  # fmt: skip
         case _:
             return tested

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from typing import Any
 
 import httpx2
 from fastapi import FastAPI
-from pydantic.warnings import UnsupportedFieldAttributeWarning
 from sqlalchemy import insert, update
 
 from jobdeck.access.first_admin import first_admin
@@ -44,11 +42,8 @@ class Api:
         app.openapi_schema = _document(app)
         transport = httpx2.ASGITransport(app=app)
         headers = {"Authorization": f"Bearer {token}"}
-        with warnings.catch_warnings():
-            # Describing an application silences this; here that was done for another one.
-            warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
-                yield cls(core, app, http, home, {"admin": token})
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
+            yield cls(core, app, http, home, {"admin": token})
 
     async def ask(
         self, method: str, path: str, status: int | None = None, *, token: str | None = None, **more: Any

@@ -84,7 +84,12 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "BLOCK", 4000)
     monkeypatch.setattr("jobdeck.connectors.files.source.MIN_BLOCK", 1)
     # A killed process cleans nothing up: its half-written chunk stays where it is.
-    monkeypatch.setattr(ParquetChunk, "abort", lambda chunk: chunk._file.close())
+    monkeypatch.setattr(ParquetChunk, "abort", lose)
+
+
+def lose(chunk: ParquetChunk) -> None:
+    chunk._writer.is_open = False
+    chunk._file.close()
 
 
 @pytest.mark.parametrize("mode", ["new", "append", "replace", "upsert"])
@@ -219,13 +224,6 @@ def _call(env: Environment, job: Job, name: str) -> int:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     return script.seen.index(name) + 1
-
-
-def test_undo_after_publish_takes_nothing_back(env: Environment, data: Path) -> None:
-    job = prepare(env, data, "parquet", "append")
-    job.run()
-    job.undo()
-    assert rows(env) == expected("parquet", "append")
 
 
 @pytest.mark.parametrize("mode", ["append", "replace", "upsert"])

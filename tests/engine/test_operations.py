@@ -77,8 +77,11 @@ async def _check_cell(engine: Engine, state: State, operation: Operation) -> Non
     if (state, operation) in TO:
         assert result.error is None
         assert result.changed
-        for gate in plot.gates.values():
-            gate.opened.set()
+        if operation is Operation.RESTART:
+            await engine.true(lambda: _attempt_is(engine, job, 2))
+        if operation in (Operation.RESUME, Operation.RESTART) or state is State.PAUSING:
+            for gate in plot.gates.values():
+                gate.opened.set()
         end = TO[state, operation]
         if end is None:
             return await _is_gone(engine, job)

@@ -125,6 +125,12 @@ class SimulatedRun:
         self._news.set()
 
     async def _live(self) -> None:
+        try:
+            await self._work()
+        except asyncio.CancelledError:
+            self.end(Lost("the world ended"))
+
+    async def _work(self) -> None:
         if self.request.method == UNDO:
             await asyncio.sleep(0.1 + self.executor.random.random())
             self.end(self._undone())

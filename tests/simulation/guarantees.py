@@ -17,7 +17,9 @@ from tests.simulation.virtual_time import Machine
 
 _FINAL = {str(s) for s in FINAL}
 _ENDED = {str(s) for s in ENDED}
-_DEAD = {State.PAUSED, State.CANCELED, State.FAILED, State.SUCCEEDED}
+
+NOTICED_WITHIN = 1.5
+"""Seconds that a task of a worker which was cut off may outlive its lease: what it writes cannot land any more."""
 
 
 class Guarantees:
@@ -35,6 +37,10 @@ class Guarantees:
         self.forward_until = -1.0
         """Until then (loop time) tasks may outlive their lease: the database's clock was put forward."""
         self.linger = 0.0
+        """Seconds that a task may outlive its lease after such a jump."""
+        self._now = 0.0
+        self._gone: dict[tuple[int, int], float] = {}
+        """When the lease of a job and epoch was gone."""
         self._rules: list[Rules] = [self.facts.rules]
         self._event = 0
 
@@ -44,6 +50,7 @@ class Guarantees:
         """`followed`: the last commit that the machine may not have known of when it decided; `latest`: the latest time
         that the database told it since."""
         self.commit += 1
+        self._now = now
         before, self.facts = self.facts, self._reader.facts(self.commit, self.facts, touched)
         after = self.facts
         if after.rules is not before.rules:
@@ -51,7 +58,7 @@ class Guarantees:
         if touched & {"jobs", "leases"}:
             self._check_jobs(before, after)
             self._check_leases(before, after, followed, latest)
-            self._check_fences(after, now)
+            self._check_fences(machine, before, after, now)
         if touched & {"tasks", "jobs"}:
             self._check_tasks(before, after)
 
@@ -181,6 +188,7 @@ class Guarantees:
         request = run.request
         self.alive[run.serial] = run
         if self._is_fenced(run):
+            run.fenced_since = self._gone[request.job, request.epoch]
             return
         key = (request.job, request.attempt, request.step_index, request.index)
         task = self.facts.tasks.get(key)
@@ -216,19 +224,22 @@ class Guarantees:
     def _excused(self, run: SimulatedRun) -> bool:
         """A task outlives its lease only where nothing can be done: in a thread, or after a jump of the clock."""
         since = run.fenced_since if run.fenced_since is not None else 0.0
-        return run.light or since <= self.forward_until
+        return run.light or since <= self.forward_until or self._now - since <= NOTICED_WITHIN
 
-    def _check_fences(self, after: Facts, now: float) -> None:
+    def _check_fences(self, machine: Machine | None, before: Facts, after: Facts, now: float) -> None:
+        gone = {(j, l["epoch"]) for j, l in before.leases.items()} - {(j, l["epoch"]) for j, l in after.leases.items()}
+        self._gone |= dict.fromkeys(gone, now)
         for run in self.alive.values():
+            key = (run.request.job, run.request.epoch)
             if not self._is_fenced(run):
                 continue
-            if run.fenced_since is None:
+            if key in gone:
                 run.fenced_since = now
-                job = after.jobs.get(run.request.job)
-                state = job["state"] if job is not None else "deleted"
-                self._expect(self._excused(run), f"job {run.request.job} became {state}, and {run} is alive")
-            elif not run.light:
-                self._expect(now - run.fenced_since <= self.linger, f"{run} was fenced long ago and is alive")
+                given_back = machine is run.machine
+                self._expect(not given_back, f"{run.machine} gave job {key[0]} back, and {run} is alive")
+            since = now - (run.fenced_since or now)
+            self._expect(self._excused(run), f"{run} was fenced {since:.1f} s ago and is alive")
+            self._expect(run.light or since <= self.linger, f"{run} was fenced {since:.1f} s ago and is alive")
 
     def _expect(self, holds: object, words: str) -> None:
         if not holds:

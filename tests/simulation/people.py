@@ -139,13 +139,17 @@ class Person:
         await self.ask(f"{'hold' if hold else 'let go'} {scope}", lambda server: set_scope(server, scope, hold=hold))
 
     async def clean_up(self) -> None:
-        """Before people leave: nothing is held back, and every claim can be met."""
-        rules = self._world.guarantees.facts.rules
-        for scope in rules.paused:
-            await self._insist(lambda server, scope=scope: set_scope(server, scope, hold=False))
-        for resource, capacity in rules.limits.items():
-            if capacity < 2:
+        """Before people leave: nothing is held back, and every claim can be met. What was under way lands meanwhile."""
+        while True:
+            rules = self._world.guarantees.facts.rules
+            tight = [resource for resource, capacity in rules.limits.items() if capacity < 2]
+            for scope in rules.paused:
+                await self._insist(lambda server, scope=scope: set_scope(server, scope, hold=False))
+            for resource in tight:
                 await self._insist(lambda server, resource=resource: set_limit(server, resource, None))
+            if not rules.paused and not tight:
+                return
+            await asyncio.sleep(2.0)
 
     async def _insist(self, request: Callable[[Node], Awaitable[Any]]) -> None:
         while True:

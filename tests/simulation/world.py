@@ -204,6 +204,7 @@ class World:
             one.cancel()
         faults.heal()
         self.note("--- the faults stop, the people clean up and leave")
+        await asyncio.sleep(2.0)
         await people[0].clean_up()
         await settling.wait(END_WITHIN)
         await settling.stop_all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -131,7 +131,11 @@ class Desk:
         return await leases.expire(self.database, self.leader)
 
     async def job(self, job_id: int) -> Job:
-        return (await self.database.transact(lambda tx: jobs.lock(tx, [job_id])))[job_id]
+        return (await self.jobs([job_id]))[job_id]
+
+    async def jobs(self, ids: Iterable[int]) -> dict[int, Job]:
+        async with self.database.read() as connection:
+            return await jobs.lock(Tx(connection, self.clock.time, self.database.dialect), ids)
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         async with self.database.read() as connection:

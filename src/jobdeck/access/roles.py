@@ -39,6 +39,8 @@ class Permission(StrEnum):
     WORKER_READ = "worker:read"
     WORKER_DRAIN = "worker:drain"
     INSTANCE_PAUSE = "instance:pause"
+    INSTANCE_LIMIT_READ = "instance-limit:read"
+    INSTANCE_LIMIT_SET = "instance-limit:set"
     METRICS_READ = "metrics:read"
 
 
@@ -64,12 +66,21 @@ LEAST_ROLE: dict[Permission, Role] = {
     Permission.WORKER_READ: Role.VIEWER,
     Permission.WORKER_DRAIN: Role.ADMIN,
     Permission.INSTANCE_PAUSE: Role.ADMIN,
+    Permission.INSTANCE_LIMIT_READ: Role.VIEWER,
+    Permission.INSTANCE_LIMIT_SET: Role.ADMIN,
     Permission.METRICS_READ: Role.VIEWER,
 }
 """The least role that includes each permission."""
 
 INSTANCE_WIDE = frozenset(
-    {Permission.PROJECT_CREATE, Permission.WORKER_DRAIN, Permission.INSTANCE_PAUSE, Permission.METRICS_READ}
+    {
+        Permission.PROJECT_CREATE,
+        Permission.WORKER_DRAIN,
+        Permission.INSTANCE_PAUSE,
+        Permission.INSTANCE_LIMIT_READ,
+        Permission.INSTANCE_LIMIT_SET,
+        Permission.METRICS_READ,
+    }
 )
 """Permissions that a token bound to one project never has, whatever its role."""
 

@@ -32,6 +32,7 @@ from jobdeck.api.depends import CallerDep, refuse_unknown_query
 from jobdeck.api.described import PREFIX, describe
 from jobdeck.api.frame import Frame
 from jobdeck.api.gate import Authentication, Bodies
+from jobdeck.api.pace import Pace
 from jobdeck.services.services import Services
 
 _RESOURCES = (
@@ -51,7 +52,7 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         middleware=[
             Middleware(Frame, registry=services.metrics.registry),
-            Middleware(Authentication, authenticator=services.authenticator),
+            Middleware(Authentication, authenticator=services.authenticator, pace=Pace()),
             Middleware(Bodies),
         ],
         generate_unique_id_function=_operation_id,
@@ -68,6 +69,7 @@ def _add_routes(app: FastAPI) -> None:
     strict = [Depends(refuse_unknown_query)]
     for resource in _RESOURCES:
         app.include_router(resource.router, dependencies=strict)
+    app.include_router(limits.common_router, dependencies=strict)
     app.include_router(health.metrics_router, dependencies=strict)
     app.include_router(start_page.router)
 

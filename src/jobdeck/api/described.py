@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from jobdeck.wire.problem import MEDIA_TYPE, Problem
 
@@ -22,7 +20,11 @@ PUBLIC = frozenset({f"{PREFIX}/health"})
 """Paths that answer without a token."""
 
 _ALWAYS = {"422": "A part of the request cannot be used.", "503": "A part that is needed does not answer just now."}
-_WITH_TOKEN = {"401": "No token, or one that is not good.", "403": "The token's role does not include this."}
+_WITH_TOKEN = {
+    "401": "No token, or one that is not good.",
+    "403": "The token's role does not include this.",
+    "429": "Too many requests with this token; `Retry-After` says how many seconds to wait.",
+}
 _WITH_BODY = {
     "400": "The body is not JSON.",
     "413": "The body is too large.",
@@ -33,12 +35,9 @@ _WITH_BODY = {
 def describe(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema is None:
-        with warnings.catch_warnings():
-            # FastAPI silences this warning about its own annotations, except for models that are built late, as ours.
-            warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
-            document = get_openapi(
-                title=TITLE, version=app.version, openapi_version="3.1.0", description=DESCRIPTION, routes=app.routes
-            )
+        document = get_openapi(
+            title=TITLE, version=app.version, openapi_version="3.1.0", description=DESCRIPTION, routes=app.routes
+        )
         _complete(document)
         app.openapi_schema = document
     return app.openapi_schema

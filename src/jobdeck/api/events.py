@@ -20,8 +20,8 @@ from jobdeck.wire.events import Event
 
 router = APIRouter(prefix=f"{PREFIX}/events", tags=["events"])
 
-HEARTBEAT = 15.0
-"""Seconds without an event after which a comment is sent, so that both ends know that the other one lives."""
+HEARTBEAT = 10.0
+"""Seconds after which a comment is sent, so that both ends know that the other one lives, and the token is looked at."""
 RETRY = 2000
 """Milliseconds that a browser waits before it connects again."""
 
@@ -58,17 +58,20 @@ async def _lines(
     yield f"retry: {RETRY}\n\n"
     ending = asyncio.ensure_future(closing.wait())
     coming = asyncio.ensure_future(anext(events))
+    clock = asyncio.get_running_loop().time
+    due = clock() + HEARTBEAT
     try:
         while True:
-            await asyncio.wait({coming, ending}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({coming, ending}, timeout=max(0.0, due - clock()), return_when=asyncio.FIRST_COMPLETED)
             if ending.done():
                 return
             if coming.done():
                 yield _message(*coming.result())
                 coming = asyncio.ensure_future(anext(events))
-                continue
-            yield ": still here\n\n"
-            await services.events.check(caller)
+            if clock() >= due:
+                yield ": still here\n\n"
+                await services.events.check(caller)
+                due = clock() + HEARTBEAT
     except (JobdeckError, StopAsyncIteration):
         return
     finally:

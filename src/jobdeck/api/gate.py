@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,31 +11,47 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jobdeck.access.tokens import Authenticator
 from jobdeck.api import problem
 from jobdeck.api.described import PUBLIC
+from jobdeck.api.pace import Pace
 from jobdeck.core.errors import JobdeckError
 from jobdeck.wire.problem import Problem
 
 MAX_BODY = 1024 * 1024
-"""Bytes of a request's body, except for uploads."""
+"""Bytes of a request's body, except for uploads and batches."""
+MAX_BATCH_BODY = 16 * 1024 * 1024
+"""Bytes of a batch of jobs."""
 
 _GUARDED = re.compile(r"/api(/|$)|/metrics(/|$)")
 _UPLOAD = re.compile(r"/api/v1/projects/[^/]+/files")
+_BATCH = re.compile(r"/api/v1/projects/[^/]+/jobs/batch")
 
 
 class Authentication:
-    """Refuses requests to the API without a good token, before anything else is looked at."""
+    """Refuses requests to the API without a good token, or too many with one, before anything else is looked at."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, pace: Pace) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _GUARDED.match(scope["path"]) and scope["path"] not in PUBLIC:
             try:
-                scope.setdefault("state", {})["caller"] = await self._authenticator.caller(_bearer(scope))
+                caller = await self._authenticator.caller(_bearer(scope))
             except JobdeckError as error:
                 await problem.response(problem.of_error(error))(scope, receive, send)
                 return
+            scope.setdefault("state", {})["caller"] = caller
+            seconds = self._pace.take(caller.token_id, time.monotonic())
+            if seconds:
+                await problem.response(_too_many(seconds), {"Retry-After": str(seconds)})(scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+
+def _too_many(seconds: int) -> Problem:
+    detail = "This token makes too many requests."
+    hint = f"Wait {seconds} s. Submit many jobs with one request to …/jobs/batch; follow them with /api/v1/events."
+    return problem.plain(429, "rate_limited", detail, hint=hint)
 
 
 def _bearer(scope: Scope) -> str | None:
@@ -53,9 +70,10 @@ class Bodies:
             await self._app(scope, receive, send)
             return
         upload = scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) is not None
-        refusal = _refusal(Headers(scope=scope), upload=upload)
+        most = MAX_BATCH_BODY if _BATCH.fullmatch(scope["path"]) else MAX_BODY
+        refusal = _refusal(Headers(scope=scope), most, upload=upload)
         if refusal is None and not upload:
-            body = await _read(receive)
+            body = await _read(receive, most)
             if isinstance(body, Problem):
                 refusal = body
             else:
@@ -66,11 +84,11 @@ class Bodies:
         await self._app(scope, receive, send)
 
 
-def _refusal(headers: Headers, *, upload: bool) -> Problem | None:
+def _refusal(headers: Headers, most: int, *, upload: bool) -> Problem | None:
     """Why the body is not even read."""
     length = headers.get("content-length", "")
-    if not upload and length.isdecimal() and int(length[:20]) > MAX_BODY:
-        return _too_large()
+    if not upload and length.isdecimal() and int(length[:20]) > most:
+        return _too_large(most)
     has_body = "transfer-encoding" in headers or length not in ("", "0")
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if upload and kind != "multipart/form-data":
@@ -80,7 +98,7 @@ def _refusal(headers: Headers, *, upload: bool) -> Problem | None:
     return None
 
 
-async def _read(receive: Receive) -> bytes | Problem:
+async def _read(receive: Receive, most: int) -> bytes | Problem:
     """The body, or the refusal once it is too large. A client that goes away leaves what had come."""
     pieces: list[bytes] = []
     size = 0
@@ -90,8 +108,8 @@ async def _read(receive: Receive) -> bytes | Problem:
             return b"".join(pieces)
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
-        if size > MAX_BODY:
-            return _too_large()
+        if size > most:
+            return _too_large(most)
         if not message.get("more_body", False):
             return b"".join(pieces)
 
@@ -109,9 +127,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _too_large() -> Problem:
+def _too_large(most: int) -> Problem:
     return problem.plain(
-        413, "too_large", f"The body may have {MAX_BODY} bytes.", field="body", hint="Upload data as a file."
+        413, "too_large", f"The body may have {most} bytes.", field="body", hint="Upload data as a file."
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Body, Query, Response
-from fastapi.responses import JSONResponse
 
 from jobdeck.api.depends import CallerDep, IdempotencyKey, IdPath, ProjectPath, ServicesDep
 from jobdeck.api.described import PREFIX, refusals
 from jobdeck.core.operations import Operation
 from jobdeck.core.states import State
-from jobdeck.services.job_queries import JobConditions, JobQuery
+from jobdeck.services.job_queries import JobConditions, JobQuery, Words, wanted_fields
 from jobdeck.services.jobs import Asked
 from jobdeck.wire.base import Page
 from jobdeck.wire.jobs import (
@@ -22,6 +22,7 @@ from jobdeck.wire.jobs import (
     OperationRequest,
     PauseRequest,
     RestartRequest,
+    RunAgainRequest,
     SubmitRequest,
 )
 
@@ -29,6 +30,7 @@ router = APIRouter(prefix=PREFIX, tags=["jobs"])
 
 _KEY_REUSED = refusals(conflict="The Idempotency-Key was used before with another request.")
 _REFUSED = refusals(conflict="The job's state does not allow it; `state`, `operation` and `allowed` say more.")
+Fields = Annotated[Words | None, Query(description="Only these fields of each job; `id` always is there.")]
 _SUBMIT = {
     "sleep": {"summary": "A job that waits", "value": {"type": "sleep", "params": {"seconds": 1, "steps": 2}}},
     "import": {
@@ -48,21 +50,35 @@ async def submit(
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Accept a job; it is queued. `Location` names it."""
-    job = (await services.jobs.submit(caller, project, [body], idempotency_key))[0]
-    response.headers["Location"] = f"{PREFIX}/jobs/{job.id}"
-    return job
+    (job_id,) = await services.jobs.submit(caller, project, [body], idempotency_key)
+    response.headers["Location"] = f"{PREFIX}/jobs/{job_id}"
+    return await services.jobs.get(caller, job_id)
 
 
-@router.post("/projects/{project}/jobs/batch", status_code=202, responses=_KEY_REUSED, summary="Submit several jobs")
+@router.post(
+    "/projects/{project}/jobs/batch",
+    status_code=202,
+    responses=_KEY_REUSED,
+    summary="Submit several jobs",
+    response_model=Page[Job],
+)
 async def submit_batch(
     services: ServicesDep,
     caller: CallerDep,
     project: ProjectPath,
     body: BatchRequest,
+    fields: Fields = None,
     idempotency_key: IdempotencyKey = None,
-) -> Page[Job]:
-    """Accept all of them or none; the jobs, in the order of the request."""
-    return Page[Job](items=await services.jobs.submit(caller, project, body.jobs, idempotency_key))
+) -> Any:
+    """Accept all of them or none; the jobs, in the order of the request. With `fields=id` the answer costs little."""
+    wanted = wanted_fields(fields or [])
+    ids = await services.jobs.submit(caller, project, body.jobs, idempotency_key)
+    if wanted == {"id"}:
+        return _json({"items": [{"id": job_id} for job_id in ids], "next": None}, 202)
+    jobs = await services.jobs.get_many(caller, ids, wanted)
+    if wanted is None:
+        return Page[Job](items=jobs)
+    return _json({"items": _sparse(jobs, wanted), "next": None}, 202)
 
 
 @router.get("/jobs", summary="List jobs", response_model=Page[Job])
@@ -73,7 +89,11 @@ async def list_jobs(services: ServicesDep, caller: CallerDep, query: Annotated[J
     page, fields = await services.jobs.page(caller, query)
     if fields is None:
         return page
-    return JSONResponse({"items": _sparse(page.items, fields), "next": page.next})
+    return _json({"items": _sparse(page.items, fields), "next": page.next})
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json")
 
 
 def _sparse(items: Sequence[Job], fields: set[str]) -> list[dict[str, Any]]:
@@ -128,3 +148,18 @@ async def resume_job(services: ServicesDep, caller: CallerDep, id: IdPath, body:
 async def restart_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: RestartRequest | None = None) -> Job:
     """Run from the first step, under the same id, as a new attempt."""
     return await services.jobs.operate(caller, id, Asked.of(Operation.RESTART, body))
+
+
+@router.post("/jobs/{id}/run-again", status_code=202, responses=_KEY_REUSED, summary="Run a job again")
+async def run_again(
+    services: ServicesDep,
+    caller: CallerDep,
+    id: IdPath,
+    response: Response,
+    body: RunAgainRequest | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Job:
+    """Submit a new job with the same parameters, or with edited ones; `copied_from` names the old one."""
+    job = await services.jobs.run_again(caller, id, body or RunAgainRequest(), idempotency_key)
+    response.headers["Location"] = f"{PREFIX}/jobs/{job.id}"
+    return job

@@ -1,4 +1,4 @@
-"""Limits of a project's resources."""
+"""Limits of a project's resources, and of those that all projects share."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
-from jobdeck.api.described import PREFIX
+from jobdeck.api.described import PREFIX, refusals
 from jobdeck.services.limits import MAX_RESOURCE
 from jobdeck.wire.admin import Limit as LimitView
 from jobdeck.wire.admin import LimitRequest
 from jobdeck.wire.base import Page
 
 router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/limits", tags=["limits"])
+common_router = APIRouter(prefix=f"{PREFIX}/limits", tags=["limits"])
 
 ResourcePath = Annotated[
     str,
     Path(max_length=MAX_RESOURCE, description="`project`, `type:<type>`, `object:<ref>`, …", examples=["type:import"]),
+]
+CommonPath = Annotated[
+    str, Path(max_length=MAX_RESOURCE, description="`instance` or `type:<type>`.", examples=["type:import"])
 ]
 
 
@@ -41,3 +45,31 @@ async def set_limit(
 async def clear_limit(services: ServicesDep, caller: CallerDep, project: ProjectPath, resource: ResourcePath) -> None:
     """Back to the default: the installation's for `project`, none for the others."""
     await services.limits.clear(caller, project, resource)
+
+
+@common_router.get("", summary="List limits of all projects together")
+async def list_common_limits(
+    services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
+) -> Page[LimitView]:
+    """`instance` and job types over all projects, where they have a limit or are held; for tokens of all projects."""
+    return await services.limits.common_page(caller, cursor, limit)
+
+
+@common_router.put("/{resource:path}", summary="Set a limit of all projects together")
+async def set_common_limit(
+    services: ServicesDep, caller: CallerDep, resource: CommonPath, body: LimitRequest
+) -> LimitView:
+    """Holds beside the limits of each project."""
+    return await services.limits.put_common(caller, resource, body.capacity)
+
+
+@common_router.delete(
+    "/{resource:path}",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(missing="No limit is set for it."),
+    summary="Remove a limit of all projects together",
+)
+async def clear_common_limit(services: ServicesDep, caller: CallerDep, resource: CommonPath) -> None:
+    """The limits of each project hold on."""
+    await services.limits.clear_common(caller, resource)

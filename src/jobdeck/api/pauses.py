@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Response
 
 from jobdeck.api.depends import CallerDep, ServicesDep
 from jobdeck.api.described import PREFIX
-from jobdeck.services.scope_models import PausedScope, PauseScopeRequest
 from jobdeck.wire.base import Page
+from jobdeck.wire.pauses import PausedScope, PauseScopeRequest
 
 router = APIRouter(prefix=f"{PREFIX}/pauses", tags=["pauses"])
 

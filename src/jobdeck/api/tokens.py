@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
+from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdempotencyKey, IdPath, Limit, ServicesDep
 from jobdeck.api.described import PREFIX, refusals
 from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
 from jobdeck.wire.base import Page
@@ -29,12 +29,18 @@ async def list_tokens(
 @router.post(
     "/tokens",
     status_code=201,
-    responses=refusals(conflict="The name is taken.", missing="There is no such project."),
+    responses=refusals(
+        conflict="The name is taken; or the Idempotency-Key was used before, and the token is not shown again.",
+        missing="There is no such project.",
+    ),
     summary="Make a token",
 )
-async def create_token(services: ServicesDep, caller: CallerDep, body: TokenRequest) -> NewToken:
-    """The answer is the only place that ever shows the secret."""
-    return await services.tokens.create(caller, body)
+async def create_token(
+    services: ServicesDep, caller: CallerDep, body: TokenRequest, idempotency_key: IdempotencyKey = None
+) -> NewToken:
+    """The answer is the only place that ever shows the secret: the same key again makes no second token, and answers
+    409 with the id of the first in `token`."""
+    return await services.tokens.create(caller, body, idempotency_key)
 
 
 @router.delete("/tokens/{id}", status_code=204, response_class=Response, summary="Revoke a token")

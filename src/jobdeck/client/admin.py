@@ -1,4 +1,4 @@
-"""Everything around the jobs: projects, tokens, limits, workers, types, configurations, connections."""
+"""Everything around the jobs: projects, tokens, workers, types, configurations, connections."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 
 from jobdeck.client.requests import request
 from jobdeck.client.resource import DEFAULT_PROJECT, Resource
-from jobdeck.client.transport import parsed, path_part
+from jobdeck.client.transport import path_part
 from jobdeck.wire.admin import (
     Configuration,
     ConfigurationRequest,
     Connection,
-    Limit,
-    LimitRequest,
     NewToken,
     Project,
     ProjectRequest,
@@ -57,21 +55,6 @@ class Tokens(Resource):
         self._transport.write("DELETE", f"/tokens/{path_part(id)}")
 
 
-class Limits(Resource):
-    """`client.limits`: capacities of resources within a project, and what is held of them."""
-
-    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Limit]:
-        return builtins.list(self._every(Page[Limit], f"/projects/{path_part(project)}/limits"))
-
-    def set(self, resource: str, capacity: int, *, project: str = DEFAULT_PROJECT) -> Limit:
-        """`resource` as claims name it: `project`, `type:import`, `object:lake/b/t`, …"""
-        body = request(LimitRequest, capacity=capacity)
-        return parsed(Limit, self._transport.write("PUT", _limit(project, resource), body))
-
-    def clear(self, resource: str, *, project: str = DEFAULT_PROJECT) -> None:
-        self._transport.write("DELETE", _limit(project, resource))
-
-
 class Workers(Resource):
     """`client.workers`."""
 
@@ -111,7 +94,3 @@ class Connections(Resource):
 
     def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Connection]:
         return builtins.list(self._every(Page[Connection], f"/projects/{path_part(project)}/connections"))
-
-
-def _limit(project: str, resource: str) -> str:
-    return f"/projects/{path_part(project)}/limits/{path_part(resource)}"

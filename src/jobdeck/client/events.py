@@ -35,7 +35,7 @@ class Events:
                 for event in self.stream(project=project, job=job, after=after):
                     last_heard, pause = time.monotonic(), 0.2
                     if event is not None:
-                        after = event.id
+                        after = event.id or after  # progress is told without an id
                         yield event
             except (Unreachable, ServerFailed, RateLimited):
                 if time.monotonic() - last_heard > patience:

@@ -6,11 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobdeck.client.admin import Configurations, Connections, Limits, Projects, Tokens, Types, Workers
+from jobdeck.client.admin import Configurations, Connections, Projects, Tokens, Types, Workers
 from jobdeck.client.events import Events
 from jobdeck.client.files import Files
 from jobdeck.client.jobs import Jobs
 from jobdeck.client.objects import Objects
+from jobdeck.client.rules import Limits, Pauses
 from jobdeck.client.settings import resolve
 from jobdeck.client.transport import Transport
 from jobdeck.wire.admin import Health, Me
@@ -40,6 +41,7 @@ class Client:
         self.projects = Projects(self._transport)
         self.tokens = Tokens(self._transport)
         self.limits = Limits(self._transport)
+        self.pauses = Pauses(self._transport)
         self.workers = Workers(self._transport)
         self.types = Types(self._transport)
         self.configurations = Configurations(self._transport)

@@ -1,14 +1,15 @@
-"""Watching a job until nothing more happens to it by itself."""
+"""Watching jobs until nothing more happens to them by itself."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from jobdeck.client.errors import ApiError, RateLimited, ServerFailed, StillRunning, UnexpectedAnswer, Unreachable
 from jobdeck.client.events import QUIET, Events
 from jobdeck.client.transport import Transport
 from jobdeck.core.states import ENDED, State
+from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job
 
 SETTLED = ENDED | {State.PAUSED}
@@ -22,72 +23,83 @@ LONGEST = 2.0
 
 
 class Watch:
-    """Looks at one job when an event says that something happened, and now and then where no events are to be had."""
+    """Looks at jobs when an event says that something happened, and now and then where no events are to be had."""
 
-    def __init__(self, transport: Transport, job: int, patience: float) -> None:
+    def __init__(self, transport: Transport, jobs: Iterable[int], patience: float) -> None:
         self._transport = transport
         self._events = Events(transport)
-        self._id = job
+        self._looked = dict.fromkeys(jobs, 0.0)
+        """The jobs that have not settled yet, and when each was looked at (monotonic seconds)."""
+        self._stale: set[int] = set()
+        self._last: dict[int, Job] = {}
         self._patience = patience
         self._after: int | None = None
         self._streams = True
         self._pause = CLOSEST
-        self._last: Job | None = None
-        self._looked = self._heard = time.monotonic()
+        self._heard = time.monotonic()
 
     def changes(self, deadline: float | None) -> Iterator[Job]:
-        """The job each time it differs from before, ending when it is settled or `deadline` (monotonic) has passed."""
+        """A job each time it differs from before, until all are settled or `deadline` (monotonic) has passed."""
         while True:
-            yield from self._look()
-            if self._settled() or _left(deadline) <= 0:
+            yield from self._look_at(list(self._looked))
+            if not self._looked or _left(deadline) <= 0:
                 return
             if self._streams and _left(deadline) > 2 * CLOSEST:
                 yield from self._live(deadline)
-                if self._settled():
+                if not self._looked:
                     return
             time.sleep(max(0.0, min(self._pause, _left(deadline))))
             self._pause = min(LONGEST, self._pause * 2)
 
     def _live(self, deadline: float | None) -> Iterator[Job]:
-        """Changes told by one stream of events, until it ends, the job is settled, or the deadline is near."""
+        """Changes told by one stream of events, until it ends, all jobs are settled, or the deadline is near."""
         quiet = min(QUIET, _left(deadline) / 2)
+        only = next(iter(self._looked)) if len(self._looked) == 1 else None
         try:
-            stream = self._events.stream(job=self._id, after=self._after, quiet=quiet)
+            stream = self._events.stream(job=only, after=self._after, quiet=quiet)
             for count, event in enumerate(stream):
                 self._heard = time.monotonic()
-                if event is not None:
+                if event is not None and event.id:  # progress is told without an id
                     self._after = event.id
                 # What happened between the first look and the opening of the stream is in no event.
-                if count == 0 or self._is_due(event.data.get("state") if event else None):
-                    yield from self._look()
-                if self._settled() or _left(deadline) < quiet:
+                yield from self._look_at(list(self._looked) if count == 0 else self._due(event))
+                if not self._looked or _left(deadline) < quiet:
                     return
         except (Unreachable, ServerFailed, RateLimited):
             return
         except (ApiError, UnexpectedAnswer):
-            # No live events are to be had here; looking at the job tells whether something graver is wrong.
+            # No live events are to be had here; looking at the jobs tells whether something graver is wrong.
             self._streams = False
 
-    def _look(self) -> Iterator[Job]:
-        """The job, if it changed; nothing while the server is away, as long as patience lasts."""
-        try:
-            job = self._transport.get(Job, f"/jobs/{self._id}")
-        except (Unreachable, ServerFailed, RateLimited):
-            if self._last is None or time.monotonic() - self._heard > self._patience:
-                raise
-            return
-        self._looked = self._heard = time.monotonic()
-        if job != self._last:
-            self._last, self._pause = job, CLOSEST
-            yield job
+    def _due(self, event: Event | None) -> list[int]:
+        """The jobs that are worth a look now: one with a new state always, one with other news only so often."""
+        now = time.monotonic()
+        if event is None:
+            # Nothing happens: also the job that was not looked at for longest, lest one be forgotten.
+            self._stale.add(min(self._looked, key=lambda job: self._looked[job]))
+        elif event.job in self._looked:
+            self._stale.add(event.job)
+            state, last = event.data.get("state"), self._last.get(event.job)
+            if state is not None and last is not None and state != last.state:
+                return [event.job]
+        return [job for job in self._stale if now - self._looked[job] >= CLOSEST]
 
-    def _is_due(self, state: object) -> bool:
-        """Whether an event is worth a look now: a new state always, progress only so often."""
-        changed = self._last is not None and state is not None and state != self._last.state
-        return changed or time.monotonic() - self._looked >= CLOSEST
-
-    def _settled(self) -> bool:
-        return self._last is not None and self._last.state in SETTLED
+    def _look_at(self, jobs: Iterable[int]) -> Iterator[Job]:
+        """Those of the jobs that changed; nothing while the server is away, as long as patience lasts."""
+        for id_ in jobs:
+            try:
+                job = self._transport.get(Job, f"/jobs/{id_}")
+            except (Unreachable, ServerFailed, RateLimited):
+                if not self._last or time.monotonic() - self._heard > self._patience:
+                    raise
+                return
+            self._stale.discard(id_)
+            self._looked[id_] = self._heard = time.monotonic()
+            if job.state in SETTLED:
+                del self._looked[id_]
+            if job != self._last.get(id_):
+                self._last[id_], self._pause = job, CLOSEST
+                yield job
 
 
 def wait(watch: Watch, timeout: float | None) -> Job:

@@ -276,5 +276,5 @@ class QueueIndex:
 
 
 def _common(entry: Entry) -> list[Claim]:
-    """The claims that every job of this project and type has; where one of them is unmet, none of the jobs can start."""
+    """The claims that every job of this project and type has; where one of them is unmet, none of them can start."""
     return implicit_claims(entry.waiting.project, entry.job.type, None, None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -13,11 +15,12 @@ from jobdeck.core.records import Record, SavedStep
 from jobdeck.engine.service import Trouble, sleep_unless
 from jobdeck.store import attempt_writes, steps
 from jobdeck.store.attempt_writes import AttemptWrite
-from jobdeck.store.database import Database
+from jobdeck.store.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -110,14 +113,22 @@ class JobCheckpoints:
         self._epoch = epoch
 
     async def load(self) -> list[SavedStep]:
-        async with self._database.read() as connection:
-            return await steps.saved(connection, self._job, self._attempt)
+        return await self._read(lambda connection: steps.saved(connection, self._job, self._attempt))
 
     async def earlier_failures(self, step: int) -> dict[int, int]:
         if self._attempt == 1:
             return {}
-        async with self._database.read() as connection:
-            return await steps.failures_before(connection, self._job, self._attempt, step)
+        return await self._read(lambda connection: steps.failures_before(connection, self._job, self._attempt, step))
+
+    async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
+        """Keep trying while the database is away, as with what is written: that must not fail a job."""
+        trouble = Trouble("checkpoints")
+        while True:
+            try:
+                async with self._database.read() as connection:
+                    return await query(connection)
+            except Unavailable as error:
+                await asyncio.sleep(trouble.met(error))
 
     async def write(self, *records: Record) -> None:
         await self._recorder.write(self._job, self._epoch, records)

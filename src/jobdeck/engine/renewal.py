@@ -20,8 +20,8 @@ SAFETY = 1.0
 class Renewal:
     """A service: the heartbeat of one worker, with its own connection to the database.
 
-    After each beat `heard` is called, in the loop that runs the service, with the worker's id and its state (None: it
-    counts as gone)."""
+    After each beat `heard` is called, in the loop that runs the service, with the worker's id, its state (None: it counts
+    as gone) and the loop's time until which the work under its leases may live."""
 
     name = "lease_renewal"
 
@@ -32,7 +32,7 @@ class Renewal:
         lease_seconds: float,
         executor: Executor,
         clock: DatabaseTime,
-        heard: Callable[[str, str | None], None],
+        heard: Callable[[str, str | None, float], None],
     ) -> None:
         self._database = database
         self._worker_id = worker_id
@@ -65,9 +65,10 @@ class Renewal:
 
         now, state = await database.transact(work)
         # Counted from before the request: the lease may have begun at any moment since.
-        self._executor.extend(asked + self._lease_seconds - SAFETY)
+        until = asked + self._lease_seconds - SAFETY
+        self._executor.extend(until)
         self._clock.hear(now)
-        self._heard(me, state)
+        self._heard(me, state, until)
 
 
 class OwnThread:

@@ -87,7 +87,8 @@ class Runner:
         if isinstance(planned, ErrorInfo):
             return Broke(planned)
         plan, job_type = planned
-        saved = await self._checkpoints.load()
+        # In its first epoch a job has nothing saved; a look-up each would be most of what a short job costs.
+        saved = await self._checkpoints.load() if self._job.epoch > 1 else []
         changed = self._changed(plan, saved)
         if changed is not None:
             return Broke(changed)

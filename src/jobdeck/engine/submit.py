@@ -177,10 +177,10 @@ def _foreign(type_name: str) -> Iterator[None]:
         ) from error
 
 
-def _checked(claim: Claim) -> Claim:
-    if not (isinstance(claim, Claim) and claim.resource and isinstance(claim.units, int) and claim.units > 0):
-        raise TypeError(f"{claim!r} is not a claim of at least one unit of a resource")
-    return claim
+def _checked(claim: Any) -> Claim:
+    if isinstance(claim, Claim) and claim.resource and claim.units == int(claim.units) > 0:
+        return claim
+    raise TypeError(f"{claim!r} is not a claim of at least one unit of a resource")
 
 
 def _params_text(params: Mapping[str, Any]) -> str:

@@ -95,14 +95,15 @@ class WorkerService:
         self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._poke = asyncio.Event()
         self._buried = False
+        self._lapse: asyncio.TimerHandle | None = None
+        """Set while the leases hold."""
 
     async def run(self, stop: asyncio.Event) -> None:
         await self._join(stop)
         loop = asyncio.get_running_loop()
 
-        def heard(worker_id: str, state: str | None) -> None:
-            self._buried = state is None and worker_id == self.me.id
-            loop.call_soon_threadsafe(self._poke.set)
+        def heard(worker_id: str, state: str | None, until: float) -> None:
+            loop.call_soon_threadsafe(self._hear, worker_id, state, until)
 
         parts = self._parts
         renewal = Renewal(
@@ -117,6 +118,20 @@ class WorkerService:
             await self._parts.executor.aclose()
             await beating.stop()
         await self._say_gone()
+
+    def _hear(self, worker_id: str, state: str | None, until: float) -> None:
+        """The heart has beaten: the leases hold until then (loop time)."""
+        self._buried = state is None and worker_id == self.me.id
+        if self._lapse is not None:
+            self._lapse.cancel()
+        self._lapse = asyncio.get_running_loop().call_at(until, self._let_go)
+        self._poke.set()
+
+    def _let_go(self) -> None:
+        """The leases were not renewed in time: the work is dead, and nothing of it may be started again from here."""
+        self._lapse = None
+        for stay in self._stays.values():
+            stay.ask(Ask.HAND_BACK)
 
     async def _join(self, stop: asyncio.Event) -> None:
         trouble = Trouble(self.name)
@@ -168,6 +183,8 @@ class WorkerService:
                 stay.ask(Ask.DIE)
             elif lease.ask:
                 stay.ask(_ASKS[lease.ask])
+        if self._lapse is None:
+            return
         for job in assigned:
             self._begin(job, held[job.id])
 
@@ -191,9 +208,11 @@ class WorkerService:
             log.exception("stay_broke", job=job.id)
             await self._give_up(job, error)
         finally:
-            self._stays.pop(job.id, None)
             self._remember_left(job)
-            self._poke.set()
+            stay = self._stays.pop(job.id)
+            if stay.asked is Ask.DIE:
+                # The job may have come back to this worker under a new lease, which waits for the end of the old one.
+                self._poke.set()
 
     async def _give_up(self, job: Assignment, error: Exception) -> None:
         """How the stay ended could not be recorded: say at least that, or the job would hold its lease for ever."""

@@ -10,6 +10,7 @@ from jobdeck.connectors.errors import DataFailure
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.located import locate
 from jobdeck.connectors.lake.config import table_folder
+from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput
@@ -83,6 +84,11 @@ def _check_target(params: ImportParams, environment: Environment) -> None:
         table = open_table(table_folder(environment, into.path))
     except InvalidInput as error:
         raise refuse(error, "params.into") from error
+    if table is not None:
+        try:
+            refuse_writing(table, params.mode)
+        except DataFailure as error:
+            raise refuse(error, "params.into") from error
     if table is None and not params.create:
         raise InvalidInput(f"There is no table '{into}'.", field="params.into", hint="Set create=true to make it.")
     if table is not None and params.mode == "upsert":

@@ -100,13 +100,16 @@ class Loaded(BaseModel):
 
 
 class Imported(BaseModel):
-    """The job's result. `rejects`: the files with the rows that did not fit, below the project's folder."""
+    """The job's result. `rejects`: the files with the rows that did not fit, below the project's folder.
+
+    `kept_attempt`: the earlier attempt whose rows were in the table already, so that this one added none."""
 
     into: str
     version: int | None
     rows: int
     rejected: int = 0
     rejects: list[str] = Field(default_factory=list)
+    kept_attempt: int | None = None
 
 
 def as_loaded(item: Any) -> Loaded:

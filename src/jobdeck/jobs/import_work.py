@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.types as t
 from pydantic import TypeAdapter
 
-from jobdeck.connectors.base import StagedFile, Stamp
-from jobdeck.connectors.errors import AttemptBuried, CountMismatch, FileMissing, SchemaMismatch
+from jobdeck.connectors.base import Published, StagedFile, Stamp
+from jobdeck.connectors.errors import AttemptBuried, AttemptReused, CountMismatch, FileMissing, SchemaMismatch
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.located import Located, unchanged
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan
@@ -21,6 +24,9 @@ from jobdeck.jobs.import_checks import files_config
 from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, StagedChunk
 
 PLAN = "plan.json"
+LOOKED_AT = "looked.json"
+REUSED = "reused"
+"""Marks a number of job and attempt that belongs to a job of an earlier control database: nothing of it is ours."""
 LOOKED = TypeAdapter(list[FileFacts])
 
 
@@ -30,21 +36,22 @@ class Work:
     def __init__(self, params: ImportParams, run: Run, chunk_rows: int, part_bytes: int) -> None:
         self._params, self._run = params, run
         self._chunk_rows, self._part_bytes = chunk_rows, part_bytes
-        self._stamp = Stamp(run.job, run.attempt, run.epoch, run.task)
+        self._stamp = Stamp(run.job, run.attempt, run.epoch, run.task, _origin(params))
         environment = run.environment
         root = Folder(environment.project_root(), environment.storage_options)
-        self._plans = root.sub("plans", self._stamp.folder)
+        self._all_plans = root.sub("plans")
+        self._plans = self._all_plans.sub(self._stamp.folder)
         self._rejects = root.sub("rejects", self._stamp.folder)
         self._sink = LakeSink(table_folder(environment, params.into.path), environment.work_dir)
         self._config: FilesConfig = files_config(params)
 
     def inspect(self) -> list[Part]:
         """The parts to load; the plan they stand for is in the storage before they are returned."""
-        self._sink.fresh(self._stamp)
+        self._check_number()
         source = FilesSource(self._config, self._run.environment)
         source.part_bytes = self._part_bytes
         files = self._survey(source)
-        target = self._sink.schema()
+        target = self._sink.schema(self._params.mode)
         if target is None and not self._params.create:
             raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
         plan = source.plan(target if self._params.mode != "replace" else None)
@@ -55,6 +62,14 @@ class Work:
             Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices))
             for index, slices in enumerate(plan.parts)
         ]
+
+    def _check_number(self) -> None:
+        """Raises AttemptReused, and remembers it, so that undo leaves alone what is another job's."""
+        try:
+            self._sink.fresh(self._stamp)
+        except AttemptReused:
+            self._plans.write(REUSED, b"")
+            raise
 
     def _survey(self, source: FilesSource) -> list[Located]:
         """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
@@ -75,9 +90,9 @@ class Work:
 
     def _known(self, files: list[Located]) -> list[FileFacts]:
         """What an earlier run of this task found, as far as the files are still the same."""
-        if self._run.cursor is None or not self._plans.exists("looked.json"):
+        if self._run.cursor is None or not self._plans.exists(LOOKED_AT):
             return []
-        looked = LOOKED.validate_json(self._plans.read("looked.json"))
+        looked = LOOKED.validate_json(self._plans.read(LOOKED_AT))
         return looked if [f.located for f in looked] == files[: len(looked)] else []
 
     def _keep(self, facts: list[FileFacts]) -> None:
@@ -86,7 +101,7 @@ class Work:
         They are written at 1, 2, 4, … files: each write holds all of them."""
         count = len(facts)
         if count & (count - 1) == 0:
-            self._plans.write("looked.json", LOOKED.dump_json(facts))
+            self._plans.write(LOOKED_AT, LOOKED.dump_json(facts))
             self._run.checkpoint({"looked": count})
 
     def _required(self, schema: pa.Schema, target: pa.Schema | None) -> list[str]:
@@ -148,12 +163,12 @@ class Work:
             raise CountMismatch(
                 f"{rows} rows were loaded and {sum(f.rows for f in staged)} are staged.", hint="Restart the job."
             )
-        if not self._sink.published(self._stamp):
-            self._check_sources(loaded)
-        published = self._sink.publish(self._stamp, staged, self._schema(), self._params.mode, self._params.key)
+        earlier = self._published_before()
+        if earlier is not None:
+            return self._kept(*earlier)
+        published = self._publish(loaded, staged)
         self._lineage(loaded, published.version, published.rows)
-        self._plans.delete([PLAN, "looked.json"])
-        self._plans.tidy()
+        self._forget_plan()
         return Imported(
             into=str(self._params.into),
             version=published.version,
@@ -162,9 +177,38 @@ class Work:
             rejects=[f"rejects/{self._stamp.folder}/{name}" for item in loaded for name in item.reject_files],
         )
 
-    def _schema(self) -> pa.Schema:
-        """Not needed, and no longer there, when the commit has landed before."""
-        return self._plan().result() if not self._sink.published(self._stamp) else pa.schema([])
+    def _publish(self, loaded: list[Loaded], staged: list[StagedFile]) -> Published:
+        """May be stopped until just before the commit, never after it."""
+        schema = pa.schema([])
+        if not self._sink.published(self._stamp):
+            self._check_sources(loaded)
+            schema = self._plan().result()
+        publication = self._sink.publication(self._stamp, staged, schema, self._params.mode, self._params.key)
+        self._run.stop_here()
+        for done in publication.prepare():
+            self._run.progress(done, publication.total, "rows")
+            self._run.stop_here()
+        return publication.commit()
+
+    def _published_before(self) -> tuple[Stamp, Published] | None:
+        """An earlier attempt of this job that nobody has taken back: then its rows must not be added again."""
+        earlier = (replace(self._stamp, attempt=number) for number in range(1, self._stamp.attempt))
+        return self._sink.published_by(s for s in earlier if not self._all_plans.sub(s.folder).exists(REUSED))
+
+    def _kept(self, stamp: Stamp, published: Published) -> Imported:
+        self._run.warn(
+            f"Attempt {stamp.attempt} of this job had published version {published.version} and was not undone, "
+            f"so attempt {self._stamp.attempt} added nothing."
+        )
+        self._forget_plan()
+        self._sink.discard(self._stamp)
+        return Imported(
+            into=str(self._params.into), version=published.version, rows=published.rows, kept_attempt=stamp.attempt
+        )
+
+    def _forget_plan(self) -> None:
+        self._plans.delete([PLAN, LOOKED_AT])
+        self._plans.tidy()
 
     def _check_sources(self, loaded: list[Loaded]) -> None:
         plan = self._plan()
@@ -186,12 +230,20 @@ class Work:
         self._run.writes(self._params.into, version=version, rows=rows, bytes=written)
 
     def undo(self) -> None:
-        """The plan goes first: without it no late task of this attempt can begin to publish."""
+        """Raises AlreadyPublished. The plan goes first: without it no late task of the attempt can begin to publish."""
+        if self._plans.exists(REUSED):
+            return
         planned = self._plans.exists(PLAN)
-        self._plans.delete([PLAN, "looked.json"])
-        self._plans.tidy()
-        if planned or self._sink.staged(self._stamp):
+        self._forget_plan()
+        if planned or self._sink.staged(self._stamp) or self._sink.published(self._stamp):
             self._sink.discard(self._stamp)
         if not self._sink.published(self._stamp):
             self._rejects.delete([entry.name for entry in self._rejects.entries()])
             self._rejects.tidy()
+
+
+def _origin(params: ImportParams) -> str:
+    """What tells this job's commits from those of a job with its number in an earlier control database.
+
+    Without defaults, so that a later version of this type, with more parameters, says the same."""
+    return hashlib.sha256(params.model_dump_json(by_alias=True, exclude_defaults=True).encode()).hexdigest()[:16]

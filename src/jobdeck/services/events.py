@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Histogram
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
@@ -14,6 +17,10 @@ from jobdeck.services.job_details import event
 from jobdeck.services.jobs import Jobs
 from jobdeck.store import tokens
 from jobdeck.wire.events import Event
+
+MEASURED_EVERY = 1.0
+"""Seconds between two measurements of the feed's lag."""
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,12 @@ class EventQuery:
 class Events:
     """The use cases of live events."""
 
-    def __init__(self, core: Core, jobs: Jobs) -> None:
+    def __init__(self, core: Core, jobs: Jobs, registry: CollectorRegistry) -> None:
         self._core = core
         self._jobs = jobs
+        self._measured = -MEASURED_EVERY
+        text = "Time from an event to its being told to a live stream."
+        self._lag = Histogram("jobdeck_feed_lag_seconds", text, buckets=_SECONDS, registry=registry)
         self._names: dict[int, str] = {}
 
     async def follow(self, caller: Caller, asked: EventQuery) -> AsyncIterator[tuple[int | None, Event]]:
@@ -42,17 +52,31 @@ class Events:
                 project_ids = {(await scope.project(connection, caller, asked.project)).id}
         if asked.job is not None:
             await self._jobs.require_visible(caller, asked.job, "job")
-        return self._stream(asked, project_ids)
+        # Looked up here and not with the first event: what happens once the caller knows that it follows is told.
+        newest = await self._core.feed.last_id()
+        return self._stream(asked, project_ids, newest)
 
-    async def _stream(self, asked: EventQuery, project_ids: set[int] | None) -> AsyncIterator[tuple[int | None, Event]]:
-        items = self._core.feed.subscribe(asked.after, project_ids, asked.job)
+    async def _stream(
+        self, asked: EventQuery, project_ids: set[int] | None, newest: int
+    ) -> AsyncIterator[tuple[int | None, Event]]:
+        after = newest if asked.after is None else asked.after
+        items = self._core.feed.subscribe(after, project_ids, asked.job)
         try:
             async for item in items:
+                if item.id is not None and item.id > newest:
+                    await self._measure(item.at)
                 project = await self._project_name(item.project_id)
                 yield item.id, event(item.id, item.at, item.kind, project, item.job_id, item.actor, item.data)
         finally:
             if isinstance(items, AsyncGenerator):
                 await items.aclose()
+
+    async def _measure(self, at: int) -> None:
+        """Note how long after it happened an event is told; of many, now and then one."""
+        now = asyncio.get_running_loop().time()
+        if now - self._measured >= MEASURED_EVERY:
+            self._measured = now
+            self._lag.observe(max(0, await self._core.database.now() - at) / 1_000_000)
 
     async def _project_name(self, project_id: int | None) -> str | None:
         if project_id is None:

@@ -99,7 +99,7 @@ class Files:
                 file_id, project.id, upload.name, content.size, content.sha256, upload.content_type, upload.tags,
                 caller.principal_id, upload.permanent,
             )  # fmt: skip
-            kept = await self._core.database.transact(lambda tx: _keep(tx, new, caller, key))
+            (kept,) = await submissions.settle_races(self._core.database, lambda tx: _keep(tx, new, caller, key))
         except BaseException:
             await self._core.blobs.delete(path)
             raise
@@ -150,18 +150,18 @@ class Files:
         await self._core.blobs.delete(file_path(project.name, file_id, name))
 
 
-async def _keep(tx: Tx, new: NewFile, caller: Caller, key: str | None) -> int:
+async def _keep(tx: Tx, new: NewFile, caller: Caller, key: str | None) -> list[int]:
     """Write the row; the file's id, or that of the file which an earlier request with this key made."""
     request_hash = _request_hash(new)
     if key is not None:
         earlier = await submissions.remembered(tx, caller.principal_id, key, request_hash)
         if earlier is not None:
-            return earlier[0]
+            return earlier
         await submissions.remember(tx, caller.principal_id, key, request_hash, [new.id])
     await files.create(tx, new)
     data: dict[str, Any] = {"file": new.id, "name": new.name, "bytes": new.size, "sha256": new.sha256}
     tx.emit(NewEvent("file.uploaded", new.project_id, None, caller.name, data))
-    return new.id
+    return [new.id]
 
 
 def _request_hash(new: NewFile) -> str:

@@ -11,7 +11,6 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
 from jobdeck.core import progress, waiting
 from jobdeck.core.operations import Operation, Subject, is_already, is_offered, why_not
-from jobdeck.core.registry import TypeRegistry
 from jobdeck.core.states import ALIVE, State
 from jobdeck.engine.explain import explain
 from jobdeck.services.masking import Masker
@@ -32,9 +31,9 @@ class Beside:
 class Presenter:
     """Turns rows into jobs for one caller at a time."""
 
-    def __init__(self, registry: TypeRegistry, project_limit: int | None) -> None:
+    def __init__(self, project_limit: int | None, masker: Masker) -> None:
         self._project_limit = project_limit
-        self._masker = Masker(registry)
+        self._masker = masker
 
     async def jobs(
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
@@ -63,7 +62,6 @@ class Presenter:
     def _job(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         omitted = [name for name in ("params", "result") if row[name] == ""]
         touched = beside.touched.get(row["id"], ())
-        extra: dict[str, Any] = {"omitted": omitted} if omitted else {}
         return Job(
             **{name: row[name] for name in _AS_IT_IS},
             params=self._masker.mask(row["type"], json.loads(row["params"])) if row["params"] else {},
@@ -84,7 +82,7 @@ class Presenter:
             outputs=[_object(t) for t in touched if t.direction == "output"],
             result=json.loads(row["result"]) if row["result"] else None,
             actions=_actions(row, beside.unfinished.get(row["id"], 0), caller),
-            **extra,
+            omitted=omitted,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -99,15 +100,6 @@ class JobQuery(JobConditions):
     )
     fields: Words = Field(default=[], description="Only these fields of each job; `id` always is there.")
 
-    def wanted_fields(self) -> set[str] | None:
-        """The fields asked for, None for all; raises InvalidInput for one that jobs do not have."""
-        unknown = [name for name in self.fields if name not in Job.model_fields]
-        if unknown:
-            raise InvalidInput(
-                f"Jobs have no field '{unknown[0]}'.", field="fields", hint=f"There are: {', '.join(Job.model_fields)}."
-            )
-        return {"id", *self.fields} if self.fields else None
-
     def order(self) -> Sort:
         return Sort(self.sort.lstrip("-"), self.sort.startswith("-"))
 
@@ -120,6 +112,16 @@ class JobQuery(JobConditions):
 
     def cursor_at(self, position: Position) -> str:
         return cursors.encode(f"jobs:{self.sort}", position.value, position.id)
+
+
+def wanted_fields(fields: Sequence[str]) -> set[str] | None:
+    """The fields asked for, None for all; raises InvalidInput for one that jobs do not have."""
+    unknown = [name for name in fields if name not in Job.model_fields]
+    if unknown:
+        raise InvalidInput(
+            f"Jobs have no field '{unknown[0]}'.", field="fields", hint=f"There are: {', '.join(Job.model_fields)}."
+        )
+    return {"id", *fields} if fields else None
 
 
 async def to_filter(connection: Reader, caller: Caller, asked: JobConditions, now: int) -> JobFilter:

@@ -18,13 +18,14 @@ from jobdeck.engine.submit import Submission
 from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.job_presenter import Presenter
-from jobdeck.services.job_queries import JobConditions, JobQuery, to_filter
+from jobdeck.services.job_queries import JobConditions, JobQuery, to_filter, wanted_fields
+from jobdeck.services.masking import Masker
 from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations
 from jobdeck.store.projects import Project
-from jobdeck.store.views import Reader, job_lists, job_views
+from jobdeck.store.views import JobRow, Reader, job_lists, job_views
 from jobdeck.wire.base import Page, micros
-from jobdeck.wire.jobs import Job, PauseRequest, SubmitRequest
+from jobdeck.wire.jobs import Job, PauseRequest, RunAgainRequest, SubmitRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,13 @@ class Jobs:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._presenter = Presenter(core.registry, core.installation.project_limit)
+        self._masker = Masker(core.registry)
+        self._presenter = Presenter(core.installation.project_limit, self._masker)
 
     async def page(self, caller: Caller, query: JobQuery) -> tuple[Page[Job], set[str] | None]:
         """A page of the jobs that the caller may see, and the fields that were asked for (None: all)."""
         caller.require(Permission.JOB_READ)
-        fields, order, position = query.wanted_fields(), query.order(), query.position()
+        fields, order, position = wanted_fields(query.fields), query.order(), query.position()
         async with self._core.database.read() as connection:
             now = await self._core.database.clock.now(connection)
             where = await to_filter(connection, caller, query, now)
@@ -73,8 +75,10 @@ class Jobs:
         """One job with all its fields; raises NotFound."""
         return (await self.get_many(caller, [job_id]))[0]
 
-    async def get_many(self, caller: Caller, ids: Sequence[int]) -> list[Job]:
-        """Jobs in the order of `ids`; raises NotFound for one that is not there or not visible."""
+    async def get_many(self, caller: Caller, ids: Sequence[int], fields: set[str] | None = None) -> list[Job]:
+        """Jobs in the order of `ids`; raises NotFound for one that is not there or not visible.
+
+        What `fields` (None: all) does not need is not looked up."""
         caller.require(Permission.JOB_READ)
         async with self._core.database.read() as connection:
             rows = await job_views.many(connection, list(dict.fromkeys(ids)))
@@ -82,14 +86,14 @@ class Jobs:
                 if job_id not in rows or not caller.sees(rows[job_id]["project_id"]):
                     raise no_such_job(job_id)
             now = await self._core.database.clock.now(connection)
-            shown = await self._presenter.jobs(connection, list(rows.values()), caller, now)
+            shown = await self._presenter.jobs(connection, list(rows.values()), caller, now, fields)
         by_id = {job.id: job for job in shown}
         return [by_id[job_id] for job_id in ids]
 
     async def submit(
         self, caller: Caller, project_name: str, requests: Sequence[SubmitRequest], key: str | None = None
-    ) -> list[Job]:
-        """Accept all the jobs or none. The same `key` with the same requests answers with the first ones' jobs."""
+    ) -> list[int]:
+        """Accept all the jobs or none; their ids. The same `key` with the same requests gives the first ones' ids."""
         for request in requests:
             check_depth(request.params, "params")
         async with self._core.database.read() as connection:
@@ -97,10 +101,46 @@ class Jobs:
             caller.require(Permission.JOB_SUBMIT)
             submissions = [await self._submission(connection, caller, project, r) for r in requests]
         idempotency = (key, _request_hash(project_name, requests)) if key is not None else None
-        ids = await self._core.submitter.submit(
+        return await self._core.submitter.submit(
             submissions, actor=caller.name, principal_id=caller.principal_id, idempotency=idempotency
         )
-        return await self.get_many(caller, ids)
+
+    async def run_again(self, caller: Caller, job_id: int, asked: RunAgainRequest, key: str | None = None) -> Job:
+        """A new job like `job_id`, but for what is asked to differ, at the top even where the old one had a parent."""
+        await self.require_visible(caller, job_id)
+        caller.require(Permission.JOB_SUBMIT)
+        check_depth(asked.params, "params")
+        async with self._core.database.read() as connection:
+            row = await job_views.get(connection, job_id)
+        if row is None:
+            raise no_such_job(job_id)
+        submission = self._copy(caller, row, asked)
+        idempotency = (key, _hash(["run-again", job_id, asked.model_dump(mode="json")])) if key is not None else None
+        ids = await self._core.submitter.submit(
+            [submission], actor=caller.name, principal_id=caller.principal_id, idempotency=idempotency
+        )
+        return await self.get(caller, ids[0])
+
+    def _copy(self, caller: Caller, row: JobRow, asked: RunAgainRequest) -> Submission:
+        old = json.loads(row["params"])
+        params = _put_over(old, self._masker.mask(row["type"], old), asked.params or {})
+        tags = asked.tags if asked.tags is not None else json.loads(row["tags"])
+        return Submission(
+            type=row["type"],
+            params=params,
+            project_id=row["project_id"],
+            project=row["project"],
+            created_by=caller.principal_id,
+            priority=row["priority"] if asked.priority is None else asked.priority,
+            tags=tuple(dict.fromkeys(tags)),
+            configuration=row["configuration_id"],
+            configuration_version=row["configuration_version"],
+            on_child_failure=ChildPolicy(row["on_child_failure"]),
+            # With other parameters the old sentence may be wrong; the type then makes a new one.
+            description=asked.description or (row["description"] if params == old else None),
+            token_id=caller.token_id,
+            copied_from=row["id"],
+        )
 
     async def _submission(
         self, connection: Reader, caller: Caller, project: Project, asked: SubmitRequest
@@ -179,6 +219,14 @@ def _raise_refusal(result: Result) -> None:
 
 def _request_hash(project: str, requests: Sequence[SubmitRequest]) -> str:
     """Equal for equal requests, whatever the order of their fields."""
-    plain = [r.model_dump(mode="json") for r in requests]
-    text = json.dumps(["jobs", project, plain], sort_keys=True, ensure_ascii=True)
+    return _hash(["jobs", project, [r.model_dump(mode="json") for r in requests]])
+
+
+def _hash(request: Sequence[Any]) -> str:
+    text = json.dumps(request, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _put_over(old: dict[str, Any], masked: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """`new` over `old`, name by name. What comes back as it was shown means what was there, also where it was masked."""
+    return {**old, **{k: old[k] if k in old and v == masked[k] else v for k, v in new.items()}}

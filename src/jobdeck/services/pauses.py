@@ -7,11 +7,11 @@ from jobdeck.access.roles import Permission
 from jobdeck.core.errors import InvalidInput, NotFound
 from jobdeck.services import scope as scopes
 from jobdeck.services.core import Core
-from jobdeck.services.scope_models import PausedScope
 from jobdeck.store import pauses
 from jobdeck.store.pauses import Pause
 from jobdeck.store.views import Reader
 from jobdeck.wire.base import Page, instant
+from jobdeck.wire.pauses import PausedScope
 
 
 class Pauses:

@@ -42,6 +42,6 @@ class Services:
         self.workers = Workers(core)
         self.configurations = Configurations(core)
         self.connections = Connections(core)
-        self.events = Events(core, self.jobs)
         self.health = HealthCheck(core)
         self.metrics = Metrics(core)
+        self.events = Events(core, self.jobs, self.metrics.registry)

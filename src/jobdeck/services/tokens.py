@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from jobdeck.access import tokens as access_tokens
@@ -11,7 +13,7 @@ from jobdeck.access.tokens import TokenWish
 from jobdeck.core.errors import Conflict, Forbidden, NotFound
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.store import principals, tokens
+from jobdeck.store import principals, submissions, tokens
 from jobdeck.store.database import Tx
 from jobdeck.store.projects import Project
 from jobdeck.store.tokens import StoredToken
@@ -39,8 +41,8 @@ class Tokens:
         last = cursors.encode("tokens", found[limit - 1].id) if len(found) > limit else None
         return Page[Token](items=[Token(**_fields(t)) for t in found[:limit]], next=last)
 
-    async def create(self, caller: Caller, asked: TokenRequest) -> NewToken:
-        """A token; its text is in the answer, now and never again."""
+    async def create(self, caller: Caller, asked: TokenRequest, key: str | None = None) -> NewToken:
+        """A token; its text is in the answer, now and never again: the same `key` again raises Conflict."""
         caller.require(Permission.TOKEN_MANAGE)
         project = await self._project(caller, asked)
         if not at_most(Role(asked.role), caller.role):
@@ -49,17 +51,25 @@ class Tokens:
             asked.name, Role(asked.role), project.id if project else None, project.name if project else None
         )
 
-        async def work(tx: Tx) -> NewToken:
+        made: list[NewToken] = []
+
+        async def work(tx: Tx) -> list[int]:
+            if key is not None:
+                await _refuse_repeat(tx, caller, key, asked)
             if asked.name == principals.ADMIN and caller.project_id is not None:
                 raise Conflict(f"The name '{asked.name}' is taken.", field="name", hint="Choose another name.")
             expires_at = tx.now + asked.expires_in_days * DAY if asked.expires_in_days else None
             whole = TokenWish(wish.name, wish.role, wish.project_id, wish.project, expires_at)
             token_id, text = await access_tokens.issue(tx, whole, caller.name)
+            if key is not None:
+                await submissions.remember(tx, caller.principal_id, key, _request_hash(asked), [token_id])
             stored = await tokens.by_id(tx.connection, token_id)
             assert stored is not None
-            return NewToken(token=str(text), **_fields(stored))
+            made[:] = [NewToken(token=str(text), created_by=caller.name, **_fields(stored))]
+            return [token_id]
 
-        return await self._core.database.transact(work)
+        await submissions.settle_races(self._core.database, work)
+        return made[0]
 
     async def _project(self, caller: Caller, asked: TokenRequest) -> Project | None:
         """The project of the new token; one who is bound to a project can only name that one."""
@@ -84,6 +94,22 @@ class Tokens:
             await access_tokens.revoke(tx, stored, caller.name)
 
         await self._core.database.transact(work)
+
+
+async def _refuse_repeat(tx: Tx, caller: Caller, key: str, asked: TokenRequest) -> None:
+    """Nobody has the text of the first request's token but who got its answer; a second token would be one too many."""
+    earlier = await submissions.remembered(tx, caller.principal_id, key, _request_hash(asked))
+    if earlier is not None:
+        raise Conflict(
+            f"This request made token {earlier[0]} already, and its text is not shown again.",
+            field="Idempotency-Key",
+            hint=f"If the first answer was lost, revoke token {earlier[0]} and ask again with a new key.",
+            token=earlier[0],
+        )
+
+
+def _request_hash(asked: TokenRequest) -> str:
+    return hashlib.sha256(json.dumps(["token", asked.model_dump(mode="json")]).encode()).hexdigest()
 
 
 def _fields(stored: StoredToken) -> dict[str, Any]:

@@ -37,9 +37,8 @@ async def load(connection: AsyncConnection, worker_id: str, ids: Iterable[int]) 
             jobs.c.id, projects.c.name.label("project"), jobs.c.type, jobs.c.params, jobs.c.attempt, leases.c.epoch,
             leases.c.purpose, jobs.c.dirty_since, jobs.c.fraction, jobs.c.running_us, jobs.c.state_since,
         )
-        .join(wanted, wanted.c.id == jobs.c.id)
         .join(leases, leases.c.job_id == jobs.c.id)
         .join(projects, projects.c.id == jobs.c.project_id)
-        .where(leases.c.worker_id == worker_id)
+        .where(leases.c.worker_id == worker_id, jobs.c.id.in_(select(wanted.c.id)))
     )  # fmt: skip
     return [Assignment(**row) for row in (await connection.execute(query)).mappings()]

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, case, insert, select, text, update
+from sqlalchemy import RowMapping, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.job import ChildPolicy, Children, Job
 from jobdeck.core.operations import Intent
 from jobdeck.core.states import ENDED, State
-from jobdeck.store.batch import BOOL, FLOAT, INT, TEXT, ids_of, table_of
+from jobdeck.store.batch import BOOL, FLOAT, INT, TEXT, ids_of
+from jobdeck.store.bulk import insert_rows, update_rows
 from jobdeck.store.database import Tx
 from jobdeck.store.schema import jobs
 
@@ -63,8 +64,7 @@ async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int]) 
     """Write the rows of `new`, pending; their ids, in order."""
     ids = await _next_ids(tx, len(new))
     rows = [_row(job, key, job_id, tx.now) for job, key, job_id in zip(new, order_keys, ids, strict=True)]
-    batch = table_of(rows, _INSERTED, tx.dialect)
-    await tx.connection.execute(insert(jobs).from_select(list(_INSERTED), select(*batch.c)))
+    await insert_rows(tx, jobs, rows, _INSERTED)
     return ids
 
 
@@ -149,14 +149,13 @@ def error_of(row: RowMapping) -> ErrorInfo | None:
 
 
 async def save(tx: Tx, changed: Sequence[Job]) -> None:
-    """Write the life of `changed` jobs in one statement. Their rows must be locked."""
-    columns = {"id": INT, **LIFE, **ERROR}
-    batch = table_of([_life(job) for job in changed], columns, tx.dialect)
-    values: dict[Any, Any] = {jobs.c[name]: batch.c[name] for name in columns if name != "id"}
+    """Write the life of `changed` jobs. Their rows must be locked."""
+    await update_rows(tx, jobs, [_life(job) for job in changed], {"id": INT, **LIFE, **ERROR}, ["id"])
     # A job that ended is nobody's duplicate, also when it is resumed: an equal one may have come after it.
-    ended = batch.c.state.in_([str(s) for s in sorted(ENDED)])
-    values[jobs.c.dedupe_key] = case((ended, None), else_=jobs.c.dedupe_key)
-    await tx.connection.execute(update(jobs).where(jobs.c.id == batch.c.id).values(values))
+    ended = [job.id for job in changed if job.state in ENDED]
+    if ended:
+        deduplicated = jobs.c.id.in_(select(ids_of(ended, tx.dialect).c.id)) & jobs.c.dedupe_key.is_not(None)
+        await tx.connection.execute(update(jobs).where(deduplicated).values(dedupe_key=None))
 
 
 def _life(job: Job) -> dict[str, Any]:

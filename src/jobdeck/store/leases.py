@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core import transitions as becoming
@@ -17,7 +17,8 @@ from jobdeck.core.endings import WorkerLost
 from jobdeck.core.job import NO_CHILDREN, Job
 from jobdeck.core.states import State
 from jobdeck.store import jobs, leadership, transitions
-from jobdeck.store.batch import INT, TEXT, table_of
+from jobdeck.store.batch import INT, TEXT
+from jobdeck.store.bulk import insert_rows
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.leadership import Leader
 from jobdeck.store.schema import leases
@@ -73,8 +74,7 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
             return set()
         await transitions.apply(tx, changes)
         await transitions.open_attempts(tx, [t.job for _, t in changes if t.job.state is State.RUNNING])
-        batch = table_of(rows, _COLUMNS, tx.dialect)
-        await tx.connection.execute(insert(leases).from_select(list(_COLUMNS), select(*batch.c)))
+        await insert_rows(tx, leases, rows, _COLUMNS)
         return {job.id for job, _ in changes}
 
     return await database.transact(work)

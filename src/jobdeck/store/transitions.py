@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, insert, select
 
 from jobdeck.core.job import Job
 from jobdeck.core.states import ENDED, State
 from jobdeck.core.transitions import Transition
 from jobdeck.store import jobs
 from jobdeck.store.batch import INT, TEXT, ids_of, table_of
+from jobdeck.store.bulk import update_rows
 from jobdeck.store.database import Tx
 from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import attempts, leases
@@ -71,13 +72,5 @@ async def _end_attempts(tx: Tx, changes: Sequence[Change]) -> None:
             "error_code": after.error.code if after.error and not abandoned else None,
             "error_message": after.error.message if after.error and not abandoned else None,
         })  # fmt: skip
-    if not rows:
-        return
-    batch = table_of(
-        rows,
-        {"job_id": INT, "attempt": INT, "state": TEXT, "ended_at": INT, "error_code": TEXT, "error_message": TEXT},
-        tx.dialect,
-    )
-    statement = update(attempts).where(attempts.c.job_id == batch.c.job_id, attempts.c.attempt == batch.c.attempt)
-    names = ("state", "ended_at", "error_code", "error_message")
-    await tx.connection.execute(statement.values({attempts.c[n]: batch.c[n] for n in names}))
+    columns = {"job_id": INT, "attempt": INT, "state": TEXT, "ended_at": INT, "error_code": TEXT, "error_message": TEXT}
+    await update_rows(tx, attempts, rows, columns, ["job_id", "attempt"])

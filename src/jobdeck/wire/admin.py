@@ -94,10 +94,12 @@ class Worker(Response):
     """A process that runs jobs."""
 
     id: str
+    name: str = ""
     host: str = ""
     state: str = Field(description="`live`, `draining` or `gone`.")
     version: str | None = None
-    slots: int = 0
+    slots: int = Field(default=0, description="Jobs that need processes that it runs at the same time.")
+    light_slots: int = Field(default=0, description="Jobs that run in threads that it runs at the same time.")
     running: list[int] = Field(default_factory=list, description="Ids of the jobs it holds.")
     types: list[str] = Field(default_factory=list)
     started_at: Instant | None = None
@@ -144,3 +146,4 @@ class TypeInfo(Response):
     description: str = ""
     params_schema: dict[str, Any] = Field(default_factory=dict, description="JSON schema of `params`.")
     isolation: str = "process"
+    enabled: bool = True

@@ -17,7 +17,7 @@ MAX_NAME = 200
 class Request(BaseModel):
     """Something a client sends. A field that is not known is an error."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class Response(BaseModel):

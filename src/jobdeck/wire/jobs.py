@@ -11,7 +11,8 @@ from jobdeck.core.states import State
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.wire.base import Id, Instant, Name, Request, Response, Text, storable
 
-MAX_BATCH = 1000
+MAX_BATCH = 10_000
+"""Jobs of one batch, at most."""
 
 Priority = Annotated[int, Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY)]
 Tag = Annotated[
@@ -94,6 +95,8 @@ class Job(Response):
     error: ErrorView | None = None
     warnings: int = 0
     cause: str | None = Field(default=None, description="By whom or what it was paused or canceled.")
+    reason: str | None = Field(default=None, description="What the one who paused or canceled it gave as the reason.")
+    copied_from: int | None = Field(default=None, description="The job that it runs again.")
     created_by: str | None = None
     created_at: Instant
     started_at: Instant | None = None
@@ -109,6 +112,9 @@ class Job(Response):
     actions: dict[str, ActionView] = Field(
         default_factory=dict, description="`cancel`, `pause`, `resume`, `restart`, `delete`."
     )
+    omitted: list[str] = Field(
+        default_factory=list, description="In lists: `params` or `result` where they are too long to be shown there."
+    )
 
 
 class Attempt(Response):
@@ -120,6 +126,7 @@ class Attempt(Response):
     ended_at: Instant | None = None
     cause: str | None = None
     error: ErrorView | None = None
+    worker: str | None = None
 
 
 class Lineage(Response):
@@ -155,6 +162,17 @@ class BatchRequest(Request):
     """Several jobs at once: all are accepted or none."""
 
     jobs: list[SubmitRequest] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class RunAgainRequest(Request):
+    """What is to be different from the job that is run again; the rest is taken over."""
+
+    params: dict[str, Any] | None = Field(
+        default=None, description="Put over the old ones, name by name. A masked secret means the old one."
+    )
+    priority: Priority | None = None
+    tags: list[Tag] | None = Field(default=None, max_length=MAX_TAGS)
+    description: Text | None = None
 
 
 class OperationRequest(Request):

@@ -17,6 +17,9 @@ class Task(Response):
     state: StepState
     host: str | None = None
     attempts: int = Field(default=0, description="How often it was started.")
+    done: int = Field(default=0, description="Units done of `total`.")
+    total: int | None = None
+    unit: str = ""
     started_at: Instant | None = None
     ended_at: Instant | None = None
     rows: int | None = None
@@ -35,7 +38,8 @@ class Step(Response):
     ended_at: Instant | None = None
     progress: ProgressView = Field(default_factory=ProgressView)
     error: ErrorView | None = None
-    tasks: list[Task] = Field(default_factory=list)
+    tasks: list[Task] = Field(default_factory=list, description="The first thousand.")
+    task_count: int = Field(default=0, description="How many tasks it has.")
 
 
 class LogLine(Response):

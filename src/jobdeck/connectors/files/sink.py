@@ -51,7 +51,10 @@ class FilesSink:
         return Published(rows=sum(file.rows for file in staged), repeated=repeated)
 
     def discard(self, stamp: Stamp) -> None:
+        """Remove the attempt's files, in their place or not; files that `replace` removed do not come back."""
         self._clear(stamp)
+        own = f"part-{stamp.folder}-"
+        self._folder.delete([entry.name for entry in self._folder.entries() if entry.name.startswith(own)])
 
     def _clear(self, stamp: Stamp) -> None:
         below = self._folder.sub(STAGING, stamp.folder)

@@ -14,15 +14,12 @@ from pydantic import BaseModel
 from jobdeck.connectors.base import Column
 from jobdeck.connectors.columns import parse_type, type_name
 from jobdeck.connectors.errors import TableExists, TableMissing, VersionMissing
-from jobdeck.connectors.lake.config import lake_folder, table_folder, table_ref, unescape
+from jobdeck.connectors.lake.config import DROPPED, lake_folder, table_folder, table_ref, unescape
 from jobdeck.connectors.lake.source import LakeSource
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
 from jobdeck.connectors.plain import plain
 from jobdeck.core.environment import Environment
 from jobdeck.core.refs import ObjectRef
-
-_DROPPED = "~dropped-"
-"""Prefix of folders on their way out; escaped names never begin with it."""
 
 
 class ObjectInfo(BaseModel):
@@ -60,7 +57,7 @@ def list_objects(environment: Environment) -> list[ObjectInfo]:
     """All tables of the project, by bucket and name. A table that cannot be opened is listed with its name only."""
     top = lake_folder(environment)
     names = [(bucket, table) for bucket in top.folders() for table in top.sub(bucket).folders()]
-    found = [_info(environment, unescape(b), unescape(t)) for b, t in names if not t.startswith(_DROPPED)]
+    found = [_info(environment, unescape(b), unescape(t)) for b, t in names if not t.startswith(DROPPED)]
     return [info for info in sorted(found, key=lambda i: (i.bucket, i.name)) if info.ref]
 
 
@@ -185,7 +182,7 @@ def drop(environment: Environment, ref: ObjectRef | str) -> None:
     folder = table_folder(environment, (bucket, name))
     if folder.path is not None:
         # A rename is one step: nobody sees half a table.
-        aside = folder.path.with_name(f"{_DROPPED}{uuid.uuid4().hex}")
+        aside = folder.path.with_name(f"{DROPPED}{uuid.uuid4().hex}")
         folder.path.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
         folder.tidy_above()

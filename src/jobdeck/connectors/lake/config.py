@@ -15,6 +15,9 @@ from jobdeck.core.refs import ObjectRef
 MAX_SEGMENT = 200
 """Bytes of an escaped name; file systems take 255."""
 
+DROPPED = "~dropped-"
+"""Prefix of folders of tables on their way out; escaped names never begin with it."""
+
 _ESCAPE = "="
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.\-]")
 

@@ -38,11 +38,11 @@ class Publication:
         self.total = self._planned()
 
     def _planned(self) -> int:
-        """Rows that `prepare` will look at: staged ones, and with a key those of the table and what is written again."""
+        """Rows that `prepare` passes: the staged ones, and with a key those of the table and those written again."""
         if self._done is not None:
             return 0
         staged = sum(file.rows for file in self._staged)
-        return upsert.planned(self._table, staged) if self._mode == "upsert" else staged
+        return upsert.planned(self._folder, self._table, staged) if self._mode == "upsert" else staged
 
     def prepare(self) -> Iterator[int]:
         """Gives the rows done, up to `total`. Raises CountMismatch, TargetChanged, TableNotWritable."""
@@ -64,7 +64,7 @@ class Publication:
             yield self.total if self._mode == "upsert" else done
 
     def commit(self) -> Published:
-        """Make it visible, unless it is, and remove what is not needed any more. Raises TargetChanged, AttemptBuried."""
+        """Make it visible, unless it is, and remove what is needed no more. Raises TargetChanged, AttemptBuried."""
         done = self._done
         if done is None:
             rows = self._commit()

@@ -63,9 +63,7 @@ def _withdraw(folder: Folder, stamp: Stamp) -> bool:
 def _bury(table: DeltaTable, stamp: Stamp) -> None:
     """An empty commit with the attempt's transaction: a commit of a dead task that was prepared before conflicts with
     it, and one that is prepared after sees it."""
-    table.create_write_transaction(
-        [], "append", table.schema(), commit_properties=properties(stamp, BURIED, mode=UNDO)
-    )
+    table.create_write_transaction([], "append", table.schema(), commit_properties=properties(stamp, BURIED, mode=UNDO))
 
 
 def _take_back(folder: Folder, table: DeltaTable, stamp: Stamp) -> bool:

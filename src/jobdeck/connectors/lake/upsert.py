@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from jobdeck.connectors.base import StagedFile, Stamp
@@ -37,9 +39,9 @@ class Upsert:
     rows: int = 0
 
 
-def planned(table: DeltaTable | None, staged: int) -> int:
+def planned(folder: Folder, table: DeltaTable | None, staged: int) -> int:
     """Rows that `prepare` will have passed at its end, for `staged` rows of input."""
-    present = _rows(_present(table)) if table is not None and staged else 0
+    present = _rows(_present(folder, table)) if table is not None and staged else 0
     return 2 * staged + (staged + 2 * present if present else 0)
 
 
@@ -61,7 +63,7 @@ def prepare(
         yield from keys.find_losers([file.path for file in staged])
         yield from writer.without("losers", "u", staged, range(len(staged)), result.adds)
         result.rows = _rows(result.adds)
-        present = _present(table) if table is not None and staged else []
+        present = _present(folder, table) if table is not None and staged else []
         if not present:
             return
         yield from keys.find_hits([file.path for file in staged], [file.path for file in present])
@@ -81,9 +83,17 @@ def _rows(files: list[StagedFile]) -> int:
     return sum(file.rows for file in files)
 
 
-def _present(table: DeltaTable) -> list[StagedFile]:
+def _present(folder: Folder, table: DeltaTable) -> list[StagedFile]:
     adds = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"]).to_pylist()
-    return [StagedFile(path=a["path"], rows=a["num_records"], bytes=a["size_bytes"]) for a in adds]
+    return [StagedFile(path=a["path"], rows=_counted(folder, a), bytes=a["size_bytes"]) for a in adds]
+
+
+def _counted(folder: Folder, file: dict[str, Any]) -> int:
+    """Other writers may leave the count to the file."""
+    if file["num_records"] is not None:
+        return int(file["num_records"])
+    with folder.open_input(file["path"]) as stream:
+        return int(pq.read_metadata(stream).num_rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,31 @@
+"""How many requests one token may make: as many as anybody needs, and not so many that others are kept waiting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+BURST = 5000
+"""Requests that a token may make at once."""
+RATE = 500.0
+"""Requests a second that it may make for ever."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """A bucket for each token: it holds `burst` requests, and fills by `rate` a second."""
+
+    rate: float = RATE
+    burst: int = BURST
+    _buckets: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """What is left, and when that was (monotonic seconds), by token."""
+
+    def take(self, token: int, now: float) -> int:
+        """Count a request of `token` at `now`: 0 if it may be made, else the whole seconds to wait before the next."""
+        left, before = self._buckets.get(token, (float(self.burst), now))
+        left = min(self.burst, left + (now - before) * self.rate)
+        if left < 1:
+            self._buckets[token] = (left, now)
+            return math.ceil((1 - left) / self.rate)
+        self._buckets[token] = (left - 1, now)
+        return 0

@@ -1,0 +1,54 @@
+"""What holds jobs back: limits of resources, and paused scopes."""
+
+from __future__ import annotations
+
+import builtins
+
+from jobdeck.client.requests import request
+from jobdeck.client.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.transport import parsed, path_part
+from jobdeck.wire.admin import Limit, LimitRequest
+from jobdeck.wire.base import Page
+from jobdeck.wire.pauses import PausedScope, PauseScopeRequest
+
+
+class Limits(Resource):
+    """`client.limits`: capacities of resources, and what is held of them; in a project, or with `instance` in all."""
+
+    def list(self, *, project: str = DEFAULT_PROJECT, instance: bool = False) -> builtins.list[Limit]:
+        """Every resource that has a limit or is held now."""
+        return builtins.list(self._every(Page[Limit], _limits(project, instance)))
+
+    def set(self, resource: str, capacity: int, *, project: str = DEFAULT_PROJECT, instance: bool = False) -> Limit:
+        """`resource` as claims name it: `project`, `type:import`, `object:lake/b/t`, …; with `instance`, `instance`
+        or a `type:…`."""
+        body = request(LimitRequest, capacity=capacity)
+        path = f"{_limits(project, instance)}/{path_part(resource)}"
+        return parsed(Limit, self._transport.write("PUT", path, body))
+
+    def clear(self, resource: str, *, project: str = DEFAULT_PROJECT, instance: bool = False) -> None:
+        self._transport.write("DELETE", f"{_limits(project, instance)}/{path_part(resource)}")
+
+
+class Pauses(Resource):
+    """`client.pauses`: scopes in which no jobs are started: `instance`, `project:<name>`, `type:<name>`."""
+
+    def list(self) -> builtins.list[PausedScope]:
+        return builtins.list(self._every(Page[PausedScope], "/pauses"))
+
+    def get(self, scope: str) -> PausedScope:
+        """By whom and why it is paused; raises NotFound when it is not."""
+        return self._transport.get(PausedScope, f"/pauses/{path_part(scope)}")
+
+    def set(self, scope: str, reason: str | None = None) -> PausedScope:
+        """Start no more jobs in the scope; those that run go on."""
+        body = request(PauseScopeRequest, reason=reason)
+        return parsed(PausedScope, self._transport.write("PUT", f"/pauses/{path_part(scope)}", body))
+
+    def clear(self, scope: str) -> None:
+        """Let the scope go on; raises NotFound when it is not paused."""
+        self._transport.write("DELETE", f"/pauses/{path_part(scope)}")
+
+
+def _limits(project: str, instance: bool) -> str:
+    return "/limits" if instance else f"/projects/{path_part(project)}/limits"
