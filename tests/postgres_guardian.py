@@ -1,7 +1,7 @@
 """A process that owns a real PostgreSQL: it starts one, prints its URL, and stops it when its standard input closes.
 
-The input closes when the tests end in whatever way, SIGKILL included, so no server is ever left behind. It leaves
-the family of the tests' processes at once: some count their children to see that none is left, and this is none of theirs.
+The input closes when the tests end in whatever way, SIGKILL included, so no server is ever left behind. It is no child
+of the tests' process, because some tests count those to see that none is left.
 """
 
 from __future__ import annotations

@@ -91,7 +91,18 @@ async def test_a_large_body_is_refused_by_its_length_and_by_its_bytes(small: Api
     is_problem(await small.raw("POST", JOBS, content=unannounced(), headers=JSON), 413, "too_large", "body")
     much = {"type": "sleep", "params": {"write": "lake/a/b"}, "tags": []}
     huge = json.dumps({**much, "params": {"write": "x" * 300_000}})
-    is_problem(await small.raw("POST", JOBS, content=huge, headers=JSON), 422, field="params.write")
+    is_problem(await small.raw("POST", JOBS, content=huge, headers=JSON), 413, "too_large", "params")
+
+
+async def test_a_batch_may_be_larger_and_has_its_bound(small: Api) -> None:
+    jobs = [{"type": "sleep", "params": {"write": "lake/a/" + "b" * 900}}] * 1500
+    assert len(json.dumps({"jobs": jobs})) > 1024 * 1024
+    made = await small.post(f"{JOBS}/batch?fields=id", {"jobs": jobs}, 202)
+    assert len(made["items"]) == 1500
+    too_many = {"jobs": [{"type": "noop"}] * 10_001}
+    is_problem(await small.raw("POST", f"{JOBS}/batch", json=too_many), 422, field="jobs")
+    body = b'{"jobs": [' + b" " * 16 * 1024 * 1024 + b"]}"
+    is_problem(await small.raw("POST", f"{JOBS}/batch", content=body, headers=JSON), 413, "too_large", "body")
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,43 @@ async def test_the_server_stops_with_streams_open(api: Api) -> None:
         stop.set()
         async with asyncio.timeout(2.5):
             await serving
+
+
+async def test_nothing_is_missed_once_the_answer_has_begun(api: Api, url: str) -> None:
+    """Told as soon as the head of the answer is here, although not one line of the stream was read."""
+    headers = {"Authorization": f"Bearer {api.tokens['admin']}"}
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=20) as http:
+        for _ in range(5):
+            async with http.stream("GET", f"{V1}/events") as response:
+                job = await api.submit("noop", {})
+                found = await message(response.aiter_lines())
+                assert (found["kind"], found["job"]) == ("submitted", job["id"])
+
+
+async def test_a_busy_stream_ends_with_its_token_too(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "HEARTBEAT", 0.2)
+    made = await api.post("tokens", {"name": "short", "role": "viewer", "project": "default"}, 201)
+    api.tokens["short"] = made["token"]
+    stop = asyncio.Event()
+
+    async def keep_busy() -> None:
+        while not stop.is_set():
+            await api.submit("noop", {})
+
+    busy = asyncio.create_task(keep_busy())
+    async with stream(api, url, token="short") as lines, asyncio.timeout(15):
+        await message(lines)
+        await api.ask("DELETE", f"tokens/{made['id']}", 204)
+        async for _ in lines:
+            pass  # ends by itself, although there is always something to tell
+    stop.set()
+    await busy
+
+
+async def test_the_lag_of_the_feed_is_measured(api: Api, url: str) -> None:
+    async with stream(api, url) as lines:
+        await api.submit("noop", {})
+        await message(lines)
+    figures = (await api.raw("GET", "/metrics")).text
+    count = next(line for line in figures.splitlines() if line.startswith("jobdeck_feed_lag_seconds_count"))
+    assert float(count.split()[1]) == 1

@@ -61,3 +61,45 @@ async def test_deduplication_finds_the_unfinished_job(api: Api) -> None:
     assert (await api.submit("sleep", {"seconds": 9}))["id"] != first["id"]
     await api.post(f"jobs/{first['id']}/cancel", status=202)
     assert (await api.submit("sleep", {"seconds": 9}, deduplicate=True))["id"] != first["id"]
+
+
+async def test_a_token_is_made_once_and_shown_once(api: Api) -> None:
+    headers, body = {"Idempotency-Key": "t"}, {"name": "ci", "role": "viewer"}
+    made = await api.post("tokens", body, 201, headers=headers)
+    assert made["created_by"] == "admin"
+    again = is_problem(await api.raw("POST", "tokens", json=body, headers=headers), 409, "conflict", "Idempotency-Key")
+    assert again["token"] == made["id"]
+    assert made["token"] not in str(again)
+    other = await api.raw("POST", "tokens", json={**body, "role": "admin"}, headers=headers)
+    is_problem(other, 409, field="Idempotency-Key")
+    assert len((await api.get("tokens"))["items"]) == 2
+
+
+async def test_of_tokens_asked_for_at_once_one_is_made(api: Api) -> None:
+    headers, body = {"Idempotency-Key": "race"}, {"name": "ci", "role": "viewer"}
+    answers = await asyncio.gather(*(api.raw("POST", "tokens", json=body, headers=headers) for _ in range(6)))
+    assert sorted(a.status_code for a in answers) == [201, 409, 409, 409, 409, 409]
+    assert len((await api.get("tokens"))["items"]) == 2
+
+
+async def test_of_equal_uploads_at_once_one_is_kept(api: Api) -> None:
+    headers = {"Idempotency-Key": "race"}
+    uploads = (
+        api.raw("POST", "projects/default/files", files={"file": ("f", b"x")}, headers=headers) for _ in range(6)
+    )
+    answers = await asyncio.gather(*uploads)
+    assert {a.status_code for a in answers} == {201}
+    assert len({a.json()["id"] for a in answers}) == 1
+
+
+async def test_a_batch_answers_with_what_was_asked_for(api: Api) -> None:
+    body = {"jobs": [{"type": "noop"}, {"type": "sleep", "params": {"seconds": 3}}]}
+    headers = {"Idempotency-Key": "batch"}
+    ids = [j["id"] for j in (await api.post("projects/default/jobs/batch", body, 202, headers=headers))["items"]]
+    bare = await api.post("projects/default/jobs/batch?fields=id", body, 202, headers=headers)
+    assert bare == {"items": [{"id": i} for i in ids], "next": None}
+    some = await api.post("projects/default/jobs/batch?fields=state,type", body, 202, headers=headers)
+    assert some["items"][1] == {"id": ids[1], "state": "pending", "type": "sleep"}
+    bad = await api.raw("POST", "projects/default/jobs/batch?fields=colour", json=body)
+    is_problem(bad, 422, field="fields")
+    assert len((await api.get("jobs"))["items"]) == 2

@@ -8,6 +8,12 @@ from jobdeck.core.environment import Environment
 from tests.connectors.harness import environment
 
 
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Power cuts are not tried here, and thousands of small files would each wait for the disk."""
+    monkeypatch.setattr("jobdeck.connectors.storage.os.fsync", lambda _handle: None)
+
+
 @pytest.fixture
 def env(tmp_path: Path) -> Environment:
     """A project in an empty storage, and a folder `data` that jobs may read."""

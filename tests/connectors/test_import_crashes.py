@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -255,6 +256,24 @@ def test_a_restart_is_a_new_attempt(env: Environment, data: Path) -> None:
     job.undo()
     Job(env, job.params, attempt=2, epoch=2, job_type=Small).run()
     assert rows(env) == expected("csv", "append")
+
+
+@pytest.mark.parametrize("mode", ["new", "append"])
+def test_what_a_checkpoint_names_is_on_the_disk(
+    env: Environment, data: Path, storage: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = prepare(env, data, "csv", mode)
+    synced: set[str] = set()
+    monkeypatch.setattr("os.fsync", lambda handle: synced.add(os.readlink(f"/proc/self/fd/{handle}")))
+    job.run()
+    top = storage / "projects/default/lake/b/t"
+    named = [top / f.path for item in job.results["load"] for f in item.files]
+    assert len(named) >= 6
+    log = top / f"_delta_log/{job.results['publish'].version:020}.json"
+    for path in [*named, log]:
+        assert {str(path), str(path.parent)} <= synced
+    assert mode != "new" or str(top) in synced
+    assert str(storage / "projects/default/plans/1-1/plan.json") in synced
 
 
 def test_lineage_and_progress(env: Environment, data: Path) -> None:

@@ -123,7 +123,9 @@ class Engine:
         )  # fmt: skip
         executor = ByIsolation({"process": ProcessExecutor(max(1, slots)), "thread": ThreadExecutor(max(1, light))})
         recorder, shipper = Recorder(database), LogShipper(self.blobs, self.home)
-        parts = WorkerParts(database, known, self.environment, executor, recorder, shipper, self.lease_seconds, parallel)
+        parts = WorkerParts(
+            database, known, self.environment, executor, recorder, shipper, self.lease_seconds, parallel
+        )
         service = WorkerService(me, parts)
         hand = Hand(service, executor, recorder, shipper, Services([recorder, shipper, service]))
         self.hands.append(hand)

@@ -100,7 +100,9 @@ class Scripted(JobType):
         return self.params.label or "scripted"
 
     def claims(self) -> Iterable[Claim]:
-        return [Claim(name, units, Mode.EXCLUSIVE if mode == "x" else Mode.SHARED) for name, units, mode in self._claims]
+        return [
+            Claim(name, units, Mode.EXCLUSIVE if mode == "x" else Mode.SHARED) for name, units, mode in self._claims
+        ]
 
     @property
     def _claims(self) -> list[tuple[str, int, str]]:
@@ -143,4 +145,26 @@ class Finisher(Scripted):
         return part
 
 
-TYPES: list[type[JobType]] = [Scripted, Undoable, Finisher]
+class Boaster(Scripted):
+    """Tells of more progress than there is room for."""
+
+    name = "boaster"
+
+    def work(self, run: Run, part: int) -> Any:
+        run.progress(2**80, 2**81, "stars")
+        return part
+
+
+class Chatty(Scripted):
+    """Says `payload` lines, the `label` in each."""
+
+    name = "chatty"
+
+    def work(self, run: Run, part: int) -> Any:
+        for number in range(self.params.payload):
+            run.log(f"{self.params.label} {number}")
+        SCRIPTS.setdefault(self.params.key, Script(self.params.key)).reach("said", run)
+        return part
+
+
+TYPES: list[type[JobType]] = [Scripted, Undoable, Finisher, Boaster, Chatty]

@@ -43,6 +43,10 @@ async def _way() -> None:
     """SQLAlchemy insists that a driver which calls itself asynchronous awaits something."""
 
 
+def _lost() -> sqlite3.OperationalError:
+    return sqlite3.OperationalError("the connection was lost")
+
+
 class Server:
     """The database server: one file, its connections, and the lock that makes writers wait for each other."""
 
@@ -88,7 +92,9 @@ class Server:
 
     def unlock(self, connection: SimulatedConnection) -> None:
         if self._writer is not connection:
-            self._queue = deque(entry for entry in self._queue if entry[0] is not connection)
+            for waiting, turn in self._queue:
+                if waiting is connection and not turn.done():
+                    turn.set_exception(_lost())
             return
         self._writer = None
         while self._queue and self._writer is None:
@@ -188,7 +194,7 @@ class SimulatedConnection(sqlite3.Connection):
 
     def _check(self) -> None:
         if self.broken:
-            raise sqlite3.OperationalError("the connection was lost")
+            raise _lost()
 
 
 class SimulatedCursor(sqlite3.Cursor):

@@ -110,7 +110,7 @@ class Guarantees:
                 ended = child["parent_id"] != job["id"] or child["state"] in _ENDED
                 self._expect(ended, f"{name} ended {state} before its child {child['id']} ({child['state']})")
         if state == State.CANCELED != old["state"] and not job["warnings"]:
-            left = [a for j, a in self.dirty if j == job["id"]]
+            left = self._leftovers(job, job["attempt"] + 1)
             self._expect(not left, f"{name} was canceled, and leftovers of its attempts {left} are there")
 
     # Leases.
@@ -201,9 +201,18 @@ class Guarantees:
         twice = [r for r in self.alive.values() if r is not run and r.request.job == request.job and _place(r) == _place(run)]
         self._expect(not twice or self._may_linger(twice), f"{run} began while {twice} is alive")
         if TYPES[request.type].has_undo():
-            left = [a for j, a in self.dirty if j == request.job and a < request.attempt]
+            left = self._leftovers(self.facts.jobs[request.job], request.attempt)
             self._expect(not left, f"{run} began over the leftovers of attempts {left}")
             self.dirty.add((request.job, request.attempt))
+
+    def _leftovers(self, job: Row, before: int) -> list[int]:
+        """Attempts before `before` that left something half made: none of them came to its end."""
+        return [a for j, a in sorted(self.dirty) if j == job["id"] and a < before and not self._came_to_its_end(job, a)]
+
+    def _came_to_its_end(self, job: Row, attempt: int) -> bool:
+        done = {k[2] for k, t in self.facts.tasks.items() if k[:2] == (job["id"], attempt) and t["state"] == "succeeded"}
+        undone = {k[2] for k, t in self.facts.tasks.items() if k[:2] == (job["id"], attempt) and t["state"] != "succeeded"}
+        return not undone and len(done) == len(json.loads(job["params"])["steps"])
 
     def task_undone(self, run: SimulatedRun) -> None:
         self.dirty.discard((run.request.job, run.request.attempt))

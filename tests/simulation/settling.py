@@ -78,6 +78,7 @@ class Settling:
     async def stop_all(self) -> None:
         """Everyone stops in good order, and soon."""
         world = self._world
+        world.closing = True
         for node in list(world.nodes):
             node.stop.set()
         await asyncio.sleep(20.0)

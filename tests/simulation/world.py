@@ -50,6 +50,8 @@ class World:
         self.nodes: list[Node] = []
         self._ever: list[Node] = []
         self.digest = 0
+        self.closing = False
+        """No machine is started any more."""
         self.over = False
         self._names = itertools.count(1)
         self._submitted: dict[str, list[int]] = {}
@@ -78,7 +80,8 @@ class World:
             self._found.set_exception(Broken(words))
 
     def later(self, seconds: float, act: Callable[[], Any]) -> None:
-        self.loop.call_later(seconds, act)
+        """Unless the world is closing by then."""
+        self.loop.call_later(seconds, lambda: None if self.closing else act())
 
     def unique(self, name: str) -> str:
         return f"{name}-{self.random.getrandbits(32):08x}"

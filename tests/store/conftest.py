@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psycopg
@@ -14,9 +13,11 @@ import pytest
 from jobdeck.store.clock import SetClock
 from jobdeck.store.database import Database
 from jobdeck.store.migrate import migrate
+from jobdeck.store.schema import metadata
 from tests.store.desk import Desk, furnished
 
-TEMPLATE = "jobdeck_template"
+TEMPLATE, ROOM = "jobdeck_template", "jobdeck_room"
+SEEDED = ("projects", "principals", "workers", "events")
 
 
 def address(postgres_url: str, name: str) -> str:
@@ -54,13 +55,29 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}"
 
 
-@pytest.fixture
-def postgres_copy_url(postgres_template: str) -> Iterator[str]:
-    name = f"copy_{uuid.uuid4().hex[:12]}"
+@pytest.fixture(scope="session")
+def postgres_room(postgres_template: str) -> str:
+    """A copy of the template that one test after another gets, emptied: copying takes ten times as long."""
     with psycopg.connect(postgres_template, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        yield address(postgres_template, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {ROOM} TEMPLATE {TEMPLATE}")
+    url = address(postgres_template, ROOM)
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA seed")
+        for table in SEEDED:
+            connection.execute(f"CREATE TABLE seed.{table} AS TABLE public.{table}")
+    return url
+
+
+@pytest.fixture
+def postgres_copy_url(postgres_room: str) -> str:
+    tables = [t.name for t in metadata.sorted_tables]
+    clean = [f"DELETE FROM {name}" for name in reversed(tables)]
+    seed = [f"INSERT INTO {name} SELECT * FROM seed.{name}" for name in tables if name in SEEDED]
+    restart = [f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1, false)" for name in ("jobs", "lineage")]
+    restart.append("SELECT setval(pg_get_serial_sequence('events', 'id'), (SELECT max(id) FROM events))")
+    with psycopg.connect(postgres_room.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("; ".join(["BEGIN", *clean, *seed, *restart, "COMMIT"]))
+    return postgres_room
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -139,7 +139,8 @@ class Desk:
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         async with self.database.read() as connection:
-            found = await connection.execute(select(metadata.tables[table]).order_by(*metadata.tables[table].primary_key))
+            of = metadata.tables[table]
+            found = await connection.execute(select(of).order_by(*of.primary_key))
             return [dict(row) for row in found.mappings()]
 
     async def dump(self, *, without: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ import pytest
 
 from jobdeck.core.endings import Broke, Finished, Halted, RetryLater
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.job import Job
+from jobdeck.core.job import replace
 from jobdeck.core.operations import Operation
 from jobdeck.core.records import (
     JobAdvanced,
@@ -49,7 +49,7 @@ async def test_a_stale_write_changes_nothing_and_is_told(desk: Desk) -> None:
     before = await desk.dump()
     for records in (*((r,) for r in EVERYTHING), EVERYTHING, (JobLeft(Finished("9")),)):
         assert not await desk.write(lost, *records)
-    assert not await desk.write(Job(**{**_fields(fresh), "epoch": fresh.epoch + 1}), *EVERYTHING)
+    assert not await desk.write(replace(fresh, epoch=fresh.epoch + 1), *EVERYTHING)
     assert await desk.dump() == before
     stale = await attempt_writes.write(
         desk.database,
@@ -61,10 +61,6 @@ async def test_a_stale_write_changes_nothing_and_is_told(desk: Desk) -> None:
         assert {row["job_id"] for row in after[table]} == {alive.id}
     assert [r for r in after["jobs"] if r["id"] == lost.id] == [r for r in before["jobs"] if r["id"] == lost.id]
     assert {e["job_id"] for e in after["events"][len(before["events"]) :]} == {alive.id}
-
-
-def _fields(job: Job) -> dict[str, object]:
-    return {name: getattr(job, name) for name in Job.__slots__}
 
 
 async def test_nobody_writes_to_a_job_that_is_gone_or_free(desk: Desk) -> None:
@@ -127,7 +123,8 @@ async def test_opening_again_keeps_what_was_done(desk: Desk) -> None:
 async def test_patches_of_one_task_merge_in_their_order(desk: Desk) -> None:
     job = await desk.running()
     assert await desk.write(
-        job, OPEN, TaskStarted(0, 0, "h"), TaskAdvanced(0, 0, "1", 1, 9), TaskAdvanced(0, 0, None, 2), TaskAdvanced(0, 0, "2"),
+        job, OPEN, TaskStarted(0, 0, "h"), TaskAdvanced(0, 0, "1", 1, 9), TaskAdvanced(0, 0, None, 2),
+        TaskAdvanced(0, 0, "2"),
     )  # fmt: skip
     first, _ = await desk.rows("tasks")
     assert (first["cursor"], first["done"], first["total"], first["state"]) == ("2", 2, 9, "running")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -58,7 +59,7 @@ async def test_every_change_of_state_has_its_event(desk: Desk) -> None:
         ("resumed", "pending"), ("started", "running"), ("canceling", "canceling"), ("restarted", "pending"),
         ("started", "running"), ("succeeded", "succeeded"),
     ]  # fmt: skip
-    assert all(e.data["from"] == before.data["state"] for before, e in zip(story, story[1:], strict=False))
+    assert all(e.data["from"] == before.data["state"] for before, e in pairwise(story))
 
 
 async def test_events_of_one_transaction_keep_their_order(desk: Desk) -> None:

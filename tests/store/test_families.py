@@ -41,7 +41,11 @@ async def test_a_parent_ends_after_its_last_child(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("policy", "state", "warnings"),
-    [(ChildPolicy.FAIL, State.FAILED, 0), (ChildPolicy.WARN, State.SUCCEEDED, 2), (ChildPolicy.IGNORE, State.SUCCEEDED, 0)],
+    [
+        (ChildPolicy.FAIL, State.FAILED, 0),
+        (ChildPolicy.WARN, State.SUCCEEDED, 2),
+        (ChildPolicy.IGNORE, State.SUCCEEDED, 0),
+    ],
 )
 async def test_policies(desk: Desk, policy: ChildPolicy, state: State, warnings: int) -> None:
     parent = await desk.running(policy=policy)

@@ -7,7 +7,7 @@ from jobdeck.core.operations import Operation
 from jobdeck.store import due, submissions
 from jobdeck.store.schema import metadata
 from tests.store.desk import Desk, new_job
-from tests.store.test_attempt_writes import EVERYTHING, ERROR
+from tests.store.test_attempt_writes import ERROR, EVERYTHING
 
 HOUR = 3600.0
 
@@ -38,7 +38,8 @@ async def test_every_table_forgets_a_deleted_job(desk: Desk) -> None:
     assert {r["id"] for r in after["jobs"]} == {kept}
     for name in metadata.tables.keys() - {"events"}:
         assert not mentions(after[name], gone), name
-    assert sorted((e["job_id"], e["kind"]) for e in mentions(after["events"], gone)) == [(i, "deleted") for i in sorted(gone)]
+    told = [(e["job_id"], e["kind"]) for e in mentions(after["events"], gone)]
+    assert sorted(told) == [(i, "deleted") for i in sorted(gone)]
     assert mentions(after["events"], {kept}) == mentions(before["events"], {kept})
 
 

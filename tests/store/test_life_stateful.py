@@ -1,4 +1,4 @@
-"""Random lives of many jobs on a real database: two schedulers, workers that die or come back late, people, clock jumps.
+"""Random lives of many jobs on a real database: two schedulers, workers that die or come late, people, clock jumps.
 
 A small model remembers what was promised; after every rule the whole database is checked against the facts."""
 
@@ -13,17 +13,32 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from jobdeck.core.claims import Claim, Held
-from jobdeck.core.endings import Broke, Finished, Halted, HandedBack, RetryLater
+from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater
 from jobdeck.core.errors import ErrorInfo, NotLeader
 from jobdeck.core.job import ChildPolicy, Job
 from jobdeck.core.operations import Operation
-from jobdeck.core.records import JobAdvanced, JobLeft, PlannedTask, Record, StepOpened, TaskAdvanced, TaskEnded, TaskStarted
+from jobdeck.core.records import (
+    JobAdvanced,
+    JobLeft,
+    PlannedTask,
+    Record,
+    StepOpened,
+    TaskAdvanced,
+    TaskEnded,
+    TaskStarted,
+)
 from jobdeck.core.states import ALIVE, ENDED, FINAL, State, StepState
 from jobdeck.core.waiting import Waiting, obstacles
 from jobdeck.engine.capacity import Capacities
@@ -211,6 +226,14 @@ class Life(RuleBasedStateMachine):
     async def _newest_epoch(self) -> int:
         return int((await self.desk.rows("leadership"))[0]["epoch"])
 
+    @rule(which=st.integers(0, 1))
+    def workers_are_silent(self, which: int) -> None:
+        """Long enough for every lease to run out; what they held goes to others, and they may still write."""
+        self.desk.clock.advance(LEASE + 1)
+        self.lead(which)
+        self.look_after()
+        self.schedule(which, follows=True)
+
     @rule()
     def look_after(self) -> None:
         """The leader's small duties."""
@@ -238,11 +261,12 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.holders)
     @rule(which=chosen, how=st.sampled_from(["finish", "finish", "break", "retry", "halt", "hand back", "undo"]))
     def leave(self, which: int, how: str) -> None:
-        ending = {
-            "finish": Finished('"r"'), "break": Broke(ERROR), "retry": RetryLater(ERROR, self.desk.clock.time + 5 * SECONDS),
-            "halt": Halted(), "hand back": HandedBack(), "undo": Halted(undone=True),
-        }[how]  # fmt: skip
-        self._say(which, JobLeft(ending))
+        later = self.desk.clock.time + 5 * SECONDS
+        endings: dict[str, Ending] = {
+            "finish": Finished('"r"'), "break": Broke(ERROR), "retry": RetryLater(ERROR, later), "halt": Halted(),
+            "hand back": HandedBack(), "undo": Halted(undone=True),
+        }  # fmt: skip
+        self._say(which, JobLeft(endings[how]))
 
     def _say(self, which: int, *records: Record) -> None:
         """A holder, perhaps one whose lease is long gone, writes: it lands if, and only if, it holds the job still."""
@@ -352,7 +376,7 @@ def test_lives_on_sqlite(sqlite_template: Path) -> None:
         def drop_database(self) -> None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    run_state_machine_as_test(OnSqlite, settings=_settings(20, 50))
+    run_state_machine_as_test(OnSqlite, settings=_settings(16, 50))
 
 
 def test_lives_on_postgres(postgres_template: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from jobdeck.core.endings import Finished
 from jobdeck.core.claims import Claim
+from jobdeck.core.endings import Finished
 from jobdeck.core.operations import Operation
 from jobdeck.store import guards, leases
 from jobdeck.store.database import Database
@@ -17,7 +17,8 @@ from jobdeck.store.migrate import migrate
 from jobdeck.store.schema import metadata
 from tests.store.desk import Desk, new_job
 
-SQLITE_OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view', 'index') AND sql IS NOT NULL"
+SQLITE_OBJECTS = """
+    SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view', 'index') AND sql IS NOT NULL"""
 POSTGRESQL_OBJECTS = """
     SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
     UNION ALL SELECT 'view', viewname, definition FROM pg_views WHERE schemaname = 'public'

@@ -6,10 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from jobdeck.core.claims import Claim
+from jobdeck.core.errors import JobTypeDisabled, UnknownJobType
 from jobdeck.core.jobtype import JobType, declared_steps, part_type, repeated, result_type, step
 from jobdeck.core.refs import ObjectRef
 from jobdeck.core.registry import BrokenType, RegisteredType, TypeRegistry
-from jobdeck.core.errors import JobTypeDisabled, UnknownJobType
 
 
 class Part(BaseModel):
@@ -80,7 +80,8 @@ def test_what_a_step_says_of_itself() -> None:
 
 
 def test_repeated_steps_share_their_method() -> None:
-    assert [(s.name, s.method) for s in repeated(declared_steps(Load)[0], ["a", "b"])] == [("a", "zebra"), ("b", "zebra")]
+    several = repeated(declared_steps(Load)[0], ["a", "b"])
+    assert [(s.name, s.method) for s in several] == [("a", "zebra"), ("b", "zebra")]
 
 
 def test_types_of_parts_and_results() -> None:

@@ -24,7 +24,9 @@ PROJECTS = {1: ("p1", 1.0), 2: ("p2", 3.0)}
 TYPES = {"a": "process", "b": "process", "c": "thread"}
 LOCAL = ("object:x", "object:x", "object:y", "object:y", "object:z", "object:z", "type:a", "project")
 WEIGHTS = {"put": 45, "release": 35, "remove": 5, "undo": 2, "limit": 4, "employ": 4, "pause": 2, "tick": 3}
-LIMITED = ("instance", "type:a", "type:b", "project:p1", "project:p1/type:a", "project:p1/object:x", "project:p2/object:y")
+LIMITED = (
+    "instance", "type:a", "type:b", "project:p1", "project:p1/type:a", "project:p1/object:x", "project:p2/object:y",
+)  # fmt: skip
 
 
 @dataclass
@@ -185,7 +187,7 @@ def act(world: World, action: str, value: object) -> None:
             world.remove(job_id)
         case "undo", int(job_id):
             world.put(replace(make_job(job_id), state=State.CANCELING, dirty_since=1))
-        case "limit", (str(resource), capacity):
+        case "limit", (str(resource), int() | None as capacity):
             world.limit(resource, capacity)
         case "employ", list(staff):
             world.employ(staff)
@@ -219,7 +221,7 @@ def check_decision(world: World, limit: int = 1000) -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 2**32))
 def test_index_agrees_with_brute_force(seed: int) -> None:
-    """Dense random scripts, replayable by their seed: they meet rare orders of events far sooner than grown lists do."""
+    """Dense random scripts, replayable by their seed: they meet rare orders of events sooner than grown lists do."""
     chance = Random(seed)
     world = World()
     world.employ([worker("w1", 4, 1)])

@@ -21,7 +21,7 @@ from jobdeck.wire.events import Event
 router = APIRouter(prefix=f"{PREFIX}/events", tags=["events"])
 
 HEARTBEAT = 10.0
-"""Seconds after which a comment is sent, so that both ends know that the other one lives, and the token is looked at."""
+"""Seconds after which a comment is sent, so that both ends know of each other, and the token is looked at again."""
 RETRY = 2000
 """Milliseconds that a browser waits before it connects again."""
 

@@ -1,4 +1,4 @@
-"""Everything around the jobs: projects, tokens, limits, workers, types, configurations, connections."""
+"""Everything around the jobs: projects, tokens, workers, types, configurations, connections."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from jobdeck.cli.params import parameters
 from jobdeck.cli.table import Column, print_facts
 
 if TYPE_CHECKING:
-    from jobdeck.wire.admin import Configuration, Connection, Limit, NewToken, Project, Token, TypeInfo, Worker
+    from jobdeck.wire.admin import Configuration, Connection, NewToken, Project, Token, TypeInfo, Worker
 
 projects = noun("projects", "List and create projects.")
 tokens = noun("tokens", "List, create and revoke access tokens.")
-limits = noun("limits", "List, set and clear limits of a project.")
 workers = noun("workers", "List and drain workers.")
 types = noun("types", "List and show job types.")
 configurations = noun("configurations", "List and create configurations: saved parameters.")
@@ -40,17 +39,12 @@ TOKEN_COLUMNS: list[Column[Token]] = [
     Column("LAST USED", lambda t: text.moment(t.last_used_at), drop=3),
     Column("EXPIRES", lambda t: "revoked" if t.revoked_at else text.moment(t.expires_at) or "never", drop=1),
 ]
-LIMIT_COLUMNS: list[Column[Limit]] = [
-    Column("RESOURCE", lambda x: x.resource, least=16),
-    Column("CAPACITY", lambda x: "none" if x.capacity is None else x.capacity, right=True),
-    Column("USED", lambda x: x.used, right=True),
-    Column("HELD BY JOBS", lambda x: x.holders, drop=1, least=8),
-]
 WORKER_COLUMNS: list[Column[Worker]] = [
-    Column("ID", lambda w: w.id, least=10),
-    Column("HOST", lambda w: w.host, drop=2, least=8),
+    Column("ID", lambda w: w.id),
+    Column("NAME", lambda w: w.name, drop=4, least=8),
+    Column("HOST", lambda w: w.host, drop=5, least=8),
     Column("STATE", lambda w: w.state),
-    Column("SLOTS", lambda w: w.slots, right=True),
+    Column("SLOTS", lambda w: w.slots, drop=2, right=True),
     Column("RUNNING JOBS", lambda w: w.running, drop=1, least=8),
     Column("SEEN", lambda w: text.moment(w.seen_at), drop=3),
 ]
@@ -135,43 +129,6 @@ def tokens_revoke(*ids: Annotated[int, Parameter(name="ID", help="Token ids.")],
         for id_ in ids:
             client.tokens.revoke(id_)
             say(f"Token {id_} is revoked.")
-
-
-@limits.command(name="list")
-def limits_list(*, common: Common | None = None) -> None:
-    """List limits: capacity, what is in use, and by which jobs."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.limits.list(project=common.project_or_default)
-    print_all(common.output, found, LIMIT_COLUMNS, lambda x: x.resource)
-
-
-@limits.command(name="set")
-def limits_set(
-    resource: Annotated[str, Parameter(help="project, type:NAME, object:REF, configuration:ID, children:ID, …")],
-    capacity: Annotated[int, Parameter(help="Units that may be in use at a time.")],
-    /,
-    *,
-    common: Common | None = None,
-) -> None:
-    """Set a limit."""
-    common = common or Common()
-    with common.client() as client:
-        made = client.limits.set(resource, capacity, project=common.project_or_default)
-    print_one(
-        common.output, made, lambda x: print(f"{x.resource}: {x.used} of {x.capacity} in use."), lambda x: x.resource
-    )
-
-
-@limits.command(name="clear")
-def limits_clear(
-    resource: Annotated[str, Parameter(help="As in `limits list`.")], /, *, common: Common | None = None
-) -> None:
-    """Remove a limit; the default holds again."""
-    common = common or Common()
-    with common.client() as client:
-        client.limits.clear(resource, project=common.project_or_default)
-    say(f"The limit of {resource} is cleared.")
 
 
 @workers.command(name="list")

@@ -1,4 +1,4 @@
-"""A job's progress as bars: one for the job, one for each step."""
+"""The progress of jobs as bars: one for each job, and of a single one also one for each step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STEP_MARKS = {
 
 
 class Bars:
-    """Draws a job and its steps while it is open; what was drawn last stays."""
+    """Draws jobs while it is open; what was drawn last stays."""
 
     def __init__(self, out: TextIO) -> None:
         self._progress = Progress(
@@ -49,20 +49,19 @@ class Bars:
     ) -> None:
         self._progress.stop()
 
-    def show(self, job: Job, steps: list[Step]) -> None:
-        """Draw the job as it is now."""
+    def show(self, job: Job, steps: list[Step], *, alone: bool = True) -> None:
+        """Draw the job as it is now; with its steps below it where it is the only one."""
         style = _STYLES.get(job.state, "bold")
         why = text.line(job.wait[0].text) if job.wait else _detail(job.progress)
         title = f"[{style}]{escape(f'job {job.id} {text.state(job)}')}[/]"
-        self._row((0, ""), title, job.progress.fraction, why)
-        for step in steps:
+        running = next((step.name for step in steps if step.state is StepState.RUNNING), "")
+        more = why if alone else ", ".join(part for part in (text.line(running), why) if part)
+        self._row((job.id, ""), title, job.progress.fraction, more)
+        for step in steps if alone else ():
             mark = _STEP_MARKS.get(step.state, "?")
             fraction = 1.0 if step.state is StepState.SUCCEEDED else step.progress.fraction
             self._row(
-                (step.index + 1, step.name),
-                escape(f"  {mark} {text.line(step.name)}"),
-                fraction,
-                _detail(step.progress),
+                (step.index, step.name), escape(f"  {mark} {text.line(step.name)}"), fraction, _detail(step.progress)
             )
 
     def _row(self, key: tuple[int, str], title: str, fraction: float, more: str) -> None:

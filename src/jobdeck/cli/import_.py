@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from jobdeck.cli.exits import UsageError
+from jobdeck.cli.jobs.verbs import submitted
 from jobdeck.cli.options import Common
 from jobdeck.cli.params import parameters
-from jobdeck.cli.run import Priority, Tags, Wait, submitted
+from jobdeck.cli.run import Priority, Tags, Wait
 from jobdeck.cli.upload import upload_all
 
 CSV = Group("CSV", sort_key=20)

@@ -34,8 +34,10 @@ COMMANDS = (
     ("configurations", "jobdeck.cli.admin:configurations", "List and create saved parameters.", LOOKING),
     ("projects", "jobdeck.cli.admin:projects", "List and create projects.", RULING),
     ("tokens", "jobdeck.cli.admin:tokens", "List, create and revoke access tokens.", RULING),
-    ("limits", "jobdeck.cli.admin:limits", "List, set and clear limits.", RULING),
+    ("limits", "jobdeck.cli.rules:limits", "List, set and clear limits.", RULING),
+    ("pauses", "jobdeck.cli.rules:pauses", "Hold back the starting of jobs, and let it go on.", RULING),
     ("workers", "jobdeck.cli.admin:workers", "List and drain workers.", RULING),
+    ("me", "jobdeck.cli.status:me", "Say whom the token speaks for.", RULING),
     ("health", "jobdeck.cli.status:health", "Say whether the server serves.", RULING),
 )
 """Name, where it is (imported when it is used), help, group."""

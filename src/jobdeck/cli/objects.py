@@ -21,7 +21,7 @@ app = noun("objects", "Look at tables and collections.")
 Ref = Annotated[str, Parameter(name="REF", help="For example lake/in.shop/orders.")]
 
 OBJECT_COLUMNS: list[Column[TableObject]] = [
-    Column("REF", lambda o: o.ref, least=16),
+    Column("REF", lambda o: o.ref, least=16, last=True),
     Column("KIND", lambda o: o.kind),
     Column("ROWS", lambda o: text.number(o.rows), right=True),
     Column("SIZE", lambda o: text.size(o.bytes), drop=1, right=True),

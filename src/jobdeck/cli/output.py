@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from jobdeck.cli.table import Column, print_table
@@ -29,11 +30,23 @@ def print_page(output: Output, page: Page[M], columns: Sequence[Column[M]], id_o
 def print_all(output: Output, items: Iterable[M], columns: Sequence[Column[M]], id_of: Callable[[M], object]) -> None:
     """A list that is complete."""
     if output == "json":
-        print_value({"items": [_sent(item) for item in items], "next": None})
+        _print_items(items)
     elif output == "ids":
         print_ids(id_of(item) for item in items)
     else:
         print_table(items, columns)
+
+
+def _print_items(items: Iterable[BaseModel]) -> None:
+    """The list as JSON, item by item as they come, so that a long one is read while it is made."""
+    pretty = sys.stdout.isatty()
+    before, between, after = ("\n", ",\n", "\n") if pretty else ("", ", ", "")
+    print('{"items": [', end="")
+    for position, item in enumerate(items):
+        print(between if position else before, end="")
+        text = json.dumps(_sent(item), ensure_ascii=False, indent=2 if pretty else None)
+        print(indent(text, "  ") if pretty else text, end="", flush=True)
+    print(f'{after}], "next": null}}')
 
 
 def print_one(output: Output, item: M, show: Callable[[M], None], id_of: Callable[[M], object]) -> None:

@@ -19,7 +19,8 @@ def reasons(job: Job) -> Iterator[str]:
     if job.error is not None:
         yield from _error(job.error)
     if job.cause:
-        yield f"Cause: {text.line(job.cause)}"
+        why = f": {text.line(job.reason)}" if job.reason else ""
+        yield f"Cause: {text.line(job.cause)}{why}"
 
 
 def _error(error: ErrorView) -> Iterator[str]:

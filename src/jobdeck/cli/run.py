@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
-from jobdeck.cli.exits import DETACHED, DONE
-from jobdeck.cli.jobs.show import print_job
-from jobdeck.cli.jobs.verbs import detached, instant
+from jobdeck.cli.jobs.verbs import instant, submitted
 from jobdeck.cli.options import Common
-from jobdeck.cli.output import print_one
 from jobdeck.cli.params import parameters
-from jobdeck.cli.watching import follow, verdict
-from jobdeck.client import Client
-from jobdeck.wire.jobs import Job
 
 Wait = Annotated[bool, Parameter(help="Wait until it has ended, showing its progress.", negative=())]
 Priority = Annotated[int | None, Parameter(help="0 to 9; higher goes first. [default: 5]")]
@@ -63,22 +55,3 @@ def run(
             key=key,
         )
         return submitted(client, job, common, wait=wait)
-
-
-def submitted(client: Client, job: Job, common: Common, *, wait: bool) -> int:
-    """Tell about a job that was submitted; with `wait`, once it has settled. The exit code."""
-    if not wait:
-        print_one(common.output, job, _accepted, lambda j: j.id)
-        return DONE
-    try:
-        ended = follow(client, job.id, sys.stdout if common.output == "table" else sys.stderr)
-    except KeyboardInterrupt:
-        detached([job.id])
-        return DETACHED
-    if common.output != "table":
-        print_one(common.output, ended, print_job, lambda j: j.id)
-    return verdict(ended)
-
-
-def _accepted(job: Job) -> None:
-    print(f"Job {job.id} is accepted: {text.state(job)}. Watch it with: jobdeck job watch {job.id}")

@@ -9,10 +9,11 @@ from cyclopts import Parameter
 from jobdeck.cli import text
 from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE
 from jobdeck.cli.options import Common
-from jobdeck.cli.output import print_json
+from jobdeck.cli.output import print_json, print_one
 from jobdeck.cli.table import print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.wire.admin import Me
     from jobdeck.wire.events import Event
 
 GOOD = ("ok", "up", "healthy", "serving")
@@ -29,6 +30,19 @@ def health(*, common: Common | None = None) -> int:
         print(f"{client.url}: {text.line(found.status)}, version {text.line(found.version)}")
         print_facts((name, _part(part)) for name, part in found.parts.items())
     return DONE if found.status in GOOD else UNREACHABLE
+
+
+def me(*, common: Common | None = None) -> None:
+    """Say whom the token speaks for: name, role, project."""
+    common = common or Common()
+    with common.client() as client:
+        print_one(common.output, client.me(), _show_me, lambda found: found.name)
+
+
+def _show_me(found: Me) -> None:
+    scope = f"in the project {found.project}" if found.project else "in all projects"
+    until = f", until {text.moment(found.expires_at)}" if found.expires_at else ""
+    print(text.line(f"{found.name}: {found.role} {scope}{until}"))
 
 
 def _part(part: object) -> str:

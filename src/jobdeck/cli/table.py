@@ -27,6 +27,8 @@ class Column(Generic[T]):
     """0: always shown; else the column with the highest number goes first."""
     least: int = 0
     """Cells it may be shortened to; 0: never shortened."""
+    last: bool = False
+    """Shortened only where nothing else helps: a name that people copy."""
     right: bool = False
 
 
@@ -70,10 +72,11 @@ def _fit(columns: Sequence[Column[Any]], widths: list[int], room: int | None) ->
         excess = sum(shown.values()) + len(GAP) * (len(shown) - 1) - room
         if excess <= 0:
             break
-        slack = {i: shown[i] - columns[i].least for i in shown if 0 < columns[i].least < shown[i]}
-        if sum(slack.values()) >= excess:
-            return _shrunk(shown, slack, excess)
         droppable = [i for i in shown if columns[i].drop]
+        slack = {i: shown[i] - columns[i].least for i in shown if 0 < columns[i].least < shown[i]}
+        spare = {i: cells for i, cells in slack.items() if not (columns[i].last and droppable)}
+        if sum(spare.values()) >= excess:
+            return _shrunk(shown, spare, excess)
         if not droppable:
             return {i: columns[i].least if i in slack else width for i, width in shown.items()}
         del shown[max(droppable, key=lambda i: columns[i].drop)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TextIO
@@ -18,18 +18,25 @@ from jobdeck.wire.steps import Step
 
 def follow(client: Client, id: int, out: TextIO) -> Job:
     """The job `id` once it has settled; its progress until then is written to `out`."""
-    changes = client.jobs.watch(id)
-    return _draw(client, changes, out) if out.isatty() else _tell_lines(client, changes, out)
+    last: dict[int, Job] = {}
+    follow_all(client, [id], last, out)
+    return last[id]
 
 
-def follow_json(client: Client, id: int) -> Job:
-    """As `follow`, with the job as a line of JSON on standard output for each change."""
-    changes = client.jobs.watch(id)
-    last = next(changes)
-    for job in chain([last], changes):
+def follow_all(client: Client, ids: Sequence[int], last: dict[int, Job], out: TextIO) -> None:
+    """Write the progress of the jobs to `out` until all have settled; `last` keeps each as it was last seen."""
+    changes = client.jobs.watch(*ids)
+    # The first look tells whether the job is there at all, before anything is drawn.
+    changes = chain([next(changes)], changes)
+    show = _draw if out.isatty() else _tell_lines
+    show(client, changes, last, out, len(ids) == 1)
+
+
+def follow_json(client: Client, ids: Sequence[int], last: dict[int, Job]) -> None:
+    """As `follow_all`, with a line of JSON on standard output for each change of a job."""
+    for job in client.jobs.watch(*ids):
         print(job.model_dump_json(exclude_unset=True), flush=True)
-        last = job
-    return last
+        last[job.id] = job
 
 
 def verdict(job: Job) -> int:
@@ -42,26 +49,23 @@ def verdict(job: Job) -> int:
     return JOB_FAILED
 
 
-def _tell_lines(client: Client, changes: Iterator[Job], out: TextIO) -> Job:
-    last, said = next(changes), ""
-    for job in chain([last], changes):
+def _tell_lines(client: Client, changes: Iterator[Job], last: dict[int, Job], out: TextIO, _alone: bool) -> None:
+    said: dict[int, str] = {}
+    for job in changes:
         steps = client.jobs.steps(job.id) if job.state in ALIVE else []
-        if (words := summary(job, steps)) != said:
-            said = words
+        if (words := summary(job, steps)) != said.get(job.id):
+            said[job.id] = words
             print(f"{datetime.now().astimezone():%H:%M:%S} job {job.id} {words}", file=out, flush=True)
-        last = job
-    return last
+        last[job.id] = job
 
 
-def _draw(client: Client, changes: Iterator[Job], out: TextIO) -> Job:
+def _draw(client: Client, changes: Iterator[Job], last: dict[int, Job], out: TextIO, alone: bool) -> None:
     from jobdeck.cli.bars import Bars
 
-    last = next(changes)
     with Bars(out) as bars:
-        for job in chain([last], changes):
-            bars.show(job, client.jobs.steps(job.id))
-            last = job
-    return last
+        for job in changes:
+            bars.show(job, client.jobs.steps(job.id) if alone or job.state in ALIVE else [], alone=alone)
+            last[job.id] = job
 
 
 def summary(job: Job, steps: list[Step]) -> str:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from jobdeck.client.errors import UnexpectedAnswer
 from jobdeck.client.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
 from jobdeck.client.transport import path_part
+from jobdeck.client.whole import write_whole
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import File
 
@@ -60,16 +61,7 @@ class Files(Resource):
 
     def download(self, id: int, to: str | Path, *, project: str = DEFAULT_PROJECT) -> Path:
         """Write the file to the path `to`, which appears whole or not at all."""
-        target = Path(to)
-        partial = target.with_name(f".{target.name}.part")
-        try:
-            with partial.open("wb") as out:
-                for chunk in self.read(id, project=project):
-                    out.write(chunk)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
+        return write_whole(Path(to), self.read(id, project=project))
 
     def delete(self, id: int, *, project: str = DEFAULT_PROJECT) -> None:
         self._transport.write("DELETE", _path(project, id))

@@ -15,6 +15,7 @@ from jobdeck.client.requests import request
 from jobdeck.client.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
 from jobdeck.client.transport import parsed, path_part
 from jobdeck.client.watching import Watch, wait
+from jobdeck.client.whole import write_whole
 from jobdeck.core.operations import Operation
 from jobdeck.wire.base import Page, Response
 from jobdeck.wire.events import Event
@@ -186,12 +187,9 @@ class Jobs(Resource):
                 time.sleep(pause)
 
     def download_log(self, id: int, to: str | Path, *, attempt: int | None = None) -> Path:
-        """Write the whole log of an attempt (default: the present one) as text to the path `to`."""
-        target = Path(to)
-        with target.open("wb") as out:
-            for piece in self.read_log(id, attempt=attempt):
-                out.write(piece)
-        return target
+        """Write the whole log of an attempt (default: the present one) as text to the path `to`, which
+        appears whole or not at all."""
+        return write_whole(Path(to), self.read_log(id, attempt=attempt))
 
     def read_log(self, id: int, *, attempt: int | None = None) -> Iterator[bytes]:
         """The whole log of an attempt as text in UTF-8, in pieces."""

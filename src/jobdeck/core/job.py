@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.operations import Intent, Subject
@@ -19,9 +19,10 @@ class ChildPolicy(StrEnum):
     IGNORE = "ignore"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """The life of a job up to now. Times are µs since 1970 UTC, durations µs."""
+class Job(NamedTuple):
+    """The life of a job up to now. Times are µs since 1970 UTC, durations µs.
+
+    A tuple, because thousands a second are made and changed: that takes a quarter of the time of a dataclass."""
 
     id: int
     project_id: int
@@ -70,20 +71,9 @@ class Job:
         return Subject(self.id, self.state, self.leased, self.dirty_since > 0, unfinished_children, self.last_operation)
 
 
-_MEMBERS = tuple((name, getattr(Job, name).__get__, getattr(Job, name).__set__) for name in Job.__slots__)
-
-
 def replace(job: Job, **changes: Any) -> Job:
-    """The job with some fields changed: `dataclasses.replace`, in a quarter of its time, for the hottest path."""
-    if not changes.keys() <= _NAMES:
-        raise TypeError(f"a job has no {', '.join(changes.keys() - _NAMES)}")
-    after = object.__new__(Job)
-    for name, get, put in _MEMBERS:
-        put(after, changes[name] if name in changes else get(job))
-    return after
-
-
-_NAMES = frozenset(Job.__slots__)
+    """The job with some fields changed."""
+    return job._replace(**changes)
 
 
 @dataclass(frozen=True, slots=True)

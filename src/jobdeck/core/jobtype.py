@@ -6,7 +6,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict
@@ -160,8 +160,8 @@ def declared_steps(job_type: type[JobType]) -> list[StepSpec]:
     return list(_declared_steps(job_type))
 
 
-@lru_cache(maxsize=1000)
-def _declared_steps(job_type: type[JobType]) -> tuple[StepSpec, ...]:
+@cache
+def _declared_steps(job_type: Any) -> tuple[StepSpec, ...]:
     specs: dict[str, StepSpec] = {}
     for base in reversed(job_type.__mro__):
         for name, member in vars(base).items():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 
 from jobdeck.core import transitions as becoming
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, OperationRefused
-from jobdeck.core.job import NO_CHILDREN, Job
+from jobdeck.core.job import NO_CHILDREN, Job, replace
 from jobdeck.core.operations import Operation
 from jobdeck.core.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.states import ENDED, State
@@ -60,7 +61,7 @@ class Control:
             if job.state in ENDED or job.priority == priority:
                 return Result(job_id, False)
             order_key = job.order_key + (job.priority - priority) * AGEING
-            await jobs.save(tx, [replace(job, priority=priority, order_key=order_key)])
+            await jobs.save(tx, [(job, replace(job, priority=priority, order_key=order_key))])
             data = {"state": str(job.state), "from": job.priority, "priority": priority}
             tx.emit(NewEvent("reprioritized", job.project_id, job_id, actor, data))
             return Result(job_id, True)
@@ -136,7 +137,7 @@ async def _cancel_children(tx: Tx, parents: list[Job], request: _Request) -> Non
         return
     ids = await job_removal.unended_children(tx.connection, [p.id for p in parents])
     if ids:
-        await _operate(tx, ids, replace(request, cause="parent"))
+        await _operate(tx, ids, changed(request, cause="parent"))
 
 
 async def _doom(tx: Tx, job_id: int) -> tuple[Result, list[Job]]:

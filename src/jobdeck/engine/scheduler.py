@@ -114,7 +114,8 @@ class Scheduler:
                 index.unblock(resource, everyone=True)
 
     async def _look_at_workers(self, connection: Connection, index: QueueIndex) -> None:
-        silent = await self._database.clock.now(connection) - int(self._lease_seconds * 1_000_000)
+        """A worker that is about to lose its leases gets nothing more: it beats four times in the life of a lease."""
+        silent = await self._database.clock.now(connection) - int(self._lease_seconds * 750_000)
         index.places.replace(await workers.alive(connection, silent))
         self._looked = asyncio.get_running_loop().time()
 
@@ -123,7 +124,8 @@ class Scheduler:
         assert self._index is not None
         async with self._database.read() as connection:
             happened = await events.heads_after(connection, self._cursor, BATCH * 4)
-            if asyncio.get_running_loop().time() - self._looked >= POLL_SECONDS:
+            lost = any(kind == "worker_lost" for _, kind, _ in happened)
+            if lost or asyncio.get_running_loop().time() - self._looked >= POLL_SECONDS:
                 await self._look_at_workers(connection, self._index)
         if not happened:
             return False

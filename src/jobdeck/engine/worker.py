@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 LEAVE_SECONDS = 12.0
+LISTEN_SECONDS = 0.05
+"""Until the scheduler has heard that the worker leaves, most of the time; what it assigns later waits for its lease."""
 REMEMBERED = 10_000
 _ASKS = {"pause": Ask.PAUSE, "cancel": Ask.CANCEL}
 
@@ -200,7 +202,9 @@ class WorkerService:
         try:
             ending = await self._run(job, job_log)
             await self._parts.logs.close(job_log)
-            if ending is not None:
+            if ending is None:
+                log.info("lease_lost", job=job.id, epoch=job.epoch)
+            else:
                 await self._parts.recorder.write(job.id, job.epoch, (JobLeft(ending),))
         except LeaseLost:
             log.info("lease_lost", job=job.id, epoch=job.epoch)
@@ -274,7 +278,7 @@ class WorkerService:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await workers.set_state(self._parts.database, self.me.id, DRAINING)
                 # What was assigned before the scheduler heard of it is handed back as well.
-                while await self._hand_back():
+                while await self._hand_back() or await self._hand_back(after=LISTEN_SECONDS):
                     continue
         except Exception as error:  # noqa: BLE001  (leaving goes on without the database)
             log.warning("leaving_in_haste", error=str(error) or type(error).__name__, jobs=list(self._stays))
@@ -283,8 +287,9 @@ class WorkerService:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    async def _hand_back(self) -> bool:
-        """Hand back all that is here now; whether there was anything."""
+    async def _hand_back(self, after: float = 0.0) -> bool:
+        """Hand back all that is here `after` so many seconds; whether there was anything."""
+        await asyncio.sleep(after)
         await self.reconcile()
         for stay in list(self._stays.values()):
             stay.ask(Ask.HAND_BACK)

@@ -3,7 +3,7 @@
 An executor says what it lacks (`"kill"`, `"capture"`, `"process"`); a check that needs it is then expected to fail, so
 that a gap which closes is noticed. `dangerous` checks are not even tried by an executor that lacks what they need."""
 
-# ruff: noqa: ARG001, D103 – every check takes the same arguments, and its name says what it checks
+# ruff: noqa: ARG001 – every check takes the same arguments, and its name says what it checks
 
 from __future__ import annotations
 

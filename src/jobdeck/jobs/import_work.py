@@ -25,6 +25,8 @@ from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, Sta
 
 PLAN = "plan.json"
 LOOKED_AT = "looked.json"
+SPREAD = 4
+"""Parts that a small import is split into at least, while a part stays over a quarter of the usual size."""
 REUSED = "reused"
 """Marks a number of job and attempt that belongs to a job of an earlier control database: nothing of it is ours."""
 LOOKED = TypeAdapter(list[FileFacts])
@@ -49,7 +51,6 @@ class Work:
         """The parts to load; the plan they stand for is in the storage before they are returned."""
         self._check_number()
         source = FilesSource(self._config, self._run.environment)
-        source.part_bytes = self._part_bytes
         files = self._survey(source)
         target = self._sink.schema(self._params.mode)
         if target is None and not self._params.create:
@@ -74,8 +75,10 @@ class Work:
     def _survey(self, source: FilesSource) -> list[Located]:
         """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
         files = source.located()
-        source.facts = self._known(files)
         total = sum(file.size for file in files)
+        # Smaller parts where all is small, so that more than one task has something to do.
+        source.part_bytes = min(self._part_bytes, max(self._part_bytes, total) // SPREAD)
+        source.facts = self._known(files)
         before = sum(facts.located.size for facts in source.facts)
         done = len(source.facts)
         for seen in source.look(files):
@@ -85,7 +88,8 @@ class Work:
             if len(source.facts) > done:
                 done = len(source.facts)
                 before = sum(facts.located.size for facts in source.facts)
-                self._keep(source.facts)
+                if done < len(files):
+                    self._keep(source.facts)
         return files
 
     def _known(self, files: list[Located]) -> list[FileFacts]:

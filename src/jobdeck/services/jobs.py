@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,12 @@ from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.job_presenter import Presenter
 from jobdeck.services.job_queries import JobConditions, JobQuery, to_filter, wanted_fields
-from jobdeck.services.masking import Masker
+from jobdeck.services.masking import Masker, unmasked
 from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations
+from jobdeck.store.configurations import Configuration
 from jobdeck.store.projects import Project
-from jobdeck.store.views import JobRow, Reader, job_lists, job_views
+from jobdeck.store.views import JobRow, job_lists, job_views
 from jobdeck.wire.base import Page, micros
 from jobdeck.wire.jobs import Job, PauseRequest, RunAgainRequest, SubmitRequest
 
@@ -99,7 +100,9 @@ class Jobs:
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
             caller.require(Permission.JOB_SUBMIT)
-            submissions = [await self._submission(connection, caller, project, r) for r in requests]
+            named = sorted({r.configuration for r in requests if r.configuration is not None})
+            saved = {id_: await configurations.get(connection, project.id, id_) for id_ in named}
+        submissions = [_submission(caller, project, r, saved) for r in requests]
         idempotency = (key, _request_hash(project_name, requests)) if key is not None else None
         return await self._core.submitter.submit(
             submissions, actor=caller.name, principal_id=caller.principal_id, idempotency=idempotency
@@ -123,7 +126,7 @@ class Jobs:
 
     def _copy(self, caller: Caller, row: JobRow, asked: RunAgainRequest) -> Submission:
         old = json.loads(row["params"])
-        params = _put_over(old, self._masker.mask(row["type"], old), asked.params or {})
+        params = {**old, **unmasked(asked.params or {}, old, self._masker.mask(row["type"], old))}
         tags = asked.tags if asked.tags is not None else json.loads(row["tags"])
         return Submission(
             type=row["type"],
@@ -140,37 +143,6 @@ class Jobs:
             description=asked.description or (row["description"] if params == old else None),
             token_id=caller.token_id,
             copied_from=row["id"],
-        )
-
-    async def _submission(
-        self, connection: Reader, caller: Caller, project: Project, asked: SubmitRequest
-    ) -> Submission:
-        params, version = asked.params, None
-        if asked.configuration is not None:
-            saved = await configurations.get(connection, project.id, asked.configuration)
-            if saved is None:
-                raise InvalidInput(
-                    f"There is no configuration {asked.configuration} in this project.", field="configuration"
-                )
-            if saved.type != asked.type:
-                raise InvalidInput(f"Configuration {saved.id} is one of the type '{saved.type}'.", field="type")
-            params, version = {**saved.params, **params}, saved.version
-        return Submission(
-            type=asked.type,
-            params=params,
-            project_id=project.id,
-            project=project.name,
-            created_by=caller.principal_id,
-            priority=asked.priority,
-            not_before=micros(asked.not_before) if asked.not_before else None,
-            tags=tuple(dict.fromkeys(asked.tags)),
-            configuration=asked.configuration,
-            configuration_version=version,
-            parent=asked.parent,
-            deduplicate=asked.deduplicate,
-            on_child_failure=ChildPolicy(asked.on_child_failure),
-            description=asked.description,
-            token_id=caller.token_id,
         )
 
     async def operate(self, caller: Caller, job_id: int, asked: Asked) -> Job:
@@ -212,6 +184,39 @@ def no_such_job(job_id: int, field: str = "id") -> NotFound:
     return NotFound(f"There is no job {job_id}.", field=field, hint="GET /api/v1/jobs lists those there are.")
 
 
+def _submission(
+    caller: Caller, project: Project, asked: SubmitRequest, saved: Mapping[int, Configuration | None]
+) -> Submission:
+    """What is handed to the engine; `saved` has the configurations that requests name, by id."""
+    params, version = asked.params, None
+    if asked.configuration is not None:
+        found = saved[asked.configuration]
+        if found is None:
+            raise InvalidInput(
+                f"There is no configuration {asked.configuration} in this project.", field="configuration"
+            )
+        if found.type != asked.type:
+            raise InvalidInput(f"Configuration {found.id} is one of the type '{found.type}'.", field="type")
+        params, version = {**found.params, **params}, found.version
+    return Submission(
+        type=asked.type,
+        params=params,
+        project_id=project.id,
+        project=project.name,
+        created_by=caller.principal_id,
+        priority=asked.priority,
+        not_before=micros(asked.not_before) if asked.not_before else None,
+        tags=tuple(dict.fromkeys(asked.tags)),
+        configuration=asked.configuration,
+        configuration_version=version,
+        parent=asked.parent,
+        deduplicate=asked.deduplicate,
+        on_child_failure=ChildPolicy(asked.on_child_failure),
+        description=asked.description,
+        token_id=caller.token_id,
+    )
+
+
 def _raise_refusal(result: Result) -> None:
     if result.error is not None:
         raise result.error
@@ -225,8 +230,3 @@ def _request_hash(project: str, requests: Sequence[SubmitRequest]) -> str:
 def _hash(request: Sequence[Any]) -> str:
     text = json.dumps(request, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _put_over(old: dict[str, Any], masked: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """`new` over `old`, name by name. What comes back as it was shown means what was there, also where it was masked."""
-    return {**old, **{k: old[k] if k in old and v == masked[k] else v for k, v in new.items()}}

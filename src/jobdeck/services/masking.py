@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from jobdeck.core.errors import InvalidInput
 from jobdeck.core.registry import TypeRegistry
 
 MASK = "********"
@@ -29,6 +30,28 @@ class Masker:
         if schema is None:
             return _mask_by_name(params, 0)
         return _mask(params, schema, schema, 0) if _has_secrets(schema) else params
+
+
+def unmasked(value: Any, plain: Any, masked: Any) -> Any:
+    """`value` as it was meant by one who was shown `masked` for `plain`: a mask where a mask was is the secret there.
+
+    Raises InvalidInput for a mask elsewhere, as in a list that got longer: nobody knows which secret it stands for."""
+    if value == MASK and masked == MASK:
+        return plain
+    if isinstance(value, dict):
+        known = plain if isinstance(plain, dict) and isinstance(masked, dict) else {}
+        return {k: unmasked(v, known.get(k), masked[k] if k in known else None) for k, v in value.items()}
+    if isinstance(value, list):
+        known_items = isinstance(plain, list) and isinstance(masked, list) and len(plain) == len(value)
+        pairs = zip(plain, masked, strict=True) if known_items else [(None, None)] * len(value)
+        return [unmasked(v, *pair) for v, pair in zip(value, pairs, strict=True)]
+    if value == MASK:
+        raise InvalidInput(
+            "A secret is masked where it cannot be known which one is meant.",
+            field="params",
+            hint=f"Write the secret itself instead of {MASK}.",
+        )
+    return value
 
 
 def _has_secrets(schema: Mapping[str, Any]) -> bool:

@@ -113,9 +113,7 @@ class _Gathered:
     async def flush(self, tx: Tx) -> None:
         tx.emit(*self._events)
         await self._steps.flush(tx)
-        changed = [job for i, job in self._jobs.items() if i not in self._left and job != self._locked[i]]
-        if changed:
-            await jobs.save(tx, changed)
+        await jobs.save(tx, [(self._locked[i], job) for i, job in self._jobs.items() if i not in self._left])
         await progress.advance(tx, self._advanced)
         await _record_lineage(tx, self._touched)
         await self._end_stays(tx)

@@ -34,12 +34,12 @@ async def update_rows(tx: Tx, table: Table, rows: Rows, columns: Columns, key: S
         return
     written = [name for name in columns if name not in key]
     if tx.dialect == "sqlite":
-        names = {name: bindparam(f"new_{name}") for name in written}
+        names: dict[str, Any] = {name: bindparam(f"new_{name}") for name in written}
         this = [table.c[name] == bindparam(f"new_{name}") for name in key]
         values = [{f"new_{name}": value for name, value in row.items()} for row in _plain(rows, columns)]
         await tx.connection.execute(update(table).where(*this).values(names), values)
         return
-    batch = table_of(rows, columns, tx.dialect)
+    batch = table_of([{name: row.get(name) for name in columns} for row in rows], columns, tx.dialect)
     values_of = {table.c[name]: batch.c[name] for name in written}
     await tx.connection.execute(update(table).where(*(table.c[k] == batch.c[k] for k in key)).values(values_of))
 

@@ -29,6 +29,9 @@ Row = RowMapping
 log = structlog.get_logger(__name__)
 
 RETRIES = 5
+_POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=60s"
+"""A process that is frozen or cut off in a transaction must not keep its locks: they would hold up everyone else."""
+
 _NO_ANSWER = (OperationalError, InterfaceError, PoolTimeout)
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}
 
@@ -128,7 +131,10 @@ def _is_retryable(error: DBAPIError) -> bool:
 
 def _engine(url: URL, dialect: str, *, writes: bool) -> AsyncEngine:
     if dialect != "sqlite":
-        return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10)
+        bounds = {"options": _POSTGRESQL_BOUNDS}
+        return create_async_engine(
+            url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10, connect_args=bounds
+        )
     engine = create_async_engine(
         url, poolclass=AsyncAdaptedQueuePool, pool_size=1 if writes else 4, max_overflow=0, pool_timeout=30
     )

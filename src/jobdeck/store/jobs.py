@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, select, text, update
+from sqlalchemy import Row, RowMapping, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import ErrorInfo
@@ -29,9 +29,10 @@ LIFE = {
 
 ERROR = {f"error_{part}": TEXT for part in ("code", "message", "hint", "place", "traceback", "fingerprint")}
 _LOADED = [
-    *(jobs.c[name] for name in LIFE), *(jobs.c[name] for name in ERROR),
-    jobs.c.id, jobs.c.project_id, jobs.c.type, jobs.c.parent_id, jobs.c.has_children, jobs.c.on_child_failure,
-]  # fmt: skip
+    *(jobs.c[name if name != "error" else "error_code"] for name in Job._fields),
+    *(jobs.c[name] for name in ERROR if name != "error_code"),
+]
+"""In the order of the fields of Job, with the code in the place of the error; then the rest of the error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +115,25 @@ async def lock(tx: Tx, ids: Iterable[int]) -> dict[int, Job]:
     The row of a job is the lock for everything about it; whoever changes lease, steps or tasks holds it."""
     wanted = ids_of(ids, tx.dialect)
     query = select(*_LOADED).join(wanted, wanted.c.id == jobs.c.id).order_by(jobs.c.id).with_for_update(of=jobs)
-    return {row["id"]: to_job(row) for row in (await tx.connection.execute(query)).mappings()}
+    found = [to_job(row) for row in await tx.connection.execute(query)]
+    return {job.id: job for job in found}
 
 
-def to_job(row: RowMapping) -> Job:
-    """The life of a job from its row."""
-    life = {name: row[name] for name in LIFE if name not in ("state", "intent")}
-    return Job(
-        **life,
-        id=row["id"],
-        project_id=row["project_id"],
-        type=row["type"],
-        parent_id=row["parent_id"],
-        has_children=row["has_children"],
-        on_child_failure=ChildPolicy(row["on_child_failure"]),
-        state=State(row["state"]),
-        intent=Intent(row["intent"]) if row["intent"] else None,
-        error=error_of(row),
-    )
+def to_job(row: Row[Any]) -> Job:
+    """The life of a job from a row of `_LOADED`."""
+    values = list(row)
+    state, intent, policy, error = (values[i] for i in _CONVERTED)
+    values[_STATE] = State(state)
+    values[_INTENT] = Intent(intent) if intent else None
+    values[_POLICY] = ChildPolicy(policy)
+    if error is not None:
+        values[_ERROR] = error_of(row._mapping)  # noqa: SLF001  (SQLAlchemy's public name)
+    return Job._make(values[: len(Job._fields)])
+
+
+_CONVERTED = _STATE, _INTENT, _POLICY, _ERROR = tuple(
+    Job._fields.index(name) for name in ("state", "intent", "on_child_failure", "error")
+)
 
 
 def error_of(row: RowMapping) -> ErrorInfo | None:
@@ -148,25 +150,37 @@ def error_of(row: RowMapping) -> ErrorInfo | None:
     )
 
 
-async def save(tx: Tx, changed: Sequence[Job]) -> None:
-    """Write the life of `changed` jobs. Their rows must be locked."""
-    await update_rows(tx, jobs, [_life(job) for job in changed], {"id": INT, **LIFE, **ERROR}, ["id"])
+async def save(tx: Tx, changed: Sequence[tuple[Job, Job]]) -> None:
+    """Write what changed of jobs, given as locked and as they are to be. Their rows must be locked."""
+    names = _changed_fields(changed)
+    if not names:
+        return
+    columns = {"id": INT} | {name: LIFE[name] for name in LIFE if name in names} | (ERROR if "error" in names else {})
+    await update_rows(tx, jobs, [_life(after) for _, after in changed], columns, ["id"])
     # A job that ended is nobody's duplicate, also when it is resumed: an equal one may have come after it.
-    ended = [job.id for job in changed if job.state in ENDED]
+    ended = [after.id for before, after in changed if after.state in ENDED and before.state not in ENDED]
     if ended:
         deduplicated = jobs.c.id.in_(select(ids_of(ended, tx.dialect).c.id)) & jobs.c.dedupe_key.is_not(None)
         await tx.connection.execute(update(jobs).where(deduplicated).values(dedupe_key=None))
 
 
+def _changed_fields(changed: Sequence[tuple[Job, Job]]) -> set[str]:
+    """The fields that differ for any of the jobs."""
+    found: set[int] = set()
+    for before, after in changed:
+        found.update(i for i, (old, new) in enumerate(zip(before, after, strict=True)) if old is not new and old != new)
+    return {Job._fields[i] for i in found}
+
+
 def _life(job: Job) -> dict[str, Any]:
-    life: dict[str, Any] = {name: getattr(job, name) for name in LIFE}
-    error = job.error
+    life = job._asdict()
+    error = life.pop("error")
     if error is not None:
         life |= {
             f"error_{part}": getattr(error, part)
             for part in ("code", "message", "hint", "place", "traceback", "fingerprint")
         }
-    return {"id": job.id, **life}
+    return life
 
 
 async def children_of(connection: AsyncConnection, parents: Iterable[int]) -> dict[int, Children]:

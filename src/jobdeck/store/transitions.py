@@ -24,7 +24,7 @@ async def apply(tx: Tx, changes: Sequence[Change], *, actor: str | None = None) 
     """Write `changes`; the jobs must have been locked in this transaction and be changed once each."""
     if not changes:
         return
-    await jobs.save(tx, [t.job for _, t in changes])
+    await jobs.save(tx, [(before, t.job) for before, t in changes])
     released = [before.id for before, t in changes if before.leased and not t.job.leased]
     if released:
         await release(tx, released)

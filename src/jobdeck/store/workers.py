@@ -32,9 +32,11 @@ class Worker:
 
 
 async def join(database: Database, worker: Worker) -> None:
-    """A worker comes into being; its id was never used before."""
+    """A worker comes into being; its id was never used before. Asking again changes nothing: an answer may get lost."""
 
     async def work(tx: Tx) -> None:
+        if (await tx.connection.execute(select(workers.c.id).where(workers.c.id == worker.id))).scalar() is not None:
+            return
         row = {name: getattr(worker, name) for name in Worker.__slots__} | {"types": json.dumps(worker.types)}
         await tx.connection.execute(insert(workers).values(**row, started_at=tx.now, heartbeat_at=tx.now))
         tx.emit(NewEvent("worker_joined", actor=worker.name, data={"worker": worker.id, "slots": worker.slots}))

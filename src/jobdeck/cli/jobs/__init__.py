@@ -23,6 +23,7 @@ for _name, _function, _help in (
     ("pause", f"{_VERBS}:pause", "Stop jobs at their next checkpoint."),
     ("resume", f"{_VERBS}:resume", "Let paused or failed jobs go on from where they stopped."),
     ("restart", f"{_VERBS}:restart", "Run jobs again from their first step, as a new attempt."),
+    ("run-again", f"{_VERBS}:run_again", "Submit a new job with the parameters of an old one, or edited ones."),
     ("priority", f"{_VERBS}:priority", "Change the priority of jobs that wait."),
     ("delete", f"{_VERBS}:delete", "Remove ended jobs and everything recorded about them."),
 ):

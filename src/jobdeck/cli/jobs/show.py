@@ -30,6 +30,7 @@ def _facts(job: Job) -> Iterator[tuple[str, object]]:
     yield "attempt", job.attempt if job.attempt > 1 else None
     yield "priority", job.priority
     yield "tags", ", ".join(job.tags)
+    yield "runs again", f"job {job.copied_from}" if job.copied_from is not None else None
     yield "part of", job.run_id if job.parent is not None else None
     yield "configuration", job.configuration
     yield "created", f"{text.moment(job.created_at)}{f' by {job.created_by}' if job.created_by else ''}"

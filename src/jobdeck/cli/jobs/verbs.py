@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -12,10 +12,13 @@ from cyclopts import Parameter
 from jobdeck.cli import text
 from jobdeck.cli.exits import DETACHED, DONE, UsageError, code_of, say, tell
 from jobdeck.cli.ids import Ids, numbers
+from jobdeck.cli.jobs.show import print_job
 from jobdeck.cli.options import STDIN, Common
-from jobdeck.cli.output import Output, print_json
-from jobdeck.cli.watching import follow, follow_json, verdict
+from jobdeck.cli.output import Output, print_ids, print_json, print_one
+from jobdeck.cli.params import parameters
+from jobdeck.cli.watching import follow, follow_all, follow_json, verdict
 from jobdeck.client import ApiError, Client, ServerFailed
+from jobdeck.client.watching import SETTLED
 from jobdeck.wire.jobs import Job
 
 Reason = Annotated[str | None, Parameter(help="Why; kept with the job.")]
@@ -75,30 +78,77 @@ def watch(*ids: Ids, common: Common | None = None) -> int:
     """Show the progress of jobs until they have ended. Ctrl-C leaves them running. With -o json: a line per change."""
     common = common or Common()
     found = numbers(ids)
-    worst = DONE
+    last: dict[int, Job] = {}
     with common.client() as client:
-        for position, id_ in enumerate(found):
-            try:
-                worst = max(worst, verdict(_followed(client, id_, common.output)))
-            except KeyboardInterrupt:
-                detached(found[position:])
-                return DETACHED
-    return worst
+        try:
+            _follow(client, found, last, common.output)
+        except KeyboardInterrupt:
+            detached([id_ for id_ in found if id_ not in last or last[id_].state not in SETTLED])
+            return DETACHED
+    return max((verdict(last[id_]) for id_ in found), default=DONE)
 
 
-def _followed(client: Client, id_: int, output: Output) -> Job:
+def _follow(client: Client, ids: list[int], last: dict[int, Job], output: Output) -> None:
+    if not ids:
+        return
     if output == "json":
-        return follow_json(client, id_)
-    job = follow(client, id_, sys.stdout if output == "table" else sys.stderr)
+        follow_json(client, ids, last)
+        return
+    follow_all(client, ids, last, sys.stdout if output == "table" else sys.stderr)
     if output == "ids":
-        print(id_)
-    return job
+        print_ids(ids)
 
 
-def detached(ids: Iterable[int]) -> None:
+def run_again(
+    id: Annotated[str, Parameter(name="ID", help="The job to take over from.")],
+    /,
+    *,
+    param: Annotated[
+        list[str] | None,
+        Parameter(name=["--param", "-p"], help="name=value, put over the old parameters.", negative_iterable=()),
+    ] = None,
+    params_json: Annotated[str | None, Parameter(help="The same as a JSON object, @FILE, or @-.")] = None,
+    wait: Annotated[bool, Parameter(help="Wait until it has ended, showing its progress.", negative=())] = False,
+    priority: Annotated[int | None, Parameter(help="0 to 9; higher goes first. [default: the old one]")] = None,
+    tag: Annotated[
+        list[str] | None, Parameter(name="--tag", help="Tag; may be repeated. [default: the old]", negative_iterable=())
+    ] = None,
+    description: Annotated[str | None, Parameter(help="One line for people.")] = None,
+    common: Common | None = None,
+) -> int:
+    """Submit a new job with the parameters of an old one, or edited ones."""
+    common = common or Common()
+    (number,) = numbers((id,))
+    params = parameters(param or (), params_json) or None
+    with common.client() as client:
+        job = client.jobs.run_again(number, params, priority=priority, tags=tag, description=description)
+        return submitted(client, job, common, wait=wait)
+
+
+def submitted(client: Client, job: Job, common: Common, *, wait: bool) -> int:
+    """Tell about a job that was submitted; with `wait`, once it has settled. The exit code."""
+    if not wait:
+        print_one(common.output, job, _accepted, lambda j: j.id)
+        return DONE
+    try:
+        ended = follow(client, job.id, sys.stdout if common.output == "table" else sys.stderr)
+    except KeyboardInterrupt:
+        detached([job.id])
+        return DETACHED
+    if common.output != "table":
+        print_one(common.output, ended, print_job, lambda j: j.id)
+    return verdict(ended)
+
+
+def _accepted(job: Job) -> None:
+    print(f"Job {job.id} is accepted: {text.state(job)}. Watch it with: jobdeck job watch {job.id}")
+
+
+def detached(ids: Sequence[int]) -> None:
     """Say that the jobs go on, and how to see them again."""
     names = " ".join(str(id_) for id_ in ids)
-    say(f"\nDetached; job {names} goes on. Watch it again with: jobdeck job watch {names}")
+    what = f"job {names} goes on. Watch it" if len(ids) == 1 else f"jobs {names} go on. Watch them"
+    say(f"\nDetached; {what} again with: jobdeck job watch {names}")
 
 
 def instant(value: str | None, option: str) -> datetime | None:

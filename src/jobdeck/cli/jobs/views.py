@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from jobdeck.cli import text
-from jobdeck.cli.exits import say
+from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.ids import Ids, numbers
 from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.show import print_job
-from jobdeck.cli.options import Common
+from jobdeck.cli.options import STDIN, Common
 from jobdeck.cli.output import print_all, print_ids, print_json, print_one, print_page, print_value
 from jobdeck.cli.table import Column, print_table
 
@@ -42,7 +43,7 @@ STEP_COLUMNS: list[Column[Step]] = [
     Column("DONE", lambda s: text.percent(s.progress.fraction), right=True),
     Column("AMOUNT", lambda s: text.amount(s.progress), drop=2, right=True),
     Column("RATE", lambda s: text.rate(s.progress), drop=3, right=True),
-    Column("TASKS", lambda s: len(s.tasks), drop=4, right=True),
+    Column("TASKS", lambda s: s.task_count or len(s.tasks), drop=4, right=True),
     Column("STARTED", lambda s: text.moment(s.started_at), drop=5),
     Column("ENDED", lambda s: text.moment(s.ended_at), drop=6),
     Column("ERROR", lambda s: s.error.message if s.error else "", drop=1, least=10),
@@ -153,13 +154,38 @@ def logs(
     tail: Annotated[int | None, Parameter(help="Begin with the last so many lines.")] = None,
     q: Annotated[str | None, Parameter(name=["--q", "--search"], help="Only lines with this text.")] = None,
     attempt: Attempt = None,
+    download: Annotated[
+        str | None,
+        Parameter(
+            help="Write the whole log as text to this path instead, or - to standard output.", allow_leading_hyphen=True
+        ),
+    ] = None,
     common: Common | None = None,
 ) -> None:
     """Print the log of jobs. With -o json: one object per line."""
     common = common or Common()
+    if download is not None:
+        _download(common, numbers(ids), download, attempt)
+        return
     with common.client() as client:
         for id_ in numbers(ids):
             _print_log(common, client.jobs.logs(id_, follow=follow, attempt=attempt, tail=tail, q=q))
+
+
+def _download(common: Common, ids: list[int], to: str, attempt: int | None) -> None:
+    if len(ids) > 1 and to != STDIN:
+        raise UsageError("Several logs do not fit into one file.", "Name one job, or - for standard output.")
+    with common.client() as client:
+        for id_ in ids:
+            if to == STDIN:
+                for piece in client.jobs.read_log(id_, attempt=attempt):
+                    sys.stdout.buffer.write(piece)
+                continue
+            try:
+                client.jobs.download_log(id_, to, attempt=attempt)
+            except OSError as error:
+                raise UsageError(f"'{to}' cannot be written: {error.strerror or error}.") from error
+            say(f"Wrote {to}.")
 
 
 def lineage(*ids: Ids, common: Common | None = None) -> None:

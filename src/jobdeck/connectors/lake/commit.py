@@ -95,6 +95,7 @@ def _create_by_rename(folder: Folder, path: Path, stamp: Stamp, actions: Actions
     except OSError as error:
         shutil.rmtree(prepared, ignore_errors=True)
         raise _made_meanwhile() from error
+    settled(path / LOG)
     prepared.rmdir()
 
 

@@ -1,0 +1,133 @@
+"""The live feed: every event once and in order, from where a reader left off, whatever the other readers do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from sqlalchemy import event
+
+from jobdeck.engine import feed as feed_module
+from jobdeck.engine.feed import Feed, FeedItem
+from tests.engine.harness import Engine, reached, script
+
+
+async def taken(stream: AsyncIterator[FeedItem], last: Any, seconds: float = 10) -> list[FeedItem]:
+    """Items up to the first one that `last` says is the last."""
+    found = []
+    async with asyncio.timeout(seconds), aclosing(stream) as items:  # type: ignore[type-var]
+        async for item in items:
+            found.append(item)
+            if last(item):
+                break
+    return found
+
+
+async def test_in_order_and_from_an_id(engine: Engine) -> None:
+    ids = [await engine.submit() for _ in range(5)]
+    for job in ids:
+        await engine.until(job, "succeeded")
+    stored = await engine.events()
+    newest = stored[-1].id
+    got = await taken(engine.feed.subscribe(after=0), lambda i: i.id == newest)
+    assert [(i.id, i.at, i.kind, i.job_id, i.actor, i.data) for i in got if i.id] == [
+        (e.id, e.at, e.kind, e.job_id, e.actor, e.data) for e in stored
+    ]
+    middle = stored[len(stored) // 2].id
+    got = await taken(engine.feed.subscribe(after=middle), lambda i: i.id == newest)
+    assert [i.id for i in got if i.id] == [e.id for e in stored if e.id > middle]
+
+
+async def test_only_what_was_asked_for(engine: Engine) -> None:
+    await engine.add_project("other")
+    listening = {
+        "mine": engine.feed.subscribe(after=0, project_ids=[engine.project_id]),
+        "theirs": engine.feed.subscribe(after=0, project_ids=[engine.other_projects["other"]]),
+    }
+    here, there = await engine.submit(), await engine.submit("scripted", "other")
+    await engine.until(here, "succeeded")
+    await engine.until(there, "succeeded")
+    listening["job"] = engine.feed.subscribe(after=0, job=here)
+    got = {name: await taken(stream, lambda i: i.kind == "succeeded") for name, stream in listening.items()}
+    assert {i.project_id for i in got["mine"]} == {engine.project_id}
+    assert {i.project_id for i in got["theirs"]} == {engine.other_projects["other"]}
+    assert {i.job_id for i in got["job"]} == {here}
+    nobody = asyncio.create_task(taken(engine.feed.subscribe(after=0, project_ids=[]), lambda _: True))
+    await asyncio.wait([nobody], timeout=0.3)
+    assert not nobody.done()
+    nobody.cancel()
+
+
+async def test_progress_between_events(engine: Engine) -> None:
+    plot = script()
+    gates = [plot.hold(f"s0/0/{unit}") for unit in (1, 3)]
+    job = await engine.submit(key=plot.key, units=4)
+    await reached(gates[0])
+    listening = asyncio.create_task(taken(engine.feed.subscribe(job=job), lambda i: i.kind == "succeeded"))
+    await asyncio.sleep(0)
+    fractions = []
+    async with asyncio.timeout(10), aclosing(engine.feed.subscribe(job=job)) as items:  # type: ignore[type-var]
+        gates[0].opened.set()
+        async for item in items:
+            if item.kind == "progress":
+                fractions.append(item.data["fraction"])
+                assert item.id is None
+                assert item.data["unit"] == "units"
+                assert item.data["total"] == 4
+                break
+    gates[1].opened.set()
+    heard = await listening
+    assert heard[-1].kind == "succeeded"
+    assert fractions[0] > 0
+    assert [i.data["fraction"] for i in heard if i.id is None] == sorted(
+        i.data["fraction"] for i in heard if i.id is None
+    )
+
+
+async def test_a_slow_reader_blocks_nobody(engine: Engine) -> None:
+    slow = engine.feed.subscribe(after=0)
+    await anext(slow)  # and then it takes nothing more
+    jobs = [await engine.submit() for _ in range(20)]
+    await engine.until(jobs[-1], "succeeded")
+    last = await engine.feed.last_id()
+    quick = await taken(engine.feed.subscribe(after=0), lambda i: i.id == last)
+    rest = await taken(slow, lambda i: i.id == last)
+    assert [i.id for i in quick if i.id][1:] == [i.id for i in rest if i.id]
+
+
+async def test_more_than_a_batch(engine: Engine) -> None:
+    wanted = [engine.submission("scripted", {}, not_before=4_000_000_000_000_000)] * (feed_module.BATCH + 20)
+    await engine.submit_all(*wanted)
+    last = await engine.feed.last_id()
+    got = await taken(engine.feed.subscribe(after=0), lambda i: i.id == last)
+    numbers = [i.id for i in got if i.id]
+    assert numbers == list(range(1, last + 1))
+
+
+async def test_what_is_not_for_a_reader_is_looked_through_once(engine: Engine) -> None:
+    """A quiet job's reader does not read a busy neighbour's events again and again."""
+    quiet = await engine.submit_with("scripted", {}, not_before=4_000_000_000_000_000)
+    await engine.submit_all(*[engine.submission("scripted", {}, not_before=4_000_000_000_000_000)] * 100)
+    last = await engine.feed.last_id()
+    cursors: list[int] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "FROM events" in statement and "events.id >" in statement and "job_id =" in statement:
+            values = parameters.values() if isinstance(parameters, dict) else parameters
+            cursors.append([v for v in values if v != feed_module.BATCH][0])
+
+    reader = engine.database._reader.sync_engine
+    event.listen(reader, "before_cursor_execute", note)
+    listening = asyncio.create_task(taken(Feed(engine.database).subscribe(after=0, job=quiet), lambda i: i.id > last))
+    async with asyncio.timeout(10):
+        while len(cursors) < 3:
+            engine.database.wakeups.call()
+            await asyncio.sleep(0.02)
+    await engine.control.set_priority(quiet, 9, actor="me")
+    (*_, heard) = await listening
+    event.remove(reader, "before_cursor_execute", note)
+    assert heard.kind == "reprioritized"
+    assert cursors[0] == 0
+    assert min(cursors[1:]) >= last

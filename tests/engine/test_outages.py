@@ -1,0 +1,146 @@
+"""The database goes away and comes back: everything goes on; one record that it refuses hurts nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from jobdeck.core.endings import Finished
+from jobdeck.core.errors import LeaseLost
+from jobdeck.core.records import JobLeft, StepOpened, TaskAdvanced
+from tests.engine.harness import Engine, reached, running, script
+
+
+@contextmanager
+def away(postgres_url: str, database: str) -> Iterator[None]:
+    """PostgreSQL refuses all connections to the database and has ended those there were."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{database}" WITH ALLOW_CONNECTIONS false')
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+        yield
+        connection.execute(f'ALTER DATABASE "{database}" WITH ALLOW_CONNECTIONS true')
+
+
+async def test_a_short_outage_costs_nothing(migrated_postgres_url: str, postgres_url: str, home: Path) -> None:
+    async with running(migrated_postgres_url, home) as engine:
+        plots = [script() for _ in range(8)]
+        gates = [plot.hold("s0/0/2") for plot in plots]
+        ids = [await engine.submit(key=plot.key, units=5, steps=2) for plot in plots]
+        told: list[str] = []
+        listening = asyncio.create_task(_listen(engine, ids[0], told))
+        for gate in gates:
+            await reached(gate)
+        with away(postgres_url, str(engine.database.url.database)):
+            for gate in gates:
+                gate.opened.set()  # their checkpoints cannot be recorded now
+            await asyncio.sleep(1.5)  # how long the database is away, which is what is tested
+        for job, plot in zip(ids, plots, strict=True):
+            row = await engine.until(job, "succeeded")
+            assert (row["losses"], row["epoch"]) == (0, 1)
+            assert plot.did == [f"s{s}/0/{u}" for s in range(2) for u in range(5)]
+        after = await engine.submit()
+        await engine.until(after, "succeeded")
+        await asyncio.wait_for(listening, 10)
+        assert told == [kind for kind in await engine.kinds(ids[0]) if kind != "submitted"]
+
+
+async def _listen(engine: Engine, job: int, told: list[str]) -> None:
+    """What the feed tells of the job's events, from its start to its end."""
+    submitted = next(e.id for e in await engine.events(job))
+    async for item in engine.feed.subscribe(after=submitted, job=job):
+        if item.id is not None:
+            told.append(item.kind)
+        if item.kind == "succeeded":
+            return
+
+
+async def test_an_outage_longer_than_the_leases(migrated_postgres_url: str, postgres_url: str, home: Path) -> None:
+    async with running(migrated_postgres_url, home, lease_seconds=2.0) as engine:
+        plot = script()
+        gate = plot.hold("s0/0/2")
+        job = await engine.submit(key=plot.key, units=4)
+        await reached(gate)
+        with away(postgres_url, str(engine.database.url.database)):
+            await asyncio.sleep(2.5)
+            gate.opened.set()
+        await engine.until(job, "succeeded")
+        assert plot.did[:3] == ["s0/0/0", "s0/0/1", "s0/0/2"]
+        assert plot.did[-2:] == ["s0/0/2", "s0/0/3"]
+
+
+async def test_one_poisoned_record_hurts_no_other(engine: Engine) -> None:
+    plots = [script(), script()]
+    gates = [plot.hold("s0/0/0") for plot in plots]
+    bad, good = [await engine.submit(key=plot.key) for plot in plots]
+    for gate in gates:
+        await reached(gate)
+    write = engine.hands[0].recorder.write
+    poison = TaskAdvanced(0, 0, None, done=2**70)
+    refused, fine = await asyncio.gather(
+        write(bad, 1, (poison,)), write(good, 1, (TaskAdvanced(0, 0, None, done=7),)), return_exceptions=True
+    )
+    assert isinstance(refused, Exception)
+    assert fine is None
+    assert (await engine.tasks(good))[0]["done"] == 7
+    for gate, job in zip(gates, (bad, good), strict=True):
+        gate.opened.set()
+        await engine.until(job, "succeeded")
+
+
+async def test_an_old_epoch_changes_nothing(engine: Engine) -> None:
+    plot = script()
+    gate = plot.hold("s0/0/0")
+    job = await engine.submit(key=plot.key)
+    await reached(gate)
+    write = engine.hands[0].recorder.write
+    for epoch in (0, 2):
+        with pytest.raises(LeaseLost):
+            await write(job, epoch, (JobLeft(Finished('"never"')),))
+        with pytest.raises(LeaseLost):
+            await write(job, epoch, (StepOpened(5, "other", 1.0, ()),))
+    assert await engine.state(job) == "running"
+    assert [s["index"] for s in await engine.steps(job)] == [0]
+    gate.opened.set()
+    row = await engine.until(job, "succeeded")
+    assert row["result"] == "[0]"
+    with pytest.raises(LeaseLost):
+        await write(job, 1, (JobLeft(Finished('"late"')),))
+
+
+async def test_progress_beyond_what_a_column_holds(engine: Engine) -> None:
+    """A job that says nonsense of its progress fails or succeeds by itself; its lease does not stay."""
+    plot = script()
+    job = await engine.submit("boaster", key=plot.key)
+    beside = await engine.submit()
+    await engine.until(beside, "succeeded")
+    row = await engine.until(job, "failed", "succeeded")
+    if row["state"] == "failed":
+        assert row["error_code"] == "internal_error"
+    assert await engine.leased() == set()
+
+
+async def test_the_lead_is_lost_and_another_one_takes_over(engine: Engine) -> None:
+    from sqlalchemy import update
+
+    from jobdeck.engine.leader import Leadership
+    from jobdeck.engine.scheduler import Scheduler
+    from jobdeck.engine.service import Services
+    from jobdeck.store.schema import leadership
+
+    other = Leadership(engine.database, "other")
+    standby = Services([other, Scheduler(engine.database, other, project_limit=10)])
+    await standby.start()
+    try:
+        query = update(leadership).values(holder="other", epoch=leadership.c.epoch + 1)
+        await engine.database.transact(lambda tx: tx.connection.execute(query))
+        jobs = [await engine.submit() for _ in range(3)]  # the old leader decides on them in vain
+        for job in jobs:
+            row = await engine.until(job, "succeeded")
+            assert row["epoch"] == 1
+    finally:
+        await standby.stop()

