@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from word_count import WordCount
+from word_count import WordCount  # type: ignore[import-not-found]
 
 from jobdeck.testing import crash_points, run_job
 

@@ -23,7 +23,7 @@ from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
-from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused
+from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, sweep
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
@@ -131,7 +131,17 @@ def scheduling(base: Foundation) -> list[Service]:
         ),
         Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
         Loop("prune", PRUNE_EVERY, prune),
+        Loop("sweep", sweep.EVERY, partial(sweep.sweep, database, leadership, partial(_clean_lake, base))),
     ]
+
+
+async def _clean_lake(base: Foundation, project: str, alive: sweep.Attempts) -> list[str]:
+    """Sweep the tables of a project, off the loop: it lists folders and reads table logs."""
+    from jobdeck.connectors.lake.sweep import (
+        sweep as sweep_lake,
+    )  # loads the table formats, which a server else never does
+
+    return await asyncio.to_thread(sweep_lake, await base.environments.of(project), set(alive))
 
 
 def working(base: Foundation) -> list[Service]:

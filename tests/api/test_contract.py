@@ -5,17 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import pytest
 from sqlalchemy import insert
 
+from jobdeck.services import health
 from jobdeck.store.database import Tx
-from jobdeck.store.schema import attempts, lineage, steps, tasks
+from jobdeck.store.schema import attempts, leadership, lineage, steps, tasks
+from jobdeck.wire.admin import NewToken, TypeInfo, Worker
+from jobdeck.wire.base import Response
+from jobdeck.wire.jobs import Job
 from tests.api.harness import Api
 
 JOB_FIELDS = {
     *("id", "run_id", "project", "type", "category", "state", "description", "subject", "params", "priority", "tags"),
     *("parent", "configuration", "attempt", "progress", "wait", "error", "warnings", "cause", "created_by"),
     *("created_at", "started_at", "ended_at", "queued_seconds", "running_seconds", "paused_seconds", "credits"),
-    *("inputs", "outputs", "result", "worker", "actions"),
+    *("inputs", "outputs", "result", "worker", "actions", "reason", "copied_from", "omitted"),
 }
 
 
@@ -212,10 +217,10 @@ async def test_an_error_is_shown_and_its_traceback_only_to_those_who_may(api: Ap
 
 
 async def test_health_and_the_start_page_need_no_token(api: Api) -> None:
-    health = await api.get("health", token="none")
-    assert health["version"] == "9.9.9"
-    assert health["status"] == "degraded"
-    assert health["parts"]["database"]["status"] == "ok"
+    found = await api.get("health", token="none")
+    assert found["version"] == "9.9.9"
+    assert found["status"] == "degraded"
+    assert found["parts"]["database"]["status"] == "ok"
     page = await api.raw("GET", "/", token="none")
     assert page.status_code == 200
     assert "/api/v1/openapi.json" in page.text
@@ -234,3 +239,33 @@ async def test_metrics(api: Api) -> None:
     assert 'jobdeck_http_requests_total{method="POST",route="/api/v1/projects/{project}/jobs",status="202"} 2.0' in text
     assert "jobdeck_oldest_pending_seconds" in text
     await api.get("/metrics", 401, token="none")
+
+
+async def test_a_server_whose_worker_is_elsewhere_is_well(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "REMEMBERED", -1.0)
+    before = (await api.get("health"))["parts"]
+    assert (before["scheduler"]["status"], before["worker"]) == ("missing", {"status": "missing", "live": 0})
+    await api.lease((await api.submit())["id"])  # by a worker that is no part of this process
+
+    async def lead(tx: Tx) -> None:
+        row = {"name": "scheduler", "holder": "elsewhere", "epoch": 1, "expires_at": tx.now + 60_000_000}
+        await tx.connection.execute(insert(leadership).values(row))
+
+    await api.core.database.transact(lead)
+    found = await api.get("health")
+    assert (found["status"], found["parts"]["worker"]) == ("ok", {"status": "ok", "live": 1})
+
+
+async def test_what_is_answered_is_declared(api: Api) -> None:
+    job = await api.submit()
+    await api.lease(job["id"])
+    token = await api.post("tokens", {"name": "ci", "role": "viewer"}, 201)
+    answers: list[tuple[type[Response], Any]] = [
+        (Job, await api.get(f"jobs/{job['id']}")),
+        (Job, (await api.get("jobs"))["items"][0]),
+        (Worker, (await api.get("workers"))["items"][0]),
+        (TypeInfo, await api.get("types/sleep")),
+        (NewToken, token),
+    ]
+    for model, answer in answers:
+        assert not answer.keys() - model.model_fields.keys()

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import resource
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli, Shell
-from tests.client.contract_server import ContractServer
+from tests.client.contract_server import ContractServer, Fault
 
 
 def test_list_prints_a_table_json_or_ids(cli: Cli, server: ContractServer) -> None:
@@ -161,3 +162,57 @@ def test_listing_is_quick(shell: Shell, server: ContractServer) -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(times) < 1.0
+
+
+def test_several_jobs_are_watched_at_once(cli: Cli, server: ContractServer) -> None:
+    server.add_job("running", then=["running", "failed"])
+    server.add_job("running", then=["succeeded"])
+    done = cli("job", "watch", "1", "2")
+    lines = [line.partition(" job ")[2] for line in done.stdout.splitlines()]
+    assert lines[:2] == ["1 ▶ running", "2 ▶ running"]
+    assert sorted(lines[2:]) == ["1 ✘ failed", "2 ✔ succeeded"]
+    assert done.returncode == 1
+    assert "Job 1 is failed." in done.stderr
+    assert cli("job", "watch", "2", "1", "-o", "ids").stdout == "2\n1\n"
+    assert cli("job", "watch", "-", stdin="").returncode == 0
+
+
+def test_run_again(cli: Cli, server: ContractServer) -> None:
+    server.add_job("failed")
+    assert cli("job", "run-again", "1", "-p", "steps=2", "--priority", "8", "-o", "ids").stdout == "2\n"
+    assert server.seen[-1].json == {"params": {"steps": 2}, "priority": 8}
+    assert "runs again" in cli("job", "show", "2").stdout
+    server.add_job("succeeded")
+    assert cli("job", "run-again", "9").returncode == 3
+    assert cli("job", "run-again", "x").returncode == 2
+
+
+def test_a_log_is_downloaded(cli: Cli, server: ContractServer, tmp_path: Path) -> None:
+    server.add_job("failed")
+    assert cli("job", "logs", "1", "--download", "a.log").returncode == 0
+    assert (tmp_path / "a.log").read_text() == "log of 1\n"
+    assert cli("job", "logs", "1", "2", "--download", "a.log").returncode == 2
+    assert cli("job", "logs", "1", "--download", "no/a.log").returncode == 2
+
+
+def test_logs_are_downloaded_to_standard_output(shell: Shell, server: ContractServer) -> None:
+    server.add_job("failed")
+    server.add_job("failed")
+    assert shell("job", "logs", "1", "2", "--download", "-").stdout == "log of 1\nlog of 2\n"
+
+
+def test_a_long_list_as_json_comes_while_it_is_read(shell: Shell, server: ContractServer) -> None:
+    for _ in range(600):
+        server.add_job("succeeded")
+    server.faults = [Fault("GET", "/nothing", "drop")]
+    done = shell("jobs", "list", "--all", "-o", "json")
+    assert [job["id"] for job in json.loads(done.stdout)["items"]] == list(range(600, 0, -1))
+    assert done.stdout.count("\n") == 1
+
+
+def test_ids_are_never_cut(cli: Cli, server: ContractServer) -> None:
+    server.add_job("failed", type="t" * 40, subject="s" * 60, error={"code": "x", "message": "m" * 60})
+    server.jobs[12345678901234] = {**server.jobs.pop(1), "id": 12345678901234}
+    for width in (30, 60, 100):
+        assert "12345678901234" in cli("jobs", "list", COLUMNS=str(width)).stdout
+        assert "lake/in.shop/orders" in cli("objects", "list", COLUMNS=str(width)).stdout

@@ -60,12 +60,26 @@ def test_limits(cli: Cli, server: ContractServer) -> None:
     assert "type:sleep" in cli("limits", "list").stdout
     assert cli("limits", "clear", "type:sleep").returncode == 0
     assert not server.limits
+    assert cli("limits", "set", "instance", "9", "--instance").returncode == 0
+    assert server.seen[-1].path == "/limits/instance"
+    assert "instance" in cli("limits", "list", "--instance").stdout
+    assert cli("limits", "clear", "instance", "--instance").returncode == 0
+
+
+def test_pauses(cli: Cli, server: ContractServer) -> None:
+    assert "project:default is paused" in cli("pauses", "set", "project:default", "--reason", "an upgrade").stdout
+    assert server.pauses == {"project:default": "an upgrade"}
+    assert "an upgrade" in cli("pauses", "list").stdout
+    assert cli("pauses", "list", "-o", "ids").stdout == "project:default\n"
+    assert cli("pauses", "clear", "project:default").returncode == 0
+    assert not server.pauses
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["health"], "ok, version 0.1.0"),
+        (["me"], "admin: admin in all projects"),
         (["projects", "list"], "Default"),
         (["projects", "create", "shop", "--weight", "2"], "Project shop is created."),
         (["workers", "list"], "live"),

@@ -73,6 +73,7 @@ class ContractServer:
         self.logs: dict[int, list[list[dict[str, Any]]]] = {}
         self.files: dict[int, tuple[dict[str, Any], bytes]] = {}
         self.limits: dict[str, int] = {}
+        self.pauses: dict[str, str | None] = {}
         self.events: list[dict[str, Any]] = []
         self.seen: list[Seen] = []
         self.faults: list[Fault] = []
@@ -159,6 +160,11 @@ class ContractServer:
         given = {name: body[name] for name in ("type", "params", "priority", "tags", "description") if name in body}
         return self.view(self.add_job(project=project, then=then, **given))
 
+    def run_again(self, id_: int, body: dict[str, Any]) -> dict[str, Any]:
+        old = self.jobs[id_]
+        params = {**old["params"], **body.pop("params", {})}
+        return self.view(self.add_job(**{**body, "type": old["type"], "params": params, "copied_from": id_}))
+
     def operate(self, id_: int, operation: str) -> dict[str, Any]:
         state = self.jobs[id_]["state"]
         if operation not in ALLOWED.get(state, []):
@@ -236,6 +242,8 @@ def routes(s: ContractServer) -> list[Route]:
             lambda q, p: (202, {"items": [s.submit(p, j) for j in q.json["jobs"]]}),
         ),
         ("POST", r"/jobs/(\d+)/(cancel|pause|resume|restart)", lambda _q, i, o: (202, s.operate(s.job(i), o))),
+        ("POST", r"/jobs/(\d+)/run-again", lambda q, i: (202, s.run_again(s.job(i), q.json))),
+        ("GET", r"/jobs/(\d+)/logs/download", lambda _q, i: (200, f"log of {s.job(i)}\n".encode())),
         ("PATCH", r"/jobs/(\d+)", lambda q, i: (200, {**s.view(s.job(i)), **q.json})),
         ("DELETE", r"/jobs/(\d+)", lambda _q, i: (204, _gone(s.jobs, s.job(i)))),
         ("POST", r"/projects/([^/]+)/files", lambda q, _p: (201, s.upload(q.headers["content-type"], q.body))),
@@ -268,6 +276,13 @@ def _around(s: ContractServer) -> list[Route]:
         ("GET", r"/projects/([^/]+)/limits", lambda _q, _p: (200, {"items": [limit(r) for r in s.limits]})),
         ("PUT", r"/projects/([^/]+)/limits/(.+)", lambda q, _p, r: (200, _set(s, unquote(r), q.json, limit))),
         ("DELETE", r"/projects/([^/]+)/limits/(.+)", lambda _q, _p, r: (204, _gone(s.limits, unquote(r)))),
+        ("GET", "/limits", lambda _q: (200, {"items": [limit(r) for r in s.limits]})),
+        ("PUT", r"/limits/(.+)", lambda q, r: (200, _set(s, unquote(r), q.json, limit))),
+        ("DELETE", r"/limits/(.+)", lambda _q, r: (204, _gone(s.limits, unquote(r)))),
+        ("GET", "/pauses", lambda _q: (200, {"items": [_pause(s, p) for p in s.pauses]})),
+        ("GET", r"/pauses/(.+)", lambda _q, p: (200, _pause(s, unquote(p)))),
+        ("PUT", r"/pauses/(.+)", lambda q, p: (200, _put_pause(s, unquote(p), q.json))),
+        ("DELETE", r"/pauses/(.+)", lambda _q, p: (204, _gone(s.pauses, unquote(p)))),
         ("GET", "/projects", lambda _q: (200, {"items": [{"name": "default", "title": "Default", "weight": 1.0}]})),
         ("POST", "/projects", lambda q: (201, q.json)),
         ("GET", "/tokens", lambda _q: (200, {"items": [A_TOKEN], "next": None})),
@@ -284,6 +299,17 @@ def _around(s: ContractServer) -> list[Route]:
 def _gone(things: dict[Any, Any], key: Any) -> Any:
     del things[key]
     return None
+
+
+def _pause(s: ContractServer, scope: str) -> dict[str, Any]:
+    if scope not in s.pauses:
+        raise Refusal(404, "not_found", f"'{scope}' is not paused.", field="scope")
+    return {"scope": scope, "by": "admin", "reason": s.pauses[scope], "at": AT}
+
+
+def _put_pause(s: ContractServer, scope: str, body: dict[str, Any]) -> dict[str, Any]:
+    s.pauses[scope] = body.get("reason")
+    return _pause(s, scope)
 
 
 def _set(s: ContractServer, resource: str, body: dict[str, Any], limit: Callable[[str], Any]) -> Any:

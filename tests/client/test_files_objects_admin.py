@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.client import Client, UnexpectedAnswer
+from jobdeck.client import Client, NotFound, UnexpectedAnswer
 from tests.client.contract_server import ContractServer, Fault
 
 CONTENT = bytes(range(256)) * 5000
@@ -83,3 +83,17 @@ def test_the_rest_of_administration(client: Client, server: ContractServer) -> N
     assert client.configurations.create("nightly", "sleep", {"seconds": 1}).params == {"seconds": 1}
     assert client.configurations.list() == []
     assert client.connections.list()[0].kind == "lake"
+
+
+def test_pauses_and_limits_of_all_projects(client: Client, server: ContractServer) -> None:
+    assert client.pauses.set("project:a b", "upgrade").reason == "upgrade"
+    assert [p.scope for p in client.pauses.list()] == ["project:a b"]
+    assert client.pauses.get("project:a b").by == "admin"
+    client.pauses.clear("project:a b")
+    with pytest.raises(NotFound):
+        client.pauses.get("project:a b")
+    assert client.limits.set("type:sleep", 3, instance=True).capacity == 3
+    assert server.seen[-1].path == "/limits/type%3Asleep"
+    assert [x.resource for x in client.limits.list(instance=True)] == ["type:sleep"]
+    client.limits.clear("type:sleep", instance=True)
+    assert not server.limits

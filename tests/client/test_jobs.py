@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +145,23 @@ def test_steps_events_attempts_and_lineage(client: Client, server: ContractServe
     assert client.jobs.attempts(id_)[0].attempt == 1
     assert client.jobs.lineage(id_).upstream == [7]
     assert client.jobs.counts(state="pending") == {"pending": 3, "running": 1}
+
+
+def test_run_again_and_the_whole_log(client: Client, server: ContractServer, tmp_path: Path) -> None:
+    id_ = server.add_job("failed")
+    job = client.jobs.run_again(id_, {"steps": 2}, tags=[])
+    assert (job.copied_from, job.params) == (id_, {"seconds": 1.0, "steps": 2})
+    assert server.seen[-1].json == {"params": {"steps": 2}, "tags": []}
+    client.jobs.run_again(id_)
+    assert server.seen[-1].json == {}
+    assert client.jobs.download_log(id_, tmp_path / "a.log", attempt=1).read_text() == "log of 1\n"
+    assert server.seen[-1].query == {"attempt": ["1"]}
+    with pytest.raises(NotFound):
+        client.jobs.download_log(77, tmp_path / "b.log")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.log"]
+
+
+def test_many_are_submitted_for_their_ids(client: Client, server: ContractServer) -> None:
+    wanted = [SubmitRequest(type="noop"), SubmitRequest(type="noop")]
+    assert client.jobs.submit_ids(wanted, project="p") == [1, 2]
+    assert server.seen[-1].query == {"fields": ["id"]}

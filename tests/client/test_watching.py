@@ -144,3 +144,37 @@ def test_sse_that_never_ends_a_line_is_refused() -> None:
 
     with pytest.raises(TooLong):
         list(messages(endless()))
+
+
+def test_several_jobs_are_watched_at_the_same_time(client: Client, server: ContractServer) -> None:
+    first, second, third = (server.add_job("running") for _ in range(3))
+    server.add_job("running")  # of no interest
+    seen: list[tuple[int, str]] = []
+    for job in client.jobs.watch(first, second, third, second):
+        seen.append((job.id, str(job.state)))
+        match seen:
+            case [*_, (3, "running")]:
+                server.change(second, state="succeeded")
+            case [*_, (2, "succeeded")]:
+                server.change(third, state="pausing")
+                server.change(4, state="succeeded")
+            case [*_, (3, "pausing")]:
+                server.change(third, state="paused")
+                server.change(first, state="failed")
+    assert [e for e in seen if e[0] == first] == [(first, "running"), (first, "failed")]
+    assert [e for e in seen if e[0] == second] == [(second, "running"), (second, "succeeded")]
+    assert [s for i, s in seen if i == third][-1] == "paused"
+    assert 4 not in {i for i, _ in seen}
+    assert len(server.requests("GET", "/events")) == 1
+
+
+def test_a_stream_resumes_after_the_last_event_and_not_after_progress(client: Client, server: ContractServer) -> None:
+    """Progress is told without an id: it must not send the stream back to the beginning of all times."""
+    id_ = server.add_job("running")
+    server.change(id_, state="pausing")
+    server.change(id_, state="pausing")
+    server.events[-1]["id"] = 0
+    server.drop_stream_after = 2
+    events = client.events.follow(after=0)
+    assert [next(events).id for _ in range(3)] == [1, 0, 0]
+    assert [s.headers["last-event-id"] for s in server.requests("GET", "/events")] == ["0", "1"]

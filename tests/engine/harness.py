@@ -256,7 +256,8 @@ class Engine:
             row = await self.job(job)
             return row if row["state"] in states else None
 
-        return await self.true(there, lambda: self._told(job, states))
+        found: RowMapping = await self.true(there, lambda: self._told(job, states))
+        return found
 
     async def _told(self, job: int, states: tuple[str, ...]) -> str:
         row = await self.job(job)

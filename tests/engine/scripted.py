@@ -100,13 +100,8 @@ class Scripted(JobType):
         return self.params.label or "scripted"
 
     def claims(self) -> Iterable[Claim]:
-        return [
-            Claim(name, units, Mode.EXCLUSIVE if mode == "x" else Mode.SHARED) for name, units, mode in self._claims
-        ]
-
-    @property
-    def _claims(self) -> list[tuple[str, int, str]]:
-        return list(self.params.claims)
+        modes = {"x": Mode.EXCLUSIVE, "s": Mode.SHARED}
+        return [Claim(name, units, modes[mode]) for name, units, mode in self.params.claims]
 
     def plan(self) -> list[StepSpec]:
         course: Course = self.params

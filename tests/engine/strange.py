@@ -61,7 +61,7 @@ class Strange(JobType):
             case "plan: unknown step":
                 return [StepSpec("work", "work", each="nothing")]
             case "parts":
-                return [StepSpec("work", "work", each=lambda _: 1 / 0)]
+                return [StepSpec("work", "work", each=lambda _: [1 // 0])]
             case "parts: many":
                 return [StepSpec("work", "work", each=lambda _: range(10_001))]
             case "parts: strange":

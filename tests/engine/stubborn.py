@@ -61,7 +61,7 @@ class Mortal(JobType):
                 died.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             run.checkpoint(unit + 1)
-        return self.params.units
+        return int(self.params.units)
 
 
 def _lives(pid: str) -> bool:

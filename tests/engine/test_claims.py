@@ -181,10 +181,7 @@ async def test_every_reason_is_told_in_order(quiet: Engine) -> None:
 
 async def test_turns_are_numbered_and_taken_in_that_order(quiet: Engine) -> None:
     plot = script()
-    jobs = [
-        await quiet.submit_with("scripted", {"key": plot.key, "payload": i}, priority=p)
-        for i, p in enumerate((1, 5, 9))
-    ]
+    jobs = [await quiet.submit_with("scripted", {"key": plot.key}, priority=p) for p in (1, 5, 9)]
     (reason,) = await quiet.reasons(jobs[0])
     assert reason.reason == Reason.NO_WORKER
     await quiet.pause_scope("instance")

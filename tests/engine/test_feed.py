@@ -116,7 +116,7 @@ async def test_what_is_not_for_a_reader_is_looked_through_once(engine: Engine) -
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if "FROM events" in statement and "events.id >" in statement and "job_id =" in statement:
             values = parameters.values() if isinstance(parameters, dict) else parameters
-            cursors.append([v for v in values if v != feed_module.BATCH][0])
+            cursors.append(next(v for v in values if v != feed_module.BATCH))
 
     reader = engine.database._reader.sync_engine
     event.listen(reader, "before_cursor_execute", note)

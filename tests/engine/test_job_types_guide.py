@@ -22,7 +22,9 @@ def snippets(language: str) -> list[str]:
 
 
 def files_of(language: str) -> list[str]:
-    return [p.read_text(encoding="utf-8") for p in sorted(EXAMPLE.iterdir()) if p.suffix == f".{language}"]
+    """The example's files, without what is written to the tools that check them."""
+    found = [p.read_text(encoding="utf-8") for p in sorted(EXAMPLE.iterdir()) if p.suffix == f".{language}"]
+    return [re.sub(r"  # (type: ignore|noqa).*", "", text) for text in found]
 
 
 def test_the_example_is_the_one_in_the_guide() -> None:
@@ -46,7 +48,7 @@ def test_the_examples_own_tests_pass(tmp_path: Path) -> None:
 def run(folder: Path, *argv: str) -> None:
     environment = {"PYTHONPATH": str(EXAMPLE), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, *argv], cwd=folder, env=environment, timeout=60, capture_output=True, text=True
+        [sys.executable, *argv], cwd=folder, env=environment, timeout=60, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -19,6 +19,14 @@ from jobdeck.store.blobs import Blobs
 from tests.engine.harness import Engine, reached, running, script
 
 MANY = 100_000
+
+
+@pytest.fixture
+def url(sqlite_url: str) -> str:
+    """Logs are not in the database, so one kind of it is enough."""
+    return sqlite_url
+
+
 ODD = 'a\u2028b\x85c\x0bd\x1ce ﷺ "q" \\ {}'
 
 

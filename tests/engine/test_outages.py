@@ -22,8 +22,10 @@ def away(postgres_url: str, database: str) -> Iterator[None]:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f'ALTER DATABASE "{database}" WITH ALLOW_CONNECTIONS false')
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
-        yield
-        connection.execute(f'ALTER DATABASE "{database}" WITH ALLOW_CONNECTIONS true')
+        try:
+            yield
+        finally:
+            connection.execute(f'ALTER DATABASE "{database}" WITH ALLOW_CONNECTIONS true')
 
 
 async def test_a_short_outage_costs_nothing(migrated_postgres_url: str, postgres_url: str, home: Path) -> None:

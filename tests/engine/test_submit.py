@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ async def test_the_same_key_gives_the_first_answer_even_if_it_would_be_refused_n
 
 
 async def test_duplicates_while_the_first_is_open(engine: Engine) -> None:
-    same = {"not_before": FAR, "deduplicate": True}
+    same: dict[str, Any] = {"not_before": FAR, "deduplicate": True}
     first = await engine.submit_with("scripted", {"payload": {"a": 1, "b": 2}}, **same)
     second = await engine.submit_with("scripted", {"payload": {"b": 2, "a": 1}}, **same)
     other = await engine.submit_with("scripted", {"payload": {"a": 1}}, **same)
@@ -69,7 +70,7 @@ async def test_duplicates_while_the_first_is_open(engine: Engine) -> None:
     assert await engine.submit_with("scripted", {"payload": {"a": 1, "b": 2}}, **same) not in (first, other)
 
 
-BAD = [
+BAD: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("scripted", {"tasks": "many"}, {}, "params.tasks"),
     ("scripted", {"claims": [["a", 1, "x"], ["b", "c", "x"]]}, {}, "params.claims[1][1]"),
     ("scripted", {}, {"priority": 10}, "priority"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ class Into(BaseModel):
     file: Path
     careful: bool
     broken_undo: bool = False
+    waits: bool = False
 
 
 class Appends(JobType):
@@ -36,6 +38,9 @@ class Appends(JobType):
                 file.write(f"{number}\n")
                 file.flush()
                 run.checkpoint(number + 1)
+                while self.params.waits:
+                    time.sleep(0.001)
+                    run.stop_here()
 
     def undo(self, run: Run) -> None:
         if self.params.broken_undo:
@@ -66,18 +71,18 @@ def test_a_careful_type_is_exact_and_a_careless_one_is_found_out(params: dict[st
 @pytest.mark.parametrize("number", range(2, 6))
 @pytest.mark.parametrize("landed", [False, True])
 def test_a_cancel_is_a_cancel_although_the_worker_dies(params: dict[str, Any], number: int, *, landed: bool) -> None:
-    done = run_job(Appends, params, cancel_at=1, crashes=[Crash(number, landed)])
+    done = run_job(Appends, params | {"waits": True}, cancel_at=1, crashes=[Crash(number, landed)])
     assert done.state == "canceled"
     assert not Path(params["file"]).exists()
 
 
 def test_a_pause_is_a_pause_although_the_worker_dies(params: dict[str, Any]) -> None:
-    done = run_job(Appends, params, pause_at=2, crashes=[Crash(2, landed=True)])
+    done = run_job(Appends, params | {"waits": True}, pause_at=2, crashes=[Crash(2, landed=True)])
     assert done.state == "paused"
     assert Path(params["file"]).exists()
 
 
 def test_an_undo_that_fails_is_told(params: dict[str, Any]) -> None:
-    done = run_job(Appends, params | {"broken_undo": True}, cancel_at=2)
+    done = run_job(Appends, params | {"broken_undo": True, "waits": True}, cancel_at=1)
     assert (done.state, done.warnings) == ("canceled", 1)
     assert "stuck" in done.lines[-1]

@@ -59,7 +59,7 @@ class Reader:
         return {r["job_id"]: r for r in self.rows("SELECT * FROM leases")}
 
     def _tasks(self) -> dict[tuple[int, int, int, int], Row]:
-        query = 'SELECT job_id, attempt, step_index, "index", state, host, cursor, result, tries FROM tasks'
+        query = 'SELECT job_id, attempt, step_index, "index", state, host, cursor, result FROM tasks'
         return {(r[0], r[1], r[2], r[3]): r for r in self.rows(query)}
 
     def _workers(self) -> dict[str, Row]:

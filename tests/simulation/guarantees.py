@@ -128,6 +128,22 @@ class Guarantees:
             self._check_grant(job, lease, held, followed, latest)
             self._check_place(after, lease)
             held.take(job["id"], claims_of(lease))
+        self._check_sums(after, new, followed)
+
+    def _check_sums(self, after: Facts, new: list[Row], followed: int) -> None:
+        """Adds up by itself what is held of what was just granted, and not with the scheduler's own rule."""
+        holders: dict[str, list[list[Any]]] = {}
+        for lease in after.leases.values():
+            for resource, units, mode in json.loads(lease["claims"]):
+                holders.setdefault(resource, []).append([lease["job_id"], units, mode])
+        for resource in {claim[0] for lease in new for claim in json.loads(lease["claims"])}:
+            held = holders[resource]
+            used = sum(units for _, units, _ in held)
+            views = [View(Held(), rules, self._project_limit) for rules in self._rules_since(followed)]
+            fits = any((c := view.capacity(resource)) is None or used <= c for view in views)
+            self._expect(fits, f"{used} units of {resource} were granted, to {held}")
+            alone = len(held) == 1 or all(mode == "s" for _, _, mode in held)
+            self._expect(alone, f"{resource} was granted to several, one of them for itself: {held}")
 
     def _check_grant(self, job: Row, lease: Row, held: Held, followed: int, latest: int) -> None:
         name = f"job {job['id']} was started"

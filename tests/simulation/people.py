@@ -14,6 +14,7 @@ from jobdeck.engine.submit import Submission
 from jobdeck.store import limits, pauses
 from tests.simulation.machines import Node
 from tests.simulation.scripts import OBJECTS, write_script
+from tests.simulation.virtual_time import Fate
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -49,7 +50,8 @@ class Person:
 
     @property
     def _choices(self) -> list[tuple[Callable[[], Awaitable[Any]], float]]:
-        submits = 4.0 if len(self._world.guarantees.facts.jobs) < 25 else 0.2
+        crowd = 25 if self._world.plan.large else 5
+        submits = 4.0 if len(self._world.guarantees.facts.jobs) < crowd else 0.2
         return [(self._submit, submits), (self._operate, 8.0), (self._prioritise, 1.0), (self._limit, 1.5), (self._hold, 1.0)]
 
     async def _try(self, act: Callable[[], Awaitable[Any]]) -> None:
@@ -70,7 +72,8 @@ class Person:
             return await request(server)
 
         task = self._world.loop.spawn(server, call())
-        task.add_done_callback(_forget)
+        self._world.requests[task] = server
+        task.add_done_callback(self._answered)
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
         if not done:
             raise NoAnswer(f"{server} took too long")
@@ -78,8 +81,14 @@ class Person:
         self._world.note(f"{self._name} hears: {answer}")
         return answer
 
+    def _answered(self, task: asyncio.Task[Any]) -> None:
+        """Whoever asked may have gone; the answer is then nobody's."""
+        del self._world.requests[task]
+        if not task.cancelled():
+            task.exception()
+
     async def _submit(self) -> None:
-        wanted = [self._submission() for _ in range(self._random.choice((1, 1, 1, 2, 4)))]
+        wanted = [self._submission() for _ in range(self._random.choice((1, 1, 1, 2, 4) if self._world.plan.large else (1, 1, 2)))]
         self._keys += 1
         key = (f"{self._name}-{self._keys}", "hash")
         for _ in range(3):
@@ -100,7 +109,7 @@ class Person:
         parent = random.choice(parents) if parents and random.random() < 0.25 else None
         project = self._world.guarantees.facts.jobs[parent]["project_id"] if parent else random.choice((1, 1, 2))
         return Submission(
-            type_name, write_script(random, type_name), project, f"p{project}", 1,
+            type_name, write_script(random, type_name, large=self._world.plan.large), project, f"p{project}", 1,
             priority=random.choice((5, 5, 5, 0, 9)), parent=parent,
             not_before=now + int(random.uniform(-1, 8) * 1e6) if random.random() < 0.15 else None,
             deduplicate=random.random() < 0.1,
@@ -140,6 +149,8 @@ class Person:
 
     async def clean_up(self) -> None:
         """Before people leave: nothing is held back, and every claim can be met. What was under way lands meanwhile."""
+        while any(server.fate is Fate.ALIVE for server in self._world.requests.values()):
+            await asyncio.sleep(0.1)
         while True:
             rules = self._world.guarantees.facts.rules
             tight = [resource for resource, capacity in rules.limits.items() if capacity < 2]
@@ -149,20 +160,12 @@ class Person:
                 await self._insist(lambda server, resource=resource: set_limit(server, resource, None))
             if not rules.paused and not tight:
                 return
-            await asyncio.sleep(2.0)
-
     async def _insist(self, request: Callable[[Node], Awaitable[Any]]) -> None:
         while True:
             try:
                 return await self.ask("clean up", request)
             except (JobdeckError, NoAnswer):
                 await asyncio.sleep(0.5)
-
-
-def _forget(task: asyncio.Task[Any]) -> None:
-    """Whoever asked may have gone; the answer is then nobody's."""
-    if not task.cancelled():
-        task.exception()
 
 
 async def set_limit(server: Node, resource: str, capacity: int | None) -> None:

@@ -90,20 +90,21 @@ TYPES = {t.name: t for t in (Plain, Dirty, Light)}
 REGISTRY = TypeRegistry([RegisteredType(name, f"simulation:{name}", t) for name, t in TYPES.items()])
 
 
-def write_script(random: Random, type_name: str) -> dict[str, Any]:
+def write_script(random: Random, type_name: str, *, large: bool) -> dict[str, Any]:
     """Parameters of a job: mostly short and well-behaved, now and then long, failing, dying or deaf."""
-    steps = [_write_step(random, i, light=type_name == "light") for i in range(random.choice((0, 1, 1, 1, 2, 2, 3)))]
+    count = random.choice((0, 1, 1, 1, 2, 2, 3) if large else (0, 1, 1, 1, 1, 2))
+    steps = [_write_step(random, i, light=type_name == "light", large=large) for i in range(count)]
     claims = []
     for name in random.sample(OBJECTS, random.choice((0, 0, 0, 1, 1, 2))):
         claims.append([name, *random.choice(((1, "exclusive"), (1, "shared"), (2, "shared")))])
     return {"steps": steps, "claims": claims, "undo_fails": int(random.random() < 0.03)}
 
 
-def _write_step(random: Random, index: int, *, light: bool) -> dict[str, Any]:
+def _write_step(random: Random, index: int, *, light: bool, large: bool) -> dict[str, Any]:
     step: dict[str, Any] = {
-        "tasks": random.choice((1, 1, 1, 2, 3, 5)),
-        "units": random.choice((0, 1, 1, 2, 4)),
-        "pace": round(random.uniform(0.05, 1.2), 3),
+        "tasks": random.choice((1, 1, 1, 2, 3, 5) if large else (1, 1, 2)),
+        "units": random.choice((0, 1, 1, 2, 4) if large else (0, 1, 1, 2)),
+        "pace": round(random.uniform(0.05, 1.5), 3),
         "checkpoints": random.random() < 0.8,
     }
     if random.random() < 0.2:

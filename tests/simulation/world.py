@@ -54,6 +54,8 @@ class World:
         """No machine is started any more."""
         self.over = False
         self._names = itertools.count(1)
+        self.requests: dict[asyncio.Task[Any], Node] = {}
+        """What was asked of servers and is not answered yet."""
         self._submitted: dict[str, list[int]] = {}
         self._found: asyncio.Future[None] | None = None
         path = folder / f"{plan.seed}.db"
@@ -200,14 +202,13 @@ class World:
         faults = Faults(self, Random(f"{plan.seed} faults"))
         acting = [asyncio.ensure_future(p.live()) for p in people] + [asyncio.ensure_future(faults.strike())]
         settling = Settling(self)
-        for _ in range(2):
-            await asyncio.sleep(plan.seconds / 2)
-            await settling.explain()
+        await asyncio.sleep(plan.seconds * 0.7)
+        await settling.explain()
+        await asyncio.sleep(plan.seconds * 0.3)
         for one in acting:
             one.cancel()
         faults.heal()
         self.note("--- the faults stop, the people clean up and leave")
-        await asyncio.sleep(2.0)
         await people[0].clean_up()
         await settling.wait(END_WITHIN)
         await settling.stop_all()

@@ -10,10 +10,12 @@ import tempfile
 import uuid
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from random import Random
+from typing import Any, TypeVar
 
 import psycopg
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -58,6 +60,11 @@ ERROR = ErrorInfo("bad", "bad")
 LIMITS = {"project:p": 5, "project:p/x": 2, "type:b": 2}
 SECONDS = 1_000_000
 CLAIMS = (Claim("x"), Claim("x", 2), Claim.exclusive("x"), Claim("y"), Claim.exclusive("y"))
+LIKELY = {
+    "submit": 5, "operate": 5, "lead": 3, "schedule": 8, "work": 4, "leave": 5, "time": 2, "silent": 1, "look after": 2,
+    "renew": 1,
+}  # fmt: skip
+"""How often each thing happens in a busy hour."""
 chosen = st.integers(0, 10_000)
 """Picks one of the things that are there, whatever their number."""
 
@@ -132,8 +139,6 @@ class Scheduler:
 
 class Life(RuleBasedStateMachine):
     """The rules; every one of them is something that may happen at any moment."""
-
-    urls: ClassVar[list[str]] = []
 
     def __init__(self) -> None:
         super().__init__()
@@ -286,6 +291,40 @@ class Life(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.desk.clock.advance(seconds)
 
+    @rule(seed=st.integers(0, 2**32))
+    def busy_hour(self, seed: int) -> None:
+        """Much at once, by chance: rare orders of events come up far sooner than rule by rule."""
+        chance = Random(seed)
+        for _ in range(12):
+            self._something(chance)
+            self.facts()
+
+    def _something(self, chance: Random) -> None:
+        which, (what,) = chance.randrange(10_000), chance.choices([*LIKELY], [*LIKELY.values()])
+        match what:
+            case "submit":
+                wanted = chance.choices(CLAIMS, k=chance.randint(0, 2))
+                parent = chance.choice([None, None, which])
+                self.submit(wanted, chance.choice("ab"), parent, chance.choice([*ChildPolicy]), None, 2)
+            case "operate" if self.promised:
+                self.operate(which, chance.choice([*Operation]))
+            case "lead":
+                self.lead(which % 2)
+            case "schedule":
+                self.schedule(which % 2, chance.random() < 0.7)
+            case "work" if self.holders:
+                self.work(which, chance.choice(["open", "advance", "end"]))
+            case "leave" if self.holders:
+                self.leave(which, chance.choice(["finish", "finish", "break", "retry", "halt", "hand back", "undo"]))
+            case "time":
+                self.time_passes(chance.choice([0.5, 3, 7, 11]))
+            case "silent":
+                self.workers_are_silent(which % 2)
+            case "look after":
+                self.look_after()
+            case _:
+                self.renew(chance.choice(["w1", "w2"]))
+
     # What holds at every moment.
 
     @invariant()
@@ -366,29 +405,59 @@ def _settings(examples: int, steps: int) -> settings:
     )  # fmt: skip
 
 
-def test_lives_on_sqlite(sqlite_template: Path) -> None:
+def _on_sqlite(template: Path) -> type[Life]:
     class OnSqlite(Life):
         def make_database(self) -> str:
             self.folder = Path(tempfile.mkdtemp(prefix="jobdeck-life-"))
-            shutil.copy(sqlite_template, self.folder / "jobdeck.db")
+            shutil.copy(template, self.folder / "jobdeck.db")
             return f"sqlite+aiosqlite:///{self.folder / 'jobdeck.db'}"
 
         def drop_database(self) -> None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    run_state_machine_as_test(OnSqlite, settings=_settings(16, 50))
+    return OnSqlite
 
 
-def test_lives_on_postgres(postgres_template: str) -> None:
+def _on_postgres(template: str) -> type[Life]:
     class OnPostgres(Life):
         def make_database(self) -> str:
             self.name = f"life_{uuid.uuid4().hex[:12]}"
-            with psycopg.connect(postgres_template, autocommit=True) as connection:
+            with psycopg.connect(template, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {self.name} TEMPLATE {TEMPLATE}")
-            return address(postgres_template, self.name)
+            return address(template, self.name)
 
         def drop_database(self) -> None:
-            with psycopg.connect(postgres_template, autocommit=True) as connection:
+            with psycopg.connect(template, autocommit=True) as connection:
                 connection.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
 
-    run_state_machine_as_test(OnPostgres, settings=_settings(5, 40))
+    return OnPostgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def life(request: pytest.FixtureRequest) -> type[Life]:
+    """The machine on one of the databases."""
+    if request.param == "sqlite":
+        return _on_sqlite(request.getfixturevalue("sqlite_template"))
+    return _on_postgres(request.getfixturevalue("postgres_template"))
+
+
+def test_lives_rule_by_rule(life: type[Life]) -> None:
+    """Grown and shrunk by Hypothesis: the shortest story that breaks a fact."""
+    run_state_machine_as_test(life, settings=_settings(5, 25))
+
+
+def test_busy_lives(life: type[Life]) -> None:
+    """Long dense stories; a failing one is replayed by its seed."""
+
+    @settings(_settings(4, 1))
+    @given(st.integers(0, 2**32))
+    def live(seed: int) -> None:
+        chance, machine = Random(seed), life()
+        machine.open()
+        try:
+            for _ in range(8):
+                machine.busy_hour(chance.randrange(2**32))
+        finally:
+            machine.teardown()
+
+    live()

@@ -185,7 +185,7 @@ def make(state: State, *, intent: Intent | None = None, leased: bool = False, **
         id=1, project_id=1, type="import", parent_id=None, priority=5, state=state, attempt=1, epoch=1, leased=leased,
         state_since=0, queued_at=0, order_key=0, intent=intent, worker="w",
     )  # fmt: skip
-    return replace(job, **more)  # type: ignore[arg-type]
+    return replace(job, **more)
 
 
 def test_a_job_that_broke_while_its_children_run_does_not_succeed_by_being_resumed() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from jobdeck.core.errors import JobdeckError
+
+_REQUEST = re.compile(r"GET /api/v1/(?P<noun>jobs|types|projects|workers)(?:/(?P<name>\w+))?(?= )")
 
 DONE = 0
 JOB_FAILED = 1
@@ -55,10 +58,15 @@ def tell(error: JobdeckError | UsageError) -> None:
         if item.message not in error.message:
             say(f"  {item.field}: {item.message}")
     field = getattr(error, "field", None)
-    if field and not fields and field not in error.message:
+    if field and not fields and {".", "["} & set(field) and field not in error.message:
         say(f"  in: {field}")
     if error.hint:
-        say(f"hint: {error.hint}")
+        say(f"hint: {_as_command(error.hint)}")
+
+
+def _as_command(hint: str) -> str:
+    """The hint of the API with the command that does what its request would do."""
+    return _REQUEST.sub(lambda m: f"`jobdeck {m['noun']} {'show ' + m['name'] if m['name'] else 'list'}`", hint)
 
 
 def say(text: str) -> None:

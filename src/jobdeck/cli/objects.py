@@ -22,7 +22,7 @@ Ref = Annotated[str, Parameter(name="REF", help="For example lake/in.shop/orders
 
 OBJECT_COLUMNS: list[Column[TableObject]] = [
     Column("REF", lambda o: o.ref, least=16, last=True),
-    Column("KIND", lambda o: o.kind),
+    Column("KIND", lambda o: o.kind, drop=4),
     Column("ROWS", lambda o: text.number(o.rows), right=True),
     Column("SIZE", lambda o: text.size(o.bytes), drop=1, right=True),
     Column("VERSION", lambda o: o.version, drop=3, right=True),

@@ -100,4 +100,4 @@ def error_of(problem: Problem) -> ApiError:
 def explain(error: ValidationError) -> tuple[str | None, str]:
     """The field and the message of the first thing that a pydantic error complains about."""
     first = error.errors(include_url=False, include_context=False)[0]
-    return ".".join(str(part) for part in first["loc"]) or None, first["msg"]
+    return ".".join(str(part) for part in first["loc"]) or None, first["msg"].removeprefix("Value error, ")

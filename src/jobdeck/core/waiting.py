@@ -123,9 +123,19 @@ def _claim(claim: Claim, holding: Holding, capacity: int | None) -> WaitReason:
 def _claim_text(claim: Claim, holding: Holding, capacity: int | None) -> str:
     name = local_name(claim.resource)
     if claim.mode is Mode.EXCLUSIVE and holding.units:
-        return f"It needs {name} for itself, and {len(holding.units)} job(s) hold it."
+        return f"It needs {name} for itself, and {_holders(holding)} it."
     if holding.exclusive:
         return f"{name} is held exclusively by job {min(holding.exclusive)}."
     if capacity is not None and claim.units > capacity:
         return f"It needs {claim.units} of {name}, whose limit is {capacity}; raise the limit."
-    return f"{holding.used} of {capacity} of {name} are in use, and it needs {claim.units}."
+    return f"{holding.used} of {capacity} of {name} are in use, and it needs {claim.units}: {_holders(holding)} it."
+
+
+def _holders(holding: Holding) -> str:
+    """`job 3 holds`, `jobs 3, 4 and 5 more hold`: who is in the way, by number."""
+    named = sorted(holding.units)[:3]
+    more = len(holding.units) - len(named)
+    if len(named) == 1 and not more:
+        return f"job {named[0]} holds"
+    tail = f" and {more} more" if more else ""
+    return f"jobs {', '.join(str(i) for i in named)}{tail} hold"

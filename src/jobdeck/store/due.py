@@ -35,6 +35,18 @@ async def remove_expired_files(tx: Tx, now: int, limit: int) -> list[tuple[str, 
     return list(found)
 
 
+async def project_names(connection: AsyncConnection) -> list[str]:
+    """All projects."""
+    return list((await connection.execute(select(projects.c.name).order_by(projects.c.id))).scalars())
+
+
+async def dirty_attempts(connection: AsyncConnection) -> frozenset[tuple[int, int]]:
+    """Jobs and attempts that may have left half made things about and may still go on, or be undone."""
+    query = select(jobs.c.id, jobs.c.dirty_since, jobs.c.attempt).where(jobs.c.dirty_since > 0)
+    found = await connection.execute(query)
+    return frozenset((row.id, n) for row in found for n in range(row.dirty_since, row.attempt + 1))
+
+
 async def remove_events(tx: Tx, before: int, limit: int) -> int:
     """Delete up to `limit` events from before `before`; how many were there."""
     old = select(events.c.id).where(events.c.at < before).order_by(events.c.id).limit(limit)

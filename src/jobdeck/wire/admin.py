@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from jobdeck.wire.base import MAX_ID, Instant, Name, Request, Response, Text
 
 Role = Literal["viewer", "operator", "admin"]
-ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+_PROJECT_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+
+def _project_name(value: object) -> object:
+    """The rule in words, before the pattern tells it to programs."""
+    if isinstance(value, str) and not re.fullmatch(_PROJECT_NAME, value):
+        raise ValueError("a project's name has up to 63 lower-case letters, digits, - and _, a letter or digit first")
+    return value
+
+
+ProjectName = Annotated[str, BeforeValidator(_project_name), StringConstraints(pattern=_PROJECT_NAME)]
 
 
 class Health(Response):

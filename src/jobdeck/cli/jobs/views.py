@@ -169,7 +169,9 @@ def logs(
         return
     with common.client() as client:
         for id_ in numbers(ids):
-            _print_log(common, client.jobs.logs(id_, follow=follow, attempt=attempt, tail=tail, q=q))
+            lines = client.jobs.logs(id_, follow=follow, attempt=attempt, tail=tail, q=q)
+            if not _print_log(common, lines):
+                say(f"Job {id_} has logged nothing{' with this text' if q else ''} so far.")
 
 
 def _download(common: Common, ids: list[int], to: str, attempt: int | None) -> None:
@@ -214,12 +216,16 @@ def _print_lineage(
             print(f"{verb} job {', '.join(str(j) for j in jobs)}")
 
 
-def _print_log(common: Common, lines: Iterator[LogLine]) -> None:
+def _print_log(common: Common, lines: Iterator[LogLine]) -> int:
+    """How many lines there were."""
+    count = 0
     for item in lines:
+        count += 1
         if common.output == "json":
             print(item.model_dump_json(exclude_unset=True), flush=True)
         else:
             print(f"{text.clock(item.at)} {_place(item)}{text.clean(item.text)}", flush=True)
+    return count
 
 
 def _place(item: LogLine) -> str:
