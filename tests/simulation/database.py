@@ -53,7 +53,7 @@ class SimulatedClock:
     def time(self) -> int:
         return int(self._time() * 1_000_000) + self.offset
 
-    async def now(self, connection: AsyncConnection) -> int:  # noqa: ARG002
+    async def now(self, connection: AsyncConnection) -> int:
         now = self.time()
         self._read(now)
         return now

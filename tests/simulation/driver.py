@@ -128,7 +128,7 @@ class SimulatedConnection(sqlite3.Connection):
         self.written = set()
         self.broken = False
 
-    def cursor(self, factory: Any = None) -> Any:  # noqa: ARG002
+    def cursor(self, factory: Any = None) -> Any:
         return super().cursor(SimulatedCursor)
 
     def end(self) -> None:
@@ -224,7 +224,7 @@ class SimulatedDialect(SQLiteDialect_pysqlite):
     supports_statement_cache = True
     has_terminate = True
 
-    def connect(self, *arguments: Any, **options: Any) -> Any:  # noqa: ARG002
+    def connect(self, *arguments: Any, **options: Any) -> Any:
         return Server.current.connect()
 
     def on_connect(self) -> None:  # type: ignore[override]

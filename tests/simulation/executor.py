@@ -53,7 +53,8 @@ class SimulatedRun:
 
     def __repr__(self) -> str:
         r = self.request
-        return f"task {self.serial} of job {r.job} (attempt {r.attempt}, epoch {r.epoch}, {r.step}[{r.index}]) on {self.machine}"
+        place = f"attempt {r.attempt}, epoch {r.epoch}, {r.step}[{r.index}]"
+        return f"task {self.serial} of job {r.job} ({place}) on {self.machine}"
 
     @property
     def machine(self) -> Machine:

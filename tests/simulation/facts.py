@@ -12,8 +12,8 @@ from jobdeck.core.claims import Claim, Held, Holding
 from jobdeck.core.waiting import PausedScope
 
 Row = sqlite3.Row
-_JOBS = """SELECT id, project_id, type, isolation, state, attempt, epoch, leased, fraction, parent_id, claims, params, not_before,
-    waits_for_children, dirty_since, warnings, intent, result, resume_at, error_code FROM jobs"""
+_JOBS = """SELECT id, project_id, type, isolation, state, attempt, epoch, leased, fraction, parent_id, claims, params,
+    not_before, waits_for_children, dirty_since, warnings, intent, result, resume_at, error_code FROM jobs"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Reader:
         return self._connection.execute(query, parameters).fetchall()
 
     def facts(self, commit: int, before: Facts | None, touched: set[str]) -> Facts:
-        every = before is None
-        jobs = {r["id"]: r for r in self.rows(_JOBS)} if every or "jobs" in touched else before.jobs
+        """All of it the first time; then what `touched` says was written, and what goes away with a job."""
+        jobs = before.jobs if before and "jobs" not in touched else {r["id"]: r for r in self.rows(_JOBS)}
         leases = before.leases if before and "leases" not in touched and "jobs" not in touched else self._leases()
         tasks = before.tasks if before and "tasks" not in touched and "jobs" not in touched else self._tasks()
         workers = before.workers if before and "workers" not in touched else self._workers()
@@ -67,8 +67,8 @@ class Reader:
 
     def _rules(self, commit: int) -> Rules:
         limits = dict(tuple(r) for r in self.rows("SELECT resource, capacity FROM limits"))
-        scopes = {r["scope"]: PausedScope(r["scope"], r["by"], r["reason"]) for r in self.rows("SELECT * FROM paused_scopes")}
-        return Rules(commit, limits, scopes)
+        scopes = self.rows("SELECT * FROM paused_scopes")
+        return Rules(commit, limits, {r["scope"]: PausedScope(r["scope"], r["by"], r["reason"]) for r in scopes})
 
 
 def claims_of(row: Row) -> tuple[Claim, ...]:
@@ -96,5 +96,5 @@ class View:
     def paused(self) -> Mapping[str, PausedScope]:
         return self.rules.paused
 
-    def can_run(self, type_name: str) -> bool:  # noqa: ARG002
+    def can_run(self, type_name: str) -> bool:
         return True

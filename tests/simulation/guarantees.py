@@ -47,8 +47,8 @@ class Guarantees:
     # Commits.
 
     def committed(self, machine: Machine | None, touched: set[str], followed: int, latest: int, now: float) -> None:
-        """`followed`: the last commit that the machine may not have known of when it decided; `latest`: the latest time
-        that the database told it since."""
+        """`followed`: the last commit that the machine surely knew of when it decided; `latest`: the latest time that
+        the database told it since."""
         self.commit += 1
         self._now = now
         before, self.facts = self.facts, self._reader.facts(self.commit, self.facts, touched)
@@ -70,7 +70,9 @@ class Guarantees:
             if old is not None and tuple(old) != tuple(job):
                 self._check_change(old, job, after)
             if old is None or old["state"] != job["state"]:
-                self._expect(told.get(job_id) == job["state"], f"job {job_id} became {job['state']} without an event of it")
+                self._expect(
+                    told.get(job_id) == job["state"], f"job {job_id} became {job['state']} without an event of it"
+                )
         for gone in before.jobs.keys() - after.jobs.keys():
             self._expect(told.get(gone) == "deleted", f"job {gone} ({before.jobs[gone]['state']}) was lost")
             self._expect(before.jobs[gone]["state"] in _ENDED, f"job {gone} was deleted while it could run")
@@ -103,8 +105,12 @@ class Guarantees:
         self._expect(job["attempt"] >= old["attempt"], f"{name}: its attempt went back")
         self._expect(job["epoch"] >= old["epoch"], f"{name}: its epoch went back")
         if job["attempt"] == old["attempt"]:
-            self._expect(job["fraction"] >= old["fraction"], f"{name}: progress from {old['fraction']} to {job['fraction']}")
-        self._expect((job["fraction"] >= 1) == (state == State.SUCCEEDED), f"{name} is {state} at {job['fraction']:.0%}")
+            self._expect(
+                job["fraction"] >= old["fraction"], f"{name}: progress from {old['fraction']} to {job['fraction']}"
+            )
+        self._expect(
+            (job["fraction"] >= 1) == (state == State.SUCCEEDED), f"{name} is {state} at {job['fraction']:.0%}"
+        )
         if state != old["state"] and state in _ENDED:
             for child in after.jobs.values():
                 ended = child["parent_id"] != job["id"] or child["state"] in _ENDED
@@ -116,7 +122,8 @@ class Guarantees:
     # Leases.
 
     def _check_leases(self, before: Facts, after: Facts, followed: int, latest: int) -> None:
-        new = [l for j, l in after.leases.items() if j not in before.leases or before.leases[j]["epoch"] != l["epoch"]]
+        epochs = {job_id: lease["epoch"] for job_id, lease in before.leases.items()}
+        new = [lease for job_id, lease in after.leases.items() if epochs.get(job_id) != lease["epoch"]]
         if not new:
             return
         held = Held()
@@ -148,7 +155,9 @@ class Guarantees:
     def _check_grant(self, job: Row, lease: Row, held: Held, followed: int, latest: int) -> None:
         name = f"job {job['id']} was started"
         if lease["purpose"] == UNDO:
-            self._expect(job["state"] == State.CANCELING and job["dirty_since"], f"{name} to be undone, and was {_t(job)}")
+            self._expect(
+                job["state"] == State.CANCELING and job["dirty_since"], f"{name} to be undone, and was {_t(job)}"
+            )
             return
         self._expect(job["state"] == State.PENDING, f"{name}, and was {job['state']}")
         self._expect(not job["waits_for_children"], f"{name} while it waits for its children")
@@ -172,8 +181,8 @@ class Guarantees:
         self._expect(job["type"] in json.loads(worker["types"]), f"{worker['name']} cannot run job {job['id']}")
         if lease["purpose"] == UNDO:
             return
-        mates = [l for l in after.leases.values() if l["worker_id"] == worker["id"] and l["purpose"] != UNDO]
-        used = sum(after.jobs[l["job_id"]]["isolation"] == job["isolation"] for l in mates)
+        mates = [m for m in after.leases.values() if m["worker_id"] == worker["id"] and m["purpose"] != UNDO]
+        used = sum(after.jobs[m["job_id"]]["isolation"] == job["isolation"] for m in mates)
         slots = worker["light_slots"] if job["isolation"] == "thread" else worker["slots"]
         self._expect(used <= slots, f"{worker['name']} has {slots} places and got {used} jobs")
 
@@ -209,12 +218,16 @@ class Guarantees:
         key = (request.job, request.attempt, request.step_index, request.index)
         task = self.facts.tasks.get(key)
         if request.method == UNDO:
-            working = [r for r in self.alive.values() if r is not run and self._same_work(r, request.job, request.attempt)]
+            working = [
+                r for r in self.alive.values() if r is not run and self._same_work(r, request.job, request.attempt)
+            ]
             self._expect(not working or self._may_linger(working), f"{run} began while {working} are alive")
             return
         done = task is not None and task["state"] == "succeeded"
         self._expect(not done, f"{run} began although its result is recorded")
-        twice = [r for r in self.alive.values() if r is not run and r.request.job == request.job and _place(r) == _place(run)]
+        twice = [
+            r for r in self.alive.values() if r is not run and r.request.job == request.job and _place(r) == _place(run)
+        ]
         self._expect(not twice or self._may_linger(twice), f"{run} began while {twice} is alive")
         if TYPES[request.type].has_undo():
             left = self._leftovers(self.facts.jobs[request.job], request.attempt)
@@ -226,8 +239,12 @@ class Guarantees:
         return [a for j, a in sorted(self.dirty) if j == job["id"] and a < before and not self._came_to_its_end(job, a)]
 
     def _came_to_its_end(self, job: Row, attempt: int) -> bool:
-        done = {k[2] for k, t in self.facts.tasks.items() if k[:2] == (job["id"], attempt) and t["state"] == "succeeded"}
-        undone = {k[2] for k, t in self.facts.tasks.items() if k[:2] == (job["id"], attempt) and t["state"] != "succeeded"}
+        done = {
+            k[2] for k, t in self.facts.tasks.items() if k[:2] == (job["id"], attempt) and t["state"] == "succeeded"
+        }
+        undone = {
+            k[2] for k, t in self.facts.tasks.items() if k[:2] == (job["id"], attempt) and t["state"] != "succeeded"
+        }
         return not undone and len(done) == len(json.loads(job["params"])["steps"])
 
     def task_undone(self, run: SimulatedRun) -> None:
@@ -252,7 +269,8 @@ class Guarantees:
         return run.light or since <= self.forward_until or self._now - since <= NOTICED_WITHIN
 
     def _check_fences(self, machine: Machine | None, before: Facts, after: Facts, now: float) -> None:
-        gone = {(j, l["epoch"]) for j, l in before.leases.items()} - {(j, l["epoch"]) for j, l in after.leases.items()}
+        gone = {(j, lease["epoch"]) for j, lease in before.leases.items()}
+        gone -= {(j, lease["epoch"]) for j, lease in after.leases.items()}
         self._gone |= dict.fromkeys(gone, now)
         for run in self.alive.values():
             key = (run.request.job, run.request.epoch)

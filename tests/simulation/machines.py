@@ -1,4 +1,4 @@
-"""The machines of the world: servers that schedule and answer people, workers that run jobs; the engine's real parts."""
+"""The machines of the world: servers that schedule and answer people, workers that run jobs, of real parts."""
 
 from __future__ import annotations
 

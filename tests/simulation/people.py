@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,13 @@ class Person:
     def _choices(self) -> list[tuple[Callable[[], Awaitable[Any]], float]]:
         crowd = 25 if self._world.plan.large else 5
         submits = 4.0 if len(self._world.guarantees.facts.jobs) < crowd else 0.2
-        return [(self._submit, submits), (self._operate, 8.0), (self._prioritise, 1.0), (self._limit, 1.5), (self._hold, 1.0)]
+        return [
+            (self._submit, submits),
+            (self._operate, 8.0),
+            (self._prioritise, 1.0),
+            (self._limit, 1.5),
+            (self._hold, 1.0),
+        ]
 
     async def _try(self, act: Callable[[], Awaitable[Any]]) -> None:
         try:
@@ -88,7 +95,10 @@ class Person:
             task.exception()
 
     async def _submit(self) -> None:
-        wanted = [self._submission() for _ in range(self._random.choice((1, 1, 1, 2, 4) if self._world.plan.large else (1, 1, 2)))]
+        wanted = [
+            self._submission()
+            for _ in range(self._random.choice((1, 1, 1, 2, 4) if self._world.plan.large else (1, 1, 2)))
+        ]
         self._keys += 1
         key = (f"{self._name}-{self._keys}", "hash")
         for _ in range(3):
@@ -105,9 +115,10 @@ class Person:
     def _submission(self) -> Submission:
         random, now = self._random, self._world.clock.time()
         type_name = random.choice(("plain", "plain", "dirty", "dirty", "light"))
-        parents = [j["id"] for j in self._world.guarantees.facts.jobs.values() if j["state"] in ("pending", "running", "pausing")]
+        jobs = self._world.guarantees.facts.jobs
+        parents = [j["id"] for j in jobs.values() if j["state"] in ("pending", "running", "pausing")]
         parent = random.choice(parents) if parents and random.random() < 0.25 else None
-        project = self._world.guarantees.facts.jobs[parent]["project_id"] if parent else random.choice((1, 1, 2))
+        project = jobs[parent]["project_id"] if parent else random.choice((1, 1, 2))
         return Submission(
             type_name, write_script(random, type_name, large=self._world.plan.large), project, f"p{project}", 1,
             priority=random.choice((5, 5, 5, 0, 9)), parent=parent,
@@ -149,21 +160,24 @@ class Person:
 
     async def clean_up(self) -> None:
         """Before people leave: nothing is held back, and every claim can be met. What was under way lands meanwhile."""
-        while any(server.fate is Fate.ALIVE for server in self._world.requests.values()):
-            await asyncio.sleep(0.1)
+        asked = [task for task, server in self._world.requests.items() if server.fate is Fate.ALIVE]
+        if asked:
+            await asyncio.wait(asked)
         while True:
             rules = self._world.guarantees.facts.rules
             tight = [resource for resource, capacity in rules.limits.items() if capacity < 2]
             for scope in rules.paused:
-                await self._insist(lambda server, scope=scope: set_scope(server, scope, hold=False))
+                await self._insist(partial(set_scope, scope=scope, hold=False))
             for resource in tight:
-                await self._insist(lambda server, resource=resource: set_limit(server, resource, None))
+                await self._insist(partial(set_limit, resource=resource, capacity=None))
             if not rules.paused and not tight:
                 return
+
     async def _insist(self, request: Callable[[Node], Awaitable[Any]]) -> None:
         while True:
             try:
-                return await self.ask("clean up", request)
+                await self.ask("clean up", request)
+                return
             except (JobdeckError, NoAnswer):
                 await asyncio.sleep(0.5)
 

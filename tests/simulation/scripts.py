@@ -94,9 +94,10 @@ def write_script(random: Random, type_name: str, *, large: bool) -> dict[str, An
     """Parameters of a job: mostly short and well-behaved, now and then long, failing, dying or deaf."""
     count = random.choice((0, 1, 1, 1, 2, 2, 3) if large else (0, 1, 1, 1, 1, 2))
     steps = [_write_step(random, i, light=type_name == "light", large=large) for i in range(count)]
-    claims = []
-    for name in random.sample(OBJECTS, random.choice((0, 0, 0, 1, 1, 2))):
-        claims.append([name, *random.choice(((1, "exclusive"), (1, "shared"), (2, "shared")))])
+    claims = [
+        [name, *random.choice(((1, "exclusive"), (1, "shared"), (2, "shared")))]
+        for name in random.sample(OBJECTS, random.choice((0, 0, 0, 1, 1, 2)))
+    ]
     return {"steps": steps, "claims": claims, "undo_fails": int(random.random() < 0.03)}
 
 

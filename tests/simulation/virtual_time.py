@@ -1,7 +1,7 @@
 """An event loop over virtual time: when nothing is ready it jumps to the next timer. Nothing in it waits for real.
 
-Every callback belongs to the machine in whose context it was made. A machine that is dead runs nothing any more, not even
-its `finally` blocks; one that is frozen runs what piled up when it is continued."""
+Every callback belongs to the machine in whose context it was made. A machine that is dead runs nothing any more, not
+even its `finally` blocks; one that is frozen runs what piled up when it is continued."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def thaw(self, machine: Machine) -> None:
         self._ready.extend(machine.thaw())
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
         """At once, in no time and in this thread."""
         future = self.create_future()
         try:
@@ -104,7 +104,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         ready, timers = self._ready, self._scheduled
-        while timers and timers[0]._cancelled:  # type: ignore[attr-defined]
+        while timers and timers[0]._cancelled:
             heapq.heappop(timers)._scheduled = False  # type: ignore[attr-defined]
         if not ready:
             if not timers:
