@@ -16,7 +16,7 @@ CREATE TABLE events (id bigserial PRIMARY KEY, job_id bigint, kind text NOT NULL
 """
 _START = (
     "UPDATE jobs SET state = 'running', epoch = 1, started_at = 1 WHERE id = ANY(%(ids)s)",
-    "INSERT INTO leases SELECT id, 1, '[[\"project:default\",1,\"s\"]]', 2 FROM unnest(%(ids)s::bigint[]) AS id",
+    'INSERT INTO leases SELECT id, 1, \'[["project:default",1,"s"]]\', 2 FROM unnest(%(ids)s::bigint[]) AS id',
     "INSERT INTO attempts SELECT id, 1, 'running', NULL FROM unnest(%(ids)s::bigint[]) AS id",
     "INSERT INTO events (job_id, kind, data) SELECT id, 'started', '{}' FROM unnest(%(ids)s::bigint[]) AS id",
 )
@@ -32,7 +32,9 @@ def drain_bare(url: str, jobs: int) -> float:
     """Jobs a second: started and ended, with one commit for each of the two per batch."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_TABLES)
-        connection.execute("INSERT INTO jobs SELECT i, 'pending', 0, NULL, NULL FROM generate_series(1, %s) AS i", [jobs])
+        connection.execute(
+            "INSERT INTO jobs SELECT i, 'pending', 0, NULL, NULL FROM generate_series(1, %s) AS i", [jobs]
+        )
         began = time.monotonic()
         for first in range(1, jobs + 1, BATCH):
             ids = list(range(first, min(first + BATCH, jobs + 1)))

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import measuring
-import psycopg
+from sqlalchemy import text
+
 from jobdeck.core.environment import Environment
 from jobdeck.engine.submit import Submission, Submitter
 from jobdeck.jobs.registry import load_types
 from jobdeck.store.database import Database
-from sqlalchemy import text
 
 PEERS = Path(__file__).with_name("peers")
 BATCH = 1000
@@ -58,7 +58,9 @@ class OnPostgres:
         home = self._folder / "server"
         home.mkdir()
         log = home / "log"
-        with measuring.process(measuring.jobdeck("server", "--home", str(home), "--port", "0"), log, **self._settings) as started:
+        with measuring.process(
+            measuring.jobdeck("server", "--home", str(home), "--port", "0"), log, **self._settings
+        ) as started:
             measuring.until(lambda: "Jobdeck serves" in log.read_text(), "the server serves")
             yield started.pid
 
@@ -122,7 +124,7 @@ async def drained(url: str, jobs: int) -> float:
 
 
 async def latencies(url: str, count: int) -> list[float]:
-    """ms from the commit of a submitted job to its start, on an idle system, by the database's clock."""
+    """Milliseconds from the commit of a submitted job to its start, on an idle system, by the database's clock."""
     database = Database(url)
 
     async def environments(project: str) -> Environment:
@@ -177,21 +179,25 @@ def peer(postgres: str, options: Options, name: str, workers: int) -> dict[str, 
         environment = {"DSN": measuring.fresh_database(postgres, name), "TALLY": str(tally)}
 
         def ask(*words: str) -> dict[str, Any]:
-            out = subprocess.run([python, script, *words], env={**os.environ, **environment}, check=True, capture_output=True)
+            out = subprocess.run(
+                [python, script, *words], env={**os.environ, **environment}, check=True, capture_output=True
+            )
             lines = out.stdout.decode().strip().splitlines()
             return json.loads(lines[-1]) if lines else {}
 
         ask("reset")
         batch = ask("submit", str(options.jobs))["rate"]
         for number in range(workers):
-            stack.enter_context(measuring.process([python, script, "worker"], Path(folder) / f"log{number}", **environment))
+            stack.enter_context(
+                measuring.process([python, script, "worker"], Path(folder) / f"log{number}", **environment)
+            )
         drain = ask("wait", str(options.jobs))["rate"]
         waits = ask("latency", str(LATENCIES))["ms"] if workers == 1 else []
     return _figures(drain, batch, waits)
 
 
 def bare_postgres(postgres: str, options: Options) -> dict[str, Any]:
-    """The same writes by hand: for each hundred jobs start them (job, lease, attempt, event) and end them, one commit each."""
+    """The same writes by hand: start and end many jobs at once, with one commit for each of the two."""
     url = measuring.fresh_database(postgres, "bare")
     from bare import drain_bare
 
@@ -221,13 +227,18 @@ def main() -> None:
         }
         for name in ("pgqueuer", "oban", "procrastinate", "dbos") if options.peers else ():
             for workers in (1, 2):
-                runs[f"{name}, {workers} worker{'s' * (workers > 1)}"] = lambda n=name, w=workers: peer(postgres, options, n, w)
+                runs[f"{name}, {workers} worker{'s' * (workers > 1)}"] = lambda n=name, w=workers: peer(
+                    postgres, options, n, w
+                )
         figures = {}
         for name, run in runs.items():
             if options.only and not any(word in name for word in options.only):
                 continue
             rounds = [run() for _ in range(options.rounds)]
-            figures[name] = {key: measuring.median([r[key] for r in rounds]) if rounds[0][key] is not None else None for key in rounds[0]}
+            figures[name] = {
+                key: measuring.median([r[key] for r in rounds]) if rounds[0][key] is not None else None
+                for key in rounds[0]
+            }
             print(name, figures[name], flush=True)
     columns = ("drain", "submit", "p50_ms", "p99_ms")
     measuring.table(["engine", "jobs/s", "batch submit/s", "pick-up p50 ms", "p99 ms"], [

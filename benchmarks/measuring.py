@@ -84,7 +84,11 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     texts = [list(map(str, headers)), *[[_text(v) for v in row] for row in rows]]
     widths = [max(len(row[i]) for row in texts) for i in range(len(headers))]
     for number, row in enumerate(texts):
-        print("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))))
+        print(
+            "  ".join(
+                cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+        )
         if number == 0:
             print("  ".join("-" * w for w in widths))
 
@@ -92,13 +96,24 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def _text(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:,.0f}" if isinstance(value, float) and value >= 100 else f"{value:.3g}" if isinstance(value, float) else str(value)
+    return (
+        f"{value:,.0f}"
+        if isinstance(value, float) and value >= 100
+        else f"{value:.3g}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def save(name: str, figures: Any) -> None:
     """Write the figures, with the machine and the time, to `benchmarks/results/<name>.json`."""
     RESULTS.mkdir(exist_ok=True)
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform(), "load": os.getloadavg()}
+    machine = {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "load": os.getloadavg(),
+    }
     content = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine, "figures": figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
 

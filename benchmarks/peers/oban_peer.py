@@ -18,6 +18,8 @@ counted = tally.Tally() if sys.argv[1] == "worker" else None
 
 @worker(queue="noop")
 class Noop:
+    """A job that does nothing."""
+
     async def process(self, job: object) -> None:
         assert counted is not None
         counted.ran(job.args["at"])  # type: ignore[attr-defined]

@@ -49,7 +49,7 @@ _ids = itertools.count(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The worker dies when its `record`-th record (from 0, over all its stays) is made: just before it lands, or after."""
+    """The worker dies at its `record`-th record (from 0, over all its stays): just before it lands, or after."""
 
     record: int
     landed: bool = False

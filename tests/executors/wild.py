@@ -50,7 +50,7 @@ class Wild(JobType):
         sys.path.insert(0, "wild")
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         logging.getLogger().handlers.clear()
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         os.close(1)
         os.close(2)
 

@@ -54,16 +54,21 @@ def assert_exact(jobdeck: Installation, times: int = 1) -> None:
     ids = data.column("id").to_pylist()
     assert sum(ids) == times * ROWS * (ROWS - 1) // 2
     assert len(set(ids)) == ROWS
-    assert all(text == f"order {i * 7919 % ROWS}" for i, text in zip(ids[::1009], data["text"].to_pylist()[::1009], strict=True))
+    assert all(
+        text == f"order {i * 7919 % ROWS}"
+        for i, text in zip(ids[::1009], data["text"].to_pylist()[::1009], strict=True)
+    )
     assert leftovers(jobdeck) == set()
 
 
 def leftovers(jobdeck: Installation) -> set[str]:
     folder = jobdeck.home / "storage/projects/default/lake/in.shop/orders"
     files = {str(p.relative_to(folder)) for p in folder.rglob("*.parquet") if "_delta_log" not in p.parts}
-    known = {Path(uri.removeprefix("file://")).relative_to(folder).as_posix() for uri in table(jobdeck).file_uris()} if (
-        folder / "_delta_log"
-    ).exists() else set()
+    known = (
+        {Path(uri.removeprefix("file://")).relative_to(folder).as_posix() for uri in table(jobdeck).file_uris()}
+        if (folder / "_delta_log").exists()
+        else set()
+    )
     return files - known
 
 

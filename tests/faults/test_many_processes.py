@@ -1,4 +1,4 @@
-"""Many processes on PostgreSQL: any of them is killed, frozen, drained or replaced; nothing is lost, nothing done twice."""
+"""Many processes on PostgreSQL: any of them is killed, frozen, drained or replaced; nothing is lost or done twice."""
 
 from __future__ import annotations
 
@@ -89,11 +89,15 @@ def test_a_killed_worker_is_replaced_by_the_other(
     assert mine
     first.kill()
     began = time.monotonic()
-    for job in mine:
-        until(lambda job=job: jobdeck.job(job).worker == "w2" or jobdeck.job(job).state == "succeeded", "it went on elsewhere")
+    until(lambda: all(went_on(jobdeck, job) for job in mine), "they went on elsewhere")
     assert time.monotonic() - began < RECOVERY_SECONDS
     all_succeeded(jobdeck, jobs)
     assert_each_task_recorded_once(rows, jobs)
+
+
+def went_on(jobdeck: Installation, job: int) -> bool:
+    found = jobdeck.job(job)
+    return found.worker == "w2" or found.state == "succeeded"
 
 
 def test_a_frozen_worker_cannot_write_when_it_wakes(
@@ -160,6 +164,7 @@ class OwnPostgres:
 
     def crash(self) -> None:
         pid = self._server.get_pid()
+        assert pid is not None
         os.kill(pid, signal.SIGQUIT)
         until(lambda: not psutil.pid_exists(pid), "PostgreSQL is down")
 

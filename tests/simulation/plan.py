@@ -36,23 +36,23 @@ class Plan:
 
 
 def make_plan(seed: int) -> Plan:
-    """The plan of a seed: most worlds are small, so that many can be tried; every fortieth is large."""
+    """The plan of a seed: most worlds are small, so that many can be tried; every fiftieth is large."""
     random = Random(seed)
-    large = seed % 40 == 39
+    large = seed % 50 == 49
     return Plan(
         seed=seed,
         large=large,
-        seconds=random.uniform(10, 40) if large else random.uniform(1, 5),
+        seconds=random.uniform(10, 40) if large else random.uniform(0.5, 4),
         lease=random.choice((4.0, 4.0, 6.0, 10.0)) if large else 4.0,
-        servers=random.choice((1, 2, 2) if large else (1, 1, 2)),
-        workers=random.choice((2, 3) if large else (1, 1, 2)),
+        servers=random.choice((1, 2, 2) if large else (1, 1, 1, 2)),
+        workers=random.choice((2, 3) if large else (1, 1, 1, 2)),
         together=random.random() < (0.4 if large else 0.15),
         jobs=random.randint(4, 12) if large else random.randint(0, 2),
         people=2 if large else 1,
         rate=random.choice((0.3, 1.0, 3.0)) if large else random.choice((0.7, 1.5, 3.0)),
         project_limit=random.choice((None, 10, 3, 2)),
         picky_workers=random.random() < 0.1,
-        faults=random.choice((1.0, 3.0, 6.0)) if large else random.choice((0.0, 0.7, 1.2, 2.0)),
+        faults=random.choice((1.0, 3.0, 6.0)) if large else random.choice((0.0, 0.5, 0.8, 1.2)),
         clock_steps=random.random() < 0.2,
         slow=random.choice((0.0, 0.0, 0.05, 0.3)),
         flaky=random.choice((0.0, 0.0, 0.005, 0.02)),

@@ -6,8 +6,8 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, overload
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict
 
@@ -157,11 +157,17 @@ class JobType:
 
 def declared_steps(job_type: type[JobType]) -> list[StepSpec]:
     """The methods of `job_type` marked `@step`, in the order they are written (base classes first)."""
-    return list(_declared_steps(job_type))
+    known = _DECLARED.get(job_type)
+    if known is None:
+        known = _DECLARED[job_type] = _read_steps(job_type)
+    return list(known)
 
 
-@cache
-def _declared_steps(job_type: Any) -> tuple[StepSpec, ...]:
+_DECLARED: WeakKeyDictionary[type[JobType], tuple[StepSpec, ...]] = WeakKeyDictionary()
+"""Reading a class costs more than running a short job."""
+
+
+def _read_steps(job_type: type[JobType]) -> tuple[StepSpec, ...]:
     specs: dict[str, StepSpec] = {}
     for base in reversed(job_type.__mro__):
         for name, member in vars(base).items():
