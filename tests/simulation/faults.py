@@ -32,13 +32,11 @@ class Faults:
             random.choice(strikes)()
 
     def heal(self) -> None:
-        """Everything works again, and is staffed."""
+        """Nothing fails any more, what is frozen or cut off will soon be back, and there is staff."""
         world = self._world
         world.network.heal()
-        for node in list(world.nodes):
+        for node in world.nodes:
             node.trap = None
-            if node.fate is Fate.FROZEN:
-                world.thaw(node)
         for serves, works in ((True, False), (False, True)):
             if not any(n.up and (n.serves if serves else n.works) for n in world.nodes):
                 world.add_node(serves=serves, works=works)
@@ -73,7 +71,9 @@ class Faults:
         if victim is not None:
             self._at_any_step(victim, "freeze")
             lease = self._world.plan.lease
-            seconds = self._random.choice((0.5, lease / 2, lease - 0.9, lease + 0.5, lease * 1.5, 35.0))
+            seconds = self._random.choice(
+                (0.5, lease - 0.9, lease + 0.5, lease + 2.0, lease * 2, 35.0 if self._world.plan.large else 8.0)
+            )
             self._world.later(seconds, lambda: self._world.thaw(victim))
 
     def _restart(self) -> None:

@@ -35,7 +35,7 @@ class SimulatedNetwork:
         self.flaky = world.plan.flaky
 
     def heal(self) -> None:
-        self.down.clear()
+        """From now on nothing new fails; outages that have begun end in their time."""
         self.slow = self.flaky = 0.0
 
     def on_begin(self, machine: Machine | None) -> tuple[float, Exception | None]:

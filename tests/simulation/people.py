@@ -160,9 +160,9 @@ class Person:
 
     async def clean_up(self) -> None:
         """Before people leave: nothing is held back, and every claim can be met. What was under way lands meanwhile."""
-        asked = [task for task, server in self._world.requests.items() if server.fate is Fate.ALIVE]
-        if asked:
-            await asyncio.wait(asked)
+        requests = self._world.requests
+        while asked := [task for task, server in requests.items() if server.fate is not Fate.DEAD]:
+            await asyncio.wait(asked, timeout=1.0)
         while True:
             rules = self._world.guarantees.facts.rules
             tight = [resource for resource, capacity in rules.limits.items() if capacity < 2]

@@ -38,14 +38,15 @@ class Plan:
 def make_plan(seed: int) -> Plan:
     """The plan of a seed: most worlds are small, so that many can be tried; every fiftieth is large."""
     random = Random(seed)
+    servers, workers = random.choice(((1, 1), (1, 2), (1, 2), (2, 1)))
     large = seed % 50 == 49
     return Plan(
         seed=seed,
         large=large,
         seconds=random.uniform(10, 40) if large else random.uniform(0.5, 4),
         lease=random.choice((4.0, 4.0, 6.0, 10.0)) if large else 4.0,
-        servers=random.choice((1, 2, 2) if large else (1, 1, 1, 2)),
-        workers=random.choice((2, 3) if large else (1, 1, 1, 2)),
+        servers=random.choice((1, 2, 2)) if large else servers,
+        workers=random.choice((2, 3)) if large else workers,
         together=random.random() < (0.4 if large else 0.15),
         jobs=random.randint(4, 12) if large else random.randint(0, 2),
         people=2 if large else 1,

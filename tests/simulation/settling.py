@@ -10,6 +10,7 @@ from sqlalchemy import text
 from jobdeck.core.states import ENDED, State
 from jobdeck.engine.explain import explain
 from tests.simulation.database import SimulatedDatabase, SimulatedWakeups
+from tests.simulation.virtual_time import Fate
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -58,6 +59,8 @@ class Settling:
         ]  # fmt: skip
         found += [f"job {j['id']} is to be resumed" for j in facts.jobs.values() if self._is_due(j)]
         found += [f"job {j} has a lease" for j in facts.leases]
+        found += [f"{node} is frozen" for node in world.nodes if node.fate is Fate.FROZEN]
+        found += [f"{name} does not reach the database" for name in world.network.down]
         found += [f"{run} is alive" for run in world.guarantees.alive.values()]
         return found + [words for node in world.nodes if (words := node.idle())]
 
