@@ -68,6 +68,11 @@ class Config(BaseModel):
     project_limit: int = Field(
         default=10, ge=0, description="Jobs of a project at the same time, where no other limit was set."
     )
+    secret_key: str = Field(
+        default="",
+        repr=False,
+        description="Key for the secrets of connections, 32 bytes in base64; empty: the file `secret.key` in the home.",
+    )
     allowed_paths: tuple[Path, ...] = Field(
         default=(), description="Folders of the server that jobs may read files from."
     )

@@ -17,6 +17,7 @@ import structlog
 
 from jobdeck import __version__
 from jobdeck.access.first_admin import first_admin
+from jobdeck.access.vault import Vault
 from jobdeck.api.app import create_app
 from jobdeck.api.serving import address_of, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
@@ -61,6 +62,7 @@ class Foundation:
     registry: TypeRegistry
     installation: Installation
     environments: Environments
+    vault: Vault
     logs: LogStore
     control: Control
     lock: IO[str] | None
@@ -77,9 +79,10 @@ async def lay_foundation(config: Config) -> Foundation:
     blobs = Blobs(config.blobs_url, config.storage_options)
     installation = _installation(config)
     logs = LogStore(blobs)
+    vault = Vault(config.secret_key) if config.secret_key else Vault.in_home(config.home)
     return Foundation(
         config, database, blobs, load_types({"allow_commands": config.allow_commands}), installation,
-        Environments(database, installation, str(work_dir)), logs, Control(database, logs), lock,
+        Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock,
     )  # fmt: skip
 
 
@@ -111,7 +114,17 @@ def core_of(base: Foundation) -> Core:
     """The parts that services stand on."""
     submitter = Submitter(base.database, base.registry, base.environments.of)
     feed = Feed(base.database)
-    return Core(base.database, base.registry, base.blobs, submitter, base.control, feed, base.logs, base.installation)
+    return Core(
+        base.database,
+        base.registry,
+        base.blobs,
+        submitter,
+        base.control,
+        feed,
+        base.logs,
+        base.installation,
+        base.vault,
+    )
 
 
 def scheduling(base: Foundation) -> list[Service]:
@@ -161,7 +174,7 @@ def working(base: Foundation) -> list[Service]:
     parts = WorkerParts(
         base.database,
         base.registry,
-        base.environments.of,
+        base.environments.for_tasks,
         executor,
         recorder,
         shipper,

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from jobdeck.access.vault import Vault
 from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.logs import LogStore
@@ -86,7 +87,10 @@ def make_core(database_url: str, folder: Path) -> Core:
     registry = load_types({})
     logs = LogStore(blobs)
     submitter = Submitter(database, registry, Environments(database, installation).of)
-    return Core(database, registry, blobs, submitter, Control(database, logs), Feed(database), logs, installation)
+    vault = Vault.in_home(folder)
+    return Core(
+        database, registry, blobs, submitter, Control(database, logs), Feed(database), logs, installation, vault
+    )
 
 
 @pytest.fixture

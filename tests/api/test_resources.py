@@ -95,6 +95,19 @@ async def test_projects(api: Api) -> None:
     assert [p["name"] for p in rest["items"]] == ["sales"]
 
 
+async def test_a_project_is_changed(api: Api) -> None:
+    await api.post("projects", {"name": "sales", "title": "Sales"}, 201)
+    assert (await api.ask("PATCH", "projects/sales", 200, json={"weight": 3}))["weight"] == 3
+    changed = await api.ask("PATCH", "projects/sales", 200, json={"title": ""})
+    assert (changed["title"], changed["weight"]) == ("", 3)
+    await api.ask("PATCH", "projects/sales", 200, json={"weight": 3})
+    told = [e for e in await _events(api) if e.kind == "project.changed"]
+    assert [(e.job_id, e.data["weight"]) for e in told] == [(None, 3), (None, 3)]
+    for bad in ({"weight": 0}, {"weight": -1}, {"weight": 1001}, {"name": "x"}):
+        is_problem(await api.raw("PATCH", "projects/sales", json=bad), 422, field=next(iter(bad)))
+    is_problem(await api.raw("PATCH", "projects/none", json={"weight": 2}), 404, field="project")
+
+
 async def test_tokens_are_shown_once(api: Api) -> None:
     made = await api.post("tokens", {"name": "ci", "role": "operator", "project": "default", "expires_in_days": 3}, 201)
     assert (made["role"], made["project"]) == ("operator", "default")

@@ -53,6 +53,8 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("PUT", "limits/{resource}", {"capacity": 1}, INSTANCE),
     ("DELETE", "limits/{resource}", None, INSTANCE),
     ("GET", "projects/{project}/connections", None, "viewer"),
+    ("POST", "projects/{project}/connections", {"name": "c", "kind": "files"}, ADMIN),
+    ("DELETE", "projects/{project}/connections/{name}", None, ADMIN),
     ("GET", "projects/{project}/configurations", None, "viewer"),
     ("POST", "projects/{project}/configurations", BODY, OPERATOR),
     ("GET", "projects/{project}/configurations/{id}", None, "viewer"),
@@ -61,6 +63,7 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("GET", "projects", None, "viewer"),
     ("GET", "projects/{project}", None, "viewer"),
     ("POST", "projects", {"name": "made"}, INSTANCE),
+    ("PATCH", "projects/{project}", {"title": "T"}, INSTANCE),
     ("GET", "tokens", None, ADMIN),
     ("POST", "tokens", {"name": "t", "role": "viewer", "project": "default"}, ADMIN),
     ("DELETE", "tokens/{id}", None, ADMIN),
@@ -93,7 +96,7 @@ async def peopled(small: Api) -> Api:
 
 
 async def send(api: Api, method: str, path: str, body: Any, token: str) -> Any:
-    known = {"{type}": "noop", "{project}": "default", "{ref}": "lake/a/b", "{resource}": "type:noop"}
+    known = {"{type}": "noop", "{project}": "default", "{ref}": "lake/a/b", "{resource}": "type:noop", "{name}": "c"}
     if path.startswith("jobs/{id}"):
         known["{id}"] = str((await api.submit("noop", {}))["id"])
     for name, value in {**known, "{id}": known.get("{id}", "1"), "{scope}": "project:default"}.items():

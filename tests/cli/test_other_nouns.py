@@ -96,3 +96,25 @@ def test_the_rest_answers(cli: Cli, words: list[str], told: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert told in done.stdout
     assert cli(*words, "-o", "json").stdout.startswith("{")
+
+
+def test_connections(cli: Cli, server: ContractServer) -> None:
+    made = cli(
+        "connections", "create", "bucket", "files", "--option", "url=s3://b", "--option", "options.aws_region=eu",
+        "--secrets-json", "@-", stdin='{"options": {"aws_secret_access_key": "s3cret"}}',
+    )  # fmt: skip
+    assert made.stdout == "Connection bucket (files) is created.\n"
+    assert server.seen[-1].json == {
+        "name": "bucket", "kind": "files", "options": {"url": "s3://b", "options": {"aws_region": "eu"}},
+        "secrets": {"options": {"aws_secret_access_key": "s3cret"}},
+    }  # fmt: skip
+    assert cli("connections", "create", "b", "files", "--secrets-json", "{}").returncode == 2
+    assert cli("connections", "create", "b", "files", "--option", "a=1", "--option", "a.b=2").returncode == 2
+    assert cli("connections", "delete", "bucket").returncode == 0
+    assert server.seen[-1].path == "/projects/default/connections/bucket"
+
+
+def test_a_project_is_changed(cli: Cli, server: ContractServer) -> None:
+    assert cli("projects", "change", "shop", "--weight", "2").stdout == "Project shop: title 'Default', weight 2.\n"
+    assert server.seen[-1].json == {"weight": 2.0}
+    assert cli("projects", "change", "shop").returncode == 2

@@ -285,6 +285,7 @@ def _around(s: ContractServer) -> list[Route]:
         ("DELETE", r"/pauses/(.+)", lambda _q, p: (204, _gone(s.pauses, unquote(p)))),
         ("GET", "/projects", lambda _q: (200, {"items": [{"name": "default", "title": "Default", "weight": 1.0}]})),
         ("POST", "/projects", lambda q: (201, q.json)),
+        ("PATCH", r"/projects/([^/]+)", lambda q, p: (200, {"name": p, "title": "Default", "weight": 1.0, **q.json})),
         ("GET", "/tokens", lambda _q: (200, {"items": [A_TOKEN], "next": None})),
         ("POST", "/tokens", lambda q: (201, {**A_TOKEN, **q.json, "token": "jd_new_secret"})),
         ("DELETE", r"/tokens/(\d+)", lambda _q, _i: (204, None)),
@@ -292,6 +293,8 @@ def _around(s: ContractServer) -> list[Route]:
         ("POST", r"/workers/([^/]+)/drain", lambda _q, i: (202, {"id": i, "state": "draining"})),
         ("GET", r"/projects/([^/]+)/configurations", lambda _q, _p: (200, {"items": [], "next": None})),
         ("POST", r"/projects/([^/]+)/configurations", lambda q, _p: (201, {"id": 3, **q.json})),
+        ("POST", r"/projects/([^/]+)/connections", lambda q, _p: (201, {**q.json, "secrets": {}})),
+        ("DELETE", r"/projects/([^/]+)/connections/([^/]+)", lambda _q, _p, _n: (204, None)),
         ("GET", r"/projects/([^/]+)/connections", lambda _q, _p: (200, {"items": [{"name": "lake", "kind": "lake"}]})),
     ]
 

@@ -29,10 +29,12 @@ class Permission(StrEnum):
     LIMIT_READ = "limit:read"
     LIMIT_SET = "limit:set"
     CONNECTION_READ = "connection:read"
+    CONNECTION_WRITE = "connection:write"
     CONFIGURATION_READ = "configuration:read"
     CONFIGURATION_WRITE = "configuration:write"
     PROJECT_READ = "project:read"
     PROJECT_CREATE = "project:create"
+    PROJECT_CHANGE = "project:change"
     PROJECT_PAUSE = "project:pause"
     TOKEN_MANAGE = "token:manage"  # noqa: S105  (a word, not a secret)
     TYPE_READ = "type:read"
@@ -56,10 +58,12 @@ LEAST_ROLE: dict[Permission, Role] = {
     Permission.LIMIT_READ: Role.VIEWER,
     Permission.LIMIT_SET: Role.ADMIN,
     Permission.CONNECTION_READ: Role.VIEWER,
+    Permission.CONNECTION_WRITE: Role.ADMIN,
     Permission.CONFIGURATION_READ: Role.VIEWER,
     Permission.CONFIGURATION_WRITE: Role.OPERATOR,
     Permission.PROJECT_READ: Role.VIEWER,
     Permission.PROJECT_CREATE: Role.ADMIN,
+    Permission.PROJECT_CHANGE: Role.ADMIN,
     Permission.PROJECT_PAUSE: Role.ADMIN,
     Permission.TOKEN_MANAGE: Role.ADMIN,
     Permission.TYPE_READ: Role.VIEWER,
@@ -75,6 +79,7 @@ LEAST_ROLE: dict[Permission, Role] = {
 INSTANCE_WIDE = frozenset(
     {
         Permission.PROJECT_CREATE,
+        Permission.PROJECT_CHANGE,
         Permission.WORKER_DRAIN,
         Permission.INSTANCE_PAUSE,
         Permission.INSTANCE_LIMIT_READ,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
 from jobdeck.api.described import PREFIX, refusals
-from jobdeck.wire.admin import Project, ProjectRequest
+from jobdeck.wire.admin import Project, ProjectChange, ProjectRequest
 from jobdeck.wire.base import Page
 
 router = APIRouter(prefix=f"{PREFIX}/projects", tags=["projects"])
@@ -32,3 +32,11 @@ async def create_project(services: ServicesDep, caller: CallerDep, body: Project
 async def show_project(services: ServicesDep, caller: CallerDep, project: ProjectPath) -> Project:
     """One project."""
     return await services.projects.get(caller, project)
+
+
+@router.patch("/{project}", summary="Change a project's title or weight")
+async def change_project(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, body: ProjectChange
+) -> Project:
+    """Of the workers each project gets a part by its weight."""
+    return await services.projects.change(caller, project, body)

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli import text
-from jobdeck.cli.exits import say
+from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.options import Common, noun
 from jobdeck.cli.output import print_all, print_one
-from jobdeck.cli.params import parameters
+from jobdeck.cli.params import nested, parameters
 from jobdeck.cli.table import Column, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Configuration, Connection, NewToken, Project, Token, TypeInfo, Worker
 
-projects = noun("projects", "List and create projects.")
+projects = noun("projects", "List, create and change projects.")
 tokens = noun("tokens", "List, create and revoke access tokens.")
 workers = noun("workers", "List and drain workers.")
 types = noun("types", "List and show job types.")
 configurations = noun("configurations", "List and create configurations: saved parameters.")
-connections = noun("connections", "List connections.")
+connections = noun("connections", "List, create and delete connections.")
 
 PROJECT_COLUMNS: list[Column[Project]] = [
     Column("NAME", lambda p: p.name),
@@ -89,6 +89,29 @@ def projects_create(
     with common.client() as client:
         made = client.projects.create(name, title=title, weight=weight)
     print_one(common.output, made, lambda p: print(f"Project {p.name} is created."), lambda p: p.name)
+
+
+@projects.command(name="change")
+def projects_change(
+    name: Annotated[str, Parameter(help="The project.")],
+    /,
+    *,
+    title: Annotated[str | None, Parameter(help="For people.")] = None,
+    weight: Annotated[float | None, Parameter(help="Its part of the workers, relative to others.")] = None,
+    common: Common | None = None,
+) -> None:
+    """Change a project's title or weight."""
+    common = common or Common()
+    if title is None and weight is None:
+        raise UsageError("Nothing is to change.", "Give --title, --weight, or both.")
+    with common.client() as client:
+        changed = client.projects.change(name, title=title, weight=weight)
+    print_one(
+        common.output,
+        changed,
+        lambda p: print(f"Project {p.name}: title '{text.line(p.title)}', weight {p.weight:g}."),
+        lambda p: p.name,
+    )
 
 
 @tokens.command(name="list")
@@ -224,3 +247,41 @@ def connections_list(*, common: Common | None = None) -> None:
     with common.client() as client:
         found = client.connections.list(project=common.project_or_default)
     print_all(common.output, found, CONNECTION_COLUMNS, lambda c: c.name)
+
+
+@connections.command(name="create")
+def connections_create(
+    name: Annotated[str, Parameter(help="Lower-case letters, digits, -, _ and dots; jobs name objects by it.")],
+    kind: Annotated[str, Parameter(help="An installed connector, such as files.")],
+    /,
+    *,
+    option: Annotated[
+        list[str] | None,
+        Parameter(name="--option", help="name=value, dots for parts: options.region=eu.", negative_iterable=()),
+    ] = None,
+    secrets_json: Annotated[
+        str | None, Parameter(help="Secrets as a JSON object: @FILE, or @- for standard input. Never shown again.")
+    ] = None,
+    common: Common | None = None,
+) -> None:
+    """Create a connection to a system that jobs read from or write to."""
+    common = common or Common()
+    if secrets_json is not None and not secrets_json.startswith("@"):
+        raise UsageError("Others could read secrets on the command line.", "Give --secrets-json @FILE, or @-.")
+    options = nested(parameters(option or (), None, "--option"))
+    secrets = parameters((), secrets_json, "--secrets-json")
+    with common.client() as client:
+        made = client.connections.create(name, kind, options, secrets, project=common.project_or_default)
+    print_one(common.output, made, lambda c: print(f"Connection {c.name} ({c.kind}) is created."), lambda c: c.name)
+
+
+@connections.command(name="delete")
+def connections_delete(
+    *names: Annotated[str, Parameter(name="NAME", help="Connections.")], common: Common | None = None
+) -> None:
+    """Delete connections and their secrets; what is in the systems stays."""
+    common = common or Common()
+    with common.client() as client:
+        for name in names:
+            client.connections.delete(name, project=common.project_or_default)
+            say(f"Connection {name} is deleted.")

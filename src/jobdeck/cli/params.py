@@ -11,28 +11,42 @@ from typing import Any
 from jobdeck.cli.exits import UsageError
 
 
-def parameters(pairs: Iterable[str], document: str | None) -> dict[str, Any]:
+def parameters(pairs: Iterable[str], document: str | None, option: str | None = None) -> dict[str, Any]:
     """The JSON `document` (or `@file`, or `@-` for standard input), with each `name=value` put over it.
 
     A value that is JSON is taken as such (`3`, `true`, `["a"]`), any other as text; `"3"` in JSON's quotes is text."""
-    params = _document(document) if document is not None else {}
+    params = _document(document, option or "--params-json") if document is not None else {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise UsageError(f"'{pair}' is not a parameter.", "Write --param name=value.")
+            raise UsageError(f"'{pair}' is not a parameter.", f"Write {option or '--param'} name=value.")
         params[name] = _value(value)
     return params
 
 
-def _document(text: str) -> dict[str, Any]:
+def nested(params: dict[str, Any]) -> dict[str, Any]:
+    """`{"a.b": 1}` as `{"a": {"b": 1}}`; raises UsageError where a name is both a value and a group of values."""
+    found: dict[str, Any] = {}
+    for name, value in params.items():
+        *groups, last = name.split(".")
+        group = found
+        for part in groups:
+            group = group.setdefault(part, {})
+            if not isinstance(group, dict):
+                raise UsageError(f"'{part}' of '{name}' is a value already.")
+        group[last] = value
+    return found
+
+
+def _document(text: str, option: str) -> dict[str, Any]:
     try:
         value = json.loads(_content(text), parse_constant=_refuse)
     except ValueError as error:
         raise UsageError(
-            f"--params-json is not JSON: {error}.", "Give a JSON object, @FILE, or @- for standard input."
+            f"{option} is not JSON: {error}.", "Give a JSON object, @FILE, or @- for standard input."
         ) from error
     if not isinstance(value, dict):
-        raise UsageError("--params-json is not a JSON object.", 'Write it like {"name": "value"}.')
+        raise UsageError(f"{option} is not a JSON object.", 'Write it like {"name": "value"}.')
     return value
 
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from jobdeck.client.requests import request
 from jobdeck.client.resource import DEFAULT_PROJECT, Resource
-from jobdeck.client.transport import path_part
+from jobdeck.client.transport import parsed, path_part
 from jobdeck.wire.admin import (
     Configuration,
     ConfigurationRequest,
     Connection,
+    ConnectionRequest,
     NewToken,
     Project,
+    ProjectChange,
     ProjectRequest,
     Role,
     Token,
@@ -36,6 +38,11 @@ class Projects(Resource):
         return self._transport.post(
             Project, "/projects", request(ProjectRequest, name=name, title=title, weight=weight)
         )
+
+    def change(self, name: str, *, title: str | None = None, weight: float | None = None) -> Project:
+        """The project with another title or weight; what is not given stays."""
+        body = request(ProjectChange, title=title, weight=weight)
+        return parsed(Project, self._transport.write("PATCH", f"/projects/{path_part(name)}", body))
 
 
 class Tokens(Resource):
@@ -94,3 +101,21 @@ class Connections(Resource):
 
     def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Connection]:
         return builtins.list(self._every(Page[Connection], f"/projects/{path_part(project)}/connections"))
+
+    def create(
+        self,
+        name: str,
+        kind: str,
+        options: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, Any] | None = None,
+        *,
+        project: str = DEFAULT_PROJECT,
+    ) -> Connection:
+        """`secrets` are put among the options for the tasks of jobs, and never shown again."""
+        body = request(
+            ConnectionRequest, name=name, kind=kind, options=dict(options or {}), secrets=dict(secrets or {})
+        )
+        return self._transport.post(Connection, f"/projects/{path_part(project)}/connections", body)
+
+    def delete(self, name: str, *, project: str = DEFAULT_PROJECT) -> None:
+        self._transport.write("DELETE", f"/projects/{path_part(project)}/connections/{path_part(name)}")

@@ -13,7 +13,7 @@ from jobdeck.wire.base import Request
 Q = TypeVar("Q", bound=Request)
 
 
-def request(kind: type[Q], **values: Any) -> Q:
+def request(kind: type[Q], /, **values: Any) -> Q:
     """A request of `kind` with those `values` that are not None; raises InvalidInput naming the field."""
     try:
         return kind.model_validate({name: value for name, value in values.items() if value is not None})

@@ -14,7 +14,7 @@ class ConnectionSpec(BaseModel):
 
     name: str
     kind: str
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
 
 
 class Environment(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jobdeck.access.vault import Vault
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.control import Control
@@ -43,3 +44,5 @@ class Core:
     feed: Feed
     logs: LogStore
     installation: Installation
+    vault: Vault | None = None
+    """Keeps secrets; without one, none can be stored."""

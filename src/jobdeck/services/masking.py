@@ -28,7 +28,7 @@ class Masker:
             self._schemas[type_name] = found.params_schema() if found else None
         schema = self._schemas[type_name]
         if schema is None:
-            return _mask_by_name(params, 0)
+            return mask_by_name(params, 0)
         return _mask(params, schema, schema, 0) if _has_secrets(schema) else params
 
 
@@ -92,11 +92,12 @@ def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str
     }
 
 
-def _mask_by_name(value: Any, depth: int) -> Any:
+def mask_by_name(value: Any, depth: int = 0) -> Any:
+    """`value` with everything replaced whose name tells that it is a secret."""
     if depth > _DEEPEST:
         return MASK
     if isinstance(value, dict):
         return {
-            k: MASK if _TELLING.search(k) and v is not None else _mask_by_name(v, depth + 1) for k, v in value.items()
+            k: MASK if _TELLING.search(k) and v is not None else mask_by_name(v, depth + 1) for k, v in value.items()
         }
-    return [_mask_by_name(item, depth + 1) for item in value] if isinstance(value, list) else value
+    return [mask_by_name(item, depth + 1) for item in value] if isinstance(value, list) else value

@@ -7,7 +7,8 @@ from jobdeck.access.roles import Permission
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.store import projects
-from jobdeck.wire.admin import Project, ProjectRequest
+from jobdeck.store.database import Tx
+from jobdeck.wire.admin import Project, ProjectChange, ProjectRequest
 from jobdeck.wire.base import Page, instant
 
 
@@ -40,6 +41,22 @@ class Projects:
                 lambda tx: projects.create(tx, asked.name, title, asked.weight, caller.name)
             )
         )
+
+    async def change(self, caller: Caller, name: str, asked: ProjectChange) -> Project:
+        """The project as it is to be; its weight counts from the next decision of the scheduler on."""
+        async with self._core.database.read() as connection:
+            found = await scope.project(connection, caller, name)
+        caller.require(Permission.PROJECT_CHANGE)
+
+        async def work(tx: Tx) -> projects.Project:
+            present = await projects.by_id(tx.connection, found.id) or found
+            title = present.title if asked.title is None else asked.title
+            weight = present.weight if asked.weight is None else asked.weight
+            if (title, weight) == (present.title, present.weight):
+                return present
+            return await projects.change(tx, present, title, weight, caller.name)
+
+        return _view(await self._core.database.transact(work))
 
 
 def _view(project: projects.Project) -> Project:

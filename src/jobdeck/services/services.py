@@ -33,7 +33,7 @@ class Services:
         self.job_details = JobDetails(core, self.jobs)
         self.job_logs = JobLogs(core, self.jobs)
         self.files = Files(core)
-        self.objects = Objects(core, Environments(core.database, core.installation))
+        self.objects = Objects(core, Environments(core.database, core.installation, vault=core.vault))
         self.limits = Limits(core)
         self.pauses = Pauses(core)
         self.projects = Projects(core)

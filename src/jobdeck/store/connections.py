@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.errors import Conflict
+from jobdeck.core.values import encode
+from jobdeck.store.database import Tx
+from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import connections
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed:
+    """Secrets as they are stored: their shape with masks in the place of values, and the values, encrypted."""
+
+    shape: dict[str, Any]
+    box: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
-    """`kind` names the connector, `options` are its configuration; secrets are not part of it. `created_at` µs."""
+    """`kind` names the connector, `options` are its configuration. `created_at` µs."""
 
     name: str
     kind: str
     options: dict[str, Any]
+    secrets: Sealed | None
     created_at: int
 
 
@@ -28,5 +42,34 @@ async def of_project(connection: AsyncConnection, project_id: int) -> list[Conne
     return [_connection(row) for row in (await connection.execute(query)).mappings()]
 
 
+async def create(tx: Tx, project_id: int, new: Connection, principal_id: int, actor: str) -> None:
+    """Keep it; raises Conflict when the name is taken."""
+    secrets = None if new.secrets is None else encode({"shape": new.secrets.shape, "box": new.secrets.box})
+    values = {
+        "project_id": project_id, "name": new.name, "kind": new.kind, "options": encode(new.options),
+        "secrets": secrets, "created_by": principal_id, "created_at": tx.now,
+    }  # fmt: skip
+    try:
+        await tx.connection.execute(insert(connections).values(values))
+    except IntegrityError as error:
+        raise Conflict(
+            f"There is a connection '{new.name}' already.",
+            field="name",
+            hint="Choose another name.",
+        ) from error
+    tx.emit(NewEvent("connection.created", project_id, None, actor, {"name": new.name, "kind": new.kind}))
+
+
+async def remove(tx: Tx, project_id: int, name: str, actor: str) -> bool:
+    """Whether there was one."""
+    mine = (connections.c.project_id == project_id, connections.c.name == name)
+    gone = (await tx.connection.execute(delete(connections).where(*mine))).rowcount > 0
+    if gone:
+        tx.emit(NewEvent("connection.deleted", project_id, None, actor, {"name": name}))
+    return gone
+
+
 def _connection(row: RowMapping) -> Connection:
-    return Connection(row["name"], row["kind"], json.loads(row["options"]), row["created_at"])
+    stored = json.loads(row["secrets"]) if row["secrets"] else None
+    secrets = Sealed(stored["shape"], stored["box"]) if stored else None
+    return Connection(row["name"], row["kind"], json.loads(row["options"]), secrets, row["created_at"])

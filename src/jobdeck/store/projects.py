@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -54,6 +54,14 @@ async def create(tx: Tx, name: str, title: str, weight: float, actor: str | None
     project = Project(made.scalar_one(), name, title, weight, tx.now)
     tx.emit(NewEvent("project.created", project.id, None, actor, {"name": name}))
     return project
+
+
+async def change(tx: Tx, project: Project, title: str, weight: float, actor: str) -> Project:
+    """The project with this title and weight. An event without a job: the scheduler looks at its projects anew."""
+    values = {"title": title, "weight": weight}
+    await tx.connection.execute(update(projects).where(projects.c.id == project.id).values(values))
+    tx.emit(NewEvent("project.changed", project.id, None, actor, {"name": project.name, **values}))
+    return replace(project, title=title, weight=weight)
 
 
 async def ensure_default(tx: Tx) -> Project:

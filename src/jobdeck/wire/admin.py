@@ -57,6 +57,13 @@ class ProjectRequest(Request):
     weight: float = Field(default=1.0, gt=0, le=1000)
 
 
+class ProjectChange(Request):
+    """What is to change of a project; what is left out stays."""
+
+    title: Text | None = None
+    weight: float | None = Field(default=None, gt=0, le=1000)
+
+
 class Token(Response):
     """An access token, without its secret."""
 
@@ -118,13 +125,25 @@ class Worker(Response):
 
 
 class Connection(Response):
-    """A system that jobs read from or write to; secrets are never part of it."""
+    """A system that jobs read from or write to."""
 
     name: str
     kind: str
     options: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[str, Any] = Field(default_factory=dict, description="Which there are; their values are masked.")
     description: str | None = None
     created_at: Instant | None = None
+
+
+class ConnectionRequest(Request):
+    """A connection to make."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+    kind: Name = Field(description="An installed connector.")
+    options: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[str, Any] = Field(
+        default_factory=dict, repr=False, description="Put among the options for the tasks of jobs, and never shown."
+    )
 
 
 class Configuration(Response):
