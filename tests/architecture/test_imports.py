@@ -44,7 +44,13 @@ def test_import_rules_hold() -> None:
     assert "0 broken" in run.stdout
 
 
-HEAVY = {"jobdeck.connectors", "jobdeck.connectors.lake", "jobdeck.jobs.import_checks", "jobdeck.jobs.import_work"}
+HEAVY = {
+    "jobdeck.connectors",
+    "jobdeck.connectors.lake",
+    "jobdeck.connectors.lake.sweep",
+    "jobdeck.jobs.import_checks",
+    "jobdeck.jobs.import_work",
+}
 """Our own modules that stand for heavy drivers: they load pyarrow and deltalake, which a server long does without."""
 
 

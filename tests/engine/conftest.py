@@ -91,9 +91,3 @@ async def quiet(url: str, home: Path) -> AsyncIterator[Engine]:
     """An engine without a worker: what is submitted waits."""
     async with running(url, home, workers=0) as engine:
         yield engine
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """SQLAlchemy 2.1 has deprecated `Result.tuples()`; until the store does without it, it is no error here."""
-    for item in items:
-        item.add_marker(pytest.mark.filterwarnings("ignore:The Result.tuples"))

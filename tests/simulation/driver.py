@@ -103,10 +103,13 @@ class Server:
                 self._writer = next_one
                 turn.set_result(None)
 
-    def break_connections(self, machine: Machine) -> None:
-        """The machine is dead or silent: its transactions are rolled back, its locks are free."""
+    def break_connections(self, machine: Machine, *, silent: bool = False) -> None:
+        """The machine is dead: its transactions are rolled back. Of a silent one: what keeps others from writing."""
+        writers = {self._writer, *(waiting for waiting, _ in self._queue)}
         for connection in self._open:
             if connection.machine is machine and connection not in self._idle:
+                if silent and connection not in writers:
+                    continue
                 connection.end()
                 connection.broken = True
 

@@ -40,6 +40,7 @@ class SimulatedRun:
         self.executor = executor
         self.request = request
         self.serial = serial
+        self.born = asyncio.get_running_loop().time()
         self.alive = True
         self.asked = False
         self.fenced_since: float | None = None

@@ -36,7 +36,7 @@ class Faults:
         world = self._world
         world.network.heal()
         for node in world.nodes:
-            node.trap = None
+            node.trap = node.snare = None
         for serves, works in ((True, False), (False, True)):
             if not any(n.up and (n.serves if serves else n.works) for n in world.nodes):
                 world.add_node(serves=serves, works=works)
@@ -48,10 +48,13 @@ class Faults:
         return self._random.choice(living) if living else None
 
     def _at_any_step(self, node: Node, act: str) -> None:
-        """At some await of the machine and not only where time passes."""
+        """At some await of the machine, not only where time passes; or when it next speaks to the database."""
         do = {"kill": self._world.kill, "freeze": self._world.freeze}[act]
         count = self._random.choice((1, 2, 3, 5, 8, 13, 21, 50))
-        node.after_steps(count, lambda: do(node))
+        if self._random.random() < 0.5:
+            node.after_steps(count, lambda: do(node))
+        else:
+            node.snare = lambda: do(node)
 
     def _kill(self) -> None:
         victim = self._victim()

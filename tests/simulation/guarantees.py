@@ -39,8 +39,6 @@ class Guarantees:
         self.linger = 0.0
         """Seconds that a task may outlive its lease after such a jump."""
         self._now = 0.0
-        self._gone: dict[tuple[int, int], float] = {}
-        """When the lease of a job and epoch was gone."""
         self._rules: list[Rules] = [self.facts.rules]
         self._event = 0
 
@@ -111,6 +109,8 @@ class Guarantees:
         self._expect(
             (job["fraction"] >= 1) == (state == State.SUCCEEDED), f"{name} is {state} at {job['fraction']:.0%}"
         )
+        if state != old["state"] and state in (State.SUCCEEDED, State.FAILED):
+            self._expect(old["leased"] or old["waits_for_children"], f"{name} became {state} and nobody had it")
         if state != old["state"] and state in _ENDED:
             for child in after.jobs.values():
                 ended = child["parent_id"] != job["id"] or child["state"] in _ENDED
@@ -195,6 +195,7 @@ class Guarantees:
                 continue
             job = after.jobs[key[0]]
             name = f"task {key[2]}[{key[3]}] of job {key[0]}"
+            self._expect(key[0] in before.leases, f"{name}: a write without a lease")
             self._expect(key[1] == job["attempt"], f"{name}: a write to attempt {key[1]} in attempt {job['attempt']}")
             if old is not None and old["state"] == "succeeded":
                 same = all(old[k] == task[k] for k in ("state", "result"))
@@ -213,7 +214,7 @@ class Guarantees:
         request = run.request
         self.alive[run.serial] = run
         if self._is_fenced(run):
-            run.fenced_since = self._gone[request.job, request.epoch]
+            run.fenced_since = run.born  # its worker was about to start it when it was cut off
             return
         key = (request.job, request.attempt, request.step_index, request.index)
         task = self.facts.tasks.get(key)
@@ -271,7 +272,6 @@ class Guarantees:
     def _check_fences(self, machine: Machine | None, before: Facts, after: Facts, now: float) -> None:
         gone = {(j, lease["epoch"]) for j, lease in before.leases.items()}
         gone -= {(j, lease["epoch"]) for j, lease in after.leases.items()}
-        self._gone |= dict.fromkeys(gone, now)
         for run in self.alive.values():
             key = (run.request.job, run.request.epoch)
             if not self._is_fenced(run):

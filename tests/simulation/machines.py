@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,8 @@ class Node(Machine):
         self.world = world
         self.serves, self.works = serves, works
         self._picky = picky
+        self.snare: Callable[[], None] | None = None
+        """What happens when it next begins a transaction, or when one has just been committed."""
         self.followed = 0
         self.latest = 0
         self.worker: WorkerService | None = None

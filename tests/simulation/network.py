@@ -32,6 +32,7 @@ class SimulatedNetwork:
         self.down: set[str] = set()
         """Names of the machines that do not reach the database; `*` is all."""
         self.slow = world.plan.slow
+        self._sprung: Machine | None = None
         self.flaky = world.plan.flaky
 
     def heal(self) -> None:
@@ -43,6 +44,9 @@ class SimulatedNetwork:
             return 0.0, None
         if self.down and self._is_down(machine):
             return self._random.choice((0.0, 0.0, 1.0)), _away()
+        if self._springs(machine):
+            self._spring(machine)
+            return 0.001, None
         if self.flaky and self._random.random() < self.flaky:
             return 0.0, self._random.choice((_away(), sqlite3.OperationalError("database is locked")))
         return self._delay(), None
@@ -65,10 +69,24 @@ class SimulatedNetwork:
         down = bool(self.down) and self._is_down(machine)
         if down or (self.flaky and self._random.random() < self.flaky):
             return 0.0, _away(), self._random.random() < 0.5, self._delay()
+        if self._springs(machine):
+            self._sprung = machine
+            return 0.0, None, True, 0.001
         return self._delay(), None, True, self._delay()
 
     def committed(self, machine: Machine | None, tables: set[str]) -> None:
         self._world.committed(machine, tables)
+        if machine is not None and machine is self._sprung:
+            self._spring(machine)
+
+    def _springs(self, machine: Machine) -> bool:
+        return isinstance(machine, Node) and machine.snare is not None and self._random.random() < 0.3
+
+    def _spring(self, machine: Machine) -> None:
+        self._sprung = None
+        if isinstance(machine, Node) and machine.snare is not None:
+            act, machine.snare = machine.snare, None
+            act()
 
     def followed(self, machine: Machine | None) -> None:
         if isinstance(machine, Node):

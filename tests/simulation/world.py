@@ -154,10 +154,11 @@ class World:
         if node.fate is Fate.ALIVE:
             self.note(f"{node} freezes")
             node.fate = Fate.FROZEN
-            self.server.break_connections(node)
+            self.server.break_connections(node, silent=True)
 
     def thaw(self, node: Node) -> None:
         node.trap = None
+        node.snare = None
         if node.fate is Fate.FROZEN:
             self.note(f"{node} goes on")
             self.loop.thaw(node)
