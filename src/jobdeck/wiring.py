@@ -93,6 +93,7 @@ def _installation(config: Config) -> Installation:
         storage_options=config.storage_options,
         allowed_paths=tuple(str(p) for p in config.allowed_paths),
         project_limit=config.project_limit,
+        worker_silence=config.lease_seconds * 0.75,
         max_upload=config.max_upload_mb * 1024 * 1024,
     )
 

@@ -12,8 +12,8 @@ from jobdeck.engine.places import Places
 from jobdeck.store import leases, positions, queue, workers
 from jobdeck.store.database import Connection, Row
 
-HEARD_WITHIN = 15_000_000
-"""µs of silence after which a worker does not count as live."""
+WORKER_SILENCE = 7.5
+"""Seconds of silence after which a worker gets nothing more, with the default lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Snapshot:
         return self.places.can_run(type_name)
 
 
-async def snapshot(connection: Connection, now: int, project_limit: int | None) -> Snapshot:
+async def snapshot(connection: Connection, now: int, project_limit: int | None, silence: float) -> Snapshot:
     """Live leases, limits, workers and paused scopes."""
     held = Held()
     for job, (_, claims) in (await leases.held(connection)).items():
@@ -43,19 +43,23 @@ async def snapshot(connection: Connection, now: int, project_limit: int | None) 
     capacities = Capacities(project_limit)
     capacities.replace(await queue.capacities(connection))
     places = Places()
-    places.replace(await workers.alive(connection, now - HEARD_WITHIN))
+    places.replace(await workers.alive(connection, now - int(silence * 1_000_000)))
     return Snapshot(held, capacities, places, await queue.paused(connection))
 
 
 async def explain(
-    connection: Connection, pending: Sequence[Row], now: int, project_limit: int | None
+    connection: Connection,
+    pending: Sequence[Row],
+    now: int,
+    project_limit: int | None,
+    silence: float = WORKER_SILENCE,
 ) -> dict[int, list[WaitReason]]:
     """The wait reasons of pending jobs: rows with id, project, type, claims, not_before, waits_for_children, order_key.
 
     `project` is the project's name. Every job gets at least one reason."""
     if not pending:
         return {}
-    world = await snapshot(connection, now, project_limit)
+    world = await snapshot(connection, now, project_limit, silence)
     children = await positions.unended_children(connection, [r["id"] for r in pending if r["waits_for_children"]])
     reasons = {r["id"]: list(obstacles(_waiting(r, children.get(r["id"], ())), world, now)) for r in pending}
     ready = [r for r in pending if not reasons[r["id"]]]

@@ -9,6 +9,7 @@ from jobdeck.access.vault import Vault
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.control import Control
+from jobdeck.engine.explain import WORKER_SILENCE
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.submit import Submitter
@@ -26,7 +27,7 @@ class Installation:
     allowed_paths: tuple[str, ...] = ()
     project_limit: int | None = DEFAULT_PROJECT_LIMIT
     """Jobs of a project that run at the same time where no limit was set; None is without bound."""
-    worker_silence: float = 15.0
+    worker_silence: float = WORKER_SILENCE
     """Seconds without a sign of life after which a worker does not count as live."""
     max_upload: int = 1 << 40
     """Bytes of one uploaded file, at most."""

@@ -31,8 +31,9 @@ class Beside:
 class Presenter:
     """Turns rows into jobs for one caller at a time."""
 
-    def __init__(self, project_limit: int | None, masker: Masker) -> None:
+    def __init__(self, project_limit: int | None, worker_silence: float, masker: Masker) -> None:
         self._project_limit = project_limit
+        self._worker_silence = worker_silence
         self._masker = masker
 
     async def jobs(
@@ -51,7 +52,8 @@ class Presenter:
     ) -> Mapping[int, Sequence[waiting.WaitReason]]:
         """Why the pending ones wait; of the jobs that hold what they need, those that the caller may see."""
         pending = [row for row in rows if row["state"] == State.PENDING]
-        found = await explain(connection, pending, now, self._project_limit) if pending else {}
+        silence = self._worker_silence
+        found = await explain(connection, pending, now, self._project_limit, silence) if pending else {}
         if caller.project_id is None:
             return found
         holders = {holder for reasons in found.values() for reason in reasons for holder in reason.holders}

@@ -50,7 +50,7 @@ class Jobs:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._masker = Masker(core.registry)
-        self._presenter = Presenter(core.installation.project_limit, self._masker)
+        self._presenter = Presenter(core.installation.project_limit, core.installation.worker_silence, self._masker)
 
     async def page(self, caller: Caller, query: JobQuery) -> tuple[Page[Job], set[str] | None]:
         """A page of the jobs that the caller may see, and the fields that were asked for (None: all)."""

@@ -16,8 +16,8 @@ from jobdeck.core.claims import Claim
 from jobdeck.core.endings import WorkerLost
 from jobdeck.core.job import NO_CHILDREN, Job
 from jobdeck.core.states import State
-from jobdeck.store import jobs, leadership, transitions
-from jobdeck.store.batch import INT, TEXT
+from jobdeck.store import jobs, leadership, transitions, workers
+from jobdeck.store.batch import INT, TEXT, ids_of
 from jobdeck.store.bulk import insert_rows
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.leadership import Leader
@@ -57,11 +57,12 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
     async def work(tx: Tx) -> set[int]:
         await leadership.require(tx, leader)
         locked = await jobs.lock(tx, (p.job for p in picks))
+        takers = await workers.lock_active(tx, {p.worker_id for p in picks})
         changes: list[transitions.Change] = []
         rows = []
         for pick in picks:
             job = locked.get(pick.job)
-            if job is None or not _can_start(job, pick.purpose):
+            if job is None or pick.worker_id not in takers or not _can_start(job, pick.purpose):
                 continue
             start = (
                 becoming.start(job, pick.worker_name, tx.now)
@@ -133,7 +134,8 @@ async def of_worker(connection: AsyncConnection, worker_id: str) -> list[Lease]:
 async def ask(tx: Tx, ids: Sequence[int], what: str) -> None:
     """Leave word at the leases of `ids` for their workers."""
     if ids:
-        await tx.connection.execute(update(leases).where(leases.c.job_id.in_(ids)).values(ask=what))
+        wanted = select(ids_of(ids, tx.dialect).c.id)
+        await tx.connection.execute(update(leases).where(leases.c.job_id.in_(wanted)).values(ask=what))
 
 
 async def held(connection: AsyncConnection) -> dict[int, tuple[str, tuple[Claim, ...]]]:

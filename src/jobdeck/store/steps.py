@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.records import SavedStep, SavedTask
 from jobdeck.core.states import StepState
+from jobdeck.store.batch import ids_of
 from jobdeck.store.database import Tx
 from jobdeck.store.schema import steps, tasks
 
@@ -54,6 +55,7 @@ async def failures_before(connection: AsyncConnection, job: int, attempt: int, s
 
 async def forget_tries(tx: Tx, ids: list[int]) -> None:
     """After a person resumed a job, its tasks have all their tries again."""
+    wanted = select(ids_of(ids, tx.dialect).c.id)
     await tx.connection.execute(
-        update(tasks).where(tasks.c.job_id.in_(ids), tasks.c.state != str(StepState.SUCCEEDED)).values(tries=0)
+        update(tasks).where(tasks.c.job_id.in_(wanted), tasks.c.state != str(StepState.SUCCEEDED)).values(tries=0)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import exists, insert, select, update
@@ -42,6 +42,12 @@ async def join(database: Database, worker: Worker) -> None:
         tx.emit(NewEvent("worker_joined", actor=worker.name, data={"worker": worker.id, "slots": worker.slots}))
 
     await database.transact(work)
+
+
+async def lock_active(tx: Tx, ids: Iterable[str]) -> set[str]:
+    """Those of `ids` that take jobs, and go on doing so until the transaction ends."""
+    query = select(workers.c.id).where(workers.c.id.in_(sorted(ids)), workers.c.state == ACTIVE).order_by(workers.c.id)
+    return set((await tx.connection.execute(query.with_for_update(read=True))).scalars())
 
 
 async def beat(tx: Tx, worker_id: str) -> str | None:
