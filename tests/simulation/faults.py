@@ -27,6 +27,8 @@ class Faults:
         strikes = [self._kill, self._kill, self._freeze, self._freeze, self._restart, self._cut_off, self._outage]
         if world.plan.clock_steps:
             strikes += [self._set_clock, self._set_clock]
+        if world.plan.rivals:
+            strikes = [self._freeze]
         while True:
             await asyncio.sleep(random.expovariate(1 / world.plan.faults))
             random.choice(strikes)()
@@ -44,7 +46,7 @@ class Faults:
             world.add_node(serves=False, works=True, picky=False)
 
     def _victim(self) -> Node | None:
-        living = [n for n in self._world.nodes if n.fate is Fate.ALIVE]
+        living = [n for n in self._world.nodes if n.fate is Fate.ALIVE and (n.serves or not self._world.plan.rivals)]
         return self._random.choice(living) if living else None
 
     def _at_any_step(self, node: Node, act: str) -> None:

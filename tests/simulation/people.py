@@ -56,7 +56,7 @@ class Person:
         return [
             (self._submit, submits),
             (self._operate, 8.0),
-            (self._prioritise, 1.0),
+            (self._prioritise, 12.0 if self._world.plan.rivals else 1.0),
             (self._limit, 1.5),
             (self._hold, 1.0),
         ]

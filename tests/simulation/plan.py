@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 
@@ -12,6 +12,8 @@ class Plan:
 
     seed: int
     large: bool
+    rivals: bool
+    """Two schedulers, of which one is often frozen, over a queue that is always full and often reordered."""
     seconds: float
     lease: float
     servers: int
@@ -36,13 +38,15 @@ class Plan:
 
 
 def make_plan(seed: int) -> Plan:
-    """The plan of a seed: most worlds are small, so that many can be tried; every fiftieth is large."""
+    """The plan of a seed: most worlds are small, so that many can be tried; 1 in 50 is large, 1 in 10 is about rivals."""
     random = Random(seed)
     servers, workers = random.choice(((1, 1), (1, 2), (1, 2), (2, 1)))
     large = seed % 50 == 49
-    return Plan(
+    rivals = seed % 10 == 7
+    plan = Plan(
         seed=seed,
         large=large,
+        rivals=rivals,
         seconds=random.uniform(10, 40) if large else random.uniform(0.5, 4),
         lease=random.choice((4.0, 4.0, 6.0, 10.0)) if large else 4.0,
         servers=random.choice((1, 2, 2)) if large else servers,
@@ -59,3 +63,9 @@ def make_plan(seed: int) -> Plan:
         flaky=random.choice((0.0, 0.0, 0.005, 0.02)),
         deaf_wakeups=random.choice((0.0, 0.3, 1.0)),
     )
+    if not rivals:
+        return plan
+    return replace(
+        plan, seconds=random.uniform(6, 12), servers=2, workers=1, together=False, jobs=4, rate=0.4, project_limit=1,
+        faults=random.choice((1.0, 2.0)), clock_steps=False, flaky=0.0,
+    )  # fmt: skip
