@@ -30,6 +30,7 @@ class Network(Protocol):
 
     def on_begin(self, machine: Machine | None) -> tuple[float, Exception | None]: ...
     def on_statement(self, machine: Machine | None) -> tuple[float, Exception | None]: ...
+    def on_answer(self, machine: Machine | None) -> float: ...
     def on_commit(self, machine: Machine | None) -> tuple[float, Exception | None, bool, float]:
         """Seconds before, the error, whether it is committed all the same, and seconds until the answer is there."""
         ...
@@ -158,6 +159,12 @@ class SimulatedConnection(sqlite3.Connection):
                 network.followed(self.machine)
         self._check()
 
+    def after(self) -> None:
+        """What happens on the way of the answer back."""
+        seconds = self.server.network.on_answer(self.machine)
+        if seconds:
+            self._pass(seconds, None)
+
     def commit(self) -> None:
         if not self.in_transaction:
             self._check()
@@ -211,6 +218,7 @@ class SimulatedCursor(sqlite3.Cursor):
     def execute(self, sql: str, parameters: Any = ()) -> SimulatedCursor:
         self.connection.before(sql)
         super().execute(sql, parameters)
+        self.connection.after()
         return self
 
     def executemany(self, sql: str, parameters: Iterable[Any]) -> SimulatedCursor:

@@ -66,7 +66,7 @@ class Guarantees:
             old = before.jobs.get(job_id)
             self._check_lease_of(job, after.leases.get(job_id))
             if old is not None and tuple(old) != tuple(job):
-                self._check_change(old, job, after)
+                self._check_change(old, job, before, after)
             if old is None or old["state"] != job["state"]:
                 self._expect(
                     told.get(job_id) == job["state"], f"job {job_id} became {job['state']} without an event of it"
@@ -95,7 +95,7 @@ class Guarantees:
         if lease is not None:
             self._expect(lease["epoch"] == job["epoch"], f"{name} has epoch {job['epoch']}, its lease {lease['epoch']}")
 
-    def _check_change(self, old: Row, job: Row, after: Facts) -> None:
+    def _check_change(self, old: Row, job: Row, before: Facts, after: Facts) -> None:
         name, state = f"job {job['id']}", job["state"]
         if old["state"] in _FINAL:
             same = all(old[k] == job[k] for k in ("state", "attempt", "result", "epoch"))
@@ -112,9 +112,13 @@ class Guarantees:
         if state != old["state"] and state in (State.SUCCEEDED, State.FAILED):
             self._expect(old["leased"] or old["waits_for_children"], f"{name} became {state} and nobody had it")
         if state != old["state"] and state in _ENDED:
-            for child in after.jobs.values():
-                ended = child["parent_id"] != job["id"] or child["state"] in _ENDED
-                self._expect(ended, f"{name} ended {state} before its child {child['id']} ({child['state']})")
+            for child in (c for c in after.jobs.values() if c["parent_id"] == job["id"]):
+                # A failed one may be taken up again, in the same moment or later.
+                was = before.jobs.get(child["id"], child)
+                self._expect(
+                    child["state"] in _ENDED or was["state"] in _ENDED,
+                    f"{name} ended {state} before its child {child['id']} ({child['state']})",
+                )
         if state == State.CANCELED != old["state"] and not job["warnings"]:
             left = self._leftovers(job, job["attempt"] + 1)
             self._expect(not left, f"{name} was canceled, and leftovers of its attempts {left} are there")

@@ -63,6 +63,11 @@ class SimulatedNetwork:
             return 0.0, self._random.choice((_away(), Deadlock("deadlock detected")))
         return (self._random.uniform(0.001, 0.05) if draw > 1 - self.slow / 5 else 0.0), None
 
+    def on_answer(self, machine: Machine | None) -> float:
+        if machine is None or not self.slow or self._random.random() > self.slow / 3:
+            return 0.0
+        return self._random.choice((0.001, 0.02, 0.2))
+
     def on_commit(self, machine: Machine | None) -> tuple[float, Exception | None, bool, float]:
         if machine is None:
             return 0.0, None, True, 0.0

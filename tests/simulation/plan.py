@@ -38,7 +38,7 @@ class Plan:
 
 
 def make_plan(seed: int) -> Plan:
-    """The plan of a seed: most worlds are small, so that many can be tried; 1 in 50 is large, 1 in 10 is about rivals."""
+    """The plan of a seed: most worlds are small, so that many can be tried; 1 of 50 is large, 1 of 10 has rivals."""
     random = Random(seed)
     servers, workers = random.choice(((1, 1), (1, 2), (1, 2), (2, 1)))
     large = seed % 50 == 49
