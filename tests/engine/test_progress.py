@@ -53,7 +53,7 @@ async def test_never_back_whatever_happens(engine: Engine) -> None:
     assert sorted(set(fractions)) == list(dict.fromkeys(fractions))
     assert all((fraction == 1.0) == (state == "succeeded") for fraction, state in seen)
     assert (row["done"], row["total"], row["unit"]) == (6, 6, "units")
-    assert {"retrying", "paused", "worker_lost", "handed_back", "failed"} <= set(await engine.kinds(job))
+    assert {"retrying", "paused", "worker_lost", "failed"} <= set(await engine.kinds(job))
 
 
 async def test_times_add_up(engine: Engine) -> None:

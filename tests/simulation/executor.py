@@ -199,6 +199,10 @@ class SimulatedExecutor:
         self._running: dict[int, SimulatedRun] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._running)
+
     async def start(self, request: TaskRequest) -> SimulatedRun:
         await self._places.acquire()
         try:

@@ -47,12 +47,15 @@ class Faults:
 
     def _victim(self) -> Node | None:
         living = [n for n in self._world.nodes if n.fate is Fate.ALIVE and (n.serves or not self._world.plan.rivals)]
+        busy = [n for n in living if n.executor is not None and n.executor.busy]
+        if busy and self._random.random() < 0.6:
+            return self._random.choice(busy)
         return self._random.choice(living) if living else None
 
     def _at_any_step(self, node: Node, act: str) -> None:
         """At some await of the machine, not only where time passes; or when it next speaks to the database."""
         do = {"kill": self._world.kill, "freeze": self._world.freeze}[act]
-        count = self._random.choice((1, 2, 3, 5, 8, 13, 21, 50))
+        count = self._random.choice((1, 1, 2, 3, 5, 8, 13))
         if self._random.random() < 0.5:
             node.after_steps(count, lambda: do(node))
         else:
@@ -77,7 +80,7 @@ class Faults:
             self._at_any_step(victim, "freeze")
             lease = self._world.plan.lease
             seconds = self._random.choice(
-                (0.5, lease - 0.9, lease + 0.5, lease + 2.0, lease * 2, 35.0 if self._world.plan.large else 8.0)
+                (0.5, lease - 0.9, lease + 0.5, lease + 2.0, lease * 2, 35.0 if self._world.plan.large else lease * 2)
             )
             self._world.later(seconds, lambda: self._world.thaw(victim))
 
@@ -92,7 +95,8 @@ class Faults:
     def _cut_off(self) -> None:
         victim = self._victim()
         if victim is not None:
-            self._down(victim.name, self._random.choice((0.2, 2.0, self._world.plan.lease, self._world.plan.lease * 2)))
+            lease = self._world.plan.lease
+            self._down(victim.name, self._random.choice((1.0, lease - 0.5, lease + 1.0, lease * 2)))
 
     def _outage(self) -> None:
         self._down("*", self._random.choice((0.1, 1.0, 3.0, self._world.plan.lease * 1.2)))

@@ -85,7 +85,7 @@ class SimulatedNetwork:
             self._spring(machine)
 
     def _springs(self, machine: Machine) -> bool:
-        return isinstance(machine, Node) and machine.snare is not None and self._random.random() < 0.3
+        return isinstance(machine, Node) and machine.snare is not None and self._random.random() < 0.5
 
     def _spring(self, machine: Machine) -> None:
         self._sprung = None

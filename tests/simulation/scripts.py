@@ -112,8 +112,8 @@ def _write_step(random: Random, index: int, *, light: bool, large: bool) -> dict
         step |= {"fails": random.randint(1, 3), "retries": random.randint(0, 3), "fatal": random.random() < 0.1}
     if random.random() < 0.1:
         step |= {"dies": random.randint(1, 4)}
-    if random.random() < 0.03:
-        step |= {"units": 1, "pace": 9.0, "checkpoints": False}
+    if random.random() < 0.12:
+        step |= {"units": 1, "pace": round(random.uniform(3, 9), 3), "checkpoints": False}
     if random.random() < 0.1 and not light:
         step |= {"deaf": True}
     if random.random() < 0.2:
