@@ -12,12 +12,6 @@ import pytest
 
 from tests.architecture.tree import ROOT
 
-KEPT: dict[int, str] = {
-    0: "",
-}
-"""Seeds, and what they found. With other code a seed is another story, so each is told besides in a test of its own."""
-
-
 def begin(*arguments: str, hash_seed: str = "0") -> subprocess.Popen[str]:
     """The command in a process of its own, as whoever replays a seed runs it."""
     command = [sys.executable, "-m", "tests.simulation.run", *arguments]
