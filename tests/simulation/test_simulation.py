@@ -12,6 +12,7 @@ import pytest
 
 from tests.architecture.tree import ROOT
 
+
 def begin(*arguments: str, hash_seed: str = "0") -> subprocess.Popen[str]:
     """The command in a process of its own, as whoever replays a seed runs it."""
     command = [sys.executable, "-m", "tests.simulation.run", *arguments]
