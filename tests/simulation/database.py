@@ -35,6 +35,12 @@ class SimulatedDatabase(Database):
         self._writer, self._reader = _engines()
         self._one_writer = asyncio.Lock()
 
+    async def warm_up(self) -> None:
+        """What SQLAlchemy does once per process, on its first connections, must not be part of a world."""
+        for engine in (self._writer, self._reader):
+            async with engine.connect() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+
     def sibling(self) -> Database:
         return SimulatedDatabase(self.clock, self.wakeups)
 

@@ -29,6 +29,9 @@ class Settling:
         self._world = world
         self._database = SimulatedDatabase(world.clock, SimulatedWakeups(lambda: None))
 
+    async def warm_up(self) -> None:
+        await self._database.warm_up()
+
     async def explain(self) -> dict[int, list[str]]:
         """Every pending job has a reason, in words; they must be there at any moment."""
         world = self._world

@@ -192,7 +192,8 @@ class World:
         course.result()
 
     async def _course(self) -> None:
-        plan = self.plan
+        plan, settling = self.plan, Settling(self)
+        await settling.warm_up()
         for _ in range(plan.servers):
             self.add_node(serves=True, works=False)
         for _ in range(plan.workers):
@@ -202,7 +203,6 @@ class World:
         people = [Person(self, Random(f"{plan.seed} person {n}"), n) for n in range(max(1, plan.people))]
         faults = Faults(self, Random(f"{plan.seed} faults"))
         acting = [asyncio.ensure_future(p.live()) for p in people] + [asyncio.ensure_future(faults.strike())]
-        settling = Settling(self)
         await asyncio.sleep(plan.seconds * 0.7)
         if plan.seed % 3 == 0:
             await settling.explain()
