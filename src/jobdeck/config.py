@@ -86,6 +86,9 @@ class Config(BaseModel):
         default=90.0, gt=0, description="Days that events are kept; empty: for ever."
     )
     max_upload_mb: int = Field(default=1024 * 1024, ge=1, description="Size of one uploaded file, in MiB, at most.")
+    session_days: float = Field(
+        default=14.0, gt=0, le=400, description="Days without use after which a browser has to log in again."
+    )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least level of the server's own log."
     )

@@ -31,6 +31,7 @@ from jobdeck.engine.feed import Feed
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.log_writer import LogShipper
 from jobdeck.engine.logs import LogStore
+from jobdeck.engine.preview import Previewer
 from jobdeck.engine.recorder import Recorder
 from jobdeck.engine.scheduler import Scheduler
 from jobdeck.engine.service import Loop, Service, Services
@@ -40,6 +41,7 @@ from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.registry import load_types
+from jobdeck.services.bulk_runner import BulkRunner
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.environments import Environments
 from jobdeck.services.services import Services as UseCases
@@ -48,6 +50,7 @@ from jobdeck.store.database import Database
 from jobdeck.store.listen import Listener
 from jobdeck.store.migrate import migrate
 from jobdeck.store.workers import Worker
+from jobdeck.web.mount import mount
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +98,7 @@ def _installation(config: Config) -> Installation:
         project_limit=config.project_limit,
         worker_silence=config.lease_seconds * 0.75,
         max_upload=config.max_upload_mb * 1024 * 1024,
+        session_days=config.session_days,
     )
 
 
@@ -125,7 +129,13 @@ def core_of(base: Foundation) -> Core:
         base.logs,
         base.installation,
         base.vault,
+        Previewer(_task_memory(base.config)),
     )
+
+
+def _task_memory(config: Config) -> int | None:
+    """Bytes that the process of a task may have."""
+    return config.memory_limit_mb * 1024 * 1024 if config.memory_limit_mb else None
 
 
 def scheduling(base: Foundation) -> list[Service]:
@@ -144,6 +154,7 @@ def scheduling(base: Foundation) -> list[Service]:
             partial(resume_paused.resume_paused, database, leadership, base.control),
         ),
         Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
+        BulkRunner(database, leadership, base.control),
         Loop("prune", PRUNE_EVERY, prune),
         Loop("sweep", sweep.EVERY, partial(sweep.sweep, database, leadership, partial(_clean_lake, base))),
     ]
@@ -163,9 +174,8 @@ def working(base: Foundation) -> list[Service]:
     config = base.config
     recorder = Recorder(base.database)
     shipper = LogShipper(base.blobs, config.home)
-    memory = config.memory_limit_mb * 1024 * 1024 if config.memory_limit_mb else None
     executor = ByIsolation({
-        "process": ProcessExecutor(max(1, config.workers), memory_limit=memory),
+        "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config)),
         "thread": ThreadExecutor(max(1, config.light_slots)),
     })  # fmt: skip
     me = Worker(
@@ -198,7 +208,9 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str], Non
         services = Services([*_hearing(base), *(working(base) if worker else []), *scheduling(base)])
         await services.start()
         try:
-            await serve(create_app(use_cases), listening, lambda: ready(address_of(listening)), stop)
+            app = create_app(use_cases)
+            mount(app)
+            await serve(app, listening, lambda: ready(address_of(listening)), stop)
         finally:
             await services.stop()
     finally:

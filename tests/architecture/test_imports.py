@@ -49,6 +49,7 @@ HEAVY = {
     "jobdeck.connectors.lake",
     "jobdeck.connectors.lake.sweep",
     "jobdeck.jobs.import_checks",
+    "jobdeck.jobs.import_preview",
     "jobdeck.jobs.import_work",
 }
 """Our own modules that stand for heavy drivers: they load pyarrow and deltalake, which a server long does without."""

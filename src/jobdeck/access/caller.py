@@ -10,7 +10,7 @@ from jobdeck.core.errors import Forbidden
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`project_id` None: all projects. `expires_at` is the token's, µs."""
+    """`project_id` None: all projects. `expires_at` is the token's, µs. `session` names the browser's session, if any."""
 
     name: str
     principal_id: int
@@ -19,6 +19,7 @@ class Caller:
     project_id: int | None = None
     project: str | None = None
     expires_at: int | None = None
+    session: str | None = None
 
     def sees(self, project_id: int | None) -> bool:
         """Whether anything of this project (None: of the whole installation) exists for the caller."""

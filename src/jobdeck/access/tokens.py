@@ -64,24 +64,31 @@ class Authenticator:
         good = (given or TokenText.new()).matches(stored.hash if stored else _NOBODY)
         if stored is None or not good:
             raise Unauthenticated("This token is not known.", hint="Check that it was copied whole.")
-        _refuse_ended(stored, now)
+        refuse_ended(stored, now)
         await self._touch(stored, now)
-        return Caller(
-            stored.principal,
-            stored.principal_id,
-            stored.id,
-            Role(stored.role),
-            stored.project_id,
-            stored.project,
-            stored.expires_at,
-        )
+        return caller_of(stored)
 
     async def _touch(self, stored: tokens.StoredToken, now: int) -> None:
         if stored.last_used_at is None or now - stored.last_used_at >= TOUCH_EVERY:
             await self._database.transact(lambda tx: tokens.touch(tx, stored.id))
 
 
-def _refuse_ended(stored: tokens.StoredToken, now: int) -> None:
+def caller_of(stored: tokens.StoredToken, *, session: str | None = None) -> Caller:
+    """The one whom a token speaks for; `session`: the hash of the session by which it is used."""
+    return Caller(
+        stored.principal,
+        stored.principal_id,
+        stored.id,
+        Role(stored.role),
+        stored.project_id,
+        stored.project,
+        stored.expires_at,
+        session,
+    )
+
+
+def refuse_ended(stored: tokens.StoredToken, now: int) -> None:
+    """Raises Unauthenticated when the token was revoked or has expired at `now` (µs)."""
     if stored.revoked_at is not None:
         raise Unauthenticated("This token was revoked.", hint="Ask an administrator for a new one.")
     if stored.expires_at is not None and stored.expires_at <= now:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from jobdeck.api import (
+    bulk,
     configurations,
     connections,
     events,
@@ -19,15 +20,16 @@ from jobdeck.api import (
     job_details,
     jobs,
     limits,
+    login_links,
     objects,
     pauses,
     problem,
     projects,
-    start_page,
     tokens,
     types,
     workers,
 )
+from jobdeck.api.cross_site import CrossSite
 from jobdeck.api.depends import CallerDep, refuse_unknown_query
 from jobdeck.api.described import PREFIX, describe
 from jobdeck.api.frame import Frame
@@ -36,8 +38,8 @@ from jobdeck.api.pace import Pace
 from jobdeck.services.services import Services
 
 _RESOURCES = (
-    *(health, jobs, job_details, files, objects, limits, pauses),
-    *(projects, tokens, types, workers, configurations, connections, events),
+    *(health, jobs, job_details, bulk, files, objects, limits, pauses),
+    *(projects, tokens, login_links, types, workers, configurations, connections, events),
 )
 
 
@@ -52,8 +54,9 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         middleware=[
             Middleware(Frame, registry=services.metrics.registry),
-            Middleware(Authentication, authenticator=services.authenticator, pace=Pace()),
+            Middleware(Authentication, authenticator=services.authenticator, sessions=services.sessions, pace=Pace()),
             Middleware(Bodies),
+            Middleware(CrossSite),
         ],
         generate_unique_id_function=_operation_id,
     )
@@ -71,7 +74,6 @@ def _add_routes(app: FastAPI) -> None:
         app.include_router(resource.router, dependencies=strict)
     app.include_router(limits.common_router, dependencies=strict)
     app.include_router(health.metrics_router, dependencies=strict)
-    app.include_router(start_page.router)
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
     async def openapi(_caller: CallerDep) -> Any:

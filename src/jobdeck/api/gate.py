@@ -4,48 +4,75 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jobdeck.access.sessions import Sessions
 from jobdeck.access.tokens import Authenticator
 from jobdeck.api import problem
+from jobdeck.api.cookies import session_cookie
 from jobdeck.api.described import PUBLIC
 from jobdeck.api.pace import Pace
-from jobdeck.core.errors import JobdeckError
+from jobdeck.core.errors import JobdeckError, Unauthenticated
 from jobdeck.wire.problem import Problem
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body, except for uploads and batches."""
 MAX_BATCH_BODY = 16 * 1024 * 1024
-"""Bytes of a batch of jobs."""
+"""Bytes of a batch of jobs, or of the ids of a selection."""
+
+STATIC = "/static/"
+"""Where the scripts and styles of the pages are; they are for everyone."""
+FORM = "application/x-www-form-urlencoded"
 
 _GUARDED = re.compile(r"/api(/|$)|/metrics(/|$)")
 _UPLOAD = re.compile(r"/api/v1/projects/[^/]+/files")
-_BATCH = re.compile(r"/api/v1/projects/[^/]+/jobs/batch")
+_BATCH = re.compile(r"/api/v1/(projects/[^/]+/jobs/batch|bulk)")
+
+
+def is_page(path: str) -> bool:
+    """Whether people look at this path, so that refusals are pages; all else is for programs."""
+    return not _GUARDED.match(path)
 
 
 class Authentication:
-    """Refuses requests to the API without a good token, or too many with one, before anything else is looked at."""
+    """Tells who asks, by a token or a browser's session; the API and its figures are refused to others at once.
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, pace: Pace) -> None:
+    Pages say themselves what they do with one who is not known; `state.refusal` has the reason."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, sessions: Sessions, pace: Pace) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._sessions = sessions
         self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _GUARDED.match(scope["path"]) and scope["path"] not in PUBLIC:
+        path = scope["path"] if scope["type"] == "http" else STATIC
+        if path not in PUBLIC and not path.startswith(STATIC):
+            state = scope.setdefault("state", {})
             try:
-                caller = await self._authenticator.caller(_bearer(scope))
+                await self._identify(scope, state)
             except JobdeckError as error:
-                await problem.response(problem.of_error(error))(scope, receive, send)
-                return
-            scope.setdefault("state", {})["caller"] = caller
-            seconds = self._pace.take(caller.token_id, time.monotonic())
+                state["refusal"] = error
+                if not is_page(path):
+                    await problem.response(problem.of_error(error))(scope, receive, send)
+                    return
+            seconds = self._pace.take(state["caller"].token_id, time.monotonic()) if "caller" in state else 0
             if seconds:
                 await problem.response(_too_many(seconds), {"Retry-After": str(seconds)})(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _identify(self, scope: Scope, state: dict[str, Any]) -> None:
+        """A token goes before a cookie: programs do not send one by accident, browsers send cookies unasked."""
+        bearer, cookie = _bearer(scope), session_cookie(scope)
+        if bearer is None and cookie is not None:
+            state["session"] = await self._sessions.find(cookie)
+            state["caller"] = state["session"].caller
+        else:
+            state["caller"] = await self._authenticator.caller(bearer)
 
 
 def _too_many(seconds: int) -> Problem:
@@ -71,7 +98,9 @@ class Bodies:
             return
         upload = scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) is not None
         most = MAX_BATCH_BODY if _BATCH.fullmatch(scope["path"]) else MAX_BODY
-        refusal = _refusal(Headers(scope=scope), most, upload=upload)
+        wanted = "multipart/form-data" if upload else "application/json"
+        also = FORM if is_page(scope["path"]) else wanted
+        refusal = _refusal(Headers(scope=scope), None if upload else most, wanted, also)
         if refusal is None and not upload:
             body = await _read(receive, most)
             if isinstance(body, Problem):
@@ -84,18 +113,19 @@ class Bodies:
         await self._app(scope, receive, send)
 
 
-def _refusal(headers: Headers, most: int, *, upload: bool) -> Problem | None:
-    """Why the body is not even read."""
+def media_type(headers: Headers) -> str:
+    """Of the body, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _refusal(headers: Headers, most: int | None, wanted: str, also: str) -> Problem | None:
+    """Why the body is not even read; `most` None: it is an upload, whose size is somebody else's business."""
     length = headers.get("content-length", "")
-    if not upload and length.isdecimal() and int(length[:20]) > most:
+    if most is not None and length.isdecimal() and int(length[:20]) > most:
         return _too_large(most)
-    has_body = "transfer-encoding" in headers or length not in ("", "0")
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if upload and kind != "multipart/form-data":
-        return _wrong_kind(kind, "multipart/form-data")
-    if not upload and has_body and kind != "application/json":
-        return _wrong_kind(kind, "application/json")
-    return None
+    has_body = most is None or "transfer-encoding" in headers or length not in ("", "0")
+    kind = media_type(headers)
+    return _wrong_kind(kind, wanted) if has_body and kind not in (wanted, also) else None
 
 
 async def _read(receive: Receive, most: int) -> bytes | Problem:

@@ -25,11 +25,16 @@ from jobdeck.wire.jobs import (
     RunAgainRequest,
     SubmitRequest,
 )
+from jobdeck.wire.plans import JobPlan
 
 router = APIRouter(prefix=PREFIX, tags=["jobs"])
 
 _KEY_REUSED = refusals(conflict="The Idempotency-Key was used before with another request.")
 _REFUSED = refusals(conflict="The job's state does not allow it; `state`, `operation` and `allowed` say more.")
+DryRun = Annotated[
+    bool, Query(description="Check all that a submission checks, tell what the job would do, and store nothing.")
+]
+_PLANNED: dict[int | str, dict[str, Any]] = {200: {"model": JobPlan, "description": "The plan, with `dry_run`."}}
 Fields = Annotated[Words | None, Query(description="Only these fields of each job; `id` always is there.")]
 _SUBMIT = {
     "sleep": {"summary": "A job that waits", "value": {"type": "sleep", "params": {"seconds": 1, "steps": 2}}},
@@ -40,16 +45,25 @@ _SUBMIT = {
 }
 
 
-@router.post("/projects/{project}/jobs", status_code=202, responses=_KEY_REUSED, summary="Submit a job")
+@router.post(
+    "/projects/{project}/jobs",
+    status_code=202,
+    responses={**_KEY_REUSED, **_PLANNED},
+    response_model=Job,
+    summary="Submit a job",
+)
 async def submit(
     services: ServicesDep,
     caller: CallerDep,
     project: ProjectPath,
     body: Annotated[SubmitRequest, Body(openapi_examples=_SUBMIT)],
     response: Response,
+    dry_run: DryRun = False,
     idempotency_key: IdempotencyKey = None,
-) -> Job:
-    """Accept a job; it is queued. `Location` names it."""
+) -> Any:
+    """Accept a job; it is queued. `Location` names it. With `dry_run` it only is planned: 200 with the plan."""
+    if dry_run:
+        return _plan(await services.dry_runs.of(caller, project, body))
     (job_id,) = await services.jobs.submit(caller, project, [body], idempotency_key)
     response.headers["Location"] = f"{PREFIX}/jobs/{job_id}"
     return await services.jobs.get(caller, job_id)
@@ -94,6 +108,10 @@ async def list_jobs(services: ServicesDep, caller: CallerDep, query: Annotated[J
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type="application/json")
+
+
+def _plan(plan: JobPlan) -> Response:
+    return Response(plan.model_dump_json(), media_type="application/json")
 
 
 def _sparse(items: Sequence[Job], fields: set[str]) -> list[dict[str, Any]]:
@@ -150,16 +168,27 @@ async def restart_job(services: ServicesDep, caller: CallerDep, id: IdPath, body
     return await services.jobs.operate(caller, id, Asked.of(Operation.RESTART, body))
 
 
-@router.post("/jobs/{id}/run-again", status_code=202, responses=_KEY_REUSED, summary="Run a job again")
+@router.post(
+    "/jobs/{id}/run-again",
+    status_code=202,
+    responses={**_KEY_REUSED, **_PLANNED},
+    response_model=Job,
+    summary="Run a job again",
+)
 async def run_again(
     services: ServicesDep,
     caller: CallerDep,
     id: IdPath,
     response: Response,
     body: RunAgainRequest | None = None,
+    dry_run: DryRun = False,
     idempotency_key: IdempotencyKey = None,
-) -> Job:
-    """Submit a new job with the same parameters, or with edited ones; `copied_from` names the old one."""
+) -> Any:
+    """Submit a new job with the same parameters, or with edited ones; `copied_from` names the old one.
+
+    With `dry_run` it only is planned: 200 with the plan, whose `changes` tell how the parameters differ."""
+    if dry_run:
+        return _plan(await services.dry_runs.of_again(caller, id, body or RunAgainRequest()))
     job = await services.jobs.run_again(caller, id, body or RunAgainRequest(), idempotency_key)
     response.headers["Location"] = f"{PREFIX}/jobs/{job.id}"
     return job

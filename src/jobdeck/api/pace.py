@@ -17,10 +17,10 @@ class Pace:
 
     rate: float = RATE
     burst: int = BURST
-    _buckets: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """What is left, and when that was (monotonic seconds), by token."""
+    _buckets: dict[int | str, tuple[float, float]] = field(default_factory=dict)
+    """What is left, and when that was (monotonic seconds), by token (or whatever else is counted)."""
 
-    def take(self, token: int, now: float) -> int:
+    def take(self, token: int | str, now: float) -> int:
         """Count a request of `token` at `now`: 0 if it may be made, else the whole seconds to wait before the next."""
         left, before = self._buckets.get(token, (float(self.burst), now))
         left = min(self.burst, left + (now - before) * self.rate)

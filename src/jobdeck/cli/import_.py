@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
@@ -13,8 +13,13 @@ from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.verbs import submitted
 from jobdeck.cli.options import Common
 from jobdeck.cli.params import parameters
-from jobdeck.cli.run import Priority, Tags, Wait
+from jobdeck.cli.plan import planned
+from jobdeck.cli.run import DryRun, Priority, Tags, Wait
 from jobdeck.cli.upload import upload_all
+
+if TYPE_CHECKING:
+    from jobdeck.client import Client
+    from jobdeck.wire.objects import File
 
 CSV = Group("CSV", sort_key=20)
 _REMOTE = re.compile(r"(file:\d+|[a-z][a-z0-9+.-]*://.*)", re.DOTALL)
@@ -45,26 +50,35 @@ def import_(
     wait: Wait = False,
     priority: Priority = None,
     tag: Tags = None,
+    dry_run: DryRun = False,
     common: Common | None = None,
 ) -> int:
-    """Load files into a table or collection."""
+    """Load files into a table or collection. A dry run uploads local files too, and deletes them again."""
     common = common or Common()
     csv = {"delimiter": csv_delimiter, "quote": csv_quote, "header": csv_header}
     options = {"mode": mode, "format": format, "key": _columns(key), "create": create, "on_bad_row": on_bad_row}
     params = _given({**options, "csv": _given(csv) or None, **parameters(param or (), None)})
     _check(files, server_path=server_path)
+    project = common.project_or_default
     with common.client() as client:
         local = [] if server_path else [Path(name) for name in files if not _REMOTE.fullmatch(name)]
-        uploaded = iter(upload_all(client, local, common.project_or_default, sys.stderr))
+        kept = upload_all(client, local, project, sys.stderr)
+        uploaded = iter(kept)
         names = [name if server_path or _REMOTE.fullmatch(name) else f"file:{next(uploaded).id}" for name in files]
-        job = client.jobs.submit(
-            "import",
-            {"files": names, "into": into, **params},
-            project=common.project_or_default,
-            priority=priority,
-            tags=tag,
-        )
+        params = {"files": names, "into": into, **params}
+        if dry_run:
+            return _dry_run(client, params, kept, common)
+        job = client.jobs.submit("import", params, project=project, priority=priority, tags=tag)
         return submitted(client, job, common, wait=wait)
+
+
+def _dry_run(client: Client, params: dict[str, Any], uploaded: list[File], common: Common) -> int:
+    """The plan, and nothing left of what was uploaded for it."""
+    try:
+        return planned(client.jobs.dry_run("import", params, project=common.project_or_default), common)
+    finally:
+        for file in uploaded:
+            client.files.delete(file.id, project=common.project_or_default)
 
 
 def _check(files: tuple[str, ...], *, server_path: bool) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from jobdeck.cli.jobs.verbs import instant, submitted
 from jobdeck.cli.options import Common
 from jobdeck.cli.params import parameters
+from jobdeck.cli.plan import planned
 
+if TYPE_CHECKING:
+    from jobdeck.client.jobs import Wishes
+
+DryRun = Annotated[bool, Parameter(help="Submit nothing; show what the job would do.", negative=())]
 Wait = Annotated[bool, Parameter(help="Wait until it has ended, showing its progress.", negative=())]
 Priority = Annotated[int | None, Parameter(help="0 to 9; higher goes first. [default: 5]")]
 Tags = Annotated[list[str] | None, Parameter(name="--tag", help="Tag; may be repeated.", negative_iterable=())]
@@ -34,24 +39,24 @@ def run(
     on_child_failure: Annotated[Literal["fail", "warn", "ignore"] | None, Parameter(help="[default: fail]")] = None,
     description: Annotated[str | None, Parameter(help="One line for people.")] = None,
     key: Annotated[str | None, Parameter(help="Idempotency key: the same again returns the first job.")] = None,
+    dry_run: DryRun = False,
     common: Common | None = None,
 ) -> int:
     """Submit a job."""
     common = common or Common()
     params = parameters(param or (), params_json)
+    wishes: Wishes = {
+        "priority": priority,
+        "not_before": instant(not_before, "--not-before"),
+        "tags": tag,
+        "configuration": configuration,
+        "parent": parent,
+        "deduplicate": deduplicate or None,
+        "on_child_failure": on_child_failure,
+        "description": description,
+    }
     with common.client() as client:
-        job = client.jobs.submit(
-            type,
-            params,
-            project=common.project_or_default,
-            priority=priority,
-            not_before=instant(not_before, "--not-before"),
-            tags=tag,
-            configuration=configuration,
-            parent=parent,
-            deduplicate=deduplicate or None,
-            on_child_failure=on_child_failure,
-            description=description,
-            key=key,
-        )
+        if dry_run:
+            return planned(client.jobs.dry_run(type, params, project=common.project_or_default, **wishes), common)
+        job = client.jobs.submit(type, params, project=common.project_or_default, key=key, **wishes)
         return submitted(client, job, common, wait=wait)

@@ -6,6 +6,10 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from jobdeck.core.amounts import duration as duration
+from jobdeck.core.amounts import number as number
+from jobdeck.core.amounts import percent as percent
+from jobdeck.core.amounts import size as size
 from jobdeck.core.states import State
 
 if TYPE_CHECKING:
@@ -54,40 +58,6 @@ def clock(at: datetime) -> str:
     return local.strftime("%H:%M:%S" if local.date() == today else "%Y-%m-%d %H:%M:%S")
 
 
-def duration(seconds: float | None) -> str:
-    """`850 ms`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
-    if seconds is None:
-        return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    whole = int(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
-
-
-def size(count: float | None) -> str:
-    """Bytes, in units of 1000."""
-    if count is None:
-        return ""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if abs(count) < 999.5 or unit == "TB":
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError("the largest unit takes what is left")
-
-
-def number(value: float | None) -> str:
-    """With thin groups of three digits."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}".replace(",", " ") if float(value).is_integer() or value >= 100 else f"{value:.1f}"
-
-
 def amount(progress: ProgressView) -> str:
     """`1 200 / 4 000 rows`; empty where there is nothing to count."""
     if not progress.done and not progress.total:
@@ -106,11 +76,6 @@ def rate(progress: ProgressView) -> str:
     if progress.unit == "bytes":
         return f"{size(progress.rate)}/s"
     return f"{number(progress.rate)} {progress.unit or 'units'}/s"
-
-
-def percent(fraction: float) -> str:
-    """A fraction of one in percent; 100 only when it is all of it."""
-    return f"{int(fraction * 100)} %"
 
 
 def left(progress: ProgressView) -> str:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from jobdeck.client.admin import Configurations, Connections, Projects, Tokens, Types, Workers
+from jobdeck.client.bulk import BulkOperations
 from jobdeck.client.events import Events
 from jobdeck.client.files import Files
 from jobdeck.client.jobs import Jobs
@@ -35,6 +36,7 @@ class Client:
     ) -> None:
         self._transport = Transport(resolve(url, token, home), timeout, attempts)
         self.jobs = Jobs(self._transport)
+        self.bulk = BulkOperations(self._transport)
         self.files = Files(self._transport)
         self.objects = Objects(self._transport)
         self.events = Events(self._transport)

@@ -32,6 +32,7 @@ from jobdeck.wire.jobs import (
     RunAgainRequest,
     SubmitRequest,
 )
+from jobdeck.wire.plans import JobPlan
 from jobdeck.wire.steps import LogLine, Step
 
 Many = str | Sequence[str] | None
@@ -63,6 +64,28 @@ class Filters(TypedDict, total=False):
     sort: str | None
 
 
+class Wishes(TypedDict, total=False):
+    """What can be said of a job beside its type and parameters; None means not said."""
+
+    priority: int | None
+    """0 to 9; higher goes first."""
+    not_before: datetime | None
+    tags: Sequence[str] | None
+    configuration: int | None
+    parent: int | None
+    deduplicate: bool | None
+    on_child_failure: OnChildFailure | None
+    description: str | None
+
+
+class Changed(TypedDict, total=False):
+    """What can be different when a job is run again; None means as it was."""
+
+    priority: int | None
+    tags: Sequence[str] | None
+    description: str | None
+
+
 class _Items(Response):
     items: list[Job]
 
@@ -88,31 +111,22 @@ class Jobs(Resource):
         params: Mapping[str, Any] | None = None,
         *,
         project: str = DEFAULT_PROJECT,
-        priority: int | None = None,
-        not_before: datetime | None = None,
-        tags: Sequence[str] | None = None,
-        configuration: int | None = None,
-        parent: int | None = None,
-        deduplicate: bool | None = None,
-        on_child_failure: OnChildFailure | None = None,
-        description: str | None = None,
         key: str | None = None,
+        **wishes: Unpack[Wishes],
     ) -> Job:
         """Accept a job of `type`; it is queued. The same `key` (an idempotency key) again returns the first job."""
-        body = request(
-            SubmitRequest,
-            type=type,
-            params=dict(params or {}),
-            priority=priority,
-            not_before=not_before,
-            tags=tags and builtins.list(tags),
-            configuration=configuration,
-            parent=parent,
-            deduplicate=deduplicate,
-            on_child_failure=on_child_failure,
-            description=description,
-        )
-        return self._transport.post(Job, f"/projects/{path_part(project)}/jobs", body, key)
+        return self._transport.post(Job, _jobs(project), _wanted(type, params, wishes), key)
+
+    def dry_run(
+        self,
+        type: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        project: str = DEFAULT_PROJECT,
+        **wishes: Unpack[Wishes],
+    ) -> JobPlan:
+        """What submitting the same would do. Checks all that `submit` checks, and stores nothing."""
+        return self._transport.post(JobPlan, f"{_jobs(project)}?dry_run=true", _wanted(type, params, wishes))
 
     def submit_all(
         self, jobs: Sequence[SubmitRequest], *, project: str = DEFAULT_PROJECT, key: str | None = None
@@ -133,15 +147,15 @@ class Jobs(Resource):
 
     def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page[Job]:
         """One page of jobs (at most 500), newest first unless `sort` says otherwise."""
-        return self._transport.get(Page[Job], "/jobs", {"limit": limit, "cursor": cursor, **_plain(filters)})
+        return self._transport.get(Page[Job], "/jobs", {"limit": limit, "cursor": cursor, **plain(filters)})
 
     def list(self, **filters: Unpack[Filters]) -> Iterator[Job]:
         """All jobs that match, page by page as they are asked for."""
-        return self._every(Page[Job], "/jobs", {"limit": MAX_PAGE, **_plain(filters)})
+        return self._every(Page[Job], "/jobs", {"limit": MAX_PAGE, **plain(filters)})
 
     def counts(self, **filters: Unpack[Filters]) -> dict[str, int]:
         """How many jobs match, by state."""
-        return self._transport.get(_Counts, "/jobs/counts", _plain(filters)).root
+        return self._transport.get(_Counts, "/jobs/counts", plain(filters)).root
 
     def steps(self, id: int, attempt: int | None = None) -> builtins.list[Step]:
         return builtins.list(self._every(Page[Step], f"/jobs/{id}/steps", {"attempt": attempt}))
@@ -225,20 +239,15 @@ class Jobs(Resource):
         id: int,
         params: Mapping[str, Any] | None = None,
         *,
-        priority: int | None = None,
-        tags: Sequence[str] | None = None,
-        description: str | None = None,
         key: str | None = None,
+        **changed: Unpack[Changed],
     ) -> Job:
         """A new job like this one; `params` are put over the old ones, name by name."""
-        body = request(
-            RunAgainRequest,
-            params=None if params is None else dict(params),
-            priority=priority,
-            tags=None if tags is None else builtins.list(tags),
-            description=description,
-        )
-        return self._transport.post(Job, f"/jobs/{id}/run-again", body, key)
+        return self._transport.post(Job, f"/jobs/{id}/run-again", _again(params, changed), key)
+
+    def dry_run_again(self, id: int, params: Mapping[str, Any] | None = None, **changed: Unpack[Changed]) -> JobPlan:
+        """What running it again would do; `changes` of the answer tell how the parameters differ."""
+        return self._transport.post(JobPlan, f"/jobs/{id}/run-again?dry_run=true", _again(params, changed))
 
     def delete(self, id: int) -> None:
         """Remove the job and everything recorded about it; only of jobs that have ended."""
@@ -253,14 +262,30 @@ class Jobs(Resource):
         return self._transport.post(Job, f"/jobs/{id}/{operation}", body)
 
 
+def _jobs(project: str) -> str:
+    return f"/projects/{path_part(project)}/jobs"
+
+
 def _batch(project: str) -> str:
-    return f"/projects/{path_part(project)}/jobs/batch"
+    return f"{_jobs(project)}/batch"
+
+
+def _wanted(type: str, params: Mapping[str, Any] | None, wishes: Wishes) -> SubmitRequest:
+    tags = wishes.get("tags")
+    more: dict[str, Any] = {**wishes, "tags": tags and builtins.list(tags)}
+    return request(SubmitRequest, type=type, params=dict(params or {}), **more)
+
+
+def _again(params: Mapping[str, Any] | None, changed: Changed) -> RunAgainRequest:
+    tags = changed.get("tags")
+    more: dict[str, Any] = {**changed, "tags": None if tags is None else builtins.list(tags)}
+    return request(RunAgainRequest, params=None if params is None else dict(params), **more)
 
 
 def _together(jobs: Sequence[SubmitRequest]) -> BatchRequest:
     return request(BatchRequest, jobs=builtins.list(jobs))
 
 
-def _plain(filters: Mapping[str, Any]) -> dict[str, Any]:
+def plain(filters: Mapping[str, Any]) -> dict[str, Any]:
     """The filters as query parameters."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in filters.items()}

@@ -91,6 +91,12 @@ class Unavailable(JobdeckError):
     kind = "unavailable"
 
 
+class DiskFull(Unavailable):
+    """A disk that is needed has no room left; everything goes on by itself once there is some."""
+
+    code = "disk_full"
+
+
 class LeaseLost(JobdeckError):
     """The writer's lease is gone: its epoch is old, so nothing it writes can land and its work must die."""
 

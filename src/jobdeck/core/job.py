@@ -73,7 +73,13 @@ class Job(NamedTuple):
 
 def replace(job: Job, **changes: Any) -> Job:
     """The job with some fields changed."""
-    return job._replace(**changes)
+    values: list[Any] = list(job)
+    for name, value in changes.items():
+        values[_PLACES[name]] = value
+    return Job._make(values)
+
+
+_PLACES = {name: place for place, name in enumerate(Job._fields)}
 
 
 @dataclass(frozen=True, slots=True)

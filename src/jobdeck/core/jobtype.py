@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from jobdeck.core.claims import Claim
 from jobdeck.core.environment import Environment
+from jobdeck.core.preview import Preview
 from jobdeck.core.retry import RetryPolicy
 
 Isolation = Literal["process", "thread"]
@@ -137,6 +138,17 @@ class JobType:
         return declared_steps(type(self))
 
     # What a type may do around its steps; in the task's process.
+
+    def preview(self, run: Any) -> Preview | None:  # noqa: ARG002  (what a type makes of it)
+        """For a dry run: what a job with these parameters would do, found by looking and changing nothing.
+
+        Has `run.environment`, and half a minute. What it raises is shown as the reason why the job would fail."""
+        return None
+
+    @classmethod
+    def has_preview(cls) -> bool:
+        """Whether it can be asked; a step that happens to be called so is none."""
+        return cls.preview is not JobType.preview and not hasattr(cls.preview, _MARK)
 
     def undo(self, run: Any) -> None:
         """Remove what was half made and not published; after cancel, and before a restart. Safe to repeat."""

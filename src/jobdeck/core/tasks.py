@@ -12,6 +12,10 @@ from jobdeck.core.values import Json
 
 UNDO = "undo"
 """The method name of the request that removes what an attempt half made."""
+PLAN = "plan"
+"""The method name of the request that asks for the outline of the steps, without a job."""
+PREVIEW = "preview"
+"""The method name of the request that asks what a job would do, without a job."""
 
 
 @dataclass(frozen=True, slots=True)

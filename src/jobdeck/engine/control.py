@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 
 from jobdeck.core import transitions as becoming
+from jobdeck.core.bulk import why_no_priority
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, OperationRefused
 from jobdeck.core.job import NO_CHILDREN, Job, replace
 from jobdeck.core.operations import Operation
 from jobdeck.core.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.states import ENDED, State
+from jobdeck.core.transitions import Transition
 from jobdeck.engine.logs import LogStore
 from jobdeck.store import job_removal, jobs, leases, steps, transitions
 from jobdeck.store.database import Database, Tx
@@ -20,11 +22,24 @@ from jobdeck.store.events import NewEvent
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an operation on one job; `error` says why it was refused."""
+    """What became of an operation on one job; `error` says why it was refused, `before` how the job was found."""
 
     id: int
     changed: bool
     error: JobdeckError | None = None
+    before: Job | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, by whom and why; `resume_at` in µs. `bulk`: the operation on a selection that it is a part of."""
+
+    operation: Operation
+    actor: str
+    reason: str | None = None
+    resume_at: int | None = None
+    cause: str = "user"
+    bulk: int | None = None
 
 
 class Control:
@@ -46,58 +61,32 @@ class Control:
         """Do `operation` to each of `ids` that allows it, all in one transaction; one result per id, in order."""
         if operation is Operation.DELETE:
             return await self._delete(ids, actor)
-        request = _Request(operation, actor, reason, resume_at)
-        return await self._database.transact(lambda tx: _operate(tx, ids, request))
+        request = Request(operation, actor, reason, resume_at)
+        return await self._database.transact(lambda tx: operate_in(tx, ids, request))
 
     async def set_priority(self, job_id: int, priority: int, *, actor: str) -> Result:
         """Change the priority; of a waiting job this changes its place in the queue."""
         if not LOWEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
             raise InvalidInput(f"A priority is {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}.", field="priority")
 
-        async def work(tx: Tx) -> Result:
-            job = (await jobs.lock(tx, [job_id])).get(job_id)
-            if job is None:
-                return Result(job_id, False, _no_such_job(job_id))
-            if job.state in ENDED or job.priority == priority:
-                return Result(job_id, False)
-            order_key = job.order_key + (job.priority - priority) * AGEING
-            await jobs.save(tx, [(job, replace(job, priority=priority, order_key=order_key))])
-            data = {"state": str(job.state), "from": job.priority, "priority": priority}
-            tx.emit(NewEvent("reprioritized", job.project_id, job_id, actor, data))
-            return Result(job_id, True)
-
-        return await self._database.transact(work)
+        (result,) = await self._database.transact(lambda tx: prioritize_in(tx, [job_id], priority, actor))
+        return result
 
     async def _delete(self, ids: Sequence[int], actor: str) -> list[Result]:
         """Rows first, in one transaction; then the logs, which nothing refers to any more."""
 
-        async def work(tx: Tx) -> tuple[list[Result], list[int]]:
-            results: list[Result] = []
-            doomed: dict[int, Job] = {}
-            for job_id in ids:
-                result, family = await _doom(tx, job_id)
-                results.append(result)
-                # A job may be named twice, or be in the family of another one.
-                doomed |= {job.id: job for job in family}
-            await job_removal.remove(tx, list(doomed.values()), actor)
-            return results, list(doomed)
-
-        results, removed = await self._database.transact(work)
-        for job_id in removed:
-            await self._logs.delete(job_id)
+        results, removed = await self._database.transact(lambda tx: delete_in(tx, ids, actor))
+        await self.forget_logs(removed)
         return results
 
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    operation: Operation
-    actor: str
-    reason: str | None
-    resume_at: int | None
-    cause: str = "user"
+    async def forget_logs(self, removed: Sequence[int]) -> None:
+        """Delete the logs of jobs that were removed."""
+        for job_id in removed:
+            await self._logs.delete(job_id)
 
 
-async def _operate(tx: Tx, ids: Sequence[int], request: _Request) -> list[Result]:
+async def operate_in(tx: Tx, ids: Sequence[int], request: Request) -> list[Result]:
+    """As `Control.operate`, within a transaction; not for deleting."""
     locked = await jobs.lock(tx, ids)
     results = {i: Result(i, False, _no_such_job(i)) for i in ids if i not in locked}
     children = await jobs.children_of(tx.connection, (j.id for j in locked.values() if j.has_children))
@@ -109,16 +98,21 @@ async def _operate(tx: Tx, ids: Sequence[int], request: _Request) -> list[Result
                 unfinished_children=children.get(job.id, NO_CHILDREN).unfinished,
             )  # fmt: skip
         except OperationRefused as refused:
-            results[job.id] = Result(job.id, False, refused)
+            results[job.id] = Result(job.id, False, refused, job)
             continue
-        results[job.id] = Result(job.id, transition is not None)
+        results[job.id] = Result(job.id, transition is not None, None, job)
         if transition is not None:
-            changes.append((job, transition))
+            changes.append((job, _told(transition, request.bulk)))
     await _carry_out(tx, changes, request)
     return [results[i] for i in ids]
 
 
-async def _carry_out(tx: Tx, changes: list[transitions.Change], request: _Request) -> None:
+def _told(transition: Transition, bulk: int | None) -> Transition:
+    """With the bulk in the event, so that a job's history says why this happened to it."""
+    return transition if bulk is None else changed(transition, data={**transition.data, "bulk": bulk})
+
+
+async def _carry_out(tx: Tx, changes: list[transitions.Change], request: Request) -> None:
     if not changes:
         return
     await transitions.apply(tx, changes, actor=request.actor)
@@ -131,28 +125,57 @@ async def _carry_out(tx: Tx, changes: list[transitions.Change], request: _Reques
         await _cancel_children(tx, [job for job, _ in changes if job.has_children], request)
 
 
-async def _cancel_children(tx: Tx, parents: list[Job], request: _Request) -> None:
+async def _cancel_children(tx: Tx, parents: list[Job], request: Request) -> None:
     """The cascade: every descendant that has not ended is canceled in the same transaction."""
     if not parents:
         return
     ids = await job_removal.unended_children(tx.connection, [p.id for p in parents])
     if ids:
-        await _operate(tx, ids, changed(request, cause="parent"))
+        await operate_in(tx, ids, changed(request, cause="parent"))
 
 
-async def _doom(tx: Tx, job_id: int) -> tuple[Result, list[Job]]:
-    """A job that may be deleted, with its descendants."""
-    family = await job_removal.family(tx, job_id)
+async def prioritize_in(
+    tx: Tx, ids: Sequence[int], priority: int, actor: str, bulk: int | None = None
+) -> list[Result]:  # fmt: skip
+    """As `Control.set_priority`, for several jobs, within a transaction."""
+    locked = await jobs.lock(tx, ids)
+    moved = [j for j in locked.values() if why_no_priority(j.state, same=j.priority == priority) is None]
+    changes = [
+        (j, replace(j, priority=priority, order_key=j.order_key + (j.priority - priority) * AGEING)) for j in moved
+    ]
+    if changes:
+        await jobs.save(tx, changes)
+    more = {} if bulk is None else {"bulk": bulk}
+    for job in moved:
+        data = {"state": str(job.state), "from": job.priority, "priority": priority, **more}
+        tx.emit(NewEvent("reprioritized", job.project_id, job.id, actor, data))
+    done = {job.id for job in moved}
+    return [Result(i, i in done, None if i in locked else _no_such_job(i), locked.get(i)) for i in ids]
+
+
+async def delete_in(
+    tx: Tx, ids: Sequence[int], actor: str, bulk: int | None = None
+) -> tuple[list[Result], list[int]]:  # fmt: skip
+    """As `Control.operate` for deleting, within a transaction; the jobs removed, whose logs are to be forgotten then."""
+    families = await job_removal.families(tx, ids)
+    results = [_doom(tx, i, families.get(i, [])) for i in ids]
+    # A job may be named twice, or be in the family of another one.
+    doomed = {job.id: job for result in results if result.changed for job in families[result.id]}
+    await job_removal.remove(tx, list(doomed.values()), actor, bulk)
+    return results, list(doomed)
+
+
+def _doom(tx: Tx, job_id: int, family: list[Job]) -> Result:
+    """Whether a job, which comes before its descendants, may be deleted with them."""
     if not family:
-        return Result(job_id, False, _no_such_job(job_id)), []
+        return Result(job_id, False, _no_such_job(job_id))
+    unfinished = sum(j.state not in ENDED for j in family[1:])
     try:
         for job in family:
-            becoming.operate(
-                job, Operation.DELETE, tx.now, unfinished_children=sum(j.state not in ENDED for j in family[1:])
-            )
+            becoming.operate(job, Operation.DELETE, tx.now, unfinished_children=unfinished)
     except OperationRefused as refused:
-        return Result(job_id, False, refused), []
-    return Result(job_id, True), family
+        return Result(job_id, False, refused, family[0])
+    return Result(job_id, True, None, family[0])
 
 
 def _no_such_job(job_id: int) -> NotFound:

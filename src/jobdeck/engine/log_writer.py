@@ -9,8 +9,9 @@ from pathlib import Path
 
 import structlog
 
+from jobdeck.core.errors import Unavailable
 from jobdeck.engine.logs import SEAL_BYTES, LogLine, chunk_path, pack
-from jobdeck.engine.service import sleep_unless
+from jobdeck.engine.service import Trouble, sleep_unless
 from jobdeck.engine.spool import Spool
 from jobdeck.store.blobs import Blobs
 
@@ -131,6 +132,7 @@ class LogShipper:
         self._blobs = blobs
         self._spool = Spool(home / "spool")
         self._open: set[JobLog] = set()
+        self._trouble = Trouble(self.name)
 
     def open(self, job: int, attempt: int, epoch: int) -> JobLog:
         opened = JobLog(self._spool.folder, job, attempt, epoch)
@@ -151,19 +153,27 @@ class LogShipper:
     async def run(self, stop: asyncio.Event) -> None:
         await self._recover()
         while not stop.is_set():
-            await asyncio.gather(*map(self._ship, list(self._open)))
+            if all(await asyncio.gather(*map(self._ship, list(self._open)))):
+                self._trouble.over()
             await sleep_unless(stop, SHIP_SECONDS)
         for job_log in list(self._open):
             await self.close(job_log)
         self._spool.leave()
 
-    async def _ship(self, job_log: JobLog) -> None:
-        if job_log.ended:
-            return await self.close(job_log)
+    async def _ship(self, job_log: JobLog) -> bool:
+        """Whether its lines are stored; else they are kept for the next time."""
         try:
-            await job_log.ship(self._blobs)
-        except Exception as error:  # noqa: BLE001  (its lines are kept for the next time)
-            log.warning("log_not_shipped", error=str(error))
+            if job_log.ended:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await job_log.close(self._blobs)
+                self._open.discard(job_log)
+            else:
+                await job_log.ship(self._blobs)
+        except Exception as error:  # noqa: BLE001  (a log must never keep a worker from its work)
+            # Told once, and not twice a second for each log, perhaps onto a disk that is full.
+            self._trouble.met(Unavailable(f"Logs are not stored: {str(error) or type(error).__name__}"))
+            return False
+        return True
 
     async def _recover(self) -> None:
         """Store what worker processes that are gone wrote and could not ship."""

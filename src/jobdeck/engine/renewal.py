@@ -42,7 +42,8 @@ class Renewal:
         self._heard = heard
 
     async def run(self, stop: asyncio.Event) -> None:
-        database = self._database.sibling()
+        # A connection that hangs must be given up while there is time to renew over another one.
+        database = self._database.sibling(patience=max(1.0, self._lease_seconds / 4))
         trouble = Trouble(self.name)
         every = self._lease_seconds / 4
         try:

@@ -106,6 +106,19 @@ class Submitter:
 
         return await submissions.settle_races(self._database, work)
 
+    async def check(self, wanted: Submission) -> tuple[NewJob, int | None]:
+        """All that `submit` checks and works out, storing nothing; and the unfinished job that `submit` would give
+        instead of a new one, where duplicates are not wanted. Raises what `submit` raises."""
+        environment = await self._environments(wanted.project)
+        prepared = await asyncio.to_thread(self._prepare, wanted, environment)
+
+        async def look(tx: Tx) -> int | None:
+            await _parents(tx, {wanted.parent} if wanted.parent is not None else set(), [wanted])
+            known = await submissions.open_duplicates(tx, [prepared.dedupe_key] if prepared.dedupe_key else [])
+            return known.get(prepared.dedupe_key or "")
+
+        return prepared, await self._database.transact(look)
+
     async def _remembered(self, principal_id: int, key: tuple[str, str] | None) -> list[int] | None:
         if key is None:
             return None
@@ -249,7 +262,7 @@ async def _insert(tx: Tx, prepared: Sequence[NewJob], wanted: Sequence[Submissio
         if new.dedupe_key:
             known[new.dedupe_key] = 0
         places[i] = len(fresh)
-        fresh.append(replace(new, run_prefix=parents[new.parent_id]) if new.parent_id is not None else new)
+        fresh.append(new._replace(run_prefix=parents[new.parent_id]) if new.parent_id is not None else new)
     ids = await jobs.insert_many(tx, fresh, [order_key(tx.now, n.priority) for n in fresh]) if fresh else []
     known |= {new.dedupe_key: job_id for new, job_id in zip(fresh, ids, strict=True) if new.dedupe_key}
     await submissions.mark_parents(tx, list(parents))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections.abc
+import errno
 import importlib
+import os
 import traceback
 import typing
 from functools import lru_cache
@@ -16,7 +18,8 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from jobdeck.core.errors import ErrorInfo, JobdeckError, TaskFailure
 from jobdeck.core.jobtype import JobType, part_type, result_type
 from jobdeck.core.outcome import Failed, Outcome, Stopped, Succeeded
-from jobdeck.core.tasks import UNDO, TaskRequest
+from jobdeck.core.outline import outline
+from jobdeck.core.tasks import PLAN, UNDO, TaskRequest
 from jobdeck.core.values import MAX_RESULT, Json, bounded, clip, encode
 from jobdeck.executors.context import PoliteStop, TaskContext
 
@@ -70,6 +73,8 @@ def _call(request: TaskRequest, run: TaskContext) -> Json:
     if request.method == UNDO:
         job.undo(run)
         return None
+    if request.method == PLAN:
+        return [step.model_dump(mode="json") for step in outline(job)]
     method = getattr(job, request.method)
     declared = part_type(job_type, request.method)
     result = method(run) if declared is None else method(run, decode(declared, request.part))
@@ -174,7 +179,16 @@ def describe(error: BaseException, place: str) -> ErrorInfo:
         hint = "Give tasks a higher memory limit, or make the parts smaller."
         message = f"The task ran out of memory. {message}"
         return ErrorInfo("out_of_memory", message, hint, _traceback(error), True, place)
+    if _is_full_disk(error, text):
+        message = f"A disk is full: {text.partition(chr(10))[0]}"
+        hint = "Make room on it, then resume the job; it goes on where it was."
+        return ErrorInfo("disk_full", clip(message), hint, _traceback(error), True, place)
     return ErrorInfo("unexpected_error", clip(message), None, _traceback(error), True, place)
+
+
+def _is_full_disk(error: BaseException, text: str) -> bool:
+    """Libraries that are not written in Python tell it in words alone."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in text
 
 
 def timed_out(request: TaskRequest) -> ErrorInfo:

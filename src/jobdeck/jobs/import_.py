@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.jobtype import JobType, step
+from jobdeck.core.preview import Preview
 from jobdeck.core.tasks import Run
 from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, as_loaded
 
@@ -44,6 +45,12 @@ class Import(JobType):
         from jobdeck.jobs.import_checks import check
 
         check(self.params, environment)
+
+    def preview(self, run: Run) -> Preview:
+        """Files, formats and columns as far as a short look shows them, and what would be refused."""
+        from jobdeck.jobs.import_preview import Look
+
+        return Look(self.params, run.environment, self.part_bytes).preview()
 
     @step(weight=0.3)
     def inspect(self, run: Run) -> list[Part]:

@@ -56,7 +56,7 @@ class Work:
         if target is None and not self._params.create:
             raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
         plan = source.plan(target if self._params.mode != "replace" else None)
-        plan.required = self._required(plan.result(), target)
+        plan.required = required_columns(self._params, plan.result(), target)
         self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
         self._run.log(f"{len(files)} files, {sum(f.rows for f in plan.files)} rows, {len(plan.parts)} parts")
         return [
@@ -76,8 +76,7 @@ class Work:
         """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
         files = source.located()
         total = sum(file.size for file in files)
-        # Smaller parts where all is small, so that more than one task has something to do.
-        source.part_bytes = min(self._part_bytes, max(self._part_bytes, total) // SPREAD)
+        source.part_bytes = part_size(self._part_bytes, total)
         source.facts = self._known(files)
         before = sum(facts.located.size for facts in source.facts)
         done = len(source.facts)
@@ -107,21 +106,6 @@ class Work:
         if count & (count - 1) == 0:
             self._plans.write(LOOKED_AT, LOOKED.dump_json(facts))
             self._run.checkpoint({"looked": count})
-
-    def _required(self, schema: pa.Schema, target: pa.Schema | None) -> list[str]:
-        for name in self._params.key:
-            if name not in schema.names:
-                raise SchemaMismatch(
-                    f"No file has the key column '{name}'.", hint=f"There are {', '.join(schema.names[:20])}."
-                )
-            if t.is_nested(schema.field(name).type):
-                raise SchemaMismatch(
-                    f"The key column '{name}' is a list or a struct.", hint="Use plain columns as key."
-                )
-        fixed = (
-            [f.name for f in target if not f.nullable] if target is not None and self._params.mode != "replace" else []
-        )
-        return [*self._params.key, *fixed]
 
     def load(self, part: Part) -> Loaded:
         """Stage one part. Raises BadRow, SourceChanged, FileDamaged, …"""
@@ -244,6 +228,24 @@ class Work:
         if not self._sink.published(self._stamp):
             self._rejects.delete([entry.name for entry in self._rejects.entries()])
             self._rejects.tidy()
+
+
+def part_size(most: int, total: int) -> int:
+    """Bytes of one part, about: smaller where all is small, so that more than one task has something to do."""
+    return min(most, max(most, total) // SPREAD)
+
+
+def required_columns(params: ImportParams, schema: pa.Schema, target: pa.Schema | None) -> list[str]:
+    """The columns in which null is a bad value: keys, and those that the table wants. Raises SchemaMismatch."""
+    for name in params.key:
+        if name not in schema.names:
+            raise SchemaMismatch(
+                f"No file has the key column '{name}'.", hint=f"There are {', '.join(schema.names[:20])}."
+            )
+        if t.is_nested(schema.field(name).type):
+            raise SchemaMismatch(f"The key column '{name}' is a list or a struct.", hint="Use plain columns as key.")
+    fixed = [f.name for f in target if not f.nullable] if target is not None and params.mode != "replace" else []
+    return [*params.key, *fixed]
 
 
 def _origin(params: ImportParams) -> str:

@@ -12,6 +12,7 @@ from jobdeck.engine.control import Control
 from jobdeck.engine.explain import WORKER_SILENCE
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.logs import LogStore
+from jobdeck.engine.preview import Previewer
 from jobdeck.engine.submit import Submitter
 from jobdeck.store.blobs import Blobs
 from jobdeck.store.database import Database
@@ -31,6 +32,8 @@ class Installation:
     """Seconds without a sign of life after which a worker does not count as live."""
     max_upload: int = 1 << 40
     """Bytes of one uploaded file, at most."""
+    session_days: float = 14.0
+    """Days without use after which a browser has to log in again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,5 @@ class Core:
     installation: Installation
     vault: Vault | None = None
     """Keeps secrets; without one, none can be stored."""
+    previews: Previewer = field(default_factory=Previewer)
+    """Asks job types what they would do."""

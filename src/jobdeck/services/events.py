@@ -15,7 +15,7 @@ from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.job_details import event
 from jobdeck.services.jobs import Jobs
-from jobdeck.store import tokens
+from jobdeck.store import sessions, tokens
 from jobdeck.wire.events import Event
 
 MEASURED_EVERY = 1.0
@@ -56,6 +56,10 @@ class Events:
         newest = await self._core.feed.last_id()
         return self._stream(asked, project_ids, newest)
 
+    async def newest(self) -> int:
+        """The id of the newest event: what is read from now on goes with it, or is newer."""
+        return await self._core.feed.last_id()
+
     async def _stream(
         self, asked: EventQuery, project_ids: set[int] | None, newest: int
     ) -> AsyncIterator[tuple[int | None, Event]]:
@@ -87,10 +91,11 @@ class Events:
         return self._names.get(project_id)
 
     async def check(self, caller: Caller) -> None:
-        """Raises Unauthenticated when the caller's token has ended since the stream began."""
+        """Raises Unauthenticated when the caller's token or session has ended since the stream began."""
         async with self._core.database.read() as connection:
             stored = await tokens.by_id(connection, caller.token_id)
+            left = caller.session is not None and await sessions.by_hash(connection, caller.session) is None
             now = await self._core.database.clock.now(connection)
-        ended = stored is None or stored.revoked_at is not None or (stored.expires_at or now + 1) <= now
+        ended = left or stored is None or stored.revoked_at is not None or (stored.expires_at or now + 1) <= now
         if ended:
             raise Unauthenticated("This token has ended.")

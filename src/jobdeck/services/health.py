@@ -24,6 +24,7 @@ class HealthCheck:
         self._core = core
         self._lock = asyncio.Lock()
         self._known: tuple[float, Health] | None = None
+        self._looking: asyncio.Task[dict[str, Any]] | None = None
 
     async def look(self) -> Health:
         """`status` is `ok`, `degraded` (jobs do not run) or `unavailable` (the database does not answer)."""
@@ -36,14 +37,24 @@ class HealthCheck:
         version = self._core.installation.version
         began = time.monotonic()
         try:
-            async with asyncio.timeout(PATIENCE):
-                parts = await self._parts()
+            parts = await self._answer()
         except (Unavailable, TimeoutError):
             return Health(status="unavailable", version=version, parts={"database": {"status": "unavailable"}})
         kind = self._core.database.dialect
         parts["database"] = {"status": "ok", "kind": kind, "seconds": round(time.monotonic() - began, 4)}
         good = all(part["status"] == "ok" for part in parts.values())
         return Health(status="ok" if good else "degraded", version=version, parts=parts)
+
+    async def _answer(self) -> dict[str, Any]:
+        """The parts; raises TimeoutError and leaves the question standing, so that a hung database is asked once.
+
+        Breaking it off would not do: to cancel a statement politely takes an answer of the database, too."""
+        self._looking = self._looking or asyncio.create_task(self._parts(), name="health")
+        done, _ = await asyncio.wait([self._looking], timeout=PATIENCE)
+        if not done:
+            raise TimeoutError
+        asked, self._looking = self._looking, None
+        return asked.result()
 
     async def _parts(self) -> dict[str, Any]:
         silence = int(self._core.installation.worker_silence * 1_000_000)

@@ -59,7 +59,7 @@ class Presenter:
         holders = {holder for reasons in found.values() for reason in reasons for holder in reason.holders}
         projects = await job_views.projects_of(connection, list(holders)) if holders else {}
         seen = {holder for holder, project_id in projects.items() if caller.sees(project_id)}
-        return {job: [_only(reason, seen) for reason in reasons] for job, reasons in found.items()}
+        return {job: [seen_only(reason, seen) for reason in reasons] for job, reasons in found.items()}
 
     def _job(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         omitted = [name for name in ("params", "result") if row[name] == ""]
@@ -71,7 +71,7 @@ class Presenter:
             parent=row["parent_id"],
             configuration=row["configuration_id"],
             progress=_progress(row, now),
-            wait=[_wait(reason) for reason in beside.waits.get(row["id"], ())],
+            wait=[wait_view(reason) for reason in beside.waits.get(row["id"], ())],
             error=_error(row, caller),
             created_by=row["created_by_name"],
             created_at=instant(row["created_at"]),
@@ -121,11 +121,13 @@ def _progress(row: JobRow, now: int) -> ProgressView:
     )
 
 
-def _only(reason: waiting.WaitReason, seen: set[int]) -> waiting.WaitReason:
+def seen_only(reason: waiting.WaitReason, seen: set[int]) -> waiting.WaitReason:
+    """The reason without the holders that are not among `seen`."""
     return replace(reason, holders=tuple(holder for holder in reason.holders if holder in seen))
 
 
-def _wait(reason: waiting.WaitReason) -> WaitReason:
+def wait_view(reason: waiting.WaitReason) -> WaitReason:
+    """A wait reason as people see it."""
     return WaitReason(
         reason=reason.reason,
         text=reason.text,

@@ -35,7 +35,9 @@ _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 
 def _split(value: Any) -> Any:
-    """`a,b` and repeated parameters both mean several values."""
+    """`a,b` and repeated parameters both mean several values; in a body, one value may stand without a list."""
+    if isinstance(value, str | int):
+        value = [value]
     if isinstance(value, list):
         return [part for item in value for part in (item.split(",") if isinstance(item, str) else [item]) if part != ""]
     return value

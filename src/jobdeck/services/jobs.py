@@ -95,6 +95,16 @@ class Jobs:
         self, caller: Caller, project_name: str, requests: Sequence[SubmitRequest], key: str | None = None
     ) -> list[int]:
         """Accept all the jobs or none; their ids. The same `key` with the same requests gives the first ones' ids."""
+        submissions = await self.submissions(caller, project_name, requests)
+        idempotency = (key, _request_hash(project_name, requests)) if key is not None else None
+        return await self._core.submitter.submit(
+            submissions, actor=caller.name, principal_id=caller.principal_id, idempotency=idempotency
+        )
+
+    async def submissions(
+        self, caller: Caller, project_name: str, requests: Sequence[SubmitRequest]
+    ) -> list[Submission]:
+        """What the engine gets of `requests`, where the caller may submit; raises InvalidInput, NotFound, Forbidden."""
         for request in requests:
             check_depth(request.params, "params")
         async with self._core.database.read() as connection:
@@ -102,14 +112,19 @@ class Jobs:
             caller.require(Permission.JOB_SUBMIT)
             named = sorted({r.configuration for r in requests if r.configuration is not None})
             saved = {id_: await configurations.get(connection, project.id, id_) for id_ in named}
-        submissions = [_submission(caller, project, r, saved) for r in requests]
-        idempotency = (key, _request_hash(project_name, requests)) if key is not None else None
-        return await self._core.submitter.submit(
-            submissions, actor=caller.name, principal_id=caller.principal_id, idempotency=idempotency
-        )
+        return [_submission(caller, project, r, saved) for r in requests]
 
     async def run_again(self, caller: Caller, job_id: int, asked: RunAgainRequest, key: str | None = None) -> Job:
         """A new job like `job_id`, but for what is asked to differ, at the top even where the old one had a parent."""
+        submission, _ = await self.again(caller, job_id, asked)
+        idempotency = (key, _hash(["run-again", job_id, asked.model_dump(mode="json")])) if key is not None else None
+        ids = await self._core.submitter.submit(
+            [submission], actor=caller.name, principal_id=caller.principal_id, idempotency=idempotency
+        )
+        return await self.get(caller, ids[0])
+
+    async def again(self, caller: Caller, job_id: int, asked: RunAgainRequest) -> tuple[Submission, dict[str, Any]]:
+        """What the engine gets of a job that is run again, and the parameters of the old one, secrets included."""
         await self.require_visible(caller, job_id)
         caller.require(Permission.JOB_SUBMIT)
         check_depth(asked.params, "params")
@@ -117,12 +132,7 @@ class Jobs:
             row = await job_views.get(connection, job_id)
         if row is None:
             raise no_such_job(job_id)
-        submission = self._copy(caller, row, asked)
-        idempotency = (key, _hash(["run-again", job_id, asked.model_dump(mode="json")])) if key is not None else None
-        ids = await self._core.submitter.submit(
-            [submission], actor=caller.name, principal_id=caller.principal_id, idempotency=idempotency
-        )
-        return await self.get(caller, ids[0])
+        return self._copy(caller, row, asked), json.loads(row["params"])
 
     def _copy(self, caller: Caller, row: JobRow, asked: RunAgainRequest) -> Submission:
         old = json.loads(row["params"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from jobdeck.access.sessions import Sessions
 from jobdeck.access.tokens import Authenticator
+from jobdeck.services.bulks import Bulks
 from jobdeck.services.configurations import Configurations
 from jobdeck.services.connections import Connections
 from jobdeck.services.core import Core
+from jobdeck.services.dry_runs import DryRuns
 from jobdeck.services.environments import Environments
 from jobdeck.services.events import Events
 from jobdeck.services.files import Files
@@ -29,11 +32,15 @@ class Services:
     def __init__(self, core: Core) -> None:
         self.installation = core.installation
         self.authenticator = Authenticator(core.database)
+        self.sessions = Sessions(core.database, self.authenticator, core.installation.session_days)
         self.jobs = Jobs(core)
         self.job_details = JobDetails(core, self.jobs)
         self.job_logs = JobLogs(core, self.jobs)
+        self.bulks = Bulks(core)
         self.files = Files(core)
-        self.objects = Objects(core, Environments(core.database, core.installation, vault=core.vault))
+        environments = Environments(core.database, core.installation, vault=core.vault)
+        self.dry_runs = DryRuns(core, self.jobs, environments)
+        self.objects = Objects(core, environments)
         self.limits = Limits(core)
         self.pauses = Pauses(core)
         self.projects = Projects(core)

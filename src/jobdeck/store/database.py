@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from jobdeck.core.errors import Unavailable
+from jobdeck.core.errors import DiskFull, Unavailable
 from jobdeck.store.clock import Clock, DatabaseClock
 from jobdeck.store.events import NewEvent, append
 from jobdeck.store.wakeups import Wakeups
@@ -29,7 +29,9 @@ Row = RowMapping
 log = structlog.get_logger(__name__)
 
 RETRIES = 5
-_POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=60s"
+ANSWER_SECONDS = 25.0
+"""How long a statement may take by our own clock, when not even the server's refusal to go on arrives."""
+_POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=20s"
 """A process that is frozen or cut off in a transaction must not keep its locks: they would hold up everyone else."""
 
 _NO_ANSWER = (OperationalError, InterfaceError, PoolTimeout)
@@ -52,18 +54,26 @@ class Tx:
 class Database:
     """SQLite (one process writes) or PostgreSQL, behind the same calls."""
 
-    def __init__(self, url: str | URL, *, clock: Clock | None = None, wakeups: Wakeups | None = None) -> None:
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        clock: Clock | None = None,
+        wakeups: Wakeups | None = None,
+        patience: float = ANSWER_SECONDS,
+    ) -> None:
+        """`patience`: seconds that PostgreSQL may take to answer a statement, whatever the reason."""
         self.url = make_url(url)
         self.clock = clock or DatabaseClock()
         self.wakeups = wakeups or Wakeups()
         self.dialect = self.url.get_backend_name()
-        self._writer = _engine(self.url, self.dialect, writes=True)
-        self._reader = _engine(self.url, self.dialect, writes=False) if self.dialect == "sqlite" else self._writer
+        self._writer = _engine(self.url, self.dialect, patience, writes=True)
+        self._reader = _engine(self.url, self.dialect, patience, writes=False) if self.dialect == "sqlite" else self._writer
         self._one_writer: asyncio.Lock | None = asyncio.Lock() if self.dialect == "sqlite" else None
 
-    def sibling(self) -> Database:
+    def sibling(self, patience: float = ANSWER_SECONDS) -> Database:
         """Another handle on the same database, for another thread's event loop; shares the clock and the wake-ups."""
-        return Database(self.url, clock=self.clock, wakeups=self.wakeups)
+        return Database(self.url, clock=self.clock, wakeups=self.wakeups, patience=patience)
 
     async def close(self) -> None:
         await self._writer.dispose()
@@ -121,7 +131,16 @@ class Database:
 
 def _unavailable(error: DBAPIError | PoolTimeout) -> Unavailable:
     text = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+    if _is_full(error):
+        return DiskFull(
+            f"The disk of the database is full: {text}", hint="Make room on it; everything then goes on by itself."
+        )
     return Unavailable(f"The database does not answer: {text}", hint="Try again in a moment.")
+
+
+def _is_full(error: DBAPIError | PoolTimeout) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlstate", None) == "53100" or "disk is full" in str(cause)
 
 
 def _is_retryable(error: DBAPIError) -> bool:
@@ -129,9 +148,11 @@ def _is_retryable(error: DBAPIError) -> bool:
     return sqlstate in _RETRYABLE_SQLSTATES or "database is locked" in str(error.orig)
 
 
-def _engine(url: URL, dialect: str, *, writes: bool) -> AsyncEngine:
+def _engine(url: URL, dialect: str, patience: float, *, writes: bool) -> AsyncEngine:
     if dialect != "sqlite":
-        bounds = {"options": _POSTGRESQL_BOUNDS}
+        from jobdeck.store.postgres_connection import connecting
+
+        bounds = {"options": _POSTGRESQL_BOUNDS, "async_creator_fn": connecting(patience)}
         return create_async_engine(
             url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10, connect_args=bounds
         )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import RowMapping, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
-from jobdeck.store.batch import INT, TEXT, table_of
+from jobdeck.store.batch import INT, TEXT, table_of_cells
 
 CHANNEL = "jobdeck"
 """The PostgreSQL channel on which commits are announced."""
@@ -21,15 +22,14 @@ _LOCK = 0x6A6F6264
 _COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT}
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """Something that happened, to be written with what it tells of."""
 
     kind: str
     project_id: int | None = None
     job_id: int | None = None
     actor: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}  # noqa: RUF012  (nobody changes it)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +53,22 @@ async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: i
     dialect = connection.dialect.name
     if dialect == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    batch = table_of([_row(e, now) for e in events], _COLUMNS, dialect)
+    rows = [(now, e.kind, e.project_id, e.job_id, e.actor, _text_of(e.data)) for e in events]
+    cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
+    batch = table_of_cells(cells, _COLUMNS, dialect)
     await connection.execute(insert(schema.events).from_select(list(_COLUMNS), select(*batch.c)))
     if dialect == "postgresql":
         await connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
 
 
-def _row(event: NewEvent, now: int) -> dict[str, Any]:
-    data = encode(event.data)
-    if len(data) > MAX_EVENT:
-        data = encode({k: clip(v, MAX_EVENT // 4) if isinstance(v, str) else None for k, v in event.data.items()})
-    return {
-        "at": now,
-        "kind": event.kind,
-        "project_id": event.project_id,
-        "job_id": event.job_id,
-        "actor": event.actor,
-        "data": data,
-    }
+def _text_of(data: Mapping[str, Any]) -> str:
+    try:
+        text = orjson.dumps(data).decode()
+    except TypeError:  # integers beyond 64 bits, characters that are none
+        text = encode(data)
+    if len(text) > MAX_EVENT:
+        text = encode({k: clip(v, MAX_EVENT // 4) if isinstance(v, str) else None for k, v in data.items()})
+    return text
 
 
 async def read_after(

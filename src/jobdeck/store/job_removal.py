@@ -13,7 +13,9 @@ from jobdeck.store.batch import ids_of
 from jobdeck.store.database import Tx
 from jobdeck.store.events import NewEvent
 from jobdeck.store.jobs import lock
-from jobdeck.store.schema import events, jobs
+from jobdeck.store.schema import attempts, events, jobs, leases, lineage, steps, tasks
+
+_ABOUT_JOBS = (events, lineage, tasks, steps, attempts, leases)
 
 
 async def unended_children(connection: AsyncConnection, parents: Sequence[int]) -> list[int]:
@@ -22,26 +24,43 @@ async def unended_children(connection: AsyncConnection, parents: Sequence[int]) 
     return list((await connection.execute(query)).scalars())
 
 
-async def family(tx: Tx, job_id: int) -> list[Job]:
-    """The job and all its descendants, locked, parents before children; empty when there is no such job."""
-    found: list[Job] = []
-    generation = [job_id]
+async def families(tx: Tx, ids: Sequence[int]) -> dict[int, list[Job]]:
+    """Each of `ids` that exists with all its descendants, locked, parents before children."""
+    found = await lock(tx, dict.fromkeys(ids))
+    roots = [i for i in dict.fromkeys(ids) if i in found]
+    children: dict[int, list[int]] = {}
+    generation = list(found)
     while generation:
-        locked = await lock(tx, generation)
-        found += locked.values()
-        query = select(jobs.c.id).where(jobs.c.parent_id.in_(generation))
-        generation = list((await tx.connection.execute(query)).scalars())
-    return found
+        parents = ids_of(generation, tx.dialect)
+        query = select(jobs.c.id, jobs.c.parent_id).join(parents, parents.c.id == jobs.c.parent_id).order_by(jobs.c.id)
+        born = (await tx.connection.execute(query)).all()
+        for child, parent in born:
+            children.setdefault(parent, []).append(child)
+        generation = [child for child, _ in born if child not in found]
+        found |= await lock(tx, generation)
+    return {root: [found[i] for i in _descent(root, children) if i in found] for root in roots}
 
 
-async def remove(tx: Tx, doomed: Sequence[Job], actor: str | None) -> None:
-    """Delete the rows of `doomed` and all that refers to them; an event of each remains, without its content."""
+def _descent(root: int, children: dict[int, list[int]]) -> list[int]:
+    """The job and all below it, generation by generation."""
+    line = [root]
+    for job in line:
+        line += children.get(job, ())
+    return line
+
+
+async def remove(tx: Tx, doomed: Sequence[Job], actor: str | None, bulk: int | None = None) -> None:
+    """Delete the rows of `doomed` and all that refers to them; an event of each remains, without its content.
+
+    `bulk`: the operation on a selection that this is a part of."""
     if not doomed:
         return
     once = {job.id: job for job in doomed}
     ids = list(once)
     wanted = ids_of(ids, tx.dialect)
-    await tx.connection.execute(delete(events).where(events.c.job_id.in_(select(wanted.c.id))))
-    for job_id in sorted(ids, reverse=True):
-        await tx.connection.execute(delete(jobs).where(jobs.c.id == job_id))
-    tx.emit(*(NewEvent("deleted", job.project_id, job.id, actor, {"from": str(job.state)}) for job in once.values()))
+    for table in _ABOUT_JOBS:
+        await tx.connection.execute(delete(table).where(table.c.job_id.in_(select(wanted.c.id))))
+    await tx.connection.execute(delete(jobs).where(jobs.c.id.in_(select(wanted.c.id))))
+    more = {} if bulk is None else {"bulk": bulk}
+    for job in once.values():
+        tx.emit(NewEvent("deleted", job.project_id, job.id, actor, {"from": str(job.state), **more}))

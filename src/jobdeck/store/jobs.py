@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, RowMapping, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +13,7 @@ from jobdeck.core.job import ChildPolicy, Children, Job
 from jobdeck.core.operations import Intent
 from jobdeck.core.states import ENDED, State
 from jobdeck.store.batch import BOOL, FLOAT, INT, TEXT, ids_of
-from jobdeck.store.bulk import insert_rows, update_rows
+from jobdeck.store.bulk import insert_cells, update_cells
 from jobdeck.store.database import Tx
 from jobdeck.store.schema import jobs
 
@@ -27,7 +26,9 @@ LIFE = {
 }  # fmt: skip
 """The columns that transitions write, besides those of the error."""
 
-ERROR = {f"error_{part}": TEXT for part in ("code", "message", "hint", "place", "traceback", "fingerprint")}
+_ERROR_PARTS = ("code", "message", "hint", "place", "traceback", "fingerprint")
+ERROR = {f"error_{part}": TEXT for part in _ERROR_PARTS}
+_SAVED = {"id": INT} | LIFE | ERROR
 _LOADED = [
     *(jobs.c[name if name != "error" else "error_code"] for name in Job._fields),
     *(jobs.c[name] for name in ERROR if name != "error_code"),
@@ -35,8 +36,7 @@ _LOADED = [
 """In the order of the fields of Job, with the code in the place of the error; then the rest of the error."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """A job as submit made it; JSON as text. `run_prefix` is the parent's run id, empty at the top."""
 
     project_id: int
@@ -64,8 +64,7 @@ class NewJob:
 async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int]) -> list[int]:
     """Write the rows of `new`, pending; their ids, in order."""
     ids = await _next_ids(tx, len(new))
-    rows = [_row(job, key, job_id, tx.now) for job, key, job_id in zip(new, order_keys, ids, strict=True)]
-    await insert_rows(tx, jobs, rows, _INSERTED)
+    await insert_cells(tx, jobs, _new_cells(new, order_keys, ids, tx.now), _INSERTED)
     return ids
 
 
@@ -79,25 +78,25 @@ async def _next_ids(tx: Tx, count: int) -> list[int]:
     return list(range(last + 1, last + 1 + count))
 
 
-def _row(job: NewJob, order_key: int, job_id: int, now: int) -> dict[str, Any]:
-    names = (n for n in NewJob.__slots__ if n != "run_prefix")
-    return {
-        **{name: getattr(job, name) for name in names},
-        "id": job_id,
-        "run_id": f"{job.run_prefix}.{job_id}" if job.run_prefix else str(job_id),
-        "state": str(State.PENDING),
-        "order_key": order_key,
-        "created_at": now,
-        "state_since": now,
-        "queued_at": now,
-        "attempt": 1,
-        **_ZERO,
+def _new_cells(new: Sequence[NewJob], order_keys: Sequence[int], ids: Sequence[int], now: int) -> dict[str, list[Any]]:
+    """The rows of new jobs, by columns."""
+    cells: dict[str, list[Any]] = {
+        "id": list(ids),
+        "run_id": [f"{j.run_prefix}.{i}" if j.run_prefix else str(i) for j, i in zip(new, ids, strict=True)],
+        "order_key": list(order_keys),
+        **{name: [value] * len(new) for name, value in _FRESH.items()},
+        **{name: [now] * len(new) for name in ("created_at", "state_since", "queued_at")},
     }
+    for name, values in zip(NewJob._fields, zip(*new, strict=True), strict=True):
+        if name != "run_prefix":
+            cells[name] = list(values)
+    return cells
 
 
-_ZERO = dict.fromkeys(
-    ("epoch", "dirty_since", "losses", "queued_us", "running_us", "paused_us", "fraction", "warnings"), 0
-) | {"leased": False}
+_FRESH: dict[str, Any] = {
+    **dict.fromkeys(("epoch", "dirty_since", "losses", "queued_us", "running_us", "paused_us", "warnings"), 0),
+    "state": str(State.PENDING), "attempt": 1, "fraction": 0.0, "leased": False,
+}  # fmt: skip
 _INSERTED = {
     "id": INT, "run_id": TEXT, "project_id": INT, "type": TEXT, "category": TEXT, "isolation": TEXT, "state": TEXT,
     "description": TEXT, "subject": TEXT, "params": TEXT, "tags": TEXT, "claims": TEXT, "priority": INT,
@@ -121,19 +120,19 @@ async def lock(tx: Tx, ids: Iterable[int]) -> dict[int, Job]:
 
 def to_job(row: Row[Any]) -> Job:
     """The life of a job from a row of `_LOADED`."""
-    values = list(row)
-    state, intent, policy, error = (values[i] for i in _CONVERTED)
-    values[_STATE] = State(state)
-    values[_INTENT] = Intent(intent) if intent else None
-    values[_POLICY] = ChildPolicy(policy)
-    if error is not None:
+    values = list(row[: len(Job._fields)])
+    values[_STATE] = _STATES[values[_STATE]]
+    values[_POLICY] = _POLICIES[values[_POLICY]]
+    if values[_INTENT] is not None:
+        values[_INTENT] = Intent(values[_INTENT])
+    if values[_ERROR] is not None:
         values[_ERROR] = error_of(row._mapping)  # noqa: SLF001  (SQLAlchemy's public name)
-    return Job._make(values[: len(Job._fields)])
+    return Job._make(values)
 
 
-_CONVERTED = _STATE, _INTENT, _POLICY, _ERROR = tuple(
-    Job._fields.index(name) for name in ("state", "intent", "on_child_failure", "error")
-)
+_STATE, _INTENT, _POLICY, _ERROR = (Job._fields.index(n) for n in ("state", "intent", "on_child_failure", "error"))
+_STATES = {state.value: state for state in State}
+_POLICIES = {policy.value: policy for policy in ChildPolicy}
 
 
 def error_of(row: RowMapping) -> ErrorInfo | None:
@@ -152,35 +151,32 @@ def error_of(row: RowMapping) -> ErrorInfo | None:
 
 async def save(tx: Tx, changed: Sequence[tuple[Job, Job]]) -> None:
     """Write what changed of jobs, given as locked and as they are to be. Their rows must be locked."""
-    names = _changed_fields(changed)
-    if not names:
+    changed = [(before, after) for before, after in changed if before is not after]
+    if not changed:
         return
-    columns = {"id": INT} | {name: LIFE[name] for name in LIFE if name in names} | (ERROR if "error" in names else {})
-    await update_rows(tx, jobs, [_life(after) for _, after in changed], columns, ["id"])
-    # A job that ended is nobody's duplicate, also when it is resumed: an equal one may have come after it.
-    ended = [after.id for before, after in changed if after.state in ENDED and before.state not in ENDED]
-    if ended:
-        deduplicated = jobs.c.id.in_(select(ids_of(ended, tx.dialect).c.id)) & jobs.c.dedupe_key.is_not(None)
-        await tx.connection.execute(update(jobs).where(deduplicated).values(dedupe_key=None))
+    # A job that had ended is nobody's duplicate when it is resumed: an equal one may have come after it.
+    reopened = [after.id for before, after in changed if before.state in ENDED and after.state not in ENDED]
+    if reopened:
+        wanted = select(ids_of(reopened, tx.dialect).c.id)
+        await tx.connection.execute(update(jobs).where(jobs.c.id.in_(wanted)).values(dedupe_key=None))
+    await update_cells(tx, jobs, _changed_cells(changed), _SAVED, ["id"])
 
 
-def _changed_fields(changed: Sequence[tuple[Job, Job]]) -> set[str]:
-    """The fields that differ for any of the jobs."""
-    found: set[int] = set()
-    for before, after in changed:
-        found.update(i for i, (old, new) in enumerate(zip(before, after, strict=True)) if old is not new and old != new)
-    return {Job._fields[i] for i in found}
+def _changed_cells(changed: Sequence[tuple[Job, Job]]) -> dict[str, Sequence[Any]]:
+    """By columns: the fields that differ for any of the jobs, as they are to be."""
+    cells: dict[str, Sequence[Any]] = {}
+    before = zip(*(old for old, _ in changed), strict=True)
+    after = zip(*(new for _, new in changed), strict=True)
+    for name, old, new in zip(Job._fields, before, after, strict=True):
+        if name == "error" and old != new:
+            cells |= _error_cells(new)
+        elif name == "id" or old != new:
+            cells[name] = new
+    return cells
 
 
-def _life(job: Job) -> dict[str, Any]:
-    life = job._asdict()
-    error = life.pop("error")
-    if error is not None:
-        life |= {
-            f"error_{part}": getattr(error, part)
-            for part in ("code", "message", "hint", "place", "traceback", "fingerprint")
-        }
-    return life
+def _error_cells(errors: Sequence[ErrorInfo | None]) -> dict[str, Sequence[Any]]:
+    return {f"error_{part}": [getattr(error, part, None) for error in errors] for part in _ERROR_PARTS}
 
 
 async def children_of(connection: AsyncConnection, parents: Iterable[int]) -> dict[int, Children]:

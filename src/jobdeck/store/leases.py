@@ -18,7 +18,7 @@ from jobdeck.core.job import NO_CHILDREN, Job
 from jobdeck.core.states import State
 from jobdeck.store import jobs, leadership, transitions, workers
 from jobdeck.store.batch import INT, TEXT, ids_of
-from jobdeck.store.bulk import insert_rows
+from jobdeck.store.bulk import insert_cells
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.leadership import Leader
 from jobdeck.store.schema import leases
@@ -74,8 +74,7 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
         if not rows:
             return set()
         await transitions.apply(tx, changes)
-        await transitions.open_attempts(tx, [t.job for _, t in changes if t.job.state is State.RUNNING])
-        await insert_rows(tx, leases, rows, _COLUMNS)
+        await insert_cells(tx, leases, dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)), _COLUMNS)
         return {job.id for job, _ in changes}
 
     return await database.transact(work)
@@ -98,17 +97,11 @@ def _can_start(job: Job, purpose: str) -> bool:
     return job.state is wanted and not job.leased and not (purpose == RUN and job.waits_for_children)
 
 
-def _lease_row(pick: Pick, epoch: int, now: int, lease_seconds: float) -> dict[str, Any]:
-    return {
-        "job_id": pick.job,
-        "worker_id": pick.worker_id,
-        "epoch": epoch,
-        "purpose": pick.purpose,
-        "ask": None if pick.purpose == RUN else "cancel",
-        "claims": pick.claims,
-        "acquired_at": now,
-        "expires_at": now + int(lease_seconds * 1_000_000),
-    }
+def _lease_row(pick: Pick, epoch: int, now: int, lease_seconds: float) -> tuple[Any, ...]:
+    """In the order of _COLUMNS."""
+    ask = None if pick.purpose == RUN else "cancel"
+    until = now + int(lease_seconds * 1_000_000)
+    return pick.job, pick.worker_id, epoch, pick.purpose, ask, pick.claims, now, until
 
 
 async def renew(tx: Tx, worker_id: str, lease_seconds: float) -> list[Lease]:

@@ -13,6 +13,7 @@ from jobdeck.store.wakeups import Wakeups
 log = structlog.get_logger(__name__)
 
 AGAIN_SECONDS = 1.0
+ALIVE_SECONDS = 10.0
 
 
 class Listener:
@@ -41,8 +42,15 @@ class Listener:
     async def _listen(self) -> None:
         import psycopg
 
-        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+        from jobdeck.store.postgres_connection import NETWORK_BOUNDS
+
+        connecting = psycopg.AsyncConnection.connect(self._url, autocommit=True, **NETWORK_BOUNDS)
+        async with await connecting as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             self._wakeups.call()
-            async for _ in connection.notifies():
-                self._wakeups.call()
+            while True:
+                async for _ in connection.notifies(timeout=ALIVE_SECONDS):
+                    self._wakeups.call()
+                # A connection that hangs is as silent as one on which nothing happens.
+                async with asyncio.timeout(AGAIN_SECONDS * 5):
+                    await connection.execute("SELECT 1")

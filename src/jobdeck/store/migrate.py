@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from jobdeck.store.database import Database
 
+DAY = 86_400.0
 _MIGRATION_LOCK = 0x6A6F6265
 
 
@@ -18,10 +19,17 @@ async def migrate(database: Database) -> None:
 
     def run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
+            # A large table takes its time, and who starts meanwhile waits for that.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         command.upgrade(_config(connection), "head")
 
-    await database.transact(lambda tx: tx.connection.run_sync(run))
+    unhurried = database.sibling(patience=DAY)
+    try:
+        await unhurried.transact(lambda tx: tx.connection.run_sync(run))
+    finally:
+        await unhurried.close()
 
 
 def _config(connection: Connection) -> Config:

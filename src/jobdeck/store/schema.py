@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from jobdeck.core.bulk import BulkState
 from jobdeck.core.states import State, StepState
 
 NAMING = {
@@ -73,6 +74,26 @@ tokens = Table(
     Column("last_used_at", BigInteger),
 )  # fmt: skip
 
+sessions = Table(
+    "sessions", metadata,
+    Column("hash", Text, primary_key=True),
+    Column("token_id", ForeignKey("tokens.id"), nullable=False),
+    Column("csrf", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_sessions_expires", "expires_at"),
+)  # fmt: skip
+
+login_links = Table(
+    "login_links", metadata,
+    Column("hash", Text, primary_key=True),
+    Column("token_id", ForeignKey("tokens.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+)  # fmt: skip
+
 connections = Table(
     "connections", metadata,
     Column("id", Integer, primary_key=True),
@@ -99,11 +120,14 @@ configurations = Table(
     UniqueConstraint("project_id", "name"),
 )  # fmt: skip
 
+# The tables that are written for every job have no foreign keys: each costs a look-up for each row. What refers to a
+# job goes with it (store/job_removal.py); projects, people and workers are never deleted.
+
 jobs = Table(
     "jobs", metadata,
     Column("id", Id, primary_key=True),
     Column("run_id", Text, nullable=False),
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("project_id", Integer, nullable=False),
     Column("type", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("isolation", Text, nullable=False),
@@ -115,14 +139,14 @@ jobs = Table(
     Column("claims", Text, nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("order_key", BigInteger, nullable=False),
-    Column("parent_id", ForeignKey("jobs.id")),
+    Column("parent_id", BigInteger),
     Column("has_children", Boolean, nullable=False, server_default=text("false")),
     Column("on_child_failure", Text, nullable=False),
-    Column("configuration_id", ForeignKey("configurations.id")),
+    Column("configuration_id", Integer),
     Column("configuration_version", Integer),
     Column("copied_from", BigInteger),
     Column("dedupe_key", Text),
-    Column("created_by", ForeignKey("principals.id"), nullable=False),
+    Column("created_by", Integer, nullable=False),
     Column("token_id", Integer),
     Column("created_at", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -176,7 +200,7 @@ jobs = Table(
 
 attempts = Table(
     "attempts", metadata,
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_id", BigInteger, primary_key=True),
     Column("attempt", Integer, primary_key=True),
     Column("state", Text, nullable=False),
     Column("worker", Text),
@@ -188,7 +212,7 @@ attempts = Table(
 
 steps = Table(
     "steps", metadata,
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_id", BigInteger, primary_key=True),
     Column("attempt", Integer, primary_key=True),
     Column("index", Integer, primary_key=True),
     Column("name", Text, nullable=False),
@@ -204,7 +228,7 @@ steps = Table(
 
 tasks = Table(
     "tasks", metadata,
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_id", BigInteger, primary_key=True),
     Column("attempt", Integer, primary_key=True),
     Column("step_index", Integer, primary_key=True),
     Column("index", Integer, primary_key=True),
@@ -243,10 +267,55 @@ events = Table(
     sqlite_autoincrement=True,
 )  # fmt: skip
 
+bulks = Table(
+    "bulks", metadata,
+    Column("id", Id, primary_key=True),
+    Column("operation", Text, nullable=False),
+    Column("priority", SmallInteger),
+    Column("reason", Text),
+    Column("resume_at", BigInteger),
+    Column("selection", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("project_id", ForeignKey("projects.id")),
+    Column("principal_id", ForeignKey("principals.id"), nullable=False),
+    Column("token_id", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("plan_hash", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("total", BigInteger, nullable=False, server_default=text("0")),
+    Column("allowed", BigInteger, nullable=False, server_default=text("0")),
+    Column("refused", Text, nullable=False, server_default=text("'[]'")),
+    Column("done", BigInteger, nullable=False, server_default=text("0")),
+    Column("skipped", BigInteger, nullable=False, server_default=text("0")),
+    Column("failed", BigInteger, nullable=False, server_default=text("0")),
+    Column("account", Text, nullable=False, server_default=text("'[]'")),
+    Column("position", BigInteger),
+    CheckConstraint(_one_of("state", [s.value for s in BulkState]), name="state"),
+    Index("ix_bulks_running", "id", sqlite_where=text("state = 'running'"),
+          postgresql_where=text("state = 'running'")),
+    Index("ix_bulks_principal", "principal_id", "id"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""Operations on selections of jobs. `position` is the last job that was treated."""
+
+bulk_items = Table(
+    "bulk_items", metadata,
+    Column("bulk_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("outcome", Text),
+    Column("reason", Text),
+    Column("text", Text),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+"""The jobs of a selection. No foreign keys: jobs may go, and a million rows are written while others wait."""
+
 leases = Table(
     "leases", metadata,
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("worker_id", ForeignKey("workers.id"), nullable=False),
+    Column("job_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("worker_id", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("purpose", Text, nullable=False),
     Column("ask", Text),
@@ -316,7 +385,7 @@ files = Table(
 lineage = Table(
     "lineage", metadata,
     Column("id", Id, primary_key=True),
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("job_id", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("direction", Text, nullable=False),
     Column("object", Text, nullable=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import delete, exists, insert, select
 
@@ -10,8 +11,8 @@ from jobdeck.core.job import Job
 from jobdeck.core.states import ENDED, State
 from jobdeck.core.transitions import Transition
 from jobdeck.store import jobs
-from jobdeck.store.batch import INT, TEXT, ids_of, table_of
-from jobdeck.store.bulk import update_rows
+from jobdeck.store.batch import INT, TEXT, ids_of, table_of_cells
+from jobdeck.store.bulk import insert_cells, update_cells
 from jobdeck.store.database import Tx
 from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import attempts, leases
@@ -28,7 +29,7 @@ async def apply(tx: Tx, changes: Sequence[Change], *, actor: str | None = None) 
     released = [before.id for before, t in changes if before.leased and not t.job.leased]
     if released:
         await release(tx, released)
-    await _end_attempts(tx, changes)
+    await _follow_attempts(tx, changes)
     tx.emit(*(_event(before, t, actor) for before, t in changes))
 
 
@@ -41,24 +42,39 @@ async def release(tx: Tx, ids: Sequence[int]) -> None:
 
 def _event(before: Job, transition: Transition, actor: str | None) -> NewEvent:
     after = transition.job
-    data = {"state": str(after.state), "from": str(before.state), **transition.data}
+    data = {"state": after.state.value, "from": before.state.value, **transition.data}
     return NewEvent(transition.kind, after.project_id, after.id, actor, data)
 
 
-async def open_attempts(tx: Tx, started: Sequence[Job]) -> None:
-    """A row for the attempt of each started job; one that a resumed job already has stays as it is."""
-    columns = {"job_id": INT, "attempt": INT, "state": TEXT, "worker": TEXT, "started_at": INT}
-    rows = [
-        {"job_id": j.id, "attempt": j.attempt, "state": str(State.RUNNING), "worker": j.worker, "started_at": tx.now}
-        for j in started
-    ]
-    batch = table_of(rows, columns, tx.dialect)
-    there = exists().where(attempts.c.job_id == batch.c.job_id, attempts.c.attempt == batch.c.attempt)
-    await tx.connection.execute(insert(attempts).from_select(list(columns), select(*batch.c).where(~there)))
+async def _follow_attempts(tx: Tx, changes: Sequence[Change]) -> None:
+    """Keep the attempts' rows in step with their jobs: one that begins gets its row, one that a restart left ended as
+    canceled."""
+    begun = [t.job for before, t in changes if t.job.leased and not before.leased and t.job.state is State.RUNNING]
+    known = [c for c in changes if c[0].epoch]  # the others have no row yet
+    await _end_attempts(tx, known)
+    await insert_cells(tx, attempts, _attempt_cells([j for j in begun if j.epoch == 1], tx.now), _ATTEMPT)
+    again = [j for j in begun if j.epoch > 1]
+    if again:
+        batch = table_of_cells(_attempt_cells(again, tx.now), _ATTEMPT, tx.dialect)
+        there = exists().where(attempts.c.job_id == batch.c.job_id, attempts.c.attempt == batch.c.attempt)
+        await tx.connection.execute(insert(attempts).from_select(list(_ATTEMPT), select(*batch.c).where(~there)))
+
+
+_ATTEMPT = {"job_id": INT, "attempt": INT, "state": TEXT, "worker": TEXT, "started_at": INT}
+_ATTEMPT_END = {"job_id": INT, "attempt": INT, "state": TEXT, "ended_at": INT, "error_code": TEXT, "error_message": TEXT}
+
+
+def _attempt_cells(started: Sequence[Job], now: int) -> dict[str, list[Any]]:
+    return {
+        "job_id": [j.id for j in started],
+        "attempt": [j.attempt for j in started],
+        "state": [State.RUNNING.value] * len(started),
+        "worker": [j.worker for j in started],
+        "started_at": [now] * len(started),
+    }
 
 
 async def _end_attempts(tx: Tx, changes: Sequence[Change]) -> None:
-    """Keep the attempts' rows in step with their jobs; an attempt that a restart left ended as canceled."""
     rows = []
     for before, transition in changes:
         after = transition.job
@@ -66,11 +82,10 @@ async def _end_attempts(tx: Tx, changes: Sequence[Change]) -> None:
         state = State.CANCELED if abandoned else after.state
         if state is before.state and not abandoned:
             continue
-        rows.append({
-            "job_id": after.id, "attempt": before.attempt, "state": str(state),
-            "ended_at": tx.now if state in ENDED else None,
-            "error_code": after.error.code if after.error and not abandoned else None,
-            "error_message": after.error.message if after.error and not abandoned else None,
-        })  # fmt: skip
-    columns = {"job_id": INT, "attempt": INT, "state": TEXT, "ended_at": INT, "error_code": TEXT, "error_message": TEXT}
-    await update_rows(tx, attempts, rows, columns, ["job_id", "attempt"])
+        error = None if abandoned else after.error
+        ended_at = tx.now if state in ENDED else None
+        told = (error.code, error.message) if error else (None, None)
+        rows.append((after.id, before.attempt, state.value, ended_at, *told))
+    if rows:
+        cells = dict(zip(_ATTEMPT_END, zip(*rows, strict=True), strict=True))
+        await update_cells(tx, attempts, cells, _ATTEMPT_END, ["job_id", "attempt"])

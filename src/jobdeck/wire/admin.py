@@ -40,6 +40,13 @@ class Me(Response):
     expires_at: Instant | None = None
 
 
+class LoginLink(Response):
+    """A link that logs a browser in, once."""
+
+    url: str = Field(repr=False)
+    expires_at: Instant
+
+
 class Project(Response):
     """A room of its own for jobs, objects, files, connections and limits."""
 

@@ -32,14 +32,26 @@ def open_text(located: Located, detected: Detected, environment: Environment, en
 
 
 class Survey:
-    """Looks at one file. `steps` is to be run to its end; it gives bytes looked at, so that it can be stopped."""
+    """Looks at one file. `steps` is to be run to its end; it gives bytes looked at, so that it can be stopped.
+
+    With `most`, text is looked at up to about so many bytes; `partial` then says that there was more, so that rows
+    are those of the beginning only."""
 
     facts: FileFacts
 
-    def __init__(self, located: Located, config: FilesConfig, environment: Environment, part_bytes: int) -> None:
+    def __init__(
+        self,
+        located: Located,
+        config: FilesConfig,
+        environment: Environment,
+        part_bytes: int,
+        most: int | None = None,
+    ) -> None:
         self._located, self._config, self._environment = located, config, environment
         self._part_bytes = part_bytes
+        self._most = most
         self._name = located.name
+        self.partial = False
 
     def steps(self) -> Iterator[int]:
         """Raises the DataFailure that tells what is wrong with the file."""
@@ -112,7 +124,13 @@ class Survey:
     def _blocks(self, detected: Detected, start: int, cutter: records.Cutter) -> Iterator[Block]:
         with self._text(detected) as stream:
             stream.read(start)
-            yield from records.blocks(stream, cutter, start, None, self._name)
+            looked = 0
+            for block in records.blocks(stream, cutter, start, None, self._name):
+                if self._most is not None and looked >= self._most:
+                    self.partial = True
+                    return
+                looked += len(block.data)
+                yield block
 
     def _bad(self, rejects: list[Reject]) -> None:
         if rejects and self._config.on_bad_row == "fail":

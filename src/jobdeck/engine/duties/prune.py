@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from jobdeck.core.operations import Operation
 from jobdeck.engine.control import Control
 from jobdeck.engine.leader import Leadership
-from jobdeck.store import due
+from jobdeck.store import bulks, due, sessions
 from jobdeck.store.blobs import Blobs, file_prefix
 from jobdeck.store.database import Database
 
@@ -49,7 +50,9 @@ class Prune:
         now = await self._database.now()
         await self._jobs(now)
         await self._files(now)
+        await self._database.transact(lambda tx: sessions.remove_ended(tx, now, now - DAY))
         await self._database.transact(lambda tx: due.forget_keys(tx, now - _days(self._retention.idempotency)))
+        await self._bulks(now)
         if self._retention.events is not None:
             before = now - _days(self._retention.events)
             while await self._database.transact(lambda tx: due.remove_events(tx, before, BATCH)):
@@ -68,6 +71,16 @@ class Prune:
             after = ids[-1]
             results = await self._control.operate(ids, Operation.DELETE, actor="jobdeck")
             log.info("pruned_jobs", removed=sum(r.changed for r in results))
+
+    async def _bulks(self, now: int) -> None:
+        """Operations on selections are kept as long as the events that tell of them; plans never run, for a day."""
+        kept = self._retention.events
+        ended = now - _days(kept) if kept is not None else None
+        async with self._database.read() as connection:
+            outdated = await bulks.outdated(connection, now - DAY, ended)
+        for bulk_id in outdated:
+            while not await self._database.transact(partial(bulks.remove, id=bulk_id)):
+                continue
 
     async def _files(self, now: int) -> None:
         """Rows first: what nothing refers to any more may be removed at leisure."""

@@ -1,0 +1,170 @@
+"""Sessions of browsers: begun by a token or a one-time link, and over when they, or their token, have ended.
+
+A session acts as its token: the same role, the same project. Its secret is 256 random bits, so a fast hash does."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.tokens import TOUCH_EVERY, Authenticator, caller_of, refuse_ended
+from jobdeck.core.errors import Unauthenticated
+from jobdeck.store import sessions, tokens
+from jobdeck.store.database import Database, Tx
+
+DAY = 86_400_000_000
+LINK_LIFE = 3_600_000_000
+"""µs that a login link is good."""
+_SECRET_LENGTH = 43
+
+
+class LoginLinkUsed(Unauthenticated):
+    """The login link was used before; each is good once."""
+
+    code = "login_link_used"
+
+
+class LoginLinkEnded(Unauthenticated):
+    """The login link is not known, or older than an hour."""
+
+    code = "login_link_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that is logged in. `csrf` must come with every request of it that changes something."""
+
+    hash: str
+    csrf: str
+    caller: Caller
+
+    def proves(self, csrf: str | None) -> bool:
+        """Whether `csrf` is the secret of this session; takes the same time whatever the answer."""
+        return csrf is not None and hmac.compare_digest(self.csrf.encode(), csrf.encode("utf-8", "replace"))
+
+    @property
+    def public_id(self) -> str:
+        """Tells sessions apart and opens nothing."""
+        return hashlib.sha256(f"public {self.hash}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session that has just begun; `cookie` is the only copy of its secret."""
+
+    cookie: str
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A login link; `code` is the only copy of its secret. `expires_at` µs."""
+
+    code: str
+    expires_at: int
+
+
+class Sessions:
+    """Begins sessions, tells who holds one, and ends them. Looks at the database each time, as `Authenticator` does."""
+
+    def __init__(self, database: Database, authenticator: Authenticator, days: float) -> None:
+        """`days` without any use end a session."""
+        self._database = database
+        self._authenticator = authenticator
+        self._life = int(days * DAY)
+
+    @property
+    def seconds(self) -> int:
+        """How long a session lasts without any use."""
+        return self._life // 1_000_000
+
+    async def begin(self, token: str) -> NewSession:
+        """A session for the holder of `token`; raises Unauthenticated."""
+        caller = await self._authenticator.caller(token)
+        return await self._database.transact(lambda tx: self._create(tx, caller))
+
+    async def begin_by_link(self, code: str) -> NewSession:
+        """A session for the holder of a login link, which is used up by it.
+
+        Raises LoginLinkUsed, LoginLinkEnded, or Unauthenticated when its token has ended."""
+        caller = await self.peek(code)
+
+        async def work(tx: Tx) -> NewSession:
+            if not await sessions.use_link(tx, _hash(code)):
+                raise _used()
+            return await self._create(tx, caller)
+
+        return await self._database.transact(work)
+
+    async def peek(self, code: str) -> Caller:
+        """Whom a login link stands for, without using it; raises as `begin_by_link`."""
+        async with self._database.read() as connection:
+            link = await sessions.link_by_hash(connection, _hash(code))
+            now = await self._database.clock.now(connection)
+        if link is not None and link.used_at is not None:
+            raise _used()
+        if link is None or link.expires_at <= now:
+            raise LoginLinkEnded("This login link is not good, or older than an hour.", hint=_NEW_LINK)
+        refuse_ended(link.token, now)
+        return caller_of(link.token)
+
+    async def make_link(self, caller: Caller) -> NewLink:
+        """A login link for the caller's own token."""
+        code = secrets.token_urlsafe(32)
+
+        async def work(tx: Tx) -> int:
+            expires_at = min(tx.now + LINK_LIFE, caller.expires_at or tx.now + LINK_LIFE)
+            await sessions.create_link(tx, _hash(code), caller.token_id, expires_at)
+            return expires_at
+
+        return NewLink(code, await self._database.transact(work))
+
+    async def find(self, cookie: str) -> Session:
+        """The session of a browser's cookie; raises Unauthenticated."""
+        if len(cookie) != _SECRET_LENGTH:
+            raise _ended()
+        async with self._database.read() as connection:
+            stored = await sessions.by_hash(connection, _hash(cookie))
+            now = await self._database.clock.now(connection)
+        if stored is None or stored.expires_at <= now:
+            raise _ended()
+        refuse_ended(stored.token, now)
+        await self._touch(stored, now)
+        return Session(stored.hash, stored.csrf, caller_of(stored.token, session=stored.hash))
+
+    async def end(self, session: Session) -> None:
+        """Log out; again is a no-op."""
+        await self._database.transact(lambda tx: sessions.remove(tx, session.hash))
+
+    async def _create(self, tx: Tx, caller: Caller) -> NewSession:
+        cookie = secrets.token_urlsafe(32)
+        await sessions.create(tx, _hash(cookie), caller.token_id, secrets.token_urlsafe(32), tx.now + self._life)
+        return NewSession(cookie, caller)
+
+    async def _touch(self, stored: sessions.StoredSession, now: int) -> None:
+        if now - stored.last_seen_at < TOUCH_EVERY:
+            return
+
+        async def work(tx: Tx) -> None:
+            await sessions.touch(tx, stored.hash, tx.now + self._life)
+            await tokens.touch(tx, stored.token.id)
+
+        await self._database.transact(work)
+
+
+_NEW_LINK = "Make a new one with `jobdeck login`."
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def _used() -> LoginLinkUsed:
+    return LoginLinkUsed("This login link was used already; each opens the door once.", hint=_NEW_LINK)
+
+
+def _ended() -> Unauthenticated:
+    return Unauthenticated("This session has ended.", hint="Log in again.")

@@ -1,0 +1,42 @@
+"""How amounts read to people, on every surface: durations, sizes, numbers, parts of a whole."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float | None) -> str:
+    """`850 ms`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def size(count: float | None) -> str:
+    """Bytes, in units of 1000."""
+    if count is None:
+        return ""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(count) < 999.5 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("the largest unit takes what is left")
+
+
+def number(value: float | None) -> str:
+    """With thin groups of three digits."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}".replace(",", " ") if float(value).is_integer() or value >= 100 else f"{value:.1f}"
+
+
+def percent(fraction: float) -> str:
+    """A fraction of one in percent; 100 only when it is all of it."""
+    return f"{int(fraction * 100)} %"

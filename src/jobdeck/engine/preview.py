@@ -1,0 +1,117 @@
+"""Dry runs: a job type's own look at what a job would do, in a process that is killed when it takes too long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from jobdeck.core.environment import Environment
+from jobdeck.core.errors import ErrorInfo, Unavailable
+from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped, Succeeded
+from jobdeck.core.outline import StepOutline
+from jobdeck.core.preview import Preview
+from jobdeck.core.registry import RegisteredType
+from jobdeck.core.tasks import PLAN, PREVIEW, Executor, TaskRequest
+from jobdeck.executors.processes import ProcessExecutor
+
+PATIENCE = 30.0
+"""Seconds that a type's look may take."""
+OUTLINE_PATIENCE = 10.0
+"""Seconds until the outline of the steps must be there."""
+AT_ONCE = 2
+"""Looks at the same time; each is a process."""
+_OUTLINE: TypeAdapter[list[StepOutline]] = TypeAdapter(list[StepOutline])
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a job type told. `error`: why it could not, which mostly is why the job would fail."""
+
+    steps: tuple[StepOutline, ...] = ()
+    preview: Preview | None = None
+    error: ErrorInfo | None = None
+
+
+class Previewer:
+    """Asks job types what they would do. Every look has a process of its own, dead when the answer is given."""
+
+    def __init__(self, memory_limit: int | None = None, patience: float = PATIENCE) -> None:
+        self._memory_limit = memory_limit
+        self._patience = patience
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def look(
+        self, registered: RegisteredType, params: Mapping[str, Any], project: str, environment: Environment
+    ) -> Look:
+        """The steps and, where the type can tell, the preview. Raises Unavailable when too many look already."""
+        request = _outline_request(registered, params, project, environment)
+        async with self._place(), self._process() as executor:
+            outlined = await _run(executor, replace(request, timeout=min(OUTLINE_PATIENCE, self._patience)))
+            if not isinstance(outlined, Succeeded):
+                return Look(error=_why(outlined))
+            steps = tuple(_OUTLINE.validate_python(outlined.result))
+            if not registered.job_type.has_preview():
+                return Look(steps)
+            seen = await _run(executor, replace(request, step=PREVIEW, method=PREVIEW, timeout=self._patience))
+        if not isinstance(seen, Succeeded):
+            return Look(steps, error=_why(seen))
+        try:
+            return Look(steps, None if seen.result is None else Preview.model_validate(seen.result))
+        except ValidationError as error:
+            wrong = f"The job type '{registered.name}' made a preview that is none: {error.errors()[0]['msg']}."
+            return Look(steps, error=ErrorInfo("unexpected_error", wrong, "Report it to those who wrote the job type."))
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise Unavailable("Too many dry runs are made just now.", hint="Try again in a moment.") from error
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    @asynccontextmanager
+    async def _process(self) -> AsyncIterator[Executor]:
+        """Also for types that run in threads: only a process can be killed."""
+        executor = ProcessExecutor(1, memory_limit=self._memory_limit)
+        try:
+            yield executor
+        finally:
+            await asyncio.shield(executor.aclose())
+
+
+def _outline_request(
+    registered: RegisteredType, params: Mapping[str, Any], project: str, environment: Environment
+) -> TaskRequest:
+    """Belongs to no job."""
+    return TaskRequest(
+        job=0, project=project, type=registered.name, implementation=registered.implementation, attempt=1, epoch=0,
+        step=PLAN, method=PLAN, step_index=0, index=0, key="", params=dict(params), environment=environment,
+    )  # fmt: skip
+
+
+async def _run(executor: Executor, request: TaskRequest) -> Outcome:
+    task = await executor.start(request)
+    async for _ in task.messages():  # what it says belongs to no log
+        pass
+    return await task.outcome()
+
+
+def _why(outcome: Outcome) -> ErrorInfo:
+    match outcome:
+        case Failed(error) if error.code == "timeout":
+            return ErrorInfo("timeout", "The look took too long and was stopped.", "The job itself may take its time.")
+        case Failed(error):
+            return error
+        case Lost(reason):
+            return ErrorInfo("dry_run_died", f"The process that looked has died: {reason}.")
+        case Stopped() | Succeeded():
+            return ErrorInfo("dry_run_died", "The process that looked was stopped.", "Try again.")

@@ -1,0 +1,192 @@
+"""Operations on selections of jobs: what was asked, by whom, how far it is; each step of its life with its event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, delete, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.bulk import BulkOperation, BulkState, Group, Outcome, Treated, account, merged
+from jobdeck.store.database import Tx
+from jobdeck.store.events import NewEvent
+from jobdeck.store.numbers import wide
+from jobdeck.store.schema import bulk_items, bulks, projects
+
+PRUNED_AT_ONCE = 5000
+"""Items that are deleted in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewBulk:
+    """What is asked, by whom. `project_id`: the one that the asker is bound to; `selection`: JSON, for people."""
+
+    operation: BulkOperation
+    priority: int | None
+    reason: str | None
+    resume_at: int | None
+    selection: str
+    project_id: int | None
+    principal_id: int
+    token_id: int
+    actor: str
+    plan_hash: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """An operation on a selection. Times in µs; `refused` is of the preview, the rest of the counts of the run."""
+
+    id: int
+    operation: BulkOperation
+    priority: int | None
+    reason: str | None
+    resume_at: int | None
+    selection: dict[str, Any]
+    state: BulkState
+    project_id: int | None
+    project: str | None
+    principal_id: int
+    token_id: int
+    actor: str
+    plan_hash: str
+    created_at: int
+    expires_at: int
+    started_at: int | None
+    ended_at: int | None
+    total: int
+    allowed: int
+    refused: list[Group]
+    done: int
+    skipped: int
+    failed: int
+    account: list[Group]
+    position: int | None
+
+    @property
+    def left(self) -> int:
+        """Jobs that nothing was done to yet."""
+        return self.total - self.done - self.skipped - self.failed
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the highest ids go first: children are deleted before the parents that would take them along."""
+        return self.operation is BulkOperation.DELETE
+
+
+async def make(tx: Tx, new: NewBulk) -> int:
+    """Write it as a plan without jobs; its id."""
+    values = {name: getattr(new, name) for name in NewBulk.__slots__}
+    values |= {"operation": str(new.operation), "state": str(BulkState.PLANNED), "created_at": tx.now}
+    return int((await tx.connection.execute(insert(bulks).values(values).returning(bulks.c.id))).scalar_one())
+
+
+async def plan(tx: Tx, bulk: Bulk, allowed: int, refused: Sequence[Group]) -> None:
+    """Keep what the preview found."""
+    values = {"allowed": allowed, "refused": _text(refused)}
+    await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
+    data = {"bulk": bulk.id, "operation": str(bulk.operation), "total": bulk.total, "allowed": allowed}
+    tx.emit(NewEvent("bulk.made", bulk.project_id, None, bulk.actor, data))
+
+
+async def start(tx: Tx, bulk: Bulk, token_id: int) -> None:
+    """Let it run, as the holder of this token; a server takes it up."""
+    values = {"state": str(BulkState.RUNNING), "started_at": tx.now, "token_id": token_id}
+    await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
+    data = {"bulk": bulk.id, "operation": str(bulk.operation)}
+    tx.emit(NewEvent("bulk.started", bulk.project_id, None, bulk.actor, data))
+
+
+async def progress(tx: Tx, bulk: Bulk, treated: Sequence[Treated], position: int) -> Bulk:
+    """Count what became of some more of its jobs, the last of them `position`; the bulk after it."""
+    counts = {str(o): getattr(bulk, o) + sum(t.outcome is o for t in treated) for o in Outcome}
+    told = merged([*bulk.account, *account(treated)])
+    values = {**counts, "position": position, "account": _text(told)}
+    await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
+    return replace(bulk, **counts, position=position, account=told)
+
+
+async def end(tx: Tx, bulk: Bulk, state: BulkState, actor: str) -> None:
+    """Finished, or stopped by `actor`; what is left stays untouched."""
+    values = {"state": str(state), "ended_at": tx.now}
+    await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
+    data = {
+        "bulk": bulk.id, "operation": str(bulk.operation), "state": str(state), "done": bulk.done,
+        "skipped": bulk.skipped, "failed": bulk.failed, "left": bulk.left,
+    }  # fmt: skip
+    tx.emit(NewEvent("bulk.ended", bulk.project_id, None, actor, data))
+
+
+async def get(connection: AsyncConnection, id: int) -> Bulk | None:
+    """The bulk with this id."""
+    row = (await connection.execute(_query().where(bulks.c.id == wide(id)))).mappings().first()
+    return _bulk(row) if row is not None else None
+
+
+async def lock(tx: Tx, id: int) -> Bulk | None:
+    """The bulk, locked until the transaction ends: whoever starts, carries on or ends it holds its row."""
+    query = _query().where(bulks.c.id == wide(id)).with_for_update(of=bulks)
+    row = (await tx.connection.execute(query)).mappings().first()
+    return _bulk(row) if row is not None else None
+
+
+async def page(
+    connection: AsyncConnection, principal_id: int, project_id: int | None, before: int | None, limit: int
+) -> list[Bulk]:
+    """Those that the principal asked for, newest first; `project_id`: only those made in this project."""
+    query = _query().where(bulks.c.principal_id == principal_id).order_by(bulks.c.id.desc()).limit(limit)
+    if project_id is not None:
+        query = query.where(bulks.c.project_id == project_id)
+    if before is not None:
+        query = query.where(bulks.c.id < wide(before))
+    return [_bulk(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def running(connection: AsyncConnection) -> list[int]:
+    """Those to be carried on, oldest first. In the words of the partial index: a parameter could not use it."""
+    query = select(bulks.c.id).where(text("state = 'running'")).order_by(bulks.c.id)
+    return list((await connection.execute(query)).scalars())
+
+
+async def outdated(connection: AsyncConnection, unused: int, ended: int | None) -> list[int]:
+    """Plans that could not be run any more since `unused`, and those that ended before `ended` (µs; None: none)."""
+    old = (bulks.c.state == str(BulkState.PLANNED)) & (bulks.c.expires_at < unused)
+    if ended is not None:
+        old |= bulks.c.ended_at < ended
+    return list((await connection.execute(select(bulks.c.id).where(old).order_by(bulks.c.id))).scalars())
+
+
+async def remove(tx: Tx, id: int) -> bool:
+    """Delete a part of the items of an outdated bulk, and with the last of them the bulk; whether it is gone."""
+    mine = select(bulk_items.c.job_id).where(bulk_items.c.bulk_id == id).order_by(bulk_items.c.job_id)
+    part = bulk_items.c.job_id.in_(mine.limit(PRUNED_AT_ONCE))
+    gone = await tx.connection.execute(delete(bulk_items).where(bulk_items.c.bulk_id == id, part))
+    if gone.rowcount == PRUNED_AT_ONCE:
+        return False
+    await tx.connection.execute(delete(bulks).where(bulks.c.id == id))
+    return True
+
+
+def _query() -> Select[Any]:
+    return select(bulks, projects.c.name.label("project")).outerjoin(projects, projects.c.id == bulks.c.project_id)
+
+
+def _bulk(row: RowMapping) -> Bulk:
+    values = {name: row[name] for name in Bulk.__slots__}
+    return Bulk(**values | {
+        "operation": BulkOperation(row["operation"]), "state": BulkState(row["state"]),
+        "selection": json.loads(row["selection"]), "refused": _groups(row["refused"]),
+        "account": _groups(row["account"]),
+    })  # fmt: skip
+
+
+def _groups(told: str) -> list[Group]:
+    return [Group.from_json(value) for value in json.loads(told)]
+
+
+def _text(groups: Sequence[Group]) -> str:
+    return json.dumps([group.to_json() for group in groups])

@@ -1,0 +1,132 @@
+"""Asks the segments: the first jobs in an order, and counts, loading no more than it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.store.job_filter import JobFilter, Position, Sort
+from jobdeck.store.segments.archive import Archive, Segment
+from jobdeck.store.segments.layout import STATES
+from jobdeck.store.segments.matching import InState, Within, tests_of
+from jobdeck.store.segments.ranking import Order, Question, Ranked, count, first_of
+from jobdeck.store.segments.spans import SIZE
+
+ROUND = 4
+"""Segments that are looked at first; each further round takes twice as many."""
+LARGEST_ROUND = 64
+PATIENCE = 0.03
+"""Seconds after which a page in order of creation is given as far as it was found, with a cursor to go on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Jobs of segments, the first first; `until` is the id that was looked up to, None when everything was."""
+
+    jobs: list[Ranked]
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The segments of a database at one moment, and the loose ids."""
+
+    archive: Archive
+    segments: Sequence[Segment]
+    loose: Sequence[int]
+
+    def question(self, where: JobFilter, creator: int | None) -> Question:
+        return Question(tests_of(where, creator), np.array(self.loose, np.int64))
+
+
+async def first(
+    connection: AsyncConnection, sealed: Sealed, question: Question, sort: Sort, after: Position | None, limit: int
+) -> Found:
+    """The first `limit` jobs behind `after`."""
+    order = Order.of(sort, sealed.segments)
+    wanted = [s for s in _possible(sealed.segments, question) if _reaches(s, order, after)]
+    wanted.sort(key=lambda s: _best(s, order), reverse=True)
+    names = question.columns | set(order.columns)
+    best: list[Ranked] = []
+    began = time.monotonic()
+    for part in _rounds(wanted):
+        part = [s for s in part if len(best) < limit or _best(s, order) >= _key(best[-1], order)]
+        columns = await sealed.archive.columns(connection, part, names)
+        found = await asyncio.to_thread(
+            lambda part=part, columns=columns: [
+                job for s in part for job in first_of(question, order, after, limit, s, columns[s.number])
+            ]
+        )
+        best = heapq.nlargest(limit, [*best, *found], key=lambda job: _key(job, order))
+        if order.by_id and len(best) == limit:
+            break
+        if order.by_id and time.monotonic() - began > PATIENCE and part[-1] is not wanted[-1]:
+            return Found(best, part[-1].first if sort.descending else part[-1].first + SIZE - 1)
+    return Found(best)
+
+
+def _key(job: Ranked, order: Order) -> tuple[int, int]:
+    """Grows towards the beginning of the list."""
+    rank = order.rank(job[0])
+    return (rank, job[1]) if order.sort.descending else (-rank, -job[1])
+
+
+def _best(segment: Segment, order: Order) -> tuple[int, int]:
+    """No job of the segment has a larger key."""
+    sign = 1 if order.sort.descending else -1
+    edge = segment.first + SIZE if sign > 0 else -segment.first
+    if order.by_id:
+        return edge, edge
+    if order.words:
+        return (2 * len(order.words), edge) if sign > 0 else (1, edge)
+    low, high = segment.bounds[order.sort.by]
+    return (max(0, high), edge) if sign > 0 else (-max(0, low), edge)
+
+
+def _reaches(segment: Segment, order: Order, after: Position | None) -> bool:
+    """Whether a segment may hold jobs behind `after`."""
+    if after is None or not order.by_id:
+        return True
+    return segment.first < after.id if order.sort.descending else segment.first + SIZE > after.id
+
+
+def _possible(segments: Sequence[Segment], question: Question) -> Iterator[Segment]:
+    """The segments that may hold what is asked for, by what is known of them as a whole."""
+    spans = [test for test in question.tests if isinstance(test, Within)]
+    states = [test.states for test in question.tests if isinstance(test, InState)]
+    for segment in segments:
+        if any(span.rules_out(segment.bounds[span.column]) for span in spans):
+            continue
+        if all(any(segment.counts[s] for s in wanted if s in STATES) for wanted in states):
+            yield segment
+
+
+def _rounds(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+    at, size = 0, ROUND
+    while at < len(segments):
+        yield list(segments[at : at + size])
+        at, size = at + size, min(LARGEST_ROUND, size * 2)
+
+
+async def counts(connection: AsyncConnection, sealed: Sealed, question: Question) -> dict[str, int]:
+    """How many jobs of segments match, by state."""
+    totals = [0] * len(STATES)
+    unread = []
+    for segment in _possible(sealed.segments, question):
+        if question.tests or question.touches_loose(segment):
+            unread.append(segment)
+        else:
+            totals = [total + segment.counts[s] for total, s in zip(totals, STATES, strict=True)]
+    for part in (unread[at : at + LARGEST_ROUND] for at in range(0, len(unread), LARGEST_ROUND)):
+        columns = await sealed.archive.columns(connection, part, question.columns)
+        found = await asyncio.to_thread(
+            lambda part=part, columns=columns: [count(question, s, columns[s.number]) for s in part]
+        )
+        totals = [sum(per_state) for per_state in zip(totals, *found, strict=True)]
+    return dict(zip(STATES, totals, strict=True))

@@ -1,0 +1,223 @@
+"""A filter over the columns of a segment: which of its jobs match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from jobdeck.store.job_filter import JobFilter, Span, own_id
+from jobdeck.store.segments.layout import NONE, STATES, Array, Column, Facet, Mask, Pairs, Texts, folded, key_of
+from jobdeck.store.segments.spans import SIZE
+
+_LARGEST = 2**63 - 1
+
+
+class Test(Protocol):
+    """One condition."""
+
+    __test__ = False  # not one of pytest's
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it looks at."""
+        ...
+
+    def mask(self, columns: Mapping[str, Column], first: int) -> Mask:
+        """The jobs that meet it, of a segment whose ids begin at `first`."""
+        ...
+
+
+def _of(columns: Mapping[str, Column], name: str, kind: type[Any]) -> Any:
+    found = columns[name]
+    assert isinstance(found, kind)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """One of some values."""
+
+    column: str
+    keys: tuple[int, ...]
+    negated: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
+        facet: Facet = _of(columns, self.column, Facet)
+        wanted: Mask = np.isin(facet.keys, np.array(self.keys, np.int64)) != self.negated
+        if not wanted.any():
+            return np.zeros(SIZE, np.bool_)
+        return wanted[facet.codes]
+
+
+@dataclass(frozen=True, slots=True)
+class InState:
+    """One of some states."""
+
+    states: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("state",)
+
+    def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
+        wanted = np.array([False, *(state in self.states for state in STATES)])
+        found: Mask = wanted[_of(columns, "state", np.ndarray)]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A number between two bounds; nothing is within no bounds."""
+
+    column: str
+    span: Span
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
+        numbers: Array = _of(columns, self.column, np.ndarray)
+        since, until = self.span
+        found: Mask = numbers >= max(NONE + 1, since or 0)
+        return found & (numbers < min(until, _LARGEST)) if until is not None else found
+
+    def rules_out(self, bounds: Sequence[int]) -> bool:
+        """Whether no number between these bounds is within."""
+        since, until = self.span
+        return (since is not None and bounds[1] < since) or (until is not None and bounds[0] >= until)
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """A number that is one of some."""
+
+    column: str
+    values: tuple[int, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
+        found: Mask = np.isin(_of(columns, self.column, np.ndarray), np.array(self.values))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Any of some tags."""
+
+    tags: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("tags",)
+
+    def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
+        return _having(_of(columns, "tags", Pairs), [key_of(tag) for tag in self.tags])
+
+
+def _having(pairs: Pairs, keys: Sequence[int]) -> Mask:
+    found = np.zeros(SIZE, np.bool_)
+    found[pairs.places[np.isin(pairs.keys, np.array(keys, np.int64))]] = True
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """A run id, and all that runs below it."""
+
+    run_id: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("runs",)
+
+    def mask(self, columns: Mapping[str, Column], first: int) -> Mask:
+        runs: Pairs = _of(columns, "runs", Pairs)
+        found = _having(runs, [key_of(self.run_id)])
+        place = _place(own_id(self.run_id), first)
+        if place is not None and place not in runs.places:  # those at the top are not among the pairs
+            found[place] = True
+        return found
+
+
+def _place(job_id: int | None, first: int) -> int | None:
+    return job_id - first if job_id is not None and 0 <= job_id - first < SIZE else None
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """A piece of text, whatever the case of A to Z; or an id or the beginning of a run id."""
+
+    where: JobFilter
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("text", "runs") if self.where.q_run else ("text",)
+
+    def mask(self, columns: Mapping[str, Column], first: int) -> Mask:
+        texts: Texts = _of(columns, "text", Texts)
+        containing = np.zeros(len(texts.starts) + 1, np.bool_)
+        containing[_hits(texts, folded(self.where.q or ""))] = True
+        found: Mask = containing[texts.codes]
+        if self.where.q_run:
+            found |= Below(self.where.q_run).mask(columns, first)
+        place = _place(self.where.q_id, first)
+        if place is not None:
+            found[place] = True
+        return found
+
+
+def _hits(texts: Texts, piece: bytes) -> list[int]:
+    """Which of the texts contain `piece`."""
+    found: list[int] = []
+    starts = texts.starts
+    at = texts.text.find(piece)
+    while at >= 0:
+        index = int(np.searchsorted(starts, at, "right"))  # of the text behind
+        found.append(index - 1)
+        if index == len(starts):
+            break
+        at = texts.text.find(piece, int(starts[index]))
+    return found
+
+
+def tests_of(where: JobFilter, creator: int | None) -> list[Test]:
+    """The conditions of a filter, the cheap ones first; `creator` is the id of `created_by`, if there is one so called."""
+    found: list[Test] = list(_facets(where, creator))
+    spans = (("created_at", where.created), ("started_at", where.started), ("ended_at", where.ended),
+             ("duration", where.duration))  # fmt: skip
+    found += [Within(name, span) for name, span in spans if span != (None, None)]
+    if where.priorities:
+        found.append(Equals("priority", where.priorities))
+    if where.states:
+        found.append(InState(where.states))
+    if where.tags:
+        found.append(Tagged(where.tags))
+    if where.run_id is not None:
+        found.append(Below(where.run_id))
+    return [*found, Contains(where)] if where.q else found
+
+
+def _facets(where: JobFilter, creator: int | None) -> Iterable[Test]:
+    if where.project_ids is not None:
+        yield Among("project", where.project_ids)
+    words = (("type", where.types), ("category", where.categories))
+    yield from (Among(name, tuple(key_of(v) for v in values)) for name, values in words if values)
+    error = "error_fingerprint" if where.fingerprint else "error_code"
+    single = (("subject", where.subject), ("token", where.token), ("configuration", where.configuration),
+              ("parent", where.parent), (error, where.error))  # fmt: skip
+    yield from (Among(name, (key_of(value),)) for name, value in single if value is not None)
+    if where.created_by is not None:
+        yield Among("created_by", (creator,) if creator is not None else ())
+    if where.top_level:
+        yield Among("parent", (0,))

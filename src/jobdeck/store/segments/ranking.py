@@ -1,0 +1,132 @@
+"""The first jobs of a segment in any order, and how many match in each state."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from jobdeck.store.job_filter import Position, Sort
+from jobdeck.store.segments.archive import Segment
+from jobdeck.store.segments.layout import STATES, Array, Column, Facet, Ints, Mask, key_of
+from jobdeck.store.segments.matching import Test
+from jobdeck.store.segments.spans import SIZE
+
+Ranked: TypeAlias = tuple[int | str, int]
+"""The value that a job is sorted by, and its id."""
+_COLUMNS = {"state": ("state",), "type": ("type",), "created_at": ()}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of segments: the conditions, and the ids (in order) that they must not speak of."""
+
+    tests: Sequence[Test]
+    loose: Ints
+
+    @property
+    def columns(self) -> set[str]:
+        return {"state", *(name for test in self.tests for name in test.columns)}
+
+    def matching(self, segment: Segment, columns: Mapping[str, Column]) -> Mask:
+        """The jobs of a segment that meet all conditions."""
+        state = columns["state"]
+        assert isinstance(state, np.ndarray)
+        found: Mask = state != 0
+        low, high = np.searchsorted(self.loose, (segment.first, segment.first + SIZE))
+        found[self.loose[low:high] - segment.first] = False
+        for test in self.tests:
+            found &= test.mask(columns, segment.first)
+        return found
+
+    def touches_loose(self, segment: Segment) -> bool:
+        """Whether some jobs of the segment are loose."""
+        low, high = np.searchsorted(self.loose, (segment.first, segment.first + SIZE))
+        return bool(low < high)
+
+
+def count(question: Question, segment: Segment, columns: Mapping[str, Column]) -> list[int]:
+    """How many jobs match, for each of STATES."""
+    state = columns["state"]
+    assert isinstance(state, np.ndarray)
+    found = np.bincount(state[question.matching(segment, columns)], minlength=len(STATES) + 1)
+    return [int(jobs) for jobs in found[1:]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of all segments: text is compared as numbers, places in the order of all that there are."""
+
+    sort: Sort
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, sort: Sort, segments: Sequence[Segment]) -> Order:
+        if sort.by == "state":
+            return cls(sort, STATES)
+        if sort.by == "type":
+            return cls(sort, tuple(sorted({name for segment in segments for name in segment.types})))
+        return cls(sort)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return _COLUMNS.get(self.sort.by, (self.sort.by,))
+
+    @property
+    def by_id(self) -> bool:
+        return self.sort.by == "created_at"
+
+    def rank(self, value: int | str) -> int:
+        """Where a value stands; of a word that no segment has, between those that they have."""
+        if isinstance(value, int):
+            return value
+        at = bisect_left(self.words, value)
+        return 2 * at if at < len(self.words) and self.words[at] == value else 2 * at - 1
+
+    def value(self, rank: int) -> int | str:
+        return self.words[rank // 2] if self.words else rank
+
+    def ranks(self, columns: Mapping[str, Column], ids: Ints, chosen: Ints) -> Ints:
+        """The ranks of the jobs at the places `chosen`."""
+        if self.by_id:
+            return ids
+        column = columns[self.sort.by]
+        if isinstance(column, Facet):
+            rank_by_key = {key_of(word): 2 * at for at, word in enumerate(self.words)}
+            table = np.array([rank_by_key.get(int(key), 0) for key in column.keys], np.int64)
+            return table[column.codes[chosen]]
+        assert isinstance(column, np.ndarray)
+        values: Array = column[chosen].astype(np.int64)
+        return (values - 1) * 2 if self.sort.by == "state" else np.maximum(values, 0)
+
+
+def first_of(
+    question: Question, order: Order, after: Position | None, limit: int, segment: Segment,
+    columns: Mapping[str, Column],
+) -> list[Ranked]:  # fmt: skip
+    """Candidates for the first `limit` jobs behind `after`: all that can be among them, in no order."""
+    chosen = np.flatnonzero(question.matching(segment, columns))
+    ids = chosen + segment.first
+    ranks = order.ranks(columns, ids, chosen)
+    sign = 1 if order.sort.descending else -1
+    if after is not None:
+        rank = order.rank(after.value) if not order.by_id else after.id
+        behind = (ranks * sign < rank * sign) | ((ranks == rank) & (ids * sign < after.id * sign))
+        ids, ranks = ids[behind], ranks[behind]
+    if len(ids) > limit:
+        ids, ranks = _best(ids, ranks, limit, sign)
+    return [(order.value(int(rank)), int(job_id)) for rank, job_id in zip(ranks, ids, strict=True)]
+
+
+def _best(ids: Ints, ranks: Ints, limit: int, sign: int) -> tuple[Ints, Ints]:
+    """The `limit` largest (or with `sign` -1 smallest) by rank and then id; ids are in order."""
+    signed = ranks * sign
+    edge = np.partition(signed, len(signed) - limit)[len(signed) - limit]
+    better = np.flatnonzero(signed > edge)
+    equal = np.flatnonzero(signed == edge)
+    equal = equal[-limit:] if sign > 0 else equal[:limit]
+    best = np.concatenate([better, equal])
+    return ids[best], ranks[best]

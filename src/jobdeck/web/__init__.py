@@ -1,0 +1,1 @@
+"""The pages: server-rendered over the same services as the API, with small scripts where HTML ends."""

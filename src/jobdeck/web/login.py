@@ -1,0 +1,103 @@
+"""Log in with a token or a one-time link, and log out."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import RedirectResponse, Response
+
+from jobdeck.access.sessions import NewSession
+from jobdeck.api.cookies import cookie_name
+from jobdeck.api.login_links import PATH
+from jobdeck.api.pace import Pace
+from jobdeck.core.errors import Unauthenticated
+from jobdeck.web.page import AnyonesPageDep, Page
+
+router = APIRouter(include_in_schema=False)
+
+AFTER_LOGIN = "/jobs"
+_TRIES = Pace(rate=0.2, burst=20)
+"""Tries of one address: a person needs a few; whoever guesses keeps the database busy."""
+
+Next = Annotated[str | None, Query(max_length=2000)]
+Link = Annotated[str | None, Query(max_length=200)]
+
+
+@router.api_route(PATH, methods=["GET", "HEAD"])
+async def login_page(page: AnyonesPageDep, next: Next = None, link: Link = None) -> Response:
+    """The form; with a link, one button (which a script presses). Looking at it uses nothing up: browsers and mail
+    programs fetch links that nobody has followed yet."""
+    if link is None:
+        return page.redirect(local(next)) if page.known else await _show(page, next)
+    try:
+        whose = await page.services.sessions.peek(link)
+    except Unauthenticated as error:
+        return await _show(page, next, error, status=410)
+    other = page.known is not None and page.known.principal_id != whose.principal_id
+    return await page.render("login_link.html", link=link, next=local(next), whose=whose, other=other)
+
+
+@router.post(PATH)
+async def log_in(
+    page: AnyonesPageDep,
+    token: Annotated[str, Form(max_length=500)] = "",
+    link: Annotated[str, Form(max_length=200)] = "",
+    next: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Begin a session."""
+    address = page.request.client.host if page.request.client else ""
+    seconds = _TRIES.take(address, time.monotonic())
+    if seconds:
+        error = Unauthenticated(f"Too many tries. Wait {seconds} s.")
+        return await _show(page, next, error, status=429, retry_after=seconds)
+    sessions = page.services.sessions
+    try:
+        begun = await (sessions.begin_by_link(link) if link else sessions.begin(token))
+    except Unauthenticated as error:
+        return await _show(page, next, error, status=410 if link else 401)
+    if page.session is not None:
+        await sessions.end(page.session)
+    return _with_cookie(page, begun, RedirectResponse(local(next), 303))
+
+
+@router.post("/logout")
+async def log_out(page: AnyonesPageDep) -> Response:
+    """End the session."""
+    if page.session is not None:
+        await page.services.sessions.end(page.session)
+    response = page.redirect(f"{PATH}?bye=1")
+    response.delete_cookie(cookie_name(page.request.scope), path="/")
+    return response
+
+
+def local(url: str | None) -> str:
+    """`url` if it leads to a page of this server, else the first page: links must not lead people astray."""
+    if not url or not url.startswith("/") or url[1:2] in ("/", "\\") or url.startswith(PATH):
+        return AFTER_LOGIN
+    return url if url.isprintable() and "\\" not in url else AFTER_LOGIN
+
+
+async def _show(
+    page: Page, next: str | None, error: Unauthenticated | None = None, *, status: int = 200, retry_after: int = 0
+) -> Response:
+    bye = "bye" in page.request.query_params
+    response = await page.render("login.html", status=status, next=local(next), error=error, bye=bye)
+    if retry_after:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _with_cookie(page: Page, begun: NewSession, response: Response) -> Response:
+    """Lax, not strict: with strict, a link to a job in a mail or chat would arrive at the login page."""
+    response.set_cookie(
+        cookie_name(page.request.scope),
+        begun.cookie,
+        max_age=page.services.sessions.seconds,
+        path="/",
+        secure=page.request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response

@@ -1,0 +1,46 @@
+"""Puts the pages on the application, beside the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse, Response
+
+from jobdeck.api.gate import STATIC
+from jobdeck.services.services import Services
+from jobdeck.web import errors, login
+from jobdeck.web.page import PageDep
+from jobdeck.web.rendering import Templates
+from jobdeck.web.static_files import StaticFiles
+
+_PAGES: tuple[Any, ...] = (login,)
+"""One module for each page or family of pages, each with its `router`."""
+
+_common = APIRouter(include_in_schema=False)
+
+
+def mount(app: FastAPI) -> None:
+    """Add all pages to an application that `create_app` made."""
+    services: Services = app.state.services
+    app.state.static_files = StaticFiles()
+    app.state.templates = Templates(app.state.static_files, services.installation.version)
+    app.user_middleware.append(Middleware(errors.PageFrame))  # innermost, below the layers of the API
+    errors.install(app)
+    for page in _PAGES:
+        app.include_router(page.router)
+    app.include_router(_common)
+
+
+@_common.get("/")
+async def start(page: PageDep) -> Response:
+    """The jobs are what people come for."""
+    return RedirectResponse(page.link("/jobs"), 303)
+
+
+@_common.get(f"{STATIC}{{name}}")
+def static_file(request: Request, name: str) -> Response:
+    """A bundled script or style."""
+    files: StaticFiles = request.app.state.static_files
+    return files.response(request, name)

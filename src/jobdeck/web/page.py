@@ -1,0 +1,124 @@
+"""What a page's route asks for: who looks, at which project, and how its answer is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission
+from jobdeck.access.sessions import Session
+from jobdeck.core.errors import JobdeckError, Unauthenticated
+from jobdeck.services.services import Services
+from jobdeck.web.rendering import Templates
+from jobdeck.wire.admin import Project
+
+PROJECT = "project"
+"""The query parameter that every page and every link carries, unless all projects are looked at."""
+POLICY = "; ".join([
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+    "font-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+])  # fmt: skip
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    # Forms of a page without a referrer would come with `Origin: null`, as if from nowhere.
+    "Referrer-Policy": "same-origin",
+    "Vary": "HX-Request, Cookie",
+}
+_MOST_PROJECTS = 500
+
+
+def is_fragment(request: Request) -> bool:
+    """Whether a script asks for a part of the page; going back in history wants all of it."""
+    return "hx-request" in request.headers and "hx-history-restore-request" not in request.headers
+
+
+@dataclass(slots=True)
+class Page:
+    """One request for a page, by one who may be known or not."""
+
+    request: Request
+    services: Services
+    templates: Templates
+    known: Caller | None
+    session: Session | None
+    project: str | None = None
+    """The project that is looked at; None: all that the caller may see."""
+    projects: list[Project] = field(default_factory=list)
+    live_after: int | None = None
+    """Id of the newest event before the page read anything: the live stream goes on from there."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who looks; raises Unauthenticated, which leads to the login."""
+        if self.known is None:
+            raise Unauthenticated("You are not logged in.", hint="Log in with a token or a login link.")
+        return self.known
+
+    @property
+    def is_fragment(self) -> bool:
+        return is_fragment(self.request)
+
+    def may(self, permission: str) -> bool:
+        """Whether to offer something; `job:submit` and so on."""
+        return self.known is not None and self.known.may(Permission(permission))
+
+    def link(self, path: str, **query: Any) -> str:
+        """A path with its query, and with the project that is looked at (`project=None` leaves it out)."""
+        given = {PROJECT: self.project, **query}
+        kept = {k: v for k, v in given.items() if v not in (None, "")}
+        return str(self.request.url.replace(scheme="", netloc="", path=path, query="", fragment="").include_query_params(**kept))
+
+    def here(self, **query: Any) -> str:
+        """This page's own address with parts of its query exchanged; None takes a part out."""
+        url = self.request.url.replace(scheme="", netloc="", fragment="")
+        gone = [name for name, value in query.items() if value is None]
+        kept = {name: value for name, value in query.items() if value is not None}
+        return str(url.remove_query_params(gone).include_query_params(**kept))
+
+    async def render(
+        self, template: str, *, block: str | None = None, status: int = 200, **context: Any
+    ) -> HTMLResponse:
+        """The page; or its block `block` alone where a script asks for a fragment."""
+        alone = block if self.is_fragment else None
+        if alone is None and self.known is not None:
+            self.projects = (await self.services.projects.page(self.known, None, _MOST_PROJECTS)).items
+        text = self.templates.render(template, {"page": self, **context}, alone)
+        return HTMLResponse(text, status, HEADERS)
+
+    def redirect(self, url: str) -> Response:
+        """Go there now; a script that asked for a fragment makes its whole page go."""
+        if self.is_fragment:
+            return Response(status_code=204, headers={"HX-Redirect": url})
+        return RedirectResponse(url, 303)
+
+
+def templates_of(request: Request) -> Templates:
+    templates: Templates = request.app.state.templates
+    return templates
+
+
+def anyones(request: Request) -> Page:
+    """For pages that need no login."""
+    state = request.scope.get("state", {})
+    services: Services = request.app.state.services
+    return Page(request, services, templates_of(request), state.get("caller"), state.get("session"))
+
+
+async def _page(request: Request) -> Page:
+    page = anyones(request)
+    if page.known is None:
+        refusal: JobdeckError | None = request.scope["state"].get("refusal")
+        raise refusal or Unauthenticated("You are not logged in.")
+    chosen = request.query_params.get(PROJECT) or None
+    page.project = page.known.project or chosen
+    if not page.is_fragment:
+        page.live_after = await page.services.events.newest()
+    return page
+
+
+AnyonesPageDep = Annotated[Page, Depends(anyones)]
+PageDep = Annotated[Page, Depends(_page)]

@@ -1,0 +1,83 @@
+"""The bundled scripts and styles: found by their plain names, served under names that carry the hash of their content."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from jobdeck.api.gate import STATIC
+from jobdeck.core.errors import NotFound, Unavailable
+
+FOLDER = Path(__file__).parent / "static"
+MANIFEST = "manifest.json"
+_FOREVER = "public, max-age=31536000, immutable"
+_POLICY = "default-src 'none'; connect-src 'self'"
+"""The worker that holds the live stream takes its policy from its own file."""
+
+
+class AssetsNotBuilt(Unavailable):
+    """The scripts and styles of the pages were not built in this installation."""
+
+    code = "assets_not_built"
+
+
+@dataclass(slots=True)
+class StaticFiles:
+    """Reads the manifest again when it has changed, so that a server need not restart for a new style sheet."""
+
+    folder: Path = FOLDER
+    _read: float = 0.0
+    _manifest: dict[str, Any] = field(default_factory=dict)
+    _names: frozenset[str] = frozenset()
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a file does."""
+        return str(self._current()["version"])
+
+    def url(self, name: str) -> str:
+        """Where `app.js` or `base.css` is now."""
+        return f"{STATIC}{self._current()['entries'][name]}"
+
+    def has(self, name: str) -> bool:
+        return name in self._current()["entries"]
+
+    def imports(self, name: str) -> list[str]:
+        """What a script needs at once, so that the browser can fetch it all together."""
+        return [f"{STATIC}{imported}" for imported in self._current()["imports"].get(name, ())]
+
+    def response(self, request: Request, name: str) -> Response:
+        """A file; raises NotFound."""
+        self._current()
+        if name not in self._names:
+            raise NotFound(f"There is no file {STATIC}{name[:100]}.")
+        headers = {
+            "Cache-Control": _FOREVER,
+            "Content-Security-Policy": _POLICY,
+            "Vary": "Accept-Encoding",
+        }
+        path = self.folder / name
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            path = self.folder / f"{name}.gz"
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return Response(path.read_bytes(), headers=headers, media_type=kind)
+
+    def _current(self) -> dict[str, Any]:
+        try:
+            changed = (self.folder / MANIFEST).stat().st_mtime
+            if changed != self._read:
+                self._manifest = json.loads((self.folder / MANIFEST).read_text())
+                self._names = frozenset(p.stem for p in self.folder.glob("*.gz"))
+                self._read = changed
+        except OSError as error:
+            if not self._manifest:
+                hint = "Run `make assets` (or `python hatch_build.py`) in the source tree."
+                raise AssetsNotBuilt("The scripts and styles of the pages were not built.", hint=hint) from error
+        return self._manifest

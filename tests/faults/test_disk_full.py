@@ -1,0 +1,107 @@
+"""The disk fills up under load, for real; then there is room again, and nobody has to do anything."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+from deltalake import DeltaTable
+
+from jobdeck import Client
+from jobdeck.client.errors import ServerFailed
+from tests.faults.claims_log import claims_log
+from tests.faults.installation import Installation, installation, until
+from tests.faults.own_postgres import own_postgres
+from tests.faults.small_disk import SmallDisk, small_disk
+from tests.faults.test_many_processes import sleeps
+
+RECOVERY_SECONDS = 15.0
+LEASE = 2.0
+FULL_SECONDS = 3 * LEASE
+LIMITS = {"project:default": 10}
+FULL = ("disk is full", "No space left")
+
+
+def submit_until_refused(jobdeck: Installation, most: int = 4000) -> tuple[list[int], ServerFailed]:
+    """Jobs that were accepted before the disk was full, and how the next one was refused."""
+    accepted: list[int] = []
+    with Client(url=jobdeck.url, home=jobdeck.home, attempts=1) as client:
+        for _ in range(most):
+            try:
+                accepted.append(client.jobs.submit("noop", description="x" * 2000).id)
+            except ServerFailed as error:
+                return accepted, error
+    raise AssertionError("the disk never was full")
+
+
+def all_end(jobdeck: Installation, jobs: list[int]) -> None:
+    """Every accepted job is there and succeeds; the first of those that waited within the bound."""
+    began = time.monotonic()
+    until(lambda: jobdeck.job(jobs[-1]).state == "succeeded", "work goes on", RECOVERY_SECONDS)
+    assert time.monotonic() - began < RECOVERY_SECONDS
+    with jobdeck.client() as client:
+        until(lambda: client.jobs.counts().get("succeeded") == len(jobs), f"all {len(jobs)} succeeded", 60)
+        assert {j.id for j in client.jobs.list()} == set(jobs)
+
+
+def test_the_disk_of_the_home_is_full(tmp_path: Path) -> None:
+    with small_disk(64) as disk, installation(disk.folder, "", lease_seconds=str(LEASE)) as jobdeck:
+        up = jobdeck.up()
+        url = f"sqlite:///{disk.folder / 'jobdeck.db'}"
+        with claims_log(url, LIMITS):
+            jobs = sleeps(jobdeck, 4, seconds=2.0, steps=2)
+            jobdeck.until_state(jobs[0], "running")
+            disk.fill()
+            more, refused = submit_until_refused(jobdeck)
+            assert (refused.status, refused.problem.code) == (503, "disk_full"), refused
+            time.sleep(FULL_SECONDS)  # how long it is full, which is what is tested
+            disk.make_room()
+            all_end(jobdeck, jobs + more)
+        assert any(words in up.log.read_text() for words in FULL)
+        assert up.stop() == 0
+
+
+def test_the_disk_of_postgres_is_full(home: Path) -> None:
+    with small_disk(160) as disk, own_postgres(disk.folder) as own:
+        with installation(home, own.url, lease_seconds=str(LEASE)) as jobdeck:
+            up = jobdeck.up()
+            with claims_log(own.url, LIMITS):
+                jobs = sleeps(jobdeck, 4, seconds=2.0, steps=2)
+                jobdeck.until_state(jobs[0], "running")
+                disk.fill()
+                more, refused = submit_until_refused(jobdeck)
+                assert refused.status == 503, refused
+                time.sleep(FULL_SECONDS)
+                disk.make_room()
+                own.start()  # where it had no room even to recover, whatever supervises it starts it again
+                all_end(jobdeck, jobs + more)
+            assert any(words in up.log.read_text() for words in FULL)
+            assert up.stop() == 0
+
+
+def test_the_disk_of_the_lake_is_full(home: Path) -> None:
+    """An import says that the disk is full and keeps what it did; resumed, it ends with exactly the data."""
+    rows = 400_000
+    source = home / "ids.csv"
+    pa.csv.write_csv(pa.table({"id": pa.array(range(rows), pa.int64()), "text": ["some words"] * rows}), source)
+    with small_disk(24) as disk:
+        settings = {"storage_url": (disk.folder / "storage").as_uri(), "allowed_paths": str(home)}
+        with installation(home, "", lease_seconds=str(LEASE), **settings) as jobdeck:
+            jobdeck.up()
+            with jobdeck.client() as client:
+                disk.fill()
+                job = client.jobs.submit("import", {"files": [str(source)], "into": "lake/in.shop/ids"}).id
+                failed = jobdeck.until_state(job, "failed")
+                assert failed.error is not None
+                assert failed.error.code == "disk_full", failed.error
+                disk.make_room()
+                client.jobs.resume(job)
+                jobdeck.until_state(job, "succeeded")
+        assert_ids(disk, rows)
+
+
+def assert_ids(disk: SmallDisk, rows: int) -> None:
+    table = DeltaTable((disk.folder / "storage/projects/default/lake/in.shop/ids").as_uri())
+    assert sorted(table.to_pyarrow_table(columns=["id"]).column("id").to_pylist()) == list(range(rows))

@@ -1,0 +1,145 @@
+"""Connections that hang without being closed, and databases that answer nothing: worse than those that are gone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from jobdeck.core.errors import Unavailable
+from jobdeck.store.database import Database
+from tests.faults.claims_log import claims_log
+from tests.faults.installation import Installation, health_of, installation, until
+from tests.faults.own_postgres import OwnPostgres, own_postgres
+from tests.faults.proxy import proxy
+from tests.faults.test_many_processes import all_succeeded, assert_each_task_recorded_once, sleeps
+
+RECOVERY_SECONDS = 15.0
+LEASE = 2.0
+LIMITS = {"project:default": 50, "project:default/type:sleep": 4}
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[OwnPostgres]:
+    with own_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(own: OwnPostgres, request: pytest.FixtureRequest) -> str:
+    """The name of an empty database there."""
+    name = f"hung_{abs(hash(request.node.name)) % 10**9}"
+    with psycopg.connect(own.uri, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return name
+
+
+@pytest.fixture
+def url(own: OwnPostgres, database: str) -> str:
+    return own.url.replace("/postgres?", f"/{database}?")
+
+
+@pytest.fixture
+def jobdeck(home: Path, url: str) -> Iterator[Installation]:
+    with installation(home, url, lease_seconds=str(LEASE), project_limit="50", workers="4") as made:
+        yield made
+
+
+@pytest.fixture
+def rows(url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        yield connection
+
+
+def test_a_worker_whose_connection_hangs_loses_its_jobs_and_writes_nothing(
+    jobdeck: Installation, rows: psycopg.Connection[tuple[object, ...]], own: OwnPostgres, database: str, url: str
+) -> None:
+    jobdeck.server()
+    with proxy(own.socket) as between, jobdeck.client() as client, claims_log(url, LIMITS):
+        client.limits.set("type:sleep", 4)
+        cut_off = jobdeck.worker("w1", database_url=between.url(database))
+        jobs = sleeps(jobdeck, 3, seconds=4.0, steps=1)
+        for job in jobs:
+            jobdeck.until_state(job, "running")
+        jobdeck.worker("w2")
+        tasks = cut_off.task_processes()
+        between.hang()
+        began = time.monotonic()
+        until(lambda: not set(tasks) & set(cut_off.task_processes()), "its tasks are dead")
+        assert time.monotonic() - began < LEASE + 0.5, "they die before their jobs are given away"
+        until(lambda: all(jobdeck.job(job).worker == "w2" for job in jobs), "the other worker has them")
+        assert time.monotonic() - began < RECOVERY_SECONDS
+        epochs = rows.execute("SELECT id, epoch FROM jobs ORDER BY id").fetchall()
+        between.go_on()
+        until(lambda: any((w.name, w.state) == ("w1", "live") for w in client.workers.list()), "the first one is back")
+        assert rows.execute("SELECT id, epoch FROM jobs ORDER BY id").fetchall() == epochs
+        all_succeeded(jobdeck, jobs)
+        assert_each_task_recorded_once(rows, jobs)
+        more = sleeps(jobdeck, 8, seconds=0.3)
+        all_succeeded(jobdeck, more)
+        assert {jobdeck.job(job).worker for job in more} == {"w1", "w2"}
+
+
+async def test_connections_that_are_forgotten_are_given_up_and_made_anew(own: OwnPostgres, database: str) -> None:
+    """Those that there were hang for ever, and nothing ever says so."""
+    with proxy(own.socket) as between:
+        there = Database(between.url(database), patience=1.0)
+        await asyncio.gather(*(there.now() for _ in range(5)))
+        between.forget()
+        began = time.monotonic()
+        found = await asyncio.gather(*(there.now() for _ in range(5)), return_exceptions=True)
+        assert time.monotonic() - began < 5
+        assert {type(f) for f in found} <= {Unavailable, int}
+        assert await there.now() > 0
+        between.hang()
+        with pytest.raises(Unavailable, match="no answer within 1 seconds"):
+            await there.now()
+        await there.close()
+
+
+def test_a_server_whose_connection_hangs_is_not_ready_and_heals(
+    home: Path, own: OwnPostgres, database: str, url: str
+) -> None:
+    with proxy(own.socket) as between, installation(home, between.url(database), lease_seconds=str(LEASE)) as jobdeck:
+        jobdeck.up()
+        jobs = sleeps(jobdeck, 2, seconds=3.0)
+        for job in jobs:
+            jobdeck.until_state(job, "running")
+        until(lambda: health_of(jobdeck.url)["status"] == "ok", "it is well")
+        with claims_log(url, {"project:default": 10}):
+            between.hang()
+            began = time.monotonic()
+            until(lambda: health_of(jobdeck.url)["status"] == "unavailable", "it says that its database is away")
+            assert time.monotonic() - began < 12
+            time.sleep(2 * LEASE)  # how long it hangs, which is what is tested
+            between.go_on()
+            began = time.monotonic()
+            until(lambda: health_of(jobdeck.url)["status"] == "ok", "it is well again")
+            until(lambda: any(jobdeck.job(j).state in ("running", "succeeded") for j in jobs), "work goes on")
+            assert time.monotonic() - began < RECOVERY_SECONDS
+            all_succeeded(jobdeck, jobs)
+
+
+def test_a_database_that_freezes(
+    jobdeck: Installation, rows: psycopg.Connection[tuple[object, ...]], own: OwnPostgres, url: str
+) -> None:
+    jobdeck.server()
+    jobdeck.server()
+    jobdeck.worker("w1")
+    jobdeck.worker("w2")
+    with claims_log(url, LIMITS), jobdeck.client() as client:
+        client.limits.set("type:sleep", 4)
+        jobs = sleeps(jobdeck, 6, seconds=0.8, steps=2)
+        jobdeck.until_state(jobs[0], "running")
+        own.freeze()
+        time.sleep(3 * LEASE)  # how long it is frozen, which is what is tested
+        own.thaw()
+        began = time.monotonic()
+        until(lambda: any(jobdeck.job(j).state in ("running", "succeeded") for j in jobs), "work goes on")
+        assert time.monotonic() - began < RECOVERY_SECONDS
+        all_succeeded(jobdeck, jobs)
+        assert_each_task_recorded_once(rows, jobs)
