@@ -19,12 +19,13 @@ from jobdeck import __version__
 from jobdeck.access.first_admin import first_admin
 from jobdeck.access.vault import Vault
 from jobdeck.api.app import create_app
+from jobdeck.api.login_links import link_at
 from jobdeck.api.serving import address_of, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
-from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, sweep
+from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, seal, sweep
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
@@ -49,6 +50,7 @@ from jobdeck.store.blobs import Blobs
 from jobdeck.store.database import Database
 from jobdeck.store.listen import Listener
 from jobdeck.store.migrate import migrate
+from jobdeck.store.segments.sealing import Sealer
 from jobdeck.store.workers import Worker
 from jobdeck.web.mount import mount
 
@@ -156,6 +158,7 @@ def scheduling(base: Foundation) -> list[Service]:
         Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
         BulkRunner(database, leadership, base.control),
         Loop("prune", PRUNE_EVERY, prune),
+        Loop("seal", seal.EVERY, partial(seal.seal, leadership, Sealer(database))),
         Loop("sweep", sweep.EVERY, partial(sweep.sweep, database, leadership, partial(_clean_lake, base))),
     ]
 
@@ -195,26 +198,34 @@ def working(base: Foundation) -> list[Service]:
     return [recorder, shipper, WorkerService(me, parts)]
 
 
-async def run_server(config: Config, *, worker: bool, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Serve the API and schedule, with a worker in the same process if `worker`, until `stop` is set.
+async def run_server(
+    config: Config, *, worker: bool, ready: Callable[[str, str], None], stop: asyncio.Event
+) -> None:
+    """Serve API and pages, and schedule, with a worker in the same process if `worker`, until `stop` is set.
 
-    `ready` is called with the address once it answers."""
+    `ready` is called with the address and an administrator's login link once it answers."""
     listening = listen(config.host, config.port)
     base = await lay_foundation(config)
     try:
-        await first_admin(base.database, config.home)
+        token = await first_admin(base.database, config.home)
         use_cases = UseCases(core_of(base))
+        address = address_of(listening)
+        link = link_at(address, await _login_code(use_cases, token))
         await use_cases.metrics.start()
         services = Services([*_hearing(base), *(working(base) if worker else []), *scheduling(base)])
         await services.start()
         try:
             app = create_app(use_cases)
             mount(app)
-            await serve(app, listening, lambda: ready(address_of(listening)), stop)
+            await serve(app, listening, lambda: ready(address, link), stop)
         finally:
             await services.stop()
     finally:
         await _close(base)
+
+
+async def _login_code(use_cases: UseCases, token: str) -> str:
+    return (await use_cases.sessions.make_link(await use_cases.authenticator.caller(token))).code
 
 
 async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyncio.Event) -> None:

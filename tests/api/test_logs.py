@@ -34,7 +34,10 @@ async def test_a_log_is_followed_to_its_end(small: Api) -> None:
     assert await read(small, job, f"&after={empty['next']}") == ["a0", "a1", "a2", "a3", "a4"]
     page = await small.get(f"jobs/{job}/logs")
     line = page["items"][0]
-    assert line == {"at": "2023-11-14T22:13:20Z", "level": "info", "step": "load", "task": 0, "text": "a0"}
+    assert line == {
+        "at": "2023-11-14T22:13:20Z", "level": "info", "step": "load", "task": 0, "text": "a0", "cursor": line["cursor"],
+        "matches": [],
+    }  # fmt: skip
     await write(small, job, 0, [f"a{i}" for i in range(6)])  # an open chunk grows
     await write(small, job, 1, ["b0"])
     rest = await small.get(f"jobs/{job}/logs?after={page['next']}")
@@ -60,6 +63,27 @@ async def test_tail_search_attempts_and_download(small: Api) -> None:
     assert response.text.count("INFO") == 5
     for query in ("tail=0", "tail=1001", "limit=0", "attempt=0", "q="):
         is_problem(await small.raw("GET", f"jobs/{job}/logs?{query}"), 422, field=query.partition("=")[0])
+
+
+async def test_what_was_found_can_be_looked_around(small: Api) -> None:
+    job = (await small.submit("noop", {}))["id"]
+    await write(small, job, 0, ["one", "two", "Two and two"])
+    await write(small, job, 1, ["three", "four", "two"])
+
+    async def texts(query: str) -> list[str]:
+        return [line["text"] for line in (await small.get(f"jobs/{job}/logs?{query}"))["items"]]
+
+    found = (await small.get(f"jobs/{job}/logs?q=TWO"))["items"]
+    assert [line["matches"] for line in found] == [[[0, 3]], [[0, 3], [8, 11]], [[0, 3]]]
+    middle, last = found[1]["cursor"], found[2]["cursor"]
+    assert await texts(f"after={middle}&limit=2") == ["three", "four"]
+    assert await texts(f"before={last}&limit=3") == ["Two and two", "three", "four"]
+    assert await texts(f"before={middle}") == ["one", "two"]
+    assert await texts(f"before={middle}&q=two") == ["two"]
+    assert await texts("tail=2&q=two") == ["Two and two", "two"]
+    first = (await small.get(f"jobs/{job}/logs?limit=1"))["items"][0]["cursor"]
+    assert await texts(f"before={first}") == []
+    is_problem(await small.raw("GET", f"jobs/{job}/logs?before=nonsense"), 422)
 
 
 async def test_logs_go_with_their_job(small: Api) -> None:

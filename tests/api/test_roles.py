@@ -28,6 +28,8 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("GET", "jobs/{id}/logs", None, "viewer"),
     ("GET", "jobs/{id}/logs/download", None, "viewer"),
     ("GET", "jobs/{id}/lineage", None, "viewer"),
+    ("GET", "failures", None, "viewer"),
+    ("GET", "failures/{fingerprint}", None, "viewer"),
     ("POST", "jobs/{id}/cancel", {}, OPERATOR),
     ("POST", "jobs/{id}/pause", {}, OPERATOR),
     ("POST", "jobs/{id}/resume", {}, OPERATOR),
@@ -97,6 +99,7 @@ async def peopled(small: Api) -> Api:
 
 async def send(api: Api, method: str, path: str, body: Any, token: str) -> Any:
     known = {"{type}": "noop", "{project}": "default", "{ref}": "lake/a/b", "{resource}": "type:noop", "{name}": "c"}
+    known["{fingerprint}"] = "0" * 12
     if path.startswith("jobs/{id}"):
         known["{id}"] = str((await api.submit("noop", {}))["id"])
     for name, value in {**known, "{id}": known.get("{id}", "1"), "{scope}": "project:default"}.items():

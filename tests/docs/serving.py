@@ -51,7 +51,7 @@ def served(folder: Path, home: Path) -> Iterator[Served]:
         ) as process,
     ):
         try:
-            _await_health(url, home, process, log)
+            await_health(url, home, process, log)
             yield Served(url, home, environment)
         finally:
             process.terminate()
@@ -86,7 +86,8 @@ def free_port() -> int:
         return port
 
 
-def _await_health(url: str, home: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+def await_health(url: str, home: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server answers."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.endings import Finished
-from jobdeck.core.errors import LeaseLost
+from jobdeck.core.errors import LeaseLost, NotLeader
 from jobdeck.core.records import JobLeft, StepOpened, TaskAdvanced
+from jobdeck.store import leases
+from jobdeck.store.clock import Clock
+from jobdeck.store.database import Database, Tx
 from tests.engine.harness import Engine, reached, running, script
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -146,3 +155,86 @@ async def test_the_lead_is_lost_and_another_one_takes_over(engine: Engine) -> No
             assert row["epoch"] == 1
     finally:
         await standby.stop()
+
+
+async def test_what_succeeded_is_not_begun_again(engine: Engine) -> None:
+    """Not even to find that there is nothing left to do: beginning is what counts, as other systems would see it."""
+    plot = script()
+    gate = plot.hold("s1/1/0")
+    job = await engine.submit(key=plot.key, steps=2, tasks=2, units=2, parallel=1)
+    await reached(gate)
+    await engine.fire(engine.hands[0])
+    gate.opened.set()
+    await engine.hire()
+    await engine.until(job, "succeeded")
+    begun = {(t["step_index"], t["index"]): t["attempts"] for t in await engine.tasks(job)}
+    assert begun == {(0, 0): 1, (0, 1): 1, (1, 0): 1, (1, 1): 2}
+    assert [(s["index"], s["state"]) for s in await engine.steps(job)] == [(0, "succeeded"), (1, "succeeded")]
+    kinds = await engine.kinds(job)
+    assert kinds.count("step_succeeded") == 2
+
+
+async def test_an_old_leader_expires_no_lease(engine: Engine) -> None:
+    leader = engine.leadership.current
+    assert leader is not None
+    plot = script()
+    gate = plot.hold("s0/0/0")
+    job = await engine.submit(key=plot.key)
+    await reached(gate)
+    later = Database(engine.database.url, clock=_Later(engine.database.clock, seconds=3600))
+    try:
+        with pytest.raises(NotLeader):
+            await leases.expire(later, replace(leader, epoch=leader.epoch - 1))
+        assert await engine.leased() == {job}
+    finally:
+        await later.close()
+        gate.opened.set()
+    row = await engine.until(job, "succeeded")
+    assert row["losses"] == 0
+
+
+async def test_a_lease_renewed_between_look_and_lock_is_not_expired(engine: Engine) -> None:
+    leader = engine.leadership.current
+    assert leader is not None
+    plot = script()
+    gate = plot.hold("s0/0/0")
+    job = await engine.submit(key=plot.key)
+    await reached(gate)
+    clock = _Later(engine.database.clock, seconds=3600)
+    hesitant = _Hesitant(engine.database.url, clock=clock)
+    try:
+        expiring = asyncio.create_task(leases.expire(hesitant, leader))
+        await asyncio.wait_for(hesitant.looked.wait(), 10)
+        clock.seconds = 0  # as after a renewal: what had run out has not
+        hesitant.go_on.set()
+        assert await expiring == []
+        assert await engine.leased() == {job}
+    finally:
+        await hesitant.close()
+        gate.opened.set()
+    row = await engine.until(job, "succeeded")
+    assert row["losses"] == 0
+
+
+class _Later:
+    """A clock that goes before another one."""
+
+    def __init__(self, inner: Clock, seconds: int) -> None:
+        self._inner = inner
+        self.seconds = seconds
+
+    async def now(self, connection: AsyncConnection) -> int:
+        return await self._inner.now(connection) + self.seconds * 1_000_000
+
+
+class _Hesitant(Database):
+    """A database whose transactions begin when they are let."""
+
+    def __init__(self, url: URL, *, clock: Clock) -> None:
+        super().__init__(url, clock=clock)
+        self.looked, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def transact(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        self.looked.set()
+        await self.go_on.wait()
+        return await super().transact(work)

@@ -84,6 +84,7 @@ def test_a_worker_whose_connection_hangs_loses_its_jobs_and_writes_nothing(
         assert {jobdeck.job(job).worker for job in more} == {"w1", "w2"}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # what is broken off is closed by no one
 async def test_connections_that_are_forgotten_are_given_up_and_made_anew(own: OwnPostgres, database: str) -> None:
     """Those that there were hang for ever, and nothing ever says so."""
     with proxy(own.socket) as between:
@@ -96,8 +97,10 @@ async def test_connections_that_are_forgotten_are_given_up_and_made_anew(own: Ow
         assert {type(f) for f in found} <= {Unavailable, int}
         assert await there.now() > 0
         between.hang()
-        with pytest.raises(Unavailable, match="no answer within 1 seconds"):
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="does not answer"):
             await there.now()
+        assert time.monotonic() - began < 10
         await there.close()
 
 

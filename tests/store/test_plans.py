@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from jobdeck.core.order import order_key
-from jobdeck.store import due, events, families, jobs, leases, positions, progress, queue, submissions
+from jobdeck.store import due, events, families, jobs, leases, positions, prepared, progress, queue, submissions
 from jobdeck.store.database import Tx
 from tests.store.desk import Desk, new_job
 
@@ -41,10 +41,22 @@ async def plans(desk: Desk) -> AsyncIterator[list[str]]:
             cursor.execute(explain + statement, parameters[0] if many else parameters)
             told.append(statement + "\n" + "\n".join(str(row[-1]) for row in cursor.fetchall()))
 
+    plainly = prepared._run_in_postgresql
+
+    async def explained(connection: Any, statement: str, parameters: Any) -> prepared.Rows:
+        """Prepared statements pass SQLAlchemy by."""
+        if statement.lstrip().split()[0] in ("SELECT", "UPDATE", "DELETE") and "pg_" not in statement:
+            await plainly(connection, "SET LOCAL enable_seqscan = off", {})
+            rows = await plainly(connection, explain + statement, parameters)
+            told.append(statement + "\n" + "\n".join(str(row[-1]) for row in rows))
+        return await plainly(connection, statement, parameters)
+
     engines = {desk.database._writer.sync_engine, desk.database._reader.sync_engine}
     for engine in engines:
         event.listen(engine, "before_cursor_execute", listen)
-    yield told
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared, "_run_in_postgresql", explained)
+        yield told
     for engine in engines:
         event.remove(engine, "before_cursor_execute", listen)
 

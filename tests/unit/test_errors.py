@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import pytest
@@ -23,6 +24,10 @@ def fingerprint(message: str, code: str = "bad_row", place: str = "import.load")
         ("Table «a» is gone.", "Table «b» is gone."),
         ("Object at 0x7f3a failed.", "Object at 0xdeadbeef failed."),
         (f"Part {uuid.UUID(int=7)} failed.", f"Part {uuid.UUID(int=2**127 + 0xABCDEF)} failed."),
+        ("There is no file at /data/a/b.csv.", "There is no file at s3://bucket/x.csv."),
+        ("lake/shop/orders is locked.", "lake/x is locked."),
+        ("orders.csv: bad header.", "a.b-c.parquet: bad header."),
+        (r"C:\data\x.csv is gone.", r"D:\y.csv is gone."),
         ("Commit 3f786850e387550f not found.", "Commit aeb1f0d2c9917f0e not found."),
     ],
 )
@@ -34,6 +39,13 @@ def test_words_code_and_place_count() -> None:
     assert fingerprint("The file is empty.") != fingerprint("The file is locked.")
     assert fingerprint("x", code="a") != fingerprint("x", code="b")
     assert fingerprint("x", place="a") != fingerprint("x", place="b")
+
+
+@pytest.mark.parametrize("text", ["x" * 8000, "a." * 4000, "x y" * 3000, "/" * 8000, ".csv" * 2000, "'" + "x" * 8000])
+def test_a_long_message_takes_no_time(text: str) -> None:
+    began = time.perf_counter()
+    fingerprint(text)
+    assert time.perf_counter() - began < 0.2
 
 
 @given(st.text(st.characters()))

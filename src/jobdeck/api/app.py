@@ -15,6 +15,7 @@ from jobdeck.api import (
     configurations,
     connections,
     events,
+    failures,
     files,
     health,
     job_details,
@@ -38,7 +39,7 @@ from jobdeck.api.pace import Pace
 from jobdeck.services.services import Services
 
 _RESOURCES = (
-    *(health, jobs, job_details, bulk, files, objects, limits, pauses),
+    *(health, jobs, job_details, bulk, failures, files, objects, limits, pauses),
     *(projects, tokens, login_links, types, workers, configurations, connections, events),
 )
 

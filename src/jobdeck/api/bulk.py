@@ -16,8 +16,8 @@ router = APIRouter(prefix=f"{PREFIX}/bulk", tags=["bulk"])
 
 _EXAMPLES = {
     "filter": {
-        "summary": "Cancel all failed imports of the last day",
-        "value": {"operation": "cancel", "select": {"filter": {"state": ["failed"], "type": ["import"], "since": "1d"}}},
+        "summary": "Cancel all failed imports",
+        "value": {"operation": "cancel", "select": {"filter": {"state": ["failed"], "type": ["import"]}}},
     },
     "ids": {"summary": "Pause two jobs", "value": {"operation": "pause", "select": {"ids": [1, 2]}, "reason": "lunch"}},
 }

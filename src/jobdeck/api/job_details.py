@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
 from jobdeck.api.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
 from jobdeck.api.described import PREFIX
+from jobdeck.core.states import StepState
+from jobdeck.services.job_details import MAX_TASKS
 from jobdeck.services.job_logs import LogQuery
+from jobdeck.services.job_queries import MAX_LIMIT
+from jobdeck.services.timeline import TaskQuery
 from jobdeck.wire.base import MAX_ID, Page
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Attempt, Lineage
-from jobdeck.wire.steps import LogLine, Step
+from jobdeck.wire.plans import JobDiff
+from jobdeck.wire.steps import LogLine, Step, Task
+from jobdeck.wire.timeline import Timeline
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{id}}", tags=["one job"])
 
@@ -28,11 +34,53 @@ async def steps(
     caller: CallerDep,
     id: IdPath,
     attempt: AttemptNumber = None,
-    limit: Limit = PAGE,  # noqa: ARG001  (all lists take it; steps come as one page)
-    cursor: Cursor = None,  # noqa: ARG001
+    tasks: Annotated[int, Query(ge=0, le=MAX_TASKS, description="Tasks of each step, at most.")] = MAX_TASKS,
+    limit: Limit = MAX_LIMIT,
+    cursor: Cursor = None,
 ) -> Page[Step]:
-    """The steps that have begun, each with its first thousand tasks; `task_count` says how many it has."""
-    return await services.job_details.steps(caller, id, attempt)
+    """The steps that have begun, each with its first thousand tasks; `task_count` says how many it has.
+
+    Where that would be more than ten thousand tasks together, each shows fewer."""
+    return await services.job_details.steps(caller, id, attempt, tasks=tasks, cursor=cursor, limit=limit)
+
+
+@router.get("/steps/{index}/tasks", summary="List the tasks of a step")
+async def tasks_of_step(
+    services: ServicesDep,
+    caller: CallerDep,
+    id: IdPath,
+    index: Annotated[int, Path(ge=0, le=MAX_ID)],
+    state: Annotated[list[StepState] | None, Query(max_length=20, description="Only tasks in any of these.")] = None,
+    sort: Annotated[
+        Literal["index", "-duration"], Query(description="In order, or those first that took longest.")
+    ] = "index",
+    attempt: AttemptNumber = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> Page[Task]:
+    """All tasks, page by page."""
+    wanted = TaskQuery(index, attempt, tuple(state or ()), sort == "-duration", cursor, limit)
+    return await services.timelines.tasks(caller, id, wanted)
+
+
+@router.get("/timeline", summary="Show what a job did when")
+async def timeline(services: ServicesDep, caller: CallerDep, id: IdPath, attempt: AttemptNumber = None) -> Timeline:
+    """Spans of the job, of its attempts, and of the steps of one attempt with their tasks: one by one where a step has
+    200 or fewer, else how many were at work when, with the slowest and the failed ones singled out."""
+    return await services.timelines.get(caller, id, attempt)
+
+
+@router.get("/diff", summary="Compare the parameters of two jobs")
+async def diff(
+    services: ServicesDep,
+    caller: CallerDep,
+    id: IdPath,
+    other: Annotated[
+        int | None, Query(alias="with", ge=1, le=MAX_ID, description="Default: the job that it runs again.")
+    ] = None,
+) -> JobDiff:
+    """From the parameters of the other job to those of this one, place by place; secrets are masked."""
+    return await services.job_details.diff(caller, id, other)
 
 
 @router.get("/attempts", summary="List a job's attempts")
@@ -66,12 +114,16 @@ async def logs(
     id: IdPath,
     attempt: AttemptNumber = None,
     after: LogCursor = None,
+    before: Annotated[str | None, Query(max_length=100, description="`cursor` of a line: the lines before it.")] = None,
     tail: Annotated[int | None, Query(ge=1, le=1000, description="Begin with the last so many lines.")] = None,
     q: Search = None,
     limit: Limit = PAGE,
 ) -> Page[LogLine]:
-    """Lines, oldest first. `next` stays set while more may come, so that a log can be followed with `after`."""
-    return await services.job_logs.page(caller, id, LogQuery(attempt, after, tail, q, limit))
+    """Lines, oldest first. `next` stays set while more may come, so that a log can be followed with `after`.
+
+    With `q` each line says in `matches` where it has the text; `before` and `after` a line's `cursor` is what is around
+    it."""
+    return await services.job_logs.page(caller, id, LogQuery(attempt, after, before, tail, q, limit))
 
 
 @router.get(

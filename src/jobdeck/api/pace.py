@@ -22,10 +22,17 @@ class Pace:
 
     def take(self, token: int | str, now: float) -> int:
         """Count a request of `token` at `now`: 0 if it may be made, else the whole seconds to wait before the next."""
+        left = self._left(token, now)
+        self._buckets[token] = (left - 1 if left >= 1 else left, now)
+        return self._wait(left)
+
+    def wait(self, token: int | str, now: float) -> int:
+        """What `take` would answer, without counting anything."""
+        return self._wait(self._left(token, now))
+
+    def _left(self, token: int | str, now: float) -> float:
         left, before = self._buckets.get(token, (float(self.burst), now))
-        left = min(self.burst, left + (now - before) * self.rate)
-        if left < 1:
-            self._buckets[token] = (left, now)
-            return math.ceil((1 - left) / self.rate)
-        self._buckets[token] = (left - 1, now)
-        return 0
+        return min(self.burst, left + (now - before) * self.rate)
+
+    def _wait(self, left: float) -> int:
+        return 0 if left >= 1 else math.ceil((1 - left) / self.rate)

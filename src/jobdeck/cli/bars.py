@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from jobdeck.cli import text
 from jobdeck.core.states import State, StepState
@@ -68,6 +70,15 @@ class Bars:
         if key not in self._rows:
             self._rows[key] = self._progress.add_task(title, total=1.0, more="")
         self._progress.update(self._rows[key], description=title, completed=fraction, more=escape(more))
+
+
+@contextmanager
+def counting(out: TextIO, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of `total` jobs; what it gives is called with how many of them are done."""
+    columns = (BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("jobs"))
+    with Progress(*columns, console=Console(file=out), expand=True, refresh_per_second=5) as progress:
+        bar = progress.add_task("", total=total)
+        yield lambda done: progress.update(bar, completed=done)
 
 
 def _detail(progress: ProgressView) -> str:

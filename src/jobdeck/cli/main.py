@@ -27,6 +27,7 @@ COMMANDS = (
     ("run", "jobdeck.cli.run:run", "Submit a job of any type.", WORKING),
     ("import", "jobdeck.cli.import_:import_", "Load files into a table or collection.", WORKING),
     ("events", "jobdeck.cli.status:events", "Print what happens, as it happens.", WORKING),
+    ("failures", "jobdeck.cli.failures:app", "What goes wrong, grouped by kind.", WORKING),
     ("types", "jobdeck.cli.admin:types", "List and show job types.", WORKING),
     ("files", "jobdeck.cli.files:app", "Upload, list, download and delete project files.", LOOKING),
     ("objects", "jobdeck.cli.objects:app", "Look at tables and collections.", LOOKING),

@@ -13,6 +13,7 @@ from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError
 from jobdeck.core.home import ADMIN_TOKEN
 
+_HOW_TO_STOP = "Ctrl-C stops it; running jobs are handed back and go on at the next start."
 Runner = Callable[[Config, Callable[[str], None], asyncio.Event], Awaitable[None]]
 
 
@@ -83,13 +84,23 @@ def worker(*, home: Path | None = None, workers: int | None = None, database_url
 async def _up(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
     from jobdeck.wiring import run_server
 
-    await run_server(config, worker=config.workers > 0, ready=ready, stop=stop)
+    def with_link(where: str, link: str) -> None:
+        ready(where)
+        print(f"Log in, once and within an hour: {link}", flush=True)
+        print(_HOW_TO_STOP, flush=True)
+
+    await run_server(config, worker=config.workers > 0, ready=with_link, stop=stop)
 
 
 async def _server(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
     from jobdeck.wiring import run_server
 
-    await run_server(config, worker=False, ready=ready, stop=stop)
+    def without_link(where: str, _link: str) -> None:
+        """Its output goes to a log, which is no place for a key; `jobdeck login` makes one."""
+        ready(where)
+        print(_HOW_TO_STOP, flush=True)
+
+    await run_server(config, worker=False, ready=without_link, stop=stop)
 
 
 async def _worker(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
@@ -127,4 +138,3 @@ def _say_ready(config: Config, where: str) -> None:
         return
     print(f"Jobdeck serves {where}", flush=True)
     print(f"Token of the administrator: {config.home / ADMIN_TOKEN}", flush=True)
-    print("Ctrl-C stops it; running jobs are handed back and go on at the next start.", flush=True)

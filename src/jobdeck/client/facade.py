@@ -9,6 +9,7 @@ from typing import Self
 from jobdeck.client.admin import Configurations, Connections, Projects, Tokens, Types, Workers
 from jobdeck.client.bulk import BulkOperations
 from jobdeck.client.events import Events
+from jobdeck.client.failures import Failures
 from jobdeck.client.files import Files
 from jobdeck.client.jobs import Jobs
 from jobdeck.client.objects import Objects
@@ -37,6 +38,7 @@ class Client:
         self._transport = Transport(resolve(url, token, home), timeout, attempts)
         self.jobs = Jobs(self._transport)
         self.bulk = BulkOperations(self._transport)
+        self.failures = Failures(self._transport)
         self.files = Files(self._transport)
         self.objects = Objects(self._transport)
         self.events = Events(self._transport)

@@ -133,7 +133,7 @@ class ErrorInfo:
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits over code, place and the message without its numbers, quotes and ids."""
+        """12 hex digits over code, place and the message without its numbers, ids, paths and what it quotes."""
         text = _VARIABLE.sub("?", self.message)
         same = f"{self.code}|{self.place}|{text}".encode("utf-8", "replace")
         return hashlib.sha256(same).hexdigest()[:12]
@@ -144,4 +144,7 @@ class ErrorInfo:
 
 
 _HEX_ID = r"\b(?=[0-9a-f-]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b"
-_VARIABLE = re.compile(rf"'[^']*'|\"[^\"]*\"|«[^»]*»|\b0x[0-9a-f]+\b|{_HEX_ID}|\d+", re.IGNORECASE)
+_PATH = r"(?<!\S)[^\s/\\]*[/\\]\S*"
+_FILE = r"(?<!\S)[^\s.]+(?:\.[^\s.]+)*?\.(?:csv|tsv|txt|jsonl?|ndjson|parquet|np[yz]|gz|zst|bz2|xlsx?|zip|log)\b"
+_VARIABLE = re.compile(rf"'[^']*'|\"[^\"]*\"|«[^»]*»|{_PATH}|{_FILE}|\b0x[0-9a-f]+\b|{_HEX_ID}|\d+", re.IGNORECASE)
+"""Each part looks at a character a few times at most: messages may be long, and come from anywhere."""

@@ -74,7 +74,6 @@ class Control:
 
     async def _delete(self, ids: Sequence[int], actor: str) -> list[Result]:
         """Rows first, in one transaction; then the logs, which nothing refers to any more."""
-
         results, removed = await self._database.transact(lambda tx: delete_in(tx, ids, actor))
         await self.forget_logs(removed)
         return results
@@ -156,7 +155,7 @@ async def prioritize_in(
 async def delete_in(
     tx: Tx, ids: Sequence[int], actor: str, bulk: int | None = None
 ) -> tuple[list[Result], list[int]]:  # fmt: skip
-    """As `Control.operate` for deleting, within a transaction; the jobs removed, whose logs are to be forgotten then."""
+    """As `Control.operate` for deleting, within a transaction; and the jobs whose logs are to be forgotten."""
     families = await job_removal.families(tx, ids)
     results = [_doom(tx, i, families.get(i, [])) for i in ids]
     # A job may be named twice, or be in the family of another one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from jobdeck.core.errors import InvalidInput
@@ -17,20 +17,23 @@ SEAL_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line. `at` is µs; `step` and `task` say whose it is, None for the engine's own."""
+    """One line. `at` is µs; `step` and `task` say whose it is, None for the engine's own.
+
+    `cursor` stands behind the line, once it was read."""
 
     at: int
     level: str
     step: str | None
     task: int | None
     text: str
+    cursor: str = field(default="", compare=False)
 
     def to_json(self) -> str:
         return json.dumps([self.at, self.level, self.step, self.task, self.text], ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, line: str) -> LogLine:
-        return cls(*json.loads(line))
+    def from_json(cls, line: str, cursor: str = "") -> LogLine:
+        return cls(*json.loads(line), cursor)
 
     def to_text(self) -> str:
         """`2026-11-20T07:34:37.123Z INFO load[3] message`"""
@@ -70,24 +73,31 @@ class LogStore:
         """Up to `limit` lines behind the cursor that contain `q`, and the cursor to go on from (None: nothing yet)."""
         cursor = _cursor(after)
         lines: list[LogLine] = []
-        async for place, line in self._lines(job, attempt, cursor):
-            cursor = place
-            if q is None or q.lower() in line.text.lower():
+        async for line in self._lines(job, attempt, cursor):
+            cursor = _cursor(line.cursor)
+            if has(line, q):
                 lines.append(line)
                 if len(lines) >= limit:
                     break
         return lines, f"{cursor[0]}:{cursor[1]}" if cursor[0] else after
 
-    async def tail(self, job: int, attempt: int, count: int) -> tuple[list[LogLine], str | None]:
-        """The last `count` lines, and the cursor to follow from."""
-        blobs = await self._blobs.list(_prefix(job, attempt))
+    async def tail(
+        self, job: int, attempt: int, count: int, *, q: str | None = None, before: str | None = None
+    ) -> tuple[list[LogLine], str | None]:
+        """The last `count` lines that contain `q`, and the cursor to follow from; with `before`, of the lines in front
+        of the line whose cursor that is."""
+        end = _cursor(before)
         lines: list[LogLine] = []
         cursor = None
-        count = max(1, count)
-        for blob in reversed(blobs):
+        for blob in reversed(await self._blobs.list(_prefix(job, attempt))):
+            name = _name(blob.path)
+            if before is not None and name > end[0]:
+                continue
             chunk = _unpack(await self._blobs.get(blob.path))
-            cursor = cursor or f"{_name(blob.path)}:{len(chunk)}"
-            lines = [LogLine.from_json(text) for text in chunk[-(count - len(lines)) :]] + lines
+            if before is not None and name == end[0]:
+                chunk = chunk[: max(0, end[1] - 1)]
+            cursor = cursor or f"{name}:{len(chunk)}"
+            lines = [*_last(name, chunk, max(1, count) - len(lines), q), *lines]
             if len(lines) >= count:
                 break
         return lines, cursor
@@ -102,9 +112,7 @@ class LogStore:
         """Remove the logs of all attempts."""
         await self._blobs.delete_prefix(_prefix(job))
 
-    async def _lines(
-        self, job: int, attempt: int, cursor: tuple[str, int]
-    ) -> AsyncIterator[tuple[tuple[str, int], LogLine]]:
+    async def _lines(self, job: int, attempt: int, cursor: tuple[str, int]) -> AsyncIterator[LogLine]:
         for blob in await self._blobs.list(_prefix(job, attempt)):
             name = _name(blob.path)
             if name < cursor[0]:
@@ -112,7 +120,23 @@ class LogStore:
             skip = cursor[1] if name == cursor[0] else 0
             chunk = _unpack(await self._blobs.get(blob.path))
             for number, line in enumerate(chunk[skip:], start=skip + 1):
-                yield (name, number), LogLine.from_json(line)
+                yield LogLine.from_json(line, f"{name}:{number}")
+
+
+def has(line: LogLine, q: str | None) -> bool:
+    """Whether the line contains `q`, whatever the case; every line contains None."""
+    return q is None or q.lower() in line.text.lower()
+
+
+def _last(name: str, chunk: list[str], count: int, q: str | None) -> list[LogLine]:
+    found: list[LogLine] = []
+    for number in range(len(chunk), 0, -1):
+        line = LogLine.from_json(chunk[number - 1], f"{name}:{number}")
+        if has(line, q):
+            found.append(line)
+            if len(found) >= count:
+                break
+    return found[::-1]
 
 
 def _name(path: str) -> str:

@@ -132,7 +132,7 @@ def _treated(bulk: Bulk, result: Result) -> Treated:
         return Treated(result.id, Outcome.DONE)
     if isinstance(result.error, NotFound) or result.before is None:
         return Treated(result.id, Outcome.SKIPPED, NOT_FOUND)
-    # Refused or without effect: the rule that said so says why. A deletion refused without any other cause met children.
+    # Refused or without effect: the rule that said so says why. Ended jobs that cannot be deleted have such children.
     subject = result.before.subject(unfinished_children=1)
     why = left_out(bulk.operation, subject, same_priority=True)
     return Treated(result.id, Outcome.SKIPPED, why or Why("state", f"it is {result.before.state}"))

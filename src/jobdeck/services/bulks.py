@@ -61,6 +61,7 @@ class Bulks:
     async def _frozen(self, caller: Caller, asked: BulkAsked, token: str) -> Stored:
         """The bulk with its jobs, which from here on are these and no others."""
         chosen = asked.select
+        _refuse_empty(chosen.filter)
         async with self._database.read() as connection:
             now = await self._database.clock.now(connection)
             where = await to_filter(connection, caller, chosen.filter, now) if chosen.filter is not None else None
@@ -118,7 +119,7 @@ class Bulks:
         async with self._database.read() as connection:
             bulk = _visible(caller, await bulks.get(connection, id), id)
             now = await self._database.clock.now(connection)
-            pending = "waiting" if _may_go_on(bulk, now) else "untouched"
+            pending: BulkOutcome = "waiting" if _may_go_on(bulk, now) else "untouched"
             if outcome in ("waiting", "untouched") and outcome != pending:
                 return Page[BulkItem](items=[])
             wanted = Outcome(outcome) if outcome in set(Outcome) else None
@@ -137,6 +138,15 @@ class Bulks:
             return _view(_there(await bulks.get(tx.connection, id), id), tx.now)
 
         return await self._database.transact(work)
+
+
+def _refuse_empty(filter: JobConditions | None) -> None:
+    """A list without values would narrow nothing, and who made it meant hardly all jobs."""
+    for name in filter.model_fields_set if filter is not None else ():
+        if getattr(filter, name) == []:
+            raise InvalidInput(
+                f"The filter '{name}' has no values.", field=f"select.filter.{name}", hint="Leave it out to mean any."
+            )
 
 
 def permission_of(operation: BulkOperation) -> Permission:

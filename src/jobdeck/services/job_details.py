@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from jobdeck.access.caller import Caller
 from jobdeck.core import progress
+from jobdeck.core.errors import NotFound
 from jobdeck.core.states import STEP_ENDED, State, StepState
-from jobdeck.services import scope
+from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.services.jobs import Jobs
+from jobdeck.services.differences import changes
+from jobdeck.services.job_queries import MAX_LIMIT
+from jobdeck.services.jobs import Jobs, no_such_job
+from jobdeck.services.masking import Masker
 from jobdeck.store import events
 from jobdeck.store.views import JobRow, Reader, job_views, lineage
 from jobdeck.store.views.job_views import StepRows
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Attempt, ErrorView, Lineage, ProgressView, TouchedObject
+from jobdeck.wire.plans import JobDiff
 from jobdeck.wire.steps import Step, Task
 
 MAX_TASKS = 1000
 """Tasks shown of one step, at most; `task_count` says how many there are."""
+MOST_STEPS = 2**31 - 1
 
 Row = JobRow
 
@@ -31,15 +38,29 @@ class JobDetails:
     def __init__(self, core: Core, jobs: Jobs) -> None:
         self._core = core
         self._jobs = jobs
+        self._masker = Masker(core.registry)
 
-    async def steps(self, caller: Caller, job_id: int, attempt: int | None) -> Page[Step]:
-        """The steps of an attempt (default: the present one) that have begun, with their tasks."""
+    async def steps(
+        self,
+        caller: Caller,
+        job_id: int,
+        attempt: int | None = None,
+        *,
+        tasks: int = MAX_TASKS,
+        cursor: str | None = None,
+        limit: int = MAX_LIMIT,
+    ) -> Page[Step]:
+        """The steps of an attempt (default: the present one) that have begun, with the first `tasks` tasks of each."""
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
             chosen = attempt or await self._present_attempt(connection, job_id)
-            found = await job_views.steps_of(connection, job_id, chosen, MAX_TASKS)
+            kind = f"steps:{job_id}:{chosen}"
+            after = cursors.number(cursor, kind)
+            start = -1 if after is None else min(after, MOST_STEPS)
+            found = await job_views.steps_of(connection, job_id, chosen, tasks, max(-1, start), limit + 1)
             now = await self._core.database.clock.now(connection)
-        return Page[Step](items=[_step(rows, now) for rows in found])
+        last = cursors.encode(kind, found[limit - 1].step["index"]) if len(found) > limit else None
+        return Page[Step](items=[_step(rows, now) for rows in found[:limit]], next=last)
 
     async def _present_attempt(self, connection: Reader, job_id: int) -> int:
         row = await job_views.get(connection, job_id)
@@ -50,7 +71,7 @@ class JobDetails:
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
             rows = await job_views.attempts_of(connection, job_id)
-        return Page[Attempt](items=[_attempt(row) for row in rows])
+        return Page[Attempt](items=[attempt_view(row) for row in rows])
 
     async def events(self, caller: Caller, job_id: int, after: int, limit: int) -> Page[Event]:
         """What happened to the job, oldest first, after the event `after`; `next` is the `after` of the next page."""
@@ -61,6 +82,25 @@ class JobDetails:
         more, found = len(found) > limit, found[:limit]
         items = [event(e.id, e.at, e.kind, names.get(e.project_id or 0), e.job_id, e.actor, e.data) for e in found]
         return Page[Event](items=items, next=str(found[-1].id) if more else None)
+
+    async def diff(self, caller: Caller, job_id: int, other: int | None = None) -> JobDiff:
+        """From the parameters of `other` (default: the job that it runs again) to those of the job.
+
+        Raises NotFound, also where there is no other."""
+        await self._jobs.require_visible(caller, job_id)
+        async with self._core.database.read() as connection:
+            row = await job_views.get(connection, job_id)
+            wanted = other if other is not None or row is None else row["copied_from"]
+            before = await job_views.get(connection, wanted) if wanted is not None else None
+        if row is None:
+            raise no_such_job(job_id)
+        if wanted is None:
+            raise NotFound(f"Job {job_id} runs no other one again.", field="with", hint="Say with which to compare it.")
+        if before is None or not caller.sees(before["project_id"]):
+            raise no_such_job(wanted, "with")
+        old, new = json.loads(before["params"]), json.loads(row["params"])
+        shown = self._masker.mask(before["type"], old), self._masker.mask(row["type"], new)
+        return JobDiff(job=job_id, other=wanted, same=old == new, changes=changes(old, new, *shown))
 
     async def lineage(self, caller: Caller, job_id: int) -> Lineage:
         """What the job read and wrote, and the jobs before and after it through those objects."""
@@ -106,7 +146,7 @@ def _step(rows: StepRows, now: int) -> Step:
             eta=_maybe(progress.eta(now, fraction, seconds)) if state is StepState.RUNNING else None,
         ),
         error=_error(row),
-        tasks=[_task(task) for task in rows.tasks],
+        tasks=[task_view(task) for task in rows.tasks],
         task_count=rows.task_count,
     )
 
@@ -118,7 +158,8 @@ def _fraction(rows: StepRows) -> float:
     return progress.fraction_of(rows.ended, rows.task_count)
 
 
-def _task(row: Row) -> Task:
+def task_view(row: Row) -> Task:
+    """A task as people see it."""
     return Task(
         index=row["index"],
         key=row["key"],
@@ -136,7 +177,8 @@ def _task(row: Row) -> Task:
     )
 
 
-def _attempt(row: Row) -> Attempt:
+def attempt_view(row: Row) -> Attempt:
+    """An attempt as people see it."""
     return Attempt(
         attempt=row["attempt"],
         state=State(row["state"]),

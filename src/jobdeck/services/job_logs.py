@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -14,16 +16,20 @@ from jobdeck.store.views import job_views
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.steps import LogLine
 
+MAX_MATCHES = 100
+"""Places of a text that are told of one line."""
 START = "0:0"
 """The cursor before the first line."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Lines of `attempt` (None: the present one), behind the cursor `after` or the last `tail`, that contain `q`."""
+    """Lines of `attempt` (None: the present one) that contain `q`: behind the cursor `after`, or the last `tail`, or the
+    last ones in front of the line with the cursor `before`."""
 
     attempt: int | None = None
     after: str | None = None
+    before: str | None = None
     tail: int | None = None
     q: str | None = None
     limit: int = 500
@@ -39,13 +45,16 @@ class JobLogs:
     async def page(self, caller: Caller, job_id: int, asked: LogQuery) -> Page[LogLine]:
         """Lines, oldest first. `next` is the cursor to go on from; None once the job has ended and all was read."""
         attempt, ended = await self._attempt(caller, job_id, asked.attempt)
+        store = self._core.logs
+        if asked.before is not None:
+            lines, _ = await store.tail(job_id, attempt, asked.limit, q=asked.q, before=asked.before)
+            return Page[LogLine](items=[_view(line, asked.q) for line in lines])
         if asked.tail is not None and asked.after is None:
-            lines, cursor = await self._core.logs.tail(job_id, attempt, asked.tail)
-            lines = [line for line in lines if asked.q is None or asked.q.lower() in line.text.lower()]
+            lines, cursor = await store.tail(job_id, attempt, asked.tail, q=asked.q)
         else:
-            lines, cursor = await self._core.logs.read(job_id, attempt, after=asked.after, limit=asked.limit, q=asked.q)
+            lines, cursor = await store.read(job_id, attempt, after=asked.after, limit=asked.limit, q=asked.q)
         finished = ended and not lines
-        return Page[LogLine](items=[_view(line) for line in lines], next=None if finished else cursor or START)
+        return Page[LogLine](items=[_view(line, asked.q) for line in lines], next=None if finished else cursor or START)
 
     async def text(self, caller: Caller, job_id: int, attempt: int | None) -> AsyncIterator[bytes]:
         """The whole log of an attempt as text, in pieces."""
@@ -64,5 +73,21 @@ class JobLogs:
         return chosen, chosen != present or State(row["state"]) in ENDED
 
 
-def _view(line: logs.LogLine) -> LogLine:
-    return LogLine(at=instant(line.at), level=line.level, step=line.step, task=line.task, text=line.text)
+def _view(line: logs.LogLine, q: str | None) -> LogLine:
+    return LogLine(
+        at=instant(line.at),
+        level=line.level,
+        step=line.step,
+        task=line.task,
+        text=line.text,
+        cursor=line.cursor,
+        matches=places(line.text, q),
+    )
+
+
+def places(text: str, q: str | None) -> list[tuple[int, int]]:
+    """Where `q` stands in `text`, whatever the case: from, and up to but not including; in characters."""
+    if not q:
+        return []
+    found = re.finditer(re.escape(q), text, re.IGNORECASE)
+    return [match.span() for match in itertools.islice(found, MAX_MATCHES)]

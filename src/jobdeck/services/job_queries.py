@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -31,6 +32,8 @@ MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
+_LENGTH = re.compile(r"([0-9.]+)(ms|s|m|h|d|)")
+_MICROS = {"ms": 1000, "": 1_000_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 
@@ -45,16 +48,18 @@ def _split(value: Any) -> Any:
 
 def _span_or_instant(value: str) -> str:
     if not _SPAN.fullmatch(value):
-        _moment(value, 0)
+        moment(value, 0)
     return value
 
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
 Words = Annotated[list[Word], BeforeValidator(_split), Field(max_length=100)]
 When = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_span_or_instant)]
+Length = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?(ms|s|m|h|d)?$")]
+"""A length of time; seconds where there is no unit."""
 SortBy = Literal[
     "created_at", "-created_at", "started_at", "-started_at", "ended_at", "-ended_at",
-    "priority", "-priority", "state", "-state", "type", "-type",
+    "duration", "-duration", "priority", "-priority", "state", "-state", "type", "-type",
 ]  # fmt: skip
 
 
@@ -79,7 +84,8 @@ class JobConditions(BaseModel):
     error: Word | None = Field(default=None, description="An error code or a fingerprint.")
     tag: Words = []
     q: Annotated[str, StringConstraints(max_length=200), AfterValidator(storable)] | None = Field(
-        default=None, description="Text in run id, type, description or subject."
+        default=None,
+        description="A piece of the description, subject, type or command line; or an id or the beginning of a run id.",
     )
     since: When | None = Field(
         default=None, description="Created since: `30m`, `12h`, `3d`, `2w`, or a time (RFC 3339)."
@@ -89,6 +95,8 @@ class JobConditions(BaseModel):
     started_until: When | None = None
     ended_since: When | None = None
     ended_until: When | None = None
+    min_duration: Length | None = Field(default=None, description="Ran for at least: `500ms`, `90s`, `5m`, `2h`, `1d`.")
+    max_duration: Length | None = Field(default=None, description="Ran for less than this.")
     top_level: bool = Field(default=False, description="Only jobs without a parent.")
 
 
@@ -109,7 +117,7 @@ class JobQuery(JobConditions):
         """Where the page before ended; raises InvalidInput for a cursor of another order."""
         if self.cursor is None:
             return None
-        value, job = cursors.decode(self.cursor, f"jobs:{self.sort}", SORTS[self.order().by][1], int)
+        value, job = cursors.decode(self.cursor, f"jobs:{self.sort}", SORTS[self.order().by], int)
         return Position(value, job)
 
     def cursor_at(self, position: Position) -> str:
@@ -145,14 +153,24 @@ async def to_filter(connection: Reader, caller: Caller, asked: JobConditions, no
         error=asked.error,
         tags=tuple(asked.tag),
         q=asked.q,
-        created=(_moment(asked.since, now), _moment(asked.until, now)),
-        started=(_moment(asked.started_since, now), _moment(asked.started_until, now)),
-        ended=(_moment(asked.ended_since, now), _moment(asked.ended_until, now)),
+        created=(moment(asked.since, now), moment(asked.until, now)),
+        started=(moment(asked.started_since, now), moment(asked.started_until, now)),
+        ended=(moment(asked.ended_since, now), moment(asked.ended_until, now)),
+        duration=(_length(asked.min_duration), _length(asked.max_duration)),
         top_level=asked.top_level,
+        at=now,
     )
 
 
-def _moment(text: str | None, now: int) -> int | None:
+def _length(text: str | None) -> int | None:
+    """µs of `90s`, `5m`, …"""
+    if text is None:
+        return None
+    number, unit = _LENGTH.fullmatch(text).groups()  # type: ignore[union-attr]  # its model has checked it
+    return round(Decimal(number) * _MICROS[unit])
+
+
+def moment(text: str | None, now: int) -> int | None:
     """µs of `text`: so long before `now`, or a time."""
     if text is None:
         return None

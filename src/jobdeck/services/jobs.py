@@ -49,6 +49,7 @@ class Jobs:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._lists = job_lists.JobLists()
         self._masker = Masker(core.registry)
         self._presenter = Presenter(core.installation.project_limit, core.installation.worker_silence, self._masker)
 
@@ -57,20 +58,21 @@ class Jobs:
         caller.require(Permission.JOB_READ)
         fields, order, position = wanted_fields(query.fields), query.order(), query.position()
         async with self._core.database.read() as connection:
+            await job_lists.at_one_moment(connection)
             now = await self._core.database.clock.now(connection)
             where = await to_filter(connection, caller, query, now)
-            rows = await job_lists.page(connection, where, order, position, query.limit + 1)
-            more, rows = len(rows) > query.limit, rows[: query.limit]
-            items = await self._presenter.jobs(connection, rows, caller, now, fields)
-        last = query.cursor_at(job_lists.position_of(rows[-1], order)) if more else None
-        return Page[Job](items=items, next=last), fields
+            listed = await self._lists.page(connection, where, order, position, query.limit)
+            items = await self._presenter.jobs(connection, listed.rows, caller, now, fields)
+        following = query.cursor_at(listed.next) if listed.next is not None else None
+        return Page[Job](items=items, next=following), fields
 
     async def counts(self, caller: Caller, conditions: JobConditions) -> dict[str, int]:
         """How many of the jobs that the caller may see match, for every state."""
         caller.require(Permission.JOB_READ)
         async with self._core.database.read() as connection:
+            await job_lists.at_one_moment(connection)
             now = await self._core.database.clock.now(connection)
-            return await job_lists.counts(connection, await to_filter(connection, caller, conditions, now))
+            return await self._lists.counts(connection, await to_filter(connection, caller, conditions, now))
 
     async def get(self, caller: Caller, job_id: int) -> Job:
         """One job with all its fields; raises NotFound."""

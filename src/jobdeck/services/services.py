@@ -11,6 +11,7 @@ from jobdeck.services.core import Core
 from jobdeck.services.dry_runs import DryRuns
 from jobdeck.services.environments import Environments
 from jobdeck.services.events import Events
+from jobdeck.services.failures import Failures
 from jobdeck.services.files import Files
 from jobdeck.services.health import HealthCheck
 from jobdeck.services.job_details import JobDetails
@@ -21,6 +22,7 @@ from jobdeck.services.metrics import Metrics
 from jobdeck.services.objects import Objects
 from jobdeck.services.pauses import Pauses
 from jobdeck.services.projects import Projects
+from jobdeck.services.timeline import Timelines
 from jobdeck.services.tokens import Tokens
 from jobdeck.services.types import Types
 from jobdeck.services.workers import Workers
@@ -35,8 +37,10 @@ class Services:
         self.sessions = Sessions(core.database, self.authenticator, core.installation.session_days)
         self.jobs = Jobs(core)
         self.job_details = JobDetails(core, self.jobs)
+        self.timelines = Timelines(core, self.jobs)
         self.job_logs = JobLogs(core, self.jobs)
         self.bulks = Bulks(core)
+        self.failures = Failures(core)
         self.files = Files(core)
         environments = Environments(core.database, core.installation, vault=core.vault)
         self.dry_runs = DryRuns(core, self.jobs, environments)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, Subquery, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.store.batch import ids_of
+from jobdeck.store.batch import INT, TEXT
+from jobdeck.store.prepared import run_batch
 from jobdeck.store.schema import jobs, leases, projects
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """A job under this worker's lease; `params` is JSON text, durations µs."""
 
     id: int
@@ -29,16 +29,17 @@ class Assignment:
     state_since: int
 
 
-async def load(connection: AsyncConnection, worker_id: str, ids: Iterable[int]) -> list[Assignment]:
+async def load(connection: AsyncConnection, worker_id: str, ids: Sequence[int]) -> list[Assignment]:
     """The jobs among `ids` that the worker holds now."""
-    wanted = ids_of(ids, connection.dialect.name)
-    query = (
-        select(
-            jobs.c.id, projects.c.name.label("project"), jobs.c.type, jobs.c.params, jobs.c.attempt, leases.c.epoch,
-            leases.c.purpose, jobs.c.dirty_since, jobs.c.fraction, jobs.c.running_us, jobs.c.state_since,
-        )
+    cells: dict[str, list[Any]] = {"id": list(ids), "worker": [worker_id] * len(ids)}
+    return [Assignment._make(row) for row in await run_batch(connection, _load, cells, {"id": INT, "worker": TEXT})]
+
+
+def _load(wanted: Subquery) -> Select[Any]:
+    columns = {"project": projects.c.name, "epoch": leases.c.epoch, "purpose": leases.c.purpose}
+    return (
+        select(*(columns[name] if name in columns else jobs.c[name] for name in Assignment._fields))
         .join(leases, leases.c.job_id == jobs.c.id)
         .join(projects, projects.c.id == jobs.c.project_id)
-        .where(leases.c.worker_id == worker_id, jobs.c.id.in_(select(wanted.c.id)))
-    )  # fmt: skip
-    return [Assignment(**row) for row in (await connection.execute(query)).mappings()]
+        .join(wanted, (wanted.c.id == jobs.c.id) & (wanted.c.worker == leases.c.worker_id))
+    )

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from sqlalchemy import insert, select
-
 from jobdeck.core import transitions as becoming
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.job import NO_CHILDREN, Job, replace
@@ -25,7 +23,8 @@ from jobdeck.core.records import (
 from jobdeck.core.states import StepState
 from jobdeck.core.tasks import Touched
 from jobdeck.store import jobs, progress, step_writes, transitions
-from jobdeck.store.batch import INT, TEXT, table_of
+from jobdeck.store.batch import INT, TEXT
+from jobdeck.store.bulk import insert_cells
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import lineage
@@ -147,23 +146,15 @@ def _is_progress(record: Record) -> bool:
 async def _record_lineage(tx: Tx, touched: Sequence[tuple[Job, Touched]]) -> None:
     if not touched:
         return
-    columns = {
-        "job_id": INT,
-        "attempt": INT,
-        "direction": TEXT,
-        "object": TEXT,
-        "version": TEXT,
-        "rows": INT,
-        "bytes": INT,
-        "at": INT,
-    }
-    names = ("direction", "object", "version", "rows", "bytes")
-    rows = [
-        {"job_id": job.id, "attempt": job.attempt, "at": tx.now, **{n: getattr(t, n) for n in names}}
-        for job, t in touched
-    ]
-    batch = table_of(rows, columns, tx.dialect)
-    await tx.connection.execute(insert(lineage).from_select(list(columns), select(*batch.c)))
+    names = list(_LINEAGE)[3:]
+    rows = [(job.id, job.attempt, tx.now, *(getattr(t, n) for n in names)) for job, t in touched]
+    await insert_cells(tx, lineage, dict(zip(_LINEAGE, zip(*rows, strict=True), strict=True)), _LINEAGE)
+
+
+_LINEAGE = {
+    "job_id": INT, "attempt": INT, "at": INT,
+    "direction": TEXT, "object": TEXT, "version": TEXT, "rows": INT, "bytes": INT,
+}  # fmt: skip
 
 
 def _step_event(job: Job, record: StepClosed) -> NewEvent:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     ColumnElement,
     Float,
@@ -50,7 +51,8 @@ def table_of(rows: Sequence[Mapping[str, Any]], columns: Columns, dialect: str, 
 
 def table_of_cells(cells: Cells, columns: Columns, dialect: str, name: str = "batch") -> Subquery:
     """`cells` as a subquery with `columns`."""
-    return _from_json(cells, columns, name) if dialect == "sqlite" else _from_arrays(cells, columns, name)
+    shape = shape_of(cells, dialect)
+    return shaped_table(shape, columns, name, parameters_of(cells, shape, columns, name))
 
 
 def ids_of(ids: Iterable[int], dialect: str, name: str = "ids") -> Subquery:
@@ -65,28 +67,56 @@ def storable(value: Any) -> Any:
     return value
 
 
-def _from_arrays(cells: Cells, columns: Columns, name: str) -> Subquery:
-    varying = [key for key in columns if _varies(cells[key])]
-    if not varying and len(cells[next(iter(columns))]) != 1:
-        varying = [next(iter(columns))]  # something must say how many rows there are
-    shown: dict[str, ColumnElement[Any]] = {
-        key: bindparam(f"{name}_{key}", storable(cells[key][0]), kind, unique=True)
-        for key, kind in columns.items()
-        if key not in varying
-    }
-    if not varying:
-        return select(*(value.label(key) for key, value in shown.items())).subquery(name)
-    arrays = [
-        cast(bindparam(f"{name}_{key}", _array(cells[key], columns[key]), Text(), unique=True), ARRAY(columns[key]))
-        for key in varying
-    ]
-    source = func.unnest(*arrays).table_valued(*(column(key, columns[key]) for key in varying), name=f"{name}_rows")
-    shown |= dict(source.render_derived().c)
-    return select(*(shown[key].label(key) for key in columns)).subquery(name)
+class Shape(NamedTuple):
+    """How the cells of a batch travel: as one JSON text, or as arrays and single values."""
+
+    json: tuple[str, ...] = ()
+    arrays: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+
+def shape_of(cells: Cells, dialect: str) -> Shape:
+    """How these cells travel. Batches of one shape have the same statement."""
+    names = tuple(cells)
+    if dialect == "sqlite":
+        return Shape(json=names)
+    arrays = tuple(name for name in names if _varies(cells[name]))
+    if not arrays and len(cells[names[0]]) != 1:
+        arrays = names[:1]  # something must say how many rows there are
+    return Shape(arrays=arrays, values=tuple(name for name in names if name not in arrays))
 
 
 def _varies(values: Sequence[Any]) -> bool:
     return not values or values.count(values[0]) != len(values)
+
+
+def parameters_of(cells: Cells, shape: Shape, columns: Columns, name: str = "batch") -> dict[str, Any]:
+    """What is sent of the cells, by the names that `shaped_table` gives to its parameters."""
+    if shape.json:
+        return {f"{name}_rows": _payload(list(zip(*(cells[key] for key in shape.json), strict=True)))}
+    arrays = {f"{name}_{key}": _array(cells[key], columns[key]) for key in shape.arrays}
+    return arrays | {f"{name}_{key}": storable(cells[key][0]) for key in shape.values}
+
+
+def shaped_table(
+    shape: Shape, columns: Columns, name: str = "batch", values: Mapping[str, Any] | None = None
+) -> Subquery:
+    """A subquery with the columns of a batch of this shape; without `values`, its parameters are left open."""
+
+    def parameter(key: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
+        full = f"{name}_{key}"
+        return bindparam(full, type_=kind) if values is None else bindparam(full, values[full], kind, unique=True)
+
+    if shape.json:
+        return _from_json(shape.json, columns, name, parameter("rows", TEXT))
+    shown: dict[str, ColumnElement[Any]] = {key: parameter(key, columns[key]) for key in shape.values}
+    if shape.arrays:
+        arrays = [cast(parameter(key, TEXT), ARRAY(columns[key])) for key in shape.arrays]
+        source = func.unnest(*arrays).table_valued(
+            *(column(key, columns[key]) for key in shape.arrays), name=f"{name}_rows"
+        )
+        shown |= dict(source.render_derived().c)
+    return select(*(shown[key].label(key) for key in (*shape.arrays, *shape.values))).subquery(name)
 
 
 def _array(values: Sequence[Any], kind: TypeEngine[Any]) -> str:
@@ -108,13 +138,11 @@ def _clean(text: str) -> str:
     return text if text.isascii() and "\0" not in text else clip(text, len(text))
 
 
-def _from_json(cells: Cells, columns: Columns, name: str) -> Subquery:
-    parameter = bindparam(f"{name}_rows", _payload(list(zip(*cells.values(), strict=True))), type_=Text(), unique=True)
+def _from_json(names: Sequence[str], columns: Columns, name: str, parameter: BindParameter[Any]) -> Subquery:
     source = func.json_each(parameter).table_valued("value", name=f"{name}_json")
-    places = {key: place for place, key in enumerate(cells)}
     extract = [
-        type_coerce(func.json_extract(source.c.value, f"$[{places[key]}]"), kind).label(key)
-        for key, kind in columns.items()
+        type_coerce(func.json_extract(source.c.value, f"$[{place}]"), columns[key]).label(key)
+        for place, key in enumerate(names)
     ]
     return select(*extract).subquery(name)
 

@@ -6,13 +6,14 @@ a prepared statement: there anything else would cost more than the writing."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Subquery, Table, Update, insert, select, update
 
-from jobdeck.store.batch import Cells, Columns, cells_of, storable, table_of_cells
+from jobdeck.store.batch import Cells, Columns, cells_of, storable
 from jobdeck.store.database import Tx
+from jobdeck.store.prepared import Build, run_batch
 
 
 async def insert_cells(tx: Tx, table: Table, cells: Cells, columns: Columns) -> None:
@@ -22,8 +23,7 @@ async def insert_cells(tx: Tx, table: Table, cells: Cells, columns: Columns) -> 
     if tx.dialect == "sqlite":
         await tx.connection.exec_driver_sql(_sqlite_insert(table.name, tuple(cells)), _tuples(cells, list(cells)))
         return
-    batch = table_of_cells(cells, {name: columns[name] for name in cells}, tx.dialect)
-    await tx.connection.execute(insert(table).from_select(list(cells), select(*batch.c)))
+    await run_batch(tx.connection, _insert(table), cells, columns)
 
 
 async def update_cells(tx: Tx, table: Table, cells: Cells, columns: Columns, key: Sequence[str]) -> None:
@@ -35,9 +35,12 @@ async def update_cells(tx: Tx, table: Table, cells: Cells, columns: Columns, key
         statement = _sqlite_update(table.name, tuple(written), tuple(key))
         await tx.connection.exec_driver_sql(statement, _tuples(cells, [*written, *key]))
         return
-    batch = table_of_cells(cells, {name: columns[name] for name in cells}, tx.dialect)
-    values_of = {table.c[name]: batch.c[name] for name in written}
-    await tx.connection.execute(update(table).where(*(table.c[k] == batch.c[k] for k in key)).values(values_of))
+    await run_batch(tx.connection, _update(table, tuple(key)), cells, columns)
+
+
+async def insert_rows(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], columns: Columns) -> None:
+    """As `insert_cells`, given by rows; a column that a row lacks becomes NULL."""
+    await insert_cells(tx, table, cells_of(rows, columns), columns)
 
 
 async def update_rows(
@@ -45,6 +48,20 @@ async def update_rows(
 ) -> None:
     """As `update_cells`, given by rows; a column that a row lacks becomes NULL."""
     await update_cells(tx, table, cells_of(rows, columns), columns, key)
+
+
+@cache
+def _insert(table: Table) -> Build:
+    return lambda batch: insert(table).from_select(list(batch.c.keys()), select(*batch.c))
+
+
+@cache
+def _update(table: Table, key: tuple[str, ...]) -> Build:
+    def build(batch: Subquery) -> Update:
+        written = {table.c[name]: batch.c[name] for name in batch.c.keys() if name not in key}  # noqa: SIM118  (no dict)
+        return update(table).where(*(table.c[name] == batch.c[name] for name in key)).values(written)
+
+    return build
 
 
 def _rows(cells: Cells) -> int:

@@ -8,6 +8,8 @@ from typing import Protocol
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.store.prepared import Prepared
+
 
 class Clock(Protocol):
     """Tells the time of a transaction."""
@@ -23,11 +25,11 @@ class DatabaseClock:
     async def now(self, connection: AsyncConnection) -> int:
         if connection.dialect.name == "sqlite":
             return time.time_ns() // 1000
-        result = await connection.execute(_POSTGRESQL_NOW)
-        return int(result.scalar_one())
+        ((now,),) = await _POSTGRESQL_NOW.run(connection)
+        return int(now)
 
 
-_POSTGRESQL_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+_POSTGRESQL_NOW = Prepared(text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"))
 
 
 class SetClock:

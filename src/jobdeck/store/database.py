@@ -36,6 +36,8 @@ _POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=
 
 _NO_ANSWER = (OperationalError, InterfaceError, PoolTimeout)
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}
+_BROKEN_OFF_SQLSTATES = {"25P03", "25P04"}
+"""The server ended the session because we were silent in a transaction: to the driver that is a mistake of ours."""
 
 
 @dataclass(slots=True)
@@ -86,8 +88,10 @@ class Database:
         try:
             async with self._reader.connect() as connection:
                 yield connection
-        except _NO_ANSWER as error:
-            raise _unavailable(error) from error
+        except (DBAPIError, PoolTimeout) as error:
+            if _is_no_answer(error):
+                raise _unavailable(error) from error
+            raise
 
     async def now(self) -> int:
         """The database's time, µs."""
@@ -104,7 +108,7 @@ class Database:
                 return await self._once(work)
             except DBAPIError as error:
                 if not _is_retryable(error) or attempt == RETRIES - 1:
-                    if isinstance(error, _NO_ANSWER):
+                    if _is_no_answer(error):
                         raise _unavailable(error) from error
                     raise
                 await asyncio.sleep(random.random() * 0.02 * 2**attempt)
@@ -136,6 +140,12 @@ def _unavailable(error: DBAPIError | PoolTimeout) -> Unavailable:
             f"The disk of the database is full: {text}", hint="Make room on it; everything then goes on by itself."
         )
     return Unavailable(f"The database does not answer: {text}", hint="Try again in a moment.")
+
+
+def _is_no_answer(error: DBAPIError | PoolTimeout) -> bool:
+    if isinstance(error, _NO_ANSWER):
+        return True
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _BROKEN_OFF_SQLSTATES
 
 
 def _is_full(error: DBAPIError | PoolTimeout) -> bool:

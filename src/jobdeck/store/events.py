@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import RowMapping, insert, select, text
+from sqlalchemy import Insert, RowMapping, Subquery, bindparam, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
-from jobdeck.store.batch import INT, TEXT, table_of_cells
+from jobdeck.store.batch import INT, TEXT
+from jobdeck.store.prepared import Prepared, run_batch
 
 CHANNEL = "jobdeck"
 """The PostgreSQL channel on which commits are announced."""
@@ -29,7 +30,7 @@ class NewEvent(NamedTuple):
     project_id: int | None = None
     job_id: int | None = None
     actor: str | None = None
-    data: Mapping[str, Any] = {}  # noqa: RUF012  (nobody changes it)
+    data: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,18 @@ async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: i
     grow: a reader that has seen event n will never meet a smaller one later."""
     dialect = connection.dialect.name
     if dialect == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        await _LOCK_AND_ANNOUNCE.run(connection, key=_LOCK, channel=CHANNEL)
     rows = [(now, e.kind, e.project_id, e.job_id, e.actor, _text_of(e.data)) for e in events]
     cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
-    batch = table_of_cells(cells, _COLUMNS, dialect)
-    await connection.execute(insert(schema.events).from_select(list(_COLUMNS), select(*batch.c)))
-    if dialect == "postgresql":
-        await connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+    await run_batch(connection, _insert, cells, _COLUMNS)
+
+
+_LOCK_AND_ANNOUNCE = Prepared(text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, '')"))
+"""The announcement is made by the commit."""
+
+
+def _insert(batch: Subquery) -> Insert:
+    return insert(schema.events).from_select(list(batch.c.keys()), select(*batch.c))
 
 
 def _text_of(data: Mapping[str, Any]) -> str:
@@ -90,9 +96,15 @@ async def read_after(
 
 async def heads_after(connection: AsyncConnection, cursor: int, limit: int) -> list[tuple[int, str, int | None]]:
     """Id, kind and job of up to `limit` events with an id above `cursor`, oldest first."""
-    columns = (schema.events.c.id, schema.events.c.kind, schema.events.c.job_id)
-    query = select(*columns).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
-    return list((await connection.execute(query)).all())
+    return [(number, kind, job) for number, kind, job in await _HEADS.run(connection, cursor=cursor, most=limit)]
+
+
+_HEADS = Prepared(
+    select(schema.events.c.id, schema.events.c.kind, schema.events.c.job_id)
+    .where(schema.events.c.id > bindparam("cursor", type_=INT))
+    .order_by(schema.events.c.id)
+    .limit(bindparam("most", type_=INT))
+)
 
 
 async def last_id(connection: AsyncConnection) -> int:

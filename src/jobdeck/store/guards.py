@@ -1,13 +1,26 @@
-"""What the database itself refuses or derives: final states never change; held claims are a view of live leases."""
+"""What the database itself refuses or derives: final states never change; held claims are a view of live leases;
+a job that had ended and changes or goes all the same is noted as loose (store/segments)."""
 
 from __future__ import annotations
 
 _FINAL = "OLD.state IN ('succeeded', 'canceled')"
+_ENDED = "OLD.state IN ('succeeded', 'canceled', 'failed')"
+_SEALED = (
+    "state, priority, started_at, ended_at, running_us, error_code, error_fingerprint, project_id, type, category, "
+    "subject, description, params, tags, parent_id, run_id, configuration_id, created_by, token_id, created_at"
+)
+"""The columns that segments hold."""
+
+_NOTE = "INSERT INTO loose_jobs (job_id) VALUES (OLD.id);"
 
 SQLITE = [
     f"""CREATE TRIGGER jobs_final_state BEFORE UPDATE OF state, attempt, result ON jobs
         WHEN {_FINAL} AND (NEW.state IS NOT OLD.state OR NEW.attempt IS NOT OLD.attempt OR NEW.result IS NOT OLD.result)
         BEGIN SELECT RAISE(ABORT, 'final state of a job never changes'); END""",
+    f"""CREATE TRIGGER jobs_loosened AFTER UPDATE OF {_SEALED} ON jobs WHEN {_ENDED}
+        BEGIN {_NOTE} END""",
+    f"""CREATE TRIGGER jobs_gone AFTER DELETE ON jobs WHEN {_ENDED}
+        BEGIN {_NOTE} END""",
     """CREATE VIEW claims_held AS
         SELECT l.job_id, l.epoch, l.worker_id, json_extract(c.value, '$[0]') AS resource,
                json_extract(c.value, '$[1]') AS units, json_extract(c.value, '$[2]') AS mode
@@ -21,6 +34,13 @@ POSTGRESQL = [
         WHEN ({_FINAL} AND (NEW.state IS DISTINCT FROM OLD.state OR NEW.attempt IS DISTINCT FROM OLD.attempt
               OR NEW.result IS DISTINCT FROM OLD.result))
         EXECUTE FUNCTION jobs_refuse_final_change()""",
+    f"""CREATE FUNCTION jobs_note_loose() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN {_NOTE} RETURN NULL; END $$""",
+    f"""CREATE TRIGGER jobs_loosened AFTER UPDATE OF {_SEALED} ON jobs FOR EACH ROW WHEN ({_ENDED})
+        EXECUTE FUNCTION jobs_note_loose()""",
+    f"""CREATE TRIGGER jobs_gone AFTER DELETE ON jobs FOR EACH ROW WHEN ({_ENDED})
+        EXECUTE FUNCTION jobs_note_loose()""",
+    "ALTER TABLE segment_columns ALTER COLUMN data SET STORAGE EXTERNAL",
     """CREATE VIEW claims_held AS
         SELECT l.job_id, l.epoch, l.worker_id, c.value ->> 0 AS resource,
                (c.value ->> 1)::int AS units, c.value ->> 2 AS mode

@@ -13,9 +13,9 @@ from jobdeck.store.batch import ids_of
 from jobdeck.store.database import Tx
 from jobdeck.store.events import NewEvent
 from jobdeck.store.jobs import lock
-from jobdeck.store.schema import attempts, events, jobs, leases, lineage, steps, tasks
+from jobdeck.store.schema import attempts, events, failures, jobs, leases, lineage, steps, tasks
 
-_ABOUT_JOBS = (events, lineage, tasks, steps, attempts, leases)
+_ABOUT_JOBS = (events, lineage, failures, tasks, steps, attempts, leases)
 
 
 async def unended_children(connection: AsyncConnection, parents: Sequence[int]) -> list[int]:

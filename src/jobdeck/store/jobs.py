@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, RowMapping, select, text, update
+from sqlalchemy import Select, Subquery, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.job import ChildPolicy, Children, Job
 from jobdeck.core.operations import Intent
 from jobdeck.core.states import ENDED, State
+from jobdeck.store import ids_lock
 from jobdeck.store.batch import BOOL, FLOAT, INT, TEXT, ids_of
 from jobdeck.store.bulk import insert_cells, update_cells
 from jobdeck.store.database import Tx
+from jobdeck.store.prepared import Prepared, run_batch
 from jobdeck.store.schema import jobs
 
 LIFE = {
@@ -68,11 +70,19 @@ async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int]) 
     return ids
 
 
+_NEXT_IDS = Prepared(
+    text(
+        "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(:lock)) "
+        "SELECT nextval(pg_get_serial_sequence('jobs', 'id')) FROM held, generate_series(1, CAST(:count AS bigint))"
+    )
+)
+"""Under a lock held to the commit, so that others can learn which ids are settled (store/ids_lock.py)."""
+
+
 async def _next_ids(tx: Tx, count: int) -> list[int]:
     """Ids that no other job ever had, in growing order; known before the insert because run ids contain them."""
     if tx.dialect == "postgresql":
-        query = text("SELECT nextval(pg_get_serial_sequence('jobs', 'id')) FROM generate_series(1, :count)")
-        return sorted((await tx.connection.execute(query, {"count": count})).scalars())
+        return sorted(value for (value,) in await _NEXT_IDS.run(tx.connection, count=count, lock=ids_lock.KEY))
     query = text("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'")
     last = (await tx.connection.execute(query)).scalar() or 0
     return list(range(last + 1, last + 1 + count))
@@ -112,13 +122,15 @@ async def lock(tx: Tx, ids: Iterable[int]) -> dict[int, Job]:
     """The jobs among `ids` that exist, locked in the order of their ids until the transaction ends.
 
     The row of a job is the lock for everything about it; whoever changes lease, steps or tasks holds it."""
-    wanted = ids_of(ids, tx.dialect)
-    query = select(*_LOADED).join(wanted, wanted.c.id == jobs.c.id).order_by(jobs.c.id).with_for_update(of=jobs)
-    found = [to_job(row) for row in await tx.connection.execute(query)]
+    found = [to_job(row) for row in await run_batch(tx.connection, _locking, {"id": list(ids)}, {"id": INT})]
     return {job.id: job for job in found}
 
 
-def to_job(row: Row[Any]) -> Job:
+def _locking(wanted: Subquery) -> Select[Any]:
+    return select(*_LOADED).join(wanted, wanted.c.id == jobs.c.id).order_by(jobs.c.id).with_for_update(of=jobs)
+
+
+def to_job(row: Sequence[Any]) -> Job:
     """The life of a job from a row of `_LOADED`."""
     values = list(row[: len(Job._fields)])
     values[_STATE] = _STATES[values[_STATE]]
@@ -126,7 +138,8 @@ def to_job(row: Row[Any]) -> Job:
     if values[_INTENT] is not None:
         values[_INTENT] = Intent(values[_INTENT])
     if values[_ERROR] is not None:
-        values[_ERROR] = error_of(row._mapping)  # noqa: SLF001  (SQLAlchemy's public name)
+        error = dict(zip((c.name for c in _LOADED), row, strict=True))
+        values[_ERROR] = error_of(error)
     return Job._make(values)
 
 
@@ -135,7 +148,7 @@ _STATES = {state.value: state for state in State}
 _POLICIES = {policy.value: policy for policy in ChildPolicy}
 
 
-def error_of(row: RowMapping) -> ErrorInfo | None:
+def error_of(row: Mapping[str, Any]) -> ErrorInfo | None:
     """The error recorded in a row of jobs, if there is one."""
     if row["error_code"] is None:
         return None

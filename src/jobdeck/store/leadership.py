@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from jobdeck.core.errors import NotLeader
+from jobdeck.store.batch import TEXT
 from jobdeck.store.database import Database, Tx
+from jobdeck.store.prepared import Prepared
 from jobdeck.store.schema import leadership
 
 SCHEDULER = "scheduler"
@@ -56,13 +58,17 @@ async def step_down(database: Database, leader: Leader) -> None:
     await database.transact(work)
 
 
+_REQUIRE = Prepared(
+    select(leadership.c.epoch, leadership.c.holder)
+    .where(leadership.c.name == bindparam("name", type_=TEXT))
+    .with_for_update(read=True)
+)
+
+
 async def require(tx: Tx, leader: Leader) -> None:
     """Hold the leadership row for the rest of the transaction; raises NotLeader if `leader` leads no more.
 
     A successor waits for this transaction, and then sees what it wrote; afterwards this can only fail."""
-    query = (
-        select(leadership.c.epoch, leadership.c.holder).where(leadership.c.name == SCHEDULER).with_for_update(read=True)
-    )
-    row = (await tx.connection.execute(query)).first()
-    if row is None or row.epoch != leader.epoch or row.holder != leader.holder:
+    rows = await _REQUIRE.run(tx.connection, name=SCHEDULER)
+    if [tuple(row) for row in rows] != [(leader.epoch, leader.holder)]:
         raise NotLeader(f"'{leader.holder}' no longer leads (its epoch was {leader.epoch}).")

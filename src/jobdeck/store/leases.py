@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core import transitions as becoming
@@ -21,6 +21,7 @@ from jobdeck.store.batch import INT, TEXT, ids_of
 from jobdeck.store.bulk import insert_cells
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.leadership import Leader
+from jobdeck.store.prepared import Prepared
 from jobdeck.store.schema import leases
 
 RUN, UNDO = "run", "undo"
@@ -39,8 +40,7 @@ class Pick:
     purpose: str = RUN
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """A live lease as its worker sees it. `ask` is what was asked of the job: `pause`, `cancel` or None."""
 
     job: int
@@ -118,10 +118,14 @@ async def renew(tx: Tx, worker_id: str, lease_seconds: float) -> list[Lease]:
 
 async def of_worker(connection: AsyncConnection, worker_id: str) -> list[Lease]:
     """What a worker holds."""
-    query = select(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask).where(
-        leases.c.worker_id == worker_id
+    return [Lease._make(row) for row in await _OF_WORKER.run(connection, worker=worker_id)]
+
+
+_OF_WORKER = Prepared(
+    select(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask).where(
+        leases.c.worker_id == bindparam("worker", type_=TEXT)
     )
-    return [Lease(*row) for row in await connection.execute(query)]
+)
 
 
 async def ask(tx: Tx, ids: Sequence[int], what: str) -> None:

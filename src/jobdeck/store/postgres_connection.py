@@ -37,6 +37,7 @@ class PatientConnection(psycopg.AsyncConnection[Any]):
         except psycopg.OperationalError as error:
             if asyncio.get_running_loop().time() - began < self.patience:
                 raise
+            self.pgconn.finish()
             raise psycopg.OperationalError(f"no answer within {self.patience:g} seconds") from error
         finally:
             timer.cancel()

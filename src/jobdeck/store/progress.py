@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, select, text, update
+from sqlalchemy import Subquery, Update, case, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.records import JobAdvanced
 from jobdeck.core.states import ALIVE
-from jobdeck.store.batch import FLOAT, INT, TEXT, table_of
+from jobdeck.store.batch import FLOAT, INT, TEXT
 from jobdeck.store.database import Tx
+from jobdeck.store.prepared import run_batch
 from jobdeck.store.schema import OPEN_JOBS, jobs
 
 
@@ -20,18 +21,22 @@ async def advance(tx: Tx, advanced: Mapping[int, JobAdvanced]) -> None:
     """Write progress; a fraction never goes back."""
     if not advanced:
         return
-    rows = [
-        {"id": i, "fraction": a.fraction, "done": a.done, "total": a.total, "unit": a.unit} for i, a in advanced.items()
-    ]
-    batch = table_of(rows, {"id": INT, "fraction": FLOAT, "done": INT, "total": INT, "unit": TEXT}, tx.dialect)
+    rows = [(i, a.fraction, a.done, a.total, a.unit, tx.now) for i, a in advanced.items()]
+    await run_batch(tx.connection, _advance, dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)), _COLUMNS)
+
+
+_COLUMNS = {"id": INT, "fraction": FLOAT, "done": INT, "total": INT, "unit": TEXT, "at": INT}
+
+
+def _advance(batch: Subquery) -> Update:
     values = {
         "fraction": case((batch.c.fraction > jobs.c.fraction, batch.c.fraction), else_=jobs.c.fraction),
         "done": batch.c.done,
         "total": batch.c.total,
         "unit": batch.c.unit,
-        "progress_at": tx.now,
+        "progress_at": batch.c.at,
     }
-    await tx.connection.execute(update(jobs).where(jobs.c.id == batch.c.id).values(values))
+    return update(jobs).where(jobs.c.id == batch.c.id).values(values)
 
 
 @dataclass(frozen=True, slots=True)

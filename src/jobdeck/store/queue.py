@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, Subquery, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import State
 from jobdeck.core.waiting import PausedScope
-from jobdeck.store.batch import ids_of
+from jobdeck.store.batch import INT
+from jobdeck.store.prepared import run_batch
 from jobdeck.store.schema import OPEN_JOBS, jobs, limits, paused_scopes, projects
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedJob:
+class QueuedJob(NamedTuple):
     """A job as the queue sees it. `claims` is JSON text."""
 
     id: int
@@ -34,7 +34,7 @@ class QueuedJob:
     has_children: bool
 
 
-_COLUMNS = [jobs.c[name] for name in QueuedJob.__slots__]
+_COLUMNS = [jobs.c[name] for name in QueuedJob._fields]
 
 
 async def open_jobs(connection: AsyncConnection, after: int, limit: int) -> list[QueuedJob]:
@@ -42,17 +42,24 @@ async def open_jobs(connection: AsyncConnection, after: int, limit: int) -> list
     # An expression, so that the planner takes the index of open jobs and not the key, which leads over all that ended.
     by_id = jobs.c.id + 0
     query = select(*_COLUMNS).where(text(OPEN_JOBS), by_id > after).order_by(by_id).limit(limit)
-    return await _read(connection, query)
+    return _queued(await connection.execute(query))
 
 
 async def jobs_by_id(connection: AsyncConnection, ids: Iterable[int]) -> list[QueuedJob]:
     """The jobs among `ids` that exist, ended or not."""
-    wanted = ids_of(ids, connection.dialect.name)
-    return await _read(connection, select(*_COLUMNS).join(wanted, wanted.c.id == jobs.c.id))
+    return _queued(await run_batch(connection, _by_id, {"id": list(ids)}, {"id": INT}))
 
 
-async def _read(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> list[QueuedJob]:
-    return [QueuedJob(**{**row, "state": State(row["state"])}) for row in (await connection.execute(query)).mappings()]
+def _by_id(wanted: Subquery) -> Select[Any]:
+    return select(*_COLUMNS).join(wanted, wanted.c.id == jobs.c.id)
+
+
+def _queued(rows: Iterable[Sequence[Any]]) -> list[QueuedJob]:
+    return [QueuedJob._make((*row[:_STATE], _STATES[row[_STATE]], *row[_STATE + 1 :])) for row in rows]
+
+
+_STATE = QueuedJob._fields.index("state")
+_STATES = {state.value: state for state in State}
 
 
 async def capacities(connection: AsyncConnection) -> Mapping[str, int]:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -185,9 +186,6 @@ jobs = Table(
     CheckConstraint(_one_of("state", [s.value for s in State]), name="state"),
     Index("ix_jobs_open", "state", "id", sqlite_where=text(OPEN_JOBS),
           postgresql_where=text(OPEN_JOBS)),
-    Index("ix_jobs_project_created", "project_id", "id"),
-    Index("ix_jobs_state_created", "project_id", "state", "id"),
-    Index("ix_jobs_type_created", "type", "id"),
     Index("ix_jobs_parent", "parent_id", sqlite_where=text("parent_id IS NOT NULL"),
           postgresql_where=text("parent_id IS NOT NULL")),
     Index("ix_jobs_fingerprint", "error_fingerprint", sqlite_where=text("error_fingerprint IS NOT NULL"),
@@ -195,6 +193,28 @@ jobs = Table(
     Index("uq_jobs_dedupe", "dedupe_key", unique=True,
           sqlite_where=text(f"dedupe_key IS NOT NULL AND {OPEN_JOBS}"),
           postgresql_where=text(f"dedupe_key IS NOT NULL AND {OPEN_JOBS}")),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
+segments = Table(
+    "segments", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("about", Text, nullable=False),
+)  # fmt: skip
+
+segment_columns = Table(
+    "segment_columns", metadata,
+    Column("segment_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)  # fmt: skip
+
+loose_jobs = Table(
+    "loose_jobs", metadata,
+    Column("id", Id, primary_key=True),
+    Column("job_id", BigInteger, nullable=False),
+    Index("ix_loose_jobs_job", "job_id"),
     sqlite_autoincrement=True,
 )  # fmt: skip
 
@@ -397,6 +417,26 @@ lineage = Table(
     Index("ix_lineage_object", "object", "id"),
     sqlite_autoincrement=True,
 )  # fmt: skip
+
+failures = Table(
+    "failures", metadata,
+    Column("id", Id, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("hint", Text),
+    Column("place", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("left_at", BigInteger),
+    Index("ix_failures_groups", "fingerprint", "at", "type", "project_id", "left_at"),
+    Index("ix_failures_job", "job_id"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""Every time that a job failed; `left_at` is when it was failed no longer: resumed, restarted, or canceled."""
 
 idempotency = Table(
     "idempotency", metadata,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, exists, func, insert, select, update
+from sqlalchemy import Insert, Subquery, Table, Update, case, exists, func, insert, select, update
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.job import Job
 from jobdeck.core.records import StepClosed, StepOpened, TaskAdvanced, TaskEnded, TaskStarted
 from jobdeck.core.states import StepState
-from jobdeck.store.batch import FLOAT, INT, TEXT, table_of
+from jobdeck.store.batch import FLOAT, INT, TEXT, cells_of
 from jobdeck.store.database import Tx
+from jobdeck.store.prepared import Build, run_batch
 from jobdeck.store.schema import steps, tasks
 
 _STEP_KEY = ("job_id", "attempt", "index")
@@ -134,28 +136,41 @@ def _error(error: ErrorInfo | None) -> dict[str, str | None]:
 
 
 async def _insert_missing(
-    tx: Tx, table: Any, rows: list[dict[str, Any]], columns: dict[str, Any], key: tuple[str, ...]
+    tx: Tx, table: Table, rows: list[dict[str, Any]], columns: dict[str, Any], key: tuple[str, ...]
 ) -> None:
     if not rows:
         return
-    batch = table_of(rows, columns, tx.dialect)
-    there = exists().where(*(table.c[k] == batch.c[k] for k in key))
-    await tx.connection.execute(insert(table).from_select(list(columns), select(*batch.c).where(~there)))
+    await run_batch(tx.connection, _insertion(table, key), cells_of(rows, columns), columns)
+
+
+@cache
+def _insertion(table: Table, key: tuple[str, ...]) -> Build:
+    def build(batch: Subquery) -> Insert:
+        there = exists().where(*(table.c[k] == batch.c[k] for k in key))
+        return insert(table).from_select(list(batch.c.keys()), select(*batch.c).where(~there))
+
+    return build
 
 
 async def _patch_steps(tx: Tx, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    batch = table_of(rows, _STEP_PATCH, tx.dialect)
+    await run_batch(tx.connection, _step_patch, cells_of(rows, _STEP_PATCH), _STEP_PATCH)
+
+
+def _step_patch(batch: Subquery) -> Update:
     names = ("state", "ended_at", "error_code", "error_message", "error_hint")
     statement = update(steps).where(*(steps.c[k] == batch.c[k] for k in _STEP_KEY))
-    await tx.connection.execute(statement.values({steps.c[n]: batch.c[n] for n in names}))
+    return statement.values({steps.c[n]: batch.c[n] for n in names})
 
 
 async def _patch_tasks(tx: Tx, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    batch = table_of(rows, _TASK_PATCH, tx.dialect)
+    await run_batch(tx.connection, _task_patches, cells_of(rows, _TASK_PATCH), _TASK_PATCH)
+
+
+def _task_patches(batch: Subquery) -> Update:
     failed = func.coalesce(batch.c.failed, 0)
     values: dict[Any, Any] = {tasks.c[n]: func.coalesce(batch.c[n], tasks.c[n]) for n in _KEPT}
     values |= {tasks.c[n]: batch.c[n] for n in ("ended_at", "error_code", "error_message", "error_hint")}
@@ -165,4 +180,4 @@ async def _patch_tasks(tx: Tx, rows: list[dict[str, Any]]) -> None:
     # A task that is stopped and goes on later keeps its first start.
     values[tasks.c.started_at] = case((tasks.c.started_at.is_(None), batch.c.started_at), else_=tasks.c.started_at)
     statement = update(tasks).where(*(tasks.c[k] == batch.c[k] for k in _TASK_KEY))
-    await tx.connection.execute(statement.values(values))
+    return statement.values(values)

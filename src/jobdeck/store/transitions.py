@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import Delete, Insert, Subquery, delete, exists, insert, select
 
 from jobdeck.core.job import Job
 from jobdeck.core.states import ENDED, State
 from jobdeck.core.transitions import Transition
 from jobdeck.store import jobs
-from jobdeck.store.batch import INT, TEXT, ids_of, table_of_cells
+from jobdeck.store.batch import INT, TEXT
 from jobdeck.store.bulk import insert_cells, update_cells
 from jobdeck.store.database import Tx
 from jobdeck.store.events import NewEvent
+from jobdeck.store.failures import log
+from jobdeck.store.prepared import run_batch
 from jobdeck.store.schema import attempts, leases
 
 Change = tuple[Job, Transition]
@@ -30,14 +32,18 @@ async def apply(tx: Tx, changes: Sequence[Change], *, actor: str | None = None) 
     if released:
         await release(tx, released)
     await _follow_attempts(tx, changes)
+    await log.follow(tx, changes)
     tx.emit(*(_event(before, t, actor) for before, t in changes))
 
 
 async def release(tx: Tx, ids: Sequence[int]) -> None:
     """Delete the leases of `ids`, and with them all that they hold. Releasing what is not held changes nothing."""
-    wanted = ids_of(ids, tx.dialect)
+    await run_batch(tx.connection, _release, {"id": ids}, {"id": INT})
+
+
+def _release(wanted: Subquery) -> Delete:
     in_order = select(leases.c.job_id).join(wanted, wanted.c.id == leases.c.job_id).order_by(leases.c.job_id)
-    await tx.connection.execute(delete(leases).where(leases.c.job_id.in_(in_order.with_for_update(of=leases))))
+    return delete(leases).where(leases.c.job_id.in_(in_order.with_for_update(of=leases)))
 
 
 def _event(before: Job, transition: Transition, actor: str | None) -> NewEvent:
@@ -55,13 +61,23 @@ async def _follow_attempts(tx: Tx, changes: Sequence[Change]) -> None:
     await insert_cells(tx, attempts, _attempt_cells([j for j in begun if j.epoch == 1], tx.now), _ATTEMPT)
     again = [j for j in begun if j.epoch > 1]
     if again:
-        batch = table_of_cells(_attempt_cells(again, tx.now), _ATTEMPT, tx.dialect)
-        there = exists().where(attempts.c.job_id == batch.c.job_id, attempts.c.attempt == batch.c.attempt)
-        await tx.connection.execute(insert(attempts).from_select(list(_ATTEMPT), select(*batch.c).where(~there)))
+        await run_batch(tx.connection, _insert_missing, _attempt_cells(again, tx.now), _ATTEMPT)
+
+
+def _insert_missing(batch: Subquery) -> Insert:
+    there = exists().where(attempts.c.job_id == batch.c.job_id, attempts.c.attempt == batch.c.attempt)
+    return insert(attempts).from_select(list(batch.c.keys()), select(*batch.c).where(~there))
 
 
 _ATTEMPT = {"job_id": INT, "attempt": INT, "state": TEXT, "worker": TEXT, "started_at": INT}
-_ATTEMPT_END = {"job_id": INT, "attempt": INT, "state": TEXT, "ended_at": INT, "error_code": TEXT, "error_message": TEXT}
+_ATTEMPT_END = {
+    "job_id": INT,
+    "attempt": INT,
+    "state": TEXT,
+    "ended_at": INT,
+    "error_code": TEXT,
+    "error_message": TEXT,
+}
 
 
 def _attempt_cells(started: Sequence[Job], now: int) -> dict[str, list[Any]]:

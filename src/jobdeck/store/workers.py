@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import Select, Subquery, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.store.batch import TEXT
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.events import NewEvent
+from jobdeck.store.prepared import run_batch
 from jobdeck.store.schema import leases, workers
 
 ACTIVE, DRAINING, GONE = "active", "draining", "gone"
@@ -46,8 +49,12 @@ async def join(database: Database, worker: Worker) -> None:
 
 async def lock_active(tx: Tx, ids: Iterable[str]) -> set[str]:
     """Those of `ids` that take jobs, and go on doing so until the transaction ends."""
-    query = select(workers.c.id).where(workers.c.id.in_(sorted(ids)), workers.c.state == ACTIVE).order_by(workers.c.id)
-    return set((await tx.connection.execute(query.with_for_update(read=True))).scalars())
+    return {worker for (worker,) in await run_batch(tx.connection, _lock_active, {"id": sorted(ids)}, {"id": TEXT})}
+
+
+def _lock_active(wanted: Subquery) -> Select[Any]:
+    query = select(workers.c.id).join(wanted, wanted.c.id == workers.c.id).where(workers.c.state == ACTIVE)
+    return query.order_by(workers.c.id).with_for_update(read=True, of=workers)
 
 
 async def beat(tx: Tx, worker_id: str) -> str | None:

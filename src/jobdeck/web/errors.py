@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobdeck.access.roles import LEAST_ROLE, Permission
 from jobdeck.api import problem
-from jobdeck.api.gate import is_page
+from jobdeck.api.gate import STATIC, is_page
 from jobdeck.api.login_links import PATH as LOGIN
 from jobdeck.core.errors import Forbidden, JobdeckError, Unauthenticated
 from jobdeck.web.page import anyones
@@ -48,10 +48,18 @@ class _Handler:
         if not is_page(request.url.path) or _wants_data(request):
             answer: Response = await self._before(request, error)
             return _to_login(request, answer) if isinstance(error, Unauthenticated) else answer
-        if isinstance(error, Unauthenticated):
+        if isinstance(error, Unauthenticated) or _is_stranger(request):
             return RedirectResponse(login_url(request), 303)
         found = self._of(error) if self._of else _of_http(request, error)
         return await page_of(request, found)
+
+
+def _is_stranger(request: Request) -> bool:
+    """Whether one who is not logged in looks for a page; which pages there are is told after the login."""
+    state = request.scope.get("state", {})
+    is_open = request.url.path.startswith((LOGIN, STATIC))
+    unknown = isinstance(state.get("refusal"), Unauthenticated)
+    return unknown and request.method in ("GET", "HEAD") and not is_open
 
 
 def _wants_data(request: Request) -> bool:

@@ -18,8 +18,9 @@ from jobdeck.web.page import AnyonesPageDep, Page
 router = APIRouter(include_in_schema=False)
 
 AFTER_LOGIN = "/jobs"
-_TRIES = Pace(rate=0.2, burst=20)
-"""Tries of one address: a person needs a few; whoever guesses keeps the database busy."""
+FAILURES = (0.2, 20)
+"""Logins of one address that may fail: so many a second for ever, and so many at once. Nobody guesses 256 bits; this
+keeps whoever tries from keeping the database busy."""
 
 Next = Annotated[str | None, Query(max_length=2000)]
 Link = Annotated[str | None, Query(max_length=200)]
@@ -47,15 +48,17 @@ async def log_in(
     next: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
     """Begin a session."""
+    failures: Pace = page.request.app.state.login_failures
     address = page.request.client.host if page.request.client else ""
-    seconds = _TRIES.take(address, time.monotonic())
+    seconds = failures.wait(address, time.monotonic())
     if seconds:
-        error = Unauthenticated(f"Too many tries. Wait {seconds} s.")
+        error = Unauthenticated(f"Too many tries from here. Wait {seconds} s.")
         return await _show(page, next, error, status=429, retry_after=seconds)
     sessions = page.services.sessions
     try:
         begun = await (sessions.begin_by_link(link) if link else sessions.begin(token))
     except Unauthenticated as error:
+        failures.take(address, time.monotonic())
         return await _show(page, next, error, status=410 if link else 401)
     if page.session is not None:
         await sessions.end(page.session)

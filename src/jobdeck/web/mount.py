@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 
 from jobdeck.api.gate import STATIC
+from jobdeck.api.pace import Pace
 from jobdeck.services.services import Services
 from jobdeck.web import errors, login
 from jobdeck.web.page import PageDep
@@ -26,6 +27,8 @@ def mount(app: FastAPI) -> None:
     services: Services = app.state.services
     app.state.static_files = StaticFiles()
     app.state.templates = Templates(app.state.static_files, services.installation.version)
+    rate, burst = login.FAILURES
+    app.state.login_failures = Pace(rate, burst)
     app.user_middleware.append(Middleware(errors.PageFrame))  # innermost, below the layers of the API
     errors.install(app)
     for page in _PAGES:

@@ -105,7 +105,10 @@ def anyones(request: Request) -> Page:
     """For pages that need no login."""
     state = request.scope.get("state", {})
     services: Services = request.app.state.services
-    return Page(request, services, templates_of(request), state.get("caller"), state.get("session"))
+    page = Page(request, services, templates_of(request), state.get("caller"), state.get("session"))
+    if page.known is not None:
+        page.project = page.known.project or request.query_params.get(PROJECT) or None
+    return page
 
 
 async def _page(request: Request) -> Page:
@@ -113,8 +116,6 @@ async def _page(request: Request) -> Page:
     if page.known is None:
         refusal: JobdeckError | None = request.scope["state"].get("refusal")
         raise refusal or Unauthenticated("You are not logged in.")
-    chosen = request.query_params.get(PROJECT) or None
-    page.project = page.known.project or chosen
     if not page.is_fragment:
         page.live_after = await page.services.events.newest()
     return page

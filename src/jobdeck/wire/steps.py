@@ -50,3 +50,9 @@ class LogLine(Response):
     step: str | None = None
     task: int | None = None
     text: str
+    cursor: str | None = Field(
+        default=None, description="As `after` it goes on behind this line, as `before` it tells what led up to it."
+    )
+    matches: list[tuple[int, int]] = Field(
+        default_factory=list, description="With `q`: where it stands in the text, from and up to, in characters."
+    )

@@ -58,10 +58,10 @@ def _objects(objects: list[TouchedObject]) -> str:
     return ", ".join(f"{t.object}{f' ({text.number(t.rows)} rows)' if t.rows is not None else ''}" for t in objects)
 
 
-_OFFER = {"cancel": "canceled", "pause": "paused", "resume": "resumed", "restart": "restarted", "delete": "deleted"}
+PAST = {"cancel": "canceled", "pause": "paused", "resume": "resumed", "restart": "restarted", "delete": "deleted"}
 
 
 def _offers(job: Job) -> Iterator[str]:
     for name, action in job.actions.items():
         if action.allowed:
-            yield _OFFER.get(name, name)
+            yield PAST.get(name, name)

@@ -12,6 +12,8 @@ from cyclopts import Parameter
 from jobdeck.cli import text
 from jobdeck.cli.exits import DETACHED, DONE, UsageError, code_of, say, tell
 from jobdeck.cli.ids import Ids, numbers
+from jobdeck.cli.jobs.bulk import Asked, Together, is_bulk, operate_all
+from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.show import print_job
 from jobdeck.cli.options import STDIN, Common
 from jobdeck.cli.output import Output, print_ids, print_json, print_one
@@ -19,15 +21,23 @@ from jobdeck.cli.params import parameters
 from jobdeck.cli.watching import follow, follow_all, follow_json, verdict
 from jobdeck.client import ApiError, Client, ServerFailed
 from jobdeck.client.watching import SETTLED
+from jobdeck.core.bulk import BulkOperation
 from jobdeck.wire.jobs import Job
 
 Reason = Annotated[str | None, Parameter(help="Why; kept with the job.")]
 Verb = Callable[[Client, int], Job | None]
 
 
-def cancel(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
+def cancel(
+    *ids: Ids,
+    reason: Reason = None,
+    which: Which | None = None,
+    together: Together | None = None,
+    common: Common | None = None,
+) -> int:
     """End jobs for good and remove what they half made."""
-    return _operate(ids, common, lambda client, id_: client.jobs.cancel(id_, reason))
+    asked = Asked(BulkOperation.CANCEL, reason)
+    return _operate(asked, ids, which, together, common, lambda client, id_: client.jobs.cancel(id_, reason))
 
 
 def pause(
@@ -36,42 +46,64 @@ def pause(
     resume_at: Annotated[
         str | None, Parameter(help="When to resume by itself: 2026-11-20T08:00, local unless it says.")
     ] = None,
+    which: Which | None = None,
+    together: Together | None = None,
     common: Common | None = None,
 ) -> int:
     """Stop jobs at their next checkpoint; they keep what they did."""
     at = instant(resume_at, "--resume-at")
-    return _operate(ids, common, lambda client, id_: client.jobs.pause(id_, reason, resume_at=at))
+    asked = Asked(BulkOperation.PAUSE, reason, at)
+    verb: Verb = lambda client, id_: client.jobs.pause(id_, reason, resume_at=at)  # noqa: E731
+    return _operate(asked, ids, which, together, common, verb)
 
 
-def resume(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
+def resume(
+    *ids: Ids,
+    reason: Reason = None,
+    which: Which | None = None,
+    together: Together | None = None,
+    common: Common | None = None,
+) -> int:
     """Let paused or failed jobs go on from where they stopped."""
-    return _operate(ids, common, lambda client, id_: client.jobs.resume(id_, reason))
+    asked = Asked(BulkOperation.RESUME, reason)
+    return _operate(asked, ids, which, together, common, lambda client, id_: client.jobs.resume(id_, reason))
 
 
-def restart(*ids: Ids, reason: Reason = None, common: Common | None = None) -> int:
+def restart(
+    *ids: Ids,
+    reason: Reason = None,
+    which: Which | None = None,
+    together: Together | None = None,
+    common: Common | None = None,
+) -> int:
     """Run jobs again from their first step, as a new attempt."""
-    return _operate(ids, common, lambda client, id_: client.jobs.restart(id_, reason))
+    asked = Asked(BulkOperation.RESTART, reason)
+    return _operate(asked, ids, which, together, common, lambda client, id_: client.jobs.restart(id_, reason))
 
 
 def priority(
     *ids: Ids,
     to: Annotated[int, Parameter(name=["--to", "--set"], help="0 to 9; higher goes first.")],
+    which: Which | None = None,
+    together: Together | None = None,
     common: Common | None = None,
 ) -> int:
     """Change the priority of jobs that wait."""
-    return _operate(ids, common, lambda client, id_: client.jobs.set_priority(id_, to))
+    asked = Asked(BulkOperation.PRIORITY, priority=to)
+    return _operate(asked, ids, which, together, common, lambda client, id_: client.jobs.set_priority(id_, to))
 
 
 def delete(
-    *ids: Ids,
-    yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask.", negative=())] = False,
-    common: Common | None = None,
+    *ids: Ids, which: Which | None = None, together: Together | None = None, common: Common | None = None
 ) -> int:
     """Remove ended jobs and everything recorded about them."""
-    if not yes and STDIN not in ids and sys.stdin.isatty() and not _agrees(len(numbers(ids))):
+    together = together or Together()
+    asking = not (together.yes or is_bulk(ids, which, together) or STDIN in ids)
+    if asking and sys.stdin.isatty() and not _agrees(len(numbers(ids))):
         say("Nothing was deleted.")
         return DONE
-    return _operate(ids, common, lambda client, id_: client.jobs.delete(id_))
+    asked = Asked(BulkOperation.DELETE)
+    return _operate(asked, ids, which, together, common, lambda client, id_: client.jobs.delete(id_))
 
 
 def watch(*ids: Ids, common: Common | None = None) -> int:
@@ -162,8 +194,22 @@ def instant(value: str | None, option: str) -> datetime | None:
     return at if at.tzinfo else at.astimezone()
 
 
-def _operate(ids: tuple[str, ...], common: Common | None, verb: Verb) -> int:
-    common = common or Common()
+def _operate(
+    asked: Asked,
+    ids: tuple[str, ...],
+    which: Which | None,
+    together: Together | None,
+    common: Common | None,
+    verb: Verb,
+) -> int:
+    """All as one where that is asked for, else `verb` to one job after the other."""
+    common, together = common or Common(), together or Together()
+    if is_bulk(ids, which, together):
+        return operate_all(asked, ids, which, together, common)
+    return _operate_each(ids, common, verb)
+
+
+def _operate_each(ids: tuple[str, ...], common: Common, verb: Verb) -> int:
     worst = DONE
     with common.client() as client:
         for id_ in numbers(ids):

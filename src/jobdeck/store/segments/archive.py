@@ -45,7 +45,9 @@ class Archive:
 
     async def sealed(self, connection: AsyncConnection) -> list[Segment]:
         """All segments, newest first."""
-        found = (await connection.execute(select(segments.c.id, segments.c.version).order_by(segments.c.id.desc()))).all()
+        found = (
+            await connection.execute(select(segments.c.id, segments.c.version).order_by(segments.c.id.desc()))
+        ).all()
         known = self._segments
         fresh = [n for n, version in found if n not in known or known[n].version != version]
         if fresh:

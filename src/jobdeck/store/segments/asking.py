@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.archive import Archive, Segment
-from jobdeck.store.segments.layout import STATES
-from jobdeck.store.segments.matching import InState, Within, tests_of
+from jobdeck.store.segments.layout import STATES, Column
+from jobdeck.store.segments.matching import InState, Within, conditions_of
 from jobdeck.store.segments.ranking import Order, Question, Ranked, count, first_of
 from jobdeck.store.segments.spans import SIZE
 
 ROUND = 4
 """Segments that are looked at first; each further round takes twice as many."""
 LARGEST_ROUND = 64
+Columns: TypeAlias = Mapping[int, Mapping[str, Column]]
 PATIENCE = 0.03
 """Seconds after which a page in order of creation is given as far as it was found, with a cursor to go on from."""
 
@@ -42,7 +44,7 @@ class Sealed:
     loose: Sequence[int]
 
     def question(self, where: JobFilter, creator: int | None) -> Question:
-        return Question(tests_of(where, creator), np.array(self.loose, np.int64))
+        return Question(conditions_of(where, creator), np.array(self.loose, np.int64))
 
 
 async def first(
@@ -55,20 +57,27 @@ async def first(
     names = question.columns | set(order.columns)
     best: list[Ranked] = []
     began = time.monotonic()
-    for part in _rounds(wanted):
-        part = [s for s in part if len(best) < limit or _best(s, order) >= _key(best[-1], order)]
+    for candidates in _rounds(wanted):
+        part = [s for s in candidates if len(best) < limit or _best(s, order) >= _key(best[-1], order)]
         columns = await sealed.archive.columns(connection, part, names)
-        found = await asyncio.to_thread(
-            lambda part=part, columns=columns: [
-                job for s in part for job in first_of(question, order, after, limit, s, columns[s.number])
-            ]
-        )
+        found = await asyncio.to_thread(_first_of_all, question, order, after, limit, part, columns)
         best = heapq.nlargest(limit, [*best, *found], key=lambda job: _key(job, order))
         if order.by_id and len(best) == limit:
             break
-        if order.by_id and time.monotonic() - began > PATIENCE and part[-1] is not wanted[-1]:
-            return Found(best, part[-1].first if sort.descending else part[-1].first + SIZE - 1)
+        if order.by_id and time.monotonic() - began > PATIENCE and candidates[-1] is not wanted[-1]:
+            last = candidates[-1].first
+            return Found(best, last if sort.descending else last + SIZE - 1)
     return Found(best)
+
+
+def _first_of_all(
+    question: Question, order: Order, after: Position | None, limit: int, part: Sequence[Segment], columns: Columns
+) -> list[Ranked]:
+    return [job for s in part for job in first_of(question, order, after, limit, s, columns[s.number])]
+
+
+def _counts_of_all(question: Question, part: Sequence[Segment], columns: Columns) -> list[list[int]]:
+    return [count(question, s, columns[s.number]) for s in part]
 
 
 def _key(job: Ranked, order: Order) -> tuple[int, int]:
@@ -83,7 +92,7 @@ def _best(segment: Segment, order: Order) -> tuple[int, int]:
     edge = segment.first + SIZE if sign > 0 else -segment.first
     if order.by_id:
         return edge, edge
-    if order.words:
+    if order.by_word:
         return (2 * len(order.words), edge) if sign > 0 else (1, edge)
     low, high = segment.bounds[order.sort.by]
     return (max(0, high), edge) if sign > 0 else (-max(0, low), edge)
@@ -98,8 +107,8 @@ def _reaches(segment: Segment, order: Order, after: Position | None) -> bool:
 
 def _possible(segments: Sequence[Segment], question: Question) -> Iterator[Segment]:
     """The segments that may hold what is asked for, by what is known of them as a whole."""
-    spans = [test for test in question.tests if isinstance(test, Within)]
-    states = [test.states for test in question.tests if isinstance(test, InState)]
+    spans = [c for c in question.conditions if isinstance(c, Within)]
+    states = [c.states for c in question.conditions if isinstance(c, InState)]
     for segment in segments:
         if any(span.rules_out(segment.bounds[span.column]) for span in spans):
             continue
@@ -119,14 +128,12 @@ async def counts(connection: AsyncConnection, sealed: Sealed, question: Question
     totals = [0] * len(STATES)
     unread = []
     for segment in _possible(sealed.segments, question):
-        if question.tests or question.touches_loose(segment):
+        if question.conditions or question.touches_loose(segment):
             unread.append(segment)
         else:
             totals = [total + segment.counts[s] for total, s in zip(totals, STATES, strict=True)]
     for part in (unread[at : at + LARGEST_ROUND] for at in range(0, len(unread), LARGEST_ROUND)):
         columns = await sealed.archive.columns(connection, part, question.columns)
-        found = await asyncio.to_thread(
-            lambda part=part, columns=columns: [count(question, s, columns[s.number]) for s in part]
-        )
+        found = await asyncio.to_thread(_counts_of_all, question, part, columns)
         totals = [sum(per_state) for per_state in zip(totals, *found, strict=True)]
     return dict(zip(STATES, totals, strict=True))

@@ -15,10 +15,8 @@ from jobdeck.store.segments.spans import SIZE
 _LARGEST = 2**63 - 1
 
 
-class Test(Protocol):
-    """One condition."""
-
-    __test__ = False  # not one of pytest's
+class Condition(Protocol):
+    """One of the conditions of a filter."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -191,9 +189,9 @@ def _hits(texts: Texts, piece: bytes) -> list[int]:
     return found
 
 
-def tests_of(where: JobFilter, creator: int | None) -> list[Test]:
-    """The conditions of a filter, the cheap ones first; `creator` is the id of `created_by`, if there is one so called."""
-    found: list[Test] = list(_facets(where, creator))
+def conditions_of(where: JobFilter, creator: int | None) -> list[Condition]:
+    """The conditions of a filter, the cheap ones first; `creator` is the id of `created_by`, if there is one."""
+    found: list[Condition] = list(_facets(where, creator))
     spans = (("created_at", where.created), ("started_at", where.started), ("ended_at", where.ended),
              ("duration", where.duration))  # fmt: skip
     found += [Within(name, span) for name, span in spans if span != (None, None)]
@@ -208,7 +206,7 @@ def tests_of(where: JobFilter, creator: int | None) -> list[Test]:
     return [*found, Contains(where)] if where.q else found
 
 
-def _facets(where: JobFilter, creator: int | None) -> Iterable[Test]:
+def _facets(where: JobFilter, creator: int | None) -> Iterable[Condition]:
     if where.project_ids is not None:
         yield Among("project", where.project_ids)
     words = (("type", where.types), ("category", where.categories))

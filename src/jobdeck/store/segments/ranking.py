@@ -12,7 +12,7 @@ import numpy as np
 from jobdeck.store.job_filter import Position, Sort
 from jobdeck.store.segments.archive import Segment
 from jobdeck.store.segments.layout import STATES, Array, Column, Facet, Ints, Mask, key_of
-from jobdeck.store.segments.matching import Test
+from jobdeck.store.segments.matching import Condition
 from jobdeck.store.segments.spans import SIZE
 
 Ranked: TypeAlias = tuple[int | str, int]
@@ -24,12 +24,12 @@ _COLUMNS = {"state": ("state",), "type": ("type",), "created_at": ()}
 class Question:
     """What is asked of segments: the conditions, and the ids (in order) that they must not speak of."""
 
-    tests: Sequence[Test]
+    conditions: Sequence[Condition]
     loose: Ints
 
     @property
     def columns(self) -> set[str]:
-        return {"state", *(name for test in self.tests for name in test.columns)}
+        return {"state", *(name for condition in self.conditions for name in condition.columns)}
 
     def matching(self, segment: Segment, columns: Mapping[str, Column]) -> Mask:
         """The jobs of a segment that meet all conditions."""
@@ -38,8 +38,8 @@ class Question:
         found: Mask = state != 0
         low, high = np.searchsorted(self.loose, (segment.first, segment.first + SIZE))
         found[self.loose[low:high] - segment.first] = False
-        for test in self.tests:
-            found &= test.mask(columns, segment.first)
+        for condition in self.conditions:
+            found &= condition.mask(columns, segment.first)
         return found
 
     def touches_loose(self, segment: Segment) -> bool:
@@ -79,6 +79,10 @@ class Order:
     def by_id(self) -> bool:
         return self.sort.by == "created_at"
 
+    @property
+    def by_word(self) -> bool:
+        return self.sort.by in ("state", "type")
+
     def rank(self, value: int | str) -> int:
         """Where a value stands; of a word that no segment has, between those that they have."""
         if isinstance(value, int):
@@ -87,7 +91,7 @@ class Order:
         return 2 * at if at < len(self.words) and self.words[at] == value else 2 * at - 1
 
     def value(self, rank: int) -> int | str:
-        return self.words[rank // 2] if self.words else rank
+        return self.words[rank // 2] if self.by_word else rank
 
     def ranks(self, columns: Mapping[str, Column], ids: Ints, chosen: Ints) -> Ints:
         """The ranks of the jobs at the places `chosen`."""
@@ -96,8 +100,9 @@ class Order:
         column = columns[self.sort.by]
         if isinstance(column, Facet):
             rank_by_key = {key_of(word): 2 * at for at, word in enumerate(self.words)}
-            table = np.array([rank_by_key.get(int(key), 0) for key in column.keys], np.int64)
-            return table[column.codes[chosen]]
+            table: Ints = np.array([rank_by_key.get(int(key), 0) for key in column.keys], np.int64)
+            found: Ints = table[column.codes[chosen]]
+            return found
         assert isinstance(column, np.ndarray)
         values: Array = column[chosen].astype(np.int64)
         return (values - 1) * 2 if self.sort.by == "state" else np.maximum(values, 0)

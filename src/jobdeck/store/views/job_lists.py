@@ -1,11 +1,12 @@
-"""Lists of jobs: filters, keyset pages in any sort order, and counts by state."""
+"""Lists of jobs: filters, keyset pages in any sort order, and counts by state.
+
+Ended jobs are asked of their segments (store/segments), the others of the table of jobs; the answer is one list."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -13,11 +14,10 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Text,
-    bindparam,
     case,
-    false,
     func,
     literal,
+    not_,
     or_,
     select,
     tuple_,
@@ -25,71 +25,26 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import State
-from jobdeck.core.values import encode
-from jobdeck.store.numbers import wide
-from jobdeck.store.schema import jobs, principals, projects
+from jobdeck.store.batch import ids_of
+from jobdeck.store.job_filter import JobFilter, Position, Sort
+from jobdeck.store.schema import jobs, loose_jobs, principals, projects, segments
+from jobdeck.store.segments.spans import gaps
+from jobdeck.store.views.expressions import by_bytes
+from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
 
-CLOCK_SLACK = 60_000_000
-"""µs by which the order of ids and that of the times of creation may differ: transactions overlap."""
+if TYPE_CHECKING:
+    from jobdeck.store.segments.archive import Archive
+    from jobdeck.store.segments.asking import Sealed
+
+__all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions", "joined", "listed_columns"]
+
 MAX_LISTED_TEXT = 16 * 1024
 """Characters of parameters or result that a list shows; longer ones are left out of lists."""
 
-
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """What a list is narrowed to. Tuples mean any of them; None and empty tuples mean no narrowing. Times in µs."""
-
-    project_ids: tuple[int, ...] | None = None
-    states: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    subject: str | None = None
-    created_by: str | None = None
-    token: int | None = None
-    configuration: int | None = None
-    parent: int | None = None
-    run_id: str | None = None
-    """A prefix, by whole numbers."""
-    priorities: tuple[int, ...] = ()
-    error: str | None = None
-    """A code or a fingerprint."""
-    tags: tuple[str, ...] = ()
-    q: str | None = None
-    created: tuple[int | None, int | None] = (None, None)
-    """From, and up to but not including."""
-    started: tuple[int | None, int | None] = (None, None)
-    ended: tuple[int | None, int | None] = (None, None)
-    top_level: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """One of SORTS, and the direction."""
-
-    by: str = "created_at"
-    descending: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The last job of a page: the value it is sorted by, and its id."""
-
-    value: int | str
-    id: int
-
-
-SORTS: dict[str, tuple[ColumnElement[Any], type]] = {
-    "created_at": (jobs.c.id, int),
-    "started_at": (func.coalesce(jobs.c.started_at, 0), int),
-    "ended_at": (func.coalesce(jobs.c.ended_at, 0), int),
-    "priority": (jobs.c.priority, int),
-    "state": (jobs.c.state, str),
-    "type": (jobs.c.type, str),
-}
+SORTS: dict[str, type] = {
+    "created_at": int, "started_at": int, "ended_at": int, "duration": int, "priority": int, "state": str, "type": str,
+}  # fmt: skip
 """What lists can be sorted by, and the type of a position's value. Ids grow with the time of creation."""
-
-
-_FINGERPRINT = re.compile(r"[0-9a-f]{12}")
 
 
 def listed_columns(*, whole: bool) -> list[ColumnElement[Any]]:
@@ -104,11 +59,7 @@ def listed_columns(*, whole: bool) -> list[ColumnElement[Any]]:
 
 def _short(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
     """The text if it is short enough for a list, else an empty one, which no JSON is."""
-    return func.substr(column, 1, _kept(column)).label(name)
-
-
-def _kept(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    return case((func.length(column) <= MAX_LISTED_TEXT, MAX_LISTED_TEXT), else_=0)
+    return case((func.length(column) <= MAX_LISTED_TEXT, column), else_=literal("", Text())).label(name)
 
 
 def joined(*columns: ColumnElement[Any]) -> Select[Any]:
@@ -121,113 +72,164 @@ def joined(*columns: ColumnElement[Any]) -> Select[Any]:
     )
 
 
-async def page(
-    connection: AsyncConnection, where: JobFilter, sort: Sort, after: Position | None, limit: int
-) -> Sequence[RowMapping]:
-    """Up to `limit` rows behind `after`; rows that arrive meanwhile never move those of later pages."""
-    column, kind = SORTS[sort.by]
-    query = joined(*listed_columns(whole=False)).where(*conditions(where))
-    if after is not None:
-        query = query.where(_behind(column, kind, after, sort.descending))
-    keys = [jobs.c.id] if column is jobs.c.id else [column, jobs.c.id]
-    query = query.order_by(*(k.desc() if sort.descending else k.asc() for k in keys)).limit(limit)
-    return list((await connection.execute(query)).mappings())
+_LISTED = joined(*listed_columns(whole=False))
 
 
-def _behind(column: ColumnElement[Any], kind: type, after: Position, descending: bool) -> ColumnElement[bool]:
-    if column is jobs.c.id:
-        return jobs.c.id < after.id if descending else jobs.c.id > after.id
-    value = literal(after.value, Text() if kind is str else BigInteger())
-    here = tuple_(column, jobs.c.id)
-    there = tuple_(value, literal(after.id, BigInteger()))
-    return here < there if descending else here > there
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page: its rows in order, and where the next one goes on, None after the last."""
+
+    rows: Sequence[RowMapping]
+    next: Position | None
 
 
-def position_of(row: RowMapping, sort: Sort) -> Position:
-    """Where `row` stands in a list of this order."""
-    if sort.by == "created_at":
-        return Position(row["id"], row["id"])
-    return Position(row[sort.by] if row[sort.by] is not None else 0, row["id"])
+class JobLists:
+    """The lists of one database; keeps in memory what it has read of segments lately."""
+
+    def __init__(self) -> None:
+        self._archive: Archive | None = None
+
+    async def page(
+        self, connection: AsyncConnection, where: JobFilter, sort: Sort, after: Position | None, limit: int
+    ) -> Listed:
+        """Up to `limit` rows behind `after`; rows that arrive meanwhile never move those of later pages.
+
+        It may be shorter, even empty, and have a next one all the same: what takes long is answered piece by piece.
+        `connection` must show one moment only (see `at_one_moment`)."""
+        sealed = await self._sealed(connection)
+        live = _Live(connection, where, sort, sealed)
+        found = await live.first(after, limit + 1)
+        until: int | None = None
+        if sealed is not None and _may_have_ended(where):
+            from jobdeck.store.segments import asking
+
+            question = sealed.question(where, await _creator(connection, where))
+            answer = await asking.first(connection, sealed, question, sort, after, limit + 1)
+            found, until = [*found, *answer.jobs], answer.until
+        # Everything was looked at up to `until` only: what stands behind it belongs to a later page.
+        found = [job for job in found if until is None or (job[1] >= until) == sort.descending or job[1] == until]
+        found.sort(reverse=sort.descending)
+        rows = await _rows(connection, [job_id for _, job_id in found[:limit]])
+        if len(found) > limit:
+            return Listed(rows, Position(*found[limit - 1]))
+        return Listed(rows, None if until is None else Position(until, until))
+
+    async def counts(self, connection: AsyncConnection, where: JobFilter) -> dict[str, int]:
+        """How many jobs match, for every state. `connection` must show one moment only."""
+        sealed = await self._sealed(connection)
+        totals = await _Live(connection, where, Sort(), sealed).counts()
+        if sealed is not None and _may_have_ended(where):
+            from jobdeck.store.segments import asking
+
+            question = sealed.question(where, await _creator(connection, where))
+            for state, jobs_ in (await asking.counts(connection, sealed, question)).items():
+                totals[state] = totals.get(state, 0) + jobs_
+        return {str(state): totals.get(str(state), 0) for state in State}
+
+    async def _sealed(self, connection: AsyncConnection) -> Sealed | None:
+        """The segments, None while there are none: then what reads them is not loaded, which takes a moment."""
+        if self._archive is None and (await connection.execute(select(segments.c.id).limit(1))).first() is None:
+            return None
+        from jobdeck.store.segments.archive import Archive
+        from jobdeck.store.segments.asking import Sealed
+
+        self._archive = self._archive or Archive()
+        loose = await self._archive.loose(connection)
+        return Sealed(self._archive, await self._archive.sealed(connection), loose)
 
 
-async def counts(connection: AsyncConnection, where: JobFilter) -> dict[str, int]:
-    """How many jobs match, for every state."""
-    query = select(jobs.c.state, func.count().label("jobs")).where(*conditions(where)).group_by(jobs.c.state)
-    found = {row.state: row.jobs for row in await connection.execute(query)}
-    return {str(state): found.get(str(state), 0) for state in State}
+async def at_one_moment(connection: AsyncConnection) -> None:
+    """From now on everything read in this transaction, which must not have begun, is as of its first statement."""
+    if connection.dialect.name == "postgresql":
+        await connection.execution_options(isolation_level="REPEATABLE READ")
 
 
-def conditions(where: JobFilter) -> list[ColumnElement[bool]]:
-    """The filter as SQL."""
-    found: list[ColumnElement[bool]] = []
-    _any_of(found, jobs.c.project_id, where.project_ids)
-    _any_of(found, jobs.c.state, where.states or None)
-    _any_of(found, jobs.c.type, where.types or None)
-    _any_of(found, jobs.c.category, where.categories or None)
-    _any_of(found, jobs.c.priority, where.priorities or None)
-    exact = (
-        (jobs.c.token_id, where.token),
-        (jobs.c.configuration_id, where.configuration),
-        (jobs.c.parent_id, where.parent),
-    )
-    found += [column == wide(value) for column, value in exact if value is not None]
-    if where.subject is not None:
-        found.append(jobs.c.subject == where.subject)
-    if where.created_by is not None:
-        found.append(
-            jobs.c.created_by == select(principals.c.id).where(principals.c.name == where.created_by).scalar_subquery()
-        )
-    return found + _times(where) + _texts(where)
+def _may_have_ended(where: JobFilter) -> bool:
+    return not where.states or not _ENDED.isdisjoint(where.states)
 
 
-def _times(where: JobFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    spans = ((jobs.c.created_at, where.created), (jobs.c.started_at, where.started), (jobs.c.ended_at, where.ended))
-    for column, (since, until) in spans:
-        found += [column >= since] if since is not None else []
-        found += [column < until] if until is not None else []
-    # What was created late has a late id: a look backward from the newest finds where to stop, without an index.
-    if where.created[0] is not None:
-        older = jobs.alias("older")
-        bound = select(older.c.id).where(older.c.created_at < where.created[0] - CLOCK_SLACK)
-        found.append(jobs.c.id > func.coalesce(bound.order_by(older.c.id.desc()).limit(1).scalar_subquery(), 0))
-    return found
+_ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 
-def _any_of(found: list[ColumnElement[bool]], column: ColumnElement[Any], values: Sequence[Any] | None) -> None:
-    if values is None:
-        return
-    if len(values) == 1:
-        found.append(column == values[0])
-    else:
-        found.append(column.in_(values) if values else false())
+async def _creator(connection: AsyncConnection, where: JobFilter) -> int | None:
+    if where.created_by is None:
+        return None
+    query = select(principals.c.id).where(principals.c.name == where.created_by)
+    return (await connection.execute(query)).scalar()
 
 
-def _texts(where: JobFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if where.run_id is not None:
-        found.append(or_(jobs.c.run_id == where.run_id, jobs.c.run_id.startswith(f"{where.run_id}.", autoescape=True)))
-    if where.error is not None:
-        fingerprint = jobs.c.error_fingerprint == where.error
-        is_one = _FINGERPRINT.fullmatch(where.error) is not None  # no code looks like one
-        found.append(fingerprint if is_one else jobs.c.error_code == where.error)
-    if where.tags:
-        found.append(or_(*(_has_tag(tag) for tag in where.tags)))
-    if where.q:
-        columns = (jobs.c.description, jobs.c.subject, jobs.c.type, jobs.c.run_id)
-        found.append(or_(*(column.icontains(where.q, autoescape=True) for column in columns)))
-    if where.top_level:
-        found.append(jobs.c.parent_id.is_(None))
-    return found
+async def _rows(connection: AsyncConnection, ids: Sequence[int]) -> list[RowMapping]:
+    """The rows of jobs in the order of `ids`."""
+    if not ids:
+        return []
+    wanted = ids_of(ids, connection.dialect.name)
+    found = (await connection.execute(_LISTED.where(jobs.c.id.in_(select(wanted.c.id))))).mappings()
+    by_id = {row["id"]: row for row in found}
+    return [by_id[job_id] for job_id in ids if job_id in by_id]
 
 
-def _has_tag(tag: str) -> ColumnElement[bool]:
-    """Whether the JSON list of tags holds `tag`. A quote inside another tag is escaped there, so this cannot be fooled.
+class _Live:
+    """Jobs of which no segment tells: those of ids that no segment has, and the loose ones."""
 
-    Not LIKE, which on SQLite takes `A` for `a`."""
-    text = encode(tag)
-    first, later = bindparam(None, f"[{text}", Text()), bindparam(None, f",{text}", Text())
-    empty = literal("", Text())
-    return or_(
-        func.replace(jobs.c.tags, first, empty) != jobs.c.tags, func.replace(jobs.c.tags, later, empty) != jobs.c.tags
-    )
+    def __init__(self, connection: AsyncConnection, where: JobFilter, sort: Sort, sealed: Sealed | None) -> None:
+        self._connection = connection
+        self._conditions = row_conditions(where)
+        self._descending = sort.descending
+        self._value = _sorted_by(sort.by, where.at)
+        self._kind = SORTS[sort.by]
+        unsealed = gaps([segment.number for segment in sealed.segments]) if sealed else [(0, None)]
+        self._spans = [_span(begin, end) for begin, end in unsealed]
+        self._loose = bool(sealed and sealed.loose)
+
+    async def first(self, after: Position | None, limit: int) -> list[tuple[int | str, int]]:
+        """The first `limit` jobs behind `after` of each part, as value and id, in no order."""
+        keys = [jobs.c.id] if self._value is jobs.c.id else [self._value, jobs.c.id]
+        order = [key.desc() if self._descending else key.asc() for key in keys]
+        behind = [] if after is None else [self._behind(after)]
+        query = select(self._value, jobs.c.id).where(*self._conditions, *behind).order_by(*order).limit(limit)
+        found: list[tuple[int | str, int]] = []
+        for part in self._parts():
+            found += [(value, job_id) for value, job_id in await self._connection.execute(query.where(part))]
+        return found
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs match, by state."""
+        query = select(jobs.c.state, func.count()).where(*self._conditions).group_by(jobs.c.state)
+        found: dict[str, int] = {}
+        for part in self._parts():
+            for state, count in await self._connection.execute(query.where(part)):
+                found[state] = found.get(state, 0) + count
+        return found
+
+    def _parts(self) -> list[ColumnElement[bool]]:
+        """Each by a range of ids, or by the list of loose ids: never through the whole table."""
+        if not self._loose:
+            return self._spans
+        loose = jobs.c.id.in_(select(loose_jobs.c.job_id))
+        return [*self._spans, loose & not_(or_(*self._spans))]
+
+    def _behind(self, after: Position) -> ColumnElement[bool]:
+        if self._value is jobs.c.id:
+            return jobs.c.id < after.id if self._descending else jobs.c.id > after.id
+        value = literal(after.value, Text() if self._kind is str else BigInteger())
+        here = tuple_(self._value, jobs.c.id)
+        there = tuple_(value, literal(after.id, BigInteger()))
+        return here < there if self._descending else here > there
+
+
+def _span(begin: int, end: int | None) -> ColumnElement[bool]:
+    return jobs.c.id >= begin if end is None else (jobs.c.id >= begin) & (jobs.c.id < end)
+
+
+def _sorted_by(name: str, at: int) -> ColumnElement[Any]:
+    match name:
+        case "created_at":
+            return jobs.c.id
+        case "started_at" | "ended_at":
+            return func.coalesce(jobs.c[name], 0)
+        case "duration":
+            return duration(at)
+        case "state" | "type":
+            return by_bytes(jobs.c[name])
+        case _:
+            return jobs.c[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import ENDED
@@ -66,23 +66,39 @@ class StepRows:
     """Tasks that succeeded."""
 
 
-async def steps_of(connection: AsyncConnection, id: int, attempt: int, most_tasks: int) -> list[StepRows]:
-    """The steps of an attempt, in order, each with its first `most_tasks` tasks."""
-    mine = (steps.c.job_id == id, steps.c.attempt == attempt)
-    found = (await connection.execute(select(steps).where(*mine).order_by(steps.c.index))).mappings().all()
-    sums = await _sums(connection, id, attempt)
-    shown = await _tasks(connection, id, attempt, most_tasks)
+MOST_TASKS_TOGETHER = 10_000
+"""Tasks of all steps of one answer, about; with more, each step shows fewer."""
+
+
+async def steps_of(
+    connection: AsyncConnection, id: int, attempt: int, most_tasks: int, after: int, limit: int
+) -> list[StepRows]:
+    """Up to `limit` steps of an attempt with an index above `after`, in order, each with its first tasks: `most_tasks`,
+    or fewer where that would be too many together."""
+    mine = (steps.c.job_id == id, steps.c.attempt == attempt, steps.c.index > after)
+    query = select(steps).where(*mine).order_by(steps.c.index).limit(limit)
+    found = (await connection.execute(query)).mappings().all()
+    if not found:
+        return []
+    span = (tasks.c.job_id == id, tasks.c.attempt == attempt, tasks.c.step_index.between(
+        found[0]["index"], found[-1]["index"]))  # fmt: skip
+    sums = await _sums(connection, span)
+    together = sum(min(most_tasks, count) for count, *_ in sums.values())
+    most = most_tasks if together <= MOST_TASKS_TOGETHER else max(1, MOST_TASKS_TOGETHER // len(found))
+    shown = await _tasks(connection, span, most) if most_tasks else {}
     nothing: tuple[int, int, None, str, int] = (0, 0, None, "", 0)
     return [StepRows(step, shown.get(step["index"], []), *sums.get(step["index"], nothing)) for step in found]
 
 
-async def _sums(connection: AsyncConnection, id: int, attempt: int) -> dict[int, tuple[int, int, int | None, str, int]]:
+async def _sums(
+    connection: AsyncConnection, span: Sequence[ColumnElement[bool]]
+) -> dict[int, tuple[int, int, int | None, str, int]]:
     unknown = func.count() - func.count(tasks.c.total)
     succeeded = func.count().filter(tasks.c.state == "succeeded")
     query = (
         select(tasks.c.step_index, func.count(), func.sum(tasks.c.done), func.sum(tasks.c.total), unknown,
                func.max(tasks.c.unit), succeeded)
-        .where(tasks.c.job_id == id, tasks.c.attempt == attempt)
+        .where(*span)
         .group_by(tasks.c.step_index)
     )  # fmt: skip
     return {
@@ -91,10 +107,11 @@ async def _sums(connection: AsyncConnection, id: int, attempt: int) -> dict[int,
     }
 
 
-async def _tasks(connection: AsyncConnection, id: int, attempt: int, most: int) -> dict[int, list[RowMapping]]:
+async def _tasks(
+    connection: AsyncConnection, span: Sequence[ColumnElement[bool]], most: int
+) -> dict[int, list[RowMapping]]:
     columns = [c for c in tasks.c if c.name not in ("part", "cursor", "result")]
-    mine = (tasks.c.job_id == id, tasks.c.attempt == attempt, tasks.c.index < most)
-    query = select(*columns).where(*mine).order_by(tasks.c.step_index, tasks.c.index)
+    query = select(*columns).where(*span, tasks.c.index < most).order_by(tasks.c.step_index, tasks.c.index)
     found: dict[int, list[RowMapping]] = {}
     for row in (await connection.execute(query)).mappings():
         found.setdefault(row["step_index"], []).append(row)

@@ -10,7 +10,7 @@ import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const OUT = join(HERE, "..", "static");
-const TARGET = ["chrome111", "firefox115", "safari16.4"];
+const TARGET = ["chrome123", "firefox125", "safari17.5"];
 
 /** The names of the files in `folder` that end in one of `endings`. */
 async function filesIn(folder, ...endings) {

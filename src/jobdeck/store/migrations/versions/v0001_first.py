@@ -146,9 +146,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("parent_id IS NOT NULL"),
         postgresql_where=sa.text("parent_id IS NOT NULL"),
     )
-    op.create_index("ix_jobs_project_created", "jobs", ["project_id", "id"], unique=False)
-    op.create_index("ix_jobs_state_created", "jobs", ["project_id", "state", "id"], unique=False)
-    op.create_index("ix_jobs_type_created", "jobs", ["type", "id"], unique=False)
     op.create_index(
         "uq_jobs_dedupe",
         "jobs",
@@ -195,6 +192,14 @@ def upgrade() -> None:
     op.create_index("ix_lineage_job", "lineage", ["job_id"], unique=False)
     op.create_index("ix_lineage_object", "lineage", ["object", "id"], unique=False)
     op.create_table(
+        "loose_jobs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loose_jobs")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_loose_jobs_job", "loose_jobs", ["job_id"], unique=False)
+    op.create_table(
         "paused_scopes",
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
@@ -220,6 +225,20 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),
         sa.UniqueConstraint("name", name=op.f("uq_projects_name")),
+    )
+    op.create_table(
+        "segment_columns",
+        sa.Column("segment_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("segment_id", "name", name=op.f("pk_segment_columns")),
+    )
+    op.create_table(
+        "segments",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_segments")),
     )
     op.create_table(
         "steps",
@@ -355,6 +374,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_connections")),
         sa.UniqueConstraint("project_id", "name", name=op.f("uq_connections_project_id_name")),
     )
+    op.create_table(
+        "failures",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("hint", sa.Text(), nullable=True),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("left_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_failures_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_failures")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_failures_groups", "failures", ["fingerprint", "at", "type", "project_id", "left_at"], unique=False
+    )
+    op.create_index("ix_failures_job", "failures", ["job_id"], unique=False)
     op.create_table(
         "files",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

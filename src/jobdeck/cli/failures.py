@@ -1,0 +1,101 @@
+"""`jobdeck failures`: what goes wrong, grouped by kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.exits import say
+from jobdeck.cli.options import Common, noun
+from jobdeck.cli.output import print_one, print_page
+from jobdeck.cli.table import Column, print_facts
+
+if TYPE_CHECKING:
+    from jobdeck.wire.failures import FailureGroup, Trend
+
+app = noun("failures", "What goes wrong, grouped by kind.")
+
+BARS = " ▁▂▃▄▅▆▇█"
+GROUP_COLUMNS: list[Column[FailureGroup]] = [
+    Column("FINGERPRINT", lambda g: g.fingerprint),
+    Column("COUNT", lambda g: text.number(g.count), right=True),
+    Column("FAILED NOW", lambda g: text.number(g.jobs_failed_now), drop=4, right=True),
+    Column("TREND", lambda g: bars(g.trend), drop=5),
+    Column("LAST", lambda g: text.moment(g.last_seen), drop=2),
+    Column("TYPES", lambda g: [t.type for t in g.types], drop=3, least=6),
+    Column("CODE", lambda g: g.code, drop=6, least=8),
+    Column("MESSAGE", lambda g: g.message, drop=1, least=16),
+]
+Since = Annotated[str | None, Parameter(help="12h, 1d, 3d, 7d, or a time like 2026-11-20T08:00:00Z.")]
+Until = Annotated[str | None, Parameter(help="As --since.")]
+Type = Annotated[list[str] | None, Parameter(help="Job type; may be repeated.", negative_iterable=())]
+
+
+@app.default
+@app.command(name="list")
+def list_(
+    *,
+    type: Type = None,
+    since: Since = None,
+    until: Until = None,
+    q: Annotated[str | None, Parameter(name=["--q", "--search"], help="Text in code, place or message.")] = None,
+    sort: Annotated[Literal["-last_seen", "-count"] | None, Parameter(help="[default: -last_seen]")] = None,
+    limit: Annotated[int, Parameter(help="Groups to show.")] = 50,
+    common: Common | None = None,
+) -> None:
+    """List failures, those of a kind together. -o ids gives fingerprints, for `jobs list --error`."""
+    common = common or Common()
+    with common.client() as client:
+        page = client.failures.page(
+            project=common.chosen_project, type=type, since=since, until=until, q=q, sort=sort, limit=limit
+        )
+    print_page(common.output, page, GROUP_COLUMNS, lambda g: g.fingerprint)
+    if common.output == "table" and page.next:
+        say(f"{len(page.items)} of {page.groups} kinds are shown; --limit shows more.")
+
+
+@app.command(name="show")
+def show(
+    fingerprint: Annotated[str, Parameter(help="Of an error, as `failures list` and jobs show it.")],
+    /,
+    *,
+    type: Type = None,
+    since: Since = None,
+    until: Until = None,
+    common: Common | None = None,
+) -> None:
+    """Show one kind of failure, and the jobs that failed by it last."""
+    common = common or Common()
+    with common.client() as client:
+        group = client.failures.get(fingerprint, project=common.chosen_project, type=type, since=since, until=until)
+    print_one(common.output, group, _show, lambda g: g.fingerprint)
+
+
+def _show(group: FailureGroup) -> None:
+    print(f"{text.line(group.code)}: {text.line(group.message)}")
+    print_facts(
+        [
+            ("hint", group.hint),
+            ("place", group.place),
+            ("failures", text.number(group.count)),
+            ("failed now", text.number(group.jobs_failed_now)),
+            ("first", text.moment(group.first_seen)),
+            ("last", text.moment(group.last_seen)),
+            ("trend", f"{bars(group.trend)} since {text.moment(group.trend.since)}"),
+            ("types", ", ".join(f"{t.type} ({text.number(t.count)})" for t in group.types)),
+            ("projects", ", ".join(f"{p.project} ({text.number(p.count)})" for p in group.projects)),
+            ("jobs", ", ".join(str(job) for job in group.latest)),
+            (
+                "retry all",
+                f"jobdeck jobs list --state failed --error {group.fingerprint} --all -o ids | jobdeck job resume -",
+            ),
+        ]
+    )
+
+
+def bars(trend: Trend) -> str:
+    """The trend as a line of small bars."""
+    most = max(trend.counts, default=0)
+    return "".join(BARS[-(-count * (len(BARS) - 1) // most)] if most else BARS[0] for count in trend.counts)

@@ -1,0 +1,96 @@
+"""Statements of the engine's hot path: built and compiled once, executed thousands of times.
+
+Composing a statement anew costs more than the database's work on it, and so does passing it through SQLAlchemy's
+layers; so here SQLAlchemy writes the SQL, once for each database, and the driver runs it. Errors are SQLAlchemy's all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property, lru_cache
+from typing import Any
+
+from sqlalchemy import ClauseElement, Dialect, Subquery
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import psycopg as postgresql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.store.batch import Cells, Columns, Shape, parameters_of, shape_of, shaped_table
+
+Rows = Sequence[Sequence[Any]]
+Build = Callable[[Subquery], ClauseElement]
+"""Makes a statement over a batch. A function of a module: what it made for one shape of batch is kept."""
+
+
+class Prepared:
+    """A statement whose parameters are named by `bindparam`."""
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+
+    async def run(self, connection: AsyncConnection, **parameters: Any) -> Rows:
+        """The rows that it gives, or none."""
+        if connection.dialect.name == "sqlite":
+            text, places, own = self._for_sqlite
+            given = {**own, **parameters}
+            return await _run_in_sqlite(connection, text, tuple(given[name] for name in places))
+        text, own = self._for_postgresql
+        return await _run_in_postgresql(connection, text, {**own, **parameters})
+
+    @cached_property
+    def _for_postgresql(self) -> tuple[str, Mapping[str, Any]]:
+        """The text, and the values that the statement itself names."""
+        compiled = self._statement.compile(dialect=_POSTGRESQL)
+        return str(compiled), compiled.params or {}
+
+    @cached_property
+    def _for_sqlite(self) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
+        """As for PostgreSQL, and the names of the parameters in the order of their places."""
+        compiled = self._statement.compile(dialect=_SQLITE)
+        return str(compiled), tuple(getattr(compiled, "positiontup", None) or ()), compiled.params or {}
+
+
+async def run_batch(connection: AsyncConnection, build: Build, cells: Cells, columns: Columns) -> Rows:
+    """Run the statement that `build` makes of a batch with these `cells`; the rows that it gives, or none."""
+    dialect = connection.dialect.name
+    shape = shape_of(cells, dialect)
+    statement = _built(build, shape, tuple(columns.items()))
+    return await statement.run(connection, **parameters_of(cells, shape, columns))
+
+
+@lru_cache(maxsize=1000)
+def _built(build: Build, shape: Shape, columns: tuple[tuple[str, Any], ...]) -> Prepared:
+    return Prepared(build(shaped_table(shape, dict(columns))))
+
+
+async def _run_in_sqlite(connection: AsyncConnection, text: str, parameters: tuple[Any, ...]) -> Rows:
+    result = await connection.exec_driver_sql(text, parameters)
+    return result.all() if result.returns_rows else ()
+
+
+async def _run_in_postgresql(connection: AsyncConnection, text: str, parameters: Mapping[str, Any]) -> Rows:
+    driver = await driver_of(connection)
+    try:
+        cursor = await driver.execute(text, parameters)
+        return await cursor.fetchall() if cursor.description is not None else ()
+    except _psycopg().Error as error:
+        if driver.closed:
+            await connection.invalidate()
+        raise DBAPIError.instance(text, None, error, _psycopg().Error, dialect=_POSTGRESQL) from error
+
+
+async def driver_of(connection: AsyncConnection) -> Any:
+    """Psycopg's own connection below this one."""
+    return (await connection.get_raw_connection()).driver_connection
+
+
+@cache
+def _psycopg() -> Any:
+    import psycopg
+
+    return psycopg
+
+
+_POSTGRESQL: Dialect = postgresql.PGDialect_psycopg(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+_SQLITE = sqlite.dialect(paramstyle="qmark")

@@ -1,0 +1,89 @@
+"""Expressions that each database says in its own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Integer, Text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class by_bytes(FunctionElement[str]):  # noqa: N801  (used like a function)
+    """Text in the order of its characters' numbers, as SQLite and Python have it."""
+
+    type = Text()
+    inherit_cache = True
+
+
+class small(FunctionElement[str]):  # noqa: N801
+    """Text with A to Z made small, and nothing else."""
+
+    type = Text()
+    inherit_cache = True
+
+
+class position(FunctionElement[int]):  # noqa: N801
+    """Where a piece of text begins in another, from 1; 0 when nowhere."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+class command_line(FunctionElement[str]):  # noqa: N801
+    """The program and its arguments in the parameters (JSON) of a job that runs a command.
+
+    segments.layout.command_line says the same."""
+
+    type = Text()
+    inherit_cache = True
+
+
+def _inner(element: FunctionElement[Any], compiler: SQLCompiler, **more: Any) -> str:
+    return ", ".join(compiler.process(clause, **more) for clause in _clauses(element))
+
+
+def _clauses(element: FunctionElement[Any]) -> list[ColumnElement[Any]]:
+    return list(element.clauses)
+
+
+@compiles(by_bytes)
+def _by_bytes(element: by_bytes, compiler: SQLCompiler, **more: Any) -> str:
+    return _inner(element, compiler, **more)
+
+
+@compiles(by_bytes, "postgresql")
+def _by_bytes_pg(element: by_bytes, compiler: SQLCompiler, **more: Any) -> str:
+    return f'({_inner(element, compiler, **more)} COLLATE "C")'
+
+
+@compiles(small)
+def _small(element: small, compiler: SQLCompiler, **more: Any) -> str:
+    return f"lower({_inner(element, compiler, **more)})"
+
+
+@compiles(small, "postgresql")
+def _small_pg(element: small, compiler: SQLCompiler, **more: Any) -> str:
+    return f'lower({_inner(element, compiler, **more)} COLLATE "C")'
+
+
+@compiles(position)
+def _position(element: position, compiler: SQLCompiler, **more: Any) -> str:
+    return f"instr({_inner(element, compiler, **more)})"
+
+
+@compiles(position, "postgresql")
+def _position_pg(element: position, compiler: SQLCompiler, **more: Any) -> str:
+    return f"strpos({_inner(element, compiler, **more)})"
+
+
+@compiles(command_line)
+def _command_line(element: command_line, compiler: SQLCompiler, **more: Any) -> str:
+    return f"""replace(json_extract({_inner(element, compiler, **more)}, '$.argv'), '","', ' ')"""
+
+
+@compiles(command_line, "postgresql")
+def _command_line_pg(element: command_line, compiler: SQLCompiler, **more: Any) -> str:
+    return f"""replace(({_inner(element, compiler, **more)})::json ->> 'argv', '","', ' ')"""

@@ -1,0 +1,21 @@
+// The script of every page. Pages add their own in pages/, which import from here what they need.
+
+import "./htmx.ts";
+import "./preferences.ts";
+import "./times.ts";
+import "./toasts.ts";
+import "./confirm.ts";
+import "./keys.ts";
+import "./menus.ts";
+import "./copy.ts";
+import "./api.ts";
+import "./connection.ts";
+import "./regions.ts";
+
+// A login link logs in by itself, once somebody really looks at the page: browsers also load pages ahead.
+const submitNow = (): void => document.querySelector<HTMLFormElement>("form[data-submit-now]")?.requestSubmit();
+if ((document as Document & { prerendering?: boolean }).prerendering) {
+  document.addEventListener("prerenderingchange", submitNow, { once: true });
+} else {
+  submitNow();
+}

@@ -1,0 +1,135 @@
+"""Pages in a real browser, from a real server."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.architecture.tree import ROOT
+from tests.web.chromium import MISSING, SWITCHES, chromium
+from tests.web.deck import Deck
+from tests.web.watch import Watch, log_in
+
+HERE = Path(__file__).parent
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SHORT = 5_000.0
+"""ms that a test waits for something in a page to become true."""
+
+Theme = Literal["light", "dark"]
+OpenPage = Callable[..., Awaitable[Page]]
+"""`await open_page(token=None, width=1280, height=900, theme="light", logged_in=True)`"""
+Axe = Callable[[Page], Awaitable[None]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here share one event loop, because they share one browser."""
+    for item in items:
+        asynchronous = isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function)
+        if asynchronous and item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any("NO BROWSER" in str(report.longrepr) for report in skipped):
+        terminalreporter.write_sep("!", MISSING, red=True, bold=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium for all tests. Where there is none, they are skipped; in CI that is a failure."""
+    program = chromium()
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=program, args=SWITCHES)
+        yield started
+        await started.close()
+
+
+@pytest.fixture(scope="session")
+def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
+    """A server with a worker that all tests share; each takes a project of its own (`deck.project()`)."""
+    made = Deck(tmp_path_factory.mktemp("deck") / "home")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def own_deck(tmp_path: Path) -> Iterator[Deck]:
+    """A server for one test that stops it, or needs an empty one."""
+    made = Deck(tmp_path / "home")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """Fails the test when its pages have errors, break their policy, or ask other hosts."""
+    made = Watch("")
+    yield made
+    assert not made.trouble
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(deck: Deck, browser: Browser, watch: Watch) -> AsyncIterator[OpenPage]:
+    """Opens pages of the shared server, each in a context of its own (so that none shares the others' session)."""
+    watch.home = deck.url
+    contexts = []
+
+    async def make(
+        *, token: str | None = None, width: int = 1280, height: int = 900, theme: Theme = "light",
+        logged_in: bool = True, at: Deck | None = None, **options: Any,
+    ) -> Page:  # fmt: skip
+        server = at or deck
+        watch.home = server.url
+        context = await browser.new_context(
+            base_url=server.url, viewport={"width": width, "height": height}, color_scheme=theme, **options
+        )
+        context.set_default_timeout(SHORT)
+        watch.over(context)
+        contexts.append(context)
+        made = await context.new_page()
+        if logged_in:
+            await log_in(made, server.url, token or server.admin)
+        return made
+
+    yield make
+    for context in contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(open_page: OpenPage) -> Page:
+    """A page, 1280 wide and light, logged in as the administrator."""
+    return await open_page()
+
+
+@pytest.fixture
+def axe() -> Axe:
+    """Asserts that a page breaks no rule of WCAG 2.2 AA that a program can check."""
+
+    async def check(page: Page) -> None:
+        await page.evaluate(AXE.read_text())
+        found = await page.evaluate(
+            "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", RULES
+        )
+        told = [
+            f"{violation['id']}: {violation['help']}\n" + "\n".join(f"  {node['html'][:200]}\n  {node['failureSummary']}" for node in violation["nodes"])
+            for violation in found["violations"]
+        ]  # fmt: skip
+        assert not told, "\n".join(told)
+
+    return check

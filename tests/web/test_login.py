@@ -1,0 +1,186 @@
+"""Logging in and out, and what becomes of those who are not logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.web.conftest import OpenPage
+from tests.web.deck import Deck
+from tests.web.watch import Watch
+
+
+@pytest.fixture
+def stranger(watch: Watch) -> None:
+    """The page to come to after the login is not part of this."""
+    watch.allow_status(404)
+
+
+def browser_of(deck: Deck, **more: str) -> httpx2.Client:
+    """A client that keeps cookies and follows nothing."""
+    return httpx2.Client(base_url=deck.url, headers=more, follow_redirects=False)
+
+
+def login_link(deck: Deck, token: str | None = None) -> str:
+    answer = httpx2.post(
+        f"{deck.url}/api/v1/login-links", headers={"Authorization": f"Bearer {token or deck.admin}"}
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["url"])
+
+
+async def test_a_stranger_logs_in_with_a_token_and_arrives_where_he_wanted(
+    open_page: OpenPage, deck: Deck, stranger: None
+) -> None:
+    page = await open_page(logged_in=False)
+    await page.goto("/nowhere?state=failed")
+    assert page.url == f"{deck.url}/login?next=/nowhere%3Fstate%3Dfailed"
+    await page.get_by_label("Access token").fill(deck.admin)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/nowhere?state=failed")
+    cookie = next(c for c in await page.context.cookies() if c["name"] == deck.cookie)
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Lax"
+    assert cookie["value"] not in await page.content()
+
+
+async def test_a_wrong_token_is_told_of(open_page: OpenPage, watch: Watch) -> None:
+    watch.allow_status(401)
+    page = await open_page(logged_in=False)
+    await page.goto("/login")
+    await page.get_by_label("Access token").fill("jd_wrong")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("alert")).to_contain_text("This token is not known")
+
+
+async def test_a_link_logs_in_by_itself_and_once(open_page: OpenPage, deck: Deck, watch: Watch) -> None:
+    watch.allow_status(404, 410)
+    link = login_link(deck)
+    page = await open_page(logged_in=False)
+    await page.goto(link)
+    await page.wait_for_url("**/jobs")
+    other = await open_page(logged_in=False)
+    await other.goto(link)
+    await expect(other.get_by_role("alert")).to_contain_text("used already")
+    await expect(other.get_by_role("alert")).to_contain_text("jobdeck login")
+
+
+def test_looking_at_a_link_uses_nothing_up(deck: Deck) -> None:
+    """Mail programs and browsers fetch links that nobody has followed."""
+    link = login_link(deck)
+    for method in ("HEAD", "GET", "GET"):
+        assert httpx2.request(method, link).status_code == 200
+    with browser_of(deck) as client:
+        assert client.post("/login", data={"link": link.partition("link=")[2]}).status_code == 303
+        assert client.post("/login", data={"link": link.partition("link=")[2]}).status_code == 410
+
+
+async def test_a_link_of_somebody_else_asks_first(open_page: OpenPage, deck: Deck, stranger: None) -> None:
+    """Else a link sent by mail could make people work, unaware, in another's name."""
+    link = login_link(deck, deck.token("somebody", "viewer"))
+    page = await open_page()
+    await page.goto(link)
+    await expect(page.get_by_text("logged in as admin now")).to_be_visible()
+    await page.get_by_role("button", name="Log in").click()
+    await page.wait_for_url("**/jobs")
+    await page.get_by_role("button", name="You: somebody").click()
+    await expect(page.get_by_text("viewer in all projects")).to_be_visible()
+
+
+def test_a_session_ends_with_its_token(deck: Deck) -> None:
+    with deck.client() as client:
+        made = client.tokens.create("short-lived", "viewer")
+        with browser_of(deck) as browser:
+            assert browser.post("/login", data={"token": made.token}).status_code == 303
+            assert browser.get("/api/v1/me").json()["name"] == "short-lived"
+            client.tokens.revoke(made.id)
+            assert browser.get("/api/v1/me").status_code == 401
+            answer = browser.get("/")
+            assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+
+
+async def test_logging_out_ends_the_session(page: Page, deck: Deck, watch: Watch) -> None:
+    watch.allow_status(404, 401)
+    await page.goto("/nowhere")
+    cookie = next(c for c in await page.context.cookies() if c["name"] == deck.cookie)["value"]
+    await page.get_by_role("button", name="You: admin").click()
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.get_by_text("You are logged out.")).to_be_visible()
+    assert not [c for c in await page.context.cookies() if c["name"] == deck.cookie]
+    assert httpx2.get(f"{deck.url}/api/v1/me", cookies={deck.cookie: cookie}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "next", ["https://evil.example", "//evil.example", "/\\evil.example", "/login", "javascript:alert(1)", "x", "/\n/x"]
+)
+def test_login_leads_only_to_pages_of_ours(deck: Deck, next: str) -> None:
+    with browser_of(deck) as browser:
+        answer = browser.post("/login", data={"token": deck.admin, "next": next})
+    assert answer.headers["location"] == "/jobs"
+
+
+def test_scripts_are_told_to_log_in(deck: Deck) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": f"{deck.url}/jobs?project=default"}
+    answer = httpx2.get(f"{deck.url}/", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["hx-redirect"] == "/login?next=/jobs%3Fproject%3Ddefault"
+
+
+def test_who_tries_too_often_has_to_wait(own_deck: Deck) -> None:
+    with browser_of(own_deck) as browser:
+        answers = [browser.post("/login", data={"token": f"jd_{n}"}).status_code for n in range(25)]
+        assert answers[:20] == [401] * 20
+        assert answers[-1] == 429
+        last = browser.post("/login", data={"token": own_deck.admin})
+    assert int(last.headers["retry-after"]) > 0
+    assert "Too many tries" in last.text
+
+
+class TestAnotherSite:
+    """Requests that change something, with the cookie of a session that another site makes the browser send."""
+
+    @pytest.fixture
+    def browser(self, deck: Deck) -> Iterator[httpx2.Client]:
+        with browser_of(deck) as browser:
+            assert browser.post("/login", data={"token": deck.admin}).status_code == 303
+            yield browser
+
+    def csrf(self, browser: httpx2.Client) -> str:
+        text = browser.get("/nowhere").text
+        return text.partition('name="csrf-token" content="')[2].partition('"')[0]
+
+    @pytest.mark.parametrize("path", ["/api/v1/projects/default/jobs", "/logout"])
+    def test_without_the_secret_is_refused(self, browser: httpx2.Client, path: str) -> None:
+        kind = {"json": {"type": "noop"}} if path.startswith("/api") else {"data": {"a": "b"}}
+        for headers in ({}, {"X-CSRF-Token": "wrong"}, {"X-CSRF-Token": ""}):
+            answer = browser.post(path, headers=headers, **kind)  # type: ignore[arg-type]
+            assert answer.status_code == 403
+            assert ("cross_site_refused" in answer.text) == path.startswith("/api")
+        assert browser.get("/api/v1/me").status_code == 200
+
+    @pytest.mark.parametrize(
+        "origin", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}]
+    )
+    def test_from_elsewhere_is_refused_even_with_the_secret(
+        self, browser: httpx2.Client, origin: dict[str, str]
+    ) -> None:
+        headers = {"X-CSRF-Token": self.csrf(browser), **origin}
+        answer = browser.post("/api/v1/projects/default/jobs", json={"type": "noop"}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_refused")
+        assert browser.post("/login", data={"token": "x"}, headers=origin).status_code == 403
+
+    def test_with_the_secret_is_done(self, browser: httpx2.Client, deck: Deck) -> None:
+        headers = {"X-CSRF-Token": self.csrf(browser), "Origin": deck.url, "Sec-Fetch-Site": "same-origin"}
+        answer = browser.post("/api/v1/projects/default/jobs", json={"type": "noop"}, headers=headers)
+        assert answer.status_code == 202
+        assert browser.post("/logout", data={"_csrf": headers["X-CSRF-Token"]}).status_code == 303
+        assert browser.get("/api/v1/me").status_code == 401
+
+    def test_a_token_needs_no_secret(self, browser: httpx2.Client, deck: Deck) -> None:
+        """No site can make a browser send it."""
+        headers = {"Authorization": f"Bearer {deck.admin}"}
+        answer = browser.post("/api/v1/projects/default/jobs", json={"type": "noop"}, headers=headers)
+        assert answer.status_code == 202
