@@ -14,7 +14,7 @@ ARGS ?=
 SUITABLE := import sys, venv, ensurepip, ssl, sqlite3; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(shell $(p) -c '$(SUITABLE)' >/dev/null 2>&1 && echo $(p))))
 
-.PHONY: help demo test check bench docs pin clean
+.PHONY: help demo test check bench soak docs assets pin clean
 
 help:  ## say what there is (this text)
 	@echo "Jobdeck. What make can do here:"
@@ -29,14 +29,17 @@ demo: $(VENV)/.demo  ## import a real data set (336,776 flights) and serve it; A
 test: $(VENV)/.test  ## run the checks and all tests, on SQLite and a real PostgreSQL; ARGS="-k word" picks some tests
 	@checks=0; $(MAKE) check || checks=1; \
 	echo "── tests: pytest $(ARGS)"; \
+	$(BIN)/python tests/web/get_browser.py; \
 	$(BIN)/python -m pytest $(ARGS) || exit 1; \
 	test $$checks = 0 || { echo "The tests passed; the checks above did not."; exit 1; }
 
-check: $(VENV)/.test  ## run only the quick checks: lint (ruff), types (mypy), import rules (import-linter)
+check: $(VENV)/.test  ## run only the quick checks: lint (ruff), types (mypy, tsc), import rules (import-linter)
 	@echo "── lint: ruff check"
 	@$(BIN)/ruff check --quiet .
 	@echo "── types: mypy --strict"
 	@$(BIN)/mypy
+	@echo "── types of the pages' scripts: tsc --strict"
+	@$(BIN)/python hatch_build.py --check
 	@echo "── import rules: import-linter"
 	@$(BIN)/lint-imports --no-cache --verbose > $(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log; exit 1; }
 
@@ -44,15 +47,21 @@ bench: $(VENV)/.test  ## measure the engine: throughput and pick-up latency; pri
 	@test -n "$(wildcard benchmarks/bench_*.py)" || echo "There are no benchmarks yet."
 	@for script in $(wildcard benchmarks/bench_*.py); do echo "── $$script"; $(BIN)/python $$script $(ARGS) || exit 1; done
 
+soak: $(VENV)/.test  ## run for ten minutes under fire (kills, freezes, outages), and account for every job; ARGS="--seconds 60 --seed 1"
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
+
 docs: $(VENV)/.test  ## run every command of the texts, and check that nothing is missing in them
 	@$(BIN)/python -m pytest tests/docs $(ARGS)
+
+assets: $(VENV)/.test  ## bundle the scripts and styles of the pages anew (an installation does it, too)
+	@$(BIN)/python hatch_build.py
 
 pin: $(VENV)/.test  ## write requirements/*.txt anew from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@$(PIP) install pip-tools
 	@$(BIN)/python requirements/pin.py $(ARGS)
 
 clean:  ## remove the virtual environment, caches and the demo's data
-	@rm -rf $(VENV) .jobdeck-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
+	@rm -rf $(VENV) .jobdeck-demo build dist node_modules src/jobdeck/web/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 	@find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Stamps: each says that its requirements are installed. test.txt contains demo.txt, with the same versions.

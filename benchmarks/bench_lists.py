@@ -70,9 +70,9 @@ def queries(jobs: int) -> dict[str, str]:
     return found
 
 
-COUNTED = ("no filter", "project, largest", "projects, three", "type, rarest", "category", "created_by, rarest", "tag, rare",
-           "error fingerprint", "created 12h", "created a day long ago", "duration range", "top level", "q id",
-           "q word in many", "q nowhere", "project+state+type", "all together")  # fmt: skip
+COUNTED = ("no filter", "project, largest", "projects, three", "type, rarest", "category", "created_by, rarest",
+           "tag, rare", "error fingerprint", "created 12h", "created a day long ago", "duration range", "top level",
+           "q id", "q word in many", "q nowhere", "project+state+type", "all together")  # fmt: skip
 
 
 @contextmanager

@@ -29,9 +29,9 @@ CHUNK = 20_000
 WORDS = ("orders", "customers", "events", "invoices", "returns", "stock", "prices", "visits")
 COLUMNS = (
     "id", "run_id", "project_id", "type", "category", "isolation", "state", "description", "subject", "params", "tags",
-    "claims", "priority", "order_key", "parent_id", "has_children", "on_child_failure", "configuration_id", "created_by",
-    "token_id", "created_at", "attempt", "epoch", "leased", "state_since", "queued_at", "dirty_since", "losses",
-    "started_at", "ended_at", "queued_us", "running_us", "paused_us", "fraction", "warnings", "error_code",
+    "claims", "priority", "order_key", "parent_id", "has_children", "on_child_failure", "configuration_id",
+    "created_by", "token_id", "created_at", "attempt", "epoch", "leased", "state_since", "queued_at", "dirty_since",
+    "losses", "started_at", "ended_at", "queued_us", "running_us", "paused_us", "fraction", "warnings", "error_code",
     "error_message", "error_fingerprint",
 )  # fmt: skip
 
@@ -80,8 +80,8 @@ def rows(count: int, pending: int, now: int) -> Iterator[Sequence[Any]]:
             "command" if type_ == 3 else f"t{type_}", f"c{type_ % 5}", "thread", state, f"Load {word} batch-{job}x",
             f"lake/in.shop/table_{job % 1000}", json.dumps(params, separators=(",", ":")), json.dumps(tags),
             '[["project:p",1,"shared"]]', priority, created, parent, job % FAMILY == 0, "fail",
-            rng.randrange(1, 100) if rng.random() < 0.2 else None, user, user, created, 1, 1, False, created, created, 0,
-            0, started, started + ran if ended and started else None, 1000, ran, 0, 1.0 if ended else 0.0, 0,
+            rng.randrange(1, 100) if rng.random() < 0.2 else None, user, user, created, 1, 1, False, created, created,
+            0, 0, started, started + ran if ended and started else None, 1000, ran, 0, 1.0 if ended else 0.0, 0,
             None if fault is None else ("timeout", "boom", "bad_row")[fault % 3],
             None if fault is None else f"it went wrong {fault}", None if fault is None else fingerprint(fault),
         )  # fmt: skip
@@ -160,5 +160,3 @@ def seal(url: str) -> int:
         return sealed
 
     return asyncio.run(work())
-
-

@@ -198,9 +198,7 @@ def working(base: Foundation) -> list[Service]:
     return [recorder, shipper, WorkerService(me, parts)]
 
 
-async def run_server(
-    config: Config, *, worker: bool, ready: Callable[[str, str], None], stop: asyncio.Event
-) -> None:
+async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str], None], stop: asyncio.Event) -> None:
     """Serve API and pages, and schedule, with a worker in the same process if `worker`, until `stop` is set.
 
     `ready` is called with the address and an administrator's login link once it answers."""

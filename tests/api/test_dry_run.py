@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -107,7 +108,8 @@ async def upload(api: Api, name: str, content: bytes) -> str:
 async def test_an_import_shows_its_columns_and_what_does_not_fit(small: Api) -> None:
     good = await upload(small, "a.csv", b"id,name,at\n1,x,2026-01-02\n2,y,2026-01-03\n")
     bad = await upload(small, "b.csv", b"id,name,at\nthree\n")
-    body = {"type": "import", "params": {"files": [good], "into": "lake/shop/orders"}}
+    params: dict[str, Any] = {"files": [good], "into": "lake/shop/orders"}
+    body = {"type": "import", "params": params}
     plan = await small.post(DRY, body, 200)
     found = plan["preview"]
     assert plan["ok"] is True
@@ -121,15 +123,15 @@ async def test_an_import_shows_its_columns_and_what_does_not_fit(small: Api) -> 
         ("at", "text", "date", "read"),
     ]
     assert [(s["name"], s["tasks"]) for s in plan["steps"]] == [("inspect", 1), ("load", 1), ("publish", 1)]
-    body["params"]["files"] = [good, bad]
+    params["files"] = [good, bad]
     plan = await small.post(DRY, body, 200)
     assert plan["ok"] is False
     (refusal,) = plan["preview"]["refusals"]
     assert (refusal["code"], refusal["object"]) == ("bad_row", bad)
-    body["params"] |= {"files": [good], "columns": {"name": "int64"}}
+    params |= {"files": [good], "columns": {"name": "int64"}}
     (refusal,) = (await small.post(DRY, body, 200))["preview"]["refusals"]
     assert "column 'name': 'x'" in refusal["message"]
-    body["params"] |= {"on_bad_row": "reject"}
+    params |= {"on_bad_row": "reject"}
     plan = await small.post(DRY, body, 200)
     assert plan["ok"] is True
     assert "2 of the rows" in plan["preview"]["notes"][0]

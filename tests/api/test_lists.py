@@ -27,14 +27,15 @@ async def test_pages_hold_still_while_rows_arrive(api: Api) -> None:
     assert seen == sorted(first, reverse=True)
 
 
-@pytest.mark.parametrize("order", ["created_at", "started_at", "ended_at", "priority", "state", "type"])
+@pytest.mark.parametrize("order", ["created_at", "started_at", "ended_at", "duration", "priority", "state", "type"])
 @pytest.mark.parametrize("direction", ["", "-"])
 async def test_every_order_pages_through_everything_once(api: Api, order: str, direction: str) -> None:
     made = await api.submit_many(9)
     for i, job in enumerate(made):
         state = ("pending", "failed", "paused")[i % 3]
         moment = 1000 + i % 4 if i % 2 else None
-        await api.put_job(job, priority=i % 3, state=state, type=f"t{i % 2}", started_at=moment, ended_at=moment)
+        times = {"started_at": moment, "ended_at": moment, "running_us": i % 4 * 1_000_000}
+        await api.put_job(job, priority=i % 3, state=state, type=f"t{i % 2}", **times)
     found: list[Any] = []
     cursor = ""
     while True:
@@ -44,7 +45,8 @@ async def test_every_order_pages_through_everything_once(api: Api, order: str, d
             break
         cursor = f"&cursor={page['next']}"
     assert sorted(job["id"] for job in found) == made
-    keys = [(_text(job[order]), job["id"]) if order != "created_at" else (job["id"],) for job in found]
+    field = "running_seconds" if order == "duration" else order
+    keys = [(_text(job[field]), job["id"]) if order != "created_at" else (job["id"],) for job in found]
     assert keys == sorted(keys, reverse=bool(direction))
 
 
@@ -61,7 +63,12 @@ async def test_filters(api: Api) -> None:
     sleeper = await api.submit("sleep", {"write": "lake/in.shop/orders"})
     abroad = await api.submit("noop", {}, project="other")
     await api.put_job(
-        plain["id"], state="failed", error_code="boom", error_fingerprint="0123456789ab", ended_at=5_000_000
+        plain["id"],
+        state="failed",
+        error_code="boom",
+        error_fingerprint="0123456789ab",
+        ended_at=5_000_000,
+        running_us=2_400_000,
     )
     everything = sorted(j["id"] for j in (plain, tagged, sleeper, abroad))
     cases = {
@@ -92,6 +99,13 @@ async def test_filters(api: Api) -> None:
         "q=100%25_s": [tagged["id"]],
         "q=100_%25": [],
         f"q={sleeper['id']}&type=sleep": [sleeper["id"]],
+        f"q={tagged['id']}": [tagged["id"]],
+        "q=überRASCHUNG": [],
+        "q=Überrasch": [tagged["id"]],
+        "q=SLEEP": [sleeper["id"]],
+        "min_duration=2s&max_duration=3s": [plain["id"]],
+        "min_duration=2500ms": [],
+        "max_duration=2.4": [j["id"] for j in (tagged, sleeper, abroad)],
         "since=1d": everything,
         "since=2000-01-01T00:00:00Z&until=1m": [],
         "until=2000-01-01T00:00:00%2B02:00": [],
@@ -154,6 +168,8 @@ BAD_QUERIES = [
     ("since=0001-01-01T00:00:00%2B14:00", "since"),
     ("priority=10", "priority[0]"),
     ("parent=0", "parent"),
+    ("min_duration=long", "min_duration"),
+    ("max_duration=-1", "max_duration"),
     ("parent=99999999999999999999", "parent"),
     ("run_id=1.x", "run_id"),
     ("q=%00", "q"),

@@ -1,8 +1,9 @@
-"""The timeline of a job and its tasks page by page, also of a step with ten thousand of them; and differences of jobs."""
+"""The timeline of a job and its tasks page by page, also of a step with ten thousand of them; how jobs differ."""
 
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -83,8 +84,6 @@ async def job(api: Api) -> int:
 
 
 def seconds(bar: dict[str, Any]) -> tuple[Any, Any]:
-    from datetime import datetime
-
     def of(text: str | None) -> float | None:
         return None if text is None else datetime.fromisoformat(text).timestamp() - T0 / SECOND
 

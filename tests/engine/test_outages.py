@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.endings import Finished
 from jobdeck.core.errors import LeaseLost, NotLeader
+from jobdeck.core.operations import Operation
 from jobdeck.core.records import JobLeft, StepOpened, TaskAdvanced
 from jobdeck.store import leases
 from jobdeck.store.clock import Clock
 from jobdeck.store.database import Database, Tx
 from tests.engine.harness import Engine, reached, running, script
+from tests.engine.scripted import ToldForGood
 
 T = TypeVar("T")
 
@@ -214,6 +216,16 @@ async def test_a_lease_renewed_between_look_and_lock_is_not_expired(engine: Engi
         gate.opened.set()
     row = await engine.until(job, "succeeded")
     assert row["losses"] == 0
+
+
+async def test_what_an_attempt_left_is_removed_before_the_next_one(engine: Engine) -> None:
+    plot = script()
+    plot.fail("s0/0/0", ToldForGood("no"))
+    job = await engine.submit("undoable", key=plot.key)
+    await engine.until(job, "failed")
+    await engine.done(Operation.RESTART, job)
+    await engine.until(job, "succeeded")
+    assert [place.partition("/")[0] for place in plot.did] == ["s0", "undo", "s0"]
 
 
 class _Later:

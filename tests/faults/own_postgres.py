@@ -41,7 +41,7 @@ class OwnPostgres:
         return pid
 
     def lives(self) -> bool:
-        return psutil.pid_exists(self.pid) and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.pid_exists(self.pid) and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE)
 
     def crash(self) -> None:
         """As `pg_ctl stop -m immediate` does: no checkpoint, what was committed comes back from the log."""

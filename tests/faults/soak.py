@@ -1,4 +1,4 @@
-"""A long run under fire: real processes on a real PostgreSQL, killed and frozen all the time, with an account at the end.
+"""A long run under fire: real processes on a real PostgreSQL, killed and frozen all the time; at the end an account.
 
     python -m tests.faults.soak [--seconds 600] [--seed N]
 
@@ -61,7 +61,9 @@ def main() -> int:
     account = soak(options.seconds, seed, folder)
     print(account.text())
     print(f"{time.monotonic() - began:.0f} s in all; logs in {folder}")
-    print("ALL IS WELL" if account.good else f"SOMETHING IS OFF; again with --seed {seed} --seconds {options.seconds:g}")
+    print(
+        "ALL IS WELL" if account.good else f"SOMETHING IS OFF; again with --seed {seed} --seconds {options.seconds:g}"
+    )
     return 0 if account.good else 1
 
 

@@ -92,7 +92,9 @@ def _history(account: Account, rows: Any) -> None:
 
 
 def _claims(account: Account, claims: ClaimsLog) -> None:
-    most = ", ".join(f"{resource} {units}" for resource, units in sorted(claims.most.items()) if "/object" not in resource)
+    most = ", ".join(
+        f"{resource} {units}" for resource, units in sorted(claims.most.items()) if "/object" not in resource
+    )
     account.lines.append(f"claims: {claims.samples} samples; the most held at once: {most}")
     account.check(claims.samples > 100, "held claims were hardly looked at")
     account.wrong += claims.wrong

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import psycopg
 import pyarrow as pa
 import pyarrow.csv
 
 from jobdeck import Client
 from jobdeck.core.errors import JobdeckError
+from jobdeck.wire.jobs import SubmitRequest
 from tests.faults.soak_site import TABLES, Site
 
 T = TypeVar("T")
@@ -92,7 +94,9 @@ class Load:
         while not self._stop.is_set():
             try:
                 work()
-            except Exception as error:
+            except psycopg.OperationalError:
+                time.sleep(0.2)  # the database is away, as it is meant to be now and then
+            except Exception as error:  # noqa: BLE001  (the account tells of it)
                 self.broken.append(f"{type(error).__name__}: {error}")
                 time.sleep(0.5)
 
@@ -112,14 +116,23 @@ class Load:
     def _submit_one(self) -> None:
         if sum(1 for _ in self._open()) >= MOST_OPEN:
             time.sleep(0.2)
-            return
+        elif self._dice.random() < 0.2:
+            self._submit_many(uuid.uuid4().hex)
+        else:
+            self._submit_job(uuid.uuid4().hex)
+
+    def _submit_job(self, key: str) -> None:
         type_name, params, rows = self._some_job()
-        key = uuid.uuid4().hex
         priority = self._dice.randrange(10)
         made = self._insist(lambda client: client.jobs.submit(type_name, params, key=key, priority=priority))
         if made is not None:
             self.jobs[made.id] = Wanted(made.id, type_name, rows)
         time.sleep(self._dice.uniform(0.0, 0.15))
+
+    def _submit_many(self, key: str) -> None:
+        batch = [SubmitRequest(type="noop") for _ in range(25)]
+        for job in self._insist(lambda client: client.jobs.submit_ids(batch, key=key)) or ():
+            self.jobs[job] = Wanted(job, "noop")
 
     def _open(self) -> list[int]:
         with self._site.rows() as rows:

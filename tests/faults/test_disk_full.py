@@ -64,7 +64,7 @@ def test_the_disk_of_the_home_is_full(tmp_path: Path) -> None:
 
 
 def test_the_disk_of_postgres_is_full(home: Path) -> None:
-    with small_disk(160) as disk, own_postgres(disk.folder) as own:
+    with small_disk(160) as disk, own_postgres(disk.folder) as own:  # noqa: SIM117  (it would not fit in a line)
         with installation(home, own.url, lease_seconds=str(LEASE)) as jobdeck:
             up = jobdeck.up()
             with claims_log(own.url, LIMITS):

@@ -41,7 +41,7 @@ class SimulatedDatabase(Database):
             async with engine.connect() as connection:
                 await connection.exec_driver_sql("SELECT 1")
 
-    def sibling(self) -> Database:
+    def sibling(self, patience: float = 0.0) -> Database:
         return SimulatedDatabase(self.clock, self.wakeups)
 
     async def close(self) -> None:

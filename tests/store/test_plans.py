@@ -12,7 +12,10 @@ from sqlalchemy import event
 from jobdeck.core.order import order_key
 from jobdeck.store import due, events, families, jobs, leases, positions, prepared, progress, queue, submissions
 from jobdeck.store.database import Tx
+from jobdeck.store.job_filter import JobFilter, Position, Sort
+from jobdeck.store.views.job_lists import SORTS, JobLists
 from tests.store.desk import Desk, new_job
+from tests.store.test_segments import sealed_rows
 
 ENDED = 3000
 OPEN = 30
@@ -144,6 +147,38 @@ async def test_open_jobs_are_found_by_the_index_of_open_jobs(full_desk: Desk) ->
             await HOT[name](full_desk)
         # Both of these indexes hold open jobs only.
         assert all("ix_jobs_open" in plan or "uq_jobs_dedupe" in plan for plan in told), told
+
+
+FILTERS: dict[str, JobFilter] = {
+    "nothing": JobFilter(), "project": JobFilter(project_ids=(1,)), "state": JobFilter(states=("failed",)),
+    "waiting": JobFilter(states=("pending",)), "type": JobFilter(types=("a",)),
+    "category": JobFilter(categories=("x",)),
+    "subject": JobFilter(subject="x"), "creator": JobFilter(created_by="ann"), "token": JobFilter(token=1),
+    "configuration": JobFilter(configuration=1), "parent": JobFilter(parent=1), "run": JobFilter(run_id="1"),
+    "priority": JobFilter(priorities=(9,)), "code": JobFilter(error="boom"),
+    "fingerprint": JobFilter(error="0123456789ab"), "tag": JobFilter(tags=("x",)), "text": JobFilter(q="x"),
+    "id": JobFilter(q="7"), "created": JobFilter(created=(1, 2)), "started": JobFilter(started=(1, None)),
+    "ended": JobFilter(ended=(None, 2)), "duration": JobFilter(duration=(1, 2), at=3), "top": JobFilter(top_level=True),
+}  # fmt: skip
+
+
+async def test_lists_and_counts_walk_through_no_table(desk: Desk) -> None:
+    """Whatever is asked for: only ids that no segment has, and those that are loose, are asked of the rows."""
+    await sealed_rows(desk, failed=5)
+    await desk.sql("UPDATE jobs SET priority = 6 WHERE id = 3")
+    if desk.database.dialect == "postgresql":
+        await desk.sql("ANALYZE")
+    lists = JobLists()
+    asked = [(name, where, Sort()) for name, where in FILTERS.items()]
+    asked += [(f"by {by}", JobFilter(), Sort(by, descending)) for by in SORTS for descending in (False, True)]
+    for name, where, sort in asked:
+        after = Position("a" if SORTS[sort.by] is str else 1, 5)
+        for position in (None, after):
+            async with plans(desk) as told:
+                await reading(lists.page, where, sort, position, 50)(desk)
+                await reading(lists.counts, where)(desk)
+            assert told
+            assert not [plan for plan in told if _scans(plan, desk.database.dialect)], name
 
 
 async def test_a_query_without_index_is_told(full_desk: Desk) -> None:

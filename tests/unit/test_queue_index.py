@@ -186,7 +186,7 @@ def act(world: World, action: str, value: object) -> None:
         case "remove", int(job_id):
             world.remove(job_id)
         case "undo", int(job_id):
-            world.put(replace(make_job(job_id), state=State.CANCELING, dirty_since=1))
+            world.put(make_job(job_id)._replace(state=State.CANCELING, dirty_since=1))
         case "limit", (str(resource), int() | None as capacity):
             world.limit(resource, capacity)
         case "employ", list(staff):
@@ -344,7 +344,7 @@ def test_within_a_project_priority_goes_first_and_age_among_equals() -> None:
 
 def test_leftovers_are_removed_even_where_no_place_is_free() -> None:
     world = ready_world(slots=0)
-    world.put(replace(make_job(1), state=State.CANCELING, dirty_since=1))
+    world.put(make_job(1)._replace(state=State.CANCELING, dirty_since=1))
     assert [(p.job, p.purpose) for p in world.decide()] == [(1, UNDO)]
     assert world.decide() == []
 

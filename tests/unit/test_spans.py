@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +84,6 @@ def test_bars_of_a_lane_do_not_overlap_and_lanes_are_few(bars: list[tuple[int, i
     assert set(by_lane) == set(range(len(by_lane)))
     for mine in by_lane.values():
         mine.sort()
-        assert all(max(a[1], a[0] + 1) <= b[0] for a, b in zip(mine, mine[1:], strict=False))
+        assert all(max(a[1], a[0] + 1) <= b[0] for a, b in pairwise(mine))
     at_once = max((sum(s <= t < max(e, s + 1) for s, e in bars) for t, _ in bars), default=0)
     assert len(by_lane) == at_once

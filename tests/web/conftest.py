@@ -126,10 +126,11 @@ def axe() -> Axe:
         found = await page.evaluate(
             "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", RULES
         )
-        told = [
-            f"{violation['id']}: {violation['help']}\n" + "\n".join(f"  {node['html'][:200]}\n  {node['failureSummary']}" for node in violation["nodes"])
-            for violation in found["violations"]
-        ]  # fmt: skip
+        told = [f"{rule['id']}: {_told(node)}" for rule in found["violations"] for node in rule["nodes"]]
         assert not told, "\n".join(told)
 
     return check
+
+
+def _told(node: dict[str, Any]) -> str:
+    return f"{node['html'][:200]}\n  {node['failureSummary']}"

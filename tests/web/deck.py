@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jobdeck.client import Client
 from jobdeck.core.home import ADMIN_TOKEN
+from jobdeck.wire.admin import Role
 from tests.docs.serving import await_health, free_port
 
 
@@ -71,7 +72,7 @@ class Deck:
         """A client with the administrator's token, or another one."""
         return Client(self.url, token or self.admin, home=self.home)
 
-    def token(self, name: str, role: str = "admin", project: str | None = None) -> str:
+    def token(self, name: str, role: Role = "admin", project: str | None = None) -> str:
         """A new token."""
         with self.client() as client:
             return client.tokens.create(name, role, project=project).token

@@ -10,7 +10,7 @@ from jobdeck.core.errors import Forbidden
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`project_id` None: all projects. `expires_at` is the token's, µs. `session` names the browser's session, if any."""
+    """`project_id` None: all projects. `expires_at` is the token's, µs. `session` names a browser's session."""
 
     name: str
     principal_id: int

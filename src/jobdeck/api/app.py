@@ -26,6 +26,7 @@ from jobdeck.api import (
     pauses,
     problem,
     projects,
+    saved_views,
     tokens,
     types,
     workers,
@@ -39,7 +40,7 @@ from jobdeck.api.pace import Pace
 from jobdeck.services.services import Services
 
 _RESOURCES = (
-    *(health, jobs, job_details, bulk, failures, files, objects, limits, pauses),
+    *(health, jobs, job_details, bulk, failures, saved_views, files, objects, limits, pauses),
     *(projects, tokens, login_links, types, workers, configurations, connections, events),
 )
 

@@ -76,7 +76,7 @@ async def _field(receive: Receive) -> tuple[str | None, Receive]:
     """The field of a form; its body has been taken in by then, so that it is one message."""
     message = await receive()
     fields = parse_qs(bytes(message.get("body", b"")).decode("utf-8", "replace"))
-    return (fields.get(FIELD) or [None])[0], _again(message, receive)
+    return next(iter(fields.get(FIELD, ())), None), _again(message, receive)
 
 
 def _again(message: Message, receive: Receive) -> Receive:

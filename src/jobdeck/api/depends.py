@@ -16,20 +16,22 @@ from jobdeck.services.services import Services
 from jobdeck.wire.base import MAX_ID
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller: Caller | None = request.scope.get("state", {}).get("caller")
     if caller is None:
         raise Unauthenticated("A token is needed.", hint="Send `Authorization: Bearer <token>`.")
     return caller
 
 
-def refuse_unknown_query(request: Request) -> None:
-    """A query parameter that the route does not know is a mistake and not to be ignored."""
+async def refuse_unknown_query(request: Request) -> None:
+    """A query parameter that the route does not know is a mistake and not to be ignored.
+
+    In the loop and not in threads, where two first requests would make the document at once, and each trip costs."""
     known = query_names(request.app, request.method, request.scope["route"].path_format)
     for name in request.query_params:
         if name not in known:

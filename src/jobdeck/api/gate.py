@@ -15,7 +15,7 @@ from jobdeck.api import problem
 from jobdeck.api.cookies import session_cookie
 from jobdeck.api.described import PUBLIC
 from jobdeck.api.pace import Pace
-from jobdeck.core.errors import JobdeckError, Unauthenticated
+from jobdeck.core.errors import JobdeckError
 from jobdeck.wire.problem import Problem
 
 MAX_BODY = 1024 * 1024

@@ -57,9 +57,10 @@ def demo(
         _say(f"Jobdeck serves at {server.url}{'' if server.process else ' (it did so before)'}.")
         with server.client() as client:
             holds = _import_all(client, tables, server.home) and _prove_all(client, tables, server.storage)
+            link = client.login_link().url
         if exit:
             return DONE if holds else JOB_FAILED
-        return _serve(server, DONE if holds else JOB_FAILED)
+        return _serve(server, link, DONE if holds else JOB_FAILED)
 
 
 def _import_all(client: Client, tables: list[Dataset], home: Path) -> bool:
@@ -91,10 +92,14 @@ def _prove_all(client: Client, tables: list[Dataset], storage: Path) -> bool:
     return all(proof.holds for proof in proofs)
 
 
-def _serve(server: Server, code: int) -> int:
+def _serve(server: Server, link: str, code: int) -> int:
     """Say where to look, and go on serving until the person has seen enough."""
     print(
-        f"""Look around, in another terminal:
+        f"""Open the pages (the link logs you in, once and within an hour; `jobdeck login` makes another):
+
+  {link}
+
+Look around in another terminal:
 
   export JOBDECK_HOME={server.home} JOBDECK_URL={server.url}
   jobdeck jobs list
@@ -102,7 +107,7 @@ def _serve(server: Server, code: int) -> int:
   jobdeck run sleep --param seconds=60
   curl -H "Authorization: Bearer $(cat "$JOBDECK_HOME/{ADMIN_TOKEN}")" {server.url}/api/v1/jobs
 
-The administrator's token is in {server.home / ADMIN_TOKEN}. A browser finds the way from {server.url}."""
+The administrator's token is in {server.home / ADMIN_TOKEN}."""
     )
     if server.process is None:
         return code

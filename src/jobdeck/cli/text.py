@@ -6,14 +6,14 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from jobdeck.core.amounts import duration as duration
-from jobdeck.core.amounts import number as number
-from jobdeck.core.amounts import percent as percent
-from jobdeck.core.amounts import size as size
+from jobdeck.core import amounts
 from jobdeck.core.states import State
 
 if TYPE_CHECKING:
     from jobdeck.wire.jobs import Job, ProgressView
+
+duration, number, percent, size = amounts.duration, amounts.number, amounts.percent, amounts.size
+"""The words that all surfaces share."""
 
 MARKS = {
     State.PENDING: "·",

@@ -14,9 +14,10 @@ from jobdeck.client.files import Files
 from jobdeck.client.jobs import Jobs
 from jobdeck.client.objects import Objects
 from jobdeck.client.rules import Limits, Pauses
+from jobdeck.client.saved_views import SavedViews
 from jobdeck.client.settings import resolve
 from jobdeck.client.transport import Transport
-from jobdeck.wire.admin import Health, Me
+from jobdeck.wire.admin import Health, LoginLink, Me
 
 
 class Client:
@@ -48,6 +49,7 @@ class Client:
         self.pauses = Pauses(self._transport)
         self.workers = Workers(self._transport)
         self.types = Types(self._transport)
+        self.views = SavedViews(self._transport)
         self.configurations = Configurations(self._transport)
         self.connections = Connections(self._transport)
 
@@ -62,6 +64,10 @@ class Client:
     def me(self) -> Me:
         """Who the token speaks for."""
         return self._transport.get(Me, "/me")
+
+    def login_link(self) -> LoginLink:
+        """A link that logs a browser in as the token's owner, once and within an hour."""
+        return self._transport.post(LoginLink, "/login-links")
 
     def close(self) -> None:
         """Close the connections; also done at the end of a `with` block."""

@@ -32,8 +32,9 @@ from jobdeck.wire.jobs import (
     RunAgainRequest,
     SubmitRequest,
 )
-from jobdeck.wire.plans import JobPlan
-from jobdeck.wire.steps import LogLine, Step
+from jobdeck.wire.plans import JobDiff, JobPlan
+from jobdeck.wire.steps import LogLine, Step, Task
+from jobdeck.wire.timeline import Timeline
 
 Many = str | Sequence[str] | None
 
@@ -56,10 +57,19 @@ class Filters(TypedDict, total=False):
     """An error code or fingerprint."""
     tag: Many
     q: str | None
-    """Text in id, description and subject."""
+    """A piece of the description, subject, type or command line; or an id or the beginning of a run id."""
     since: str | datetime | None
     """`12h`, `1d`, `3d`, `7d`, or a time."""
     until: str | datetime | None
+    started_since: str | datetime | None
+    started_until: str | datetime | None
+    ended_since: str | datetime | None
+    ended_until: str | datetime | None
+    min_duration: str | None
+    """`90s`, `5m`, `2h`, `1d`: it ran at least so long."""
+    max_duration: str | None
+    """It ran for less than this."""
+    token: int | None
     top_level: bool | None
     sort: str | None
 
@@ -146,7 +156,9 @@ class Jobs(Resource):
         return self._transport.get(Job, f"/jobs/{id}")
 
     def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page[Job]:
-        """One page of jobs (at most 500), newest first unless `sort` says otherwise."""
+        """One page of jobs (at most 500), newest first unless `sort` says otherwise.
+
+        It may be shorter, even empty, and have a `next` all the same: what takes long to find comes piece by piece."""
         return self._transport.get(Page[Job], "/jobs", {"limit": limit, "cursor": cursor, **plain(filters)})
 
     def list(self, **filters: Unpack[Filters]) -> Iterator[Job]:
@@ -159,6 +171,29 @@ class Jobs(Resource):
 
     def steps(self, id: int, attempt: int | None = None) -> builtins.list[Step]:
         return builtins.list(self._every(Page[Step], f"/jobs/{id}/steps", {"attempt": attempt}))
+
+    def tasks(
+        self,
+        id: int,
+        step: int,
+        *,
+        state: Many = None,
+        slowest_first: bool = False,
+        attempt: int | None = None,
+    ) -> Iterator[Task]:
+        """All tasks of the step with this index, in order; or those that have begun, the slowest first."""
+        states = [state] if isinstance(state, str) else state and builtins.list(state)
+        sort = "-duration" if slowest_first else None
+        query = {"state": states, "sort": sort, "attempt": attempt, "limit": MAX_PAGE}
+        return self._every(Page[Task], f"/jobs/{id}/steps/{step}/tasks", query)
+
+    def timeline(self, id: int, attempt: int | None = None) -> Timeline:
+        """What the job, and the steps and tasks of an attempt (default: the present one), did when."""
+        return self._transport.get(Timeline, f"/jobs/{id}/timeline", {"attempt": attempt})
+
+    def diff(self, id: int, other: int | None = None) -> JobDiff:
+        """From the parameters of `other` (default: the job that it runs again) to those of the job."""
+        return self._transport.get(JobDiff, f"/jobs/{id}/diff", {"with": other})
 
     def attempts(self, id: int) -> builtins.list[Attempt]:
         return builtins.list(self._every(Page[Attempt], f"/jobs/{id}/attempts"))

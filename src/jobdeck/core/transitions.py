@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater, WorkerLost
 from jobdeck.core.errors import ErrorInfo
@@ -14,25 +13,20 @@ from jobdeck.core.retry import LOSSES_IN_A_ROW, losses_exhausted
 from jobdeck.core.states import ALIVE, ENDED, State
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """The job after the change, and the event that tells of it."""
 
     job: Job
     kind: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
 
 
 def start(job: Job, worker: str, now: int) -> Transition:
     """A worker gets the job: a new lease, a new epoch."""
-    after = replace(
-        _enter(job, State.RUNNING, now),
-        epoch=job.epoch + 1,
-        leased=True,
-        worker=worker,
-        started_at=job.started_at or now,
-        not_before=None,
-    )
+    after = _enter(
+        job, State.RUNNING, now, epoch=job.epoch + 1, leased=True, worker=worker,
+        started_at=job.started_at or now, not_before=None,
+    )  # fmt: skip
     return Transition(after, "started", {"worker": worker, "attempt": job.attempt, "epoch": after.epoch})
 
 
@@ -60,12 +54,12 @@ def operate(
     data = {k: v for k, v in (("reason", reason), ("cause", cause)) if v and v != "user"}
     match change.to:
         case State.CANCELING:
-            canceling = replace(_enter(asked, State.CANCELING, now), intent=change.intent, losses=0)
+            canceling = _enter(asked, State.CANCELING, now, intent=change.intent, losses=0)
             return Transition(canceling, "canceling", data)
         case State.CANCELED:
             return _canceled(asked, now, data)
         case State.PAUSING | State.PAUSED:
-            paused = replace(_enter(asked, change.to, now), resume_at=resume_at)
+            paused = _enter(asked, change.to, now, resume_at=resume_at)
             return Transition(paused, str(change.to), data)
         case _ if operation is Operation.RESTART:
             return _restarted(asked, now)
@@ -75,12 +69,12 @@ def operate(
 
 def settle(job: Job, ending: Ending, now: int, children: Children = NO_CHILDREN) -> Transition:
     """What follows from the way a stay on a worker ended, whatever was asked of the job meanwhile."""
+    if isinstance(ending, Finished):
+        if job.intent is Intent.CANCEL and _keeps_from_success(job, children):
+            return _halted(replace(job, leased=False, dirty_since=0), Halted(undone=True), now, children)
+        return _finished(replace(job, leased=False, result=ending.result, dirty_since=0), now, children)
     free = replace(job, leased=False)
     match ending:
-        case Finished() if job.intent is Intent.CANCEL and _keeps_from_success(job, children):
-            return _halted(replace(free, dirty_since=0), Halted(undone=True), now, children)
-        case Finished():
-            return _finished(replace(free, result=ending.result, dirty_since=0), now, children)
         case Broke() if job.state is not State.CANCELING:
             return _broke(free, ending.error, now, children)
         case RetryLater() if job.state is State.RUNNING:
@@ -132,8 +126,8 @@ def _family_ended(job: Job, now: int, children: Children) -> Transition:
     if children.failed and job.on_child_failure is ChildPolicy.FAIL:
         return _failed(job, _child_failed(children), now)
     more = len(children.failed) if job.on_child_failure is ChildPolicy.WARN else 0
-    after = replace(
-        _enter(job, State.SUCCEEDED, now), fraction=1.0, error=None, cause=None, reason=None,
+    after = _enter(
+        job, State.SUCCEEDED, now, fraction=1.0, error=None, cause=None, reason=None,
         waits_for_children=False, dirty_since=0, warnings=job.warnings + more,
     )  # fmt: skip
     return Transition(after, "succeeded", {"warnings": after.warnings} if after.warnings else {})
@@ -156,7 +150,7 @@ def _broke(job: Job, error: ErrorInfo, now: int, children: Children) -> Transiti
 
 
 def _failed(job: Job, error: ErrorInfo, now: int) -> Transition:
-    after = replace(_enter(job, State.FAILED, now), error=error, cause=None, reason=None, waits_for_children=False)
+    after = _enter(job, State.FAILED, now, error=error, cause=None, reason=None, waits_for_children=False)
     data = {"code": error.code, "message": error.message, "fingerprint": error.fingerprint}
     return Transition(after, "failed", data)
 
@@ -198,7 +192,7 @@ def _halted(job: Job, ending: Halted, now: int, children: Children) -> Transitio
 
 
 def _canceled(job: Job, now: int, data: Mapping[str, Any]) -> Transition:
-    after = replace(_enter(job, State.CANCELED, now), not_before=None, waits_for_children=False, result=None)
+    after = _enter(job, State.CANCELED, now, not_before=None, waits_for_children=False, result=None)
     return Transition(after, "canceled", {**data, "cause": job.cause} if job.cause else data)
 
 
@@ -222,23 +216,23 @@ def _resumed(job: Job, now: int) -> Transition:
 
 def _pend(job: Job, now: int) -> Job:
     """Back to the queue; `order_key` stays, so what was interrupted does not start at the back."""
-    return replace(_enter(job, State.PENDING, now), queued_at=now)
+    return _enter(job, State.PENDING, now, queued_at=now)
 
 
-def _enter(job: Job, to: State, now: int) -> Job:
-    """Book the time spent in the state that is left, and note the new one."""
+def _enter(job: Job, to: State, now: int, **also: Any) -> Job:
+    """Book the time spent in the state that is left, note the new one, and change what `also` says."""
     spent = max(0, now - job.state_since)
-    queued = spent if job.state is State.PENDING else 0
-    running = spent if job.state in ALIVE else 0
-    paused = spent if job.state is State.PAUSED else 0
-    return replace(
-        job,
-        state=to,
-        state_since=now,
-        intent=job.intent if to is State.CANCELING else None,
-        resume_at=job.resume_at if to is State.PAUSED else None,
-        queued_us=job.queued_us + queued,
-        running_us=job.running_us + running,
-        paused_us=job.paused_us + paused,
-        ended_at=now if to in ENDED else None,
-    )
+    changes: dict[str, Any] = {
+        "state": to,
+        "state_since": now,
+        "intent": job.intent if to is State.CANCELING else None,
+        "resume_at": job.resume_at if to is State.PAUSED else None,
+        "ended_at": now if to in ENDED else None,
+    }
+    if job.state is State.PENDING:
+        changes["queued_us"] = job.queued_us + spent
+    elif job.state in ALIVE:
+        changes["running_us"] = job.running_us + spent
+    elif job.state is State.PAUSED:
+        changes["paused_us"] = job.paused_us + spent
+    return replace(job, **changes | also)

@@ -108,7 +108,9 @@ async def operate_in(tx: Tx, ids: Sequence[int], request: Request) -> list[Resul
 
 def _told(transition: Transition, bulk: int | None) -> Transition:
     """With the bulk in the event, so that a job's history says why this happened to it."""
-    return transition if bulk is None else changed(transition, data={**transition.data, "bulk": bulk})
+    if bulk is None:
+        return transition
+    return Transition(transition.job, transition.kind, {**transition.data, "bulk": bulk})
 
 
 async def _carry_out(tx: Tx, changes: list[transitions.Change], request: Request) -> None:

@@ -64,6 +64,11 @@ class JobLog:
         self.lost: str | None = None
         """Why lines may be missing, once that happened."""
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was ever written."""
+        return not self._key.number and not self._lines
+
     def write(self, line: LogLine) -> None:
         text = line.to_json()
         self._keep(text)
@@ -142,6 +147,9 @@ class LogShipper:
     async def close(self, job_log: JobLog) -> None:
         """Finish a log; if the storage does not answer, the shipping loop goes on trying."""
         job_log.ended = True
+        if job_log.untouched:
+            self._open.discard(job_log)
+            return
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await job_log.close(self._blobs)

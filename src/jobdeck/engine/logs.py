@@ -33,7 +33,8 @@ class LogLine:
 
     @classmethod
     def from_json(cls, line: str, cursor: str = "") -> LogLine:
-        return cls(*json.loads(line), cursor)
+        at, level, step, task, text = json.loads(line)
+        return cls(at, level, step, task, text, cursor)
 
     def to_text(self) -> str:
         """`2026-11-20T07:34:37.123Z INFO load[3] message`"""

@@ -21,8 +21,11 @@ class Surroundings:
         """The environment of the project, at most a second old; raises what `look_up` raises."""
         now = asyncio.get_running_loop().time()
         asked, answer = self._known.get(project, (0.0, None))
-        failed = answer is not None and answer.done() and (answer.cancelled() or answer.exception() is not None)
-        if answer is None or failed or now - asked > FRESH_SECONDS:
+        good = answer is not None and answer.done() and not answer.cancelled() and answer.exception() is None
+        fresh = now - asked <= FRESH_SECONDS
+        if good and fresh and answer is not None:
+            return answer.result()
+        if answer is None or answer.done() or not fresh:
             answer = asyncio.ensure_future(self._look_up(project))
             self._known[project] = (now, answer)
         return await asyncio.shield(answer)

@@ -227,11 +227,12 @@ class WorkerService:
 
     async def _environment(self, project: str, stay: Stay) -> Environment | None:
         """The job's environment, as soon as it is to be had; None when something is asked of the job before."""
-        trouble = Trouble(f"environment of {project}")
+        trouble = None
         while stay.asked is Ask.NOTHING:
             try:
                 return await self._surroundings.of(project)
             except Unavailable as error:
+                trouble = trouble or Trouble(f"environment of {project}")
                 await asyncio.sleep(trouble.met(error))
         return None if stay.asked is Ask.DIE else await self._surroundings.of(project)
 

@@ -8,7 +8,7 @@ from jobdeck.connectors import registry
 from jobdeck.connectors.columns import parse_type
 from jobdeck.connectors.errors import DataFailure
 from jobdeck.connectors.files.config import FilesConfig
-from jobdeck.connectors.files.located import locate
+from jobdeck.connectors.files.located import covering, locate, needs_secrets
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
@@ -40,7 +40,7 @@ def check(params: ImportParams, environment: Environment) -> None:
     _check_target(params, environment)
     for index, entry in enumerate(params.files):
         try:
-            locate(entry, environment)
+            (covering if needs_secrets(entry) else locate)(entry, environment)
         except DataFailure as error:
             raise refuse(error, f"params.files[{index}]") from error
 

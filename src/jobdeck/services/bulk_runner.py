@@ -66,9 +66,10 @@ class BulkRunner:
             raise
         except Exception as error:
             if size == 1:
-                log.exception("bulk_job_failed", bulk=bulk_id)
+                log.warning("bulk_job_failed", bulk=bulk_id, error=str(error))
                 await self._database.transact(partial(_give_up, bulk_id=bulk_id, error=error))
                 return
+            log.exception("bulk_batch_failed", bulk=bulk_id)
             for _ in range(size):
                 await self.advance(bulk_id, 1)
         else:

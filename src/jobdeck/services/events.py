@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
@@ -41,6 +41,7 @@ class Events:
         self._measured = -MEASURED_EVERY
         text = "Time from an event to its being told to a live stream."
         self._lag = Histogram("jobdeck_feed_lag_seconds", text, buckets=_SECONDS, registry=registry)
+        self._streams = Gauge("jobdeck_feed_streams", "Live streams that are open.", registry=registry)
         self._names: dict[int, str] = {}
 
     async def follow(self, caller: Caller, asked: EventQuery) -> AsyncIterator[tuple[int | None, Event]]:
@@ -65,6 +66,7 @@ class Events:
     ) -> AsyncIterator[tuple[int | None, Event]]:
         after = newest if asked.after is None else asked.after
         items = self._core.feed.subscribe(after, project_ids, asked.job)
+        self._streams.inc()
         try:
             async for item in items:
                 if item.id is not None and item.id > newest:
@@ -72,6 +74,7 @@ class Events:
                 project = await self._project_name(item.project_id)
                 yield item.id, event(item.id, item.at, item.kind, project, item.job_id, item.actor, item.data)
         finally:
+            self._streams.dec()
             if isinstance(items, AsyncGenerator):
                 await items.aclose()
 

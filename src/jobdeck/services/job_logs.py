@@ -24,8 +24,8 @@ START = "0:0"
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Lines of `attempt` (None: the present one) that contain `q`: behind the cursor `after`, or the last `tail`, or the
-    last ones in front of the line with the cursor `before`."""
+    """Lines of `attempt` (None: the present one) that contain `q`: behind the cursor `after`, or the last `tail`, or
+    the last ones in front of the line with the cursor `before`."""
 
     attempt: int | None = None
     after: str | None = None

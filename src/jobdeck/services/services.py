@@ -16,12 +16,15 @@ from jobdeck.services.files import Files
 from jobdeck.services.health import HealthCheck
 from jobdeck.services.job_details import JobDetails
 from jobdeck.services.job_logs import JobLogs
+from jobdeck.services.job_sides import JobSides
 from jobdeck.services.jobs import Jobs
 from jobdeck.services.limits import Limits
+from jobdeck.services.log_window import LogWindows
 from jobdeck.services.metrics import Metrics
 from jobdeck.services.objects import Objects
 from jobdeck.services.pauses import Pauses
 from jobdeck.services.projects import Projects
+from jobdeck.services.saved_views import SavedViews
 from jobdeck.services.timeline import Timelines
 from jobdeck.services.tokens import Tokens
 from jobdeck.services.types import Types
@@ -37,8 +40,11 @@ class Services:
         self.sessions = Sessions(core.database, self.authenticator, core.installation.session_days)
         self.jobs = Jobs(core)
         self.job_details = JobDetails(core, self.jobs)
+        self.job_sides = JobSides(core, self.jobs)
+        self.saved_views = SavedViews(core)
         self.timelines = Timelines(core, self.jobs)
         self.job_logs = JobLogs(core, self.jobs)
+        self.log_windows = LogWindows(core, self.jobs)
         self.bulks = Bulks(core)
         self.failures = Failures(core)
         self.files = Files(core)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from jobdeck.core import transitions as becoming
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.job import NO_CHILDREN, Job, replace
+from jobdeck.core.job import NO_CHILDREN, Children, Job, replace
 from jobdeck.core.records import (
     JobAdvanced,
     JobLeft,
@@ -30,8 +29,7 @@ from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import lineage
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptWrite:
+class AttemptWrite(NamedTuple):
     """What the holder of `job` in `epoch` has to record, in order."""
 
     job: int
@@ -110,18 +108,17 @@ class _Gathered:
         return replace(job, warnings=job.warnings + record.warnings)
 
     async def flush(self, tx: Tx) -> None:
-        tx.emit(*self._events)
-        await self._steps.flush(tx)
-        await jobs.save(tx, [(self._locked[i], job) for i, job in self._jobs.items() if i not in self._left])
-        await progress.advance(tx, self._advanced)
-        await _record_lineage(tx, self._touched)
-        await self._end_stays(tx)
-
-    async def _end_stays(self, tx: Tx) -> None:
-        """What follows from each ending is decided from the job's state as it is now, under its lock."""
-        if not self._left:
-            return
         children = await jobs.children_of(tx.connection, (i for i in self._left if self._locked[i].has_children))
+        tx.emit(*self._events)
+        async with tx.last_writes():
+            await self._steps.flush(tx)
+            await jobs.save(tx, [(self._locked[i], job) for i, job in self._jobs.items() if i not in self._left])
+            await progress.advance(tx, self._advanced)
+            await _record_lineage(tx, self._touched)
+            await self._end_stays(tx, children)
+
+    async def _end_stays(self, tx: Tx, children: Mapping[int, Children]) -> None:
+        """What follows from each ending is decided from the job's state as it is now, under its lock."""
         changes = []
         for i, record in self._left.items():
             job = self._jobs[i]

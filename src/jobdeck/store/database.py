@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import RowMapping, event, make_url
+from sqlalchemy import Dialect, RowMapping, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from jobdeck.core.errors import DiskFull, Unavailable
 from jobdeck.store.clock import Clock, DatabaseClock
 from jobdeck.store.events import NewEvent, append
+from jobdeck.store.prepared import together
 from jobdeck.store.wakeups import Wakeups
 
 T = TypeVar("T")
@@ -29,6 +33,8 @@ Row = RowMapping
 log = structlog.get_logger(__name__)
 
 RETRIES = 5
+IDLE_SECONDS = 1.0
+"""Unused for longer than this, a connection is tried before it is used again."""
 ANSWER_SECONDS = 25.0
 """How long a statement may take by our own clock, when not even the server's refusal to go on arrives."""
 _POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=20s"
@@ -49,8 +55,20 @@ class Tx:
     dialect: str
     events: list[NewEvent] = field(default_factory=list)
 
+    told: bool = False
+    """Whether events were written."""
+
     def emit(self, *events: NewEvent) -> None:
         self.events.extend(events)
+
+    @asynccontextmanager
+    async def last_writes(self) -> AsyncIterator[None]:
+        """Around the last statements of a transaction, none of which may read: they and the events go out together."""
+        async with together(self.connection):
+            yield
+            if self.events:
+                await append(self.connection, self.events, self.now)
+                self.events, self.told = [], True
 
 
 class Database:
@@ -70,7 +88,12 @@ class Database:
         self.wakeups = wakeups or Wakeups()
         self.dialect = self.url.get_backend_name()
         self._writer = _engine(self.url, self.dialect, patience, writes=True)
-        self._reader = _engine(self.url, self.dialect, patience, writes=False) if self.dialect == "sqlite" else self._writer
+        self._reader = (
+            _engine(self.url, self.dialect, patience, writes=False)
+            if self.dialect == "sqlite"
+            # Each statement sees what is committed, in a transaction or not: without one, two round trips are saved.
+            else self._writer.execution_options(isolation_level="AUTOCOMMIT")
+        )
         self._one_writer: asyncio.Lock | None = asyncio.Lock() if self.dialect == "sqlite" else None
 
     def sibling(self, patience: float = ANSWER_SECONDS) -> Database:
@@ -79,12 +102,12 @@ class Database:
 
     async def close(self) -> None:
         await self._writer.dispose()
-        if self._reader is not self._writer:
+        if self.dialect == "sqlite":
             await self._reader.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent view for reading; raises Unavailable when the database does not answer."""
+        """For reading (on SQLite, from one snapshot); raises Unavailable when the database does not answer."""
         try:
             async with self._reader.connect() as connection:
                 yield connection
@@ -127,8 +150,9 @@ class Database:
             tx = Tx(connection, await self.clock.now(connection), self.dialect)
             result = await work(tx)
             if tx.events:
-                await append(connection, tx.events, tx.now)
-        if tx.events:
+                async with tx.last_writes():
+                    pass
+        if tx.told:
             self.wakeups.call()
         return result
 
@@ -163,9 +187,10 @@ def _engine(url: URL, dialect: str, patience: float, *, writes: bool) -> AsyncEn
         from jobdeck.store.postgres_connection import connecting
 
         bounds = {"options": _POSTGRESQL_BOUNDS, "async_creator_fn": connecting(patience)}
-        return create_async_engine(
-            url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10, connect_args=bounds
-        )
+        engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, connect_args=bounds)
+        event.listen(engine.sync_engine, "checkin", _note_idle)
+        event.listen(engine.sync_engine, "checkout", partial(_try_idle, engine.dialect))
+        return engine
     engine = create_async_engine(
         url, poolclass=AsyncAdaptedQueuePool, pool_size=1 if writes else 4, max_overflow=0, pool_timeout=30
     )
@@ -173,6 +198,20 @@ def _engine(url: URL, dialect: str, patience: float, *, writes: bool) -> AsyncEn
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def _note_idle(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _try_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """A connection that was idle for a while may be gone; trying each one before each use would double the trips."""
+    if time.monotonic() - record.info.get("idle_since", math.inf) < IDLE_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -14,7 +14,7 @@ from psycopg.abc import PQGen
 T = TypeVar("T")
 
 # Where the other machine is gone or the way there is cut, TCP itself tells, within about ten seconds.
-NETWORK_BOUNDS = {
+NETWORK_BOUNDS: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,

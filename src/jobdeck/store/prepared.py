@@ -6,7 +6,8 @@ layers; so here SQLAlchemy writes the SQL, once for each database, and the drive
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
@@ -75,9 +76,28 @@ async def _run_in_postgresql(connection: AsyncConnection, text: str, parameters:
         cursor = await driver.execute(text, parameters)
         return await cursor.fetchall() if cursor.description is not None else ()
     except _psycopg().Error as error:
-        if driver.closed:
-            await connection.invalidate()
-        raise DBAPIError.instance(text, None, error, _psycopg().Error, dialect=_POSTGRESQL) from error
+        raise await _told(connection, driver, text, error) from error
+
+
+async def _told(connection: AsyncConnection, driver: Any, text: str, error: Exception) -> BaseException:
+    """SQLAlchemy's error for one of the driver's; a connection that broke is not used again."""
+    if driver.closed:
+        await connection.invalidate()
+    return DBAPIError.instance(text, None, error, _psycopg().Error, dialect=_POSTGRESQL)
+
+
+@asynccontextmanager
+async def together(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Around statements that give no rows: on PostgreSQL they travel together, and an error is told last."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    driver = await driver_of(connection)
+    try:
+        async with driver.pipeline():
+            yield
+    except _psycopg().Error as error:
+        raise await _told(connection, driver, "(one of several)", error) from error
 
 
 async def driver_of(connection: AsyncConnection) -> Any:

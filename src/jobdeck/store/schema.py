@@ -418,6 +418,24 @@ lineage = Table(
     sqlite_autoincrement=True,
 )  # fmt: skip
 
+saved_views = Table(
+    "saved_views", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("projects.id")),
+    Column("principal_id", ForeignKey("principals.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("columns", Text),
+    Column("density", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("uq_saved_views_own", "principal_id", "name", unique=True, sqlite_where=text("project_id IS NULL"),
+          postgresql_where=text("project_id IS NULL")),
+    Index("uq_saved_views_shared", "project_id", "name", unique=True, sqlite_where=text("project_id IS NOT NULL"),
+          postgresql_where=text("project_id IS NOT NULL")),
+)  # fmt: skip
+"""Named queries of the page of jobs; without a project they are their owner's alone."""
+
 failures = Table(
     "failures", metadata,
     Column("id", Id, primary_key=True),

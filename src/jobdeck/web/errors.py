@@ -33,16 +33,15 @@ _HEADINGS = {
 
 def install(app: FastAPI) -> None:
     """Show errors of page paths as pages; the API's stay as they are."""
-    for kind, of in ((JobdeckError, problem.of_error), (RequestValidationError, _of_validation), (HTTPException, None)):
-        app.add_exception_handler(kind, _Handler(app.exception_handlers[kind], of))
+    for kind in (JobdeckError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _Handler(app.exception_handlers[kind]))
 
 
 class _Handler:
     """One kind of error: as before for programs, a page for people."""
 
-    def __init__(self, before: Any, of: Any) -> None:
+    def __init__(self, before: Any) -> None:
         self._before = before
-        self._of = of
 
     async def __call__(self, request: Request, error: Exception) -> Response:
         if not is_page(request.url.path) or _wants_data(request):
@@ -50,8 +49,7 @@ class _Handler:
             return _to_login(request, answer) if isinstance(error, Unauthenticated) else answer
         if isinstance(error, Unauthenticated) or _is_stranger(request):
             return RedirectResponse(login_url(request), 303)
-        found = self._of(error) if self._of else _of_http(request, error)
-        return await page_of(request, found)
+        return await page_of(request, _problem_of(request, error))
 
 
 def _is_stranger(request: Request) -> bool:
@@ -107,11 +105,12 @@ def _needed_role(found: Problem) -> str | None:
     return str(LEAST_ROLE[Permission(permission)]) if permission else None
 
 
-def _of_validation(error: RequestValidationError) -> Problem:
-    return problem.of_validation(error.errors())
-
-
-def _of_http(request: Request, error: HTTPException) -> Problem:
+def _problem_of(request: Request, error: Exception) -> Problem:
+    if isinstance(error, JobdeckError):
+        return problem.of_error(error)
+    if isinstance(error, RequestValidationError):
+        return problem.of_validation(error.errors())
+    assert isinstance(error, HTTPException)
     path = request.url.path[:200]
     texts = {404: f"No page is called {path}.", 405: f"{request.method} is not possible at {path}."}
     return problem.plain(error.status_code, "not_found", texts.get(error.status_code, f"{error.detail}."))

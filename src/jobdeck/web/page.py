@@ -18,10 +18,10 @@ from jobdeck.wire.admin import Project
 
 PROJECT = "project"
 """The query parameter that every page and every link carries, unless all projects are looked at."""
-POLICY = "; ".join([
-    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
-    "font-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
-])  # fmt: skip
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 HEADERS = {
     "Content-Security-Policy": POLICY,
     # Forms of a page without a referrer would come with `Origin: null`, as if from nowhere.
@@ -70,10 +70,14 @@ class Page:
         """A path with its query, and with the project that is looked at (`project=None` leaves it out)."""
         given = {PROJECT: self.project, **query}
         kept = {k: v for k, v in given.items() if v not in (None, "")}
-        return str(self.request.url.replace(scheme="", netloc="", path=path, query="", fragment="").include_query_params(**kept))
+        return str(
+            self.request.url.replace(scheme="", netloc="", path=path, query="", fragment="").include_query_params(
+                **kept
+            )
+        )
 
     def here(self, **query: Any) -> str:
-        """This page's own address with parts of its query exchanged; None takes a part out."""
+        """The page's own address with parts of its query exchanged; None takes a part out."""
         url = self.request.url.replace(scheme="", netloc="", fragment="")
         gone = [name for name, value in query.items() if value is None]
         kept = {name: value for name, value in query.items() if value is not None}
@@ -85,6 +89,8 @@ class Page:
         """The page; or its block `block` alone where a script asks for a fragment."""
         alone = block if self.is_fragment else None
         if alone is None and self.known is not None:
+            if self.live_after is None:
+                self.live_after = await self.services.events.newest()
             self.projects = (await self.services.projects.page(self.known, None, _MOST_PROJECTS)).items
         text = self.templates.render(template, {"page": self, **context}, alone)
         return HTMLResponse(text, status, HEADERS)

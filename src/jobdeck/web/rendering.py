@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,7 +19,7 @@ class Templates:
     """Renders whole pages, or one block of them as a fragment."""
 
     def __init__(self, files: StaticFiles, version: str) -> None:
-        self._environment = Environment(
+        self.environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
             undefined=StrictUndefined,
@@ -28,28 +27,46 @@ class Templates:
             lstrip_blocks=True,
             extensions=["jinja2.ext.do"],
         )
-        self._environment.filters |= _FILTERS
-        self._environment.globals |= {"asset": files.url, "asset_imports": files.imports, "product_version": version}
-        self._environment.globals["files"] = files
-        self._environment.globals["ui"] = self._macros()
+        self.macros = Macros(self.environment)
+        self.environment.filters |= _FILTERS
+        self.environment.globals |= {
+            "asset": files.url,
+            "asset_imports": files.imports,
+            "product_version": version,
+            "ui": self.macros,
+        }
 
     def render(self, name: str, context: dict[str, Any], block: str | None = None) -> str:
         """The template, or its block called `block` alone."""
-        template = self._environment.get_template(name)
+        self.macros.renew()
+        template = self.environment.get_template(name)
         if block is None:
             return template.render(context)
         return "".join(template.blocks[block](template.new_context(context)))
 
-    def _macros(self) -> SimpleNamespace:
-        """Every macro of every file in `macros/`, by name. Macros of one file may use those of files before it."""
-        found = SimpleNamespace()
-        self._environment.globals["ui"] = found
-        for path in sorted((TEMPLATES / MACROS).glob("*.html")):
-            module = self._environment.get_template(f"{MACROS}/{path.name}").module
-            for name, macro in vars(module).items():
-                if not name.startswith("_"):
-                    setattr(found, name, macro)
-        return found
+
+class Macros:
+    """Every macro of every file in `macros/`, by name: `ui.button(…)` works in all templates without an import."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._stamps: dict[Path, float] = {}
+
+    def renew(self) -> None:
+        """Forget all where a file has changed, so that a server need not restart for it."""
+        stamps = {path: path.stat().st_mtime for path in sorted((TEMPLATES / MACROS).glob("*.html"))}
+        if stamps != self._stamps:
+            self.__dict__ = {"_environment": self._environment, "_stamps": stamps}
+
+    def __getattr__(self, name: str) -> Any:
+        """Looked for in one file after the other, and then remembered."""
+        if not name.startswith("_"):
+            for path in self._stamps:
+                macro = getattr(self._environment.get_template(f"{MACROS}/{path.name}").module, name, None)
+                if macro is not None:
+                    self.__dict__[name] = macro
+                    return macro
+        raise AttributeError(name)
 
 
 def _iso(at: datetime) -> str:

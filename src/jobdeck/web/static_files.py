@@ -1,4 +1,4 @@
-"""The bundled scripts and styles: found by their plain names, served under names that carry the hash of their content."""
+"""The bundled scripts and styles: found by plain names, served under names that carry the hash of their content."""
 
 from __future__ import annotations
 

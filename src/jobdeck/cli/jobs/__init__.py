@@ -8,6 +8,7 @@ app = noun("jobs", "List, show, watch and operate jobs.")
 
 _VIEWS = "jobdeck.cli.jobs.views"
 _VERBS = "jobdeck.cli.jobs.verbs"
+_DETAILS = "jobdeck.cli.jobs.details"
 
 for _name, _function, _help in (
     ("list", f"{_VIEWS}:list_", "List jobs, newest first."),
@@ -16,6 +17,9 @@ for _name, _function, _help in (
     ("watch", f"{_VERBS}:watch", "Show the progress of jobs until they have ended."),
     ("logs", f"{_VIEWS}:logs", "Print the log of jobs; -f goes on until they have ended."),
     ("steps", f"{_VIEWS}:steps", "Show the steps of jobs, with their progress."),
+    ("tasks", f"{_DETAILS}:tasks", "Show the tasks of a step."),
+    ("timeline", f"{_DETAILS}:timeline", "Show what a job did when."),
+    ("diff", f"{_DETAILS}:diff", "Compare the parameters of two jobs."),
     ("attempts", f"{_VIEWS}:attempts", "Show the attempts of jobs."),
     ("events", f"{_VIEWS}:events", "Show what happened to jobs."),
     ("lineage", f"{_VIEWS}:lineage", "Show what jobs read and wrote."),

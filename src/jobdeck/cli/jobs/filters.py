@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 WHICH = Group("Which jobs", sort_key=10)
 Words = list[str] | None
+_NAMES = {"token_id": "token"}
+"""Filters that the API names otherwise: `--token` is the one who asks."""
 
 
 @Parameter(name="*", group=WHICH, negative_iterable=())
@@ -32,9 +34,21 @@ class Which:
     priority: Annotated[int | None, Parameter(help="0 to 9.")] = None
     error: Annotated[str | None, Parameter(help="Error code or fingerprint.")] = None
     tag: Annotated[Words, Parameter(help="Tag.")] = None
-    q: Annotated[str | None, Parameter(name=["--q", "--search"], help="Text in id, description and subject.")] = None
+    q: Annotated[
+        str | None,
+        Parameter(
+            name=["--q", "--search"], help="A piece of the description, subject, type or command line; or an id."
+        ),
+    ] = None
     since: Annotated[str | None, Parameter(help="12h, 1d, 3d, 7d, or a time like 2026-11-20T08:00:00Z.")] = None
     until: Annotated[str | None, Parameter(help="As --since.")] = None
+    started_since: Annotated[str | None, Parameter(help="As --since, of the start.")] = None
+    started_until: Annotated[str | None, Parameter(help="As --since, of the start.")] = None
+    ended_since: Annotated[str | None, Parameter(help="As --since, of the end.")] = None
+    ended_until: Annotated[str | None, Parameter(help="As --since, of the end.")] = None
+    min_duration: Annotated[str | None, Parameter(help="It ran at least so long: 90s, 5m, 2h, 1d.")] = None
+    max_duration: Annotated[str | None, Parameter(help="It ran for less than this.")] = None
+    token_id: Annotated[int | None, Parameter(help="Id of the access token that submitted it.")] = None
     top_level: Annotated[bool, Parameter(help="Only jobs without a parent.", negative=())] = False
 
     def filters(self, project: str | None) -> Filters:
@@ -43,7 +57,8 @@ class Which:
         for item in fields(self):
             value = getattr(self, item.name)
             if value not in (None, False, []):
-                given[item.name] = _split(value) if isinstance(value, list) else value  # type: ignore[literal-required]
+                name = _NAMES.get(item.name, item.name)
+                given[name] = _split(value) if isinstance(value, list) else value  # type: ignore[literal-required]
         return given
 
 

@@ -18,6 +18,9 @@ from jobdeck.cli.output import print_all, print_ids, print_json, print_one, prin
 from jobdeck.cli.table import Column, print_table
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
+    from jobdeck.client.jobs import Filters
+    from jobdeck.wire.base import Page
     from jobdeck.wire.events import Event
     from jobdeck.wire.jobs import Job, TouchedObject
     from jobdeck.wire.steps import LogLine, Step
@@ -86,10 +89,19 @@ def list_(
             else:
                 print_all(common.output, jobs, JOB_COLUMNS, lambda j: j.id)
             return
-        page = client.jobs.page(**filters, limit=limit, cursor=cursor)
+        page = _filled(client, filters, limit, cursor)
     print_page(common.output, page, JOB_COLUMNS, lambda j: j.id)
     if common.output == "table" and page.next:
         say(f"There are more; --all shows them all, --cursor {page.next} the next page.")
+
+
+def _filled(client: Client, filters: Filters, limit: int, cursor: str | None) -> Page[Job]:
+    """A page of `limit` jobs: what comes piece by piece is put together."""
+    page = client.jobs.page(**filters, limit=limit, cursor=cursor)
+    while page.next is not None and len(page.items) < limit:
+        more = client.jobs.page(**filters, limit=limit - len(page.items), cursor=page.next)
+        page = page.model_copy(update={"items": [*page.items, *more.items], "next": more.next})
+    return page
 
 
 def counts(*, which: Which | None = None, common: Common | None = None) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from jobdeck.connectors.errors import DataFailure, FileMissing, PathNotAllowed, SourceChanged
 from jobdeck.connectors.storage import Entry, Folder
-from jobdeck.core.environment import Environment
+from jobdeck.core.environment import ConnectionSpec, Environment
 
 MAX_FILES = 100_000
 _FILE_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -43,7 +43,7 @@ def locate(entry: str, environment: Environment) -> list[Located]:
         raise FileMissing("A file has an empty name, or one with a NUL character.")
     if entry.startswith("file:") and not entry.startswith("file:/"):
         return [_project_file(entry, environment)]
-    if entry.startswith("s3://"):
+    if needs_secrets(entry):
         return _bucket(entry, environment)
     return _server(entry.removeprefix("file://"), environment)
 
@@ -71,17 +71,33 @@ def _stored(name: str, folder: Folder, entry: Entry, connection: str = "") -> Lo
     )
 
 
-def _bucket(entry: str, environment: Environment) -> list[Located]:
-    """Only through a connection: the installation's own credentials would open other projects' data."""
+def needs_secrets(entry: str) -> bool:
+    """Whether only a task can look for `entry`: the server that accepts a job has no keys of other systems."""
+    return entry.startswith("s3://")
+
+
+def covering(entry: str, environment: Environment) -> ConnectionSpec:
+    """The connection through which a bucket's `entry` is read; raises PathNotAllowed where there is none.
+
+    Only through a connection: the installation's own credentials would open other projects' data."""
     for connection in environment.connections.values():
-        root = str(connection.options.get("url", "")).rstrip("/")
+        root = _root(connection)
         if connection.kind == "files" and root.startswith("s3://") and (entry == root or entry.startswith(root + "/")):
-            options = {str(k): str(v) for k, v in connection.options.get("options", {}).items()}
-            return _below(entry, Folder(root, options), connection.name)
+            return connection
     raise PathNotAllowed(
         f"No connection of this project covers {entry}.",
         hint="Add a connection of kind 'files' with the bucket's url and keys.",
     )
+
+
+def _root(connection: ConnectionSpec) -> str:
+    return str(connection.options.get("url", "")).rstrip("/")
+
+
+def _bucket(entry: str, environment: Environment) -> list[Located]:
+    connection = covering(entry, environment)
+    options = {str(k): str(v) for k, v in connection.options.get("options", {}).items()}
+    return _below(entry, Folder(_root(connection), options), connection.name)
 
 
 def _below(entry: str, root: Folder, connection: str) -> list[Located]:

@@ -92,10 +92,8 @@ def _best(segment: Segment, order: Order) -> tuple[int, int]:
     edge = segment.first + SIZE if sign > 0 else -segment.first
     if order.by_id:
         return edge, edge
-    if order.by_word:
-        return (2 * len(order.words), edge) if sign > 0 else (1, edge)
-    low, high = segment.bounds[order.sort.by]
-    return (max(0, high), edge) if sign > 0 else (-max(0, low), edge)
+    low, high = order.bounds(segment)
+    return (high, edge) if sign > 0 else (-low, edge)
 
 
 def _reaches(segment: Segment, order: Order, after: Position | None) -> bool:

@@ -33,6 +33,8 @@ FACETS = {
 NUMBERS = {"created_at": np.int64, "started_at": np.int64, "ended_at": np.int64, "duration": np.int64,
            "priority": np.int8}  # fmt: skip
 """Columns compared by size."""
+TEXTS = ("descriptions", "names")
+"""Columns that are searched for a piece of text: the second has subject, type and command line."""
 READ = (
     "id", "state", *FACETS.values(), "created_at", "started_at", "ended_at", "running_us", "priority", "run_id", "tags",
     "description", "params",
@@ -125,13 +127,14 @@ def build(rows: Sequence[Sequence[Any]], first: int) -> Built:
         bounds[name] = [min(known, default=0), max(known, default=0)]
     columns["tags"] = _pairs((place, json.loads(tags)) for place, tags in zip(places, values["tags"], strict=True))
     columns["runs"] = _pairs(_runs(places, values["id"], values["run_id"]))
-    columns["text"] = _texts(places, values)
+    columns["descriptions"] = _texts(places, [(text,) for text in values["description"]])
+    columns["names"] = _texts(places, list(_names(values)))
     counts = {state: codes.count(code) for code, state in enumerate(STATES, 1)}
     about = {"counts": counts, "bounds": bounds, "types": sorted(set(values["type"]))}
     return Built(json.dumps(about), columns)
 
 
-def _dense(places: Ints, values: Sequence[int], kind: Any) -> Array:
+def _dense(places: Ints, values: Sequence[int] | Array, kind: Any) -> Array:
     column = np.zeros(SIZE, kind)
     column[places] = np.array(values, kind)
     return column
@@ -158,14 +161,16 @@ def _runs(places: Ints, ids: Sequence[int], run_ids: Sequence[str]) -> Iterable[
             yield place, [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
-def _texts(places: Ints, values: Mapping[str, Sequence[Any]]) -> bytes:
-    codes: list[int] = []
-    known: dict[tuple[str, str | None, str, str], int] = {}
-    wanted = zip(values["description"], values["subject"], values["type"], values["params"], strict=True)
-    for description, subject, type_name, params in wanted:
-        command = command_line(params) if type_name == COMMAND_TYPE else ""
-        codes.append(known.setdefault((description, subject, type_name, command), len(known)))
-    texts = [b"\0" + folded("\0".join(part or "" for part in parts)) for parts in known]
+def _names(values: Mapping[str, Sequence[Any]]) -> Iterable[tuple[str, ...]]:
+    """What is searched besides the description, and is the same for many jobs."""
+    for subject, type_name, params in zip(values["subject"], values["type"], values["params"], strict=True):
+        yield subject or "", type_name, command_line(params) if type_name == COMMAND_TYPE else ""
+
+
+def _texts(places: Ints, values: Sequence[tuple[str, ...]]) -> bytes:
+    known: dict[tuple[str, ...], int] = {}
+    codes = [known.setdefault(parts, len(known)) for parts in values]
+    texts = [b"\0" + folded("\0".join(parts)) for parts in known]
     ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if texts else ends
     return b"".join([
@@ -184,6 +189,6 @@ def parse(name: str, data: bytes) -> Column:
     numbers = np.frombuffer(data, np.int64, count, 8)
     if name in FACETS:
         return Facet(numbers, np.frombuffer(data, np.uint8 if count <= 256 else np.uint16, SIZE, head))
-    if name == "text":
+    if name in TEXTS:
         return Texts(data[head + 2 * SIZE :], numbers, np.frombuffer(data, np.uint16, SIZE, head))
     return Pairs(numbers, np.frombuffer(data, np.uint16, count, head))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jobdeck.store.job_filter import JobFilter, Span, own_id
-from jobdeck.store.segments.layout import NONE, STATES, Array, Column, Facet, Mask, Pairs, Texts, folded, key_of
+from jobdeck.store.segments.layout import NONE, STATES, TEXTS, Array, Column, Facet, Mask, Pairs, Texts, folded, key_of
 from jobdeck.store.segments.spans import SIZE
 
 _LARGEST = 2**63 - 1
@@ -51,7 +52,8 @@ class Among:
         wanted: Mask = np.isin(facet.keys, np.array(self.keys, np.int64)) != self.negated
         if not wanted.any():
             return np.zeros(SIZE, np.bool_)
-        return wanted[facet.codes]
+        found: Mask = wanted[facet.codes]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +162,14 @@ class Contains:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return ("text", "runs") if self.where.q_run else ("text",)
+        return (*TEXTS, "runs") if self.where.q_run else TEXTS
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:
-        texts: Texts = _of(columns, "text", Texts)
-        containing = np.zeros(len(texts.starts) + 1, np.bool_)
-        containing[_hits(texts, folded(self.where.q or ""))] = True
-        found: Mask = containing[texts.codes]
+        piece = folded(self.where.q or "")
+        found = np.zeros(SIZE, np.bool_)
+        for name in TEXTS:
+            texts: Texts = _of(columns, name, Texts)
+            found |= _containing(texts, piece)[texts.codes]
         if self.where.q_run:
             found |= Below(self.where.q_run).mask(columns, first)
         place = _place(self.where.q_id, first)
@@ -175,17 +178,11 @@ class Contains:
         return found
 
 
-def _hits(texts: Texts, piece: bytes) -> list[int]:
+def _containing(texts: Texts, piece: bytes) -> Mask:
     """Which of the texts contain `piece`."""
-    found: list[int] = []
-    starts = texts.starts
-    at = texts.text.find(piece)
-    while at >= 0:
-        index = int(np.searchsorted(starts, at, "right"))  # of the text behind
-        found.append(index - 1)
-        if index == len(starts):
-            break
-        at = texts.text.find(piece, int(starts[index]))
+    found = np.zeros(max(1, len(texts.starts)), np.bool_)
+    hits = [hit.start() for hit in re.finditer(re.escape(piece), texts.text)] if piece in texts.text else []
+    found[np.searchsorted(texts.starts, np.array(hits, np.int64), "right") - 1] = bool(hits)
     return found
 
 

@@ -83,6 +83,14 @@ class Order:
     def by_word(self) -> bool:
         return self.sort.by in ("state", "type")
 
+    def bounds(self, segment: Segment) -> tuple[int, int]:
+        """The least and the largest rank that jobs of a segment may have."""
+        if self.by_word:
+            there = segment.types if self.sort.by == "type" else [s for s in STATES if segment.counts[s]]
+            return (self.rank(min(there)), self.rank(max(there))) if there else (0, 0)
+        low, high = segment.bounds[self.sort.by]
+        return max(0, low), max(0, high)
+
     def rank(self, value: int | str) -> int:
         """Where a value stands; of a word that no segment has, between those that they have."""
         if isinstance(value, int):

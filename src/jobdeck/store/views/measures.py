@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.states import ENDED, State
-from jobdeck.store.schema import events, jobs, leases, projects
+from jobdeck.core.states import ENDED
+from jobdeck.store.schema import OPEN_JOBS, events, jobs, leases, projects
 
-OPEN = tuple(str(s) for s in State if s not in ENDED)
 ENDED_KINDS = tuple(str(s) for s in ENDED)
 """The kinds of the events that tell of a job's end are the names of the states."""
 
@@ -30,7 +29,7 @@ async def queues(connection: AsyncConnection) -> list[Queue]:
     query = (
         select(projects.c.name, jobs.c.state, func.count(), func.min(jobs.c.state_since))
         .join(projects, projects.c.id == jobs.c.project_id)
-        .where(jobs.c.state.in_(OPEN))
+        .where(text(OPEN_JOBS))
         .group_by(projects.c.name, jobs.c.state)
     )
     return [Queue(*row) for row in await connection.execute(query)]

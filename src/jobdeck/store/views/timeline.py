@@ -139,10 +139,12 @@ async def density(
     """Tasks that began, that ended, and that failed, by number of the part of `width` µs after `begin` (µs)."""
     found: dict[int, list[int]] = {}
     for place, column in enumerate((tasks.c.started_at, tasks.c.ended_at, tasks.c.ended_at)):
-        part = ((column - literal(begin, BigInteger())) // literal(width, BigInteger())).label("part")
+        part = ((column - literal(begin, BigInteger())) // literal(width, BigInteger())).label("place_in_time")
         # A task that is to go on later is not at work, although it has begun.
         state = _COUNTED[place]
-        query = select(part, func.count()).where(*where.conditions(), column.is_not(None), state).group_by("part")
+        query = (
+            select(part, func.count()).where(*where.conditions(), column.is_not(None), state).group_by("place_in_time")
+        )
         for number, count in await connection.execute(query):
             found.setdefault(number, [0, 0, 0])[place] = count
     return {number: (began, ended, failed) for number, (began, ended, failed) in found.items()}

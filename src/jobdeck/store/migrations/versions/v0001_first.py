@@ -426,6 +426,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("resource", name=op.f("pk_limits")),
     )
     op.create_table(
+        "saved_views",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=True),
+        sa.Column("principal_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("columns", sa.Text(), nullable=True),
+        sa.Column("density", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["principal_id"], ["principals.id"], name=op.f("fk_saved_views_principal_id")),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_saved_views_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
+    )
+    op.create_index(
+        "uq_saved_views_own",
+        "saved_views",
+        ["principal_id", "name"],
+        unique=True,
+        sqlite_where=sa.text("project_id IS NULL"),
+        postgresql_where=sa.text("project_id IS NULL"),
+    )
+    op.create_index(
+        "uq_saved_views_shared",
+        "saved_views",
+        ["project_id", "name"],
+        unique=True,
+        sqlite_where=sa.text("project_id IS NOT NULL"),
+        postgresql_where=sa.text("project_id IS NOT NULL"),
+    )
+    op.create_table(
         "tokens",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("principal_id", sa.Integer(), nullable=False),

@@ -1,0 +1,141 @@
+"""Looking closely at one job: the tasks of a step, when what happened, how it differs from another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from jobdeck.cli import text
+from jobdeck.cli.ids import numbers
+from jobdeck.cli.options import Common
+from jobdeck.cli.output import print_all, print_ids, print_json
+from jobdeck.cli.plan import CHANGE_COLUMNS
+from jobdeck.cli.table import Column, print_table
+
+if TYPE_CHECKING:
+    from jobdeck.wire.plans import JobDiff
+    from jobdeck.wire.steps import Task
+    from jobdeck.wire.timeline import StepBar, Timeline
+
+Id = Annotated[str, Parameter(name="ID", help="Job id.")]
+Attempt = Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")]
+
+TASK_COLUMNS: list[Column[Task]] = [
+    Column("TASK", lambda t: t.index, right=True),
+    Column("KEY", lambda t: t.key, least=8),
+    Column("STATE", lambda t: t.state),
+    Column("TOOK", lambda t: _took(t.started_at, t.ended_at), drop=2, right=True),
+    Column("ROWS", lambda t: text.number(t.rows), drop=4, right=True),
+    Column("SIZE", lambda t: text.size(t.bytes), drop=5, right=True),
+    Column("STARTS", lambda t: t.attempts, drop=6, right=True),
+    Column("HOST", lambda t: t.host, drop=3, least=8),
+    Column("ERROR", lambda t: t.error.message if t.error else "", drop=1, least=10),
+]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of a timeline."""
+
+    at: datetime | None
+    to: datetime | None
+    what: str
+    how: str
+    more: str = ""
+
+
+LINE_COLUMNS: list[Column[_Line]] = [
+    Column("FROM", lambda e: text.moment(e.at)),
+    Column("TO", lambda e: text.moment(e.to) or "now", drop=2),
+    Column("FOR", lambda e: _took(e.at, e.to), right=True),
+    Column("WHAT", lambda e: e.what, least=8),
+    Column("HOW", lambda e: e.how),
+    Column("MORE", lambda e: e.more, drop=1, least=10),
+]
+
+
+def tasks(
+    id: Id,
+    step: Annotated[int, Parameter(name="STEP", help="Index of the step, from 0.")],
+    /,
+    *,
+    state: Annotated[
+        list[str] | None, Parameter(help="Only in this state; may be repeated.", negative_iterable=())
+    ] = None,
+    slowest: Annotated[bool, Parameter(help="Those that took longest first.", negative=())] = False,
+    attempt: Attempt = None,
+    common: Common | None = None,
+) -> None:
+    """Show the tasks of a step."""
+    common = common or Common()
+    (number,) = numbers((id,))
+    with common.client() as client:
+        found = client.jobs.tasks(number, step, state=state, slowest_first=slowest, attempt=attempt)
+        print_all(common.output, found, TASK_COLUMNS, lambda t: t.index)
+
+
+def timeline(id: Id, /, *, attempt: Attempt = None, common: Common | None = None) -> None:
+    """Show what a job did when: the job, then the steps of an attempt."""
+    common = common or Common()
+    (number,) = numbers((id,))
+    with common.client() as client:
+        found = client.jobs.timeline(number, attempt)
+    if common.output == "json":
+        print_json(found)
+    elif common.output == "ids":
+        print_ids(step.index for step in found.steps)
+    else:
+        print_table(list(_lines(found)), LINE_COLUMNS)
+
+
+def _lines(found: Timeline) -> Iterator[_Line]:
+    for span in found.spans:
+        attempt = f"attempt {span.attempt}" if span.attempt > 1 else ""
+        yield _Line(span.start, span.end, f"job {found.job}", span.kind, attempt)
+    for step in found.steps:
+        yield _Line(step.start, step.end, f"step {step.name}", str(step.state), _tasks(step))
+
+
+def _tasks(step: StepBar) -> str:
+    states = ", ".join(f"{text.number(count)} {state}" for state, count in step.tasks.counts.items())
+    return f"tasks: {states}" if states else ""
+
+
+def diff(
+    id: Id,
+    /,
+    *,
+    with_: Annotated[
+        int | None, Parameter(name="--with", help="The other job. [default: the one it runs again]")
+    ] = None,
+    common: Common | None = None,
+) -> None:
+    """Compare the parameters of two jobs: from the other one's to this one's."""
+    common = common or Common()
+    (number,) = numbers((id,))
+    with common.client() as client:
+        found = client.jobs.diff(number, with_)
+    if common.output == "json":
+        print_json(found)
+    elif common.output == "ids":
+        print_ids(change.path for change in found.changes)
+    else:
+        _show(found)
+
+
+def _show(found: JobDiff) -> None:
+    if found.same:
+        print(f"Job {found.job} has the parameters of job {found.other}.")
+        return
+    print(f"From job {found.other} to job {found.job}:")
+    print_table(found.changes, CHANGE_COLUMNS)
+
+
+def _took(start: datetime | None, end: datetime | None) -> str:
+    if start is None:
+        return ""
+    return text.duration(((end or datetime.now(start.tzinfo)) - start).total_seconds())

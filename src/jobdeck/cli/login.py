@@ -1,0 +1,21 @@
+"""`jobdeck login`: a link that logs a browser in as the one whose token the command uses."""
+
+from __future__ import annotations
+
+from jobdeck.cli import text
+from jobdeck.cli.exits import say
+from jobdeck.cli.options import Common
+from jobdeck.cli.output import print_json
+
+
+def login(*, common: Common | None = None) -> None:
+    """Print a link that logs a browser in, once and within an hour, as the one whose token is used."""
+    common = common or Common()
+    with common.client() as client:
+        made = client.login_link()
+    if common.output == "json":
+        print_json(made)
+        return
+    print(made.url)
+    if common.output == "table":
+        say(f"Open it in a browser. It works once, until {text.moment(made.expires_at)}; keep it to yourself.")

@@ -1,0 +1,175 @@
+// Filters, order and pages: each is an address. Going to one fetches the list and keeps the rest of the page.
+
+import { showProblem } from "../../api.ts";
+import { forgetTouched, morph } from "../../morph.ts";
+import { fragment, parsed } from "./fragment.ts";
+
+const PATH = "/jobs";
+const TYPING = 220;
+
+export const list = document.getElementById("jobs")!;
+let underWay: AbortController | undefined;
+let shown = location.search;
+
+export interface Went {
+  /** The filters are other ones; else only the page, the order, or nothing is. */
+  filtered: boolean;
+}
+
+/** The parts of an address that say which jobs it shows. */
+export function filtersOf(search: string): string {
+  const query = new URLSearchParams(search);
+  for (const name of ["cursor", "before", "sort", "limit"]) query.delete(name);
+  query.sort();
+  return query.toString();
+}
+
+/** Show the list at `url`. `history` says whether that is a new place, the present one, or one come back to. */
+export async function go(url: string, history_: "push" | "replace" | "none" = "push"): Promise<boolean> {
+  underWay?.abort();
+  const mine = new AbortController();
+  underWay = mine;
+  list.classList.add("busy");
+  list.setAttribute("aria-busy", "true");
+  try {
+    const html = await fragment(url, { signal: mine.signal });
+    if (mine.signal.aborted) return false;
+    if (history_ === "push") history.pushState({ jobs: true }, "", url);
+    if (history_ === "replace") history.replaceState({ jobs: true }, "", url);
+    const filtered = filtersOf(shown) !== filtersOf(location.search);
+    shown = location.search;
+    const search = searchField();
+    if (search && document.activeElement !== search) forgetTouched(list);
+    morph(list, html);
+    list.dispatchEvent(new CustomEvent<Went>("jobs:went", { bubbles: true, detail: { filtered } }));
+    void searchFurther();
+    return true;
+  } catch (error) {
+    if (!mine.signal.aborted) {
+      showProblem(error);
+      list.dispatchEvent(new CustomEvent("jobs:failed", { bubbles: true }));
+    }
+    return false;
+  } finally {
+    if (underWay === mine) {
+      underWay = undefined;
+      list.classList.remove("busy");
+      list.removeAttribute("aria-busy");
+    }
+  }
+}
+
+/** Read the list again where it is. */
+export const reload = (): Promise<boolean> => go(location.pathname + location.search, "none");
+
+export const isBusy = (): boolean => underWay !== undefined;
+
+/** The address with parameters exchanged; null takes one out. Begins at the first page. */
+export function address(changes: Record<string, string | null>): string {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries({ cursor: null, before: null, ...changes })) {
+    if (value === null || value === "") query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
+  return text ? `${PATH}?${text}` : PATH;
+}
+
+document.addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const target = event.target as Element;
+  const link = target.closest<HTMLAnchorElement>("a[data-go], #jobs .pagination a");
+  if (!link) return;
+  event.preventDefault();
+  const isPage = link.closest(".pagination") !== null;
+  void go(link.getAttribute("href")!).then((went) => {
+    if (went && isPage) scrollTo({ top: 0 });
+  });
+});
+
+addEventListener("popstate", () => {
+  if (location.pathname !== PATH) return;
+  void go(location.pathname + location.search, "none");
+});
+
+// Search while typing: the first letter makes a new place in the history, the rest of the word stays there.
+const searchField = (): HTMLInputElement | null => list.querySelector<HTMLInputElement>("#jobs-search input");
+let timer = 0;
+let typed = false;
+
+function search(field: HTMLInputElement): void {
+  window.clearTimeout(timer);
+  const text = field.value.trim();
+  if (text === (new URLSearchParams(location.search).get("q") ?? "")) return;
+  void go(address({ q: text || null }), typed ? "replace" : "push");
+  typed = true;
+}
+
+list.addEventListener("input", (event) => {
+  const field = event.target as HTMLInputElement;
+  if (field !== searchField()) return;
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => search(field), TYPING);
+});
+list.addEventListener("focusout", (event) => { if (event.target === searchField()) typed = false; });
+list.addEventListener("submit", (event) => {
+  if ((event.target as HTMLElement).id !== "jobs-search") return;
+  event.preventDefault();
+  search(searchField()!);
+});
+list.addEventListener("keydown", (event) => {
+  const field = searchField();
+  if (event.target !== field || event.key !== "Escape" || !field) return;
+  if (field.value) {
+    event.preventDefault();
+    field.value = "";
+    search(field);
+  } else field.blur();
+});
+
+// What takes long is answered piece by piece; the page asks on until it is full, the end is reached, or somebody says stop.
+let stopped = "";
+
+async function searchFurther(): Promise<void> {
+  for (;;) {
+    const place = list.querySelector<HTMLElement>("#further");
+    const url = place?.dataset["further"];
+    if (!place || !url || underWay || stopped === location.search) return;
+    const here = location.search;
+    let found: Document;
+    try {
+      found = parsed(await fragment(url));
+    } catch {
+      place.querySelector("[role=status]")!.textContent = "The search was interrupted.";
+      return;
+    }
+    if (location.search !== here || !place.isConnected) return;
+    take(found, place);
+  }
+}
+
+/** Append what was found, as far as there is room, and look on from there. */
+function take(found: Document, place: HTMLElement): void {
+  const room = Number(place.dataset["room"]);
+  const rows = [...found.querySelectorAll("#jobs-rows > tr")].slice(0, room);
+  const body = list.querySelector("#jobs-rows");
+  if (rows.length && !body) {
+    void reload();
+    place.remove();
+    return;
+  }
+  for (const row of rows) if (!document.getElementById(row.id)) body!.append(document.importNode(row, true));
+  const next = found.querySelector<HTMLElement>("#further");
+  if (next && rows.length < room) {
+    place.dataset["further"] = next.dataset["further"]!;
+    place.dataset["room"] = String(room - rows.length);
+  } else place.remove();
+  if (rows.length) list.dispatchEvent(new CustomEvent("jobs:more", { bubbles: true }));
+}
+
+list.addEventListener("click", (event) => {
+  if (!(event.target as Element).closest("[data-stop-search]")) return;
+  stopped = location.search;
+  list.querySelector("#further")?.remove();
+});
+void searchFurther();

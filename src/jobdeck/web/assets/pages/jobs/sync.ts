@@ -1,0 +1,217 @@
+// What happens on the server, on this page: rows change where they are, counts with them, and new jobs wait behind a
+// button, so that nothing moves under the hand of the one who reads.
+
+import { Problem } from "../../api.ts";
+import { live, type LiveEvent } from "../../live.ts";
+import { morph } from "../../morph.ts";
+import { exact, now } from "../../times.ts";
+import { prefer, preference } from "../../preferences.ts";
+import { fragment, parsed } from "./fragment.ts";
+import { go, isBusy, list, reload, type Went } from "./navigate.ts";
+
+const GATHER = 120; // events come in bursts
+const BETWEEN = 600; // at least, from one answer to the next question
+const SAY_EVERY = 6000;
+const MOST_NEW = 50;
+
+const rows = (): HTMLElement[] => [...list.querySelectorAll<HTMLElement>("tr[data-job]")];
+const rowOf = (job: number): HTMLElement | null => document.getElementById(`job-${job}`);
+
+let changed = new Set<number>();
+let others = false; // something happened to jobs that are not on this page
+let timer = 0;
+let busy = false;
+let last = -BETWEEN;
+let fetched = now();
+
+const mode = (): string => preference("jobs-refresh") || "live";
+
+function onEvent(event: LiveEvent): void {
+  if (mode() !== "live") return;
+  if (event.job === null) return;
+  const project = new URLSearchParams(location.search).get("project");
+  if (project && event.project !== null && event.project !== project) return;
+  if (rowOf(event.job)) changed.add(event.job);
+  else if (event.id > 0) others = true;
+  else return;
+  soon();
+}
+
+function soon(): void {
+  if (timer || busy || document.hidden) return;
+  timer = window.setTimeout(() => void sync(), Math.max(GATHER, last + BETWEEN - performance.now()));
+}
+
+/** Ask for what has changed and put it in its place. */
+async function sync(): Promise<void> {
+  window.clearTimeout(timer);
+  timer = 0;
+  if (busy) return;
+  if (isBusy()) {
+    timer = window.setTimeout(() => void sync(), GATHER);
+    return;
+  }
+  const asked = changed;
+  const here = location.search;
+  changed = new Set();
+  others = false;
+  busy = true;
+  try {
+    const query = new URLSearchParams(here);
+    query.set("shown", rows().map((row) => row.dataset["job"]).join(","));
+    query.set("changed", [...asked].filter((job) => rowOf(job)).join(","));
+    const found = parsed(await fragment(`/jobs/changes?${query}`));
+    // Somebody has gone elsewhere meanwhile: that list is newer than this answer.
+    if (location.search === here && !isBusy()) put(found, asked);
+  } catch (error) {
+    // Not answered: they are asked for again when the connection heals. Refused: there is nothing to ask for.
+    if (!(error instanceof Problem) || error.document.status === 0 || error.document.status >= 500) asked.forEach((job) => changed.add(job));
+  } finally {
+    busy = false;
+    last = performance.now();
+  }
+  if ((changed.size || others) && live.state === "live") soon();
+}
+
+function put(found: Document, asked: Set<number>): void {
+  fetched = now();
+  const tabs = found.getElementById("jobs-tabs");
+  const mine = document.getElementById("jobs-tabs");
+  if (tabs && mine) morph(mine, tabs.outerHTML);
+  let count = 0;
+  const states: string[] = [];
+  for (const fresh of found.querySelectorAll<HTMLElement>("tr[data-job]")) {
+    const row = document.getElementById(fresh.id);
+    asked.delete(Number(fresh.dataset["job"]));
+    if (!row) continue;
+    const before = row.dataset["state"];
+    putRow(row as HTMLTableRowElement, fresh as HTMLTableRowElement);
+    if (before === fresh.dataset["state"]) continue;
+    flash(fresh.id);
+    count += 1;
+    states.push(`job ${fresh.dataset["job"]} ${fresh.dataset["state"]}`);
+  }
+  // What was asked for and is not in the answer is not there any more.
+  for (const job of asked) gone(job);
+  const news = found.getElementById("jobs-news")?.dataset ?? {};
+  const foot = document.getElementById("jobs-foot");
+  if (foot && news["total"]) foot.dataset["total"] = news["total"];
+  offer(Number(news["new"] ?? 0));
+  say(count, states);
+  list.dispatchEvent(new CustomEvent("jobs:changed", { bubbles: true }));
+}
+
+const cells = new WeakMap<Element, string>();
+
+/** Bring a row to what the server says, cell by cell: what is the same is not touched. */
+function putRow(row: HTMLTableRowElement, fresh: HTMLTableRowElement): void {
+  for (const { name, value } of fresh.attributes) if (name !== "class") row.setAttribute(name, value);
+  row.classList.toggle("left", fresh.classList.contains("left"));
+  for (const [at, cell] of [...fresh.cells].entries()) {
+    const mine = row.cells[at];
+    const html = cell.innerHTML;
+    if (!mine || cells.get(mine) === html) continue;
+    cells.set(mine, html);
+    morph(mine, html);
+  }
+}
+
+function flash(id: string): void {
+  const row = document.getElementById(id);
+  row?.classList.add("changed");
+  window.setTimeout(() => row?.classList.remove("changed"), 1800);
+}
+
+function gone(job: number): void {
+  const row = rowOf(job);
+  if (!row) return;
+  row.classList.add("left");
+  row.title = "It was deleted.";
+  row.querySelectorAll("button, input").forEach((control) => { (control as HTMLButtonElement).disabled = true; });
+}
+
+/** Say that there is more to see. */
+function offer(count: number): void {
+  const button = document.getElementById("show-new") as HTMLButtonElement | null;
+  if (!button) return;
+  button.hidden = count === 0;
+  button.textContent = `${count >= MOST_NEW ? `${MOST_NEW}+` : count} new`;
+  button.setAttribute("aria-label", `Show ${count} new ${count === 1 ? "job" : "jobs"}`);
+}
+
+let said = 0;
+let unsaid = 0;
+
+function say(count: number, states: string[]): void {
+  unsaid += count;
+  if (!unsaid || performance.now() - said < SAY_EVERY) return;
+  said = performance.now();
+  const text = unsaid === 1 && states.length === 1 ? states[0]! : `${unsaid} jobs changed`;
+  document.getElementById("jobs-said")!.textContent = text;
+  unsaid = 0;
+}
+
+/** Ask about every row. */
+export function syncAll(): void {
+  for (const row of rows()) if (!row.classList.contains("left")) changed.add(Number(row.dataset["job"]));
+  others = true;
+  soon();
+}
+
+/** Ask about one row at once, because something was just done to it. */
+export function syncNow(job: number): void {
+  changed.add(job);
+  void sync();
+}
+
+// How often: as it happens, every so many seconds, or when asked.
+let interval = 0;
+
+function apply(): void {
+  window.clearInterval(interval);
+  const chosen = mode();
+  for (const item of document.querySelectorAll<HTMLElement>("[data-refresh]")) {
+    item.setAttribute("aria-checked", String(item.dataset["refresh"] === chosen));
+  }
+  const text = document.querySelector<HTMLElement>(`[data-refresh="${chosen}"]`)?.textContent ?? "";
+  const opener = document.querySelector("[popovertarget=refresh-menu] span");
+  if (opener) opener.textContent = text;
+  if (Number(chosen)) interval = window.setInterval(syncAll, Number(chosen) * 1000);
+  if (chosen === "live") syncAll();
+  showAge();
+}
+
+function showAge(): void {
+  const age = document.getElementById("jobs-age");
+  if (!age) return;
+  age.hidden = mode() === "live" && live.state === "live";
+  age.querySelector("time")!.textContent = exact(fetched).replace(/^.*, /, "");
+}
+
+document.getElementById("refresh-menu")?.addEventListener("click", (event) => {
+  const item = (event.target as Element).closest<HTMLElement>("[data-refresh]");
+  if (!item) return;
+  prefer("jobs-refresh", item.dataset["refresh"]!);
+  apply();
+  document.getElementById("refresh-menu")!.hidePopover();
+});
+document.getElementById("refresh-now")?.addEventListener("click", () => void reload());
+document.addEventListener("click", (event) => {
+  if (!(event.target as Element).closest("#show-new")) return;
+  void go(location.pathname + location.search, "none").then(() => scrollTo({ top: 0 }));
+});
+list.addEventListener("jobs:went", (event) => {
+  void (event as CustomEvent<Went>);
+  fetched = now();
+  offer(0);
+  showAge();
+});
+live.subscribe({}, onEvent);
+live.onResync(() => { if (mode() === "live") syncAll(); });
+live.onState(showAge);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && (changed.size || others)) soon();
+});
+document.addEventListener("jobs:sync", syncAll);
+addEventListener("pageshow", (event) => { if (event.persisted) syncAll(); });
+apply();

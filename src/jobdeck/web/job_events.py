@@ -1,0 +1,92 @@
+"""Events of a job in readable words: one sentence for each kind (docs/events.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobdeck.wire.events import Event
+
+_SENTENCES = {
+    "submitted": "Accepted",
+    "succeeded": "Succeeded",
+    "pausing": "Asked to pause; its work is still alive",
+    "paused": "Paused; it holds nothing any more",
+    "resumed": "Asked to go on; it is in the queue",
+    "canceling": "Asked to stop; its work is still alive, or leftovers must be removed",
+    "stopped": "Its work is dead; leftovers or children remain",
+    "undoing": "A worker removes what it half made",
+    "canceled": "Canceled",
+    "handed_back": "Its worker is leaving; it is in the queue again",
+}
+SYMBOLS = {
+    "submitted": "plus", "started": "play", "succeeded": "succeeded", "failed": "failed", "retrying": "again",
+    "waiting_for_children": "tree", "worker_lost": "warning", "handed_back": "restart", "pausing": "pausing",
+    "paused": "paused", "resumed": "play", "canceling": "canceling", "stopped": "stop", "undoing": "trash",
+    "canceled": "canceled", "restarted": "restart", "step_succeeded": "check", "step_failed": "failed",
+    "step_skipped": "skipped", "step_canceled": "canceled", "task_failed": "failed", "task_warned": "warning",
+    "reprioritized": "edit", "deleted": "trash",
+}  # fmt: skip
+TONES = {
+    "succeeded": "success", "failed": "error", "step_failed": "error", "task_failed": "error", "worker_lost": "warning",
+    "retrying": "warning", "task_warned": "warning", "paused": "warning", "canceled": "info",
+}  # fmt: skip
+
+
+def sentence(event: Event) -> str:
+    """What happened, in words."""
+    data = event.data
+    match event.kind:
+        case "started":
+            return f"Started on worker {data.get('worker', '?')}{_attempt(data)}"
+        case "failed":
+            return f"Failed: {data.get('message') or data.get('code') or 'nothing is known about why'}"
+        case "retrying":
+            return f"A step failed and will be tried again: {data.get('message') or data.get('code')}"
+        case "waiting_for_children":
+            return f"Its own steps have ended; {data.get('unfinished', 'some')} of its children have not"
+        case "worker_lost":
+            return f"Worker {data.get('worker', '?')} was lost ({_times(data.get('losses'))}); it is in the queue again"
+        case "restarted":
+            return f"In the queue again from its first step, as attempt {data.get('attempt', '?')}"
+        case "reprioritized":
+            return f"Priority changed to {data.get('priority', '?')}"
+        case "task_failed":
+            return f"{_place(data)} failed: {data.get('message') or data.get('code')}"
+        case "task_warned":
+            return f"{_place(data)} ended with {_warnings(data)}"
+        case kind if kind.startswith("step_"):
+            error = data.get("message") or data.get("code")
+            return f"Step {data.get('step', '?')} {kind.removeprefix('step_')}{f': {error}' if error else ''}"
+        case kind:
+            return f"{_SENTENCES.get(kind, kind)}{_because(data)}"
+
+
+def _attempt(data: dict[str, Any]) -> str:
+    attempt = data.get("attempt")
+    return f", attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
+
+
+def _times(count: Any) -> str:
+    return "the first time" if count in (None, 1) else f"{count} times in a row"
+
+
+def _place(data: dict[str, Any]) -> str:
+    return f"Task {data.get('task', '?')} of step {data.get('step', '?')}"
+
+
+def _warnings(data: dict[str, Any]) -> str:
+    count = data.get("warnings", 1)
+    return f"{count} {'warning' if count == 1 else 'warnings'}"
+
+
+def _because(data: dict[str, Any]) -> str:
+    """Who or what else, and why, as far as the event tells."""
+    told = []
+    if data.get("warnings"):
+        told.append(f"with {_warnings(data)}")
+    if data.get("cause") and data["cause"] != "user":
+        told.append({"parent": "because its parent was canceled"}.get(str(data["cause"]), f"cause: {data['cause']}"))
+    if data.get("bulk"):
+        told.append(f"with bulk operation {data['bulk']}")
+    text = f" {', '.join(told)}" if told else ""
+    return f"{text}: {data['reason']}" if data.get("reason") else text

@@ -1,0 +1,141 @@
+"""Sessions and login links, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, update
+
+from jobdeck.access.roles import Role
+from jobdeck.access.secrets import TokenText
+from jobdeck.access.sessions import DAY, LINK_LIFE, LoginLinkEnded, LoginLinkUsed, Sessions
+from jobdeck.access.tokens import Authenticator, TokenWish, issue
+from jobdeck.core.errors import Unauthenticated
+from jobdeck.store import sessions as stored_sessions
+from jobdeck.store import tokens
+from jobdeck.store.database import Database, Tx
+from jobdeck.store.schema import login_links, sessions
+
+
+@pytest.fixture
+async def keeper(database: Database) -> Sessions:
+    return Sessions(database, Authenticator(database), days=14)
+
+
+@pytest.fixture
+async def token(database: Database) -> TokenText:
+    """Of a viewer, who expires when it is told to."""
+
+    async def work(tx: Tx) -> TokenText:
+        return (await issue(tx, TokenWish("ann", Role.VIEWER), "test"))[1]
+
+    return await database.transact(work)
+
+
+async def put(database: Database, **columns: int) -> None:
+    """Write columns of every session and link, as time would."""
+
+    async def work(tx: Tx) -> None:
+        for table in (sessions, login_links):
+            known = {name: value for name, value in columns.items() if name in table.c}
+            if known:
+                await tx.connection.execute(update(table).values(known))
+
+    await database.transact(work)
+
+
+async def test_a_session_acts_as_its_token(keeper: Sessions, token: TokenText) -> None:
+    begun = await keeper.begin(str(token))
+    session = await keeper.find(begun.cookie)
+    assert (session.caller.name, session.caller.role) == ("ann", Role.VIEWER)
+    assert session.caller.session == session.hash
+    assert session.proves(session.csrf)
+    for wrong in (None, "", session.csrf[:-1], "ä"):
+        assert not session.proves(wrong)
+
+
+async def test_neither_cookie_nor_code_is_stored(database: Database, keeper: Sessions, token: TokenText) -> None:
+    begun = await keeper.begin(str(token))
+    link = await keeper.make_link(begun.caller)
+    async with database.read() as connection:
+        rows = [*(await connection.execute(select(sessions))), *(await connection.execute(select(login_links)))]
+    assert len(rows) == 2
+    assert begun.cookie not in str(rows)
+    assert link.code not in str(rows)
+
+
+@pytest.mark.parametrize("cookie", ["", "x" * 43, "x" * 10_000, "\udcff" * 43])
+async def test_an_unknown_cookie_is_refused(keeper: Sessions, cookie: str) -> None:
+    with pytest.raises(Unauthenticated, match="ended"):
+        await keeper.find(cookie)
+
+
+async def test_a_session_slides_on_with_use_and_ends_without(
+    database: Database, keeper: Sessions, token: TokenText
+) -> None:
+    cookie = (await keeper.begin(str(token))).cookie
+    now = await database.now()
+    await put(database, last_seen_at=now - 2 * DAY, expires_at=now + DAY)
+    await keeper.find(cookie)
+    async with database.read() as connection:
+        found = await stored_sessions.by_hash(connection, (await keeper.find(cookie)).hash)
+    assert found is not None
+    assert found.expires_at >= now + 14 * DAY
+    await put(database, expires_at=now)
+    with pytest.raises(Unauthenticated, match="ended"):
+        await keeper.find(cookie)
+
+
+async def test_it_ends_by_logging_out_and_with_its_token(
+    database: Database, keeper: Sessions, token: TokenText
+) -> None:
+    first, second = await keeper.begin(str(token)), await keeper.begin(str(token))
+    await keeper.end(await keeper.find(first.cookie))
+    with pytest.raises(Unauthenticated):
+        await keeper.find(first.cookie)
+    session = await keeper.find(second.cookie)
+    await database.transact(lambda tx: tokens.revoke(tx, session.caller.token_id))
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await keeper.find(second.cookie)
+
+
+async def test_a_link_opens_once(keeper: Sessions, token: TokenText) -> None:
+    code = (await keeper.make_link((await keeper.begin(str(token))).caller)).code
+    assert (await keeper.peek(code)).name == "ann"
+    assert (await keeper.peek(code)).name == "ann"
+    begun = await keeper.begin_by_link(code)
+    assert (await keeper.find(begun.cookie)).caller.name == "ann"
+    for again in (keeper.peek, keeper.begin_by_link):
+        with pytest.raises(LoginLinkUsed):
+            await again(code)
+
+
+async def test_a_link_ends_after_an_hour_and_with_its_token(
+    database: Database, keeper: Sessions, token: TokenText
+) -> None:
+    caller = (await keeper.begin(str(token))).caller
+    link = await keeper.make_link(caller)
+    now = await database.now()
+    assert now < link.expires_at <= now + LINK_LIFE
+    await put(database, expires_at=now)
+    with pytest.raises(LoginLinkEnded):
+        await keeper.begin_by_link(link.code)
+    link = await keeper.make_link(caller)
+    await database.transact(lambda tx: tokens.revoke(tx, caller.token_id))
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await keeper.begin_by_link(link.code)
+    with pytest.raises(LoginLinkEnded):
+        await keeper.peek("guessed")
+
+
+async def test_what_has_ended_is_removed(database: Database, keeper: Sessions, token: TokenText) -> None:
+    kept = await keeper.begin(str(token))
+    await keeper.begin(str(token))
+    await keeper.make_link(kept.caller)
+    now = await database.now()
+    await put(database, expires_at=now - 1)
+    again = await keeper.begin(str(token))
+    await database.transact(lambda tx: stored_sessions.remove_ended(tx, tx.now, tx.now))
+    async with database.read() as connection:
+        assert len((await connection.execute(select(sessions))).all()) == 1
+        assert not (await connection.execute(select(login_links))).all()
+    assert (await keeper.find(again.cookie)).caller.name == "ann"

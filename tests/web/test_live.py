@@ -1,0 +1,210 @@
+"""Live: one stream for all tabs, nothing missed, a server that comes back, and parts of pages that keep themselves
+up to date without taking anything from under a person's hands."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+
+import httpx2
+import pytest
+from playwright.async_api import Page, Request, Route, expect
+
+from tests.web.conftest import OpenPage
+from tests.web.deck import Deck
+from tests.web.watch import Watch
+
+WITHOUT_WORKER = "delete window.SharedWorker"
+"""As in the browsers that have none: one of the tabs leads."""
+
+
+@dataclass
+class Part:
+    """A part of a page that keeps itself up to date, put into the frame of an error page; its server is the test."""
+
+    html: str = "<p>first</p>"
+    asked: list[str] = field(default_factory=list)
+
+    async def put_into(self, page: Page, **attributes: str) -> None:
+        await page.route("**/part", self._answer)
+        await page.goto("/nowhere")
+        await page.evaluate(
+            """([html, attributes]) => {
+                const part = document.createElement("section");
+                part.id = "part";
+                part.innerHTML = html;
+                part.dataset.liveSrc = "/part";
+                part.dataset.liveWait = "50";
+                for (const [name, value] of Object.entries(attributes)) part.setAttribute(name, value);
+                document.querySelector("main").append(part);
+                part.dispatchEvent(new CustomEvent("morphed", { bubbles: true }));
+            }""",
+            [self.html, {name.replace("_", "-"): value for name, value in attributes.items()}],
+        )
+
+    async def _answer(self, route: Route, request: Request) -> None:
+        self.asked.append(request.headers.get("hx-request", ""))
+        await route.fulfill(body=self.html, content_type="text/html")
+
+
+def submit(deck: Deck, project: str = "default") -> int:
+    with deck.client() as client:
+        return client.jobs.submit("noop", {}, project=project).id
+
+
+async def is_live(page: Page) -> None:
+    await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+
+
+async def streams_become(deck: Deck, count: int) -> None:
+    """Wait until the server has so many open streams."""
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {deck.admin}"}) as http:
+        async with asyncio.timeout(10):
+            found = -1
+            while found != count:
+                text = (await http.get(f"{deck.url}/metrics")).text
+                told = re.search(r"^jobdeck_feed_streams (\d+)", text, re.MULTILINE)
+                found = int(told[1]) if told else -1
+
+
+@pytest.fixture(autouse=True)
+def _frame_of_an_error_page(watch: Watch) -> None:
+    watch.allow_status(404)
+
+
+@pytest.mark.parametrize("worker", ["shared worker", "leading tab"])
+async def test_tabs_share_one_stream(own_deck: Deck, open_page: OpenPage, worker: str) -> None:
+    first = await open_page(at=own_deck)
+    if worker == "leading tab":
+        await first.context.add_init_script(WITHOUT_WORKER)
+    parts = []
+    tabs = [first, *[await first.context.new_page() for _ in range(7)]]
+    for tab in tabs:
+        part = Part()
+        await part.put_into(tab)
+        await is_live(tab)
+        parts.append(part)
+    await streams_become(own_deck, 1)
+    for part in parts:
+        part.html = "<p>second</p>"
+    submit(own_deck)
+    for tab in tabs:
+        await tab.bring_to_front()
+        await expect(tab.locator("#part")).to_have_text("second")
+    await tabs[0].close()  # the one that leads
+    await is_live(tabs[1])
+    for part in parts:
+        part.html = "<p>third</p>"
+    submit(own_deck)
+    await tabs[1].bring_to_front()
+    await expect(tabs[1].locator("#part")).to_have_text("third")
+    await streams_become(own_deck, 1)
+    await first.context.close()
+    await streams_become(own_deck, 0)
+
+
+async def test_what_happens_while_the_page_loads_is_not_missed(deck: Deck, page: Page) -> None:
+    await page.context.add_init_script(WITHOUT_WORKER)
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        reached.set()
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/events*", hold)
+    part = Part()
+    await part.put_into(page)
+    await reached.wait()
+    part.html = "<p>second</p>"
+    submit(deck)
+    go.set()
+    await expect(page.locator("#part")).to_have_text("second")
+
+
+async def test_only_what_concerns_a_part_is_fetched(deck: Deck, page: Page) -> None:
+    mine, other = deck.project(), deck.project()
+    part = Part()
+    await part.put_into(page, data_live_project=mine)
+    await is_live(page)
+    submit(deck, other)
+    submit(deck, mine)
+    part.html = "<p>second</p>"
+    submit(deck, mine)
+    await expect(page.locator("#part")).to_have_text("second")
+    assert set(part.asked) == {"true"}
+    quiet = len(part.asked)
+    other_page = await page.context.new_page()
+    witness = Part()
+    await witness.put_into(other_page, data_live_project=other)
+    await is_live(other_page)
+    witness.html = "<p>seen</p>"
+    submit(deck, other)
+    await expect(other_page.locator("#part")).to_have_text("seen")
+    assert len(part.asked) <= quiet + 1  # what was under way
+
+
+async def test_a_server_that_comes_back_is_found_again(own_deck: Deck, open_page: OpenPage, watch: Watch) -> None:
+    watch.allow_outage()
+    page = await open_page(at=own_deck)
+    part = Part()
+    await part.put_into(page)
+    await is_live(page)
+    own_deck.stop()
+    await expect(page.locator("#connection")).to_have_attribute("data-state", re.compile("reconnecting|offline"))
+    part.html = "<p>after the restart</p>"
+    own_deck.start()
+    await expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20_000)
+    await expect(page.locator("#part")).to_have_text("after the restart")
+    part.html = "<p>and on</p>"
+    submit(own_deck)
+    await expect(page.locator("#part")).to_have_text("and on")
+
+
+async def test_a_session_that_ended_is_told_of(own_deck: Deck, open_page: OpenPage, watch: Watch) -> None:
+    watch.allow_outage()
+    watch.allow_status(401)
+    with own_deck.client() as client:
+        made = client.tokens.create("leaving", "viewer")
+        page = await open_page(at=own_deck, token=made.token)
+        await page.goto("/nowhere")
+        await is_live(page)
+        client.tokens.revoke(made.id)
+    own_deck.stop(hard=True)
+    own_deck.start()
+    await expect(page.get_by_text("Your session has ended.")).to_be_visible(timeout=20_000)
+
+
+FORM = """
+<details id="more"><summary>More</summary><p id="inside">inside</p></details>
+<label><input type="checkbox" id="tick"> tick</label>
+<label>Name <input id="name" value="as the server says"></label>
+<label>Other <input id="other" value="{value}"></label>
+<div id="kept" data-keep>{value}</div>
+<p id="text">{value}</p>
+<div id="long">{lines}</div>
+"""
+
+
+async def test_a_morph_takes_nothing_from_under_a_persons_hands(deck: Deck, page: Page) -> None:
+    lines = "".join(f"<p id='l{n}'>line {n}</p>" for n in range(200))
+    part = Part(FORM.format(value="one", lines=lines))
+    await part.put_into(page)
+    await is_live(page)
+    await page.get_by_text("More").click()
+    await page.locator("#tick").check()
+    await page.locator("#name").fill("typed by me")
+    await page.evaluate("document.getElementById('name').setSelectionRange(2, 5)")
+    await page.evaluate("scrollTo(0, 300)")
+    part.html = FORM.format(value="two", lines=lines)
+    submit(deck)
+    await expect(page.locator("#text")).to_have_text("two")
+    await expect(page.locator("#other")).to_have_value("two")
+    await expect(page.locator("#kept")).to_have_text("one")
+    await expect(page.locator("#inside")).to_be_visible()
+    await expect(page.locator("#tick")).to_be_checked()
+    await expect(page.locator("#name")).to_have_value("typed by me")
+    await expect(page.locator("#name")).to_be_focused()
+    assert await page.evaluate("document.getElementById('name').selectionStart") == 2
+    assert await page.evaluate("scrollY") == 300
