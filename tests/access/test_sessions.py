@@ -48,8 +48,11 @@ async def test_a_session_acts_as_its_token(keeper: Sessions, token: TokenText) -
     session = await keeper.find(begun.cookie)
     assert (session.caller.name, session.caller.role) == ("ann", Role.VIEWER)
     assert session.caller.session == session.hash
-    assert session.proves(session.csrf)
-    for wrong in (None, "", session.csrf[:-1], "ä"):
+    token_of_page = session.csrf_token()
+    assert token_of_page != session.csrf_token()
+    assert session.proves(token_of_page)
+    other = await keeper.find((await keeper.begin(str(token))).cookie)
+    for wrong in (None, "", session.csrf, token_of_page[:-2], "00" * 43, "ä", other.csrf_token()):
         assert not session.proves(wrong)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import threading
 from collections.abc import Coroutine, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from jobdeck.access.first_admin import first_admin
 from jobdeck.api.app import create_app
@@ -77,6 +79,14 @@ class Installed:
 
     def states(self) -> list[str]:
         return [job.state for job in self.client.jobs.list(sort="created_at")]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def silent() -> Iterator[None]:
+    """The server shares the standard output with the command line here."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

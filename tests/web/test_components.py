@@ -107,4 +107,4 @@ async def test_an_error_of_a_fragment_is_told_in_the_servers_words(page: Page, w
     await show(page)
     await page.evaluate("document.querySelector('meta[name=csrf-token]').content = 'of an older session'")
     await page.get_by_role("button", name="Refresh").click()
-    await expect(page.get_by_role("alert")).to_contain_text("Load the page again")
+    await expect(page.locator(".toast")).to_contain_text("Load the page again")

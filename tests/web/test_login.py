@@ -58,8 +58,8 @@ async def test_a_link_logs_in_by_itself_and_once(open_page: OpenPage, deck: Deck
     watch.allow_status(404, 410)
     link = login_link(deck)
     page = await open_page(logged_in=False)
-    await page.goto(link)
-    await page.wait_for_url("**/jobs")
+    await page.goto(f"{link}&next=/nowhere")
+    await page.wait_for_url("**/nowhere")
     other = await open_page(logged_in=False)
     await other.goto(link)
     await expect(other.get_by_role("alert")).to_contain_text("used already")
@@ -79,10 +79,10 @@ async def test_a_link_of_somebody_else_asks_first(open_page: OpenPage, deck: Dec
     """Else a link sent by mail could make people work, unaware, in another's name."""
     link = login_link(deck, deck.token("somebody", "viewer"))
     page = await open_page()
-    await page.goto(link)
+    await page.goto(f"{link}&next=/nowhere")
     await expect(page.get_by_text("logged in as admin now")).to_be_visible()
     await page.get_by_role("button", name="Log in").click()
-    await page.wait_for_url("**/jobs")
+    await page.wait_for_url("**/nowhere")
     await page.get_by_role("button", name="You: somebody").click()
     await expect(page.get_by_text("viewer in all projects")).to_be_visible()
 

@@ -28,7 +28,7 @@ class Watch:
     def allow_status(self, *statuses: int) -> None:
         """Answers with these statuses, which browsers note as errors in the console."""
         for status in statuses:
-            self.allow(rf"the server responded with a status of {status}")
+            self.allow(rf"the server responded with a status of {status}|Response Status Error Code {status}")
 
     def allow_outage(self) -> None:
         """The server goes away."""

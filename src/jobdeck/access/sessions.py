@@ -35,15 +35,25 @@ class LoginLinkEnded(Unauthenticated):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that is logged in. `csrf` must come with every request of it that changes something."""
+    """A browser that is logged in. With every request of it that changes something `csrf` must come, masked."""
 
     hash: str
     csrf: str
     caller: Caller
 
-    def proves(self, csrf: str | None) -> bool:
-        """Whether `csrf` is the secret of this session; takes the same time whatever the answer."""
-        return csrf is not None and hmac.compare_digest(self.csrf.encode(), csrf.encode("utf-8", "replace"))
+    def csrf_token(self) -> str:
+        """The secret as pages carry it: masked anew each time, so that the size of compressed pages tells nothing."""
+        mask = secrets.token_bytes(len(self.csrf))
+        return (mask + _xor(mask, self.csrf.encode())).hex()
+
+    def proves(self, token: str | None) -> bool:
+        """Whether `token` is the secret of this session, masked; takes the same time whatever the answer."""
+        try:
+            given = bytes.fromhex(token or "")
+        except ValueError:
+            given = b""
+        length = len(self.csrf)
+        return hmac.compare_digest(_xor(given[:length], given[length:]), self.csrf.encode())
 
     @property
     def public_id(self) -> str:
@@ -160,6 +170,10 @@ _NEW_LINK = "Make a new one with `jobdeck login`."
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=False))
 
 
 def _used() -> LoginLinkUsed:

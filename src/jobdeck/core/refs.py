@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.values import clip
 
 MAX_REF = 1024
+
+FileText = Annotated[str, Field(json_schema_extra={"format": "file-ref"})]
+"""A file that a job reads: `file:<id>`, a path of the server, or an address. Forms let people upload one or choose it."""
 
 
 class MalformedRef(InvalidInput):

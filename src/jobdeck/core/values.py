@@ -19,21 +19,33 @@ MAX_TAG = 100
 
 def encode(value: object) -> str:
     """Compact JSON. Integers of any size survive; NaN and infinity are refused."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def bounded(value: Json, limit: int, field: str) -> Json:
     """`value` if it is valid Unicode and its JSON is at most `limit` bytes; raises InvalidInput or TooLarge."""
+    bounded_text(value, limit, field)
+    return value
+
+
+def bounded_text(value: Json, limit: int, field: str) -> str:
+    """The JSON of `value`, on the same conditions."""
     try:
-        size = len(encode(value).encode())
+        text = encode(value)
+        size = len(text.encode())
     except (UnicodeEncodeError, ValueError) as error:
         raise InvalidInput(f"{field} cannot be stored as JSON: {error}.", field=field) from error
     if size > limit:
         raise TooLarge(f"{field} has {size} bytes of JSON; {limit} are allowed.", field=field)
-    return value
+    return text
 
 
 def clip(text: str, limit: int = MAX_MESSAGE) -> str:
     """`text`, cut to `limit` characters with a mark where it was cut, and without NUL or lone surrogates."""
+    if len(text) <= limit and text.isascii() and "\0" not in text:
+        return text
     clean = text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode()
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

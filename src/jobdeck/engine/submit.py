@@ -8,6 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ from jobdeck.core.jobtype import JobType
 from jobdeck.core.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.states import ENDED, State
-from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded, clip, encode
+from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.executors.harness import describe
 from jobdeck.store import jobs, submissions
 from jobdeck.store.database import Database, Tx
@@ -138,7 +139,8 @@ class Submitter:
 
     def _prepare(self, wanted: Submission, environment: Environment) -> NewJob:
         registered = self._registry.get(wanted.type)
-        _check_common(wanted)
+        _check_priority(wanted.priority)
+        tags = _tags_text(wanted.tags)
         params = _params_text(wanted.params)
         with _foreign(wanted.type):
             job_type = _instance(registered, wanted.params)
@@ -146,10 +148,6 @@ class Submitter:
             own = [_checked(claim) for claim in job_type.claims()]
             subject = clip(job_type.subject() or "", 1000) or None
             description = clip(wanted.description or job_type.description(), 500)
-        claims = merge([
-            *implicit_claims(wanted.project, wanted.type, wanted.parent, wanted.configuration),
-            *(replace(c, resource=qualify(wanted.project, c.resource)) for c in own),
-        ])  # fmt: skip
         return NewJob(
             project_id=wanted.project_id,
             type=wanted.type,
@@ -158,8 +156,8 @@ class Submitter:
             description=description,
             subject=subject,
             params=params,
-            tags=encode(list(wanted.tags)),
-            claims=_encode_claims(claims),
+            tags=tags,
+            claims=_claims_text(wanted, own),
             priority=wanted.priority,
             parent_id=wanted.parent,
             run_prefix="",
@@ -198,7 +196,7 @@ def _checked(claim: Any) -> Claim:
 
 def _params_text(params: Mapping[str, Any]) -> str:
     try:
-        return encode(bounded(dict(params), MAX_PARAMS, "params"))
+        return bounded_text(dict(params), MAX_PARAMS, "params")
     except (TypeError, RecursionError) as error:
         raise InvalidInput(f"params cannot be stored as JSON: {error}.", field="params") from error
 
@@ -207,12 +205,15 @@ def _field_of(i: int, field: str | None) -> str:
     return f"jobs[{i}].{field}" if field else f"jobs[{i}]"
 
 
-def _check_common(wanted: Submission) -> None:
-    if not LOWEST_PRIORITY <= wanted.priority <= HIGHEST_PRIORITY:
+def _check_priority(priority: int) -> None:
+    if not LOWEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
         raise InvalidInput(f"A priority is {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}.", field="priority")
-    if len(wanted.tags) > MAX_TAGS or any(not t or len(t) > MAX_TAG for t in wanted.tags):
+
+
+def _tags_text(tags: Sequence[str]) -> str:
+    if len(tags) > MAX_TAGS or any(not t or len(t) > MAX_TAG for t in tags):
         raise InvalidInput(f"Up to {MAX_TAGS} tags of 1 to {MAX_TAG} characters are allowed.", field="tags")
-    bounded(list(wanted.tags), MAX_PARAMS, "tags")
+    return bounded_text(list(tags), MAX_PARAMS, "tags")
 
 
 def _instance(registered: RegisteredType, params: Mapping[str, Any]) -> JobType:
@@ -245,6 +246,20 @@ def _path(location: tuple[int | str, ...]) -> str:
 def _dedupe_key(wanted: Submission, params: str) -> str:
     same = json.dumps(json.loads(params), sort_keys=True)
     return hashlib.sha256(f"{wanted.project_id}|{wanted.type}|{same}".encode()).hexdigest()
+
+
+def _claims_text(wanted: Submission, own: Sequence[Claim]) -> str:
+    """What the job claims, by itself and as its type says."""
+    if not own:
+        return _implicit_text(wanted.project, wanted.type, wanted.parent, wanted.configuration)
+    implicit = implicit_claims(wanted.project, wanted.type, wanted.parent, wanted.configuration)
+    named = (replace(c, resource=qualify(wanted.project, c.resource)) for c in own)
+    return _encode_claims(merge([*implicit, *named]))
+
+
+@lru_cache(maxsize=10_000)
+def _implicit_text(project: str, type_name: str, parent: int | None, configuration: int | None) -> str:
+    return _encode_claims(merge(implicit_claims(project, type_name, parent, configuration)))
 
 
 def _encode_claims(claims: Sequence[Claim]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobdeck.core.errors import InvalidInput, TaskFailure
-from jobdeck.core.refs import ObjectRef
+from jobdeck.core.refs import FileText, ObjectRef
 
 
 class CsvFormat(BaseModel):
@@ -55,7 +55,7 @@ class ImportParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    files: list[str] = Field(
+    files: list[FileText] = Field(
         min_length=1, max_length=10_000, description="Paths of the server, file:<id>, or s3://…; patterns too."
     )
     into: ObjectRef

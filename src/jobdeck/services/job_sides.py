@@ -169,7 +169,8 @@ def _claim(claim: Claim, world: Snapshot, seen: set[int], job_id: int) -> ClaimS
 def _quiet(row: JobRow, now: int) -> float | None:
     if State(row["state"]) not in ALIVE:
         return None
-    return max(0, now - max(row["progress_at"] or 0, row["state_since"])) / 1_000_000
+    since = max(int(row["progress_at"] or 0), int(row["state_since"]))
+    return max(0, now - since) / 1_000_000
 
 
 def _maybe(micros: int | None) -> datetime | None:

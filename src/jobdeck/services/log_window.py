@@ -31,8 +31,7 @@ class LogFilter:
     task: int | None = None
     q: str | None = None
 
-    def fits(self, placed: LogLine) -> bool:
-        line = placed
+    def fits(self, line: LogLine) -> bool:
         return (
             (not self.levels or line.level in self.levels)
             and (self.step is None or line.step == self.step)
@@ -53,16 +52,16 @@ class LogPlace:
 
 @dataclass(frozen=True, slots=True)
 class NumberedLine:
-    """`number` counts from 1 in the attempt's log; `cursor` is the line's own."""
+    """`number` counts from 1 in the attempt's log."""
 
     number: int
-    placed: LogLine
+    line: LogLine
 
 
 @dataclass(frozen=True, slots=True)
 class LogSlice:
-    """`next`: to go on behind the last line that was looked at; `earlier`: whether there may be lines in front, and from
-    where to look for them; `live`: lines may come yet; `total`: lines of the whole log."""
+    """`next`: to go on behind the last line that was looked at; `earlier`: whether there may be lines in front, and
+    from where to look for them; `live`: lines may come yet; `total`: lines of the whole log."""
 
     lines: Sequence[NumberedLine]
     next: str | None
@@ -114,7 +113,7 @@ class LogWindows:
             (lines, following), earlier = await self._forward(log, place.after, where, limit), None
         else:
             lines, following, earlier = await self._backward(log, place.before, where, limit)
-        numbered = [NumberedLine(log.number(placed.cursor), placed) for placed in lines]
+        numbered = [NumberedLine(log.number(line.cursor), line) for line in lines]
         return LogSlice(numbered, following, earlier, live, log.total)
 
     async def _around(
@@ -125,18 +124,16 @@ class LogWindows:
         behind, following = await self._forward(log, f"{name}:{int(position) - 1}", where, limit - limit // 2)
         return [*before, *behind], following, earlier
 
-    async def _forward(
-        self, log: _Log, after: str, where: LogFilter, limit: int
-    ) -> tuple[list[LogLine], str | None]:
+    async def _forward(self, log: _Log, after: str, where: LogFilter, limit: int) -> tuple[list[LogLine], str | None]:
         cursor: str | None = after or None
         found: list[LogLine] = []
         for _ in range(MOST_SCANNED // PORTION):
             lines, cursor = await self._core.logs.read(log.job, log.attempt, after=cursor, limit=PORTION)
-            for placed in lines:
-                if where.fits(placed):
-                    found.append(placed)
+            for line in lines:
+                if where.fits(line):
+                    found.append(line)
                     if len(found) >= limit:
-                        return found, placed.cursor
+                        return found, line.cursor
             if len(lines) < PORTION:
                 break
         return found, cursor

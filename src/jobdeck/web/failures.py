@@ -76,16 +76,18 @@ async def group_page(page: PageDep, fingerprint: Fingerprint, address: Address) 
     return await _group(page, fingerprint, address, block="group")
 
 
+@router.get(f"{PATH}/{{fingerprint}}/retry")
+async def offer_retry(page: PageDep, fingerprint: Fingerprint, address: Address) -> Response:
+    """How many jobs there are to retry."""
+    return await _group(page, fingerprint, address, block="retry")
+
+
 @router.post(f"{PATH}/{{fingerprint}}/retry")
 async def plan_retry(page: PageDep, fingerprint: Fingerprint, address: Address) -> Response:
-    """What resuming all jobs of the group would do; nothing is done yet."""
-    names = {
-        "error": fingerprint,
-        "state": ["failed"],
-        "type": address.type,
-        "project": page.project and [page.project],
-    }
-    given: dict[str, Any] = {name: value for name, value in names.items() if value}
+    """What resuming all failed jobs of the group would do, whenever they failed; nothing is done yet."""
+    given: dict[str, Any] = {"error": fingerprint, "state": ["failed"]}
+    if page.project:
+        given["project"] = [page.project]
     select = BulkSelect[JobConditions](filter=JobConditions(**given))
     plan = await page.services.bulks.preview(page.caller, BulkAsked(operation=BulkOperation.RESUME, select=select))
     return await _group(page, fingerprint, address, block="retry", bulk=plan)
@@ -122,13 +124,17 @@ async def show_retry(page: PageDep, fingerprint: Fingerprint, id: BulkId, addres
 async def _group(
     page: Page, fingerprint: str, address: FailuresAddress, *, block: str, bulk: Bulk | None = None
 ) -> Response:
-    group, in_range = await _found(page, fingerprint, address)
+    everything = FailureConditions(project=[page.project] if page.project else [])
+    whole = await page.services.failures.get(page.caller, fingerprint, everything)
+    found = await _in_range(page, fingerprint, address)
+    group = found or whole
     jobs = await page.services.jobs.get_many(page.caller, group.latest, _JOB_FIELDS)
     return await page.render(
         "failures/group.html",
         block=block,
         group=group,
-        in_range=in_range,
+        in_range=found is not None,
+        failed_now=whole.jobs_failed_now,
         chart=chart(group.trend, *_LARGE),
         jobs=jobs,
         address=address,
@@ -138,11 +144,9 @@ async def _group(
     )
 
 
-async def _found(page: Page, fingerprint: str, address: FailuresAddress) -> tuple[FailureGroup, bool]:
-    """The group, and whether anything of it is in the range; one that is not is shown over all time."""
-    conditions = address.conditions(page.project)
+async def _in_range(page: Page, fingerprint: str, address: FailuresAddress) -> FailureGroup | None:
+    """The group as far as it is in the range that is looked at, None where nothing of it is."""
     try:
-        return await page.services.failures.get(page.caller, fingerprint, conditions), True
+        return await page.services.failures.get(page.caller, fingerprint, address.conditions(page.project))
     except NotFound:
-        everything = FailureConditions(project=conditions.project)
-        return await page.services.failures.get(page.caller, fingerprint, everything), False
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from jobdeck.core.amounts import duration, number
+from jobdeck.core.amounts import number
 from jobdeck.wire.failures import Trend
 
 SHARE = 0.72
@@ -35,6 +35,8 @@ class Chart:
     height: int
     bars: list[Bar]
     most: int
+    part: str
+    """How long each part is, in words."""
     text: str
 
     @property
@@ -62,7 +64,7 @@ def chart(trend: Trend, width: int, height: int) -> Chart:
                 until=at + timedelta(seconds=trend.bucket_seconds),
             )
         )
-    return Chart(width, height, bars, most, words(trend))
+    return Chart(width, height, bars, most, length(trend.bucket_seconds), words(trend))
 
 
 def words(trend: Trend) -> str:
@@ -72,8 +74,14 @@ def words(trend: Trend) -> str:
         return f"Since {since}: none."
     most = max(trend.counts)
     peak = trend.since + timedelta(seconds=trend.bucket_seconds * trend.counts.index(most))
-    part = duration(trend.bucket_seconds)
-    return (
-        f"Since {since}, in parts of {part}: {number(sum(trend.counts))} in all, at most {number(most)} "
-        f"({peak.astimezone(UTC).strftime('%Y-%m-%d %H:%M UTC')}), {number(trend.counts[-1])} in the latest part."
-    )
+    parts = f"in parts of {length(trend.bucket_seconds)}: {number(sum(trend.counts))} in all"
+    when = peak.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"Since {since}, {parts}, at most {number(most)} ({when}), {number(trend.counts[-1])} in the latest part."
+
+
+def length(seconds: int) -> str:
+    """`30 minutes`, `6 hours`, `1 day`: parts are round."""
+    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds % size == 0:
+            return f"{seconds // size} {name}{'' if seconds == size else 's'}"
+    return f"{seconds} seconds"

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from jobdeck.core.errors import NotFound
 from jobdeck.core.states import State
+from jobdeck.services import cursors
 from jobdeck.services.job_queries import JobConditions, JobQuery
 from jobdeck.web import job_events, job_logs, job_steps
 from jobdeck.web.job_head import JobPath, head_of, show
@@ -26,6 +27,7 @@ router.include_router(job_logs.router)
 
 CHILDREN = 50
 EVENTS = 100
+Cursor = Annotated[str | None, Query(max_length=cursors.MAX_CURSOR)]
 EventId = Annotated[int | None, Query(ge=0, le=MAX_ID)]
 
 
@@ -89,14 +91,22 @@ async def events(
             found.items = [event for event in found.items if event.id > after]
     return await show(
         page, "job/events.html", job_id, "events",
-        events=found.items, next=following, order=order, is_first=before is None and (after is None or order == "newest"),
-        sentence=job_events.sentence, symbols=job_events.SYMBOLS, tones=job_events.TONES,
+        events=found.items,
+        next=following,
+        order=order,
+        is_first=before is None and (after is None or order == "newest"),
+        sentence=job_events.sentence,
+        symbols=job_events.SYMBOLS,
+        tones=job_events.TONES,
     )  # fmt: skip
 
 
 @router.get("/jobs/{job_id:int}/family")
 async def family(
-    page: PageDep, job_id: JobPath, state: State | None = None, cursor: Annotated[str | None, Query(max_length=500)] = None
+    page: PageDep,
+    job_id: JobPath,
+    state: State | None = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
     """The jobs above it, beside it and below it."""
     services = page.services
@@ -118,7 +128,10 @@ async def family(
 
 @router.get("/jobs/{job_id:int}/children")
 async def children(
-    page: PageDep, job_id: JobPath, state: State | None = None, cursor: Annotated[str | None, Query(max_length=500)] = None
+    page: PageDep,
+    job_id: JobPath,
+    state: State | None = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
     """The children of a job, to be unfolded in the family of one above it."""
     if not page.is_fragment:

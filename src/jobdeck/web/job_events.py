@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jobdeck.wire.events import Event
@@ -34,31 +35,21 @@ TONES = {
 
 def sentence(event: Event) -> str:
     """What happened, in words."""
-    data = event.data
-    match event.kind:
-        case "started":
-            return f"Started on worker {data.get('worker', '?')}{_attempt(data)}"
-        case "failed":
-            return f"Failed: {data.get('message') or data.get('code') or 'nothing is known about why'}"
-        case "retrying":
-            return f"A step failed and will be tried again: {data.get('message') or data.get('code')}"
-        case "waiting_for_children":
-            return f"Its own steps have ended; {data.get('unfinished', 'some')} of its children have not"
-        case "worker_lost":
-            return f"Worker {data.get('worker', '?')} was lost ({_times(data.get('losses'))}); it is in the queue again"
-        case "restarted":
-            return f"In the queue again from its first step, as attempt {data.get('attempt', '?')}"
-        case "reprioritized":
-            return f"Priority changed to {data.get('priority', '?')}"
-        case "task_failed":
-            return f"{_place(data)} failed: {data.get('message') or data.get('code')}"
-        case "task_warned":
-            return f"{_place(data)} ended with {_warnings(data)}"
-        case kind if kind.startswith("step_"):
-            error = data.get("message") or data.get("code")
-            return f"Step {data.get('step', '?')} {kind.removeprefix('step_')}{f': {error}' if error else ''}"
-        case kind:
-            return f"{_SENTENCES.get(kind, kind)}{_because(data)}"
+    words = _WORDS.get(event.kind)
+    if words is not None:
+        return words(event.data)
+    if event.kind.startswith("step_"):
+        return _step(event.kind.removeprefix("step_"), event.data)
+    return f"{_SENTENCES.get(event.kind, event.kind)}{_because(event.data)}"
+
+
+def _step(end: str, data: dict[str, Any]) -> str:
+    error = _error(data)
+    return f"Step {data.get('step', '?')} {end}{f': {error}' if error else ''}"
+
+
+def _error(data: dict[str, Any]) -> str:
+    return str(data.get("message") or data.get("code") or "")
 
 
 def _attempt(data: dict[str, Any]) -> str:
@@ -90,3 +81,21 @@ def _because(data: dict[str, Any]) -> str:
         told.append(f"with bulk operation {data['bulk']}")
     text = f" {', '.join(told)}" if told else ""
     return f"{text}: {data['reason']}" if data.get("reason") else text
+
+
+_WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "started": lambda data: f"Started on worker {data.get('worker', '?')}{_attempt(data)}",
+    "failed": lambda data: f"Failed: {_error(data) or 'nothing is known about why'}",
+    "retrying": lambda data: f"A step failed and will be tried again: {_error(data)}",
+    "waiting_for_children": lambda data: (
+        f"Its own steps have ended; {data.get('unfinished', 'some')} of its children have not"
+    ),
+    "worker_lost": lambda data: (
+        f"Worker {data.get('worker', '?')} was lost ({_times(data.get('losses'))}); it is in the queue again"
+    ),
+    "restarted": lambda data: f"In the queue again from its first step, as attempt {data.get('attempt', '?')}",
+    "reprioritized": lambda data: f"Priority changed to {data.get('priority', '?')}",
+    "task_failed": lambda data: f"{_place(data)} failed: {_error(data)}",
+    "task_warned": lambda data: f"{_place(data)} ended with {_warnings(data)}",
+}
+"""Kinds whose sentence tells what is in their data."""

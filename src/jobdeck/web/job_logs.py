@@ -77,11 +77,11 @@ def _answer(found: LogSlice) -> dict[str, object]:
     }
 
 
-def _line(line: NumberedLine) -> dict[str, object]:
-    told = line.placed.line
+def _line(numbered: NumberedLine) -> dict[str, object]:
+    told = numbered.line
     return {
-        "n": line.number,
-        "c": line.placed.cursor,
+        "n": numbered.number,
+        "c": told.cursor,
         "at": told.at // 1000,
         "level": told.level,
         "step": told.step,

@@ -39,9 +39,7 @@ async def steps(
     chosen = _chosen(timeline, step, tasks)
     found = WirePage[Task](items=[])
     if chosen is not None:
-        wanted = TaskQuery(
-            chosen.index, timeline.attempt, (tasks,) if tasks else (), sort == "slowest", cursor, TASKS
-        )
+        wanted = TaskQuery(chosen.index, timeline.attempt, (tasks,) if tasks else (), sort == "slowest", cursor, TASKS)
         found = await page.services.timelines.tasks(page.caller, job_id, wanted)
     return await show(
         page, "job/steps.html", job_id, "steps",
@@ -71,5 +69,3 @@ def _chosen(timeline: Timeline, index: int | None, state: StepState | None) -> S
     for state_of in (StepState.FAILED, StepState.RUNNING):
         wanted = wanted or [s for s in steps if s.state is state_of]
     return wanted[0] if wanted else max(steps, key=lambda s: s.tasks.count)
-
-

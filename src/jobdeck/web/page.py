@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -26,9 +28,11 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     # Forms of a page without a referrer would come with `Origin: null`, as if from nowhere.
     "Referrer-Policy": "same-origin",
-    "Vary": "HX-Request, Cookie",
+    "Vary": "HX-Request, Cookie, Accept-Encoding",
 }
 _MOST_PROJECTS = 500
+_WORTH_COMPRESSING = 1400
+"""Bytes; what is less goes in one packet anyway."""
 
 
 def is_fragment(request: Request) -> bool:
@@ -57,6 +61,11 @@ class Page:
         if self.known is None:
             raise Unauthenticated("You are not logged in.", hint="Log in with a token or a login link.")
         return self.known
+
+    @property
+    def csrf(self) -> str:
+        """What forms and scripts must send along; empty without a session."""
+        return self.session.csrf_token() if self.session else ""
 
     @property
     def is_fragment(self) -> bool:
@@ -93,13 +102,20 @@ class Page:
                 self.live_after = await self.services.events.newest()
             self.projects = (await self.services.projects.page(self.known, None, _MOST_PROJECTS)).items
         text = self.templates.render(template, {"page": self, **context}, alone)
-        return HTMLResponse(text, status, HEADERS)
+        return _html(text, status, self.request.headers.get("accept-encoding", ""))
 
     def redirect(self, url: str) -> Response:
         """Go there now; a script that asked for a fragment makes its whole page go."""
         if self.is_fragment:
             return Response(status_code=204, headers={"HX-Redirect": url})
         return RedirectResponse(url, 303)
+
+
+def _html(text: str, status: int, accepted: str) -> HTMLResponse:
+    content = text.encode("utf-8", "replace")
+    if "gzip" not in accepted or len(content) < _WORTH_COMPRESSING:
+        return HTMLResponse(content, status, HEADERS)
+    return HTMLResponse(gzip.compress(content, 5), status, {**HEADERS, "Content-Encoding": "gzip"})
 
 
 def templates_of(request: Request) -> Templates:

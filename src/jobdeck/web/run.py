@@ -19,7 +19,6 @@ from jobdeck.web.forms.reading import Sent
 from jobdeck.web.forms.values import strict_json
 from jobdeck.web.page import Page, PageDep
 from jobdeck.web.run_draft import Origin, RunDraft
-from jobdeck.wire.admin import TypeInfo
 from jobdeck.wire.base import MAX_ID
 from jobdeck.wire.jobs import RunAgainRequest, SubmitRequest
 from jobdeck.wire.plans import JobPlan
@@ -75,7 +74,9 @@ async def form_page(
 
 
 @router.post("/run/{type}")
-async def form_sent(page: PageDep, type: TypePath, request: Request, source: From = None, configuration: Id = None) -> Response:
+async def form_sent(
+    page: PageDep, type: TypePath, request: Request, source: From = None, configuration: Id = None
+) -> Response:
     """Something was done to the form: a row added, a dry run or the job itself asked for."""
     sent = Sent.of(await request.body())
     origin = await _origin(page, type, source, configuration, page.project or sent.get("in") or None)
@@ -197,5 +198,3 @@ def _key(draft: RunDraft, asked: SubmitRequest | RunAgainRequest) -> str:
     """Pressing twice makes one job; another form, or the same one changed, makes another."""
     text = json.dumps([draft.key, draft.origin.project, asked.model_dump(mode="json")], sort_keys=True)
     return f"page-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-

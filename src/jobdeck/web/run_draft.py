@@ -13,9 +13,9 @@ from jobdeck.services.masking import MASK, unmasked
 from jobdeck.web import run_options
 from jobdeck.web.forms.draft import Node
 from jobdeck.web.forms.faults import place
-from jobdeck.web.forms.filling import fill, pretty, same
+from jobdeck.web.forms.filling import fill, pretty
 from jobdeck.web.forms.reading import Sent, read
-from jobdeck.web.forms.schema import MISSING, FormSchema
+from jobdeck.web.forms.schema import MISSING, FormSchema, same
 from jobdeck.web.forms.values import strict_json, value_of
 from jobdeck.wire.admin import Configuration, TypeInfo
 from jobdeck.wire.jobs import Job
@@ -23,6 +23,7 @@ from jobdeck.wire.plans import Change
 
 PATH: Final = "p"
 Mode = Literal["form", "json"]
+_EMPTY: Final[dict[str, Any]] = {"list": [], "map": {}, "object": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class RunDraft:
         try:
             value = strict_json(self.json or "{}")
             if not isinstance(value, dict):
-                raise ValueError("Parameters are an object: names and values in braces.")  # noqa: TRY004, TRY301
+                raise ValueError("Parameters are an object: names and values in braces.")  # noqa: TRY004
             plain, masked = self._plain()
             return dict(unmasked(value, plain, masked))
         except (ValueError, InvalidInput) as error:
@@ -136,7 +137,7 @@ class RunDraft:
         found: dict[str, Any] = {}
         for name in before.keys() - params.keys():
             of = fields.get(name)
-            empty = {"list": [], "map": {}, "object": {}}.get(of.shapes[0].kind, MISSING) if of else MISSING
+            empty: Any = _EMPTY.get(of.shapes[0].kind, MISSING) if of else MISSING
             value = of.default if of and of.default is not MISSING else None if of and of.nullable else empty
             if value is MISSING:
                 self.general.append(f"{name} cannot be taken back: it has no default. Give it a value.")

@@ -36,6 +36,8 @@ def by_category(types: Iterable[TypeInfo]) -> list[tuple[str, list[TypeInfo]]]:
 async def show(page: Page, draft: RunDraft, plan: JobPlan | None = None, *, block: str | None = None) -> Response:
     """The whole page, or its block alone for a script."""
     wrong = draft.complaints
+    if page.is_fragment and page.project is None:
+        page.projects = (await page.services.projects.page(page.caller, None, 500)).items
     return await page.render(
         "run/form.html",
         block=block,

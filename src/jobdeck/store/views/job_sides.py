@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.events import StoredEvent
 from jobdeck.store.numbers import wide
-from jobdeck.store.schema import attempts, configurations, events, jobs, tokens, workers
+from jobdeck.store.schema import configurations, events, jobs, tokens, workers
 
 
 async def newest_events(
     connection: AsyncConnection, job: int, before: int | None, kinds: Sequence[str], limit: int
 ) -> list[StoredEvent]:
-    """Up to `limit` events of the job with an id below `before` (None: any), newest first; of any of `kinds`, if some."""
+    """Up to `limit` events of the job with an id below `before` (None: any), newest first; of `kinds`, if there are."""
     query = select(events).where(events.c.job_id == job).order_by(events.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(events.c.id < wide(before))
@@ -53,19 +53,7 @@ async def origin(connection: AsyncConnection, row: RowMapping) -> Origin:
     return Origin(*names)
 
 
-async def hosts(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:
-    """The hosts of workers, by the worker's id; of those that are known still."""
-    query = select(workers.c.id, workers.c.host).where(workers.c.id.in_(list(ids)))
-    return {row.id: row.host for row in await connection.execute(query)}
-
-
 async def children_counts(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, int]:
     """How many children each of the jobs has; those with none are left out."""
-    query = select(jobs.c.parent_id, func.count().label("count")).where(jobs.c.parent_id.in_(list(ids)))
-    return {row.parent_id: row.count for row in await connection.execute(query.group_by(jobs.c.parent_id))}
-
-
-async def known_attempts(connection: AsyncConnection, job: int) -> list[int]:
-    """The numbers of the job's attempts that have started, first to last."""
-    query = select(attempts.c.attempt).where(attempts.c.job_id == job).order_by(attempts.c.attempt)
-    return list((await connection.execute(query)).scalars())
+    query = select(jobs.c.parent_id, func.count().label("children")).where(jobs.c.parent_id.in_(list(ids)))
+    return {row.parent_id: row.children for row in await connection.execute(query.group_by(jobs.c.parent_id))}

@@ -53,6 +53,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
   if (!form.matches(SELECTOR) || form.matches("[hx-post], [hx-delete], [hx-put], [hx-patch]") || form.dataset["confirmed"]) return;
   event.preventDefault();
+  event.stopPropagation(); // nobody else is to act on it before the answer
   const by = (event as SubmitEvent).submitter as HTMLButtonElement | null;
   void ask(questionOf(form)).then((agreed) => {
     if (!agreed) return;

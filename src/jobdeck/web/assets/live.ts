@@ -54,7 +54,7 @@ class Live {
   start(): void {
     const after = meta("live-after");
     this.last = after ? Number(after) : null;
-    this.send = connect((message) => this.take(message));
+    this.send = connect((message) => this.take(message), () => this.last);
     this.hello();
     addEventListener("pagehide", () => this.send?.({ type: "bye" }));
     addEventListener("pageshow", (event) => {
@@ -102,15 +102,16 @@ class Live {
 }
 
 /** A way to the hub: a shared worker; else whichever tab leads; else a hub of our own. */
-function connect(take: (message: FromHub) => void): (message: ToHub) => void {
+function connect(take: (message: FromHub) => void, last: () => number | null): (message: ToHub) => void {
   const name = `jobdeck-live-${sessionId()}`;
-  const script = meta("live-worker");
-  if ("SharedWorker" in window && !script.includes("no-shared-worker")) {
-    const { port } = new SharedWorker(script, { name, type: "module" });
+  try {
+    const { port } = new SharedWorker(meta("live-worker"), { name, type: "module" });
     port.onmessage = ({ data }: MessageEvent<FromHub>) => take(data);
     return (message) => port.postMessage(message);
+  } catch {
+    // This browser has none, or gives us none.
   }
-  if ("BroadcastChannel" in window && "locks" in navigator) return connectToLeader(name, take);
+  if ("BroadcastChannel" in window && "locks" in navigator) return connectToLeader(name, take, last);
   const hub = new Hub(take);
   return (message) => serve(hub, message, take);
 }
@@ -122,26 +123,32 @@ function serve(hub: Hub, message: ToHub, reply: (message: FromHub) => void): voi
 }
 
 /** One tab holds the lock and with it the stream; when it goes, the next one gets both. */
-export function connectToLeader(name: string, take: (message: FromHub) => void): (message: ToHub) => void {
+function connectToLeader(
+  name: string, take: (message: FromHub) => void, last: () => number | null,
+): (message: ToHub) => void {
   const channel = new BroadcastChannel(name);
   const spread = (message: FromHub) => {
     channel.postMessage({ down: message });
     take(message);
   };
   let hub: Hub | undefined;
-  let hello: ToHub = { type: "hello", after: null };
+  let followed = false;
   channel.onmessage = ({ data }: MessageEvent<{ down?: FromHub; up?: ToHub }>) => {
-    if (data.down && !hub) take(data.down);
+    if (data.down && !hub) {
+      followed = true;
+      take(data.down);
+    }
     // Another tab's leaving is its own affair: the stream is for the rest.
     if (data.up && data.up.type !== "bye" && hub) serve(hub, data.up, (message) => channel.postMessage({ down: message }));
   };
   void navigator.locks.request(name, () => new Promise<void>((release) => {
     hub = new Hub(spread);
-    serve(hub, hello, take);
+    serve(hub, { type: "hello", after: last() }, take);
+    // The tabs may have heard the leader that went to different points.
+    if (followed) spread({ type: "resync" });
     addEventListener("pagehide", () => { hub?.stop(); hub = undefined; release(); }, { once: true });
   }));
   return (message) => {
-    if (message.type === "hello") hello = message;
     if (hub) serve(hub, message, take);
     else channel.postMessage({ up: message });
   };

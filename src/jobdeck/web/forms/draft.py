@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as slot
 from typing import Final, Literal
 
-from jobdeck.web.forms.schema import Field, Shape
+from jobdeck.web.forms.schema import MISSING, Field, Shape, same, shown
 
 OUT: Final = -1
 """Instead of a shape: there is no value."""
@@ -45,10 +47,10 @@ class Node:
     given: Given = ""
     text: str = ""
     ticked: bool = False
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row] = slot(default_factory=list)
     rest: Node | None = None
     """Of an object: what its fields do not hold."""
-    errors: list[str] = field(default_factory=list)
+    errors: list[str] = slot(default_factory=list)
     focus: bool = False
 
     @property
@@ -66,8 +68,21 @@ class Node:
         """Of its control in the page."""
         return f"f-{re.sub('[^A-Za-z0-9/-]', lambda m: f'_{ord(m[0]):x}_', self.path)}"
 
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """Of a choice: what each option is sent as, and how it reads."""
+        field, shape = self.field, self.shape
+        if shape is None or shape.kind != "choice":
+            return []
+        default = field.default if field.prefilled else MISSING
+        found = [(json.dumps(o), f"{shown(o)} (default)" if same(o, default) else shown(o)) for o in shape.options]
+        offers_none = field.prefilled or field.required or self.text == "null"
+        if field.nullable and offers_none and None not in shape.options:
+            found.append(("null", "none"))
+        return found
+
     def walk(self) -> Iterator[Node]:
-        """This node and all below it, in the order of the page."""
+        """The node and all below it, in the order of the page."""
         yield self
         for row in self.rows:
             yield from row.node.walk()

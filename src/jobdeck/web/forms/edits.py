@@ -8,7 +8,7 @@ from jobdeck.web.forms.schema import MISSING, FormSchema
 
 
 def edit(form: FormSchema, root: Node, what: str, path: str, values: list[str]) -> None:
-    """Do `what` (`add`, `put`, `remove`, `up`, `down`) at `path`: of a list for `add`, of a text for `put`, else of a row.
+    """Do `what` (`add`, `put`, `remove`, `up`, `down`) at `path`: of a list, of a text, else of a row.
 
     `values`: texts to put in; `add` without any adds an empty row. What cannot be done leaves all as it is."""
     if what == "add":

@@ -13,7 +13,7 @@ _ENDS = ("", ".", "[")
 
 
 def place(root: Node, faults: Iterable[tuple[str, str]], prefix: str) -> list[tuple[str, str]]:
-    """Put each fault (a path like `params.files[0]` below `prefix`, and a text) at its node; those that are at none of them.
+    """Put each fault (a path like `params.files[0]` below `prefix`, and a text) at its node; the rest is answered.
 
     Paths into a choice of shapes name every shape that did not fit; only what is said of the chosen one is told."""
     elsewhere: list[tuple[str, str]] = []

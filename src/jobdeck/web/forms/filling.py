@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jobdeck.services.masking import MASK
 from jobdeck.web.forms.draft import NONE, OUT, RAW, REST, Node, Row, child
-from jobdeck.web.forms.schema import MISSING, Field, FormSchema, Shape
+from jobdeck.web.forms.schema import MISSING, Field, FormSchema, Shape, same
 
 MOST_ROWS: Final = 200
 """Longer lists are shown as JSON: thousands of controls help nobody."""
@@ -107,7 +107,7 @@ class Filler:
         known = {f.name for f in fields}
         rest = {name: item for name, item in value.items() if name not in known}
         if rest:
-            node.rest = Node(self._form.rest(shape), f"{node.path}/{REST}", 0, "given", pretty(rest))
+            node.rest = Node(self._form.rest(), f"{node.path}/{REST}", 0, "given", pretty(rest))
         return True
 
     def _items(self, node: Node, shape: Shape, value: list[Any]) -> bool:
@@ -171,11 +171,6 @@ def _all_fit(form: FormSchema, shape: Shape, items: list[Any]) -> bool:
 
 def _one_fits(form: FormSchema, field: Field, item: Any) -> bool:
     return (item is None and field.nullable) or any(fits(form, shape, item, strict=True) for shape in field.shapes)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 is neither 1.0 nor true."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def printable(text: str) -> bool:

@@ -93,7 +93,7 @@ class _Reader:
             node.rows.append(Row(field.name, field.name, self.node(field, path, depth + 1)))
         rest = f"{node.path}/{REST}"
         if self._sent.has(f"v:{rest}"):
-            node.rest = Node(self._form.rest(shape), rest, 0, "given", self._sent.get(f"v:{rest}"))
+            node.rest = Node(self._form.rest(), rest, 0, "given", self._sent.get(f"v:{rest}"))
 
     def _rows(self, node: Node, shape: Shape, depth: int) -> None:
         field: Any = self._form.item(shape)

@@ -126,11 +126,10 @@ class FormSchema:
     def properties(self, shape: Shape) -> list[Field]:
         """The fields of an object, in the order they are declared."""
         required = shape.schema.get("required") or ()
-        fields = [
+        return [
             self._field(name, schema, self._inside(shape), required=name in required)
             for name, schema in _properties(shape.schema).items()
         ]
-        return fields
 
     def item(self, shape: Shape) -> Field:
         """Each item of a list, or each value of a map."""
@@ -141,7 +140,8 @@ class FormSchema:
             schema = next(iter(patterns.values()), shape.schema.get("additionalProperties", True))
         return self._field("", schema, self._inside(shape), required=True, is_item=True)
 
-    def rest(self, shape: Shape) -> Field:
+    @staticmethod
+    def rest() -> Field:
         """What an object holds besides its declared fields."""
         anything = Shape("json", "JSON", {})
         return Field(
@@ -161,10 +161,10 @@ class FormSchema:
         default = resolved.get("default", MISSING)
         if not shapes:
             shapes = (Shape("choice", "nothing", {}, (None,)),) if nullable else (Shape("json", "JSON", {}),)
-        shapes = tuple(_with_choices(shape, default, required, nullable, is_item) for shape in shapes)
-        label, help = _label(name, resolved.get("title")), _help(asked, resolved, shapes)
+        shapes = tuple(_with_choices(shape, default, nullable or is_item) for shape in shapes)
+        label, words = _label(name, resolved.get("title")), _help(asked, resolved, shapes)
         return Field(
-            name, label, help, required, default, nullable, shapes, is_item, _folded(resolved, shapes, required)
+            name, label, words, required, default, nullable, shapes, is_item, _folded(resolved, shapes, required)
         )
 
     def _shapes(self, schema: Mapping[str, Any], seen: frozenset[str], depth: int) -> Iterator[Shape | None]:
@@ -231,9 +231,9 @@ def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _with_choices(shape: Shape, default: Any, required: bool, nullable: bool, is_item: bool) -> Shape:
+def _with_choices(shape: Shape, default: Any, neither: bool) -> Shape:
     """A box to tick says yes or no; where it may also be neither, it is a choice."""
-    if shape.kind == "boolean" and (nullable or is_item or not isinstance(default, bool)):
+    if shape.kind == "boolean" and (neither or not isinstance(default, bool)):
         return Shape("choice", shape.label, shape.schema, (True, False), shape.seen)
     return shape
 
@@ -303,3 +303,10 @@ def shown(value: Any) -> str:
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: 1 is neither 1.0 nor true, and nothing equals MISSING."""
+    if one is MISSING or other is MISSING:
+        return False
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -8,8 +8,7 @@ from typing import Any
 
 from jobdeck.services.masking import MASK
 from jobdeck.web.forms.draft import NONE, OUT, Node
-from jobdeck.web.forms.filling import same
-from jobdeck.web.forms.schema import MISSING, Shape
+from jobdeck.web.forms.schema import MISSING, Shape, same
 
 FILL_IN = "Fill this in."
 

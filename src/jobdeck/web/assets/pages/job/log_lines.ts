@@ -1,0 +1,100 @@
+// Lines of a log: asked of the server, and as elements.
+
+import { Problem, problemOf } from "../../api.ts";
+
+export interface Line {
+  n: number;
+  c: string;
+  at: number;
+  level: string;
+  step: string | null;
+  task: number | null;
+  text: string;
+}
+
+export interface Slice {
+  lines: Line[];
+  /** To go on behind the last line that was looked at. */
+  next: string | null;
+  /** From where to look for lines in front of these; null: there are none. */
+  earlier: string | null;
+  /** Lines may come yet. */
+  live: boolean;
+  total: number;
+}
+
+export type Where = Record<string, string | string[]>;
+
+/** Lines of the log; throws Problem. */
+export async function readLines(src: string, where: Where, place: Record<string, string>): Promise<Slice> {
+  const url = new URL(src, location.href);
+  for (const [name, value] of Object.entries({ ...where, ...place })) {
+    for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, one);
+  }
+  let answer: Response;
+  try {
+    answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  } catch {
+    throw new Problem({ status: 0, code: "unreachable", detail: "Jobdeck cannot be reached just now.", hint: "The log goes on by itself once it can." });
+  }
+  if (!answer.ok) throw new Problem(await problemOf(answer));
+  return (await answer.json()) as Slice;
+}
+
+// Programs colour their output for terminals.
+const COLOURS = /\u001b\[[0-9;]*[A-Za-z]/g;
+const CLOCK = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+/** What finds `q` in a text, whatever the case; undefined for none. */
+export function finder(q: string): RegExp | undefined {
+  return q ? new RegExp(q.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi") : undefined;
+}
+
+/** A line as an element. */
+export function lineElement(line: Line, find: RegExp | undefined): HTMLElement {
+  const row = document.createElement("div");
+  row.className = `log-line level-${line.level}`;
+  row.id = `L${line.n}`;
+  row.dataset["c"] = line.c;
+  const number = document.createElement("a");
+  number.href = `#L${line.n}`;
+  number.textContent = String(line.n);
+  number.tabIndex = -1; // thousands of stops for Tab help nobody
+  const time = document.createElement("time");
+  const at = new Date(line.at);
+  time.dateTime = at.toISOString();
+  time.textContent = CLOCK.format(at);
+  time.title = FULL.format(at);
+  row.append(number, time);
+  if (line.step !== null) {
+    const who = document.createElement("span");
+    who.className = "log-who";
+    who.textContent = line.task === null ? line.step : `${line.step}[${line.task}]`;
+    row.append(who);
+  }
+  const text = document.createElement("span");
+  text.className = "log-text";
+  text.textContent = line.text.replace(COLOURS, "");
+  mark(text, find);
+  row.append(text);
+  return row;
+}
+
+/** Mark what `find` finds in the text of a line, and nothing else. */
+export function mark(element: HTMLElement, find: RegExp | undefined): void {
+  const text = element.textContent ?? "";
+  if (!find) {
+    if (element.firstElementChild) element.textContent = text;
+    return;
+  }
+  const parts: (string | Node)[] = [];
+  let end = 0;
+  for (const found of text.matchAll(find)) {
+    const marked = document.createElement("mark");
+    marked.textContent = found[0];
+    parts.push(text.slice(end, found.index), marked);
+    end = found.index + found[0].length;
+  }
+  if (end > 0 || element.firstElementChild) element.replaceChildren(...parts, text.slice(end));
+}

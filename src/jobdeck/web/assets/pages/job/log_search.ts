@@ -1,0 +1,69 @@
+// Search in the whole log: the server finds the lines, the window goes to them.
+
+import { readLines, type Line, type Where } from "./log_lines.ts";
+
+const MOST = 2000; // matching lines that are gone through one by one
+
+/** What the search needs of the window on the log. */
+export interface SearchedLog {
+  src: string;
+  where(): Where;
+  firstVisible(): number;
+  goTo(line: number): Promise<void>;
+}
+
+export class LogSearch {
+  private numbers: number[] = [];
+  private more = false;
+  private place = -1;
+  private asked = 0;
+  q = "";
+
+  constructor(private readonly log: SearchedLog, private readonly parts: { found: HTMLElement; previous: HTMLButtonElement; next: HTMLButtonElement }) {
+    parts.previous.addEventListener("click", () => void this.step(-1));
+    parts.next.addEventListener("click", () => void this.step(1));
+  }
+
+  /** Look for `q`, and go to the first line with it from where the window is; `stay`: go nowhere. */
+  async start(q: string, stay = false): Promise<void> {
+    this.q = q;
+    const asked = ++this.asked;
+    this.numbers = [];
+    this.place = -1;
+    this.more = false;
+    if (q) {
+      const slice = await readLines(this.log.src, { ...this.log.where(), q }, { limit: String(MOST) });
+      if (asked !== this.asked) return;
+      this.numbers = slice.lines.map((line) => line.n);
+      this.more = slice.earlier !== null;
+      const from = this.log.firstVisible();
+      const behind = this.numbers.findIndex((n) => n >= from);
+      this.place = behind >= 0 ? behind : this.numbers.length - 1;
+      if (!stay && this.place >= 0) await this.log.goTo(this.numbers[this.place]!);
+    }
+    this.tell();
+  }
+
+  /** The next match, or the one before; round and round. */
+  async step(by: 1 | -1): Promise<void> {
+    if (this.numbers.length === 0) return;
+    this.place = (this.place + by + this.numbers.length) % this.numbers.length;
+    this.tell();
+    await this.log.goTo(this.numbers[this.place]!);
+  }
+
+  /** Lines that came since. */
+  take(lines: Line[]): void {
+    if (!this.q) return;
+    const sought = this.q.toLowerCase();
+    this.numbers.push(...lines.filter((line) => line.text.toLowerCase().includes(sought)).map((line) => line.n));
+    this.tell();
+  }
+
+  private tell(): void {
+    const count = this.numbers.length;
+    const many = this.more ? `${count}+` : String(count);
+    this.parts.found.textContent = !this.q ? "" : count === 0 ? "no match" : `${this.place + 1} of ${many} lines`;
+    this.parts.previous.disabled = this.parts.next.disabled = count === 0;
+  }
+}
