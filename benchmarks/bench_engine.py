@@ -46,7 +46,7 @@ class OnPostgres:
     """Jobdeck as on many machines: one server, some workers, PostgreSQL."""
 
     def __init__(self, postgres: str, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.url = measuring.fresh_database(postgres, "jobdeck").replace("postgresql://", "postgresql+psycopg://")
         self._settings = {
             "JOBDECK_DATABASE_URL": self.url, "JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": "1000",
@@ -54,8 +54,8 @@ class OnPostgres:
         }  # fmt: skip
 
     @contextmanager
-    def server(self) -> Iterator[int]:
-        home = self._folder / "server"
+    def server(self, name: str = "server") -> Iterator[int]:
+        home = self.folder / name
         home.mkdir()
         log = home / "log"
         with measuring.process(
@@ -66,7 +66,7 @@ class OnPostgres:
 
     @contextmanager
     def worker(self, name: str) -> Iterator[int]:
-        home = self._folder / name
+        home = self.folder / name
         home.mkdir()
         log = home / "log"
         with measuring.process(measuring.jobdeck("worker", "--home", str(home)), log, **self._settings) as started:
@@ -77,6 +77,7 @@ class OnSqlite:
     """Jobdeck as on one machine: one process, SQLite. It is opened a second time only to submit and to look."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._home = folder / "home"
         self._home.mkdir()
         self.url = f"sqlite+aiosqlite:///{self._home / 'jobdeck.db'}"

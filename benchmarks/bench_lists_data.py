@@ -26,6 +26,8 @@ FAMILY = 50
 """Every so many jobs there is a parent with three children behind it."""
 DAYS = 60
 CHUNK = 20_000
+MOST_MADE = 1_000_000
+"""Jobs made one by one; more are made on PostgreSQL by repeating them."""
 WORDS = ("orders", "customers", "events", "invoices", "returns", "stock", "prices", "visits")
 COLUMNS = (
     "id", "run_id", "project_id", "type", "category", "isolation", "state", "description", "subject", "params", "tags",
@@ -50,20 +52,21 @@ def skewed(count: int, power: float) -> list[float]:
     return list(accumulate(1 / (rank + 1) ** power for rank in range(count)))
 
 
-def rows(count: int, pending: int, now: int) -> Iterator[Sequence[Any]]:
-    """The jobs, oldest first; the last ones are open."""
+def rows(count: int, pending: int, now: int, below: int = 0) -> Iterator[Sequence[Any]]:
+    """The jobs, oldest first, with ids behind `below`; the last ones are open."""
     rng = random.Random(7)
     projects_, types, users, faults = (
         skewed(PROJECTS, 1.5), skewed(TYPES, 1.6), skewed(USERS, 1.3), skewed(FINGERPRINTS, 1.2)
     )  # fmt: skip
     step = DAYS * 86_400_000_000 // count
-    first_open = count - pending
-    for job in range(1, count + 1):
-        child = job % FAMILY in (1, 2, 3) and job > FAMILY
+    last = below + count
+    first_open = last - pending
+    for job in range(below + 1, last + 1):
+        child = job % FAMILY in (1, 2, 3) and job > below + FAMILY
         parent = parent_near(job) if child else None
         type_ = rng.choices(range(TYPES), cum_weights=types)[0]
         user = rng.choices(range(USERS), cum_weights=users)[0] + 1
-        created = now - (count - job) * step
+        created = now - (last - job) * step
         chance = rng.random()
         state = "pending" if job > first_open else "running" if job > first_open - 200 else _end(chance)
         ended = state in ("succeeded", "failed", "canceled")
@@ -95,12 +98,13 @@ def fill(url: str, count: int, pending: int) -> None:
     """Make the schema and write `count` jobs, the last `pending` of which wait."""
     asyncio.run(_furnish(url))
     now = time.time_ns() // 1000
-    found = rows(count, pending, now)
     target = make_url(url)
+    times = count // MOST_MADE if target.get_backend_name() == "postgresql" and count % MOST_MADE == 0 else 1
+    found = rows(count // times, pending, now, count - count // times)
     if target.get_backend_name() == "sqlite":
         _into_sqlite(str(target.database), found)
     else:
-        _into_postgresql(url.replace("+psycopg", ""), found)
+        _into_postgresql(url.replace("+psycopg", ""), found, times)
 
 
 async def _furnish(url: str) -> None:
@@ -132,7 +136,7 @@ def _into_sqlite(path: str, found: Iterator[Sequence[Any]]) -> None:
     connection.close()
 
 
-def _into_postgresql(url: str, found: Iterator[Sequence[Any]]) -> None:
+def _into_postgresql(url: str, found: Iterator[Sequence[Any]], times: int) -> None:
     import psycopg
 
     with psycopg.connect(url) as connection:
@@ -141,11 +145,29 @@ def _into_postgresql(url: str, found: Iterator[Sequence[Any]]) -> None:
                 text = io.StringIO()
                 csv.writer(text).writerows(chunk)
                 copy.write(text.getvalue())
+        for older in range(1, times):
+            connection.execute(_once_more(older, (times - 1) * MOST_MADE))
         for table in ("jobs", "projects", "principals", "configurations"):
             query = f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"  # noqa: S608
             connection.execute(query)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
+
+
+def _once_more(older: int, floor: int) -> str:
+    """The same jobs again, that many times the days earlier and all ended, with ids before those that are there."""
+    less, before = older * MOST_MADE, older * DAYS * 86_400_000_000
+    own = f"(id - {less})::text"
+    changed = {
+        name: f"{name} - {before}" for name in ("created_at", "started_at", "ended_at", "state_since", "queued_at")
+    }
+    changed |= {
+        "id": f"id - {less}", "parent_id": f"parent_id - {less}",
+        "run_id": f"CASE WHEN parent_id IS NULL THEN {own} ELSE (parent_id - {less})::text || '.' || {own} END",
+        "state": "CASE WHEN state IN ('failed', 'canceled') THEN state ELSE 'succeeded' END",
+    }  # fmt: skip
+    selected = ", ".join(changed.get(name, name) for name in COLUMNS)
+    return f"INSERT INTO jobs ({', '.join(COLUMNS)}) SELECT {selected} FROM jobs WHERE id > {floor} ORDER BY id"  # noqa: S608
 
 
 def seal(url: str) -> int:

@@ -52,5 +52,5 @@ class StepCalledPreview(JobType):
     """A step of this name is no look."""
 
     @step
-    def preview(self, run: Any) -> None:  # type: ignore[override]
+    def preview(self, run: Any) -> None:
         raise AssertionError("a dry run must not run a step")

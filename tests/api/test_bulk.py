@@ -14,7 +14,7 @@ from jobdeck.engine.duties.prune import DAY, Prune, Retention
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.service import Services
 from jobdeck.services.bulk_runner import BATCH, BulkRunner
-from jobdeck.store.bulks import PRUNED_AT_ONCE
+from jobdeck.store.bulks.records import PRUNED_AT_ONCE
 from jobdeck.store.schema import bulk_items, bulks, events, jobs
 from tests.api.harness import Api, is_problem
 
@@ -154,7 +154,7 @@ async def test_a_plan_belongs_to_who_made_it(api: Api, runner: BulkRunner) -> No
     is_problem(await api.raw("POST", run, json=body, token="bob"), 404, "not_found")
     is_problem(await api.raw("GET", f"bulk/{planned['id']}", token="bob"), 404, "not_found")
     is_problem(await api.raw("POST", f"bulk/{planned['id']}/stop", token="bob"), 404, "not_found")
-    is_problem(await api.raw("POST", run, json=body, token="chief"), 403, "forbidden")
+    is_problem(await api.raw("POST", run, json=body, token="chief"), 409, "conflict")
     is_problem(await api.raw("POST", run, json={"token": "x" * 43}, token="ann"), 422, "invalid_input", "token")
     assert (await api.get("bulk", token="bob"))["items"] == []
     assert [b["id"] for b in (await api.get("bulk", token="ann"))["items"]] == [planned["id"]]

@@ -35,8 +35,8 @@ async def test_a_log_is_followed_to_its_end(small: Api) -> None:
     page = await small.get(f"jobs/{job}/logs")
     line = page["items"][0]
     assert line == {
-        "at": "2023-11-14T22:13:20Z", "level": "info", "step": "load", "task": 0, "text": "a0", "cursor": line["cursor"],
-        "matches": [],
+        "at": "2023-11-14T22:13:20Z", "level": "info", "step": "load", "task": 0, "text": "a0",
+        "cursor": line["cursor"], "matches": [],
     }  # fmt: skip
     await write(small, job, 0, [f"a{i}" for i in range(6)])  # an open chunk grows
     await write(small, job, 1, ["b0"])

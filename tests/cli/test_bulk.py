@@ -187,6 +187,7 @@ def test_the_project_narrows_the_filters(call: Any, installed: Installed) -> Non
 
 def test_a_person_types_the_number(installed: Installed, tmp_path: Path) -> None:
     installed.jobs(12)
+    drawn = ""
     for typed, states in (("y", "pending"), ("11", "pending"), ("12", "canceled")):
         asked = terminal(installed, tmp_path, "jobs", "cancel", "--state", "pending")
         asked.wait_for("Cancel 12 of 12 jobs? Type 12 to go on:")

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from jobdeck.core.order import order_key
 from jobdeck.store import due, events, families, jobs, leases, positions, prepared, progress, queue, submissions
 from jobdeck.store.database import Tx
-from jobdeck.store.job_filter import JobFilter, Position, Sort
+from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.views.job_lists import SORTS, JobLists
 from tests.store.desk import Desk, new_job
 from tests.store.test_segments import sealed_rows

@@ -14,8 +14,8 @@ from sqlalchemy import delete, insert, update
 
 from jobdeck.core.states import ALIVE, ENDED, State
 from jobdeck.store.database import Tx
-from jobdeck.store.job_filter import JobFilter, Position, Sort
 from jobdeck.store.schema import jobs, loose_jobs, segment_columns, segments
+from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.sealing import Sealer
 from jobdeck.store.segments.spans import SIZE, gaps
 from jobdeck.store.views.job_lists import SORTS, JobLists, at_one_moment

@@ -2,82 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from html.parser import HTMLParser
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, SecretStr
 
-from jobdeck.core.refs import FileText, ObjectRef
 from jobdeck.services.masking import MASK
 
-
-class Circle(BaseModel):
-    kind: Literal["circle"]
-    radius: float
-
-
-class Square(BaseModel):
-    kind: Literal["square"]
-    side: int
-    corners: list[str] = []
-
-
-class Tree(BaseModel):
-    """Holds itself."""
-
-    name: str
-    left: Tree | None = None
-    leaves: list[Tree] = []
-    loose: Tree | int = 3
-
-
-class Options(BaseModel):
-    """An object that may be left out."""
-
-    first: str | None = "x"
-    second: int | None = None
-    third: bool = True
-    fourth: Literal["a", "b"] | None = "a"
-
-
-class Rich(BaseModel):
-    """One field of every kind."""
-
-    text: str = Field(description="Any text.", max_length=2000)
-    empty: str = "something"
-    maybe: str | None = None
-    nothing: str | None = Field("given", description="May be none.")
-    needed_or_none: int | None
-    count: int = Field(3, ge=0, le=10)
-    share: float | None = None
-    flag: bool
-    on: bool = True
-    tri: bool | None = None
-    mode: Literal["append", "replace", 3, True] = "append"
-    needed_mode: Literal["a", "b"]
-    into: ObjectRef | None = None
-    file: FileText | None = None
-    files: list[FileText] = []
-    at: datetime | None = None
-    words: list[str] = ["one", "two"]
-    numbers: list[int | None] = Field(default_factory=list)
-    names: dict[str, str] = {}
-    weights: dict[str, float | None] | None = None
-    shape: Circle | Square | None = None
-    shapes: list[Circle | Square | str] = []
-    columns: list[str | Options] | dict[str, str | Options] | None = None
-    options: Options = Options(third=False)
-    made: Options = Field(default_factory=Options)
-    tree: Tree | None = None
-    secret: SecretStr | None = None
-    anything: Any = None
-    pair: tuple[int, str] = (1, "x")
-    switch: int | str | bool | list[int] = 1
-
-
-texts = st.one_of(st.text(max_size=12), st.sampled_from(["", " ", "\n", "\r", "a\r\nb", "\x00", "null", "true", "1", MASK, "é\u2028", '"']))
+texts = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["", " ", "\n", "\r", "a\r\nb", "\x00", "null", "true", "1", MASK, "é\u2028", '"']),
+)
 ints = st.integers(-(10**30), 10**30)
 floats = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-5, 5))
 any_json = st.recursive(
@@ -92,7 +27,9 @@ def optional(**fields: st.SearchStrategy[Any]) -> dict[str, st.SearchStrategy[An
 
 
 circles = st.fixed_dictionaries({"kind": st.just("circle"), "radius": floats})
-squares = st.fixed_dictionaries({"kind": st.just("square"), "side": ints}, optional=optional(corners=st.lists(texts, max_size=2)))
+squares = st.fixed_dictionaries(
+    {"kind": st.just("square"), "side": ints}, optional=optional(corners=st.lists(texts, max_size=2))
+)
 options = st.fixed_dictionaries(
     {},
     optional=optional(
@@ -108,11 +45,15 @@ trees: st.SearchStrategy[Any] = st.deferred(
 )
 columns = st.none() | st.lists(texts | options, max_size=3) | st.dictionaries(texts, texts | options, max_size=3)
 rich = st.fixed_dictionaries(
-    {"text": texts, "needed_or_none": st.none() | ints, "flag": st.booleans(), "needed_mode": st.sampled_from(["a", "b"])},
+    {
+        "text": texts, "needed_or_none": st.none() | ints, "flag": st.booleans(),
+        "needed_mode": st.sampled_from(["a", "b"]),
+    },
     optional=optional(
         empty=texts, maybe=st.none() | texts, nothing=st.none() | texts, count=ints, share=st.none() | floats,
         on=st.booleans(), tri=st.none() | st.booleans(), mode=st.sampled_from(["append", "replace", 3, True]),
-        into=st.none() | texts, file=st.none() | texts, files=st.lists(texts.filter(bool), max_size=3), at=st.none() | texts,
+        into=st.none() | texts, file=st.none() | texts, files=st.lists(texts.filter(bool), max_size=3),
+        at=st.none() | texts,
         words=st.lists(texts, max_size=3), numbers=st.lists(st.none() | ints, max_size=3),
         names=st.dictionaries(texts, texts, max_size=3),
         weights=st.none() | st.dictionaries(texts, st.none() | floats, max_size=2), shape=st.none() | circles | squares,

@@ -16,6 +16,8 @@ from jobdeck.services.services import Services
 from jobdeck.store.migrate import migrate
 from jobdeck.web.mount import mount
 from jobdeck.web.page import PageDep
+from jobdeck.web.rendering import Templates
+from jobdeck.web.static_files import StaticFiles
 from tests.api.conftest import make_core
 
 FRAGMENT = {"HX-Request": "true"}
@@ -80,6 +82,19 @@ async def test_who_may_not_is_told_which_role_may(http: httpx2.AsyncClient) -> N
     assert (await http.get("/managed", headers=FRAGMENT)).json()["permission"] == "token:manage"
 
 
+async def test_a_tree_without_scripts_says_how_to_build_them(tmp_path: Path) -> None:
+    core = make_core(f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}", tmp_path)
+    await migrate(core.database)
+    app = create_app(Services(core))
+    mount(app)
+    app.state.templates = Templates(StaticFiles(tmp_path / "nothing"), "1")
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test") as client:
+        answer = await client.get("/login")
+    assert answer.status_code == 503
+    assert "make assets" in answer.text
+    await core.database.close()
+
+
 async def test_the_root_leads_to_the_jobs(http: httpx2.AsyncClient) -> None:
     answer = await http.get("/?project=default")
     assert (answer.status_code, answer.headers["location"]) == (303, "/jobs?project=default")
@@ -90,3 +105,13 @@ async def test_pages_are_compressed_and_their_secret_is_another_each_time(http: 
     assert first.headers["content-encoding"] == "gzip"
     assert "Accept-Encoding" in first.headers["vary"]
     assert first.text != second.text
+
+
+async def test_who_tries_too_often_has_to_wait(http: httpx2.AsyncClient) -> None:
+    http.cookies.clear()
+    answers = [(await http.post("/login", data={"token": f"jd_{n}"})).status_code for n in range(25)]
+    assert answers[:20] == [401] * 20
+    last = await http.post("/login", data={"token": "jd_right"})
+    assert last.status_code == 429
+    assert int(last.headers["retry-after"]) > 0
+    assert "Too many tries" in last.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx2
@@ -126,16 +128,6 @@ def test_scripts_are_told_to_log_in(deck: Deck) -> None:
     assert answer.headers["hx-redirect"] == "/login?next=/jobs%3Fproject%3Ddefault"
 
 
-def test_who_tries_too_often_has_to_wait(own_deck: Deck) -> None:
-    with browser_of(own_deck) as browser:
-        answers = [browser.post("/login", data={"token": f"jd_{n}"}).status_code for n in range(25)]
-        assert answers[:20] == [401] * 20
-        assert answers[-1] == 429
-        last = browser.post("/login", data={"token": own_deck.admin})
-    assert int(last.headers["retry-after"]) > 0
-    assert "Too many tries" in last.text
-
-
 ELSEWHERE = [
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
@@ -187,3 +179,15 @@ class TestAnotherSite:
         headers = {"Authorization": f"Bearer {deck.admin}"}
         answer = browser.post("/api/v1/projects/default/jobs", json={"type": "noop"}, headers=headers)
         assert answer.status_code == 202
+
+
+def test_the_command_line_makes_a_link(deck: Deck) -> None:
+    command = [sys.executable, "-m", "jobdeck.cli.main", "login", "--url", deck.url, "--home", str(deck.home)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    link = done.stdout.strip()
+    assert link.startswith(f"{deck.url}/login?link=")
+    assert "once" in done.stderr
+    assert "Log in as admin" in httpx2.get(link).text
+    log = deck.log
+    assert "/login?link=" in log  # `up` prints one, too
+    assert link.partition("link=")[2] not in log

@@ -22,7 +22,7 @@ _EXAMPLES = {
     "ids": {"summary": "Pause two jobs", "value": {"operation": "pause", "select": {"ids": [1, 2]}, "reason": "lunch"}},
 }
 _NO_SUCH_PROJECT = refusals(missing="The filter names a project that is not there or not visible to this token.")
-_NOT_TO_BE_RUN = refusals(conflict="The plan has expired, or was discarded.")
+_NOT_TO_BE_RUN = refusals(conflict="The plan has expired, was discarded, or is that of somebody else.")
 
 
 @router.post("", status_code=201, responses=_NO_SUCH_PROJECT, summary="Preview an operation on many jobs")

@@ -15,7 +15,16 @@ from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, JobdeckError, LeaseLost
 from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.outcome import Failed, Lost, Stopped
-from jobdeck.core.records import Checkpoints, JobUndone, PlannedTask, SavedStep, SavedTask, StepClosed, StepOpened
+from jobdeck.core.records import (
+    Checkpoints,
+    JobUndone,
+    PlannedTask,
+    Record,
+    SavedStep,
+    SavedTask,
+    StepClosed,
+    StepOpened,
+)
 from jobdeck.core.registry import RegisteredType
 from jobdeck.core.states import StepState
 from jobdeck.core.tasks import UNDO, Executor, Printed, TaskRequest
@@ -67,6 +76,9 @@ class Runner:
         self._parallel = parallel
         self._dirty_since = job.dirty_since
         self._results: dict[str, Any] = {}
+        self.unwritten: tuple[Record, ...] = ()
+        """The end of a step, which is written together with what follows it: the next step, or the end of the stay.
+        Its tasks are recorded, so that nothing is lost without it."""
         self.brakes = Brakes(registered.job_type.grace)
 
     async def run(self) -> Ending | None:
@@ -164,7 +176,7 @@ class Runner:
         if any(t.state is not StepState.SUCCEEDED for t in tasks):
             return await self._halted()
         meter.end_step(index)
-        await self._checkpoints.write(StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
+        self.unwritten = (StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
         self._keep_result(spec, tasks)
         return None
 
@@ -176,10 +188,15 @@ class Runner:
             return tasks
         dirties = self._registered.job_type.has_undo()
         planned = () if step is not None else tuple(PlannedTask(t.index, t.key, t.part) for t in tasks)
-        await self._checkpoints.write(StepOpened(index, spec.name, spec.weight, planned, dirties))
+        opened = StepOpened(index, spec.name, spec.weight, planned, dirties)
+        await self._checkpoints.write(*self._take_unwritten(), opened)
         if dirties and not self._dirty_since:
             self._dirty_since = self._job.attempt
         return SavedStep(index, spec.name, StepState.RUNNING, tuple(tasks))
+
+    def _take_unwritten(self) -> tuple[Record, ...]:
+        taken, self.unwritten = self.unwritten, ()
+        return taken
 
     def _split(self, spec: StepSpec, job_type: JobType) -> tuple[SavedTask, ...] | ErrorInfo:
         try:

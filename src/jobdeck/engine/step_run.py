@@ -58,6 +58,8 @@ class Dispatch:
 class _Stay:
     """What one run of one task has said so far and is not recorded yet."""
 
+    started: asyncio.Task[None] | None = None
+    """The record of its start, which need not be written before it goes on: the writer keeps the order."""
     progressed: Progressed | None = None
     cursor: str | None = None
     advanced: bool = False
@@ -131,6 +133,7 @@ class StepRun:
             task = replace(self._tasks[task.index], cursor=stay.cursor or task.cursor)
             losses = 1 if stay.advanced else losses + 1
             if isinstance(outcome, Lost) and self._goes_on() and not losses_exhausted(losses):
+                await _landed(stay)
                 self._say(task, f"The task's process was lost ({outcome.reason}); it goes on from its last checkpoint.")
                 continue
             return await self._end(task, outcome, stay)
@@ -155,13 +158,18 @@ class StepRun:
     async def _follow(self, run: TaskRun, task: SavedTask, stay: _Stay) -> Outcome:
         self._brakes.add(run)
         try:
-            await self._checkpoints.write(TaskStarted(self._index, task.index, run.host))
+            stay.started = asyncio.create_task(
+                self._checkpoints.write(TaskStarted(self._index, task.index, run.host)), name="task started"
+            )
+            await asyncio.sleep(0)  # it is in the writer's queue now, before all that follows
             async for message in run.messages():
                 await self._take(message, task, stay)
             return await run.outcome()
         except BaseException:
             # The lease is lost, or this worker is broken: nothing of it may go on.
             await run.kill()
+            if stay.started is not None:
+                await asyncio.gather(stay.started, return_exceptions=True)
             raise
         finally:
             self._brakes.drop(run)
@@ -201,7 +209,7 @@ class StepRun:
             self._meter.end_task(self._index, task.index)
         if self._meter.due():
             records.append(self._meter.reading(self._index))
-        await self._checkpoints.write(*records, ended)
+        await asyncio.gather(_landed(stay), self._checkpoints.write(*records, ended))
         failed = int(ended.state is StepState.FAILED)
         self._tasks[task.index] = replace(
             task, state=ended.state, result=ended.result, tries=task.tries + failed, failures=task.failures + failed
@@ -238,6 +246,12 @@ class StepRun:
 
     def _say(self, task: SavedTask, text: str, level: str = "warning") -> None:
         self._log.say(self._spec.name, task.index, Printed(self._now(), level, text))
+
+
+async def _landed(stay: _Stay) -> None:
+    """Until the record of its start is written; raises LeaseLost when it could not be."""
+    if stay.started is not None:
+        await stay.started
 
 
 def _advanced(step: int, task: int, progressed: Progressed | None, cursor: str | None = None) -> TaskAdvanced:

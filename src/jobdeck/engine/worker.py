@@ -13,7 +13,7 @@ import structlog
 from jobdeck.core.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
-from jobdeck.core.records import JobLeft
+from jobdeck.core.records import JobLeft, Record
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
 from jobdeck.engine.asks import Ask
@@ -205,7 +205,7 @@ class WorkerService:
             if ending is None:
                 log.info("lease_lost", job=job.id, epoch=job.epoch)
             else:
-                await self._parts.recorder.write(job.id, job.epoch, (JobLeft(ending),))
+                await self._parts.recorder.write(job.id, job.epoch, (*self._last_records(job), JobLeft(ending)))
         except LeaseLost:
             log.info("lease_lost", job=job.id, epoch=job.epoch)
         except Exception as error:
@@ -217,6 +217,10 @@ class WorkerService:
             if stay.asked is Ask.DIE:
                 # The job may have come back to this worker under a new lease, which waits for the end of the old one.
                 self._poke.set()
+
+    def _last_records(self, job: Assignment) -> tuple[Record, ...]:
+        runner = self._stays[job.id].runner
+        return runner.unwritten if runner is not None else ()
 
     async def _give_up(self, job: Assignment, error: Exception) -> None:
         """How the stay ended could not be recorded: say at least that, or the job would hold its lease for ever."""

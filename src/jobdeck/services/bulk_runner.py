@@ -14,8 +14,9 @@ from jobdeck.engine.control import Control, Request, Result, delete_in, operate_
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.service import Trouble, sleep_unless
 from jobdeck.services.bulks import permission_of
-from jobdeck.store import bulk_items, bulks, tokens
-from jobdeck.store.bulks import Bulk
+from jobdeck.store import tokens
+from jobdeck.store.bulks import items, records
+from jobdeck.store.bulks.records import Bulk
 from jobdeck.store.database import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ class BulkRunner:
         if self._leadership.current is None:
             return False
         async with self._database.read() as connection:
-            ids = await bulks.running(connection)
+            ids = await records.running(connection)
         for bulk_id in ids:
             if stop.is_set():
                 break
@@ -78,22 +79,22 @@ class BulkRunner:
 
 async def _step(tx: Tx, bulk_id: int, size: int) -> list[int]:
     """The next `size` jobs of the bulk, in one transaction; the jobs that were deleted."""
-    bulk = await bulks.lock(tx, bulk_id)
+    bulk = await records.lock(tx, bulk_id)
     if bulk is None or bulk.state is not BulkState.RUNNING:
         return []
-    ids = await bulk_items.following(tx, bulk, size)
+    ids = await items.following(tx, bulk, size)
     treated, removed = await _treat(tx, bulk, ids) if ids else ([], [])
     bulk = await _keep(tx, bulk, treated)
     if not (ids and bulk.left):
-        await bulks.end(tx, bulk, BulkState.FINISHED, bulk.actor)
+        await records.end(tx, bulk, BulkState.FINISHED, bulk.actor)
     return removed
 
 
 async def _keep(tx: Tx, bulk: Bulk, treated: list[Treated]) -> Bulk:
     if not treated:
         return bulk
-    await bulk_items.record(tx, bulk.id, treated)
-    return await bulks.progress(tx, bulk, treated, treated[-1].job)
+    await items.record(tx, bulk.id, treated)
+    return await records.progress(tx, bulk, treated, treated[-1].job)
 
 
 async def _treat(tx: Tx, bulk: Bulk, ids: list[int]) -> tuple[list[Treated], list[int]]:
@@ -141,11 +142,11 @@ def _treated(bulk: Bulk, result: Result) -> Treated:
 
 async def _give_up(tx: Tx, bulk_id: int, error: Exception) -> None:
     """Note that the next job failed, and go on behind it."""
-    bulk = await bulks.lock(tx, bulk_id)
+    bulk = await records.lock(tx, bulk_id)
     if bulk is None or bulk.state is not BulkState.RUNNING:
         return
     why = Why("error", f"the server met an unexpected {type(error).__name__}; its log tells more")
-    treated = [Treated(i, Outcome.FAILED, why) for i in await bulk_items.following(tx, bulk, 1)]
+    treated = [Treated(i, Outcome.FAILED, why) for i in await items.following(tx, bulk, 1)]
     bulk = await _keep(tx, bulk, treated)
     if not bulk.left:
-        await bulks.end(tx, bulk, BulkState.FINISHED, bulk.actor)
+        await records.end(tx, bulk, BulkState.FINISHED, bulk.actor)

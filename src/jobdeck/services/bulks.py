@@ -11,13 +11,13 @@ from typing import TypeAlias
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission, Role
 from jobdeck.core.bulk import BulkOperation, BulkState, Group, Outcome
-from jobdeck.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from jobdeck.core.errors import Conflict, InvalidInput, NotFound
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.job_queries import JobConditions, to_filter
-from jobdeck.store import bulk_items, bulks
-from jobdeck.store.bulks import Bulk as Stored
-from jobdeck.store.bulks import NewBulk
+from jobdeck.store.bulks import items, preview, records
+from jobdeck.store.bulks.records import Bulk as Stored
+from jobdeck.store.bulks.records import NewBulk
 from jobdeck.store.database import Row, Tx
 from jobdeck.wire.base import Page, instant, micros
 from jobdeck.wire.bulk import Bulk, BulkAccount, BulkGroup, BulkItem, BulkOutcome, BulkPlan, BulkRequest
@@ -48,12 +48,13 @@ class Bulks:
         caller.require(permission_of(asked.operation))
         token = secrets.token_urlsafe(32)
         bulk = await self._frozen(caller, asked, token)
+        await self._database.transact(lambda tx: items.measure(tx, bulk.total))
         async with self._database.read() as connection:
-            found = await bulk_items.preview(connection, bulk)
+            found = await preview.preview(connection, bulk)
 
         async def keep(tx: Tx) -> Stored:
-            await bulks.plan(tx, bulk, found.allowed, found.refused)
-            return _there(await bulks.get(tx.connection, bulk.id), bulk.id)
+            await records.plan(tx, bulk, found.allowed, found.refused)
+            return _there(await records.get(tx.connection, bulk.id), bulk.id)
 
         kept = await self._database.transact(keep)
         return BulkPlan(**_view(kept, kept.created_at).model_dump(), token=token)
@@ -67,12 +68,12 @@ class Bulks:
             where = await to_filter(connection, caller, chosen.filter, now) if chosen.filter is not None else None
 
         async def freeze(tx: Tx) -> Stored:
-            bulk_id = await bulks.make(tx, _new(caller, asked, token, tx.now))
+            bulk_id = await records.make(tx, _new(caller, asked, token, tx.now))
             if where is not None:
-                await bulk_items.freeze_filter(tx, bulk_id, where)
+                await items.freeze_filter(tx, bulk_id, where)
             else:
-                await bulk_items.freeze_ids(tx, bulk_id, chosen.ids or (), caller.project_id)
-            return _there(await bulks.get(tx.connection, bulk_id), bulk_id)
+                await items.freeze_ids(tx, bulk_id, chosen.ids or (), caller.project_id)
+            return _there(await records.get(tx.connection, bulk_id), bulk_id)
 
         return await self._database.transact(freeze)
 
@@ -81,15 +82,15 @@ class Bulks:
         caller.require(Permission.JOB_OPERATE)
 
         async def work(tx: Tx) -> Bulk:
-            bulk = _visible(caller, await bulks.lock(tx, id), id)
+            bulk = _visible(caller, await records.lock(tx, id), id)
             _require_plan(caller, bulk, token)
             if bulk.state is BulkState.PLANNED:
                 if bulk.expires_at <= tx.now:
                     raise PlanExpired(f"The plan {id} has expired.", hint="Make a new one, and look at it again.")
-                await bulks.start(tx, bulk, caller.token_id)
+                await records.start(tx, bulk, caller.token_id)
             elif bulk.started_at is None:
                 raise Conflict(f"The plan {id} was discarded.", hint="Make a new one.")
-            return _view(_there(await bulks.get(tx.connection, id), id), tx.now)
+            return _view(_there(await records.get(tx.connection, id), id), tx.now)
 
         return await self._database.transact(work)
 
@@ -97,7 +98,7 @@ class Bulks:
         """How far it is; raises NotFound."""
         caller.require(Permission.JOB_READ)
         async with self._database.read() as connection:
-            bulk = _visible(caller, await bulks.get(connection, id), id)
+            bulk = _visible(caller, await records.get(connection, id), id)
             return _view(bulk, await self._database.clock.now(connection))
 
     async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Bulk]:
@@ -105,7 +106,7 @@ class Bulks:
         caller.require(Permission.JOB_READ)
         before = cursors.number(cursor, "bulk")
         async with self._database.read() as connection:
-            found = await bulks.page(connection, caller.principal_id, caller.project_id, before, limit + 1)
+            found = await records.page(connection, caller.principal_id, caller.project_id, before, limit + 1)
             now = await self._database.clock.now(connection)
         last = cursors.encode("bulk", found[limit - 1].id) if len(found) > limit else None
         return Page[Bulk](items=[_view(bulk, now) for bulk in found[:limit]], next=last)
@@ -117,13 +118,13 @@ class Bulks:
         caller.require(Permission.JOB_READ)
         after = cursors.number(cursor, f"bulk:{id}:{outcome or ''}") or 0
         async with self._database.read() as connection:
-            bulk = _visible(caller, await bulks.get(connection, id), id)
+            bulk = _visible(caller, await records.get(connection, id), id)
             now = await self._database.clock.now(connection)
             pending: BulkOutcome = "waiting" if _may_go_on(bulk, now) else "untouched"
             if outcome in ("waiting", "untouched") and outcome != pending:
                 return Page[BulkItem](items=[])
             wanted = Outcome(outcome) if outcome in set(Outcome) else None
-            found = await bulk_items.page(connection, id, wanted, after, limit + 1, untreated=outcome == pending)
+            found = await items.page(connection, id, wanted, after, limit + 1, untreated=outcome == pending)
         last = cursors.encode(f"bulk:{id}:{outcome or ''}", found[limit - 1]["job_id"]) if len(found) > limit else None
         return Page[BulkItem](items=[_item(row, pending) for row in found[:limit]], next=last)
 
@@ -132,10 +133,10 @@ class Bulks:
         caller.require(Permission.JOB_OPERATE)
 
         async def work(tx: Tx) -> Bulk:
-            bulk = _visible(caller, await bulks.lock(tx, id), id)
+            bulk = _visible(caller, await records.lock(tx, id), id)
             if bulk.state in (BulkState.PLANNED, BulkState.RUNNING):
-                await bulks.end(tx, bulk, BulkState.STOPPED, caller.name)
-            return _view(_there(await bulks.get(tx.connection, id), id), tx.now)
+                await records.end(tx, bulk, BulkState.STOPPED, caller.name)
+            return _view(_there(await records.get(tx.connection, id), id), tx.now)
 
         return await self._database.transact(work)
 
@@ -203,7 +204,7 @@ def _no_such(id: int) -> NotFound:
 
 def _require_plan(caller: Caller, bulk: Stored, token: str) -> None:
     if bulk.principal_id != caller.principal_id:
-        raise Forbidden(f"The plan {bulk.id} is that of '{bulk.actor}'.", hint="Make your own.")
+        raise Conflict(f"The plan {bulk.id} is that of '{bulk.actor}'.", hint="Make your own.")
     caller.require(permission_of(bulk.operation))
     if not hmac.compare_digest(_hash(token), bulk.plan_hash):
         raise InvalidInput(

@@ -26,6 +26,8 @@ class Beside:
     waits: Mapping[int, Sequence[waiting.WaitReason]] = field(default_factory=dict)
     touched: Mapping[int, Sequence[lineage.Touched]] = field(default_factory=dict)
     unfinished: Mapping[int, int] = field(default_factory=dict)
+    actions: dict[Subject, dict[str, ActionView]] = field(default_factory=dict)
+    """What can be done, by what it depends on: most jobs of a page are alike."""
 
 
 class Presenter:
@@ -83,7 +85,7 @@ class Presenter:
             inputs=[_object(t) for t in touched if t.direction == "input"],
             outputs=[_object(t) for t in touched if t.direction == "output"],
             result=json.loads(row["result"]) if row["result"] else None,
-            actions=_actions(row, beside.unfinished.get(row["id"], 0), caller),
+            actions=_actions(row, beside, caller),
             omitted=omitted,
         )
 
@@ -155,11 +157,13 @@ def _object(touched: lineage.Touched) -> TouchedObject:
     return TouchedObject(object=touched.object, version=touched.version, rows=touched.rows, bytes=touched.bytes)
 
 
-def _actions(row: JobRow, unfinished: int, caller: Caller) -> dict[str, ActionView]:
-    subject = Subject(
-        row["id"], State(row["state"]), row["leased"], row["dirty_since"] > 0, unfinished, row["last_operation"]
-    )
-    return {str(operation): _action(operation, subject, caller) for operation in Operation}
+def _actions(row: JobRow, beside: Beside, caller: Caller) -> dict[str, ActionView]:
+    unfinished = beside.unfinished.get(row["id"], 0)
+    # No answer depends on the id.
+    subject = Subject(0, State(row["state"]), row["leased"], row["dirty_since"] > 0, unfinished, row["last_operation"])
+    if subject not in beside.actions:
+        beside.actions[subject] = {str(operation): _action(operation, subject, caller) for operation in Operation}
+    return beside.actions[subject]
 
 
 def _action(operation: Operation, subject: Subject, caller: Caller) -> ActionView:

@@ -25,7 +25,7 @@ from jobdeck.core.states import State
 from jobdeck.services import cursors, scope
 from jobdeck.store.views import Reader
 from jobdeck.store.views.job_lists import SORTS, JobFilter, Position, Sort
-from jobdeck.wire.base import Id, Instant, micros, storable
+from jobdeck.wire.base import MAX_ID, Id, Instant, micros, storable
 from jobdeck.wire.jobs import Job, Priority
 
 MAX_LIMIT = 500
@@ -167,7 +167,7 @@ def _length(text: str | None) -> int | None:
     if text is None:
         return None
     number, unit = _LENGTH.fullmatch(text).groups()  # type: ignore[union-attr]  # its model has checked it
-    return round(Decimal(number) * _MICROS[unit])
+    return min(MAX_ID, round(Decimal(number) * _MICROS[unit]))
 
 
 def moment(text: str | None, now: int) -> int | None:

@@ -33,6 +33,8 @@ class ClaimState:
     """A resource that a job claims: whether the job holds it (`held`), could (`free`), and which others hold it."""
 
     resource: str
+    own: bool
+    """Of the job's project; else all projects share it."""
     units: int
     exclusive: bool
     held: bool
@@ -41,6 +43,11 @@ class ClaimState:
     used: int
     holders: tuple[int, ...]
     """Ids of other jobs that the caller may see, at most 20."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it can keep a job from starting at all."""
+        return self.exclusive or self.capacity is not None or not (self.held or self.free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ class JobSides:
             projects = await job_views.projects_of(connection, list(others)) if others else {}
         seen = {job for job, project_id in projects.items() if caller.sees(project_id)}
         states = [_claim(claim, world, seen, job_id) for claim in wanted]
-        return sorted(states, key=lambda c: (c.held or c.free, c.capacity is None and not c.exclusive, c.resource))
+        return sorted(states, key=lambda c: (c.held or c.free, not c.is_limited, c.resource))
 
     async def events(
         self, caller: Caller, job_id: int, *, before: int | None = None, kinds: Sequence[str] = (), limit: int = 50
@@ -156,6 +163,7 @@ def _claim(claim: Claim, world: Snapshot, seen: set[int], job_id: int) -> ClaimS
     holding, capacity = world.holding(claim.resource), world.capacity(claim.resource)
     return ClaimState(
         resource=local_name(claim.resource),
+        own=claim.resource.startswith("project:"),
         units=claim.units,
         exclusive=claim.mode is Mode.EXCLUSIVE,
         held=job_id in holding.units,

@@ -23,6 +23,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from jobdeck.core.errors import DiskFull, Unavailable
 from jobdeck.store.clock import Clock, DatabaseClock
 from jobdeck.store.events import NewEvent, append
+from jobdeck.store.postgres_connection import connecting
 from jobdeck.store.prepared import together
 from jobdeck.store.wakeups import Wakeups
 
@@ -184,8 +185,6 @@ def _is_retryable(error: DBAPIError) -> bool:
 
 def _engine(url: URL, dialect: str, patience: float, *, writes: bool) -> AsyncEngine:
     if dialect != "sqlite":
-        from jobdeck.store.postgres_connection import connecting
-
         bounds = {"options": _POSTGRESQL_BOUNDS, "async_creator_fn": connecting(patience)}
         engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, connect_args=bounds)
         event.listen(engine.sync_engine, "checkin", _note_idle)

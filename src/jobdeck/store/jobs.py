@@ -12,12 +12,12 @@ from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.job import ChildPolicy, Children, Job
 from jobdeck.core.operations import Intent
 from jobdeck.core.states import ENDED, State
-from jobdeck.store import ids_lock
 from jobdeck.store.batch import BOOL, FLOAT, INT, TEXT, ids_of
 from jobdeck.store.bulk import insert_cells, update_cells
 from jobdeck.store.database import Tx
 from jobdeck.store.prepared import Prepared, run_batch
 from jobdeck.store.schema import jobs
+from jobdeck.store.segments.settled import IDS_LOCK
 
 LIFE = {
     "state": TEXT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
@@ -76,13 +76,13 @@ _NEXT_IDS = Prepared(
         "SELECT nextval(pg_get_serial_sequence('jobs', 'id')) FROM held, generate_series(1, CAST(:count AS bigint))"
     )
 )
-"""Under a lock held to the commit, so that others can learn which ids are settled (store/ids_lock.py)."""
+"""Under a lock held to the commit, so that others can learn which ids are settled (store/segments/settled.py)."""
 
 
 async def _next_ids(tx: Tx, count: int) -> list[int]:
     """Ids that no other job ever had, in growing order; known before the insert because run ids contain them."""
     if tx.dialect == "postgresql":
-        return sorted(value for (value,) in await _NEXT_IDS.run(tx.connection, count=count, lock=ids_lock.KEY))
+        return sorted(value for (value,) in await _NEXT_IDS.run(tx.connection, count=count, lock=IDS_LOCK))
     query = text("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'")
     last = (await tx.connection.execute(query)).scalar() or 0
     return list(range(last + 1, last + 1 + count))

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import URL
 
 from jobdeck.store.events import CHANNEL
+from jobdeck.store.postgres_connection import NETWORK_BOUNDS
 from jobdeck.store.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
@@ -41,8 +42,6 @@ class Listener:
 
     async def _listen(self) -> None:
         import psycopg
-
-        from jobdeck.store.postgres_connection import NETWORK_BOUNDS
 
         connecting = psycopg.AsyncConnection.connect(self._url, autocommit=True, **NETWORK_BOUNDS)
         async with await connecting as connection:

@@ -6,12 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
-
-import psycopg
-from psycopg.abc import PQGen
-
-T = TypeVar("T")
+from typing import Any
 
 # Where the other machine is gone or the way there is cut, TCP itself tells, within about ten seconds.
 NETWORK_BOUNDS: dict[str, Any] = {
@@ -23,36 +18,30 @@ NETWORK_BOUNDS: dict[str, Any] = {
 }
 
 
-class PatientConnection(psycopg.AsyncConnection[Any]):
-    """Waits `patience` seconds for the answer to any one statement, then breaks itself off."""
+def connecting(patience: float) -> Callable[..., Awaitable[Any]]:
+    """What makes psycopg's connections, with the arguments of its `connect`.
 
-    patience: float = 0.0
+    They wait `patience` seconds for the answer to any one statement and then break themselves off; whoever waits gets
+    an OperationalError, as when the server goes away."""
+    import psycopg
+    from psycopg.abc import PQGen
 
-    async def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """As psycopg's; raises OperationalError when the server (or whatever is between) says nothing."""
-        timer = asyncio.get_running_loop().call_later(self.patience, _break_off, self.pgconn.socket)
-        began = timer.when() - self.patience
-        try:
-            return await super().wait(gen, interval, timeout)
-        except psycopg.OperationalError as error:
-            if asyncio.get_running_loop().time() - began < self.patience:
-                raise
-            self.pgconn.finish()
-            raise psycopg.OperationalError(f"no answer within {self.patience:g} seconds") from error
-        finally:
-            timer.cancel()
+    class Connection(psycopg.AsyncConnection[Any]):
+        async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(patience, _break_off, self.pgconn.socket)
+            try:
+                return await super().wait(gen, interval, timeout)
+            except psycopg.OperationalError as error:
+                if loop.time() < timer.when():
+                    raise
+                self.pgconn.finish()
+                raise psycopg.OperationalError(f"no answer within {patience:g} seconds") from error
+            finally:
+                timer.cancel()
 
-
-def connecting(patience: float) -> Callable[..., Awaitable[PatientConnection]]:
-    """What makes connections of this patience, with the arguments of psycopg's `connect`."""
-
-    class Connection(PatientConnection):
-        pass
-
-    Connection.patience = patience
-
-    async def connect(*args: Any, **options: Any) -> PatientConnection:
-        return await Connection.connect(*args, **NETWORK_BOUNDS, **options)
+    async def connect(*args: Any, **options: Any) -> Any:
+        return await Connection.connect(*args, **{**NETWORK_BOUNDS, **options})
 
     return connect
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobdeck.access.roles import LEAST_ROLE, Permission
@@ -17,6 +17,7 @@ from jobdeck.api.gate import STATIC, is_page
 from jobdeck.api.login_links import PATH as LOGIN
 from jobdeck.core.errors import Forbidden, JobdeckError, Unauthenticated
 from jobdeck.web.page import anyones
+from jobdeck.web.static_files import AssetsNotBuilt
 from jobdeck.wire.problem import Problem
 
 _HEADINGS = {
@@ -92,9 +93,12 @@ async def page_of(request: Request, found: Problem) -> Response:
     if found.status >= 500:
         page.known = None  # the page around it would ask the database, which may be what is broken
     heading = _HEADINGS.get(found.status, found.title)
-    response = await page.render(
-        "error.html", status=found.status, problem=found, heading=heading, needed=_needed_role(found)
-    )
+    try:
+        response: Response = await page.render(
+            "error.html", status=found.status, problem=found, heading=heading, needed=_needed_role(found)
+        )
+    except AssetsNotBuilt as error:
+        response = PlainTextResponse(f"{error.message} {error.hint}\n", 503)
     if found.status == 503:
         response.headers["Retry-After"] = "2"
     return response

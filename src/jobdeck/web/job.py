@@ -89,6 +89,7 @@ async def events(
         following = page.here(before=found.next) if found.next else None
         if after is not None:
             found.items = [event for event in found.items if event.id > after]
+    known = await services.job_details.steps(page.caller, job_id, tasks=0)
     return await show(
         page, "job/events.html", job_id, "events",
         events=found.items,
@@ -96,6 +97,7 @@ async def events(
         order=order,
         is_first=before is None and (after is None or order == "newest"),
         sentence=job_events.sentence,
+        steps={step.index: step.name for step in known.items},
         symbols=job_events.SYMBOLS,
         tones=job_events.TONES,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobdeck.wire.events import Event
@@ -33,14 +33,17 @@ TONES = {
 }  # fmt: skip
 
 
-def sentence(event: Event) -> str:
-    """What happened, in words."""
+def sentence(event: Event, steps: Mapping[int, str]) -> str:
+    """What happened, in words; `steps` has the names of the job's steps by index."""
+    data = dict(event.data)
+    if data.get("step") in steps:
+        data["step"] = steps[data["step"]]
     words = _WORDS.get(event.kind)
     if words is not None:
-        return words(event.data)
+        return words(data)
     if event.kind.startswith("step_"):
-        return _step(event.kind.removeprefix("step_"), event.data)
-    return f"{_SENTENCES.get(event.kind, event.kind)}{_because(event.data)}"
+        return _step(event.kind.removeprefix("step_"), data)
+    return f"{_SENTENCES.get(event.kind, event.kind)}{_because(data)}"
 
 
 def _step(end: str, data: dict[str, Any]) -> str:

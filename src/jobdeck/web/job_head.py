@@ -52,7 +52,6 @@ class Head:
     sides: Sides
     whys: Sequence[Why]
     acts: Sequence[Act]
-    again: Act
     can_prioritize: bool
     live_jobs: str | None
     """Ids of the jobs whose events may change what the head says; None: any event may."""
@@ -68,12 +67,15 @@ async def head_of(page: Page, job_id: int) -> Head:
         found = await services.job_sides.events(page.caller, job_id, kinds=ASKED, limit=1)
         asked = found.items[0] if found.items else None
     forbidden = page.caller.why_not(Permission.JOB_SUBMIT)
+    again = Act("run-again", "Run again", "again", "a", forbidden is None, forbidden)
+    change = Act("change", "Run again with changes", "edit", "e", forbidden is None, forbidden)
+    acts = [_act(job, *described) for described in _ACTS]
+    calm, dangerous = [a for a in acts if not a.danger], [a for a in acts if a.danger]
     return Head(
         job=job,
         sides=sides,
         whys=whys(job, sides, asked),
-        acts=[_act(job, *described) for described in _ACTS],
-        again=Act("run-again", "Run again", "again", "a", forbidden is None, forbidden),
+        acts=[*calm, again, change, *dangerous],
         can_prioritize=page.may("job:operate") and job.state in (State.PENDING, State.PAUSED),
         live_jobs=None if job.state is State.PENDING else str(job.id),
     )

@@ -20,7 +20,7 @@ from jobdeck.wire.timeline import StepBar, Timeline
 
 router = APIRouter(include_in_schema=False)
 
-TASKS = 100
+TASKS = 50
 Number = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
 
 

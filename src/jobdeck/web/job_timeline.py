@@ -123,7 +123,8 @@ def _united(
 
 def draw(timeline: Timeline) -> Drawing:
     """The figures of the attempt that the timeline shows, from its beginning in the queue on."""
-    mine = [span for span in timeline.spans if span.attempt == timeline.attempt]
+    # A failure lasts until somebody does something about it: no part of what the job did.
+    mine = [s for s in timeline.spans if s.attempt == timeline.attempt and not (s.kind == "failed" and s.end is None)]
     now = timeline.now
     starts = [span.start for span in mine if span.start] + [step.start for step in timeline.steps if step.start]
     begin = min(starts, default=timeline.start or now)
@@ -152,7 +153,7 @@ def _span_marks(spans: Sequence[SpanView], scale: Scale, now: datetime) -> list[
     return [
         _mark(scale, span.start, span.end or now, span.kind, f"{span.kind}, {_length(span.start, span.end, now)}")
         for span in spans
-        if span.start is not None and not (span.kind == "failed" and span.end is None)
+        if span.start is not None
     ]
 
 
@@ -175,7 +176,7 @@ def _step_row(step: StepBar, scale: Scale, now: datetime) -> Row:
         text=f"{text}; tasks: {told}" if told else text,
         index=step.index,
         # One task of one step says nothing that the step's own bar does not.
-        tasks=[_task_mark(bar, scale, now) for bar in begun] if tasks.count > 1 else (),
+        tasks=[_task_mark(step.name, bar, scale, now) for bar in begun] if tasks.count > 1 else (),
         tasks_height=lanes * LANE if tasks.count > 1 else 0,
         columns=columns,
         failed_columns=failed,
@@ -198,10 +199,11 @@ def _step_marks(step: StepBar, scale: Scale, now: datetime) -> list[Mark]:
     return [_mark(scale, step.start, step.end or now, ended or "running", f"{step.name}, {step.state}")]
 
 
-def _task_mark(bar: TaskBar, scale: Scale, now: datetime) -> Mark:
+def _task_mark(step: str, bar: TaskBar, scale: Scale, now: datetime) -> Mark:
     start = bar.start or now
     end = bar.end if bar.end is not None else start + timedelta(seconds=bar.seconds)
-    name = f"Task {bar.index}" + (f" ({bar.key})" if bar.key and bar.key != str(bar.index) else "")
+    is_named = bar.key not in ("", str(bar.index), f"{step}[{bar.index}]")
+    name = f"Task {bar.index} ({bar.key})" if is_named else f"Task {bar.index}"
     error = f", {bar.error_code}" if bar.error_code else ""
     host = f" on {bar.host}" if bar.host else ""
     title = f"{name}: {bar.state}, {duration(bar.seconds)}{host}{error}"

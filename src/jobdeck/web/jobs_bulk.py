@@ -136,4 +136,6 @@ def _asked(asked: PreviewAsked) -> BulkAsked:
 def _address(url: str) -> JobsAddress:
     """The filters of a list's address."""
     found = parse_qs(url.partition("?")[2], max_num_fields=100)
-    return JobsAddress.model_validate({name: values if len(values) > 1 else values[0] for name, values in found.items()})
+    return JobsAddress.model_validate(
+        {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+    )

@@ -140,11 +140,8 @@ async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
         case "error":
             failures = await services.failures.page(caller, FailureQuery(project=address.values("project"), limit=50))
             return _once(Choice(g.code, g.message[:80]) for g in failures.items)
-        case "token" | "created_by" if page.may("token:manage"):
-            tokens = (await services.tokens.page(caller, None, _MOST)).items
-            if f.key == "token":
-                return [Choice(str(t.id), t.name) for t in tokens]
-            return _once(Choice(t.name) for t in tokens)
+        case "token" if page.may("token:manage"):
+            return [Choice(str(t.id), t.name) for t in (await services.tokens.page(caller, None, _MOST)).items]
         case "configuration" if page.project is not None:
             return await _configurations(page, page.project)
         case "subject" | "created_by" | "tag":

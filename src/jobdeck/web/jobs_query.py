@@ -12,7 +12,7 @@ from jobdeck.services import cursors
 from jobdeck.services.job_queries import JobConditions, JobQuery, SortBy, Words
 
 PATH = "/jobs"
-DEFAULT_SORT = "-created_at"
+DEFAULT_SORT: SortBy = "-created_at"
 SIZES = (50, 100, 200)
 RANGES = ("12h", "1d", "3d", "7d")
 _PAGE = ("sort", "limit", "cursor", "before")
@@ -61,7 +61,7 @@ class JobsAddress(JobConditions):
             return []
         return [str(v) for v in value] if isinstance(value, list) else ["true" if value is True else str(value)]
 
-    def url(self, path: str = PATH, **changes: Any) -> str:
+    def url(self, **changes: Any) -> str:
         """The address with parts exchanged (None takes one out). Another filter begins at the first page."""
         given = dict(self._given())
         if any(name not in ("cursor", "before") for name in changes):
@@ -69,7 +69,7 @@ class JobsAddress(JobConditions):
             given.pop("before", None)
         given |= changes
         pairs = [f"{name}={quote(text, safe=_SAFE)}" for name in _ORDER if (text := _text(name, given.get(name)))]
-        return f"{path}?{'&'.join(pairs)}" if pairs else path
+        return f"{PATH}?{'&'.join(pairs)}" if pairs else PATH
 
     def without(self, name: str, value: str | None = None) -> str:
         """The address without a filter, or without one of its values."""

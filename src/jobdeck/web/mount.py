@@ -11,12 +11,12 @@ from starlette.responses import RedirectResponse, Response
 from jobdeck.api.gate import STATIC
 from jobdeck.api.pace import Pace
 from jobdeck.services.services import Services
-from jobdeck.web import errors, failures, job, jobs, jobs_bulk, login, run
+from jobdeck.web import errors, failures, job, jobs, jobs_bulk, jobs_views, login, run
 from jobdeck.web.page import PageDep
 from jobdeck.web.rendering import Templates
 from jobdeck.web.static_files import StaticFiles
 
-_PAGES: tuple[Any, ...] = (login, jobs_bulk, jobs, run, failures, job)
+_PAGES: tuple[Any, ...] = (login, jobs_bulk, jobs_views, jobs, run, failures, job)
 """One module for each page or family of pages, each with its `router`."""
 
 _common = APIRouter(include_in_schema=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from jobdeck.web.forms.schema import FormSchema
-from jobdeck.wire.jobs import Job, RunAgainRequest, SubmitRequest
+from jobdeck.wire.jobs import Job, SubmitRequest
 
 PATH: Final = "o"
 _OF_NEW: Final = ("priority", "tags", "not_before", "description", "deduplicate")
@@ -21,17 +21,17 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
 
 def options_form(source: Job | None) -> FormSchema:
     """The form of the options; of a job that is run again, only those that can then be given."""
-    model, names = (RunAgainRequest, _OF_AGAIN) if source else (SubmitRequest, _OF_NEW)
-    schema = model.model_json_schema()
+    schema = SubmitRequest.model_json_schema()
+    names = _OF_AGAIN if source else _OF_NEW
     properties = {
         name: {**schema["properties"][name], **_WORDS[name], "x-jobdeck": {"folded": False}} for name in names
     }
     if source is not None:
-        properties["priority"]["default"] = source.priority
+        del properties["priority"]["default"]
         properties["description"]["examples"] = [source.description]
     return FormSchema({**schema, "properties": properties, "required": []})
 
 
 def options_of(source: Job | None) -> dict[str, Any]:
     """What they are before anybody changes them."""
-    return {"tags": list(source.tags)} if source is not None and source.tags else {}
+    return {"priority": source.priority, "tags": list(source.tags)} if source is not None else {}

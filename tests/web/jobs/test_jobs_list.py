@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from tests.web.conftest import Axe, OpenPage, Theme
 from tests.web.deck import Deck
 from tests.web.jobs.desks import Desks
-from tests.web.jobs.words import FAILING, LONG, Desk, row, rows, shows
+from tests.web.jobs.words import FAILING, LONG, Desk, has_query, row, rows, shows
 from tests.web.watch import Watch
 
 
@@ -62,7 +62,7 @@ async def test_order_by_column_headers_and_back(desk: Desk, page: Page) -> None:
     await shows(page, middle, high, low)
     await page.get_by_role("columnheader", name="Queued").get_by_role("link").click()
     await shows(page, low, high, middle)
-    assert "sort=created_at" in page.url
+    await has_query(page, "sort=created_at")
     await page.go_back()
     await shows(page, middle, high, low)
 
@@ -137,7 +137,6 @@ async def test_a_viewer_looks_and_does_nothing(desk: Desk, deck: Deck, open_page
     await page.goto("/jobs")
     await shows(page, job.id)
     await expect(page.get_by_role("checkbox", name=f"Select job {job.id}")).to_have_count(0)
-    await expect(page.get_by_role("columnheader", name="Project")).to_have_count(1)
     await page.get_by_role("button", name=f"Actions of job {job.id}").click()
     cancel = page.get_by_role("menuitem", name="Cancel")
     await expect(cancel).to_have_attribute("aria-disabled", "true")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from playwright.async_api import Locator, Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from jobdeck.client import Client
 from jobdeck.wire.jobs import Job
@@ -56,9 +58,17 @@ def rows(page: Page) -> Locator:
 
 async def shows(page: Page, *jobs: int) -> None:
     """The list has these jobs and no others, in this order."""
-    await expect(rows(page)).to_have_count(len(jobs))
-    found = await rows(page).evaluate_all("rows => rows.map(r => Number(r.dataset.job))")
-    assert found == list(jobs)
+    ids = "[...document.querySelectorAll('#jobs-rows > tr')].map(r => Number(r.dataset.job))"
+    try:
+        await page.wait_for_function(f"wanted => JSON.stringify({ids}) === JSON.stringify(wanted)", arg=list(jobs))
+    except PlaywrightTimeout:
+        assert await page.evaluate(ids) == list(jobs)
+
+
+async def has_query(page: Page, *parts: str) -> None:
+    """The address has these parameters."""
+    wanted = "".join(f"(?=.*[?&]{re.escape(part)}(&|$))" for part in parts)
+    await expect(page).to_have_url(re.compile(f"^{wanted}"))
 
 
 async def is_live(page: Page) -> None:

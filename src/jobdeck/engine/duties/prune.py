@@ -10,8 +10,9 @@ import structlog
 from jobdeck.core.operations import Operation
 from jobdeck.engine.control import Control
 from jobdeck.engine.leader import Leadership
-from jobdeck.store import bulks, due, sessions
+from jobdeck.store import due, sessions
 from jobdeck.store.blobs import Blobs, file_prefix
+from jobdeck.store.bulks import records
 from jobdeck.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -77,9 +78,9 @@ class Prune:
         kept = self._retention.events
         ended = now - _days(kept) if kept is not None else None
         async with self._database.read() as connection:
-            outdated = await bulks.outdated(connection, now - DAY, ended)
+            outdated = await records.outdated(connection, now - DAY, ended)
         for bulk_id in outdated:
-            while not await self._database.transact(partial(bulks.remove, id=bulk_id)):
+            while not await self._database.transact(partial(records.remove, id=bulk_id)):
                 continue
 
     async def _files(self, now: int) -> None:

@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.store.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.archive import Archive, Segment
+from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.layout import STATES, Column
 from jobdeck.store.segments.matching import InState, Within, conditions_of
 from jobdeck.store.segments.ranking import Order, Question, Ranked, count, first_of
@@ -53,12 +53,13 @@ async def first(
     """The first `limit` jobs behind `after`."""
     order = Order.of(sort, sealed.segments)
     wanted = [s for s in _possible(sealed.segments, question) if _reaches(s, order, after)]
-    wanted.sort(key=lambda s: _best(s, order), reverse=True)
+    limits = {s.number: _best(s, order, after) for s in wanted}
+    wanted.sort(key=lambda s: limits[s.number], reverse=True)
     names = question.columns | set(order.columns)
     best: list[Ranked] = []
     began = time.monotonic()
     for candidates in _rounds(wanted):
-        part = [s for s in candidates if len(best) < limit or _best(s, order) >= _key(best[-1], order)]
+        part = [s for s in candidates if len(best) < limit or limits[s.number] >= _key(best[-1], order)]
         columns = await sealed.archive.columns(connection, part, names)
         found = await asyncio.to_thread(_first_of_all, question, order, after, limit, part, columns)
         best = heapq.nlargest(limit, [*best, *found], key=lambda job: _key(job, order))
@@ -86,14 +87,22 @@ def _key(job: Ranked, order: Order) -> tuple[int, int]:
     return (rank, job[1]) if order.sort.descending else (-rank, -job[1])
 
 
-def _best(segment: Segment, order: Order) -> tuple[int, int]:
-    """No job of the segment has a larger key."""
-    sign = 1 if order.sort.descending else -1
-    edge = segment.first + SIZE if sign > 0 else -segment.first
+def _best(segment: Segment, order: Order, after: Position | None) -> tuple[int, int]:
+    """No job of the segment that is asked for has a larger key."""
+    descending = order.sort.descending
+    lowest, edge = segment.first, segment.first + SIZE
+    if not descending:
+        lowest, edge = -edge, -lowest
     if order.by_id:
         return edge, edge
     low, high = order.bounds(segment)
-    return (high, edge) if sign > 0 else (-low, edge)
+    most = high if descending else -low
+    if after is None:
+        return most, edge
+    rank, behind = _key((after.value, after.id), order)
+    if most < rank:
+        return most, edge
+    return (rank, min(edge, behind)) if lowest < behind else (rank - 1, edge)
 
 
 def _reaches(segment: Segment, order: Order, after: Position | None) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jobdeck.store.job_filter import JobFilter, Span, own_id
+from jobdeck.store.segments.job_filter import JobFilter, Span, own_id
 from jobdeck.store.segments.layout import NONE, STATES, TEXTS, Array, Column, Facet, Mask, Pairs, Texts, folded, key_of
 from jobdeck.store.segments.spans import SIZE
 
@@ -29,6 +29,21 @@ class Condition(Protocol):
         ...
 
 
+FEW = 8
+"""Up to so many values are compared one by one."""
+
+
+def _any_of(numbers: Array, wanted: Sequence[int]) -> Mask:
+    """Which of the numbers are wanted."""
+    if len(wanted) > FEW:
+        found: Mask = np.isin(numbers, np.array(wanted, np.int64))
+        return found
+    found = np.zeros(len(numbers), np.bool_)
+    for number in wanted:
+        found |= numbers == number
+    return found
+
+
 def _of(columns: Mapping[str, Column], name: str, kind: type[Any]) -> Any:
     found = columns[name]
     assert isinstance(found, kind)
@@ -41,7 +56,6 @@ class Among:
 
     column: str
     keys: tuple[int, ...]
-    negated: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -49,7 +63,7 @@ class Among:
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
         facet: Facet = _of(columns, self.column, Facet)
-        wanted: Mask = np.isin(facet.keys, np.array(self.keys, np.int64)) != self.negated
+        wanted = _any_of(facet.keys, self.keys)
         if not wanted.any():
             return np.zeros(SIZE, np.bool_)
         found: Mask = wanted[facet.codes]
@@ -107,8 +121,7 @@ class Equals:
         return (self.column,)
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
-        found: Mask = np.isin(_of(columns, self.column, np.ndarray), np.array(self.values))
-        return found
+        return _any_of(_of(columns, self.column, np.ndarray), self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,7 @@ class Tagged:
 
 def _having(pairs: Pairs, keys: Sequence[int]) -> Mask:
     found = np.zeros(SIZE, np.bool_)
-    found[pairs.places[np.isin(pairs.keys, np.array(keys, np.int64))]] = True
+    found[pairs.places[_any_of(pairs.keys, keys)]] = True
     return found
 
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from jobdeck.store.job_filter import Position, Sort
 from jobdeck.store.segments.archive import Segment
+from jobdeck.store.segments.job_filter import Position, Sort
 from jobdeck.store.segments.layout import STATES, Array, Column, Facet, Ints, Mask, key_of
 from jobdeck.store.segments.matching import Condition
 from jobdeck.store.segments.spans import SIZE
@@ -39,6 +39,8 @@ class Question:
         low, high = np.searchsorted(self.loose, (segment.first, segment.first + SIZE))
         found[self.loose[low:high] - segment.first] = False
         for condition in self.conditions:
+            if not found.any():
+                break
             found &= condition.mask(columns, segment.first)
         return found
 

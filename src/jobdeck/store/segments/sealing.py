@@ -9,20 +9,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, case, delete, func, insert, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import ENDED
-from jobdeck.store import ids_lock
 from jobdeck.store.batch import ids_of
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.schema import OPEN_JOBS, jobs, loose_jobs, segment_columns, segments
+from jobdeck.store.segments.layout import READ, Built, build
+from jobdeck.store.segments.settled import settled
 from jobdeck.store.segments.spans import SHIFT, SIZE, first_id, segment_of
-
-if TYPE_CHECKING:
-    from jobdeck.store.segments.layout import Built
 
 MOST_OPEN = SIZE // 20
 """Jobs of a segment that may be open when it is sealed. They would all be loose."""
@@ -63,7 +61,7 @@ class Sealer:
             return False
         async with self._database.read() as connection:
             read = await _read(connection, number)
-        built = await asyncio.to_thread(_build, read.ended, number)
+        built = await asyncio.to_thread(build, read.ended, first_id(number))
         await self._database.transact(lambda tx: _write(tx, number, read, built))
         return True
 
@@ -84,7 +82,7 @@ class Sealer:
     async def _learn_settled(self, up_to: int) -> None:
         if self._settled + 1 >= up_to:
             return
-        found = await self._database.transact(lambda tx: ids_lock.settled(tx, wait=self._tries >= PATIENT_TRIES))
+        found = await self._database.transact(lambda tx: settled(tx, wait=self._tries >= PATIENT_TRIES))
         self._tries = self._tries + 1 if found is None else 0
         self._settled = self._settled if found is None else found
 
@@ -133,8 +131,6 @@ async def _most_worn(connection: AsyncConnection) -> int | None:
 
 
 async def _read(connection: AsyncConnection, number: int) -> _Read:
-    from jobdeck.store.segments.layout import READ
-
     low, high = first_id(number), first_id(number + 1)
     version = (await connection.execute(select(segments.c.version).where(segments.c.id == number))).scalar()
     mine = (loose_jobs.c.job_id >= low, loose_jobs.c.job_id < high)
@@ -144,12 +140,6 @@ async def _read(connection: AsyncConnection, number: int) -> _Read:
     state = READ.index("state")
     ended = [row for row in rows if row[state] in ENDED]
     return _Read(version, loose, [row[0] for row in rows if row[state] not in ENDED], ended)
-
-
-def _build(rows: Sequence[Sequence[Any]], number: int) -> Built:
-    from jobdeck.store.segments.layout import build
-
-    return build(rows, first_id(number))
 
 
 async def _write(tx: Tx, number: int, read: _Read, built: Built) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -26,15 +26,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import State
 from jobdeck.store.batch import ids_of
-from jobdeck.store.job_filter import JobFilter, Position, Sort
-from jobdeck.store.schema import jobs, loose_jobs, principals, projects, segments
+from jobdeck.store.schema import jobs, loose_jobs, principals, projects
+from jobdeck.store.segments import asking
+from jobdeck.store.segments.archive import Archive
+from jobdeck.store.segments.asking import Sealed
+from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.spans import gaps
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
-
-if TYPE_CHECKING:
-    from jobdeck.store.segments.archive import Archive
-    from jobdeck.store.segments.asking import Sealed
 
 __all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions", "joined", "listed_columns"]
 
@@ -87,7 +86,7 @@ class JobLists:
     """The lists of one database; keeps in memory what it has read of segments lately."""
 
     def __init__(self) -> None:
-        self._archive: Archive | None = None
+        self._archive = Archive()
 
     async def page(
         self, connection: AsyncConnection, where: JobFilter, sort: Sort, after: Position | None, limit: int
@@ -100,9 +99,7 @@ class JobLists:
         live = _Live(connection, where, sort, sealed)
         found = await live.first(after, limit + 1)
         until: int | None = None
-        if sealed is not None and _may_have_ended(where):
-            from jobdeck.store.segments import asking
-
+        if sealed.segments and _may_have_ended(where):
             question = sealed.question(where, await _creator(connection, where))
             answer = await asking.first(connection, sealed, question, sort, after, limit + 1)
             found, until = [*found, *answer.jobs], answer.until
@@ -118,24 +115,16 @@ class JobLists:
         """How many jobs match, for every state. `connection` must show one moment only."""
         sealed = await self._sealed(connection)
         totals = await _Live(connection, where, Sort(), sealed).counts()
-        if sealed is not None and _may_have_ended(where):
-            from jobdeck.store.segments import asking
-
+        if sealed.segments and _may_have_ended(where):
             question = sealed.question(where, await _creator(connection, where))
             for state, jobs_ in (await asking.counts(connection, sealed, question)).items():
                 totals[state] = totals.get(state, 0) + jobs_
         return {str(state): totals.get(str(state), 0) for state in State}
 
-    async def _sealed(self, connection: AsyncConnection) -> Sealed | None:
-        """The segments, None while there are none: then what reads them is not loaded, which takes a moment."""
-        if self._archive is None and (await connection.execute(select(segments.c.id).limit(1))).first() is None:
-            return None
-        from jobdeck.store.segments.archive import Archive
-        from jobdeck.store.segments.asking import Sealed
-
-        self._archive = self._archive or Archive()
-        loose = await self._archive.loose(connection)
-        return Sealed(self._archive, await self._archive.sealed(connection), loose)
+    async def _sealed(self, connection: AsyncConnection) -> Sealed:
+        """The segments, and which jobs are loose."""
+        sealed = await self._archive.sealed(connection)
+        return Sealed(self._archive, sealed, await self._archive.loose(connection) if sealed else [])
 
 
 async def at_one_moment(connection: AsyncConnection) -> None:
@@ -171,15 +160,15 @@ async def _rows(connection: AsyncConnection, ids: Sequence[int]) -> list[RowMapp
 class _Live:
     """Jobs of which no segment tells: those of ids that no segment has, and the loose ones."""
 
-    def __init__(self, connection: AsyncConnection, where: JobFilter, sort: Sort, sealed: Sealed | None) -> None:
+    def __init__(self, connection: AsyncConnection, where: JobFilter, sort: Sort, sealed: Sealed) -> None:
         self._connection = connection
         self._conditions = row_conditions(where)
         self._descending = sort.descending
         self._value = _sorted_by(sort.by, where.at)
         self._kind = SORTS[sort.by]
-        unsealed = gaps([segment.number for segment in sealed.segments]) if sealed else [(0, None)]
+        unsealed = gaps([segment.number for segment in sealed.segments])
         self._spans = [_span(begin, end) for begin, end in unsealed]
-        self._loose = bool(sealed and sealed.loose)
+        self._loose = bool(sealed.loose)
 
     async def first(self, after: Position | None, limit: int) -> list[tuple[int | str, int]]:
         """The first `limit` jobs behind `after` of each part, as value and id, in no order."""

@@ -43,7 +43,8 @@ export function morph(element: HTMLElement, html: string): void {
   const content = whole ? parsed.firstElementChild! : [...parsed.childNodes];
   Idiomorph.morph(element, content, {
     morphStyle: whole ? "outerHTML" : "innerHTML",
-    ignoreActiveValue: true,
+    // It leaves the content of the focused element alone, too, which is right for a field only.
+    ignoreActiveValue: document.activeElement?.matches("input, select, textarea") ?? false,
     restoreFocus: true,
     callbacks,
   });

@@ -17,32 +17,35 @@ def place(root: Node, faults: Iterable[tuple[str, str]], prefix: str) -> list[tu
 
     Paths into a choice of shapes name every shape that did not fit; only what is said of the chosen one is told."""
     elsewhere: list[tuple[str, str]] = []
-    told: dict[str, list[tuple[str, str, Node]]] = {}
+    kept: list[tuple[Node, str]] = []
+    doubtful: list[tuple[Node, Node, str]] = []
     for path, text in faults:
-        rest = path.removeprefix(prefix)
-        if rest == path and prefix:
+        rest = path.removeprefix(prefix) if prefix else f".{path}"
+        if rest == path:
             elsewhere.append((path, text))
             continue
-        if prefix == "":
-            rest = f".{rest}"
         chain = list(_chain(root, rest))
-        choice = next((n for n, _ in chain if len(n.field.shapes) > 1), None)
-        node, left = chain[-1]
-        told.setdefault(choice.path if choice else f"={node.path}", []).append((left, text, node))
-        if choice is not None:
-            told[choice.path][-1] = (_left_at(chain, choice), text, node)
-    for path, found in told.items():
-        kept = found if path.startswith("=") else _of_chosen(root.find(path), found)
-        for _, text, node in kept:
-            if node is root:
-                elsewhere.append((prefix or path, text))
-            elif (message := _sentence(text)) not in node.errors:
-                node.errors.append(message)
+        node, choice = chain[-1][0], next((n for n, left in chain if _is_of_another_shape(n, left)), None)
+        if choice is None:
+            kept.append((node, text))
+        else:
+            doubtful.append((choice, node, text))
+    told = {id(node) for node, _ in kept}
+    for choice, node, text in doubtful:
+        if not any(id(one) in told for one in choice.walk()):
+            kept.append((node, text))
+            told.add(id(node))
+    for node, text in kept:
+        if node is root:
+            elsewhere.append((prefix, text))
+        elif (message := _sentence(text)) not in node.errors:
+            node.errors.append(message)
     return elsewhere
 
 
-def _left_at(chain: list[tuple[Node, str]], choice: Node) -> str:
-    return next(left for node, left in chain if node is choice)
+def _is_of_another_shape(node: Node, left: str) -> bool:
+    shape = node.shape
+    return bool(left) and shape is not None and len(node.field.shapes) > 1 and not _is_about(shape, left)
 
 
 def _chain(node: Node, rest: str) -> Iterator[tuple[Node, str]]:
@@ -74,14 +77,6 @@ def _find(rest: str, token: str) -> int:
     while at >= 0 and rest[at + len(token) : at + len(token) + 1] not in _ENDS:
         at = rest.find(token, at + 1)
     return at
-
-
-def _of_chosen(choice: Node | None, found: list[tuple[str, str, Node]]) -> list[tuple[str, str, Node]]:
-    shape = choice.shape if choice else None
-    if shape is None:
-        return found[:1]
-    kept = [one for one in found if _is_about(shape, one[0])]
-    return kept or found
 
 
 def _is_about(shape: Shape, left: str) -> bool:

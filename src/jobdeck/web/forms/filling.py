@@ -60,7 +60,7 @@ class Filler:
 
     def _lists_null(self, field: Field) -> bool:
         shape = field.shapes[0]
-        return shape.kind == "choice" and None in shape.options
+        return shape.kind == "choice" and (None in shape.options or field.prefilled or field.required)
 
     def _open(self, node: Node) -> None:
         """Show the fields of an object that is not there yet."""
@@ -80,6 +80,8 @@ class Filler:
 
     def _put(self, node: Node, shape: Shape, value: Any) -> bool:
         """Put the value in; whether the controls of this shape can hold it."""
+        if isinstance(value, str) and not _holds(shape, value):
+            return False
         match shape.kind:
             case "object":
                 return self._fields(node, shape, value)
@@ -91,8 +93,10 @@ class Filler:
                 node.ticked = value
             case "json":
                 node.text = pretty(value)
+            case "number" if isinstance(value, str):
+                node.text = value
             case "choice" | "number":
-                node.text = value if isinstance(value, str) and shape.kind == "number" else json.dumps(value)
+                node.text = json.dumps(value)
             case "secret" if value == MASK:
                 node.given = "kept"
             case _:
@@ -144,15 +148,20 @@ def fits(form: FormSchema, shape: Shape, value: Any, *, strict: bool) -> bool:
             return isinstance(value, bool)
         case "number":
             if isinstance(value, str):
-                return not strict and one_line(value)
+                return not strict
             whole = isinstance(value, int) and not isinstance(value, bool)
             return whole or (isinstance(value, float) and not (strict and shape.whole))
         case "json":
             return True
-        case "text":
-            return isinstance(value, str) and printable(value)
         case _:
-            return isinstance(value, str) and one_line(value)
+            return isinstance(value, str)
+
+
+def _holds(shape: Shape, text: str) -> bool:
+    """Whether the control gives this text back unchanged. As JSON, every text can be written in plain characters."""
+    if shape.kind in ("choice", "json"):
+        return True
+    return printable(text) if shape.kind == "text" else one_line(text)
 
 
 def _has_fields(form: FormSchema, shape: Shape, value: Mapping[str, Any]) -> bool:

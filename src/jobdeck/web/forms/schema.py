@@ -162,7 +162,7 @@ class FormSchema:
         if not shapes:
             shapes = (Shape("choice", "nothing", {}, (None,)),) if nullable else (Shape("json", "JSON", {}),)
         shapes = tuple(_with_choices(shape, default, nullable or is_item) for shape in shapes)
-        label, words = _label(name, resolved.get("title")), _help(asked, resolved, shapes)
+        label, words = _label(name, asked.get("title")), _help(asked, resolved, shapes)
         return Field(
             name, label, words, required, default, nullable, shapes, is_item, _folded(resolved, shapes, required)
         )
@@ -266,7 +266,7 @@ def _words(text: str) -> str:
 def _help(asked: Mapping[str, Any], resolved: Mapping[str, Any], shapes: Sequence[Shape]) -> str:
     """Its description, and the bounds that nothing else shows."""
     text = str(asked.get("description") or resolved.get("description") or "")
-    bounds = bounds_of(shapes[0].schema) if len(shapes) == 1 else ""
+    bounds = bounds_of(shapes[0].schema) if len(shapes) == 1 and shapes[0].kind != "json" else ""
     return text if bounds.rstrip(".") in text else f"{text} {bounds}".strip()
 
 

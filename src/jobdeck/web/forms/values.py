@@ -49,7 +49,8 @@ def _many(node: Node, masked: bool) -> Any:
     if node.kind == "object":
         return _object(node, masked)
     found: Any = _list(node, masked) if node.kind == "list" else _map(node, masked)
-    optional = not (node.field.selectable or node.field.is_item)
+    is_root = not node.field.name and not node.field.is_item
+    optional = not (node.field.selectable or node.field.is_item or is_root)
     if not found and optional and node.given not in ("given", "empty") and not node.field.prefilled:
         return None if node.given == "null" else MISSING
     return found

@@ -8,3 +8,4 @@ import "./jobs/bulk.ts";
 import "./jobs/filters.ts";
 import "./jobs/look.ts";
 import "./jobs/rows.ts";
+import "./jobs/views.ts";

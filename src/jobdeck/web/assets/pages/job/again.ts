@@ -85,16 +85,20 @@ async function compare(): Promise<void> {
   asking?.abort();
   const typed = params();
   field.setAttribute("aria-invalid", String(typed === undefined));
-  yes.disabled = typed === undefined;
+  yes.disabled = true; // nothing runs whose difference was not shown
   if (typed === undefined) return;
+  if (shown.childElementCount === 0) tell([element("p", "muted", "Comparing …")]);
   asking = new AbortController();
   const { signal } = asking;
   try {
     const plan = await api<Plan>("POST", `jobs/${id()}/run-again?dry_run=true`, { params: typed }, signal);
-    if (!signal.aborted) tell(describe(plan));
+    if (signal.aborted) return;
+    tell(describe(plan));
+    yes.disabled = false;
   } catch (error) {
     if (signal.aborted) return;
-    yes.disabled = error instanceof Problem && error.document.status === 422;
+    // Where the dry run itself does not work, the job may.
+    yes.disabled = !(error instanceof Problem) || error.document.status < 500;
     tell([error instanceof Problem ? refused(error) : notice("error", String(error))]);
   }
 }

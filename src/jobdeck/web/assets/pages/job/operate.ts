@@ -62,7 +62,7 @@ function ask(name: string): void {
   dialog.returnValue = "no";
   dialog.showModal();
   // What is dangerous is not what Enter does by accident.
-  (words.danger ? dialog.querySelector<HTMLElement>('button[value="no"]')! : yes).focus();
+  (words.danger ? dialog.querySelector<HTMLElement>("[data-no]")! : yes).focus();
 }
 
 function body(): Record<string, string> | undefined {
@@ -101,15 +101,16 @@ async function carryOut(): Promise<void> {
   }
 }
 
+// Enter in a field submits: the only submit button is the one that agrees.
 dialog.querySelector("form")!.addEventListener("submit", (event) => {
-  const by = (event as SubmitEvent).submitter as HTMLButtonElement | null;
-  if (by?.value === "no") return;
   event.preventDefault();
   void carryOut();
 });
 
 document.addEventListener("click", (event) => {
-  const button = (event.target as Element).closest<HTMLElement>("[data-op]");
+  const target = event.target as Element;
+  if (target.closest("[data-no]")) target.closest("dialog")?.close("no");
+  const button = target.closest<HTMLElement>("[data-op]");
   if (button) begin(button.dataset["op"]!);
 });
 

@@ -147,6 +147,14 @@ list.addEventListener("click", (event) => {
   }
   const more = target.closest<HTMLElement>("[data-row-menu]");
   if (!more) return;
-  if (more.getAttribute("aria-expanded") === "true") menu.hidePopover();
+  // A click beside a menu closes it before it arrives here; on the button that opened it, that is all it does.
+  if (pressedOpen) menu.hidePopover();
   else openMenu(more.closest<HTMLElement>("tr")!, more);
+  pressedOpen = false;
 });
+
+let pressedOpen = false;
+list.addEventListener("pointerdown", (event) => {
+  const more = (event.target as Element).closest<HTMLElement>("[data-row-menu]");
+  pressedOpen = more !== null && more === opener && menu.matches(":popover-open");
+}, true);

@@ -3,7 +3,7 @@
 import { Problem, showProblem } from "../../api.ts";
 import { localTime } from "./bulk.ts";
 import { fragment } from "./fragment.ts";
-import { address, go, list } from "./navigate.ts";
+import { address, list, load } from "./navigate.ts";
 
 const box = document.getElementById("filter-form")!;
 let opener: HTMLElement | null = null;
@@ -36,9 +36,8 @@ function moment(text: string): string {
 }
 
 async function apply(changes: Record<string, string | null>): Promise<void> {
-  const url = address(changes);
   try {
-    await fragment(url.replace("/jobs", "/jobs/filter/state")); // what the server would refuse is said here, in the form
+    await load(address(changes));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const place = box.querySelector<HTMLElement>(".form-error")!;
@@ -47,7 +46,6 @@ async function apply(changes: Record<string, string | null>): Promise<void> {
     return;
   }
   box.hidePopover();
-  await go(url);
   list.querySelector<HTMLElement>("[popovertarget=filter-menu]")?.focus({ preventScroll: true });
 }
 

@@ -5,20 +5,34 @@ import { prefer, preference } from "../../preferences.ts";
 const root = document.documentElement;
 const form = document.getElementById("columns-form") as HTMLFormElement | null;
 
-/** What differs from how it comes: "-subject +tags". */
-export const columns = (): string => preference("jobs-columns");
+const boxes = (): HTMLInputElement[] => [...(form?.querySelectorAll<HTMLInputElement>("[name=column]") ?? [])];
 
-/** Show the columns as `text` says, and remember it. */
-export function applyColumns(text: string): void {
+/** The columns that are shown, by their keys. */
+export const shownColumns = (): string[] => boxes().filter((box) => box.checked).map((box) => box.value);
+
+/** Show these columns and this density, and remember both. */
+export function choose(columns: string[], density: string): void {
+  if (columns.length) {
+    for (const box of boxes()) box.checked = columns.includes(box.value);
+    keepColumns();
+  }
+  if (density) {
+    prefer("density", density === "compact" ? "" : density);
+    applyDensity(density);
+  }
+}
+
+/** Show the columns as `text` says, which is what differs from how it comes: "-subject +tags". */
+function applyColumns(text: string): void {
   const changes = text.split(" ").filter(Boolean);
   root.dataset["jobsHide"] = changes.filter((c) => c.startsWith("-")).map((c) => c.slice(1)).join(" ");
   root.dataset["jobsShow"] = changes.filter((c) => c.startsWith("+")).map((c) => c.slice(1)).join(" ");
-  for (const box of form?.querySelectorAll<HTMLInputElement>("[name=column]") ?? []) {
+  for (const box of boxes()) {
     box.checked = "extra" in box.dataset ? changes.includes(`+${box.value}`) : !changes.includes(`-${box.value}`);
   }
 }
 
-export function applyDensity(density: string): void {
+function applyDensity(density: string): void {
   if (density === "comfortable") root.dataset["density"] = density;
   else delete root.dataset["density"];
   for (const radio of form?.querySelectorAll<HTMLInputElement>("[name=density]") ?? []) {
@@ -33,14 +47,17 @@ form?.addEventListener("change", (event) => {
     applyDensity(control.value);
     return;
   }
-  const boxes = [...form.querySelectorAll<HTMLInputElement>("[name=column]")];
-  const text = boxes
+  keepColumns();
+});
+
+function keepColumns(): void {
+  const text = boxes()
     .filter((box) => box.checked === "extra" in box.dataset)
     .map((box) => `${box.checked ? "+" : "-"}${box.value}`)
     .join(" ");
   prefer("jobs-columns", text);
   applyColumns(text);
-});
+}
 
-applyColumns(columns());
+applyColumns(preference("jobs-columns"));
 applyDensity(preference("density"));

@@ -24,8 +24,11 @@ export function filtersOf(search: string): string {
   return query.toString();
 }
 
-/** Show the list at `url`. `history` says whether that is a new place, the present one, or one come back to. */
-export async function go(url: string, history_: "push" | "replace" | "none" = "push"): Promise<boolean> {
+type Place = "push" | "replace" | "none";
+
+/** Show the list at `url`; `place` says whether that is a new place in the history, the present one, or one come back to.
+ * Throws Problem. False where somebody has gone elsewhere meanwhile. */
+export async function load(url: string, place: Place = "push"): Promise<boolean> {
   underWay?.abort();
   const mine = new AbortController();
   underWay = mine;
@@ -34,28 +37,38 @@ export async function go(url: string, history_: "push" | "replace" | "none" = "p
   try {
     const html = await fragment(url, { signal: mine.signal });
     if (mine.signal.aborted) return false;
-    if (history_ === "push") history.pushState({ jobs: true }, "", url);
-    if (history_ === "replace") history.replaceState({ jobs: true }, "", url);
-    const filtered = filtersOf(shown) !== filtersOf(location.search);
-    shown = location.search;
-    const search = searchField();
-    if (search && document.activeElement !== search) forgetTouched(list);
-    morph(list, html);
-    list.dispatchEvent(new CustomEvent<Went>("jobs:went", { bubbles: true, detail: { filtered } }));
-    void searchFurther();
+    if (place === "push") history.pushState({ jobs: true }, "", url);
+    if (place === "replace") history.replaceState({ jobs: true }, "", url);
+    show(html);
     return true;
   } catch (error) {
-    if (!mine.signal.aborted) {
-      showProblem(error);
-      list.dispatchEvent(new CustomEvent("jobs:failed", { bubbles: true }));
-    }
-    return false;
+    if (mine.signal.aborted) return false;
+    throw error;
   } finally {
     if (underWay === mine) {
       underWay = undefined;
       list.classList.remove("busy");
       list.removeAttribute("aria-busy");
+      void searchFurther();
     }
+  }
+}
+
+function show(html: string): void {
+  const filtered = filtersOf(shown) !== filtersOf(location.search);
+  shown = location.search;
+  if (document.activeElement !== searchField()) forgetTouched(list);
+  morph(list, html);
+  list.dispatchEvent(new CustomEvent<Went>("jobs:went", { bubbles: true, detail: { filtered } }));
+}
+
+/** As `load`, telling the person what went wrong. */
+export async function go(url: string, place: Place = "push"): Promise<boolean> {
+  try {
+    return await load(url, place);
+  } catch (error) {
+    showProblem(error);
+    return false;
   }
 }
 
@@ -77,9 +90,9 @@ export function address(changes: Record<string, string | null>): string {
 
 document.addEventListener("click", (event) => {
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const target = event.target as Element;
-  const link = target.closest<HTMLAnchorElement>("a[data-go], #jobs .pagination a");
-  if (!link) return;
+  const link = (event.target as Element).closest<HTMLAnchorElement>("a[data-go]");
+  // Another project is another page: its frame says so.
+  if (!link || projectOf(link.search) !== projectOf(location.search)) return;
   event.preventDefault();
   const isPage = link.closest(".pagination") !== null;
   void go(link.getAttribute("href")!).then((went) => {
@@ -87,9 +100,12 @@ document.addEventListener("click", (event) => {
   });
 });
 
+const projectOf = (search: string): string | null => new URLSearchParams(search).get("project");
+
 addEventListener("popstate", () => {
   if (location.pathname !== PATH) return;
-  void go(location.pathname + location.search, "none");
+  if (projectOf(shown) !== projectOf(location.search)) location.reload();
+  else void go(location.pathname + location.search, "none");
 });
 
 // Search while typing: the first letter makes a new place in the history, the rest of the word stays there.

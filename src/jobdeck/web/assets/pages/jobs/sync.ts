@@ -139,7 +139,7 @@ function offer(count: number): void {
   button.setAttribute("aria-label", `Show ${count} new ${count === 1 ? "job" : "jobs"}`);
 }
 
-let said = 0;
+let said = -SAY_EVERY;
 let unsaid = 0;
 
 function say(count: number, states: string[]): void {

@@ -87,6 +87,7 @@ export class RunForm {
     const before = what === "form" || what === "json" ? undefined : document.activeElement;
     morph(target, html);
     if (what === "changes") return;
+    if (what !== "plan") this.tellChanges();
     if (what !== "plan" || id === "run-form") this.stale(what !== "form" && what !== "json");
     if (id === "run-both") delete plan()?.dataset["stale"];
     if (this.element.querySelector("#run-summary")) this.showFaults();
@@ -115,6 +116,11 @@ export class RunForm {
     // Who writes a value does not mean none.
     const none = control.closest(".form-or-none")?.querySelector<HTMLInputElement>('input[type="checkbox"]');
     if (none && none !== control) none.checked = false;
+    this.tellChanges();
+  }
+
+  /** Beside the form: how it differs from what it came from. */
+  private tellChanges(): void {
     window.clearTimeout(this.timer);
     if (document.getElementById("run-changes")) this.timer = window.setTimeout(() => void this.do("changes"), QUIET);
   }

@@ -5,20 +5,19 @@ for a moment knows that no smaller id is still to come. SQLite has one writer, s
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from jobdeck.store.database import Tx
 from jobdeck.store.schema import jobs
 
-KEY = 6_014_223_001
+IDS_LOCK = 6_014_223_001
 """The number of PostgreSQL's advisory lock."""
 
 
 async def settled(tx: Tx, *, wait: bool) -> int | None:
     """The id up to which all are settled; None when the lock is taken and is not to be waited for."""
     if tx.dialect == "postgresql":
-        if wait:
-            await tx.connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": KEY})
-        elif not (await tx.connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": KEY})).scalar():
+        lock = func.pg_advisory_xact_lock if wait else func.pg_try_advisory_xact_lock
+        if (await tx.connection.execute(select(lock(IDS_LOCK)))).scalar() is False:
             return None
     return (await tx.connection.execute(select(func.max(jobs.c.id)))).scalar() or 0

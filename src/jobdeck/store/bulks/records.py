@@ -1,4 +1,4 @@
-"""Operations on selections of jobs: what was asked, by whom, how far it is; each step of its life with its event."""
+"""What was asked of a selection, by whom, and how far it is; each step of its life with its event."""
 
 from __future__ import annotations
 

@@ -1,0 +1,81 @@
+"""How many jobs of a selection allow the operation, and why the others do not, without loading them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, exists, false, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.bulk import EXAMPLES, NOT_FOUND, BulkOperation, Group, Outcome, Why, left_out, merged
+from jobdeck.core.operations import Subject
+from jobdeck.core.states import ENDED, State
+from jobdeck.store.bulks.records import Bulk
+from jobdeck.store.schema import bulk_items, jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How many jobs allow the operation, and why the others do not."""
+
+    allowed: int
+    refused: list[Group]
+
+
+async def preview(connection: AsyncConnection, bulk: Bulk) -> Preview:
+    """Judge all jobs of the bulk: the database counts those that are alike, the core says what holds for each kind."""
+    kinds = _kinds(bulk)
+    mine = (bulk_items.c.bulk_id == bulk.id, bulk_items.c.outcome.is_(None))
+    ends = (func.min(bulk_items.c.job_id).label("first"), func.max(bulk_items.c.job_id).label("last"))
+    query = select(*(k.label(name) for name, k in kinds.items()), func.count().label("jobs"), *ends)
+    query = query.select_from(_WITH_JOBS).where(*mine).group_by(*kinds)
+    allowed, refused = 0, await _missing(connection, bulk.id)
+    for kind in (await connection.execute(query)).mappings().all():
+        why = _judged(bulk.operation, kind)
+        if why is None:
+            allowed += kind["jobs"]
+        else:
+            alike = and_(*mine, *(k.is_not_distinct_from(kind[name]) for name, k in kinds.items()))
+            examples = await _examples(connection, kind, alike)
+            refused.append(Group(Outcome.SKIPPED, why, kind["jobs"], examples))
+    return Preview(allowed, merged(refused))
+
+
+_WITH_JOBS = bulk_items.outerjoin(jobs, jobs.c.id == bulk_items.c.job_id)
+
+
+def _kinds(bulk: Bulk) -> dict[str, ColumnElement[Any]]:
+    """All that a verdict depends on."""
+    same = jobs.c.priority == bulk.priority if bulk.priority is not None else false()
+    child = jobs.alias("child")
+    open_child = exists().where(child.c.parent_id == jobs.c.id, child.c.state.not_in([str(s) for s in ENDED]))
+    family = bulk.operation is BulkOperation.DELETE
+    return {
+        "state": jobs.c.state, "last_operation": jobs.c.last_operation, "same": same,
+        "children": and_(jobs.c.has_children, open_child) if family else false(),
+    }  # fmt: skip
+
+
+def _judged(operation: BulkOperation, kind: RowMapping) -> Why | None:
+    if kind["state"] is None:
+        return NOT_FOUND
+    subject = Subject(0, State(kind["state"]), False, False, int(kind["children"] or 0), kind["last_operation"])
+    return left_out(operation, subject, same_priority=bool(kind["same"]))
+
+
+async def _examples(connection: AsyncConnection, kind: RowMapping, alike: ColumnElement[bool]) -> tuple[int, ...]:
+    if kind["jobs"] <= 2:  # the look for more may be long
+        return tuple(dict.fromkeys((kind["first"], kind["last"])))
+    between = bulk_items.c.job_id.between(kind["first"], kind["last"])
+    query = select(bulk_items.c.job_id).select_from(_WITH_JOBS).where(alike, between)
+    return tuple((await connection.execute(query.order_by(bulk_items.c.job_id).limit(EXAMPLES))).scalars())
+
+
+async def _missing(connection: AsyncConnection, bulk_id: int) -> list[Group]:
+    """Ids that name no job."""
+    lost = (bulk_items.c.bulk_id == bulk_id, bulk_items.c.outcome.is_not(None))
+    count = (await connection.execute(select(func.count()).where(*lost))).scalar_one()
+    query = select(bulk_items.c.job_id).where(*lost).order_by(bulk_items.c.job_id).limit(EXAMPLES)
+    examples = tuple((await connection.execute(query)).scalars())
+    return [Group(Outcome.SKIPPED, NOT_FOUND, count, examples)] if count else []

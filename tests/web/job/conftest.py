@@ -1,0 +1,34 @@
+"""Jobs for tests of the page of one job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from jobdeck.client import Client
+from tests.web.deck import Deck
+from tests.web.job.shown import Shown
+from tests.web.jobs.words import Desk
+
+
+@pytest.fixture(scope="session")
+def job_client(deck: Deck) -> Iterator[Client]:
+    with deck.client() as client:
+        yield client
+
+
+@pytest.fixture
+def desk(deck: Deck, job_client: Client) -> Iterator[Desk]:
+    """A project for one test; what it leaves behind is canceled."""
+    made = Desk(deck, job_client)
+    yield made
+    plan = job_client.bulk.preview("cancel", project=made.project, state=["pending", "running", "pausing", "paused"])
+    if plan.allowed:
+        job_client.bulk.wait(job_client.bulk.run(plan).id, timeout=30)
+
+
+@pytest.fixture(scope="session")
+def shown(deck: Deck, job_client: Client) -> Shown:
+    """Jobs that tests only look at."""
+    return Shown(deck, job_client)

@@ -1,0 +1,159 @@
+"""The log of a job: followed live, read backwards, searched, filtered, linked to."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.web.deck import Deck
+from tests.web.job.shown import write_log
+from tests.web.jobs.words import LONG, Desk, is_live
+
+LINES = [("info", f"row {n} was read") for n in range(1, 3001)]
+
+
+@pytest.fixture
+def running(desk: Desk) -> int:
+    """A job that does not end while a test runs."""
+    job = desk.submit("sleep", LONG).id
+    desk.until(job, lambda seen: seen.state == "running")
+    return job
+
+
+@pytest.fixture
+def ended(desk: Desk, deck: Deck) -> int:
+    """A job with 3 000 lines."""
+    job = desk.done("sleep", {"seconds": 0}).id
+    write_log(deck, job, LINES)
+    return job
+
+
+async def visible(page: Page, number: int) -> None:
+    """The line is in sight within the log."""
+    await expect(page.locator(f"#L{number}")).to_be_in_viewport()
+
+
+async def test_follows_until_one_scrolls_up(page: Page, deck: Deck, running: int) -> None:
+    await page.goto(f"/jobs/{running}/logs")
+    await is_live(page)
+    await expect(page.get_by_text("Nothing was logged yet")).to_be_visible()
+    write_log(deck, running, LINES[:200])
+    await visible(page, 200)
+    follow = page.get_by_role("button", name="Follow")
+    await expect(follow).to_have_attribute("aria-pressed", "true")
+    await page.locator("#log-lines").hover()
+    await page.mouse.wheel(0, -900)
+    await expect(follow).to_have_attribute("aria-pressed", "false")
+    top = await page.locator("#log-lines").evaluate("box => box.scrollTop")
+    write_log(deck, running, [("info", "one more"), ("info", "and another")], chunk=2)
+    back = page.get_by_role("button", name="2 new lines")
+    await expect(back).to_be_visible()
+    assert await page.locator("#log-lines").evaluate("box => box.scrollTop") == top
+    await back.click()
+    await visible(page, 202)
+    write_log(deck, running, [("info", "the end")], chunk=3)
+    await visible(page, 203)
+
+
+async def test_only_what_is_new_is_fetched(page: Page, deck: Deck, running: int) -> None:
+    write_log(deck, running, LINES[:50])
+    await page.goto(f"/jobs/{running}/logs")
+    await visible(page, 50)
+    async with page.expect_response(lambda r: "/logs/lines" in r.url and "after=" in r.url) as waited:
+        write_log(deck, running, LINES[50:53], chunk=2)
+    await (await waited.value).finished()
+    async with page.expect_response(lambda r: "/logs/lines" in r.url) as again:
+        await visible(page, 53)
+    assert len((await (await again.value).json())["lines"]) <= 3
+
+
+async def test_earlier_lines_come_when_one_scrolls_up(page: Page, ended: int) -> None:
+    await page.goto(f"/jobs/{ended}/logs")
+    await visible(page, 3000)
+    await expect(page.locator("#L1500")).to_have_count(0)
+    box = page.locator("#log-lines")
+    await box.evaluate("box => { box.scrollTop = 100; }")
+    await expect(page.locator("#L1600")).to_be_attached()
+    await expect(page.locator("#L1501")).to_be_attached()
+    await box.focus()
+    await page.keyboard.press("Home")
+    await visible(page, 1)
+    await page.keyboard.press("End")
+    await visible(page, 3000)
+
+
+async def test_search_goes_through_the_whole_log(page: Page, ended: int) -> None:
+    await page.goto(f"/jobs/{ended}/logs")
+    await visible(page, 3000)
+    await page.keyboard.press("/")
+    await page.keyboard.type("ROW 77 ")
+    await expect(page.locator("#log-found")).to_have_text("1 of 1 lines")
+    await visible(page, 77)
+    await expect(page.locator("#L77 mark")).to_have_text("row 77 ")
+    await page.get_by_label("Search the log", exact=True).last.fill("row 100")
+    await expect(page.locator("#log-found")).to_have_text("1 of 11 lines")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#log-found")).to_have_text("2 of 11 lines")
+    await visible(page, 1000)
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.press("Shift+Enter")
+    await expect(page.locator("#log-found")).to_have_text("11 of 11 lines")
+    await visible(page, 1009)
+    assert "q=row+100" in page.url
+    await page.get_by_label("Search the log", exact=True).last.fill("nowhere")
+    await expect(page.locator("#log-found")).to_have_text("no match")
+
+
+async def test_deep_link_to_a_line(page: Page, ended: int) -> None:
+    await page.goto(f"/jobs/{ended}/logs#L120")
+    await visible(page, 120)
+    await expect(page.locator("#L120")).to_have_class("log-line level-info is-current is-target")
+    await page.locator("#L125 > a").click()
+    assert page.url.endswith("#L125")
+    await expect(page.locator("#L125.is-target")).to_have_count(1)
+
+
+async def test_filters_by_level_step_and_task(page: Page, desk: Desk, deck: Deck) -> None:
+    job = desk.done("sleep", {"seconds": 0}).id
+    write_log(
+        deck, job, [("info", "fine"), ("warning", "odd"), ("error", "bad"), ("stdout", "printed"), ("debug", "deep")]
+    )
+    await page.goto(f"/jobs/{job}/logs?level=warning")
+    rows = page.locator(".log-line")
+    await expect(rows).to_have_count(2)
+    await expect(page.locator("#L2.level-warning")).to_contain_text("odd")
+    await page.get_by_label("Level").select_option("All levels")
+    await expect(rows).to_have_count(5)
+    await page.get_by_label("Task number").fill("1")
+    await page.get_by_label("Task number").press("Tab")
+    await expect(rows).to_have_count(2)
+    assert "task=1" in page.url
+    await page.get_by_label("Task number").fill("7")
+    await page.get_by_label("Task number").press("Tab")
+    await expect(page.get_by_text("No line is like that")).to_be_visible()
+
+
+async def test_wrap_is_remembered_and_the_log_downloads(page: Page, desk: Desk, deck: Deck) -> None:
+    job = desk.done("sleep", {"seconds": 0}).id
+    write_log(deck, job, [("info", "long " * 400), ("info", "\x1b[31mred\x1b[0m <b>not bold</b>")])
+    await page.goto(f"/jobs/{job}/logs")
+    await expect(page.locator("#L2 .log-text")).to_have_text("red <b>not bold</b>")
+    tall = await page.locator("#L1").evaluate("row => row.offsetHeight")
+    await page.get_by_role("button", name="Wrap").click()
+    assert await page.locator("#L1").evaluate("row => row.offsetHeight") < tall
+    await page.reload()
+    await expect(page.get_by_role("button", name="Wrap")).to_have_attribute("aria-pressed", "false")
+    async with page.expect_download() as waited:
+        await page.get_by_role("link", name="Download").click()
+    assert "long long" in (await (await waited.value).path()).read_text()
+
+
+async def test_restart_shows_the_new_attempts_log(page: Page, desk: Desk, deck: Deck) -> None:
+    job = desk.done("sleep", {"seconds": 0.01, "fail_step": 0}).id
+    write_log(deck, job, LINES[:5])
+    await page.goto(f"/jobs/{job}/logs")
+    await is_live(page)
+    await visible(page, 5)
+    desk.client.jobs.restart(job)
+    await expect(page.locator("#log")).to_have_attribute("data-attempt", "2")
+    await expect(page.locator("#L5")).to_have_count(0)

@@ -1,0 +1,108 @@
+"""The words and figures of a job's page, made from values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobdeck.core.states import State, StepState
+from jobdeck.services.job_sides import STALLED_AFTER, Sides
+from jobdeck.web.job_events import SYMBOLS, sentence
+from jobdeck.web.job_timeline import MOST_LANES, Scale, draw
+from jobdeck.web.job_why import linked, whys
+from jobdeck.wire.events import Event
+from jobdeck.wire.jobs import Job
+from jobdeck.wire.timeline import SpanView, StepBar, TaskBar, TaskOverview, Timeline
+from tests.architecture.tree import ROOT
+
+START = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "jobs", "links"),
+    [
+        ("It needs x for itself, and job 41 holds it.", [41], [41]),
+        ("3 of 3 of x are in use, and it needs 1: jobs 3, 4, 5 and 2 more hold it.", [2, 3, 4, 5, 9], [3, 4, 5]),
+        ("It waits for job 7, 8 and 9 to end.", [7, 8, 9], [7, 8, 9]),
+        ("x is held exclusively by job 12.", [], []),
+        ("It can run and waits for its turn. It is number 4 in the queue.", [4], []),
+    ],
+)
+def test_named_jobs_are_links_and_other_numbers_are_not(text: str, jobs: list[int], links: list[int]) -> None:
+    pieces = list(linked(text, jobs))
+    assert "".join(piece.text for piece in pieces) == text
+    assert [piece.job for piece in pieces if piece.job] == links
+
+
+def sides(quiet: float | None) -> Sides:
+    return Sides(
+        token=None, configuration=None, configuration_version=None, host=None, on_child_failure="fail",
+        not_before=None, resume_at=None, state_since=START, quiet_seconds=quiet, losses=0, restarting=False,
+        has_children=False, now=START,
+    )  # fmt: skip
+
+
+def test_a_job_without_progress_stalls() -> None:
+    job = Job(id=1, project="p", type="sleep", state=State.RUNNING, created_at=START)
+    assert not whys(job, sides(STALLED_AFTER - 1), None)
+    (stall,) = whys(job, sides(STALLED_AFTER + 60), None)
+    assert stall.title == "It stalls"
+    assert "no progress for 6 min 00 s" in stall.pieces[0].text
+
+
+def test_every_kind_of_event_about_a_job_has_words_and_a_symbol() -> None:
+    text = (ROOT / "docs" / "events.md").read_text().partition("## Around the jobs")[0]
+    kinds = {
+        word.strip("`") for row in text.splitlines() if row.startswith("| `") for word in row.split("|")[1].split(", ")
+    }
+    kinds = {kind.strip(" `") for kind in kinds}
+    assert len(kinds) > 20
+    assert kinds <= SYMBOLS.keys()
+    for kind in kinds - {"deleted"}:
+        said = sentence(Event(id=1, at=START, kind=kind, data={"step": 0, "task": 1, "code": "bad"}), {0: "load"})
+        assert said != kind
+        assert "_" not in said.replace("bad_row", "")
+
+
+def test_long_waits_are_drawn_short() -> None:
+    scale = Scale(at(0), at(10_100), [(at(10_000), at(10_100))])
+    assert scale.at(at(0)) == 0
+    assert 5 < scale.at(at(10_000)) < 15
+    assert scale.at(at(10_100)) == 100
+    assert len(scale.folds) == 1
+
+
+def test_time_without_any_work_keeps_its_proportions() -> None:
+    scale = Scale(at(0), at(100), [])
+    assert scale.at(at(25)) == 25
+    assert not scale.folds
+
+
+def test_drawing_stays_inside_and_packs_lanes() -> None:
+    tasks = [
+        TaskBar(index=i, state=StepState.SUCCEEDED, lane=i, start=at(10), end=at(20), seconds=10) for i in range(90)
+    ]
+    step = StepBar(
+        index=0, name="load", state=StepState.SUCCEEDED, start=at(10), end=at(20),
+        spans=[SpanView(kind="running", start=at(10), end=at(20))],
+        tasks=TaskOverview(count=90, counts={StepState.SUCCEEDED: 90}, lanes=90, items=tasks),
+    )  # fmt: skip
+    spans = [
+        SpanView(kind="waiting", start=at(0), end=at(10)),
+        SpanView(kind="running", start=at(10), end=at(20)),
+        SpanView(kind="failed", start=at(20)),
+    ]
+    drawing = draw(
+        Timeline(job=1, state=State.FAILED, attempt=1, now=at(90_000), start=at(0), spans=spans, steps=[step])
+    )
+    assert drawing.end == at(20)  # a failure that lasts is no work
+    _, load = drawing.rows
+    assert load.tasks_height <= MOST_LANES * 9
+    for mark in (*load.marks, *load.tasks):
+        assert float(mark.x.rstrip("%")) + float(mark.width.rstrip("%")) <= 100.2
+    assert "90 succeeded" in load.text
