@@ -14,12 +14,12 @@ ARGS ?=
 SUITABLE := import sys, venv, ensurepip, ssl, sqlite3; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(shell $(p) -c '$(SUITABLE)' >/dev/null 2>&1 && echo $(p))))
 
-.PHONY: help demo test check bench soak docs assets pin clean
+.PHONY: help demo test check bench soak docs screenshots assets pin clean
 
 help:  ## say what there is (this text)
 	@echo "Jobdeck. What make can do here:"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "The first of them makes a virtual environment in $(VENV) (about a minute); after that they start at once."
 
@@ -52,6 +52,9 @@ soak: $(VENV)/.test  ## run for ten minutes under fire (kills, freezes, outages)
 
 docs: $(VENV)/.test  ## run every command of the texts, and check that nothing is missing in them
 	@$(BIN)/python -m pytest tests/docs $(ARGS)
+
+screenshots: $(VENV)/.test  ## take the pictures of the pages for the texts anew, from the demo
+	@$(BIN)/python -m tests.web.screenshots $(ARGS)
 
 assets: $(VENV)/.test  ## bundle the scripts and styles of the pages anew (an installation does it, too)
 	@$(BIN)/python hatch_build.py

@@ -4,8 +4,8 @@
 
 The database is filled directly, then a server is started on it and asked as any client asks. Times are medians and 95th
 percentiles in ms, of the whole request; `cpu` is the time that the server and its database computed for one, which
-is what counts on a machine that does other work beside. The first request of each kind reads what it needs into memory and is
-shown apart. `--pending 100000` shows a long queue."""
+is what counts on a machine that does other work beside. The first request of each kind reads what it needs into memory
+and is shown apart. `--pending 100000` shows a long queue."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from jobdeck.core.states import ALIVE, ENDED, State
 from jobdeck.store.database import Tx
 from jobdeck.store.schema import jobs, loose_jobs, segment_columns, segments
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
-from jobdeck.store.segments.sealing import Sealer
+from jobdeck.store.segments.sealing import FORGET_EVERY, Sealer
 from jobdeck.store.segments.spans import SIZE, gaps
 from jobdeck.store.views.job_lists import SORTS, JobLists, at_one_moment
 from tests.store.desk import Desk
@@ -255,6 +255,26 @@ async def test_what_became_loose_is_sealed_again_when_it_is_much(desk: Desk) -> 
     after = {row["id"]: row["version"] for row in await desk.rows("segments")}
     assert after == {**before, 0: before[0] + 1}
     assert (await counts(desk, JobLists(), JobFilter()))["canceled"] == 300
+
+
+async def test_nothing_stays_of_a_job_that_is_gone(desk: Desk) -> None:
+    rows = await sealed_rows(desk)
+    texts = {row["name"]: row["data"] for row in await desk.rows("segment_columns") if row["segment_id"] == 0}
+    assert b"gone-for-good" not in texts["descriptions"]
+    marked = {**BLANK, "id": 5000, "run_id": "5000", "description": "gone-for-good"}
+    await put(desk, [*rows, marked])
+    sealer = Sealer(desk.database)
+    assert await sealer()
+
+    async def remembered() -> bool:
+        return any(b"gone-for-good" in row["data"] for row in await desk.rows("segment_columns"))
+
+    assert await remembered()
+    await remove(desk, marked)
+    for _ in range(FORGET_EVERY):
+        await sealer()
+    assert not await remembered()
+    assert await desk.rows("loose_jobs") == []
 
 
 async def test_a_job_that_changes_while_its_segment_is_made_is_asked_itself(

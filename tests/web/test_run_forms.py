@@ -29,7 +29,7 @@ MINIMAL = {"text": "a", "needed_or_none": 1, "flag": True, "needed_mode": "b"}
 
 def rendered(root: Node) -> str:
     TEMPLATES.macros.renew()
-    return str(TEMPLATES.macros.form_fields(root, {"file_names": {}, "max_upload": 1}))
+    return str(TEMPLATES.macros.form_root(root, "Parameters", {"file_names": {}, "max_upload": 1}))
 
 
 def through_the_page(form: FormSchema, root: Node) -> Node:

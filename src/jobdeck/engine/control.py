@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -18,6 +19,10 @@ from jobdeck.engine.logs import LogStore
 from jobdeck.store import job_removal, jobs, leases, steps, transitions
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.events import NewEvent
+
+
+LOGS_AT_ONCE = 16
+"""Jobs whose logs are deleted at the same time, where the storage is far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,8 @@ class Control:
 
     async def forget_logs(self, removed: Sequence[int]) -> None:
         """Delete the logs of jobs that were removed."""
-        for job_id in removed:
-            await self._logs.delete(job_id)
+        for first in range(0, len(removed), LOGS_AT_ONCE):
+            await asyncio.gather(*(self._logs.delete(i) for i in removed[first : first + LOGS_AT_ONCE]))
 
 
 async def operate_in(tx: Tx, ids: Sequence[int], request: Request) -> list[Result]:

@@ -99,6 +99,7 @@ async def test_filters_by_text(desk: Desk, page: Page, label: str, name: str, va
     await page.go_forward()
     await expect(chip).to_be_visible()
     await page.get_by_role("link", name=f"Remove the filter {label} {value}").click()
+    await expect(chip).to_have_count(0)
     await expect(row(page, other)).to_be_visible()
     assert f"{name}=" not in page.url
 

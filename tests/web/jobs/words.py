@@ -62,7 +62,8 @@ async def shows(page: Page, *jobs: int) -> None:
     try:
         await page.wait_for_function(f"wanted => JSON.stringify({ids}) === JSON.stringify(wanted)", arg=list(jobs))
     except PlaywrightTimeout:
-        assert await page.evaluate(ids) == list(jobs)
+        found = await page.evaluate(ids)
+        assert found == list(jobs), f"{found} at {page.url}"
 
 
 async def has_query(page: Page, *parts: str) -> None:

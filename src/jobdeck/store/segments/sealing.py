@@ -28,6 +28,8 @@ MANY_UNSEALED = 8
 """So many segments' ids may wait for their jobs to end; then those with fewer open jobs than half are sealed too."""
 MANY_LOOSE = 256
 """Loose jobs of a segment that have ended meanwhile, or gone, for which it is made anew."""
+FORGET_EVERY = 15
+"""Looks, of which one finds segments with a single job that is gone, too."""
 QUIET = 20_000_000
 """µs without a new id of the segment after which it is sealed at once; before that, only when others wait as well."""
 BUSY_UNSEALED = 3
@@ -53,6 +55,7 @@ class Sealer:
         self._database = database
         self._settled = 0
         self._tries = 0
+        self._looks = 0
 
     async def __call__(self) -> bool:
         """Seal the one most in need, if any; whether there was one."""
@@ -66,10 +69,11 @@ class Sealer:
         return True
 
     async def _next(self) -> int | None:
+        self._looks += 1
         async with self._database.read() as connection:
             newest = (await connection.execute(select(func.max(jobs.c.id)))).scalar() or 0
             sealed = set((await connection.execute(select(segments.c.id))).scalars())
-            worn = await _most_worn(connection)
+            worn = await _most_worn(connection, forget=self._looks % FORGET_EVERY == 0)
         waiting = [n for n in range(segment_of(newest + 1)) if n not in sealed]
         if not waiting:
             return worn
@@ -114,17 +118,21 @@ async def _newest_at(connection: AsyncConnection, number: int) -> int:
     return (await connection.execute(query)).scalar() or 0
 
 
-async def _most_worn(connection: AsyncConnection) -> int | None:
-    """The segment with the most loose jobs that need not be loose, if they are many."""
+async def _most_worn(connection: AsyncConnection, *, forget: bool) -> int | None:
+    """The segment with the most loose jobs that need not be loose, if they are many.
+
+    With `forget` also for a single job that is gone: nothing recorded about it is to stay."""
     number = _number(loose_jobs.c.job_id)
-    settled = func.sum(case((jobs.c.state.is_(None) | jobs.c.state.in_([str(s) for s in ENDED]), 1), else_=0))
+    gone = jobs.c.state.is_(None)
+    done = func.sum(case((gone | jobs.c.state.in_([str(s) for s in ENDED]), 1), else_=0))
+    enough = done >= MANY_LOOSE
     query = (
         select(number)
         .select_from(loose_jobs.outerjoin(jobs, jobs.c.id == loose_jobs.c.job_id))
         .where(number.in_(select(segments.c.id)))
         .group_by(number)
-        .having(settled >= MANY_LOOSE)
-        .order_by(settled.desc())
+        .having(enough | (func.sum(case((gone, 1), else_=0)) > 0) if forget else enough)
+        .order_by(done.desc())
         .limit(1)
     )
     return (await connection.execute(query)).scalar()

@@ -34,7 +34,11 @@ class LogView {
   private following = true;
   private isLive = true;
   private fresh = 0;
+  /** The line that was asked for last; 0: the end. */
+  private wanted = 0;
   private busy = false;
+  /** All lines are being exchanged: what is read beside that would go on from a place that is left. */
+  private exchanging = false;
   private timer = 0;
   private typing = 0;
   /** Grows with every new view, so that late answers to the one before are dropped. */
@@ -68,7 +72,11 @@ class LogView {
   /** Show the line with this number, and mark it. */
   async goTo(line: number): Promise<void> {
     this.setFollowing(false);
+    this.wanted = line;
+    this.view += 1; // whatever is on its way to another place comes too late now
+    this.exchanging = false;
     if (!document.getElementById(`L${line}`)) await this.load({ line: String(line) }, "line");
+    if (this.wanted !== line) return;
     const row = document.getElementById(`L${line}`);
     this.box.querySelector(".is-current")?.classList.remove("is-current");
     if (!row) return;
@@ -103,15 +111,19 @@ class LogView {
   }
 
   private async toEnd(): Promise<void> {
+    this.wanted = 0;
     await this.load({}, "end");
-    this.setFollowing(true);
+    if (this.wanted === 0) this.setFollowing(true);
   }
 
   /** Exchange all that is shown for the lines at `place`. */
   private async load(place: Record<string, string>, what: "end" | "line"): Promise<void> {
     const view = ++this.view;
+    this.exchanging = true;
     const slice = await this.run(() => readLines(this.src, this.where(), { ...place, limit: String(PORTION * 2) }));
-    if (!slice || view !== this.view) return;
+    if (view !== this.view) return;
+    this.exchanging = false;
+    if (!slice) return;
     this.box.replaceChildren(...this.rows(slice.lines));
     this.earlier = slice.earlier;
     this.take(slice);
@@ -123,7 +135,7 @@ class LogView {
   }
 
   private async loadEarlier(): Promise<void> {
-    if (this.busy || this.earlier === null) return;
+    if (this.busy || this.exchanging || this.earlier === null) return;
     const before = this.earlier;
     const slice = await this.exclusively(() => readLines(this.src, this.where(), { before, limit: String(PORTION) }));
     if (!slice) return;
@@ -136,7 +148,7 @@ class LogView {
   }
 
   private async loadLater(): Promise<void> {
-    if (this.busy || this.next === null) return;
+    if (this.busy || this.exchanging || this.next === null) return;
     const after = this.next;
     const slice = await this.exclusively(() => readLines(this.src, this.where(), { after, limit: String(PORTION) }));
     if (!slice) return;

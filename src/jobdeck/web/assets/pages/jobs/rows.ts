@@ -49,7 +49,12 @@ for (const [key, operation, words] of [
   });
 }
 registerKey("a", "Select all jobs of this page", () => pickPage(true));
-registerKey("Escape", "Select nothing", clear);
+// Not in the registry, which would take the key from menus and dialogs: they close first.
+document.addEventListener("keydown", (event) => {
+  const isOver = document.querySelector(":popover-open, dialog:modal") !== null;
+  const isField = (event.target as Element).matches("input:not([type=checkbox]), select, textarea");
+  if (event.key === "Escape" && !event.defaultPrevented && !isOver && !isField) clear();
+});
 registerKey("n", "Show the new jobs", () => {
   const button = document.getElementById("show-new");
   if (button && !button.hidden) button.click();
