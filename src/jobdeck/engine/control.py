@@ -20,7 +20,6 @@ from jobdeck.store import job_removal, jobs, leases, steps, transitions
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.events import NewEvent
 
-
 LOGS_AT_ONCE = 16
 """Jobs whose logs are deleted at the same time, where the storage is far away."""
 

@@ -6,18 +6,22 @@ from __future__ import annotations
 _FINAL = "OLD.state IN ('succeeded', 'canceled')"
 _ENDED = "OLD.state IN ('succeeded', 'canceled', 'failed')"
 _SEALED = (
-    "state, priority, started_at, ended_at, running_us, error_code, error_fingerprint, project_id, type, category, "
-    "subject, description, params, tags, parent_id, run_id, configuration_id, created_by, token_id, created_at"
-)
+    "state", "priority", "started_at", "ended_at", "running_us", "error_code", "error_fingerprint", "project_id", "type",
+    "category", "subject", "description", "params", "tags", "parent_id", "run_id", "configuration_id", "created_by",
+    "token_id", "created_at",
+)  # fmt: skip
 """The columns that segments hold."""
 
+_OF_SEALED = ", ".join(_SEALED)
+_BEFORE, _AFTER = (", ".join(f"{row}.{column}" for column in _SEALED) for row in ("OLD", "NEW"))
 _NOTE = "INSERT INTO loose_jobs (job_id) VALUES (OLD.id);"
 
 SQLITE = [
     f"""CREATE TRIGGER jobs_final_state BEFORE UPDATE OF state, attempt, result ON jobs
         WHEN {_FINAL} AND (NEW.state IS NOT OLD.state OR NEW.attempt IS NOT OLD.attempt OR NEW.result IS NOT OLD.result)
         BEGIN SELECT RAISE(ABORT, 'final state of a job never changes'); END""",
-    f"""CREATE TRIGGER jobs_loosened AFTER UPDATE OF {_SEALED} ON jobs WHEN {_ENDED}
+    f"""CREATE TRIGGER jobs_loosened AFTER UPDATE OF {_OF_SEALED} ON jobs
+        WHEN {_ENDED} AND ({_BEFORE}) IS NOT ({_AFTER})
         BEGIN {_NOTE} END""",
     f"""CREATE TRIGGER jobs_gone AFTER DELETE ON jobs WHEN {_ENDED}
         BEGIN {_NOTE} END""",
@@ -36,7 +40,8 @@ POSTGRESQL = [
         EXECUTE FUNCTION jobs_refuse_final_change()""",
     f"""CREATE FUNCTION jobs_note_loose() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN {_NOTE} RETURN NULL; END $$""",
-    f"""CREATE TRIGGER jobs_loosened AFTER UPDATE OF {_SEALED} ON jobs FOR EACH ROW WHEN ({_ENDED})
+    f"""CREATE TRIGGER jobs_loosened AFTER UPDATE OF {_OF_SEALED} ON jobs FOR EACH ROW
+        WHEN ({_ENDED} AND ({_BEFORE}) IS DISTINCT FROM ({_AFTER}))
         EXECUTE FUNCTION jobs_note_loose()""",
     f"""CREATE TRIGGER jobs_gone AFTER DELETE ON jobs FOR EACH ROW WHEN ({_ENDED})
         EXECUTE FUNCTION jobs_note_loose()""",
