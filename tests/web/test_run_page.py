@@ -291,6 +291,15 @@ async def test_links_may_carry_a_configuration_or_parameters(page: Page, deck: D
     assert (found.configuration, found.params) == (saved["id"], {"seconds": 0.01, "steps": 2, "tasks": 3})
 
 
+async def test_a_mask_never_becomes_a_secret(rich: Page) -> None:
+    project = rich.url.partition("project=")[2]
+    await rich.goto(f"/run/rich?project={project}&params={json.dumps({**REQUIRED, 'secret': '********'})}")
+    await rich.get_by_role("button", name="Run", exact=True).click()
+    await expect(rich.locator("#run-summary")).to_contain_text("A secret stands as ********")
+    await rich.get_by_label("Secret").fill("a new one")
+    await submitted(rich)
+
+
 async def test_an_upload_that_is_too_large_or_refused_says_what_to_do(
     open_page: OpenPage, rich_deck: Deck, watch: Watch, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from jobdeck.core.values import clip
 MAX_REF = 1024
 
 FileText = Annotated[str, Field(json_schema_extra={"format": "file-ref"})]
-"""A file that a job reads: `file:<id>`, a path of the server, or an address. Forms let people upload one or choose it."""
+"""A file that a job reads: `file:<id>`, a path of the server, or an address. Forms offer uploads and project files."""
 
 
 class MalformedRef(InvalidInput):

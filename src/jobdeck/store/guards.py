@@ -6,9 +6,9 @@ from __future__ import annotations
 _FINAL = "OLD.state IN ('succeeded', 'canceled')"
 _ENDED = "OLD.state IN ('succeeded', 'canceled', 'failed')"
 _SEALED = (
-    "state", "priority", "started_at", "ended_at", "running_us", "error_code", "error_fingerprint", "project_id", "type",
-    "category", "subject", "description", "params", "tags", "parent_id", "run_id", "configuration_id", "created_by",
-    "token_id", "created_at",
+    "state", "priority", "started_at", "ended_at", "running_us", "error_code", "error_fingerprint", "project_id",
+    "type", "category", "subject", "description", "params", "tags", "parent_id", "run_id", "configuration_id",
+    "created_by", "token_id", "created_at",
 )  # fmt: skip
 """The columns that segments hold."""
 

@@ -127,6 +127,8 @@ class RunDraft:
             params = {**params, **self._taken_out(before, params)}
             if self.origin.configuration is not None:
                 params = {k: v for k, v in params.items() if k not in before or not same(v, before[k])}
+        if self.origin.source is None and _has_mask(params):
+            self.general.append(f"A secret stands as {MASK}, and there is none that it could mean: write it.")
         return params, options
 
     def _taken_out(self, before: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,6 +192,12 @@ class RunDraft:
         nodes = (*(self.root.walk() if self.mode == "form" else ()), *self.options.walk())
         names = _labels(self.root, "") | _labels(self.options, "")
         return found + [Complaint(text, names[node.path], node.id) for node in nodes for text in node.errors]
+
+
+def _has_mask(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_mask, value.values()))
+    return any(map(_has_mask, value)) if isinstance(value, list) else bool(value == MASK)
 
 
 def _labels(node: Node, name: str) -> dict[str, str]:

@@ -81,6 +81,7 @@ async def test_nebulagraph(desk: Desk, page: Page) -> None:
     await page.get_by_role("link", name="succeeded 1").click()
     await shows(page, done)
     await page.get_by_role("link", name=re.compile("^All ")).first.click()
+    await shows(page, queued, done)
     await page.get_by_role("link", name="12 h").click()
     await has_query(page, "since=12h")
     await page.get_by_role("searchbox").fill("balance-data")

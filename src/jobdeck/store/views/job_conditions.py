@@ -115,8 +115,11 @@ def _contains(where: JobFilter, q: str) -> list[ColumnElement[bool]]:
     """Where `q` is looked for, whatever the case of A to Z; and the ids that it may mean."""
     piece = literal(q.encode().lower().decode(), Text())
     command = case((jobs.c.type == "command", command_line(jobs.c.params)), else_=literal("", Text()))
-    columns = (jobs.c.description, jobs.c.subject, jobs.c.type, command)
-    found: list[ColumnElement[bool]] = [position(small(column), piece) > 0 for column in columns]
+    empty, between = literal("", Text()), literal("\x01", Text())
+    # One text of all, as each function called costs more than the longer text.
+    text = jobs.c.description + between + func.coalesce(jobs.c.subject, empty) + between + jobs.c.type
+    text = text + between + func.coalesce(command, empty)
+    found: list[ColumnElement[bool]] = [position(small(text), piece) > 0]
     if where.q_run is not None:
         found.append(_below(where.q_run))
     if where.q_id is not None:
