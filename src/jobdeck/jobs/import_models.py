@@ -56,18 +56,24 @@ class ImportParams(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     files: list[FileText] = Field(
-        min_length=1, max_length=10_000, description="Paths of the server, file:<id>, or s3://…; patterns too."
+        min_length=1, max_length=10_000, description="Uploads (file:<id>), paths of the server, s3://…; patterns too."
     )
-    into: ObjectRef
-    format: Literal["auto", "parquet", "csv", "json", "jsonl", "numpy"] = "auto"
-    mode: Literal["append", "replace", "upsert"] = "append"
+    into: ObjectRef = Field(description="The table that takes the rows, such as lake/in.shop/orders.")
+    format: Literal["auto", "parquet", "csv", "json", "jsonl", "numpy"] = Field(
+        "auto", description="auto looks at each file's name and first bytes."
+    )
+    mode: Literal["append", "replace", "upsert"] = Field(
+        "append", description="What becomes of the rows there: kept, replaced, or replaced where keys are equal."
+    )
     create: bool = Field(True, description="Make the table when there is none.")
     key: list[str] = Field(default_factory=list, description="For upsert: the columns that tell rows apart.")
     columns: list[str | ColumnWish] | dict[str, str | ColumnChange] | None = Field(
         None, description="A list chooses columns; a mapping gives some another type or name."
     )
     csv: CsvFormat = Field(default_factory=lambda: CsvFormat.model_validate({}))
-    on_bad_row: Literal["fail", "reject"] = "fail"
+    on_bad_row: Literal["fail", "reject"] = Field(
+        "fail", description="A row that does not fit ends the job, or goes to the reject file."
+    )
 
 
 class Part(BaseModel):
