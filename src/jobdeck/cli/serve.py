@@ -115,7 +115,10 @@ def _start(given: dict[str, Any], runner: Runner) -> int:
         from jobdeck.server_log import set_up_log
 
         set_up_log(config.log_level, as_json=config.log_json)
-        asyncio.run(_until_signal(config, runner))
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            loop.run(_until_signal(config, runner))
     except JobdeckError as error:
         print(f"jobdeck: {error.message}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
         return 2
