@@ -40,6 +40,8 @@ ANSWER_SECONDS = 25.0
 """How long a statement may take by our own clock, when not even the server's refusal to go on arrives."""
 _POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=20s"
 """A process that is frozen or cut off in a transaction must not keep its locks: they would hold up everyone else."""
+_POSTGRESQL_PLANS = "-c plan_cache_mode=force_custom_plan -c jit=off"
+"""A plan that was made once and kept, when the tables were still empty, would read all of them ever after."""
 
 _NO_ANSWER = (OperationalError, InterfaceError, PoolTimeout)
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}
@@ -185,7 +187,7 @@ def _is_retryable(error: DBAPIError) -> bool:
 
 def _engine(url: URL, dialect: str, patience: float, *, writes: bool) -> AsyncEngine:
     if dialect != "sqlite":
-        bounds = {"options": _POSTGRESQL_BOUNDS, "async_creator_fn": connecting(patience)}
+        bounds = {"options": f"{_POSTGRESQL_BOUNDS} {_POSTGRESQL_PLANS}", "async_creator_fn": connecting(patience)}
         engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, connect_args=bounds)
         event.listen(engine.sync_engine, "checkin", _note_idle)
         event.listen(engine.sync_engine, "checkout", partial(_try_idle, engine.dialect))

@@ -16,14 +16,14 @@ from jobdeck.store.segments.archive import Archive, Segment
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.layout import STATES, Column
 from jobdeck.store.segments.matching import InState, Within, conditions_of
-from jobdeck.store.segments.ranking import Order, Question, Ranked, count, first_of
+from jobdeck.store.segments.ranking import Order, Question, Ranked, Wanted, count, first_of
 from jobdeck.store.segments.spans import SIZE
 
 ROUND = 4
 """Segments that are looked at first; each further round takes twice as many."""
-LARGEST_ROUND = 64
+LARGEST_ROUND = 32
 Columns: TypeAlias = Mapping[int, Mapping[str, Column]]
-PATIENCE = 0.03
+PATIENCE = 0.08
 """Seconds after which a page in order of creation is given as far as it was found, with a cursor to go on from."""
 
 
@@ -61,7 +61,8 @@ async def first(
     for candidates in _rounds(wanted):
         part = [s for s in candidates if len(best) < limit or limits[s.number] >= _key(best[-1], order)]
         columns = await sealed.archive.columns(connection, part, names)
-        found = await asyncio.to_thread(_first_of_all, question, order, after, limit, part, columns)
+        floor = order.rank(best[-1][0]) if len(best) == limit else None
+        found = await asyncio.to_thread(_first_of_all, question, Wanted(order, after, limit, floor), part, columns)
         best = heapq.nlargest(limit, [*best, *found], key=lambda job: _key(job, order))
         if order.by_id and len(best) == limit:
             break
@@ -71,10 +72,8 @@ async def first(
     return Found(best)
 
 
-def _first_of_all(
-    question: Question, order: Order, after: Position | None, limit: int, part: Sequence[Segment], columns: Columns
-) -> list[Ranked]:
-    return [job for s in part for job in first_of(question, order, after, limit, s, columns[s.number])]
+def _first_of_all(question: Question, wanted: Wanted, part: Sequence[Segment], columns: Columns) -> list[Ranked]:
+    return [job for s in part for job in first_of(question, wanted, s, columns[s.number])]
 
 
 def _counts_of_all(question: Question, part: Sequence[Segment], columns: Columns) -> list[list[int]]:

@@ -61,11 +61,14 @@ class Among:
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
 
+    def is_absent(self, columns: Mapping[str, Column]) -> bool:
+        """Whether no job of the segment has any of them."""
+        facet: Facet = _of(columns, self.column, Facet)
+        return not _any_of(facet.keys, self.keys).any()
+
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
         facet: Facet = _of(columns, self.column, Facet)
         wanted = _any_of(facet.keys, self.keys)
-        if not wanted.any():
-            return np.zeros(SIZE, np.bool_)
         found: Mask = wanted[facet.codes]
         return found
 

@@ -12,12 +12,16 @@ import numpy as np
 from jobdeck.store.segments.archive import Segment
 from jobdeck.store.segments.job_filter import Position, Sort
 from jobdeck.store.segments.layout import STATES, Array, Column, Facet, Ints, Mask, key_of
-from jobdeck.store.segments.matching import Condition
+from jobdeck.store.segments.matching import Among, Condition
 from jobdeck.store.segments.spans import SIZE
 
 Ranked: TypeAlias = tuple[int | str, int]
 """The value that a job is sorted by, and its id."""
 _COLUMNS = {"state": ("state",), "type": ("type",), "created_at": ()}
+
+
+_PLACES = np.arange(SIZE, dtype=np.int64)
+_NOWHERE = np.zeros(SIZE, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Question:
 
     def matching(self, segment: Segment, columns: Mapping[str, Column]) -> Mask:
         """The jobs of a segment that meet all conditions."""
+        if any(isinstance(condition, Among) and condition.is_absent(columns) for condition in self.conditions):
+            return _NOWHERE.copy()
         state = columns["state"]
         assert isinstance(state, np.ndarray)
         found: Mask = state != 0
@@ -103,36 +109,50 @@ class Order:
     def value(self, rank: int) -> int | str:
         return self.words[rank // 2] if self.by_word else rank
 
-    def ranks(self, columns: Mapping[str, Column], ids: Ints, chosen: Ints) -> Ints:
-        """The ranks of the jobs at the places `chosen`."""
+    def ranks(self, columns: Mapping[str, Column], ids: Ints) -> Ints:
+        """The ranks of all jobs of a segment."""
         if self.by_id:
             return ids
         column = columns[self.sort.by]
         if isinstance(column, Facet):
             rank_by_key = {key_of(word): 2 * at for at, word in enumerate(self.words)}
             table: Ints = np.array([rank_by_key.get(int(key), 0) for key in column.keys], np.int64)
-            found: Ints = table[column.codes[chosen]]
+            found: Ints = table[column.codes]
             return found
         assert isinstance(column, np.ndarray)
-        values: Array = column[chosen].astype(np.int64)
+        values: Array = column.astype(np.int64, copy=False)
         return (values - 1) * 2 if self.sort.by == "state" else np.maximum(values, 0)
 
 
-def first_of(
-    question: Question, order: Order, after: Position | None, limit: int, segment: Segment,
-    columns: Mapping[str, Column],
-) -> list[Ranked]:  # fmt: skip
-    """Candidates for the first `limit` jobs behind `after`: all that can be among them, in no order."""
-    chosen = np.flatnonzero(question.matching(segment, columns))
-    ids = chosen + segment.first
-    ranks = order.ranks(columns, ids, chosen)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The first `limit` jobs behind `after`; what ranks behind `floor` is too late."""
+
+    order: Order
+    after: Position | None
+    limit: int
+    floor: int | None = None
+
+
+def first_of(question: Question, wanted: Wanted, segment: Segment, columns: Mapping[str, Column]) -> list[Ranked]:
+    """Candidates: all jobs of a segment that can be among those wanted, in no order."""
+    order, after = wanted.order, wanted.after
+    matching = question.matching(segment, columns)
+    if not matching.any():
+        return []
+    ids = _PLACES + segment.first
+    ranks = order.ranks(columns, ids)
     sign = 1 if order.sort.descending else -1
     if after is not None:
         rank = order.rank(after.value) if not order.by_id else after.id
-        behind = (ranks * sign < rank * sign) | ((ranks == rank) & (ids * sign < after.id * sign))
-        ids, ranks = ids[behind], ranks[behind]
-    if len(ids) > limit:
-        ids, ranks = _best(ids, ranks, limit, sign)
+        behind = ids < after.id if sign > 0 else ids > after.id
+        matching &= (ranks < rank if sign > 0 else ranks > rank) | ((ranks == rank) & behind)
+    if wanted.floor is not None:
+        matching &= ranks >= wanted.floor if sign > 0 else ranks <= wanted.floor
+    chosen = np.flatnonzero(matching)
+    ids, ranks = ids[chosen], ranks[chosen]
+    if len(ids) > wanted.limit:
+        ids, ranks = _best(ids, ranks, wanted.limit, sign)
     return [(order.value(int(rank)), int(job_id)) for rank, job_id in zip(ranks, ids, strict=True)]
 
 
