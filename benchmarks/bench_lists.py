@@ -18,8 +18,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import bench_lists_data as data
 import httpx2
+import lists_data as data
 import measuring
 import psutil
 

@@ -66,6 +66,8 @@ class QueueIndex:
         self._lines: dict[str, dict[Line, Heap]] = {}
         self._delayed: Heap = []
         self._undo: dict[int, QueuedJob] = {}
+        self._timed = False
+        """Whether a job with a time came since the last decision."""
 
     # What the decision sees (core.waiting.World).
 
@@ -95,6 +97,7 @@ class QueueIndex:
             queue = self._projects[job.project_id]
             entry = Entry(job, Waiting(job.id, queue.name, job.type, claims_of(job.claims), job.not_before))
             self._entries[job.id] = entry
+            self._timed = self._timed or job.not_before is not None
             self._make_ready(entry)
 
     def hold(self, job: QueuedJob, worker_id: str, claims: Iterable[Claim]) -> None:
@@ -180,6 +183,11 @@ class QueueIndex:
         """When the next delayed job may start (µs)."""
         return self._delayed[0][0] if self._delayed else None
 
+    def asks_for_time(self) -> bool:
+        """Whether the next decision depends on what time it is. A job with a time that it did not get to look at is
+        then set aside by one without time, and woken by the next."""
+        return self._timed or bool(self._delayed)
+
     def decide(self, now: int, limit: int) -> list[Pick]:
         """Up to `limit` jobs that start now, fairest first; they count as holding from here on."""
         self._wake_delayed(now)
@@ -194,6 +202,7 @@ class QueueIndex:
                 picks.append(pick)
                 queue = self._projects[project_id]
                 heapq.heappush(turns, (share(queue.running, queue.weight), project_id))
+        self._timed = False
         return picks
 
     def _pick_undo(self, limit: int) -> list[Pick]:

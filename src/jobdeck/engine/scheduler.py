@@ -169,7 +169,8 @@ class Scheduler:
 
     async def _assign(self, leader: Leader) -> bool:
         assert self._index is not None
-        picks = self._index.decide(await self._database.now(), BATCH)
+        now = await self._database.now() if self._index.asks_for_time() else 0
+        picks = self._index.decide(now, BATCH)
         if not picks:
             return False
         started = await leases.assign(self._database, leader, picks, self._lease_seconds)

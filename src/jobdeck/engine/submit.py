@@ -100,10 +100,12 @@ class Submitter:
                 earlier = await submissions.remembered(tx, principal_id, *idempotency)
                 if earlier is not None:
                     return earlier
-            ids = await _insert(tx, prepared, submissions_, actor)
-            if idempotency is not None:
-                await submissions.remember(tx, principal_id, *idempotency, ids)
-            return ids
+            batch = await _number(tx, prepared, submissions_)
+            async with tx.last_writes():
+                await _insert(tx, batch, actor)
+                if idempotency is not None:
+                    await submissions.remember(tx, principal_id, *idempotency, batch.answer)
+            return batch.answer
 
         return await submissions.settle_races(self._database, work)
 
@@ -266,7 +268,18 @@ def _encode_claims(claims: Sequence[Claim]) -> str:
     return encode([c.to_json() for c in claims])
 
 
-async def _insert(tx: Tx, prepared: Sequence[NewJob], wanted: Sequence[Submission], actor: str) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """New jobs with their ids, and what is answered: an id for each that was wanted."""
+
+    new: Sequence[NewJob]
+    ids: Sequence[int]
+    parents: Sequence[int]
+    answer: list[int]
+
+
+async def _number(tx: Tx, prepared: Sequence[NewJob], wanted: Sequence[Submission]) -> _Batch:
+    """Leave out what is there already, and give ids to the others."""
     parents = await _parents(tx, {n.parent_id for n in prepared if n.parent_id is not None}, wanted)
     known = await submissions.open_duplicates(tx, [n.dedupe_key for n in prepared if n.dedupe_key])
     fresh: list[NewJob] = []
@@ -278,11 +291,16 @@ async def _insert(tx: Tx, prepared: Sequence[NewJob], wanted: Sequence[Submissio
             known[new.dedupe_key] = 0
         places[i] = len(fresh)
         fresh.append(new._replace(run_prefix=parents[new.parent_id]) if new.parent_id is not None else new)
-    ids = await jobs.insert_many(tx, fresh, [order_key(tx.now, n.priority) for n in fresh]) if fresh else []
+    ids = await jobs.next_ids(tx, len(fresh)) if fresh else []
     known |= {new.dedupe_key: job_id for new, job_id in zip(fresh, ids, strict=True) if new.dedupe_key}
-    await submissions.mark_parents(tx, list(parents))
-    tx.emit(*(_submitted(new, job_id, actor) for new, job_id in zip(fresh, ids, strict=True)))
-    return [ids[places[i]] if i in places else known[new.dedupe_key or ""] for i, new in enumerate(prepared)]
+    answer = [ids[places[i]] if i in places else known[new.dedupe_key or ""] for i, new in enumerate(prepared)]
+    return _Batch(fresh, ids, list(parents), answer)
+
+
+async def _insert(tx: Tx, batch: _Batch, actor: str) -> None:
+    await jobs.insert_many(tx, batch.new, [order_key(tx.now, n.priority) for n in batch.new], batch.ids)
+    await submissions.mark_parents(tx, batch.parents)
+    tx.emit(*(_submitted(new, job_id, actor) for new, job_id in zip(batch.new, batch.ids, strict=True)))
 
 
 def _submitted(new: NewJob, job_id: int, actor: str) -> NewEvent:

@@ -25,8 +25,7 @@ class DatabaseClock:
     async def now(self, connection: AsyncConnection) -> int:
         if connection.dialect.name == "sqlite":
             return time.time_ns() // 1000
-        ((now,),) = await _POSTGRESQL_NOW.run(connection)
-        return int(now)
+        return int((await _POSTGRESQL_NOW.first_of_transaction(connection))[0])
 
 
 _POSTGRESQL_NOW = Prepared(text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"))

@@ -63,11 +63,10 @@ class NewJob(NamedTuple):
     not_before: int | None = None
 
 
-async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int]) -> list[int]:
-    """Write the rows of `new`, pending; their ids, in order."""
-    ids = await _next_ids(tx, len(new))
-    await insert_cells(tx, jobs, _new_cells(new, order_keys, ids, tx.now), _INSERTED)
-    return ids
+async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int], ids: Sequence[int]) -> None:
+    """Write the rows of `new`, pending, with ids that `next_ids` gave."""
+    if new:
+        await insert_cells(tx, jobs, _new_cells(new, order_keys, ids, tx.now), _INSERTED)
 
 
 _NEXT_IDS = Prepared(
@@ -79,7 +78,7 @@ _NEXT_IDS = Prepared(
 """Under a lock held to the commit, so that others can learn which ids are settled (store/segments/settled.py)."""
 
 
-async def _next_ids(tx: Tx, count: int) -> list[int]:
+async def next_ids(tx: Tx, count: int) -> list[int]:
     """Ids that no other job ever had, in growing order; known before the insert because run ids contain them."""
     if tx.dialect == "postgresql":
         return sorted(value for (value,) in await _NEXT_IDS.run(tx.connection, count=count, lock=IDS_LOCK))

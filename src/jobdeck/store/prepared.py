@@ -1,7 +1,7 @@
 """Statements of the engine's hot path: built and compiled once, executed thousands of times.
 
 Composing a statement anew costs more than the database's work on it, and so does passing it through SQLAlchemy's
-layers; so here SQLAlchemy writes the SQL, once for each database, and the driver runs it. Errors are SQLAlchemy's all the same.
+layers; so here SQLAlchemy writes the SQL, once for each database, and the driver runs it. Errors are SQLAlchemy's.
 """
 
 from __future__ import annotations
@@ -38,6 +38,17 @@ class Prepared:
             return await _run_in_sqlite(connection, text, tuple(given[name] for name in places))
         text, own = self._for_postgresql
         return await _run_in_postgresql(connection, text, {**own, **parameters})
+
+    async def first_of_transaction(self, connection: AsyncConnection, **parameters: Any) -> Sequence[Any]:
+        """Its one row. As the first statement of a transaction on PostgreSQL it travels together with the BEGIN."""
+        if connection.dialect.name == "sqlite":
+            return (await self.run(connection, **parameters))[0]
+        text, own = self._for_postgresql
+        driver = await driver_of(connection)
+        async with together(connection):
+            cursor = await driver.execute(text, {**own, **parameters})
+        row: Sequence[Any] = await cursor.fetchone()
+        return row
 
     @cached_property
     def _for_postgresql(self) -> tuple[str, Mapping[str, Any]]:
