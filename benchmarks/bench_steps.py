@@ -3,7 +3,7 @@
     python benchmarks/bench_steps.py [--jobs 500] [--rounds 3] [--peers FOLDER]
 
 Scheduler and worker run in this process, as `jobdeck up` has them, on PostgreSQL and on SQLite; the steps do nothing, in
-threads. A checkpoint is one write of a running job: from the call until its commit is known."""
+threads. A checkpoint is a write of a running job: from the call until its commit is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import measuring
 from sqlalchemy import text
@@ -43,6 +43,7 @@ class Ten(JobType):
 
     @step
     def one(self, run: Any) -> int:
+        assert run is not None
         return 1
 
     def plan(self) -> list[StepSpec]:
@@ -57,7 +58,7 @@ class Checkpoints:
         self.ms: list[float] = []
         self._plain = recorder.Recorder.write
 
-    def __enter__(self) -> Checkpoints:
+    def __enter__(self) -> Self:
         plain = self._plain
 
         async def timed(this: recorder.Recorder, *arguments: Any) -> None:

@@ -140,7 +140,8 @@ async def _late_child(desk: Desk, parent: int) -> int | None:
     async def work(tx: Tx) -> int | None:
         if (await jobs.lock(tx, [parent]))[parent].state in ENDED:
             return None
-        (child,) = await jobs.insert_many(tx, [new_job(parent=parent)], [order_key(tx.now, 5)])
+        (child,) = ids = await jobs.next_ids(tx, 1)
+        await jobs.insert_many(tx, [new_job(parent=parent)], [order_key(tx.now, 5)], ids)
         await submissions.mark_parents(tx, [parent])
         return child
 

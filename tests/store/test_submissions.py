@@ -13,7 +13,14 @@ from jobdeck.core.order import order_key
 from jobdeck.core.states import State
 from jobdeck.store import jobs, submissions
 from jobdeck.store.database import Tx
+from jobdeck.store.jobs import NewJob
 from tests.store.desk import Desk, new_job
+
+
+async def insert(tx: Tx, job: NewJob) -> list[int]:
+    ids = await jobs.next_ids(tx, 1)
+    await jobs.insert_many(tx, [job], [order_key(tx.now, 5)], ids)
+    return ids
 
 
 async def submit_once(desk: Desk, key: str, request: str = "r", principal: int = 1) -> list[int]:
@@ -21,7 +28,7 @@ async def submit_once(desk: Desk, key: str, request: str = "r", principal: int =
         earlier = await submissions.remembered(tx, principal, key, request)
         if earlier is not None:
             return earlier
-        ids = await jobs.insert_many(tx, [new_job()], [order_key(tx.now, 5)])
+        ids = await insert(tx, new_job())
         await submissions.remember(tx, principal, key, request, ids)
         return ids
 
@@ -31,7 +38,7 @@ async def submit_once(desk: Desk, key: str, request: str = "r", principal: int =
 async def submit_unless_open(desk: Desk, dedupe: str) -> list[int]:
     async def work(tx: Tx) -> list[int]:
         known = await submissions.open_duplicates(tx, [dedupe])
-        return list(known.values()) or await jobs.insert_many(tx, [new_job(dedupe=dedupe)], [order_key(tx.now, 5)])
+        return list(known.values()) or await insert(tx, new_job(dedupe=dedupe))
 
     return await submissions.settle_races(desk.database, work)
 
