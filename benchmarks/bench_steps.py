@@ -2,8 +2,8 @@
 
     python benchmarks/bench_steps.py [--jobs 500] [--rounds 3] [--peers FOLDER]
 
-Scheduler and worker run in this process, as `jobdeck up` has them, on PostgreSQL and on SQLite; the steps do nothing, in
-threads. A checkpoint is a write of a running job: from the call until its commit is known."""
+Scheduler and worker run in this process, as `jobdeck up` has them, on PostgreSQL and on SQLite; the steps do nothing,
+in threads. A checkpoint is a write of a running job: from the call until its commit is known."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import pytest
 
 from jobdeck.core.operations import Operation
 from jobdeck.core.waiting import Reason
+from jobdeck.engine.scheduler import Scheduler
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import Script
 from tests.engine.test_operations import FAR
@@ -56,6 +57,19 @@ async def test_writers_exclude_and_readers_share(engine: Engine, holder: Holder)
     assert (await engine.waits_for(late, "claim")).holders == (writer,)
     await holder.let_go(writer)
     await holder.runs(late)
+
+
+async def test_whoever_takes_over_knows_what_is_held(engine: Engine, holder: Holder) -> None:
+    first = await holder.submit(WRITE)
+    await holder.runs(first)
+    second = await holder.submit(WRITE)
+    await engine.waits_for(second, "claim")
+    successor = Scheduler(engine.database, engine.leadership, project_limit=None)
+    assert not await successor.turn()
+    assert successor.waiting() == 1
+    assert await engine.leased() == {first}
+    await holder.let_go(first)
+    await holder.runs(second)
 
 
 async def test_objects_of_two_projects_are_two(engine: Engine, holder: Holder) -> None:

@@ -37,6 +37,11 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}".replace(",", " ") if float(value).is_integer() or value >= 100 else f"{value:.1f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 file`, `3 files`; for nouns that take an s."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def percent(fraction: float) -> str:
     """A fraction of one in percent; 100 only when it is all of it."""
     return f"{int(fraction * 100)} %"

@@ -19,6 +19,7 @@ from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.sink import LakeSink
 from jobdeck.connectors.storage import Folder
 from jobdeck.connectors.transfer import Rejects, Transfer
+from jobdeck.core.amounts import counted
 from jobdeck.core.tasks import Run
 from jobdeck.jobs.import_checks import files_config
 from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, StagedChunk
@@ -58,7 +59,8 @@ class Work:
         plan = source.plan(target if self._params.mode != "replace" else None)
         plan.required = required_columns(self._params, plan.result(), target)
         self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
-        self._run.log(f"{len(files)} files, {sum(f.rows for f in plan.files)} rows, {len(plan.parts)} parts")
+        rows = sum(f.rows for f in plan.files)
+        self._run.log(", ".join((counted(len(files), "file"), counted(rows, "row"), counted(len(plan.parts), "part"))))
         return [
             Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices))
             for index, slices in enumerate(plan.parts)
