@@ -5,7 +5,7 @@ import { forgetTouched, morph } from "../../morph.ts";
 import { fragment, parsed } from "./fragment.ts";
 
 const PATH = "/jobs";
-const TYPING = 220;
+const TYPING = 120;
 
 export const list = document.getElementById("jobs")!;
 let underWay: AbortController | undefined;
