@@ -73,9 +73,8 @@ def test_failures_and_how_to_retry_them(jobdeck: Shell) -> None:
     for _ in range(2):
         jobdeck("run", "sleep", "-p", "seconds=0", "-p", "fail_step=0", "-p", "fail_times=1", "--wait", status=1)
     (fingerprint,) = jobdeck("failures", "-o", "ids", "--type", "sleep").split()
-    said = jobdeck("failures", "--since", "1h")
-    assert fingerprint in said
-    assert "sleep_failed" in said
+    assert fingerprint in jobdeck("failures", "--since", "1h")
+    assert "sleep_failed" in jobdeck("failures", "--since", "1h", "-o", "json")
     assert jobdeck("failures", "list", "--q", "nothing like it", "-o", "ids") == ""
     shown = jobdeck("failures", "show", fingerprint)
     assert "failures    2" in shown
