@@ -56,7 +56,17 @@ def test_what_could_be_taken_for_something_else_is_escaped(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "lake", "/", "lake/", "/x", "lake//x", "lake/../x", "lake/%2E%2E/x", "lake/.", "lake/a\0b", "lake/a%00b",
+        "",
+        "lake",
+        "/",
+        "lake/",
+        "/x",
+        "lake//x",
+        "lake/../x",
+        "lake/%2E%2E/x",
+        "lake/.",
+        "lake/a\0b",
+        "lake/a%00b",
         "lake/\ud800",
     ],
 )

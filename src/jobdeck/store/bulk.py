@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Subquery, Table, Update, insert, select, update
+from sqlalchemy import Subquery, Table, Text, Update, insert, select, update
+from sqlalchemy.types import TypeEngine
 
 from jobdeck.store.batch import Cells, Columns, cells_of, storable
 from jobdeck.store.database import Tx
@@ -21,7 +22,8 @@ async def insert_cells(tx: Tx, table: Table, cells: Cells, columns: Columns) -> 
     if not _rows(cells):
         return
     if tx.dialect == "sqlite":
-        await tx.connection.exec_driver_sql(_sqlite_insert(table.name, tuple(cells)), _tuples(cells, list(cells)))
+        statement = _sqlite_insert(table.name, tuple(cells))
+        await tx.connection.exec_driver_sql(statement, _tuples(cells, list(cells), columns))
         return
     await run_batch(tx.connection, _insert(table), cells, columns)
 
@@ -33,7 +35,7 @@ async def update_cells(tx: Tx, table: Table, cells: Cells, columns: Columns, key
         return
     if tx.dialect == "sqlite":
         statement = _sqlite_update(table.name, tuple(written), tuple(key))
-        await tx.connection.exec_driver_sql(statement, _tuples(cells, [*written, *key]))
+        await tx.connection.exec_driver_sql(statement, _tuples(cells, [*written, *key], columns))
         return
     await run_batch(tx.connection, _update(table, tuple(key)), cells, columns)
 
@@ -68,9 +70,17 @@ def _rows(cells: Cells) -> int:
     return len(next(iter(cells.values()), ()))
 
 
-def _tuples(cells: Cells, names: Sequence[str]) -> list[tuple[Any, ...]]:
+def _tuples(cells: Cells, names: Sequence[str], columns: Columns) -> list[tuple[Any, ...]]:
     """Row by row, with text that any database takes."""
-    return list(zip(*([storable(value) for value in cells[name]] for name in names), strict=True))
+    return list(zip(*(_taken(cells[name], columns[name]) for name in names), strict=True))
+
+
+def _taken(values: Sequence[Any], kind: TypeEngine[Any]) -> Sequence[Any]:
+    if not isinstance(kind, Text):
+        return values
+    if values.count(values[0]) == len(values):
+        return [storable(values[0])] * len(values)
+    return [storable(value) for value in values]
 
 
 @lru_cache
