@@ -119,6 +119,8 @@ async def test_family_up_and_down(page: Page, shown: Shown) -> None:
     await page.get_by_text("1 child", exact=True).click()
     await expect(page.locator(f"#child-{family['below']}")).to_contain_text("Check the orders")
     await page.locator(f"#child-{family['below']} a").click()
+    await page.wait_for_url(f"**/jobs/{family['below']}*")
+    await is_live(page)
     await page.keyboard.press("5")
     chain = page.locator(".job-chain li")
     await expect(chain).to_have_count(3)
