@@ -94,6 +94,7 @@ class Installation:
 
     def __init__(self, home: Path, database_url: str, settings: dict[str, str]) -> None:
         self.home = home
+        self.database_url = database_url
         self._settings = {"JOBDECK_HOME": str(home), "JOBDECK_DATABASE_URL": database_url, **settings}
         self._started: list[Process] = []
         self.url = ""

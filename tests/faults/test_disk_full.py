@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from deltalake import DeltaTable
 from jobdeck import Client
 from jobdeck.client.errors import ServerFailed
 from tests.faults.claims_log import claims_log
-from tests.faults.installation import Installation, installation, until
+from tests.faults.installation import Installation, Process, installation, until
 from tests.faults.own_postgres import own_postgres
 from tests.faults.small_disk import SmallDisk, small_disk
 from tests.faults.test_many_processes import sleeps
@@ -46,39 +47,59 @@ def all_end(jobdeck: Installation, jobs: list[int]) -> None:
         assert {j.id for j in client.jobs.list()} == set(jobs)
 
 
-def test_the_disk_of_the_home_is_full(tmp_path: Path) -> None:
-    with small_disk(64) as disk, installation(disk.folder, "", lease_seconds=str(LEASE)) as jobdeck:
-        up = jobdeck.up()
-        url = f"sqlite:///{disk.folder / 'jobdeck.db'}"
-        with claims_log(url, LIMITS):
-            jobs = sleeps(jobdeck, 4, seconds=2.0, steps=2)
-            jobdeck.until_state(jobs[0], "running")
-            disk.fill()
-            more, refused = submit_until_refused(jobdeck)
-            assert (refused.status, refused.problem.code) == (503, "disk_full"), refused
-            time.sleep(FULL_SECONDS)  # how long it is full, which is what is tested
-            disk.make_room()
-            all_end(jobdeck, jobs + more)
+def test_the_disk_of_the_home_is_full() -> None:
+    with (
+        small_disk(64) as disk,
+        installation(disk.folder, f"sqlite:///{disk.folder / 'jobdeck.db'}", lease_seconds=str(LEASE)) as jobdeck,
+    ):
+        up, refused = full_for_a_while(jobdeck, disk, lambda: None)
+        assert (refused.status, refused.problem.code) == (503, "disk_full"), refused
+        assert any(words in up.log.read_text() for words in FULL)
+        assert up.stop() == 0
+
+
+def test_the_disk_of_the_tables_of_postgres_is_full(home: Path, tmp_path: Path) -> None:
+    """PostgreSQL goes on and says what is wrong: so do the answer and the log."""
+    with (
+        own_postgres(tmp_path) as own,
+        small_disk(64) as disk,
+        installation(home, own.database_on(disk.folder), lease_seconds=str(LEASE)) as jobdeck,
+    ):
+        up, refused = full_for_a_while(jobdeck, disk, lambda: None)
+        assert (refused.status, refused.problem.code) == (503, "disk_full"), refused
         assert any(words in up.log.read_text() for words in FULL)
         assert up.stop() == 0
 
 
 def test_the_disk_of_postgres_is_full(home: Path) -> None:
-    with small_disk(160) as disk, own_postgres(disk.folder) as own:  # noqa: SIM117  (it would not fit in a line)
-        with installation(home, own.url, lease_seconds=str(LEASE)) as jobdeck:
-            up = jobdeck.up()
-            with claims_log(own.url, LIMITS):
-                jobs = sleeps(jobdeck, 4, seconds=2.0, steps=2)
-                jobdeck.until_state(jobs[0], "running")
-                disk.fill()
-                more, refused = submit_until_refused(jobdeck)
-                assert refused.status == 503, refused
-                time.sleep(FULL_SECONDS)
-                disk.make_room()
-                own.start()  # where it had no room even to recover, whatever supervises it starts it again
-                all_end(jobdeck, jobs + more)
-            assert any(words in up.log.read_text() for words in FULL)
-            assert up.stop() == 0
+    """Where it cannot write ahead, it goes down, often before it can say why; what supervises it starts it again."""
+    with (
+        small_disk(160) as disk,
+        own_postgres(disk.folder) as own,
+        installation(home, own.url, lease_seconds=str(LEASE)) as jobdeck,
+    ):
+        up, refused = full_for_a_while(jobdeck, disk, own.start)
+        assert refused.status == 503, refused
+        assert refused.problem.code in ("disk_full", "unavailable"), refused
+        assert refused.problem.detail in up.log.read_text()
+        assert up.stop() == 0
+
+
+def full_for_a_while(
+    jobdeck: Installation, disk: SmallDisk, afterwards: Callable[[], None]
+) -> tuple[Process, ServerFailed]:
+    """Jobs run and are submitted until there is no room; then there is room, and all that were accepted succeed."""
+    up = jobdeck.up()
+    with claims_log(jobdeck.database_url, LIMITS):
+        jobs = sleeps(jobdeck, 4, seconds=2.0, steps=2)
+        jobdeck.until_state(jobs[0], "running")
+        disk.fill()
+        more, refused = submit_until_refused(jobdeck)
+        time.sleep(FULL_SECONDS)  # how long it is full, which is what is tested
+        disk.make_room()
+        afterwards()
+        all_end(jobdeck, jobs + more)
+    return up, refused
 
 
 def test_the_disk_of_the_lake_is_full(home: Path) -> None:

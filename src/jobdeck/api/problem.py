@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -14,6 +15,8 @@ from starlette.exceptions import HTTPException
 from jobdeck.core.errors import ErrorKind, JobdeckError
 from jobdeck.core.values import clip
 from jobdeck.wire.problem import MEDIA_TYPE, FieldError, Problem
+
+log = structlog.get_logger(__name__)
 
 STATUS_OF_KIND: dict[ErrorKind, int] = {
     "invalid": 422,
@@ -51,7 +54,9 @@ def plain(
 
 
 def of_error(error: JobdeckError) -> Problem:
-    """The problem that an error is to the one who asked."""
+    """The problem that an error is to the one who asked; what is unavailable, its operator finds in the log, too."""
+    if error.kind == "unavailable":
+        log.warning("answered_unavailable", code=error.code, error=error.message)
     facts = {key: value for key, value in error.facts.items() if key not in _RESERVED}
     status = STATUS_OF_KIND[error.kind]
     return plain(
