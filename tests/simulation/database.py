@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from jobdeck.store import guards, schema
 from jobdeck.store.clock import Clock
 from jobdeck.store.database import Database
-from jobdeck.store.wakeups import Wakeups
+from jobdeck.store.wakeups import Called, Wakeups
 from tests.simulation.driver import URL, make_engine
 
 
@@ -68,16 +68,16 @@ class SimulatedClock:
 class SimulatedWakeups(Wakeups):
     """Wake-up calls that reach this machine at once and the others as the world lets them."""
 
-    def __init__(self, tell_others: Callable[[], None]) -> None:
+    def __init__(self, tell_others: Callable[[Called], None]) -> None:
         super().__init__()
         self._tell_others = tell_others
 
-    def call(self) -> None:
-        self.ring_here()
-        self._tell_others()
+    def call(self, workers: Called = None) -> None:
+        self.ring_here(workers)
+        self._tell_others(workers)
 
-    def ring_here(self) -> None:
-        super().call()
+    def ring_here(self, workers: Called = None) -> None:
+        super().call(workers)
 
 
 @cache

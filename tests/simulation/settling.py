@@ -27,7 +27,7 @@ class Settling:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._database = SimulatedDatabase(world.clock, SimulatedWakeups(lambda: None))
+        self._database = SimulatedDatabase(world.clock, SimulatedWakeups(lambda _: None))
 
     async def warm_up(self) -> None:
         await self._database.warm_up()

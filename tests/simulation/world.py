@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+from jobdeck.store.wakeups import Called
 from tests.simulation.database import SimulatedClock, empty_database
 from tests.simulation.driver import Server
 from tests.simulation.executor import Life
@@ -100,12 +101,12 @@ class World:
         if self._submitted[key] != ids:
             self.broken(f"the request {key} made the jobs {self._submitted[key]} and then {ids}")
 
-    def spread_wakeup(self, origin: Node) -> None:
+    def spread_wakeup(self, origin: Node, workers: Called) -> None:
         for node in self.nodes:
             if node is origin or node.fate is Fate.DEAD or self.random.random() < self.plan.deaf_wakeups:
                 continue
             delay = self.random.choice((0.0, 0.001, 0.02, 0.3))
-            self.loop.call_later(delay, node.wakeups.ring_here, context=node.context.copy())
+            self.loop.call_later(delay, node.wakeups.ring_here, workers, context=node.context.copy())
 
     def _clock_read(self, now: int) -> None:
         machine = CURRENT.get()

@@ -157,13 +157,14 @@ class WorkerService:
         await self._join(stop)
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        wakeup = self._parts.database.wakeups.subscribe()
+        wakeup = self._parts.database.wakeups.subscribe(self.me.id)
         trouble = Trouble(self.name)
         try:
             while not stop.is_set():
                 try:
                     if self._buried:
                         await self._rise(stop)
+                        wakeup.worker = self.me.id
                     await self.reconcile()
                     trouble.over()
                     await first_of(wakeup.wait(POLL_SECONDS), stop, self._poke)

@@ -41,6 +41,7 @@ async def write(database: Database, writes: Sequence[AttemptWrite]) -> set[tuple
     """Record what `writes` say of jobs whose lease is of that epoch; job and epoch of those where nothing landed."""
 
     async def work(tx: Tx) -> set[tuple[int, int]]:
+        tx.called = ()  # it gives no worker anything to do
         locked = await jobs.lock(tx, {w.job for w in writes})
         live = [w for w in writes if _holds(w, locked.get(w.job))]
         await _write(tx, live, locked)

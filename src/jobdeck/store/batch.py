@@ -6,7 +6,7 @@ transitions most columns are, and what is not sent need not be read. SQLite read
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -75,12 +75,15 @@ class Shape(NamedTuple):
     values: tuple[str, ...] = ()
 
 
-def shape_of(cells: Cells, dialect: str) -> Shape:
-    """How these cells travel. Batches of one shape have the same statement."""
+def shape_of(cells: Cells, dialect: str, key: Collection[str] = ()) -> Shape:
+    """How these cells travel. Batches of one shape have the same statement.
+
+    Those of `key` are arrays even where they are all the same: PostgreSQL would look up that one value by itself, and
+    go through all the rows that have it."""
     names = tuple(cells)
     if dialect == "sqlite":
         return Shape(json=names)
-    arrays = tuple(name for name in names if _varies(cells[name]))
+    arrays = tuple(name for name in names if name in key or _varies(cells[name]))
     if not arrays and len(cells[names[0]]) != 1:
         arrays = names[:1]  # something must say how many rows there are
     return Shape(arrays=arrays, values=tuple(name for name in names if name not in arrays))

@@ -37,7 +37,7 @@ async def update_cells(tx: Tx, table: Table, cells: Cells, columns: Columns, key
         statement = _sqlite_update(table.name, tuple(written), tuple(key))
         await tx.connection.exec_driver_sql(statement, _tuples(cells, [*written, *key], columns))
         return
-    await run_batch(tx.connection, _update(table, tuple(key)), cells, columns)
+    await run_batch(tx.connection, _update(table, tuple(key)), cells, columns, key)
 
 
 async def insert_rows(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], columns: Columns) -> None:

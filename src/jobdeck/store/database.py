@@ -25,7 +25,7 @@ from jobdeck.store.clock import Clock, DatabaseClock
 from jobdeck.store.events import NewEvent, append
 from jobdeck.store.postgres_connection import connecting
 from jobdeck.store.prepared import together
-from jobdeck.store.wakeups import Wakeups
+from jobdeck.store.wakeups import Called, Wakeups
 
 T = TypeVar("T")
 Connection = AsyncConnection
@@ -62,6 +62,9 @@ class Tx:
     told: bool = False
     """Whether events were written."""
 
+    called: Called = None
+    """The workers that its commit wakes up, all if nothing else is known; those who only look on are always woken."""
+
     def emit(self, *events: NewEvent) -> None:
         self.events.extend(events)
 
@@ -71,7 +74,7 @@ class Tx:
         async with together(self.connection):
             yield
             if self.events:
-                await append(self.connection, self.events, self.now)
+                await append(self.connection, self.events, self.now, self.called)
                 self.events, self.told = [], True
 
 
@@ -157,7 +160,7 @@ class Database:
                 async with tx.last_writes():
                     pass
         if tx.told:
-            self.wakeups.call()
+            self.wakeups.call(tx.called)
         return result
 
 

@@ -15,6 +15,7 @@ from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
 from jobdeck.store.batch import INT, TEXT
 from jobdeck.store.prepared import Prepared, run_batch
+from jobdeck.store.wakeups import Called, announcement
 
 CHANNEL = "jobdeck"
 """The PostgreSQL channel on which commits are announced."""
@@ -46,20 +47,20 @@ class StoredEvent:
     data: dict[str, Any]
 
 
-async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int) -> None:
-    """Write `events` as the last statement of a transaction.
+async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int, called: Called = None) -> None:
+    """Write `events` as the last statement of a transaction, whose commit will call the workers `called`.
 
     On PostgreSQL a transaction lock is held from here to the commit, so that ids become visible in the order they
     grow: a reader that has seen event n will never meet a smaller one later."""
     dialect = connection.dialect.name
     if dialect == "postgresql":
-        await _LOCK_AND_ANNOUNCE.run(connection, key=_LOCK, channel=CHANNEL)
+        await _LOCK_AND_ANNOUNCE.run(connection, key=_LOCK, channel=CHANNEL, called=announcement(called))
     rows = [(now, e.kind, e.project_id, e.job_id, e.actor, _text_of(e.data)) for e in events]
     cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
     await run_batch(connection, _insert, cells, _COLUMNS)
 
 
-_LOCK_AND_ANNOUNCE = Prepared(text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, '')"))
+_LOCK_AND_ANNOUNCE = Prepared(text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, :called)"))
 """The announcement is made by the commit."""
 
 

@@ -73,6 +73,7 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
             rows.append(_lease_row(pick, start.job.epoch, tx.now, lease_seconds))
         if not rows:
             return set()
+        tx.called = takers
         async with tx.last_writes():
             await transitions.apply(tx, changes)
             await insert_cells(tx, leases, dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)), _COLUMNS)

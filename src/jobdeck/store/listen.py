@@ -9,7 +9,7 @@ from sqlalchemy import URL
 
 from jobdeck.store.events import CHANNEL
 from jobdeck.store.postgres_connection import NETWORK_BOUNDS
-from jobdeck.store.wakeups import Wakeups
+from jobdeck.store.wakeups import Wakeups, heard
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +48,8 @@ class Listener:
             await connection.execute(f"LISTEN {CHANNEL}")
             self._wakeups.call()
             while True:
-                async for _ in connection.notifies(timeout=ALIVE_SECONDS):
-                    self._wakeups.call()
+                async for told in connection.notifies(timeout=ALIVE_SECONDS):
+                    self._wakeups.call(heard(told.payload))
                 # A connection that hangs is as silent as one on which nothing happens.
                 async with asyncio.timeout(AGAIN_SECONDS * 5):
                     await connection.execute("SELECT 1")

@@ -6,7 +6,7 @@ layers; so here SQLAlchemy writes the SQL, once for each database, and the drive
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, cached_property, lru_cache
 from typing import Any
@@ -63,10 +63,13 @@ class Prepared:
         return str(compiled), tuple(getattr(compiled, "positiontup", None) or ()), compiled.params or {}
 
 
-async def run_batch(connection: AsyncConnection, build: Build, cells: Cells, columns: Columns) -> Rows:
-    """Run the statement that `build` makes of a batch with these `cells`; the rows that it gives, or none."""
-    dialect = connection.dialect.name
-    shape = shape_of(cells, dialect)
+async def run_batch(
+    connection: AsyncConnection, build: Build, cells: Cells, columns: Columns, key: Collection[str] = ()
+) -> Rows:
+    """Run the statement that `build` makes of a batch with these `cells`; the rows that it gives, or none.
+
+    `key`: the columns by which it finds rows."""
+    shape = shape_of(cells, connection.dialect.name, key)
     statement = _built(build, shape, tuple(columns.items()))
     return await statement.run(connection, **parameters_of(cells, shape, columns))
 

@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+
+Called = Collection[str] | None
+"""The ids of the workers that are called, None: all. Whoever is no worker is always called."""
+
+_LONGEST = 4000
+_ONLY = "only:"
+
+
+def announcement(called: Called) -> str:
+    """`called` as a text that other processes hear."""
+    text = "" if called is None else _ONLY + ",".join(sorted(called))
+    return text if len(text) <= _LONGEST else ""
+
+
+def heard(text: str) -> Called:
+    """What `announcement` wrote."""
+    return text.removeprefix(_ONLY).split(",") if text.startswith(_ONLY) else None
 
 
 class Wakeups:
@@ -11,27 +29,33 @@ class Wakeups:
     def __init__(self) -> None:
         self._sleepers: dict[Wakeup, asyncio.AbstractEventLoop] = {}
 
-    def subscribe(self) -> Wakeup:
-        """A new sleeper on the running loop."""
-        sleeper = Wakeup(self)
+    def subscribe(self, worker: str | None = None) -> Wakeup:
+        """A new sleeper on the running loop; with the id of a `worker`, one that others' calls leave asleep."""
+        sleeper = Wakeup(self, worker)
         self._sleepers[sleeper] = asyncio.get_running_loop()
         return sleeper
 
     def drop(self, sleeper: Wakeup) -> None:
         self._sleepers.pop(sleeper, None)
 
-    def call(self) -> None:
+    def call(self, workers: Called = None) -> None:
         for sleeper, loop in list(self._sleepers.items()):
-            if not loop.is_closed():
+            if sleeper.is_meant(workers) and not loop.is_closed():
                 loop.call_soon_threadsafe(sleeper.ring)
 
 
 class Wakeup:
-    """One sleeper: `wait` returns at the next call, at once if one came since the last wait."""
+    """One sleeper: `wait` returns at the next call, at once if one came since the last wait.
 
-    def __init__(self, owner: Wakeups) -> None:
+    `worker`: the id of the worker that it is for, None if it is for somebody who looks on."""
+
+    def __init__(self, owner: Wakeups, worker: str | None) -> None:
         self._owner = owner
+        self.worker = worker
         self._event = asyncio.Event()
+
+    def is_meant(self, workers: Called) -> bool:
+        return workers is None or self.worker is None or self.worker in workers
 
     def ring(self) -> None:
         self._event.set()
