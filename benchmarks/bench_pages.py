@@ -1,24 +1,30 @@
 """The page of jobs in a browser, on a large database: what it weighs, and how long people wait.
 
-    python benchmarks/bench_pages.py [--jobs 1000000] [--database sqlite|postgresql] [--repeat 7]
+    python benchmarks/bench_pages.py [--jobs 1000000] [--database sqlite|postgresql] [--repeat 7] [--home DIR]
+
+With `--home` the database (SQLite) is kept in that folder and used again: filling it takes longer than measuring.
 
 `first view` is what goes over the wire with an empty cache; `usable` is from the request until the page's scripts have
-run and it can be clicked; a change of a filter is from the click until the rows are there. The browser takes its part
-of the same cores."""
+run and it can be clicked. A change of a filter is told by the page itself, from the event of the click or of the last
+key of a word, 30 ms after the one before: `rows` until the rows are in the page, `painted` until they were drawn, and
+`counts` until the counts are there as well. The browser takes its part of the same cores; the load of the machine is
+told, too."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import bench_lists_data as data
 import httpx2
+import lists_data as data
 import measuring
 from bench_lists import database, server
 from playwright.async_api import Page, async_playwright
@@ -32,8 +38,28 @@ CHANGES = {
     "sort by duration": "th.c-duration a",
     "next page": "#jobs-next",
 }
-SEARCHES = {"search, in many": "orders", "search, one job": "batch-500000x"}
-WENT = "new Promise(r => jobs.addEventListener('jobs:went', () => requestAnimationFrame(() => r(1)), {once: true}))"
+SEARCHES = {"search, in many": "orders", "search, one job": "batch-500000x", "search, an id": "654321"}
+PHASES = ("rows", "painted", "counts")
+TYPING = 30
+"""ms from one key to the next."""
+PROBE = """wanted => { window.probed = new Promise(done => {
+  let from = 0;
+  const ms = () => performance.now() - from;
+  for (const kind of ["click", "keydown"]) addEventListener(kind, event => { from = event.timeStamp; }, true);
+  jobs.addEventListener("jobs:went", function went() {
+    if (wanted !== null && (new URLSearchParams(location.search).get("q") ?? "") !== wanted) return;
+    jobs.removeEventListener("jobs:went", went);
+    const took = {rows: ms()};
+    requestAnimationFrame(() => setTimeout(() => {
+      took.painted = ms();
+      if (took.counts) done(took);
+    }));
+    const tabs = () => document.getElementById("jobs-tabs").hasAttribute("data-counting");
+    const told = () => { if (!tabs()) { took.counts = ms(); if (took.painted) done(took); } };
+    if (tabs()) jobs.addEventListener("jobs:changed", told, {once: true}); else told();
+  });
+}); }"""
+"""Measures the next change; `wanted` is the text that is searched for, if it is a search."""
 
 
 async def first_view(page: Page, url: str) -> dict[str, Any]:
@@ -53,22 +79,24 @@ async def first_view(page: Page, url: str) -> dict[str, Any]:
     return {"bytes": sum(received), "usable": usable}
 
 
-async def change(page: Page, act: Callable[[str], Awaitable[None]], value: str) -> float:
-    """Ms from what the person does until the list is there."""
-    await page.evaluate(f"void (window.went = {WENT})")
-    began = time.perf_counter()
-    await act(value)
-    await page.evaluate("window.went")
-    return (time.perf_counter() - began) * 1000
+async def change(page: Page, act: Callable[[], Awaitable[None]], wanted: str | None = None) -> dict[str, float]:
+    """Ms from what the person does until each of PHASES."""
+    await page.evaluate(PROBE, wanted)
+    await act()
+    took: dict[str, float] = await page.evaluate("window.probed")
+    return took
 
 
-async def changes(page: Page) -> dict[str, float]:
+async def changes(page: Page) -> dict[str, dict[str, float]]:
     """Ms of each change of a filter."""
     found = {}
     for name, selector in CHANGES.items():
-        found[name] = await change(page, page.locator(selector).dispatch_event, "click")
+        found[name] = await change(page, page.locator(selector).click)
     for name, text in SEARCHES.items():
-        found[name] = await change(page, page.get_by_role("searchbox").fill, text)
+        await page.get_by_role("searchbox").select_text()
+        found[name] = await change(page, partial(page.keyboard.type, text, delay=TYPING), text)
+    await page.get_by_role("searchbox").select_text()
+    found["search taken away"] = await change(page, partial(page.keyboard.press, "Delete"), "")
     return found
 
 
@@ -84,7 +112,8 @@ async def measured(address: str, token: str, repeat: int) -> list[dict[str, Any]
             found.setdefault("first view, kB", []).append(view["bytes"] / 1000)
             found.setdefault("usable", []).append(view["usable"])
             for name, took in (await changes(page)).items():
-                found.setdefault(name, []).append(took)
+                for phase in PHASES:
+                    found.setdefault(f"{name}: {phase}", []).append(took[phase])
             await context.close()
         await browser.close()
     return [
@@ -98,16 +127,21 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--home", type=Path, help="where the database is kept for the next run (SQLite)")
     asked = parser.parse_args()
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-pages")))
+        home = asked.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-pages")))
+        home.mkdir(parents=True, exist_ok=True)
         url = stack.enter_context(database(asked.database, home))
-        data.fill(url, asked.jobs, 4000)
-        data.seal(url)
+        if not (home / "jobdeck.db").exists():
+            data.fill(url, asked.jobs, 4000)
+            data.seal(url)
         client: httpx2.Client = stack.enter_context(server(home, url))
         address = str(client.base_url).removesuffix("/api/v1/").removesuffix("/api/v1")
         token = (home / "admin.token").read_text().strip()
+        before = os.getloadavg()[0]
         figures = asyncio.run(measured(address, token, asked.repeat))
+        print(f"load of the machine: {before:.1f} before, {os.getloadavg()[0]:.1f} after")
     measuring.table(
         ["what", "first", "median", "most"], [[f["what"], f["first"], f["median"], f["most"]] for f in figures]
     )

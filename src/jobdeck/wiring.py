@@ -211,11 +211,12 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
         reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         link = link_at(reachable, await _login_code(use_cases, token))
         await use_cases.metrics.start()
-        services = Services([*_hearing(base), *(working(base) if worker else []), *scheduling(base)])
+        app = create_app(use_cases)
+        mount(app)
+        parts = [*_hearing(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness]
+        services = Services(parts)
         await services.start()
         try:
-            app = create_app(use_cases)
-            mount(app)
             await serve(app, listening, lambda: ready(address, link), stop)
         finally:
             await services.stop()

@@ -13,6 +13,7 @@ from jobdeck.core.errors import Unauthenticated
 from jobdeck.store import sessions as stored_sessions
 from jobdeck.store import tokens
 from jobdeck.store.database import Database, Tx
+from jobdeck.store.events import read_after
 from jobdeck.store.schema import login_links, sessions
 
 
@@ -54,6 +55,26 @@ async def test_a_session_acts_as_its_token(keeper: Sessions, token: TokenText) -
     other = await keeper.find((await keeper.begin(str(token))).cookie)
     for wrong in (None, "", session.csrf, token_of_page[:-2], "00" * 43, "ä", other.csrf_token()):
         assert not session.proves(wrong)
+
+
+async def test_logins_and_logouts_are_told_and_open_nothing(
+    database: Database, keeper: Sessions, token: TokenText
+) -> None:
+    by_token = await keeper.begin(str(token))
+    link = await keeper.make_link(by_token.caller)
+    by_link = await keeper.begin_by_link(link.code)
+    session = await keeper.find(by_token.cookie)
+    for _ in range(2):
+        await keeper.end(session)  # the second time nothing happens, and nothing is told
+    async with database.read() as connection:
+        told = [event for event in await read_after(connection, 0, 100) if event.kind.startswith("session.")]
+    assert [(event.kind, event.data.get("by")) for event in told] == [
+        ("session.begun", "token"), ("session.begun", "link"), ("session.ended", None),
+    ]  # fmt: skip
+    assert {(event.actor, event.data["token"]) for event in told} == {("ann", session.caller.token_id)}
+    assert [event.data["session"] == session.public_id for event in told] == [True, False, True]
+    for secret in (by_token.cookie, by_link.cookie, link.code, str(token), session.hash, session.csrf):
+        assert secret not in str(told)
 
 
 async def test_neither_cookie_nor_code_is_stored(database: Database, keeper: Sessions, token: TokenText) -> None:

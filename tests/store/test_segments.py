@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,14 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from jobdeck.core.states import ALIVE, ENDED, State
 from jobdeck.store.database import Tx
 from jobdeck.store.schema import jobs, loose_jobs, segment_columns, segments
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
-from jobdeck.store.segments.sealing import FORGET_EVERY, Sealer
-from jobdeck.store.segments.spans import SIZE, gaps
+from jobdeck.store.segments.sealing import FORGET_EVERY, MOST_OPEN, Sealer
+from jobdeck.store.segments.spans import SHIFT, SIZE, gaps
 from jobdeck.store.views.job_lists import SORTS, JobLists, at_one_moment
 from tests.store.desk import Desk
 
@@ -244,6 +245,16 @@ async def sealed_rows(desk: Desk, failed: int = 0) -> list[Job]:
     return rows
 
 
+async def test_a_segment_is_sealed_with_a_few_jobs_open_and_not_with_one_more(desk: Desk) -> None:
+    waiting = [{**BLANK, "id": i, "run_id": str(i), "state": "pending"} for i in range(1, MOST_OPEN + 2)]
+    some_wait = [{**row, "id": SIZE + row["id"], "run_id": str(SIZE + row["id"])} for row in waiting[:MOST_OPEN]]
+    await put(desk, [*waiting, *some_wait, {**BLANK, "id": 2 * SIZE + 1, "run_id": "x"}])
+    sealer = Sealer(desk.database)
+    assert await sealer()
+    assert [row["id"] for row in await desk.rows("segments")] == [1]
+    assert not await sealer()
+
+
 async def test_what_became_loose_is_sealed_again_when_it_is_much(desk: Desk) -> None:
     rows = await sealed_rows(desk, failed=300)
     before = {row["id"]: row["version"] for row in await desk.rows("segments")}
@@ -298,6 +309,27 @@ async def test_a_job_that_changes_while_its_segment_is_made_is_asked_itself(
     assert [row["id"] for row in await desk.rows("segments")] == [0]
     found = await counts(desk, JobLists(), JobFilter())
     assert (found["failed"], found["pending"]) == (2, 1)
+
+
+async def test_a_full_segment_is_made_in_little_memory(desk: Desk) -> None:
+    """Rows of a whole segment at once would take 17 MB, in holes that the process keeps."""
+    await put(desk, [{**BLANK, "id": 1, "run_id": "1", "ended_at": NOW}])
+
+    async def double(tx: Tx) -> None:
+        for step in (1 << power for power in range(SHIFT)):
+            others = [jobs.c.id + step if column.name == "id" else column for column in jobs.c]
+            await tx.connection.execute(insert(jobs).from_select(jobs.c.keys(), select(*others)))
+
+    await desk.database.transact(double)
+    sealer = Sealer(desk.database)
+    tracemalloc.start()
+    try:
+        assert await sealer()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 8_000_000
+    assert (await counts(desk, JobLists(), JobFilter()))["succeeded"] == SIZE
 
 
 async def test_of_two_that_seal_at_once_one_writes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,14 @@ async def test_who_may_not_is_told_which_role_may(http: httpx2.AsyncClient) -> N
     assert (await http.get("/managed", headers=FRAGMENT)).json()["permission"] == "token:manage"
 
 
+async def test_people_are_not_told_to_call_the_api(http: httpx2.AsyncClient) -> None:
+    for path in ("/jobs/99999", "/run/nothing", "/jobs?project=nowhere"):
+        answer = await http.get(path)
+        assert (answer.status_code, "GET /api" in answer.text) == (404, False), path
+        assert "Go to the jobs" in answer.text
+    assert "GET /api" in (await http.get("/jobs/99999", headers=FRAGMENT)).json()["hint"]
+
+
 async def test_a_tree_without_scripts_says_how_to_build_them(tmp_path: Path) -> None:
     core = make_core(f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}", tmp_path)
     await migrate(core.database)

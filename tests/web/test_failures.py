@@ -46,8 +46,16 @@ async def test_failures_of_a_kind_stand_together(page: Page, deck: Deck, project
     await expect(row.get_by_role("img")).to_have_attribute(
         "aria-label", re.compile(r"Since .*, in parts of 6 hours: 2 in all, at most 2 \(.*\), 2 in the latest part\.")
     )
+    cells = dict(zip(await page.locator("thead th").all_inner_texts(), await row.locator("td").all(), strict=True))
+    for name, text in {"Failures": "2", "First": "just now", "Last": "just now", "Type": "sleep"}.items():
+        await expect(cells[name]).to_contain_text(re.compile(rf"{text}|\d+s ago"))
     link = row.get_by_role("link", name="2 jobs are failed now")
     address = await link.get_attribute("href")
+    other = deck.project()
+    fail(deck, other)
+    await page.goto("/failures?since=1d")
+    for name in (project, other):
+        await expect(row.locator('[data-label="Project"]')).to_contain_text(name)
     assert address == f"/jobs?project={project}&error={fingerprint(deck, jobs[0])}&state=failed"
 
 

@@ -274,6 +274,26 @@ async def test_run_again_shows_what_differs_and_keeps_secrets(rich: Page, rich_d
     assert differences == {"text", "words[1]", "maybe"}
 
 
+async def test_variables_of_a_program_never_reach_the_page_and_are_kept(rich: Page, rich_deck: Deck) -> None:
+    page = rich
+    with rich_deck.client() as client:
+        project = page.url.partition("project=")[2]
+        variables = {"API_TOKEN": "s3cret-t0ken", "REGION": "north-by-northwest"}
+        old = client.jobs.submit("command", {"argv": ["false"], "env": variables}, project=project)
+        client.jobs.wait(old.id, timeout=WAIT / 1000)
+    await page.goto(f"/jobs/{old.id}/steps")
+    await expect(page.locator("tbody details").get_by_text("Traceback")).to_have_count(1)
+    pages = [await page.content()]
+    for path in (f"/jobs/{old.id}", f"/run/command?from={old.id}"):
+        await page.goto(path)
+        pages.append(await page.content())
+    assert "API_TOKEN" in pages[-1]
+    assert not [text for text in pages for secret in variables.values() if secret in text]
+    job = await submitted(page, "Run again")
+    with rich_deck.client() as client:
+        assert client.jobs.diff(job).same
+
+
 async def test_links_may_carry_a_configuration_or_parameters(page: Page, deck: Deck) -> None:
     project = deck.project()
     saved = httpx2.post(

@@ -1,6 +1,7 @@
 """Sessions of browsers: begun by a token or a one-time link, and over when they, or their token, have ended.
 
-A session acts as its token: the same role, the same project. Its secret is 256 random bits, so a fast hash does."""
+A session acts as its token: the same role, the same project. Its secret is 256 random bits, so a fast hash does.
+Who logs in and out is told as events, with the session's public id and never with what opens it."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from jobdeck.access.tokens import TOUCH_EVERY, Authenticator, caller_of, refuse_
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.store import sessions, tokens
 from jobdeck.store.database import Database, Tx
+from jobdeck.store.events import NewEvent
 
 DAY = 86_400_000_000
 LINK_LIFE = 3_600_000_000
@@ -58,7 +60,7 @@ class Session:
     @property
     def public_id(self) -> str:
         """Tells sessions apart and opens nothing."""
-        return hashlib.sha256(f"public {self.hash}".encode()).hexdigest()[:12]
+        return _public_id(self.hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Sessions:
     async def begin(self, token: str) -> NewSession:
         """A session for the holder of `token`; raises Unauthenticated."""
         caller = await self._authenticator.caller(token)
-        return await self._database.transact(lambda tx: self._create(tx, caller))
+        return await self._database.transact(lambda tx: self._create(tx, caller, "token"))
 
     async def begin_by_link(self, code: str) -> NewSession:
         """A session for the holder of a login link, which is used up by it.
@@ -105,7 +107,7 @@ class Sessions:
         async def work(tx: Tx) -> NewSession:
             if not await sessions.use_link(tx, _hash(code)):
                 raise _used()
-            return await self._create(tx, caller)
+            return await self._create(tx, caller, "link")
 
         return await self._database.transact(work)
 
@@ -147,11 +149,18 @@ class Sessions:
 
     async def end(self, session: Session) -> None:
         """Log out; again is a no-op."""
-        await self._database.transact(lambda tx: sessions.remove(tx, session.hash))
 
-    async def _create(self, tx: Tx, caller: Caller) -> NewSession:
+        async def work(tx: Tx) -> None:
+            if await sessions.remove(tx, session.hash):
+                tx.emit(_event("session.ended", session.caller, session.hash))
+
+        await self._database.transact(work)
+
+    async def _create(self, tx: Tx, caller: Caller, by: str) -> NewSession:
+        """`by` what it was proved who it is: token or link."""
         cookie = secrets.token_urlsafe(32)
         await sessions.create(tx, _hash(cookie), caller.token_id, secrets.token_urlsafe(32), tx.now + self._life)
+        tx.emit(_event("session.begun", caller, _hash(cookie), by=by))
         return NewSession(cookie, caller)
 
     async def _touch(self, stored: sessions.StoredSession, now: int) -> None:
@@ -170,6 +179,15 @@ _NEW_LINK = "Make a new one with `jobdeck login`."
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def _public_id(hash: str) -> str:
+    return hashlib.sha256(f"public {hash}".encode()).hexdigest()[:12]
+
+
+def _event(kind: str, caller: Caller, hash: str, **more: str) -> NewEvent:
+    data = {"session": _public_id(hash), "token": caller.token_id, **more}
+    return NewEvent(kind, caller.project_id, None, caller.name, data)
 
 
 def _xor(one: bytes, other: bytes) -> bytes:

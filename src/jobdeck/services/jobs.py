@@ -74,6 +74,14 @@ class Jobs:
             now = await self._core.database.clock.now(connection)
             return await self._lists.counts(connection, await to_filter(connection, caller, conditions, now))
 
+    async def warm(self) -> None:
+        """Read what lists and searches look at into memory, bit by bit, so that the first ones need not."""
+        more = True
+        while more:
+            async with self._core.database.read() as connection:
+                await job_lists.at_one_moment(connection)
+                more = await self._lists.warm(connection)
+
     async def get(self, caller: Caller, job_id: int) -> Job:
         """One job with all its fields; raises NotFound."""
         return (await self.get_many(caller, [job_id]))[0]
@@ -114,7 +122,7 @@ class Jobs:
             caller.require(Permission.JOB_SUBMIT)
             named = sorted({r.configuration for r in requests if r.configuration is not None})
             saved = {id_: await configurations.get(connection, project.id, id_) for id_ in named}
-        return [_submission(caller, project, r, saved) for r in requests]
+        return [_submission(caller, project, r, saved, self._masker) for r in requests]
 
     async def run_again(self, caller: Caller, job_id: int, asked: RunAgainRequest, key: str | None = None) -> Job:
         """A new job like `job_id`, but for what is asked to differ, at the top even where the old one had a parent."""
@@ -138,7 +146,7 @@ class Jobs:
 
     def _copy(self, caller: Caller, row: JobRow, asked: RunAgainRequest) -> Submission:
         old = json.loads(row["params"])
-        params = {**old, **unmasked(asked.params or {}, old, self._masker.mask(row["type"], old))}
+        params = self._params_again(row["type"], old, asked)
         tags = asked.tags if asked.tags is not None else json.loads(row["tags"])
         return Submission(
             type=row["type"],
@@ -156,6 +164,13 @@ class Jobs:
             token_id=caller.token_id,
             copied_from=row["id"],
         )
+
+    def _params_again(self, type_name: str, old: dict[str, Any], asked: RunAgainRequest) -> dict[str, Any]:
+        if asked.replace and asked.params is None:
+            hint = "Send all the parameters, or leave `replace` out to keep the old ones."
+            raise InvalidInput("There are no parameters to replace the old ones.", field="params", hint=hint)
+        meant: dict[str, Any] = unmasked(asked.params or {}, old, self._masker.mask(type_name, old))
+        return meant if asked.replace else {**old, **meant}
 
     async def operate(self, caller: Caller, job_id: int, asked: Asked) -> Job:
         """The job after the operation was accepted; raises NotFound, OperationRefused."""
@@ -197,7 +212,11 @@ def no_such_job(job_id: int, field: str = "id") -> NotFound:
 
 
 def _submission(
-    caller: Caller, project: Project, asked: SubmitRequest, saved: Mapping[int, Configuration | None]
+    caller: Caller,
+    project: Project,
+    asked: SubmitRequest,
+    saved: Mapping[int, Configuration | None],
+    masker: Masker,
 ) -> Submission:
     """What is handed to the engine; `saved` has the configurations that requests name, by id."""
     params, version = asked.params, None
@@ -209,7 +228,8 @@ def _submission(
             )
         if found.type != asked.type:
             raise InvalidInput(f"Configuration {found.id} is one of the type '{found.type}'.", field="type")
-        params, version = {**found.params, **params}, found.version
+        meant = unmasked(params, found.params, masker.mask(found.type, found.params))
+        params, version = {**found.params, **meant}, found.version
     return Submission(
         type=asked.type,
         params=params,

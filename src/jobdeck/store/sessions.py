@@ -59,9 +59,9 @@ async def touch(tx: Tx, hash: str, expires_at: int) -> None:
     await tx.connection.execute(update(sessions).where(sessions.c.hash == hash).values(values))
 
 
-async def remove(tx: Tx, hash: str) -> None:
-    """End a session; again is a no-op."""
-    await tx.connection.execute(delete(sessions).where(sessions.c.hash == hash))
+async def remove(tx: Tx, hash: str) -> bool:
+    """End a session, and say whether it was there."""
+    return (await tx.connection.execute(delete(sessions).where(sessions.c.hash == hash))).rowcount > 0
 
 
 async def create_link(tx: Tx, hash: str, token_id: int, expires_at: int) -> None:

@@ -30,6 +30,8 @@ _HEADINGS = {
     500: "Jobdeck made a mistake",
     503: "A part of Jobdeck does not answer",
 }
+_FOR_PROGRAMS = ("GET ", "POST ", "PUT ", "PATCH ", "DELETE ")
+"""What a hint begins with that names a call of the API; people have the links of the page."""
 
 
 def install(app: FastAPI) -> None:
@@ -93,6 +95,8 @@ async def page_of(request: Request, found: Problem) -> Response:
     if found.status >= 500:
         page.known = None  # the page around it would ask the database, which may be what is broken
     heading = _HEADINGS.get(found.status, found.title)
+    if (found.hint or "").startswith(_FOR_PROGRAMS):
+        found = found.model_copy(update={"hint": None})
     try:
         response: Response = await page.render(
             "error.html", status=found.status, problem=found, heading=heading, needed=_needed_role(found)

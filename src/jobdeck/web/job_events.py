@@ -23,13 +23,13 @@ SYMBOLS = {
     "submitted": "plus", "started": "play", "succeeded": "succeeded", "failed": "failed", "retrying": "again",
     "waiting_for_children": "tree", "worker_lost": "warning", "handed_back": "restart", "pausing": "pausing",
     "paused": "paused", "resumed": "play", "canceling": "canceling", "stopped": "stop", "undoing": "trash",
-    "canceled": "canceled", "restarted": "restart", "step_succeeded": "check", "step_failed": "failed",
-    "step_skipped": "skipped", "step_canceled": "canceled", "task_failed": "failed", "task_warned": "warning",
+    "canceled": "canceled", "restarted": "restart", "step.succeeded": "check", "step.failed": "failed",
+    "step.skipped": "skipped", "step.canceled": "canceled", "task.failed": "failed", "task.warned": "warning",
     "reprioritized": "edit", "deleted": "trash",
 }  # fmt: skip
 TONES = {
-    "succeeded": "success", "failed": "error", "step_failed": "error", "task_failed": "error", "worker_lost": "warning",
-    "retrying": "warning", "task_warned": "warning", "paused": "warning", "canceled": "info",
+    "succeeded": "success", "failed": "error", "step.failed": "error", "task.failed": "error", "worker_lost": "warning",
+    "retrying": "warning", "task.warned": "warning", "paused": "warning", "canceled": "info",
 }  # fmt: skip
 
 
@@ -41,8 +41,8 @@ def sentence(event: Event, steps: Mapping[int, str]) -> str:
     words = _WORDS.get(event.kind)
     if words is not None:
         return words(data)
-    if event.kind.startswith("step_"):
-        return _step(event.kind.removeprefix("step_"), data)
+    if event.kind.startswith("step."):
+        return _step(event.kind.removeprefix("step."), data)
     return f"{_SENTENCES.get(event.kind, event.kind)}{_because(data)}"
 
 
@@ -98,7 +98,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "restarted": lambda data: f"In the queue again from its first step, as attempt {data.get('attempt', '?')}",
     "reprioritized": lambda data: f"Priority changed to {data.get('priority', '?')}",
-    "task_failed": lambda data: f"{_place(data)} failed: {_error(data)}",
-    "task_warned": lambda data: f"{_place(data)} ended with {_warnings(data)}",
+    "task.failed": lambda data: f"{_place(data)} failed: {_error(data)}",
+    "task.warned": lambda data: f"{_place(data)} ended with {_warnings(data)}",
 }
 """Kinds whose sentence tells what is in their data."""

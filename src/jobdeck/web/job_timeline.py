@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from jobdeck.core.amounts import duration, number
 from jobdeck.core.states import StepState
@@ -22,6 +23,10 @@ TICKS_APART = 11.0
 """Percent of the width that lie between two marks of the axis, at least."""
 _NICE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
          7200, 10800, 21600, 43200, 86400, 172800, 604800)  # fmt: skip
+
+
+Idle: TypeAlias = tuple[str, datetime, datetime]
+"""A time in which nothing ran: what it was (waiting, paused), from, to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,8 @@ def _step_row(step: StepBar, scale: Scale, now: datetime) -> Row:
     tasks = step.tasks
     counts = {str(state): count for state, count in tasks.counts.items()}
     told = ", ".join(f"{number(count)} {state}" for state, count in counts.items())
-    text = f"Step {step.name}, {step.state}, {_length(step.start, step.end, now)}"
+    idle = _idle(step, now)
+    text = f"Step {step.name}, {step.state}, {_length(step.start, step.end, now)}{_parts(idle)}"
     lanes = min(max((bar.lane + 1 for bar in tasks.items), default=0), MOST_LANES)
     begun = [bar for bar in tasks.items if bar.start is not None]
     columns, failed = _columns(tasks.density, scale) if tasks.density else ((), ())
@@ -176,7 +182,7 @@ def _step_row(step: StepBar, scale: Scale, now: datetime) -> Row:
         text=f"{text}; tasks: {told}" if told else text,
         index=step.index,
         # One task of one step says nothing that the step's own bar does not.
-        tasks=[_task_mark(step.name, bar, scale, now) for bar in begun] if tasks.count > 1 else (),
+        tasks=[m for bar in begun for m in _task_marks(step, bar, idle, scale, now)] if tasks.count > 1 else (),
         tasks_height=lanes * LANE if tasks.count > 1 else 0,
         columns=columns,
         failed_columns=failed,
@@ -199,16 +205,42 @@ def _step_marks(step: StepBar, scale: Scale, now: datetime) -> list[Mark]:
     return [_mark(scale, step.start, step.end or now, ended or "running", f"{step.name}, {step.state}")]
 
 
-def _task_mark(step: str, bar: TaskBar, scale: Scale, now: datetime) -> Mark:
+def _task_marks(step: StepBar, bar: TaskBar, idle: Sequence[Idle], scale: Scale, now: datetime) -> list[Mark]:
+    """A task's bar, and over it the times between in which the job did nothing. Before its start a task waits, too:
+    that is said, and drawn as the room in front of the bar."""
     start = bar.start or now
     end = bar.end if bar.end is not None else start + timedelta(seconds=bar.seconds)
-    is_named = bar.key not in ("", str(bar.index), f"{step}[{bar.index}]")
+    is_named = bar.key not in ("", str(bar.index), f"{step.name}[{bar.index}]")
     name = f"Task {bar.index} ({bar.key})" if is_named else f"Task {bar.index}"
     error = f", {bar.error_code}" if bar.error_code else ""
     host = f" on {bar.host}" if bar.host else ""
-    title = f"{name}: {bar.state}, {duration(bar.seconds)}{host}{error}"
+    between = _within(idle, start, end)
+    before = (start - step.start).total_seconds() if step.start else 0.0
+    after = f", after {duration(before)}" if before >= 0.001 else ""
+    title = f"{name}: {bar.state}, {duration(bar.seconds)}{_parts(between)}{after}{host}{error}"
     # Lanes beyond those that are drawn lie on the last one.
-    return _mark(scale, start, end, str(bar.state), title, min(bar.lane, MOST_LANES - 1) * LANE)
+    y = min(bar.lane, MOST_LANES - 1) * LANE
+    rest = [_mark(scale, a, b, kind, f"{name}: {kind}, {_length(a, b, now)}", y) for kind, a, b in between]
+    return [_mark(scale, start, end, str(bar.state), title, y), *rest]
+
+
+def _idle(step: StepBar, now: datetime) -> list[Idle]:
+    """When its job waited or was paused, while the step was under way."""
+    spans = [span for span in step.spans if span.kind in ("waiting", "paused")]
+    return [(span.kind, span.start, span.end or now) for span in spans if span.start is not None]
+
+
+def _within(idle: Sequence[Idle], start: datetime, end: datetime) -> list[Idle]:
+    cut = [(kind, max(a, start), min(b, end)) for kind, a, b in idle]
+    return [(kind, a, b) for kind, a, b in cut if b > a]
+
+
+def _parts(idle: Sequence[Idle]) -> str:
+    """`, 10 s of it paused`"""
+    sums: dict[str, float] = {}
+    for kind, start, end in idle:
+        sums[kind] = sums.get(kind, 0.0) + (end - start).total_seconds()
+    return "".join(f", {duration(seconds)} of it {kind}" for kind, seconds in sums.items())
 
 
 def _columns(density: Density, scale: Scale) -> tuple[list[Mark], list[Mark]]:

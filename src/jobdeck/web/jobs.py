@@ -16,7 +16,7 @@ from jobdeck.core.states import State
 from jobdeck.services.job_queries import JobQuery
 from jobdeck.web import jobs_filters
 from jobdeck.web.fragments import FragmentDep
-from jobdeck.web.jobs_list import by_ids, counts, listed
+from jobdeck.web.jobs_list import Listed, by_ids, counts, listed, told_by_rows
 from jobdeck.web.jobs_query import PATH, RANGES, SIZES, JobsAddress
 from jobdeck.web.page import Page, PageDep
 
@@ -72,14 +72,32 @@ class ChangesAsked(JobsAddress):
 
 @router.get(PATH)
 async def jobs_page(page: PageDep, address: Annotated[JobsAddress, Query()]) -> Response:
-    """A page of jobs."""
-    found, counted = await asyncio.gather(
-        listed(page.services, page.caller, address), counts(page.services, page.caller, address)
-    )
+    """A page of jobs. With a search it does not wait for the counts, which look at every text there is."""
+    page.request.app.state.readiness.look()
+    found, counted = await _found(page, address)
     is_empty = not found.jobs and not address.is_filtered and address.cursor is None
     nothing_yet = is_empty and await _is_nothing(page)
     context = _common(page, address, counted) | {"found": found, "nothing_yet": nothing_yet}
+    if counted is None and address.is_first_page and found.is_all:
+        context["total"] = len(found.jobs)
     return await page.render("jobs/list.html", block="list", **context)
+
+
+async def _found(page: Page, address: JobsAddress) -> tuple[Listed, dict[str, int] | None]:
+    """The page's rows, and the counts unless they are to be asked for by themselves."""
+    if address.q:
+        found = await listed(page.services, page.caller, address)
+        return found, told_by_rows(found, address)
+    return await asyncio.gather(
+        listed(page.services, page.caller, address), counts(page.services, page.caller, address)
+    )
+
+
+@router.get(f"{PATH}/counts")
+async def counts_alone(page: FragmentDep, address: Annotated[JobsAddress, Query()]) -> Response:
+    """The counts of a page that was shown without them."""
+    counted = await counts(page.services, page.caller, address)
+    return await page.render("jobs/changes.html", block="counts", **_common(page, address, counted))
 
 
 @router.get(f"{PATH}/changes")
@@ -115,9 +133,10 @@ async def _is_nothing(page: Page) -> bool:
     return not (await page.services.jobs.page(page.caller, query))[0].items
 
 
-def _common(page: Page, address: JobsAddress, counted: dict[str, int]) -> dict[str, Any]:
+def _common(page: Page, address: JobsAddress, counted: dict[str, int] | None) -> dict[str, Any]:
+    """What all parts of the page are made from; `counts` and `total` are None while they are not known."""
     states = [str(state) for state in address.state]
-    total = sum(count for state, count in counted.items() if not states or state in states)
+    total = None if counted is None else sum(n for state, n in counted.items() if not states or state in states)
     return {
         "address": address,
         "counts": counted,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jobdeck.access.caller import Caller
 from jobdeck.core.errors import NotFound
+from jobdeck.core.states import State
 from jobdeck.services import cursors
 from jobdeck.services.services import Services
 from jobdeck.web.jobs_query import JobsAddress
@@ -33,6 +35,11 @@ class Listed:
     previous: str | None = None
     is_short: bool = False
     """There may be more, further back, which was not looked for yet."""
+
+    @property
+    def is_all(self) -> bool:
+        """Whether there are no other pages."""
+        return self.next is None and self.previous is None
 
 
 async def listed(services: Services, caller: Caller, address: JobsAddress) -> Listed:
@@ -92,6 +99,14 @@ def _cursor(sort: str, job: Job) -> str:
     else:
         value = int(job.priority) if by == "priority" else str(getattr(job, by))
     return cursors.encode(f"jobs:{sort}", value, job.id)
+
+
+def told_by_rows(found: Listed, address: JobsAddress) -> dict[str, int] | None:
+    """The counts where the page itself tells them: it has all jobs that match, in whatever state."""
+    if address.state or not address.is_first_page or not found.is_all:
+        return None
+    counted = Counter(str(job.state) for job in found.jobs)
+    return {str(state): counted[str(state)] for state in State}
 
 
 async def counts(services: Services, caller: Caller, address: JobsAddress) -> dict[str, int]:

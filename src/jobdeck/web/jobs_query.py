@@ -15,7 +15,7 @@ PATH = "/jobs"
 DEFAULT_SORT: SortBy = "-created_at"
 SIZES = (50, 100, 200)
 RANGES = ("12h", "1d", "3d", "7d")
-_PAGE = ("sort", "limit", "cursor", "before")
+_PAGE = ("sort", "limit", "cursor", "before", "room")
 _SAFE = ":,.-_~/@+"
 Cursor = Annotated[str, StringConstraints(max_length=cursors.MAX_CURSOR)]
 
@@ -30,11 +30,18 @@ class JobsAddress(JobConditions):
     limit: Literal["50", "100", "200"] = "50"
     cursor: Cursor | None = None
     before: Cursor | None = Field(default=None, description="The page that ends before this place.")
+    room: Annotated[int, Field(ge=1, le=max(SIZES))] | None = Field(
+        default=None, description="Rows that a page still has room for, which is filled piece by piece."
+    )
 
     @property
     def size(self) -> int:
-        """Rows of a page."""
-        return int(self.limit)
+        """Rows of a page, or of what is wanted of it."""
+        return self.room or int(self.limit)
+
+    @property
+    def is_first_page(self) -> bool:
+        return self.cursor is None and self.before is None
 
     def conditions(self, **changes: Any) -> JobConditions:
         """The filters as the services know them: only those that are set, and with `changes` put over them."""
@@ -67,6 +74,7 @@ class JobsAddress(JobConditions):
         if any(name not in ("cursor", "before") for name in changes):
             given.pop("cursor", None)
             given.pop("before", None)
+        given.pop("room", None)
         given |= changes
         pairs = [f"{name}={quote(text, safe=_SAFE)}" for name in _ORDER if (text := _text(name, given.get(name)))]
         return f"{PATH}?{'&'.join(pairs)}" if pairs else PATH

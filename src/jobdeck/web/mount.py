@@ -13,6 +13,7 @@ from jobdeck.api.pace import Pace
 from jobdeck.services.services import Services
 from jobdeck.web import errors, failures, job, jobs, jobs_bulk, jobs_views, login, run
 from jobdeck.web.page import PageDep
+from jobdeck.web.ready import Readiness
 from jobdeck.web.rendering import Templates
 from jobdeck.web.static_files import StaticFiles
 
@@ -27,6 +28,7 @@ def mount(app: FastAPI) -> None:
     services: Services = app.state.services
     app.state.static_files = StaticFiles()
     app.state.templates = Templates(app.state.static_files, services.installation.version)
+    app.state.readiness = Readiness(services, app.state.templates)
     rate, burst = login.FAILURES
     app.state.login_failures = Pace(rate, burst)
     app.user_middleware.append(Middleware(errors.PageFrame))  # innermost, below the layers of the API

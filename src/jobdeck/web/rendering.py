@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ class Templates:
         if block is None:
             return template.render(context)
         return "".join(template.blocks[block](template.new_context(context)))
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Compile these templates and all macros, so that nobody waits for it."""
+        self.macros.renew()
+        for name in (*names, *(f"{MACROS}/{path.name}" for path in sorted((TEMPLATES / MACROS).glob("*.html")))):
+            self.environment.get_template(name)
 
 
 class Macros:

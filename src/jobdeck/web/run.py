@@ -179,7 +179,7 @@ def _request(draft: RunDraft) -> SubmitRequest | RunAgainRequest | None:
         return None
     try:
         if draft.origin.source is not None:
-            return RunAgainRequest.model_validate({**options, "params": params})
+            return RunAgainRequest.model_validate({**options, "params": params, "replace": True})
         saved = draft.origin.configuration
         more = {"configuration": saved.id} if saved else {}
         return SubmitRequest.model_validate({**options, **more, "type": draft.origin.type.name, "params": params})

@@ -122,18 +122,17 @@ class RunDraft:
     def wanted(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The parameters to send, and the options. What is wrong is in `complaints` then."""
         params, options = self.params(), value_of(self.options)
-        before = self.origin.before
-        if before is not None and not self.complaints:
+        before, saved = self.origin.before, self.origin.configuration
+        if saved is not None and before is not None and not self.complaints:
             params = {**params, **self._taken_out(before, params)}
-            if self.origin.configuration is not None:
-                params = {k: v for k, v in params.items() if k not in before or not same(v, before[k])}
-        if self.origin.source is None and _has_mask(params):
+            params = {k: v for k, v in params.items() if k not in before or not same(v, before[k])}
+        if before is None and _has_mask(params):
             self.general.append(f"A secret stands as {MASK}, and there is none that it could mean: write it.")
         return params, options
 
     def _taken_out(self, before: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-        """What was given before and is left out now: new parameters are laid over the old ones, so that it takes a
-        value to take one back."""
+        """What was saved before and is left out now: parameters are laid over those of a configuration, so that it
+        takes a value to take one back."""
         shape = self.root.shape
         fields = {f.name: f for f in self.form.properties(shape)} if shape else {}
         found: dict[str, Any] = {}
@@ -150,7 +149,9 @@ class RunDraft:
     def changes(self) -> list[Change]:
         """How the parameters differ from those before; a secret that was typed is a change."""
         before = self.origin.before or {}
-        params = {**self.params(), **self._taken_out(before, self.params())}
+        params = self.params()
+        if self.origin.configuration is not None:
+            params = {**params, **self._taken_out(before, params)}
         shown = {**params, **self._shown(params)}
         for node in (*self.root.walk(), *self.options.walk()):
             node.errors.clear()

@@ -84,7 +84,7 @@ async def test_refused_operations_give_their_reasons(page: Page, shown: Shown, d
     await expect(reader.locator(".toast")).to_contain_text("the role 'operator' is needed")
     await visit(page, shown.imported)
     await page.keyboard.press("p")
-    await expect(page.locator(".toast")).to_contain_text("it has ended (succeeded)")
+    await expect(page.locator(".toast")).to_contain_text("it has succeeded")
 
 
 async def test_pause_and_resume_by_keyboard(page: Page, desk: Desk) -> None:
@@ -156,7 +156,7 @@ async def test_refusal_by_the_server_stays_in_the_dialog(page: Page, desk: Desk,
     await page.keyboard.press("p")
     desk.client.jobs.cancel(job)
     await page.get_by_role("button", name="Pause it").click()
-    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("it has ended (canceled)")
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("it was canceled")
 
 
 async def test_priority_can_be_changed_while_it_waits(page: Page, desk: Desk) -> None:
@@ -186,10 +186,12 @@ async def test_run_again_with_a_change_shows_the_difference(page: Page, desk: De
     await field.fill('{"seconds": 0.02, "steps": 2}')
     await expect(dialog.get_by_role("row", name="seconds 0.01 0.02")).to_be_visible()
     await expect(dialog.get_by_role("row", name="steps – 2")).to_be_visible()
+    await expect(dialog.get_by_role("row", name="tasks 2 –")).to_be_visible()
     await dialog.get_by_role("button", name="Run it", exact=True).click()
     await page.wait_for_url(re.compile(rf"/jobs/(?!{job}$)[0-9]+$"))
     await expect(page.get_by_role("heading", name=f"Different from job {job}")).to_be_visible()
     await expect(page.get_by_role("row", name="seconds changed 0.01 0.02")).to_be_visible()
+    await expect(page.get_by_role("row", name="tasks removed 2")).to_be_visible()
 
 
 async def test_run_again_as_it_was(page: Page, desk: Desk) -> None:

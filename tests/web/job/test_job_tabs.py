@@ -20,7 +20,10 @@ async def test_overview_of_an_import(page: Page, shown: Shown) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^Import .* into lake/in.shop/orders$"))
     await expect(page.get_by_label("Parameters").first).to_contain_text('"into": "lake/in.shop/orders"')
     await expect(page.locator(".job-data tr", has_text="wrote")).to_contain_text("1 500")
-    await expect(page.locator(".job-data tr", has_text="read")).to_contain_text("file:")
+    read = page.locator(".job-data tr", has_text="read").get_by_role("link", name="file:")
+    async with page.expect_download() as download:
+        await read.click()
+    assert (await (await download.value).path()).read_text().startswith("id,name\n0,order 0\n")
     for name in ("Created", "Started", "Ended", "Queued", "Running", "Credits", "Token", "Subject"):
         await expect(page.locator("dt", has_text=name).first).to_be_visible()
     await expect(page.locator(".job-claims li", has_text="object:lake/in.shop/orders")).to_contain_text("exclusive")
@@ -70,6 +73,25 @@ async def test_step_that_is_not_there_is_said(page: Page, shown: Shown) -> None:
     answer = await page.request.get(f"/jobs/{shown.failed}/steps?step=7")
     assert answer.status == 404
     assert "has no step 7 yet" in await answer.text()
+
+
+async def test_paused_and_waiting_times_of_a_job_that_ran_in_parts(page: Page, desk: Desk) -> None:
+    """Of the job, its step and its tasks."""
+    job = desk.submit("sleep", {"seconds": 2, "tasks": 2}).id
+    desk.until(job, lambda seen: seen.progress.done > 0)
+    desk.client.jobs.pause(job)
+    desk.until(job, lambda seen: seen.state == "paused")
+    desk.limit(0)
+    desk.client.jobs.resume(job)
+    await page.goto(f"/jobs/{job}/steps")
+    await is_live(page)
+    desk.limit(5)
+    await expect(page.locator("#job-head .page-head .state")).to_have_text("succeeded", timeout=20_000)
+    for part in ("#line-job .job-bars", "#line-0 .job-bars", "#line-0 .job-tasks"):
+        for kind in ("paused", "waiting"):
+            await expect(page.locator(f"{part} .bar-{kind}").first).to_be_attached()
+    label = page.locator("#line-0").get_by_role("img")
+    await expect(label).to_have_attribute("aria-label", re.compile("of it paused, .* of it waiting"))
 
 
 async def test_steps_fill_in_place(page: Page, desk: Desk) -> None:

@@ -69,6 +69,39 @@ def test_every_kind_of_event_about_a_job_has_words_and_a_symbol() -> None:
         assert "_" not in said.replace("bad_row", "")
 
 
+def test_a_task_shows_the_time_in_which_it_waited_and_was_paused() -> None:
+    """A bar drawn through a pause would say that the task had worked on."""
+    tasks = [
+        TaskBar(index=0, state=StepState.SUCCEEDED, lane=0, start=at(10), end=at(50), seconds=40),
+        TaskBar(index=1, state=StepState.SUCCEEDED, lane=1, start=at(45), end=at(50), seconds=5, host="h:1"),
+    ]
+    spans = [
+        SpanView(kind="running", start=at(10), end=at(20)),
+        SpanView(kind="paused", start=at(20), end=at(35)),
+        SpanView(kind="waiting", start=at(35), end=at(40)),
+        SpanView(kind="running", start=at(40), end=at(50)),
+    ]
+    step = StepBar(
+        index=0, name="load", state=StepState.SUCCEEDED, start=at(10), end=at(50), spans=spans,
+        tasks=TaskOverview(count=2, counts={StepState.SUCCEEDED: 2}, lanes=2, items=tasks),
+    )  # fmt: skip
+    drawing = draw(
+        Timeline(job=1, state=State.SUCCEEDED, attempt=1, now=at(60), start=at(10), spans=spans, steps=[step])
+    )
+    _, load = drawing.rows
+    assert [mark.kind for mark in load.marks] == ["succeeded", "paused", "waiting", "succeeded"]
+    assert "15 s of it paused, 5.0 s of it waiting" in load.text
+    first = [mark for mark in load.tasks if mark.y == 0]
+    assert [mark.kind for mark in first] == ["succeeded", "paused", "waiting"]
+    assert [mark.title for mark in first] == [
+        "Task 0: succeeded, 40 s, 15 s of it paused, 5.0 s of it waiting",
+        "Task 0: paused, 15 s", "Task 0: waiting, 5.0 s",
+    ]  # fmt: skip
+    assert first[1].x == load.marks[1].x
+    second = [mark.title for mark in load.tasks if mark.y]
+    assert second == ["Task 1: succeeded, 5.0 s, after 35 s on h:1"]
+
+
 def test_long_waits_are_drawn_short() -> None:
     scale = Scale(at(0), at(10_100), [(at(10_000), at(10_100))])
     assert scale.at(at(0)) == 0

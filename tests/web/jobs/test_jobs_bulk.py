@@ -53,7 +53,7 @@ async def test_preview_run_and_account_of_a_filter(desk: Desk, page: Page) -> No
     await start(page, "Cancel")
     dialog = page.locator(SHOWN)
     await expect(dialog).to_contain_text("60 of 61 jobs will be canceled")
-    await expect(dialog.locator(".bulk-groups")).to_contain_text("1: it has ended (succeeded)")
+    await expect(dialog.locator(".bulk-groups")).to_contain_text("1: it has succeeded")
     await expect(dialog.get_by_role("link", name=str(done))).to_have_attribute("href", f"/jobs/{done}")
     await dialog.get_by_label("Reason").fill("not needed any more")
     await dialog.get_by_role("button", name="Cancel 60 jobs").click()

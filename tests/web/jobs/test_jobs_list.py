@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx2
 import pytest
 from playwright.async_api import Page, expect
@@ -48,6 +50,10 @@ async def test_a_pending_row_says_what_it_waits_for(desk: Desk, page: Page) -> N
     await page.goto(desk.url())
     link = row(page, waiting.id).get_by_role("link", name=f"job {holder.id}")
     await expect(link).to_have_attribute("href", f"/jobs/{holder.id}?project={desk.project}")
+    # The line is cut at its end: who holds what is needed stands in front.
+    why = row(page, waiting.id).locator(".job-why")
+    await expect(why).to_have_text(re.compile(f"^waits for job {holder.id}: It needs object:lake/in.web/held"))
+    assert await link.evaluate("a => a.getBoundingClientRect().right < a.closest('td').getBoundingClientRect().right")
     for job in (waiting, holder):
         desk.client.jobs.cancel(job.id)
 

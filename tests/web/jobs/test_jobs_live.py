@@ -23,6 +23,22 @@ async def test_states_and_counts_change_in_place(desk: Desk, page: Page) -> None
     await shows(page, second, first)
 
 
+async def test_many_changes_are_said_as_a_number(desk: Desk, page: Page) -> None:
+    """Who listens to the page hears of one job at once, and of those that follow in one sentence."""
+    desk.limit(0)
+    first, *others = [desk.submit().id for _ in range(6)]
+    await page.goto(desk.url())
+    await is_live(page)
+    said = page.locator("#jobs-said")
+    desk.client.jobs.cancel(first)
+    await expect(said).to_have_text(f"job {first} canceled")
+    desk.client.jobs.cancel(others[0])
+    await expect(row(page, others[0]).locator(".state")).to_have_text("canceled")
+    desk.client.bulk.wait(desk.client.bulk.run(desk.client.bulk.preview("cancel", ids=others)).id, timeout=30)
+    await expect(row(page, others[-1]).locator(".state")).to_have_text("canceled")
+    await expect(said).to_have_text("5 jobs changed", timeout=10_000)
+
+
 async def test_progress_moves(desk: Desk, page: Page) -> None:
     job = desk.submit("sleep", {"seconds": 0.4, "steps": 3, "tasks": 8})
     await page.goto(desk.url())

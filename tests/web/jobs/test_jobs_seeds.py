@@ -18,7 +18,7 @@ async def menu(page: Page, job: int, name: str, *, sure: str = "") -> None:
 
 
 async def state(page: Page, job: int, expected: str) -> None:
-    await expect(row(page, job).locator(".state")).to_have_text(expected)
+    await expect(row(page, job).locator(".state")).to_have_text(expected, timeout=15_000)
 
 
 async def test_zilliz(desk: Desk, page: Page) -> None:

@@ -43,6 +43,11 @@ class Archive:
         self._segments: dict[int, Segment] = {}
         self._columns: OrderedDict[tuple[int, int, str], Column] = OrderedDict()
 
+    @property
+    def fullness(self) -> float:
+        """How much of what may be kept is in memory, from 0 to 1."""
+        return self._bytes / self._kept
+
     async def sealed(self, connection: AsyncConnection) -> list[Segment]:
         """All segments, newest first."""
         found = (

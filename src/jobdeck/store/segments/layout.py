@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +33,8 @@ FACETS = {
 NUMBERS = {"created_at": np.int64, "started_at": np.int64, "ended_at": np.int64, "duration": np.int64,
            "priority": np.int8}  # fmt: skip
 """Columns compared by size."""
+LATELY = 4
+"""Searches whose answers a column of texts remembers."""
 TEXTS = ("descriptions", "names")
 """Columns that are searched for a piece of text: the second has subject, type and command line."""
 READ = (
@@ -93,10 +95,13 @@ class Texts:
     text: bytes
     starts: Ints
     codes: NDArray[np.uint16]
+    lately: dict[bytes, NDArray[np.uint8]] = field(default_factory=dict, compare=False, repr=False)
+    """Which texts contain what was searched for lately, a bit for each: a page asks again for its counts, its other
+    pages, and whenever a job changes."""
 
     @property
     def nbytes(self) -> int:
-        return len(self.text) + self.starts.nbytes + self.codes.nbytes
+        return len(self.text) + self.starts.nbytes + self.codes.nbytes + LATELY * len(self.starts) // 8
 
 
 Array: TypeAlias = NDArray[Any]
@@ -111,46 +116,89 @@ class Built:
     columns: Mapping[str, bytes]
 
 
-def build(rows: Sequence[Sequence[Any]], first: int) -> Built:
-    """The segment of the ended jobs `rows` (columns: READ), whose ids begin at `first`."""
-    values = dict(zip(READ, zip(*rows, strict=True) if rows else ((),) * len(READ), strict=True))
-    places = np.array(values["id"], np.int64) - first
-    codes = [STATES.index(state) + 1 for state in values["state"]]
-    columns = {"state": _dense(places, codes, np.uint8).tobytes()}
-    for name, source in FACETS.items():
-        columns[name] = _facet(places, values[source])
-    numbers = {name: values["running_us" if name == "duration" else name] for name in NUMBERS}
-    bounds = {}
-    for name, found in numbers.items():
-        known = [NONE if value is None else value for value in found]
-        columns[name] = _dense(places, known, NUMBERS[name]).tobytes()
-        bounds[name] = [min(known, default=0), max(known, default=0)]
-    columns["tags"] = _pairs((place, json.loads(tags)) for place, tags in zip(places, values["tags"], strict=True))
-    columns["runs"] = _pairs(_runs(places, values["id"], values["run_id"]))
-    columns["descriptions"] = _texts(places, [(text,) for text in values["description"]])
-    columns["names"] = _texts(places, list(_names(values)))
-    counts = {state: codes.count(code) for code, state in enumerate(STATES, 1)}
-    about = {"counts": counts, "bounds": bounds, "types": sorted(set(values["type"]))}
-    return Built(json.dumps(about), columns)
+class Builder:
+    """Makes a segment of ended jobs that come in pieces. Of a row it keeps a few numbers, and texts once: what a whole
+    segment of rows takes would stay with the process, in small holes."""
+
+    def __init__(self, first: int) -> None:
+        """`first` is the segment's lowest id."""
+        self._first = first
+        self._states = np.zeros(SIZE, np.uint8)
+        self._keys = {name: np.zeros(SIZE, np.int64) for name in FACETS}
+        self._numbers = {name: np.zeros(SIZE, kind) for name, kind in NUMBERS.items()}
+        self._pairs: dict[str, list[tuple[Ints, Ints]]] = {"tags": [], "runs": []}
+        self._texts = {name: _Numbered() for name in TEXTS}
+        self._types: set[str] = set()
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Take in ended jobs (columns: READ) that were not in earlier pieces."""
+        if not rows:
+            return
+        values = dict(zip(READ, zip(*rows, strict=True), strict=True))
+        places = np.array(values["id"], np.int64) - self._first
+        self._states[places] = [STATES.index(state) + 1 for state in values["state"]]
+        for name, source in FACETS.items():
+            keys = {value: key_of(value) for value in set(values[source])}
+            self._keys[name][places] = [keys[value] for value in values[source]]
+        for name, column in self._numbers.items():
+            found = values["running_us" if name == "duration" else name]
+            column[places] = [NONE if value is None else value for value in found]
+        tags = ((place, json.loads(text)) for place, text in zip(places, values["tags"], strict=True))
+        self._pairs["tags"].append(_pairs(tags))
+        self._pairs["runs"].append(_pairs(_runs(places, values["id"], values["run_id"])))
+        self._texts["descriptions"].add(places, ((text,) for text in values["description"]))
+        self._texts["names"].add(places, _names(values))
+        self._types.update(values["type"])
+
+    def built(self) -> Built:
+        """The segment of all that was added."""
+        there = self._states != 0
+        columns = {"state": self._states.tobytes()}
+        columns |= {name: _facet(keys, there) for name, keys in self._keys.items()}
+        columns |= {name: column.tobytes() for name, column in self._numbers.items()}
+        columns |= {name: _joined(pieces) for name, pieces in self._pairs.items()}
+        columns |= {name: texts.to_bytes() for name, texts in self._texts.items()}
+        counts = {state: int((self._states == code).sum()) for code, state in enumerate(STATES, 1)}
+        bounds = {name: _bounds(column[there]) for name, column in self._numbers.items()}
+        return Built(json.dumps({"counts": counts, "bounds": bounds, "types": sorted(self._types)}), columns)
 
 
-def _dense(places: Ints, values: Sequence[int] | Array, kind: Any) -> Array:
-    column = np.zeros(SIZE, kind)
-    column[places] = np.array(values, kind)
-    return column
+class _Numbered:
+    """Distinct texts, numbered as they come, and for each id the number of its own."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], int] = {}
+        self._codes = np.zeros(SIZE, np.uint16)
+
+    def add(self, places: Ints, values: Iterable[tuple[str, ...]]) -> None:
+        self._codes[places] = [self._known.setdefault(parts, len(self._known)) for parts in values]
+
+    def to_bytes(self) -> bytes:
+        texts = [b"\0" + folded("\0".join(parts)) for parts in self._known]
+        ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if texts else ends
+        return b"".join([np.int64(len(texts)).tobytes(), starts.tobytes(), self._codes.tobytes(), *texts])
 
 
-def _facet(places: Ints, values: Sequence[int | str | None]) -> bytes:
-    key_by_value = {value: key_of(value) for value in set(values)}
-    keys, found = np.unique(np.array([key_by_value[value] for value in values], np.int64), return_inverse=True)
-    codes = _dense(places, found, np.uint8 if len(keys) <= 256 else np.uint16)
+def _bounds(known: Array) -> list[int]:
+    return [int(known.min()), int(known.max())] if len(known) else [0, 0]
+
+
+def _facet(dense: Ints, there: Mask) -> bytes:
+    keys, found = np.unique(dense[there], return_inverse=True)
+    codes = np.zeros(SIZE, np.uint8 if len(keys) <= 256 else np.uint16)
+    codes[there] = found
     return np.int64(len(keys)).tobytes() + keys.tobytes() + codes.tobytes()
 
 
-def _pairs(of: Iterable[tuple[Any, Sequence[str]]]) -> bytes:
+def _pairs(of: Iterable[tuple[Any, Sequence[str]]]) -> tuple[Ints, Ints]:
     pairs = [(key_of(value), place) for place, values in of for value in values]
-    keys, places = np.array([k for k, _ in pairs], np.int64), np.array([p for _, p in pairs], np.uint16)
-    return np.int64(len(pairs)).tobytes() + keys.tobytes() + places.tobytes()
+    return np.array([k for k, _ in pairs], np.int64), np.array([p for _, p in pairs], np.int64)
+
+
+def _joined(pieces: Sequence[tuple[Ints, Ints]]) -> bytes:
+    keys = b"".join(keys.tobytes() for keys, _ in pieces)
+    return np.int64(len(keys) // 8).tobytes() + keys + b"".join(p.astype(np.uint16).tobytes() for _, p in pieces)
 
 
 def _runs(places: Ints, ids: Sequence[int], run_ids: Sequence[str]) -> Iterable[tuple[Any, list[str]]]:
@@ -165,17 +213,6 @@ def _names(values: Mapping[str, Sequence[Any]]) -> Iterable[tuple[str, ...]]:
     """What is searched besides the description, and is the same for many jobs."""
     for subject, type_name, params in zip(values["subject"], values["type"], values["params"], strict=True):
         yield subject or "", type_name, command_line(params) if type_name == COMMAND_TYPE else ""
-
-
-def _texts(places: Ints, values: Sequence[tuple[str, ...]]) -> bytes:
-    known: dict[tuple[str, ...], int] = {}
-    codes = [known.setdefault(parts, len(known)) for parts in values]
-    texts = [b"\0" + folded("\0".join(parts)) for parts in known]
-    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
-    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if texts else ends
-    return b"".join([
-        np.int64(len(texts)).tobytes(), starts.tobytes(), _dense(places, codes, np.uint16).tobytes(), *texts
-    ])  # fmt: skip
 
 
 def parse(name: str, data: bytes) -> Column:

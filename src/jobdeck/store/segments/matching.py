@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +10,20 @@ from typing import Any, Protocol
 import numpy as np
 
 from jobdeck.store.segments.job_filter import JobFilter, Span, own_id
-from jobdeck.store.segments.layout import NONE, STATES, TEXTS, Array, Column, Facet, Mask, Pairs, Texts, folded, key_of
+from jobdeck.store.segments.layout import (
+    LATELY,
+    NONE,
+    STATES,
+    TEXTS,
+    Array,
+    Column,
+    Facet,
+    Mask,
+    Pairs,
+    Texts,
+    folded,
+    key_of,
+)
 from jobdeck.store.segments.spans import SIZE
 
 _LARGEST = 2**63 - 1
@@ -196,9 +209,34 @@ class Contains:
 
 def _containing(texts: Texts, piece: bytes) -> Mask:
     """Which of the texts contain `piece`."""
+    known = texts.lately.get(piece)
+    if known is None:
+        known = np.packbits(_searched(texts, piece))
+        with _REMEMBERING:
+            while len(texts.lately) >= LATELY:
+                del texts.lately[next(iter(texts.lately))]
+            texts.lately[piece] = known
+    return np.unpackbits(known, count=max(1, len(texts.starts))).view(np.bool_)
+
+
+_REMEMBERING = threading.Lock()
+_SAMPLE = 4096
+
+
+def _searched(texts: Texts, piece: bytes) -> Mask:
+    """As `_containing`, looked for in all of the text at once: a search that stops at each hit pays for each."""
     found = np.zeros(max(1, len(texts.starts)), np.bool_)
-    hits = [hit.start() for hit in re.finditer(re.escape(piece), texts.text)] if piece in texts.text else []
-    found[np.searchsorted(texts.starts, np.array(hits, np.int64), "right") - 1] = bool(hits)
+    text = np.frombuffer(texts.text, np.uint8)
+    places = len(text) - len(piece) + 1
+    if places < 1:
+        return found
+    # The bytes that are rare first: few places are left for the others to be looked at.
+    common = np.bincount(text[:_SAMPLE], minlength=256)
+    first, *others = sorted(range(len(piece)), key=lambda at: int(common[piece[at]]))
+    hits = np.flatnonzero(text[first : first + places] == piece[first])
+    for at in others:
+        hits = hits[text[hits + at] == piece[at]]
+    found[np.searchsorted(texts.starts, hits, "right") - 1] = True
     return found
 
 

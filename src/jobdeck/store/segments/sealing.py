@@ -6,19 +6,17 @@ first, then rows; when it is written only the loose ids that were seen go. Jobs 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, case, delete, func, insert, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.states import ENDED
+from jobdeck.core.states import ENDED, State
 from jobdeck.store.batch import ids_of
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.schema import OPEN_JOBS, jobs, loose_jobs, segment_columns, segments
-from jobdeck.store.segments.layout import READ, Built, build
+from jobdeck.store.segments.layout import READ, Builder, Built
 from jobdeck.store.segments.settled import settled
 from jobdeck.store.segments.spans import SHIFT, SIZE, first_id, segment_of
 
@@ -33,19 +31,21 @@ FORGET_EVERY = 15
 QUIET = 20_000_000
 """µs without a new id of the segment after which it is sealed at once; before that, only when others wait as well."""
 BUSY_UNSEALED = 3
+PIECE = 1024
+"""Ids whose rows are read at once: all of a segment take 20 MB and more, which the process would not give back."""
 PATIENT_TRIES = 20
 """Looks in a row at which the ids were being taken; then they are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What a segment is made from."""
+    """What a segment is made from, and what became of it."""
 
     version: int | None
     loose: list[int]
     """Ids of rows of loose_jobs."""
     open: list[int]
-    ended: Sequence[Sequence[Any]]
+    built: Built
 
 
 class Sealer:
@@ -62,10 +62,8 @@ class Sealer:
         number = await self._next()
         if number is None:
             return False
-        async with self._database.read() as connection:
-            read = await _read(connection, number)
-        built = await asyncio.to_thread(build, read.ended, first_id(number))
-        await self._database.transact(lambda tx: _write(tx, number, read, built))
+        read = await _read(self._database, number)
+        await self._database.transact(lambda tx: _write(tx, number, read))
         return True
 
     async def _next(self) -> int | None:
@@ -94,17 +92,26 @@ class Sealer:
         """The oldest of the segments not sealed yet that is to be."""
         if not waiting:
             return None
-        number = _number(jobs.c.id)
-        query = select(number, func.count()).where(text(OPEN_JOBS)).group_by(number)
-        open_jobs = Counter(dict((await connection.execute(query)).all()))
         most = MOST_OPEN if len(waiting) <= MANY_UNSEALED else SIZE // 2
         quiet = await self._database.clock.now(connection) - QUIET
-        for candidate in waiting:
-            if open_jobs[candidate] > most:
-                continue
+        for candidate in await _nearly_ended(connection, waiting, most):
             if len(waiting) > BUSY_UNSEALED or await _newest_at(connection, candidate) < quiet:
                 return candidate
         return None
+
+
+async def _nearly_ended(connection: AsyncConnection, numbers: Sequence[int], most: int) -> list[int]:
+    """Those of the segments with at most `most` open jobs, in order. No more than that is looked at of each: very
+    many jobs may wait for long."""
+    wanted = ids_of(numbers, connection.dialect.name)
+    low = wanted.c.id * literal_column(str(SIZE))
+    mine = (jobs.c.state.in_(_OPEN), jobs.c.id >= low, jobs.c.id < low + literal_column(str(SIZE)))
+    one_more = select(jobs.c.id).where(text(OPEN_JOBS), *mine).offset(most).limit(1).scalar_subquery()
+    query = select(wanted.c.id).where(one_more.is_(None)).order_by(wanted.c.id)
+    return list((await connection.execute(query)).scalars())
+
+
+_OPEN = [str(state) for state in State if state not in ENDED]
 
 
 def _number(job_id: ColumnElement[int]) -> ColumnElement[int]:
@@ -138,32 +145,37 @@ async def _most_worn(connection: AsyncConnection, *, forget: bool) -> int | None
     return (await connection.execute(query)).scalar()
 
 
-async def _read(connection: AsyncConnection, number: int) -> _Read:
+async def _read(database: Database, number: int) -> _Read:
     low, high = first_id(number), first_id(number + 1)
-    version = (await connection.execute(select(segments.c.version).where(segments.c.id == number))).scalar()
-    mine = (loose_jobs.c.job_id >= low, loose_jobs.c.job_id < high)
-    loose = list((await connection.execute(select(loose_jobs.c.id).where(*mine))).scalars())
-    query = select(*(jobs.c[name] for name in READ)).where(jobs.c.id >= low, jobs.c.id < high).order_by(jobs.c.id)
-    rows = (await connection.execute(query)).all()
-    state = READ.index("state")
-    ended = [row for row in rows if row[state] in ENDED]
-    return _Read(version, loose, [row[0] for row in rows if row[state] not in ENDED], ended)
+    async with database.read() as connection:
+        version = (await connection.execute(select(segments.c.version).where(segments.c.id == number))).scalar()
+        mine = (loose_jobs.c.job_id >= low, loose_jobs.c.job_id < high)
+        loose = list((await connection.execute(select(loose_jobs.c.id).where(*mine))).scalars())
+    builder, still_open = Builder(low), []
+    columns, state = [jobs.c[name] for name in READ], READ.index("state")
+    for begin in range(low, high, PIECE):
+        piece = select(*columns).where(jobs.c.id >= begin, jobs.c.id < begin + PIECE).order_by(jobs.c.id)
+        async with database.read() as connection:
+            rows = (await connection.execute(piece)).all()
+        still_open += [row[0] for row in rows if row[state] not in ENDED]
+        await asyncio.to_thread(builder.add, [row for row in rows if row[state] in ENDED])
+    return _Read(version, loose, still_open, await asyncio.to_thread(builder.built))
 
 
-async def _write(tx: Tx, number: int, read: _Read, built: Built) -> bool:
+async def _write(tx: Tx, number: int, read: _Read) -> bool:
     """Whether it was written; not when another one came first."""
     connection = tx.connection
     if read.version is None:
         if (await connection.execute(select(segments.c.id).where(segments.c.id == number))).first() is not None:
             return False
-        await connection.execute(insert(segments).values(id=number, version=1, about=built.about))
+        await connection.execute(insert(segments).values(id=number, version=1, about=read.built.about))
     else:
         as_read = (segments.c.id == number, segments.c.version == read.version)
-        change = update(segments).where(*as_read).values(version=read.version + 1, about=built.about)
+        change = update(segments).where(*as_read).values(version=read.version + 1, about=read.built.about)
         if (await connection.execute(change)).rowcount == 0:
             return False
     await connection.execute(delete(segment_columns).where(segment_columns.c.segment_id == number))
-    columns = [{"segment_id": number, "name": name, "data": data} for name, data in built.columns.items()]
+    columns = [{"segment_id": number, "name": name, "data": data} for name, data in read.built.columns.items()]
     await connection.execute(insert(segment_columns), columns)
     gone = ids_of(read.loose, tx.dialect)
     await connection.execute(delete(loose_jobs).where(loose_jobs.c.id.in_(select(gone.c.id))))

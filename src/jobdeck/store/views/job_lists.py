@@ -32,6 +32,7 @@ from jobdeck.store.segments.archive import Archive
 from jobdeck.store.segments.asking import Sealed
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.spans import gaps
+from jobdeck.store.segments.warming import Warmer
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
 
@@ -87,6 +88,11 @@ class JobLists:
 
     def __init__(self) -> None:
         self._archive = Archive()
+        self._warmer = Warmer(self._archive)
+
+    async def warm(self, connection: AsyncConnection) -> bool:
+        """Read a little of what lists look at into memory; whether there may be more."""
+        return await self._warmer.step(connection)
 
     async def page(
         self, connection: AsyncConnection, where: JobFilter, sort: Sort, after: Position | None, limit: int

@@ -7,6 +7,7 @@ import "./toasts.ts";
 import "./confirm.ts";
 import "./keys.ts";
 import "./menus.ts";
+import "./tabs.ts";
 import "./copy.ts";
 import "./api.ts";
 import "./connection.ts";

@@ -91,7 +91,7 @@ async function compare(): Promise<void> {
   asking = new AbortController();
   const { signal } = asking;
   try {
-    const plan = await api<Plan>("POST", `jobs/${id()}/run-again?dry_run=true`, { params: typed }, signal);
+    const plan = await api<Plan>("POST", `jobs/${id()}/run-again?dry_run=true`, { params: typed, replace: true }, signal);
     if (signal.aborted) return;
     tell(describe(plan));
     yes.disabled = false;
@@ -165,5 +165,5 @@ field.addEventListener("input", () => {
 });
 yes.addEventListener("click", () => {
   const typed = params();
-  if (typed) void submit({ params: typed });
+  if (typed) void submit({ params: typed, replace: true });
 });

@@ -4,6 +4,7 @@
 import { Problem } from "../../api.ts";
 import { island } from "../../islands.ts";
 import { live } from "../../live.ts";
+import { numbers } from "../../numbers.ts";
 import { prefer, preference } from "../../preferences.ts";
 import { finder, lineElement, mark, readLines, type Line, type Slice, type Where } from "./log_lines.ts";
 import { LogSearch } from "./log_search.ts";
@@ -194,7 +195,7 @@ class LogView {
   private take(slice: Slice): void {
     this.next = slice.next ?? this.next ?? "";
     this.isLive = slice.live;
-    part("total").textContent = slice.total > 0 ? `${slice.total.toLocaleString("en")} lines in this log` : "";
+    part("total").textContent = slice.total > 0 ? `${numbers.format(slice.total)} ${slice.total === 1 ? "line" : "lines"} in this log` : "";
   }
 
   private rows(lines: Line[]): HTMLElement[] {
@@ -249,7 +250,7 @@ class LogView {
     this.follow.setAttribute("aria-pressed", String(this.following));
     const away = !this.following && (!this.atEnd || !this.isAtBottom());
     this.back.hidden = !away || this.box.childElementCount === 0;
-    const text = this.fresh > 0 ? `${this.fresh.toLocaleString("en")} new ${this.fresh === 1 ? "line" : "lines"}` : "Go to the end";
+    const text = this.fresh > 0 ? `${numbers.format(this.fresh)} new ${this.fresh === 1 ? "line" : "lines"}` : "Go to the end";
     this.back.querySelector("span")!.textContent = text;
   }
 

@@ -93,6 +93,8 @@ function link(text: string, symbol: string, href: string): HTMLElement {
   return made;
 }
 
+const projectOf = (href: string): string => new URL(href).search.replace("?", "&");
+
 /** Open the menu of a row beside `by`. */
 export function openMenu(row: HTMLElement, by: HTMLElement): void {
   const job = row.dataset["job"]!;
@@ -113,7 +115,7 @@ export function openMenu(row: HTMLElement, by: HTMLElement): void {
     });
     menu.append(made);
   }
-  menu.append(document.createElement("hr"), link("Run again with changes", "again", `${href.split("?")[0]}/run-again${new URL(href).search}`));
+  menu.append(document.createElement("hr"), link("Run again with changes", "again", `/run/${encodeURIComponent(row.dataset["type"]!)}?from=${job}${projectOf(href)}`));
   const copy = item("Copy the id", "copy", "");
   copy.dataset["copy"] = job;
   copy.addEventListener("click", () => menu.hidePopover());

@@ -2,10 +2,13 @@
 
 import { showProblem } from "../../api.ts";
 import { forgetTouched, morph } from "../../morph.ts";
+import { showTimes } from "../../times.ts";
+import { count, holdCounts, stopCounting } from "./counts.ts";
 import { fragment, parsed } from "./fragment.ts";
 
 const PATH = "/jobs";
-const TYPING = 120;
+/** ms without a key before a search: less than most people take from one key to the next, more than a burst. */
+const TYPING = 80;
 
 export const list = document.getElementById("jobs")!;
 let underWay: AbortController | undefined;
@@ -30,6 +33,7 @@ type Place = "push" | "replace" | "none";
  * Throws Problem. False where somebody has gone elsewhere meanwhile. */
 export async function load(url: string, place: Place = "push"): Promise<boolean> {
   underWay?.abort();
+  stopCounting();
   const mine = new AbortController();
   underWay = mine;
   list.classList.add("busy");
@@ -49,6 +53,7 @@ export async function load(url: string, place: Place = "push"): Promise<boolean>
       underWay = undefined;
       list.classList.remove("busy");
       list.removeAttribute("aria-busy");
+      void count();
       void searchFurther();
     }
   }
@@ -58,8 +63,17 @@ function show(html: string): void {
   const filtered = filtersOf(shown) !== filtersOf(location.search);
   shown = location.search;
   if (document.activeElement !== searchField()) forgetTouched(list);
+  const hold = holdCounts(!filtered);
+  dropRows(html);
   morph(list, html);
+  hold();
   list.dispatchEvent(new CustomEvent<Went>("jobs:went", { bubbles: true, detail: { filtered } }));
+}
+
+/** Rows none of which comes again need not be compared with those that come. */
+function dropRows(html: string): void {
+  const rows = [...list.querySelectorAll("#jobs-rows > tr")];
+  if (!rows.some((row) => html.includes(`id="${row.id}"`))) rows.forEach((row) => row.remove());
 }
 
 /** As `load`, telling the person what went wrong. */
@@ -164,23 +178,27 @@ async function searchFurther(): Promise<void> {
   }
 }
 
-/** Append what was found, as far as there is room, and look on from there. */
+/** Append what was found, and look on from there; once the page is full, the next one begins behind it. */
 function take(found: Document, place: HTMLElement): void {
-  const room = Number(place.dataset["room"]);
-  const rows = [...found.querySelectorAll("#jobs-rows > tr")].slice(0, room);
-  const body = list.querySelector("#jobs-rows");
-  if (rows.length && !body) {
-    void reload();
+  const rows = [...found.querySelectorAll("#jobs-rows > tr")];
+  const table = found.getElementById("jobs-table");
+  let body = list.querySelector("#jobs-rows");
+  if (body) body.append(...rows.filter((row) => !document.getElementById(row.id)).map((row) => document.importNode(row, true)));
+  else if (table) place.before(document.importNode(table, true));
+  body ??= list.querySelector("#jobs-rows");
+  const further = found.getElementById("further")?.dataset["further"];
+  if (further) place.dataset["further"] = further;
+  else {
+    const next = found.getElementById("jobs-next");
+    if (next) list.querySelector(".pagination")?.append(document.importNode(next, true));
+    const nothing = found.querySelector(".empty");
+    if (!body && nothing) place.before(document.importNode(nothing, true));
     place.remove();
-    return;
   }
-  for (const row of rows) if (!document.getElementById(row.id)) body!.append(document.importNode(row, true));
-  const next = found.querySelector<HTMLElement>("#further");
-  if (next && rows.length < room) {
-    place.dataset["further"] = next.dataset["further"]!;
-    place.dataset["room"] = String(room - rows.length);
-  } else place.remove();
-  if (rows.length) list.dispatchEvent(new CustomEvent("jobs:more", { bubbles: true }));
+  if (!rows.length) return;
+  document.getElementById("jobs-shown")!.textContent = String(body?.children.length ?? 0);
+  showTimes(list);
+  list.dispatchEvent(new CustomEvent("jobs:more", { bubbles: true }));
 }
 
 list.addEventListener("click", (event) => {
@@ -188,4 +206,5 @@ list.addEventListener("click", (event) => {
   stopped = location.search;
   list.querySelector("#further")?.remove();
 });
+void count();
 void searchFurther();

@@ -1,8 +1,8 @@
 // Which jobs are selected: some by their ids, across pages; or all that match the filters.
 
+import { numbers } from "../../numbers.ts";
 import { list, type Went } from "./navigate.ts";
 
-const numbers = new Intl.NumberFormat("en");
 const picked = new Set<number>();
 let all = false;
 let anchor: HTMLElement | null = null;

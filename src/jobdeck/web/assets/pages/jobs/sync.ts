@@ -4,8 +4,9 @@
 import { Problem } from "../../api.ts";
 import { live, type LiveEvent } from "../../live.ts";
 import { morph } from "../../morph.ts";
-import { exact, now } from "../../times.ts";
+import { exact, now, showTimes } from "../../times.ts";
 import { prefer, preference } from "../../preferences.ts";
+import { putCounts } from "./counts.ts";
 import { fragment, parsed } from "./fragment.ts";
 import { go, isBusy, list, reload, type Went } from "./navigate.ts";
 
@@ -75,11 +76,7 @@ async function sync(): Promise<void> {
 
 function put(found: Document, asked: Set<number>): void {
   fetched = now();
-  const tabs = found.getElementById("jobs-tabs");
-  const mine = document.getElementById("jobs-tabs");
-  if (tabs && mine) morph(mine, tabs.outerHTML);
-  let count = 0;
-  const states: string[] = [];
+  putCounts(found);
   for (const fresh of found.querySelectorAll<HTMLElement>("tr[data-job]")) {
     const row = document.getElementById(fresh.id);
     asked.delete(Number(fresh.dataset["job"]));
@@ -88,31 +85,24 @@ function put(found: Document, asked: Set<number>): void {
     putRow(row as HTMLTableRowElement, fresh as HTMLTableRowElement);
     if (before === fresh.dataset["state"]) continue;
     flash(fresh.id);
-    count += 1;
-    states.push(`job ${fresh.dataset["job"]} ${fresh.dataset["state"]}`);
+    unsaid.set(fresh.dataset["job"]!, fresh.dataset["state"]!);
   }
   // What was asked for and is not in the answer is not there any more.
   for (const job of asked) gone(job);
   const news = found.getElementById("jobs-news")?.dataset ?? {};
-  const foot = document.getElementById("jobs-foot");
-  if (foot && news["total"]) foot.dataset["total"] = news["total"];
   offer(Number(news["new"] ?? 0));
-  say(count, states);
+  say();
   list.dispatchEvent(new CustomEvent("jobs:changed", { bubbles: true }));
 }
 
-const cells = new WeakMap<Element, string>();
-
 /** Bring a row to what the server says, cell by cell: what is the same is not touched. */
 function putRow(row: HTMLTableRowElement, fresh: HTMLTableRowElement): void {
+  showTimes(fresh);
   for (const { name, value } of fresh.attributes) if (name !== "class") row.setAttribute(name, value);
   row.classList.toggle("left", fresh.classList.contains("left"));
   for (const [at, cell] of [...fresh.cells].entries()) {
     const mine = row.cells[at];
-    const html = cell.innerHTML;
-    if (!mine || cells.get(mine) === html) continue;
-    cells.set(mine, html);
-    morph(mine, html);
+    if (mine && !mine.isEqualNode(cell)) morph(mine, cell.innerHTML);
   }
 }
 
@@ -140,15 +130,20 @@ function offer(count: number): void {
 }
 
 let said = -SAY_EVERY;
-let unsaid = 0;
+let saying = 0;
+const unsaid = new Map<string, string>(); // the state of each job that changed since
 
-function say(count: number, states: string[]): void {
-  unsaid += count;
-  if (!unsaid || performance.now() - said < SAY_EVERY) return;
+/** Tell those who listen to the page: at once, but not more often than one can hear. */
+function say(): void {
+  if (unsaid.size && !saying) saying = window.setTimeout(speak, Math.max(0, said + SAY_EVERY - performance.now()));
+}
+
+function speak(): void {
+  saying = 0;
   said = performance.now();
-  const text = unsaid === 1 && states.length === 1 ? states[0]! : `${unsaid} jobs changed`;
-  document.getElementById("jobs-said")!.textContent = text;
-  unsaid = 0;
+  const [first, ...others] = [...unsaid].map(([job, state]) => `job ${job} ${state}`);
+  unsaid.clear();
+  document.getElementById("jobs-said")!.textContent = others.length ? `${others.length + 1} jobs changed` : first!;
 }
 
 /** Ask about every row. */
@@ -177,7 +172,6 @@ function apply(): void {
   const opener = document.querySelector("[popovertarget=refresh-menu] span");
   if (opener) opener.textContent = text;
   if (Number(chosen)) interval = window.setInterval(syncAll, Number(chosen) * 1000);
-  if (chosen === "live") syncAll();
   showAge();
 }
 
@@ -193,6 +187,7 @@ document.getElementById("refresh-menu")?.addEventListener("click", (event) => {
   if (!item) return;
   prefer("jobs-refresh", item.dataset["refresh"]!);
   apply();
+  if (mode() === "live") syncAll(); // at first the stream goes on behind what the page was made from
   document.getElementById("refresh-menu")!.hidePopover();
 });
 document.getElementById("refresh-now")?.addEventListener("click", () => void reload());

@@ -1,0 +1,42 @@
+"""Makes ready what people would have to wait for: templates once the server answers, columns once somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jobdeck.engine.service import Loop, sleep_unless
+from jobdeck.services.services import Services
+from jobdeck.web.rendering import Templates
+
+AFTER_START = 0.5
+"""Seconds: starting itself is not to take longer."""
+EVERY = 0.25
+"""Seconds between two looks whether somebody looks."""
+FIRST_SEEN = ("login.html", "jobs/list.html", "jobs/changes.html")
+
+
+class Readiness:
+    """A service. What searches and filters look at is read into memory while the first list is being read by a person:
+    a server that nobody looks at stays as small as it was."""
+
+    name = "readiness"
+
+    def __init__(self, services: Services, templates: Templates) -> None:
+        self._services = services
+        self._templates = templates
+        self._seen = False
+
+    def look(self) -> None:
+        """Somebody looks at the list."""
+        self._seen = True
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await sleep_unless(stop, AFTER_START)
+        if not stop.is_set():
+            await asyncio.to_thread(self._templates.prepare, FIRST_SEEN)
+        await Loop(self.name, EVERY, self._turn).run(stop)
+
+    async def _turn(self) -> None:
+        if self._seen:
+            self._seen = False
+            await self._services.jobs.warm()

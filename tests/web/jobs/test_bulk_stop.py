@@ -1,0 +1,44 @@
+"""An operation on very many jobs, stopped from its dialog: what was done stays done, nothing else is touched."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import Page, expect
+
+from jobdeck.wire.jobs import SubmitRequest
+from tests.web.jobs.words import Desk
+
+MANY = 6000
+"""Jobs that a server needs some seconds for."""
+
+
+async def test_a_running_operation_is_stopped(desk: Desk, page: Page) -> None:
+    desk.limit(0)
+    for _ in range(MANY // 1000):
+        desk.client.jobs.submit_all([SubmitRequest(type="noop") for _ in range(1000)], project=desk.project)
+    await page.goto(desk.url())
+    await page.get_by_role("checkbox", name="Select all jobs of this page").check()
+    await page.get_by_role("button", name="Select all 6 000 that match").click()
+    await page.get_by_role("region", name="Selected jobs").get_by_role("button", name="Cancel…").click()
+    dialog = page.locator("#bulk")
+    await dialog.get_by_role("button", name="Cancel 6 000 jobs").click(timeout=20_000)
+    await expect(dialog.get_by_role("heading")).to_have_text("6 000 jobs: cancel under way", timeout=20_000)
+    await expect(dialog.get_by_role("progressbar", name="Jobs looked at")).to_be_visible()
+    await dialog.get_by_role("button", name="Stop", exact=True).click()
+    account = dialog.locator("#bulk-account")
+    await expect(account).to_have_attribute("data-state", "stopped", timeout=20_000)
+    told = re.search(
+        r"(\d+) done, 0 skipped, 0 failed, (\d+) not touched of 6000 jobs",
+        re.sub(r"(?<=\d)\s(?=\d)", "", await account.get_by_role("status").inner_text()),
+    )
+    assert told is not None
+    done, left = int(told[1]), int(told[2])
+    assert done + left == MANY
+    assert left > 0
+    await dialog.get_by_text(re.compile("not touched$")).click()
+    await expect(dialog.get_by_role("link", name=re.compile("^Job")).first).to_be_visible()
+    await dialog.get_by_role("button", name="Close").first.click()
+    counts = desk.client.jobs.counts(project=desk.project)
+    assert (counts["canceled"], counts["pending"]) == (done, left)
+    await expect(page.get_by_role("link", name=re.compile("^canceled [1-9]"))).to_be_visible()
