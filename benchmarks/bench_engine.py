@@ -28,6 +28,8 @@ from jobdeck.jobs.registry import load_types
 from jobdeck.store.database import Database
 
 PEERS = Path(__file__).with_name("peers")
+PEER_NAMES = ("pgqueuer", "oban", "procrastinate", "dbos", "celery", "celery, synced")
+"""What stands behind a comma is the same engine set up otherwise."""
 BATCH = 1000
 LATENCIES = 200
 
@@ -173,11 +175,15 @@ def jobdeck_on_sqlite(options: Options) -> dict[str, Any]:
 def peer(postgres: str, options: Options, name: str, workers: int) -> dict[str, Any]:
     """One peer by its script in benchmarks/peers, which speaks: reset, submit N, worker, wait N, latency N."""
     assert options.peers is not None
-    python, script = str(options.peers / name / "bin/python"), str(PEERS / f"{name}_peer.py")
+    engine, _, variant = name.partition(", ")
+    python, script = str(options.peers / engine / "bin/python"), str(PEERS / f"{engine}_peer.py")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         tally = Path(folder) / "tally"
         tally.mkdir()
-        environment = {"DSN": measuring.fresh_database(postgres, name), "TALLY": str(tally)}
+        environment = {"DSN": measuring.fresh_database(postgres, engine), "TALLY": str(tally)}
+        if engine == "celery":
+            fsync = "always" if variant else "everysec"
+            environment["BROKER"] = stack.enter_context(measuring.redis(Path(folder), fsync))
 
         def ask(*words: str) -> dict[str, Any]:
             out = subprocess.run(
@@ -226,7 +232,7 @@ def main() -> None:
             "jobdeck, SQLite": lambda: jobdeck_on_sqlite(options),
             "bare PostgreSQL, the same writes": lambda: bare_postgres(postgres, options),
         }
-        for name in ("pgqueuer", "oban", "procrastinate", "dbos") if options.peers else ():
+        for name in PEER_NAMES if options.peers else ():
             for workers in (1, 2):
                 runs[f"{name}, {workers} worker{'s' * (workers > 1)}"] = lambda n=name, w=workers: peer(
                     postgres, options, n, w

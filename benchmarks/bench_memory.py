@@ -1,8 +1,9 @@
 """Memory: of a server that has nothing to do, and whether it stays flat over very many jobs.
 
-    python benchmarks/bench_memory.py [--jobs 200000]
+    python benchmarks/bench_memory.py [--jobs 1000000]
 
-Resident memory (RSS) by the system; the slope is a straight line through the samples of the second half of the run."""
+Resident memory (RSS) by the system; the slope is a straight line through the samples of the second half of the jobs.
+At most 15,000 jobs wait at the same time."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import statistics
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,18 @@ import psycopg
 from bench_engine import BATCH, OnPostgres, OnSqlite, submit
 
 from jobdeck import Client
+from jobdeck.store.schema import OPEN_JOBS
 
 TARGET_MB = 150
 QUIET_SECONDS = 8.0
+FLAT = 0.5
+"""MB per 100,000 jobs up to which memory counts as flat: 5 MB over a million."""
+STEP = 100_000
+PROGRESS = 10_000
 WAITING = 10_000
-"""Jobs that wait at the same time, about: the scheduler has those in its memory, which is not what is asked."""
+"""Jobs that wait when more are submitted: the scheduler has those in its memory, which is not what is asked."""
+AT_ONCE = 5 * BATCH
+_OPEN_JOBS = f"SELECT count(*) FROM jobs WHERE {OPEN_JOBS}"  # noqa: S608  (a constant of the schema)
 
 
 def rss(pid: int) -> float:
@@ -57,36 +66,83 @@ def idle_server(postgres: str) -> float:
         return idle(Path(folder) / "server/log", Path(folder) / "server", pid)
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Memory (MB) when so many jobs had run."""
+
+    jobs: int
+    server: float
+    worker: float
+
+
 def drain(postgres: str, jobs: int) -> dict[str, Any]:
-    """Samples of server and worker while noop jobs come and go: (jobs done, MB, MB)."""
-    samples: list[tuple[int, float, float]] = []
+    """Server and worker while noop jobs come and go: MB per 100,000 jobs, step by step and as a line."""
+    samples: list[Sample] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         made = OnPostgres(postgres, Path(folder))
         server = stack.enter_context(made.server())
         worker = stack.enter_context(made.worker("worker"))
         rows = stack.enter_context(psycopg.connect(made.url.replace("+psycopg", ""), autocommit=True))
-        submitted = done = 0
-        while done < jobs:
-            if submitted < jobs and submitted - done < WAITING:
-                asyncio.run(submit(made.url, BATCH * 5))
-                submitted += BATCH * 5
-            row = rows.execute("SELECT count(*) FROM attempts WHERE state = 'succeeded'").fetchone()
-            assert row is not None
-            done = row[0]
-            samples.append((done, rss(server), rss(worker)))
+        began, submitted, told = time.monotonic(), 0, 0
+        while not samples or samples[-1].jobs < jobs:
+            waiting = _open(rows)
+            samples.append(Sample(submitted - waiting, rss(server), rss(worker)))
+            if samples[-1].jobs >= told + PROGRESS:
+                told = samples[-1].jobs
+                _tell(samples[-1], jobs, time.monotonic() - began)
+            if submitted < jobs and waiting < WAITING:
+                asyncio.run(submit(made.url, AT_ONCE))
+                submitted += AT_ONCE
             time.sleep(0.2)
-    return {
-        "samples": samples[:: max(1, len(samples) // 200)],
-        "server": _line(samples, 1),
-        "worker": _line(samples, 2),
-    }
+    return {"steps": _steps(samples), "server": _line(samples, "server"), "worker": _line(samples, "worker")}
 
 
-def _line(samples: list[tuple[int, float, float]], which: int) -> dict[str, float]:
-    """First and last MB, and MB per 100,000 jobs over the second half."""
-    late = samples[len(samples) // 2 :]
-    slope = statistics.linear_regression([s[0] for s in late], [s[which] for s in late]).slope
-    return {"first": samples[0][which], "last": samples[-1][which], "slope_per_100k": slope * 100_000}
+def _open(rows: psycopg.Connection[Any]) -> int:
+    """Jobs that have not ended; only those are looked at, however many have."""
+    row = rows.execute(_OPEN_JOBS).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _tell(sample: Sample, jobs: int, seconds: float) -> None:
+    print(
+        f"{sample.jobs:>9,} of {jobs:,} jobs: server {sample.server:.1f} MB, worker {sample.worker:.1f} MB, "
+        f"{sample.jobs / seconds:,.0f} jobs/s",
+        flush=True,
+    )
+
+
+def _steps(samples: list[Sample]) -> list[dict[str, float]]:
+    """The medians of each 100,000 jobs."""
+    found = []
+    for number in range(-(-samples[-1].jobs // STEP)):
+        part = [s for s in samples if number * STEP < s.jobs <= (number + 1) * STEP]
+        if part:
+            figures = {name: statistics.median(getattr(s, name) for s in part) for name in ("server", "worker")}
+            found.append({"up_to": part[-1].jobs, **figures})
+    return found
+
+
+def _line(samples: list[Sample], name: str) -> dict[str, float]:
+    """First, most and last MB, and MB per 100,000 jobs over the second half of the jobs."""
+    late = [s for s in samples if s.jobs >= samples[-1].jobs / 2]
+    memory = [getattr(s, name) for s in samples]
+    slope = statistics.linear_regression([s.jobs for s in late], [getattr(s, name) for s in late]).slope
+    return {"first": memory[0], "most": max(memory), "last": memory[-1], "slope_per_100k": slope * STEP}
+
+
+def report(jobs: int, found: dict[str, Any]) -> None:
+    measuring.table(
+        ["jobs up to", "server MB", "worker MB"],
+        [[f"{s['up_to']:,}", s["server"], s["worker"]] for s in found["steps"]],
+    )
+    measuring.table(
+        [f"over {jobs:,} jobs", "first MB", "most MB", "last MB", "MB per 100,000 jobs", ""],
+        [
+            [name, *found[name].values(), "flat" if found[name]["slope_per_100k"] <= FLAT else "GROWS"]
+            for name in ("server", "worker")
+        ],
+    )
 
 
 def main() -> None:
@@ -100,10 +156,7 @@ def main() -> None:
             print(f"{name}: {figures[name]:.0f} MB (target: {TARGET_MB} at most)", flush=True)
         figures["drain"] = drain(postgres, options.jobs) if options.jobs else None
     if options.jobs:
-        measuring.table(
-            [f"over {options.jobs:,} jobs", "first MB", "last MB", "MB per 100,000 jobs"],
-            [[name, *figures["drain"][name].values()] for name in ("server", "worker")],
-        )
+        report(options.jobs, figures["drain"])
     measuring.save("memory", figures)
 
 

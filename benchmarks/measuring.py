@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import socket
 import statistics
 import subprocess
 import sys
@@ -34,6 +35,25 @@ def postgres() -> Iterator[str]:
             yield server.get_uri().replace(":@", "@")
         finally:
             server.cleanup()
+
+
+@contextlib.contextmanager
+def redis(folder: Path, fsync: str) -> Iterator[str]:
+    """A Redis that writes each change to its file, and that to the disk `always` (before it answers) or `everysec`;
+    its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
+               "--appendonly", "yes", "--appendfsync", fsync]  # fmt: skip
+    with process(command, folder / "redis.log"):
+        until(lambda: _listens(port), "redis-server answers", 10.0)
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False
 
 
 def fresh_database(url: str, name: str = "bench") -> str:

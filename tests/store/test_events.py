@@ -10,7 +10,7 @@ import pytest
 from jobdeck.core.endings import Finished
 from jobdeck.core.operations import Operation
 from jobdeck.core.values import MAX_EVENT
-from jobdeck.store import events
+from jobdeck.store import events, queue
 from jobdeck.store.database import Database, Tx
 from jobdeck.store.events import NewEvent
 from tests.store.desk import Desk, new_job
@@ -147,5 +147,16 @@ async def test_readers_start_after_their_cursor(desk: Desk) -> None:
     everything = await desk.events()
     assert await desk.events(everything[3].id) == everything[4:]
     async with desk.database.read() as connection:
-        heads = await events.heads_after(connection, everything[3].id, 2)
-    assert heads == [(e.id, e.kind, e.job_id) for e in everything[4:6]]
+        happened = await queue.happened_after(connection, everything[3].id, 2)
+    assert [(e.id, e.kind, e.job_id) for e in happened] == [(e.id, e.kind, e.job_id) for e in everything[4:6]]
+
+
+async def test_a_new_job_is_read_with_its_event_as_it_is_by_now(desk: Desk) -> None:
+    paused, gone, fresh = await desk.submit(new_job(), new_job(), new_job())
+    await desk.operate(Operation.PAUSE, paused)
+    await desk.sql("DELETE FROM jobs WHERE id = :id", id=gone)
+    async with desk.database.read() as connection:
+        happened = await queue.happened_after(connection, 0, 100)
+    new = {e.job_id: e.job for e in happened if e.kind == events.SUBMITTED}
+    assert {i: job and job.state for i, job in new.items()} == {paused: "paused", gone: None, fresh: "pending"}
+    assert {e.job for e in happened if e.kind != events.SUBMITTED} == {None}

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from jobdeck.core.order import order_key
 from jobdeck.store import due, events, families, jobs, leases, positions, prepared, progress, queue, submissions
 from jobdeck.store.database import Tx
+from jobdeck.store.segments import sealing
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.views.job_lists import SORTS, JobLists
 from tests.store.desk import Desk, new_job
@@ -96,7 +97,7 @@ async def _expire(desk: Desk) -> None:
 
 
 HOT: dict[str, Query] = {
-    "open jobs": reading(queue.open_jobs, 0, 5000),
+    "open jobs": reading(queue.open_jobs, None, 5000),
     "jobs by id": reading(queue.jobs_by_id, [1, 7, 3]),
     "leases of a worker": reading(leases.of_worker, "w1"),
     "renewal": writing(leases.renew, "w1", 10.0),
@@ -104,7 +105,7 @@ HOT: dict[str, Query] = {
     "assignment": _assign,
     "families": _settle,
     "events after": reading(events.read_after, 10, 100),
-    "heads after": reading(events.heads_after, 10, 100),
+    "events and new jobs": reading(queue.happened_after, 10, 100),
     "events of a job": reading(lambda c: events.read_after(c, 10, 100, job=5)),
     "lock": writing(jobs.lock, [5, 6]),
     "due pauses": reading(due.to_resume, 10**18),
@@ -112,6 +113,7 @@ HOT: dict[str, Query] = {
     "duplicates": writing(submissions.open_duplicates, ["3", "3010"]),
     "children": reading(jobs.children_of, [5, 6]),
     "unended children": reading(positions.unended_children, [5, 6]),
+    "segments to seal": reading(sealing._nearly_ended, [0, 1], 5),
     "position": reading(positions.ahead, [(ENDED + 20, order_key(10**18, 0))]),
 }
 
@@ -147,6 +149,19 @@ async def test_open_jobs_are_found_by_the_index_of_open_jobs(full_desk: Desk) ->
             await HOT[name](full_desk)
         # Both of these indexes hold open jobs only.
         assert all("ix_jobs_open" in plan or "uq_jobs_dedupe" in plan for plan in told), told
+
+
+async def test_each_batch_of_open_jobs_is_read_from_where_the_last_ended(full_desk: Desk) -> None:
+    """Without sorting all of them again for each batch, whatever their states; and none is left out."""
+    found: list[queue.QueuedJob] = []
+    async with full_desk.database.read() as connection:
+        while batch := await queue.open_jobs(connection, found[-1] if found else None, 7):
+            found += batch
+    assert len(found) == OPEN
+    async with plans(full_desk) as told:
+        await reading(queue.open_jobs, found[12], 7)(full_desk)
+    assert all("ix_jobs_open" in plan for plan in told), told
+    assert not any("TEMP B-TREE" in plan or "Sort" in plan for plan in told), told
 
 
 FILTERS: dict[str, JobFilter] = {

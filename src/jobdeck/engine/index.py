@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from jobdeck.core.claims import Claim, Held, Holding, fits, implicit_claims
 from jobdeck.core.order import share
@@ -17,6 +18,9 @@ from jobdeck.store.queue import QueuedJob
 
 Heap = list[tuple[int, int]]
 """Order key and id of jobs; entries may be stale and are checked when they come up."""
+
+LOOKS = 1000
+"""Jobs that one decision sets aside at most, which takes some 20 ms: the process does nothing else meanwhile."""
 
 _WHOLE_QUEUE = {Reason.PAUSED_SCOPE, Reason.NO_WORKER}
 
@@ -68,6 +72,8 @@ class QueueIndex:
         self._undo: dict[int, QueuedJob] = {}
         self._timed = False
         """Whether a job with a time came since the last decision."""
+        self._looks = LOOKS
+        """Jobs that the decision may still set aside."""
 
     # What the decision sees (core.waiting.World).
 
@@ -188,14 +194,22 @@ class QueueIndex:
         then set aside by one without time, and woken by the next."""
         return self._timed or bool(self._delayed)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last decision stopped before it had looked at all who may be able to start."""
+        return self._looks == 0
+
     def decide(self, now: int, limit: int) -> list[Pick]:
-        """Up to `limit` jobs that start now, fairest first; they count as holding from here on."""
+        """Up to `limit` jobs that start now, fairest first; they count as holding from here on.
+
+        After many that cannot start it stops, `unfinished`: the next decision goes on from there."""
+        self._looks = LOOKS
         self._wake_delayed(now)
         picks = self._pick_undo(limit)
         turns = [(share(q.running, q.weight), i) for i, q in self._projects.items() if q.ready]
         heapq.heapify(turns)
         stalled: set[tuple[int, str]] = set()
-        while turns and len(picks) < limit and self.places.any_free():
+        while turns and len(picks) < limit and self._looks and self.places.any_free():
             _, project_id = heapq.heappop(turns)
             pick = self._pick_from(project_id, now, stalled)
             if pick is not None:
@@ -217,7 +231,7 @@ class QueueIndex:
 
     def _pick_from(self, project_id: int, now: int, stalled: set[tuple[int, str]]) -> Pick | None:
         queue = self._projects[project_id]
-        while True:
+        while self._looks:
             heads = [
                 (heap[0], name) for name, heap in queue.ready.items() if heap and (project_id, name) not in stalled
             ]
@@ -236,34 +250,32 @@ class QueueIndex:
                     continue
                 self._drop_head(queue, type_name)
                 return self._picked(entry, worker.id, worker.name)
-            if self._stops_queue(obstacle, entry):
+            unmet = self._unmet(entry) if obstacle.reason is Reason.CLAIM else None
+            if obstacle.reason in _WHOLE_QUEUE or unmet in _common(entry.waiting.project, type_name):
                 stalled.add((project_id, type_name))
                 continue
             self._drop_head(queue, type_name)
-            self._set_aside(entry, obstacle)
+            self._set_aside(entry, obstacle, unmet)
+        return None
 
     def _picked(self, entry: Entry, worker_id: str, worker_name: str) -> Pick:
         job = entry.job
         self.hold(job, worker_id, entry.waiting.claims)
         return Pick(job.id, worker_id, worker_name, job.claims, RUN)
 
-    def _stops_queue(self, obstacle: WaitReason, entry: Entry) -> bool:
-        """Whether what stops this job stops every job of its project and type alike."""
-        if obstacle.reason in _WHOLE_QUEUE:
-            return True
-        return obstacle.reason is Reason.CLAIM and self._unmet(entry) in _common(entry)
-
     def _unmet(self, entry: Entry) -> Claim:
         """The first claim that cannot be held now; there is one."""
         return next(c for c in entry.waiting.claims if not fits(c, self.holding(c.resource), self.capacity(c.resource)))
 
-    def _set_aside(self, entry: Entry, obstacle: WaitReason) -> None:
-        if obstacle.reason is Reason.NOT_BEFORE and obstacle.until is not None:
+    def _set_aside(self, entry: Entry, obstacle: WaitReason, unmet: Claim | None) -> None:
+        """Put it where it waits: for its time, or in the line for the claim that is `unmet`."""
+        self._looks -= 1
+        if obstacle.until is not None:
             heapq.heappush(self._delayed, (obstacle.until, entry.job.id))
         else:
-            claim = self._unmet(entry)
-            entry.line = line = Line(entry.job.project_id, entry.job.type, claim)
-            heap = self._lines.setdefault(claim.resource, {}).setdefault(line, [])
+            assert unmet is not None, obstacle
+            entry.line = line = Line(entry.job.project_id, entry.job.type, unmet)
+            heap = self._lines.setdefault(unmet.resource, {}).setdefault(line, [])
             heapq.heappush(heap, (entry.job.order_key, entry.job.id))
         self._call_next(entry)
 
@@ -284,6 +296,7 @@ class QueueIndex:
                 self._make_ready(entry)
 
 
-def _common(entry: Entry) -> list[Claim]:
+@lru_cache(maxsize=1000)
+def _common(project: str, type_name: str) -> tuple[Claim, ...]:
     """The claims that every job of this project and type has; where one of them is unmet, none of them can start."""
-    return implicit_claims(entry.waiting.project, entry.job.type, None, None)
+    return tuple(implicit_claims(project, type_name, None, None))

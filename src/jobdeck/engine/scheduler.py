@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -26,7 +26,7 @@ POLL_SECONDS = 1.0
 LEASE_SECONDS = 10.0
 _FINAL_KINDS = frozenset({"succeeded", "canceled"})
 _JOB_KINDS_WITHOUT_CHANGE = frozenset(
-    {"step_succeeded", "step_failed", "task_failed", "task_warned", "step_skipped", "step_canceled"}
+    {"step.succeeded", "step.failed", "task.failed", "task.warned", "step.skipped", "step.canceled"}
 )
 
 
@@ -95,9 +95,9 @@ class Scheduler:
             await self._load_small_tables(index)
             held = await leases.held(connection)
             parents: set[int] = set()
-            after = 0
+            after = None
             while batch := await queue.open_jobs(connection, after, 5000):
-                after = batch[-1].id
+                after = batch[-1]
                 for job in batch:
                     _place(index, job, held)
                 parents |= _families(batch)
@@ -123,17 +123,19 @@ class Scheduler:
         """Take in what happened since the last turn; whether there was a full batch, so that more may follow."""
         assert self._index is not None
         async with self._database.read() as connection:
-            happened = await events.heads_after(connection, self._cursor, BATCH * 4)
-            lost = any(kind == "worker_lost" for _, kind, _ in happened)
+            happened = await queue.happened_after(connection, self._cursor, BATCH * 4)
+            lost = any(event.kind == "worker_lost" for event in happened)
             if lost or asyncio.get_running_loop().time() - self._looked >= POLL_SECONDS:
                 await self._look_at_workers(connection, self._index)
         if not happened:
             return False
-        if any(job_id is None for _, _, job_id in happened):
+        if any(event.job_id is None for event in happened):
             await self._load_small_tables(self._index)
-        news = {job_id for _, kind, job_id in happened if job_id is not None and self._is_news(kind, job_id)}
-        await self._refresh(leader, news)
-        self._cursor = happened[-1][0]
+        new = {event.job.id: event.job for event in happened if event.job is not None}
+        news = {e.job_id for e in happened if e.job_id is not None and self._is_news(e.kind, e.job_id)}
+        await self._take_in(leader, [job for i, job in new.items() if i in news])
+        await self._refresh(leader, news - new.keys())
+        self._cursor = happened[-1].id
         return len(happened) == BATCH * 4
 
     def _is_news(self, kind: str, job_id: int) -> bool:
@@ -154,13 +156,20 @@ class Scheduler:
             return
         async with self._database.read() as connection:
             found = await queue.jobs_by_id(connection, wanted)
-            unknown = any(j.leased and not self._index.is_leased(j.id) for j in found)
-            held = await leases.held(connection) if unknown else {}
-        for job in found:
-            _place(self._index, job, held)
         for gone in wanted - {j.id for j in found}:
             self._index.remove(gone)
             self._index.release(gone)
+        await self._take_in(leader, found)
+
+    async def _take_in(self, leader: Leader, found: Sequence[QueuedJob]) -> None:
+        """Place jobs in the index as they are."""
+        assert self._index is not None
+        held: dict[int, tuple[str, tuple[Claim, ...]]] = {}
+        if any(job.leased and not self._index.is_leased(job.id) for job in found):
+            async with self._database.read() as connection:
+                held = await leases.held(connection)
+        for job in found:
+            _place(self._index, job, held)
         await self._settle_families(leader, _families(found))
 
     async def _settle_families(self, leader: Leader, parents: set[int]) -> None:
@@ -172,13 +181,14 @@ class Scheduler:
         now = await self._database.now() if self._index.asks_for_time() else 0
         picks = self._index.decide(now, BATCH)
         if not picks:
-            return False
+            return self._index.unfinished
+        unfinished = self._index.unfinished or len(picks) == BATCH
         started = await leases.assign(self._database, leader, picks, self._lease_seconds)
         missed = {p.job for p in picks} - started
         for job_id in missed:
             self._index.release(job_id)
         await self._refresh(leader, missed)
-        return len(picks) == BATCH
+        return unfinished
 
     def _patience(self) -> float:
         """Seconds until the next look without a wake-up call."""

@@ -26,7 +26,7 @@ from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, cli
 from jobdeck.executors.harness import describe
 from jobdeck.store import jobs, submissions
 from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import NewEvent
+from jobdeck.store.events import SUBMITTED, NewEvent
 from jobdeck.store.jobs import NewJob
 
 log = structlog.get_logger(__name__)
@@ -101,6 +101,7 @@ class Submitter:
                 if earlier is not None:
                     return earlier
             batch = await _number(tx, prepared, submissions_)
+            tx.called = ()  # workers have nothing to do before the scheduler assigns it
             async with tx.last_writes():
                 await _insert(tx, batch, actor)
                 if idempotency is not None:
@@ -305,7 +306,7 @@ async def _insert(tx: Tx, batch: _Batch, actor: str) -> None:
 
 def _submitted(new: NewJob, job_id: int, actor: str) -> NewEvent:
     data = {"state": str(State.PENDING), "type": new.type, "description": clip(new.description, 200)}
-    return NewEvent("submitted", new.project_id, job_id, actor, data)
+    return NewEvent(SUBMITTED, new.project_id, job_id, actor, data)
 
 
 async def _parents(tx: Tx, ids: set[int], wanted: Sequence[Submission]) -> dict[int, str]:

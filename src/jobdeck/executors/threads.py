@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped
@@ -91,6 +93,26 @@ class ThreadTask:
             self._loop.call_soon_threadsafe(function, argument)
 
 
+class _Hand:
+    """A thread that does one thing after the other; making a new one for each would hold up the event loop."""
+
+    def __init__(self) -> None:
+        self._things: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._live, name="jobdeck-task", daemon=True).start()
+
+    def do(self, thing: Callable[[], None]) -> None:
+        self._things.put(thing)
+
+    def rest(self) -> None:
+        """End, once everything is done."""
+        self._things.put(None)
+
+    def _live(self) -> None:
+        while thing := self._things.get():
+            thing()
+            del thing  # it holds all that a task knew
+
+
 class ThreadExecutor:
     """Runs up to `size` tasks at once in threads of this process, from one event loop; `extend` from any thread."""
 
@@ -98,7 +120,8 @@ class ThreadExecutor:
         if size < 1:
             raise ValueError("A pool of threads has at least one place.")
         self._places = asyncio.Semaphore(size)
-        self._running: set[ThreadTask] = set()
+        self._running: dict[ThreadTask, _Hand | None] = {}
+        self._idle: list[_Hand] = []
         self._closed = False
 
     async def start(self, request: TaskRequest) -> ThreadTask:
@@ -109,23 +132,34 @@ class ThreadExecutor:
             self._places.release()
             task.finish(Stopped(killed=True))
             return task
-        self._running.add(task)
-        thread = threading.Thread(target=task.run, args=(self._ended,), name=f"jobdeck-task-{request.job}", daemon=True)
+        self._running[task] = None
         try:
-            thread.start()
+            hand = self._idle.pop() if self._idle else _Hand()
         except RuntimeError as error:
             task.finish(Lost(f"no thread could be started: {error}"))
             self._ended(task)
+            return task
+        self._running[task] = hand
+        hand.do(partial(task.run, self._ended))
         return task
 
     def extend(self, deadline: float) -> None:
-        for task in self._running.copy():
+        for task in list(self._running):
             task.wish.deadline = deadline
 
     async def aclose(self) -> None:
         self._closed = True
         await asyncio.gather(*(task.kill() for task in list(self._running)))
+        for hand in self._idle:
+            hand.rest()
+        self._idle.clear()
 
     def _ended(self, task: ThreadTask) -> None:
-        self._running.discard(task)
+        hand = self._running.pop(task)
         self._places.release()
+        if hand is None:
+            return
+        if self._closed:
+            hand.rest()
+        else:
+            self._idle.append(hand)

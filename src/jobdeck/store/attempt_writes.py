@@ -42,12 +42,12 @@ async def write(database: Database, writes: Sequence[AttemptWrite]) -> set[tuple
 
     async def work(tx: Tx) -> set[tuple[int, int]]:
         tx.called = ()  # it gives no worker anything to do
-        locked = await jobs.lock(tx, {w.job for w in writes})
+        locked = jobs.locked(tx)
         live = [w for w in writes if _holds(w, locked.get(w.job))]
         await _write(tx, live, locked)
         return {(w.job, w.epoch) for w in writes} - {(w.job, w.epoch) for w in live}
 
-    return await database.transact(work)
+    return await database.transact(work, jobs.locking({w.job for w in writes}))
 
 
 def _holds(attempt_write: AttemptWrite, job: Job | None) -> bool:
@@ -157,7 +157,7 @@ _LINEAGE = {
 
 def _step_event(job: Job, record: StepClosed) -> NewEvent:
     data = {"step": record.index, "state": str(record.state), "attempt": job.attempt}
-    return NewEvent(f"step_{record.state}", job.project_id, job.id, None, data | _error(record.error))
+    return NewEvent(f"step.{record.state}", job.project_id, job.id, None, data | _error(record.error))
 
 
 def _task_events(job: Job, record: TaskEnded) -> list[NewEvent]:
@@ -165,9 +165,9 @@ def _task_events(job: Job, record: TaskEnded) -> list[NewEvent]:
     data = {"step": record.step, "task": record.index, "attempt": job.attempt}
     events = []
     if record.state is StepState.FAILED:
-        events.append(NewEvent("task_failed", job.project_id, job.id, None, data | _error(record.error)))
+        events.append(NewEvent("task.failed", job.project_id, job.id, None, data | _error(record.error)))
     if record.warnings:
-        events.append(NewEvent("task_warned", job.project_id, job.id, None, data | {"warnings": record.warnings}))
+        events.append(NewEvent("task.warned", job.project_id, job.id, None, data | {"warnings": record.warnings}))
     return events
 
 

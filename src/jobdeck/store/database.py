@@ -24,7 +24,7 @@ from jobdeck.core.errors import DiskFull, Unavailable
 from jobdeck.store.clock import Clock, DatabaseClock
 from jobdeck.store.events import NewEvent, append
 from jobdeck.store.postgres_connection import connecting
-from jobdeck.store.prepared import together
+from jobdeck.store.prepared import Question, Rows, ask_with, commit, is_idle, together
 from jobdeck.store.wakeups import Called, Wakeups
 
 T = TypeVar("T")
@@ -40,9 +40,13 @@ ANSWER_SECONDS = 25.0
 """How long a statement may take by our own clock, when not even the server's refusal to go on arrives."""
 _POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=20s"
 """A process that is frozen or cut off in a transaction must not keep its locks: they would hold up everyone else."""
-_POSTGRESQL_PLANS = "-c plan_cache_mode=force_custom_plan -c jit=off -c random_page_cost=1.1"
-"""A plan that was made once and kept, when the tables were still empty, would read all of them ever after; and whoever
-takes a page from the middle for four times as dear as the next one reads all jobs to find some hundreds."""
+_POSTGRESQL_PLANS = (
+    "-c plan_cache_mode=force_custom_plan -c jit=off "
+    "-c random_page_cost=1.1 -c enable_hashjoin=off -c enable_mergejoin=off"
+)
+"""A plan that was made once and kept, when the tables were still empty, would read all of them ever after. And all that
+is joined here is joined by a key: the planner takes reading a whole table for cheaper while it is small, or not yet
+counted, and takes ten times as long."""
 
 _NO_ANSWER = (OperationalError, InterfaceError, PoolTimeout)
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}
@@ -57,10 +61,16 @@ class Tx:
     connection: AsyncConnection
     now: int
     dialect: str
+    answer: Rows = ()
+    """To the question that it was opened with."""
+
     events: list[NewEvent] = field(default_factory=list)
 
     told: bool = False
     """Whether events were written."""
+
+    over: bool = False
+    """Whether the last writes were made."""
 
     called: Called = None
     """The workers that its commit wakes up, all if nothing else is known; those who only look on are always woken."""
@@ -70,12 +80,15 @@ class Tx:
 
     @asynccontextmanager
     async def last_writes(self) -> AsyncIterator[None]:
-        """Around the last statements of a transaction, none of which may read: they and the events go out together."""
+        """Around the last statements of a transaction, none of which may read: they, the events and the commit go out
+        together. It ends the transaction, so nothing may follow."""
         async with together(self.connection):
             yield
             if self.events:
                 await append(self.connection, self.events, self.now, self.called)
                 self.events, self.told = [], True
+            await commit(self.connection)
+        self.over = True
 
 
 class Database:
@@ -128,14 +141,15 @@ class Database:
         async with self.read() as connection:
             return await self.clock.now(connection)
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Run `work` in one write transaction and commit it with its events.
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], opening: Question | None = None) -> T:
+        """Run `work` in one write transaction and commit it with its events. The answer to `opening` is there when it
+        begins: it came with the transaction's first trip to the database.
 
         `work` may run again from its start when the database asks for that (deadlock, serialization, lock time-out),
         so it must have no effect besides its statements. Raises Unavailable when the database does not answer."""
         for attempt in range(RETRIES):
             try:
-                return await self._once(work)
+                return await self._once(work, opening)
             except DBAPIError as error:
                 if not _is_retryable(error) or attempt == RETRIES - 1:
                     if _is_no_answer(error):
@@ -146,16 +160,19 @@ class Database:
                 raise _unavailable(error) from error
         raise AssertionError("unreachable")
 
-    async def _once(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def _once(self, work: Callable[[Tx], Awaitable[T]], opening: Question | None) -> T:
         if self._one_writer is None:
-            return await self._commit(work)
+            return await self._commit(work, opening)
         async with self._one_writer:
-            return await self._commit(work)
+            return await self._commit(work, opening)
 
-    async def _commit(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def _commit(self, work: Callable[[Tx], Awaitable[T]], opening: Question | None) -> T:
         async with self._writer.begin() as connection:
-            tx = Tx(connection, await self.clock.now(connection), self.dialect)
+            answer, now = await ask_with(connection, opening, partial(self.clock.now, connection))
+            tx = Tx(connection, now, self.dialect, answer)
             result = await work(tx)
+            if tx.over and (tx.events or not await is_idle(connection)):
+                raise RuntimeError("Statements or events followed the last writes of a transaction; they are undone.")
             if tx.events:
                 async with tx.last_writes():
                     pass

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Insert, RowMapping, Subquery, bindparam, insert, select, text
+from sqlalchemy import Insert, RowMapping, Subquery, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import MAX_EVENT, clip, encode
@@ -19,6 +19,9 @@ from jobdeck.store.wakeups import Called, announcement
 
 CHANNEL = "jobdeck"
 """The PostgreSQL channel on which commits are announced."""
+
+SUBMITTED = "submitted"
+"""The kind of the first event of a job."""
 
 _LOCK = 0x6A6F6264
 _COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT}
@@ -93,19 +96,6 @@ async def read_after(
     if job is not None:
         query = query.where(schema.events.c.job_id == job)
     return [_stored(row) for row in (await connection.execute(query)).mappings()]
-
-
-async def heads_after(connection: AsyncConnection, cursor: int, limit: int) -> list[tuple[int, str, int | None]]:
-    """Id, kind and job of up to `limit` events with an id above `cursor`, oldest first."""
-    return [(number, kind, job) for number, kind, job in await _HEADS.run(connection, cursor=cursor, most=limit)]
-
-
-_HEADS = Prepared(
-    select(schema.events.c.id, schema.events.c.kind, schema.events.c.job_id)
-    .where(schema.events.c.id > bindparam("cursor", type_=INT))
-    .order_by(schema.events.c.id)
-    .limit(bindparam("most", type_=INT))
-)
 
 
 async def last_id(connection: AsyncConnection) -> int:

@@ -15,7 +15,7 @@ from jobdeck.core.states import ENDED, State
 from jobdeck.store.batch import BOOL, FLOAT, INT, TEXT, ids_of
 from jobdeck.store.bulk import insert_cells, update_cells
 from jobdeck.store.database import Tx
-from jobdeck.store.prepared import Prepared, run_batch
+from jobdeck.store.prepared import Prepared, Question, Rows, run_batch
 from jobdeck.store.schema import jobs
 from jobdeck.store.segments.settled import IDS_LOCK
 
@@ -121,7 +121,21 @@ async def lock(tx: Tx, ids: Iterable[int]) -> dict[int, Job]:
     """The jobs among `ids` that exist, locked in the order of their ids until the transaction ends.
 
     The row of a job is the lock for everything about it; whoever changes lease, steps or tasks holds it."""
-    found = [to_job(row) for row in await run_batch(tx.connection, _locking, {"id": list(ids)}, {"id": INT})]
+    return _by_id(await run_batch(tx.connection, *locking(ids)))
+
+
+def locking(ids: Iterable[int]) -> Question:
+    """What `lock` asks, for opening a transaction with it; `locked` is what it then gives."""
+    return Question(_locking, {"id": list(ids)}, {"id": INT})
+
+
+def locked(tx: Tx) -> dict[int, Job]:
+    """The jobs that the transaction was opened with, as `lock` gives them."""
+    return _by_id(tx.answer)
+
+
+def _by_id(rows: Rows) -> dict[int, Job]:
+    found = [to_job(row) for row in rows]
     return {job.id: job for job in found}
 
 

@@ -6,10 +6,10 @@ layers; so here SQLAlchemy writes the SQL, once for each database, and the drive
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ClauseElement, Dialect, Subquery
 from sqlalchemy.dialects import sqlite
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.batch import Cells, Columns, Shape, parameters_of, shape_of, shaped_table
 
+T = TypeVar("T")
 Rows = Sequence[Sequence[Any]]
 Build = Callable[[Subquery], ClauseElement]
 """Makes a statement over a batch. A function of a module: what it made for one shape of batch is kept."""
@@ -61,6 +62,32 @@ class Prepared:
         """As for PostgreSQL, and the names of the parameters in the order of their places."""
         compiled = self._statement.compile(dialect=_SQLITE)
         return str(compiled), tuple(getattr(compiled, "positiontup", None) or ()), compiled.params or {}
+
+
+class Question(NamedTuple):
+    """A statement over a batch, to be run later."""
+
+    build: Build
+    cells: Cells
+    columns: Columns
+
+
+async def ask_with(
+    connection: AsyncConnection, question: Question | None, also: Callable[[], Awaitable[T]]
+) -> tuple[Rows, T]:
+    """The answer to `question`, and what `also` gives. On PostgreSQL both travel together, and with a BEGIN."""
+    if question is None:
+        return (), await also()
+    if connection.dialect.name == "sqlite":
+        given = await also()
+        return await run_batch(connection, *question), given
+    shape = shape_of(question.cells, connection.dialect.name)
+    text, own = _built(question.build, shape, tuple(question.columns.items()))._for_postgresql  # noqa: SLF001
+    driver = await driver_of(connection)
+    async with together(connection):
+        cursor = await driver.execute(text, {**own, **parameters_of(question.cells, shape, question.columns)})
+        given = await also()
+    return await cursor.fetchall(), given
 
 
 async def run_batch(
@@ -112,6 +139,19 @@ async def together(connection: AsyncConnection) -> AsyncIterator[None]:
             yield
     except _psycopg().Error as error:
         raise await _told(connection, driver, "(one of several)", error) from error
+
+
+async def commit(connection: AsyncConnection) -> None:
+    """Within `together`: on PostgreSQL commit along with what is there, so that no later commit has anything to do."""
+    if connection.dialect.name == "postgresql":
+        await (await driver_of(connection)).execute("COMMIT")
+
+
+async def is_idle(connection: AsyncConnection) -> bool:
+    """Whether no transaction is open on it; on SQLite, which commits once more at no cost, nobody needs to know."""
+    if connection.dialect.name == "sqlite":
+        return True
+    return bool((await driver_of(connection)).info.transaction_status == _psycopg().pq.TransactionStatus.IDLE)
 
 
 async def driver_of(connection: AsyncConnection) -> Any:

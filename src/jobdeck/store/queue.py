@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, Subquery, select, text
+from sqlalchemy import Select, Subquery, bindparam, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.states import State
 from jobdeck.core.waiting import PausedScope
 from jobdeck.store.batch import INT
-from jobdeck.store.prepared import run_batch
-from jobdeck.store.schema import OPEN_JOBS, jobs, limits, paused_scopes, projects
+from jobdeck.store.events import SUBMITTED
+from jobdeck.store.prepared import Prepared, run_batch
+from jobdeck.store.schema import OPEN_JOBS, events, jobs, limits, paused_scopes, projects
 
 
 class QueuedJob(NamedTuple):
@@ -37,12 +38,38 @@ class QueuedJob(NamedTuple):
 _COLUMNS = [jobs.c[name] for name in QueuedJob._fields]
 
 
-async def open_jobs(connection: AsyncConnection, after: int, limit: int) -> list[QueuedJob]:
-    """Jobs that have not ended, by id, `limit` at a time; for building the index."""
-    # An expression, so that the planner takes the index of open jobs and not the key, which leads over all that ended.
-    by_id = jobs.c.id + 0
-    query = select(*_COLUMNS).where(text(OPEN_JOBS), by_id > after).order_by(by_id).limit(limit)
+async def open_jobs(connection: AsyncConnection, after: QueuedJob | None, limit: int) -> list[QueuedJob]:
+    """Up to `limit` jobs that have not ended, behind `after` (None: from the first); for building the index.
+
+    In the order of the index of open jobs, so that each batch is read from where the last one ended."""
+    query = select(*_COLUMNS).where(text(OPEN_JOBS)).order_by(jobs.c.state, jobs.c.id).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(jobs.c.state, jobs.c.id) > (str(after.state), after.id))
     return _queued(await connection.execute(query))
+
+
+class Happened(NamedTuple):
+    """An event, and with one of a new job that job as it is by now (None: it is gone)."""
+
+    id: int
+    kind: str
+    job_id: int | None
+    job: QueuedJob | None
+
+
+async def happened_after(connection: AsyncConnection, cursor: int, limit: int) -> list[Happened]:
+    """Up to `limit` events with an id above `cursor`, oldest first."""
+    rows = await _HAPPENED.run(connection, cursor=cursor, most=limit)
+    return [Happened(row[0], row[1], row[2], _queued((row[3:],))[0] if row[3] is not None else None) for row in rows]
+
+
+_HAPPENED = Prepared(
+    select(events.c.id, events.c.kind, events.c.job_id, *_COLUMNS)
+    .outerjoin(jobs, (jobs.c.id == events.c.job_id) & (events.c.kind == SUBMITTED))
+    .where(events.c.id > bindparam("cursor", type_=INT))
+    .order_by(events.c.id)
+    .limit(bindparam("most", type_=INT))
+)
 
 
 async def jobs_by_id(connection: AsyncConnection, ids: Iterable[int]) -> list[QueuedJob]:
