@@ -130,7 +130,7 @@ class Engine:
         hand = Hand(service, executor, recorder, shipper, Services([recorder, shipper, service]))
         self.hands.append(hand)
         await hand.services.start()
-        await self.until_event("worker_joined", lambda e: e.data["worker"] == me.id)
+        await self.until_event("worker.joined", lambda e: e.data["worker"] == me.id)
         return hand
 
     async def fire(self, hand: Hand) -> None:
@@ -313,6 +313,11 @@ class Engine:
 async def reached(gate: Gate) -> None:
     """A job has come to the gate."""
     assert await asyncio.to_thread(gate.reached.wait, LONG), "no job came to the gate"
+
+
+async def asked(gate: Gate) -> None:
+    """The job at the gate, which does not heed it, knows that it is to stop."""
+    assert await asyncio.to_thread(gate.asked.wait, LONG), "the job was not asked to stop"
 
 
 def script(key: str | None = None) -> Script:

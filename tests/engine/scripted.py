@@ -18,7 +18,7 @@ from jobdeck.core.jobtype import StepSpec, declared_steps, step
 from jobdeck.core.retry import RetryPolicy
 from jobdeck.core.tasks import Run
 
-LONG = 10.0
+LONG = 30.0
 """Seconds after which a wait in a test has failed."""
 
 
@@ -39,6 +39,8 @@ class Gate:
 
     def __init__(self, *, heeds_stop: bool = True) -> None:
         self.reached = threading.Event()
+        self.asked = threading.Event()
+        """The job that waits here, and does not heed it, has been asked to stop."""
         self.opened = threading.Event()
         self.heeds_stop = heeds_stop
 
@@ -66,6 +68,8 @@ class Script:
             while not gate.opened.wait(0.002):
                 if gate.heeds_stop:
                     run.stop_here()
+                elif run.should_stop:
+                    gate.asked.set()
         if self.failures.get(place):
             raise self.failures[place].pop(0)
 
@@ -150,6 +154,19 @@ class Boaster(Scripted):
         return part
 
 
+class Silent(Scripted):
+    """Tells of all its units in a moment, and then works on without a word."""
+
+    name = "silent"
+
+    def work(self, run: Run, part: int) -> Any:
+        script = SCRIPTS.setdefault(self.params.key, Script(self.params.key))
+        for unit in range(self.params.units):
+            run.progress(unit + 1, 2 * self.params.units, "rows", rows=unit + 1)
+        script.reach(f"{run.step}/{part}", run)
+        return part
+
+
 class Chatty(Scripted):
     """Says `payload` lines, the `label` in each."""
 
@@ -162,4 +179,4 @@ class Chatty(Scripted):
         return part
 
 
-TYPES: list[type[JobType]] = [Scripted, Undoable, Finisher, Boaster, Chatty]
+TYPES: list[type[JobType]] = [Scripted, Undoable, Finisher, Boaster, Silent, Chatty]

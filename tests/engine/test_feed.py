@@ -13,9 +13,10 @@ from jobdeck.engine import feed as feed_module
 from jobdeck.engine.feed import Feed, FeedItem
 from jobdeck.engine.meter import TELL_SECONDS
 from tests.engine.harness import Engine, reached, script
+from tests.engine.scripted import LONG
 
 
-async def taken(stream: AsyncIterator[FeedItem], last: Any, seconds: float = 10) -> list[FeedItem]:
+async def taken(stream: AsyncIterator[FeedItem], last: Any, seconds: float = LONG) -> list[FeedItem]:
     """Items up to the first one that `last` says is the last."""
     found = []
     async with asyncio.timeout(seconds), aclosing(stream) as items:  # type: ignore[type-var]
@@ -66,9 +67,12 @@ async def test_progress_between_events(engine: Engine) -> None:
     gates = [plot.hold(f"s0/0/{unit}") for unit in (1, 3)]
     job = await engine.submit(key=plot.key, units=4)
     await reached(gates[0])
-    listening = asyncio.create_task(taken(engine.feed.subscribe(job=job), lambda i: i.kind == "succeeded"))
-    moved = asyncio.create_task(taken(engine.feed.subscribe(job=job), lambda i: i.kind == "progress"))
-    # Both listen by then; and progress is told at most once in so long, and that of the first unit was.
+    streams = [engine.feed.subscribe(after=0, job=job) for _ in range(2)]
+    for stream in streams:
+        await anext(stream)  # it listens now
+    listening = asyncio.create_task(taken(streams[0], lambda i: i.kind == "succeeded"))
+    moved = asyncio.create_task(taken(streams[1], lambda i: i.kind == "progress"))
+    # Progress is told at most once in so long, and that of the first unit was.
     await asyncio.sleep(2 * TELL_SECONDS)
     gates[0].opened.set()
     item = (await moved)[-1]
@@ -119,7 +123,7 @@ async def test_what_is_not_for_a_reader_is_looked_through_once(engine: Engine) -
     reader = engine.database._reader.sync_engine
     event.listen(reader, "before_cursor_execute", note)
     listening = asyncio.create_task(taken(Feed(engine.database).subscribe(after=0, job=quiet), lambda i: i.id > last))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG):
         while len(cursors) < 3:
             engine.database.wakeups.call()
             await asyncio.sleep(0.02)

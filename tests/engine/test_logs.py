@@ -14,7 +14,7 @@ import pytest
 from jobdeck.core.errors import InvalidInput, Unavailable
 from jobdeck.core.operations import Operation
 from jobdeck.engine.log_writer import LogShipper
-from jobdeck.engine.logs import SEAL_BYTES, LogLine, LogStore
+from jobdeck.engine.logs import SEAL_BYTES, LogFilter, LogLine, LogStore
 from jobdeck.store.blobs import Blobs
 from tests.engine.harness import Engine, reached, running, script
 
@@ -67,10 +67,10 @@ async def test_tail_follow_search_and_cursor(engine: Engine) -> None:
         assert len(page) <= 700
         seen += [line.text for line in page]
     assert seen == [f"line {i}" for i in range(3000)]
-    found, _ = await engine.logs.read(job, 1, q="LINE 299")
+    found, _ = await engine.logs.read(job, 1, where=LogFilter(q="LINE 299"))
     assert len(found) == 11
-    found, after = await engine.logs.read(job, 1, q="line 299", limit=5)
-    rest, _ = await engine.logs.read(job, 1, q="line 299", after=after)
+    found, after = await engine.logs.read(job, 1, where=LogFilter(q="line 299"), limit=5)
+    rest, _ = await engine.logs.read(job, 1, where=LogFilter(q="line 299"), after=after)
     assert len(found) + len(rest) == 11
     text = b"".join([piece async for piece in engine.logs.text(job, 1)]).decode()
     assert text.count("\n") == 3000

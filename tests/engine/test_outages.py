@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.endings import Finished
-from jobdeck.core.errors import LeaseLost, NotLeader
+from jobdeck.core.errors import LeaseLost, NotLeader, Unavailable
 from jobdeck.core.operations import Operation
 from jobdeck.core.records import JobLeft, StepOpened, TaskAdvanced
+from jobdeck.engine.recorder import JobCheckpoints, Recorder
 from jobdeck.store import leases
 from jobdeck.store.clock import Clock
 from jobdeck.store.database import Database, Tx
+from jobdeck.store.prepared import Question
 from tests.engine.harness import Engine, reached, running, script
-from tests.engine.scripted import ToldForGood
+from tests.engine.scripted import LONG, ToldForGood
 
 T = TypeVar("T")
 
@@ -84,6 +86,45 @@ async def test_an_outage_longer_than_the_leases(migrated_postgres_url: str, post
         await engine.until(job, "succeeded")
         assert plot.did[:3] == ["s0/0/0", "s0/0/1", "s0/0/2"]
         assert plot.did[-2:] == ["s0/0/2", "s0/0/3"]
+
+
+@contextmanager
+def out_of_reach(url: str, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nobody can connect to the database; a file cannot even be opened."""
+    name = make_url(url).database
+    assert name is not None
+    if not url.startswith("sqlite"):
+        with away(request.getfixturevalue("postgres_url"), name):
+            yield
+        return
+    folder = Path(name).parent
+    elsewhere = folder.rename(folder.with_name(folder.name + "_elsewhere"))
+    try:
+        yield
+    finally:
+        elsewhere.rename(folder)
+
+
+async def test_checkpoints_are_read_as_soon_as_the_database_answers(
+    url: str, home: Path, request: pytest.FixtureRequest
+) -> None:
+    """A job that is resumed during an outage goes on where it was; it neither fails nor begins from nothing."""
+    async with running(url, home) as engine:
+        plot = script()
+        plot.fail("s1/0/1", ToldForGood("there"))
+        job = await engine.submit(key=plot.key, steps=2, units=2)
+        await engine.until(job, "failed")
+    there = _Watched(make_url(url))
+    saved, later = (JobCheckpoints(there, Recorder(there), job, attempt, 2) for attempt in (1, 2))
+    with out_of_reach(url, request):
+        reading = asyncio.gather(saved.load(), later.earlier_failures(1))
+        for _ in range(2):
+            await asyncio.wait_for(there.missed.acquire(), LONG)
+    steps, failures = await asyncio.wait_for(reading, LONG)
+    assert [(s.name, str(s.state)) for s in steps] == [("s0", "succeeded"), ("s1", "failed")]
+    assert [t.cursor for t in steps[1].tasks] == ["1"]
+    assert failures == {0: 1}
+    await there.close()
 
 
 async def test_one_poisoned_record_hurts_no_other(engine: Engine) -> None:
@@ -173,7 +214,7 @@ async def test_what_succeeded_is_not_begun_again(engine: Engine) -> None:
     assert begun == {(0, 0): 1, (0, 1): 1, (1, 0): 1, (1, 1): 2}
     assert [(s["index"], s["state"]) for s in await engine.steps(job)] == [(0, "succeeded"), (1, "succeeded")]
     kinds = await engine.kinds(job)
-    assert kinds.count("step_succeeded") == 2
+    assert kinds.count("step.succeeded") == 2
 
 
 async def test_an_old_leader_expires_no_lease(engine: Engine) -> None:
@@ -239,6 +280,23 @@ class _Later:
         return await self._inner.now(connection) + self.seconds * 1_000_000
 
 
+class _Watched(Database):
+    """A database that tells when it did not answer somebody who wanted to read."""
+
+    def __init__(self, url: URL) -> None:
+        super().__init__(url)
+        self.missed = asyncio.Semaphore(0)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with super().read() as connection:
+                yield connection
+        except Unavailable:
+            self.missed.release()
+            raise
+
+
 class _Hesitant(Database):
     """A database whose transactions begin when they are let."""
 
@@ -246,7 +304,7 @@ class _Hesitant(Database):
         super().__init__(url, clock=clock)
         self.looked, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], opening: Question | None = None) -> T:
         self.looked.set()
         await self.go_on.wait()
-        return await super().transact(work)
+        return await super().transact(work, opening)

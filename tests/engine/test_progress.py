@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from sqlalchemy import update
 
 from jobdeck.core.operations import Operation
@@ -90,6 +91,29 @@ async def test_tasks_and_steps_agree_with_the_job(engine: Engine) -> None:
     await engine.done(Operation.RESUME, job)
     await engine.until(job, "succeeded")
     assert [s["state"] for s in await engine.steps(job)] == ["succeeded"] * 2
+
+
+async def test_the_last_report_is_told_also_when_silence_follows(engine: Engine) -> None:
+    plot = script()
+    gates = [plot.hold(f"s0/{part}") for part in (0, 1)]
+    job = await engine.submit("silent", key=plot.key, units=99, tasks=2)
+    for gate in gates:
+        await reached(gate)
+
+    async def told() -> bool:
+        tasks, row = await engine.tasks(job), await engine.job(job)
+        return [(t["done"], t["rows"]) for t in tasks] == [(99, 99)] * 2 and (row["done"], row["total"]) == (198, 396)
+
+    await engine.true(told)
+    assert (await engine.job(job))["fraction"] == pytest.approx(0.5)
+    gates[0].opened.set()
+
+    async def one_ended() -> bool:
+        return bool((await engine.job(job))["fraction"] == pytest.approx(0.75))
+
+    await engine.true(one_ended)
+    gates[1].opened.set()
+    await engine.until(job, "succeeded")
 
 
 async def test_a_restart_shows_nothing_done(engine: Engine) -> None:

@@ -119,7 +119,7 @@ async def test_not_before(engine: Engine) -> None:
     await engine.until(past, "succeeded")
     assert (await engine.reasons(soon))[0].until == now + 800_000
     row = await engine.until(soon, "succeeded")
-    assert now + 800_000 <= row["started_at"] < now + 3_000_000
+    assert row["started_at"] >= now + 800_000
     assert await engine.state(far) == "pending"
     for job in (past, soon):
         row = await engine.job(job)

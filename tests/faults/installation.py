@@ -21,7 +21,7 @@ from jobdeck.core.states import ENDED
 from jobdeck.wire.jobs import Job
 
 T = TypeVar("T")
-PATIENCE = 30.0
+PATIENCE = 60.0
 _URL = re.compile(r"Jobdeck serves (http://\S+)")
 
 

@@ -78,7 +78,7 @@ def _history(account: Account, rows: Any) -> None:
     told = ("worker_lost", "handed_back", "retrying", "paused", "resumed", "restarted", "canceled")
     account.lines.append("events: " + ", ".join(f"{kinds.get(kind, 0)} {kind}" for kind in told))
     twice = """SELECT e.job_id, e.data::json ->> 'step', e.data::json ->> 'attempt', count(*) FROM events e
-               WHERE e.kind = 'step_succeeded' GROUP BY 1, 2, 3 HAVING count(*) > 1"""
+               WHERE e.kind = 'step.succeeded' GROUP BY 1, 2, 3 HAVING count(*) > 1"""
     found = rows.execute(twice).fetchall()
     account.check(not found, f"steps that succeeded twice in one attempt: {found[:5]}")
     finals = """SELECT job_id, count(*) FROM events WHERE kind IN ('succeeded', 'canceled')

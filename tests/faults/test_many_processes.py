@@ -10,16 +10,22 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.faults.claims_log import claims_log
 from tests.faults.installation import Installation, health_of, installation, until
 from tests.faults.own_postgres import OwnPostgres, own_postgres
 
 TAKE_OVER_SECONDS = 10.0
 RECOVERY_SECONDS = 15.0
+MOST = 8
+"""Jobs of the project that may run at once."""
 
 
 @pytest.fixture
 def jobdeck(home: Path, postgres_database_url: str) -> Iterator[Installation]:
-    with installation(home, postgres_database_url, lease_seconds="4", project_limit="50", workers="4") as made:
+    with (
+        installation(home, postgres_database_url, lease_seconds="4", project_limit=str(MOST), workers="4") as made,
+        claims_log(postgres_database_url, {"project:default": MOST}),
+    ):
         yield made
 
 
@@ -43,7 +49,7 @@ def all_succeeded(jobdeck: Installation, jobs: list[int], seconds: float = 60.0)
 def assert_each_task_recorded_once(rows: psycopg.Connection[tuple[object, ...]], jobs: list[int]) -> None:
     """Every step succeeded exactly once in its attempt, and no lease is left."""
     found = rows.execute(
-        "SELECT job_id, data::json ->> 'step', count(*) FROM events WHERE kind = 'step_succeeded' AND job_id = ANY(%s) "
+        "SELECT job_id, data::json ->> 'step', count(*) FROM events WHERE kind = 'step.succeeded' AND job_id = ANY(%s) "
         "GROUP BY 1, 2 HAVING count(*) <> 1",
         [jobs],
     ).fetchall()
@@ -98,12 +104,13 @@ def test_a_frozen_worker_cannot_write_when_it_wakes(
     jobdeck: Installation, rows: psycopg.Connection[tuple[object, ...]]
 ) -> None:
     jobdeck.server()
-    frozen = jobdeck.worker("w1")
+    workers = {name: jobdeck.worker(name) for name in ("w1", "w2")}
     (job,) = sleeps(jobdeck, 1, seconds=8.0, steps=1)
-    jobdeck.until_state(job, "running")
-    jobdeck.worker("w2")
+    name = jobdeck.until_state(job, "running").worker
+    assert name is not None
+    frozen = workers.pop(name)
     frozen.signal(signal.SIGSTOP)
-    until(lambda: jobdeck.job(job).worker == "w2", "the other worker has it")
+    until(lambda: jobdeck.job(job).worker in workers, "the other worker has it")
     epoch = rows.execute("SELECT epoch FROM jobs WHERE id = %s", [job]).fetchone()
     frozen.signal(signal.SIGCONT)
     until(lambda: "worker_was_buried" in frozen.log.read_text() or "lease_lost" in frozen.log.read_text(), "it noticed")
@@ -153,7 +160,8 @@ def own() -> Iterator[OwnPostgres]:
 
 
 def test_the_database_is_stopped_and_started(home: Path, own: OwnPostgres) -> None:
-    with installation(home, own.url, lease_seconds="4") as jobdeck:
+    limit = {"project:default": MOST}
+    with installation(home, own.url, lease_seconds="4", project_limit=str(MOST)) as jobdeck, claims_log(own.url, limit):
         up = jobdeck.up()
         jobs = sleeps(jobdeck, 4, seconds=5.0, steps=2)
         for job in jobs:

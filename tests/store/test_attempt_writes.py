@@ -102,7 +102,7 @@ async def test_records_of_a_stay_become_rows(desk: Desk) -> None:
     now = await desk.job(job.id)
     assert (now.warnings, now.fraction) == (2, 0.5)
     kinds = [e.kind for e in await desk.events()][-3:]
-    assert kinds == ["task_warned", "task_failed", "step_failed"]
+    assert kinds == ["task.warned", "task.failed", "step.failed"]
 
 
 async def test_opening_again_keeps_what_was_done(desk: Desk) -> None:

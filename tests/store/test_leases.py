@@ -177,4 +177,4 @@ async def test_only_silent_workers_without_leases_are_gone(desk: Desk) -> None:
     assert await bury() == ["w1"]
     async with desk.database.read() as connection:
         assert await workers.alive(connection, 0) == []
-    assert [e.kind for e in await desk.events()].count("worker_gone") == 2
+    assert [e.kind for e in await desk.events()].count("worker.gone") == 2

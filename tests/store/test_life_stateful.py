@@ -92,7 +92,7 @@ class Scheduler:
         async with self.desk.database.read() as connection:
             self.index.set_projects(await queue.project_weights(connection))
             held = await leases.held(connection)
-            for job in await queue.open_jobs(connection, 0, 10_000):
+            for job in await queue.open_jobs(connection, None, 10_000):
                 self.place(job, held)
 
     def place(self, job: QueuedJob, held: dict[int, Any]) -> None:

@@ -1,0 +1,46 @@
+"""What is told late is told until the end and not after it, and a telling that fails is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jobdeck.core.errors import LeaseLost
+from jobdeck.engine.trail import Trail
+
+
+async def test_nothing_is_told_after_the_end() -> None:
+    told: list[int] = []
+    under_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def tell() -> float:
+        told.append(1)
+        under_way.set()
+        await go_on.wait()
+        return 0.0
+
+    trail = Trail(tell, lambda: None)
+    trail.within(0.0)
+    await under_way.wait()
+    closing = asyncio.create_task(trail.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    await closing
+    trail.within(0.0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert told == [1]
+
+
+async def test_a_telling_that_fails_is_told_at_once_and_raised_at_the_end() -> None:
+    failed = asyncio.Event()
+
+    async def tell() -> None:
+        raise LeaseLost("it is gone")
+
+    trail = Trail(tell, failed.set)
+    trail.within(0.0)
+    await failed.wait()
+    with pytest.raises(LeaseLost):
+        await trail.close()

@@ -1,0 +1,41 @@
+"""Lists of ids of any length: a statement has its parameters counted (PostgreSQL: 65,535), so a list travels as one."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobdeck.core.operations import Operation
+from jobdeck.store import jobs, leases, queue, steps, workers
+from tests.store.desk import Desk
+
+LONG = range(1, 70_001)
+
+
+async def test_a_selection_of_any_length_is_operated_on(desk: Desk) -> None:
+    running = [(await desk.running()).id for _ in range(3)]
+    results = await desk.operate(Operation.PAUSE, *LONG)
+    assert [r.id for r in results] == list(LONG)
+    assert [r.id for r in results if r.changed] == running
+    assert {row["ask"] for row in await desk.rows("leases")} == {"pause"}
+    results = await desk.operate(Operation.DELETE, *LONG)
+    assert len(results) == len(LONG)
+    assert not any(r.changed for r in results)
+
+
+@pytest.mark.parametrize("what", ["ask", "forget", "lock", "look"])
+async def test_a_list_of_any_length_is_one_parameter(desk: Desk, what: str) -> None:
+    job = await desk.running()
+    many = list(LONG)
+    match what:
+        case "ask":
+            await desk.database.transact(lambda tx: leases.ask(tx, many, "cancel"))
+            assert [row["ask"] for row in await desk.rows("leases")] == ["cancel"]
+        case "forget":
+            await desk.database.transact(lambda tx: steps.forget_tries(tx, many))
+        case "lock":
+            assert set(await desk.database.transact(lambda tx: jobs.lock(tx, many))) == {job.id}
+            names = [f"w{n}" for n in many]
+            assert await desk.database.transact(lambda tx: workers.lock_active(tx, names)) == {"w1", "w2"}
+        case "look":
+            async with desk.database.read() as connection:
+                assert [j.id for j in await queue.jobs_by_id(connection, many)] == [job.id]
