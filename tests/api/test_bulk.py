@@ -85,7 +85,7 @@ async def test_the_preview_counts_and_says_why(api: Api) -> None:
     planned = await plan(api, filter={"type": "noop", "project": ["default"]}, reason="spring")
     assert (planned["state"], planned["total"], planned["allowed"]) == ("planned", 14, 7)
     assert planned["refused"] == [
-        {"reason": "state", "text": "it has ended (succeeded)", "count": 6, "examples": succeeded[:5]},
+        {"reason": "state", "text": "it has succeeded", "count": 6, "examples": succeeded[:5]},
         {"reason": "already", "text": "it is canceled already", "count": 1, "examples": canceled},
     ]
     assert planned["selection"] == {"filter": {"type": ["noop"], "project": ["default"]}}
@@ -118,7 +118,7 @@ async def test_every_job_is_looked_at_again(api: Api, runner: BulkRunner) -> Non
     ended = await carried_out(api, runner, planned)
     assert (ended["done"], ended["skipped"]) == (1, 3)
     assert {(g["reason"], g["text"], *g["examples"]) for g in ended["account"]} == {
-        ("state", "it has ended (succeeded)", ids[0]),
+        ("state", "it has succeeded", ids[0]),
         ("already", "it is paused already", ids[1]),
         ("not_found", "there is no such job", ids[2]),
     }

@@ -14,7 +14,7 @@ from jobdeck.store.schema import attempts, leadership, lineage, steps, tasks
 from jobdeck.wire.admin import NewToken, TypeInfo, Worker
 from jobdeck.wire.base import Response
 from jobdeck.wire.jobs import Job
-from tests.api.harness import Api
+from tests.api.harness import Api, is_problem
 
 JOB_FIELDS = {
     *("id", "run_id", "project", "type", "category", "state", "description", "subject", "params", "priority", "tags"),
@@ -80,6 +80,22 @@ async def test_a_claim_names_its_holders(api: Api) -> None:
     assert [(r["reason"], r["resource"], r["holders"]) for r in reasons] == [
         ("claim", "object:lake/a/b", [holder["id"]])
     ]
+
+
+async def test_the_claims_of_a_job_and_who_is_in_its_way(api: Api) -> None:
+    holder, wanting = [await api.submit("sleep", {"seconds": 1, "write": "lake/a/b"}) for _ in range(2)]
+    held = ["project:default/object:lake/a/b", 1, "x"]
+    await api.lease(holder["id"], held)
+    first, *others = (await api.get(f"jobs/{wanting['id']}/claims"))["items"]
+    assert first == {
+        "resource": "object:lake/a/b", "units": 1, "mode": "exclusive", "free": False, "held": False, "own": True,
+        "capacity": None, "used": 1, "holders": [holder["id"]],
+    }  # fmt: skip
+    assert {claim["resource"] for claim in others} == {"instance", "project:default", "type:sleep"}
+    assert all(claim["free"] and not claim["held"] for claim in others)
+    of_holder = {claim["resource"]: claim for claim in (await api.get(f"jobs/{holder['id']}/claims"))["items"]}
+    assert (of_holder["object:lake/a/b"]["held"], of_holder["object:lake/a/b"]["holders"]) == (True, [])
+    is_problem(await api.raw("GET", "jobs/999/claims"), 404, field="id")
 
 
 async def test_actions_follow_the_table(api: Api) -> None:

@@ -86,6 +86,34 @@ async def test_what_was_found_can_be_looked_around(small: Api) -> None:
     is_problem(await small.raw("GET", f"jobs/{job}/logs?before=nonsense"), 422)
 
 
+async def test_a_log_is_narrowed_to_levels_steps_and_tasks(small: Api) -> None:
+    job = (await small.submit("noop", {}))["id"]
+    said = [
+        ("info", "load", 0), ("error", "load", 1), ("stderr", "load", 1), ("error", "publish", 0), ("info", None, None),
+    ]  # fmt: skip
+    lines = [LogLine(i, level, step, task, f"line {i}").to_json() for i, (level, step, task) in enumerate(said)]
+    for chunk, part in enumerate((lines[:2], lines[2:])):
+        await small.core.blobs.put(chunk_path(job, 1, 1, chunk), pack(part))
+    narrowed = {
+        "level=error": [1, 3],
+        "level=error&level=stderr": [1, 2, 3],
+        "step=load": [0, 1, 2],
+        "task=0": [0, 3],
+        "step=load&task=1&level=error": [1],
+        "step=load&q=LINE+2": [2],
+        "tail=2&level=error&level=stderr": [2, 3],
+        "step=no": [],
+    }
+    for query, expected in narrowed.items():
+        page = await small.get(f"jobs/{job}/logs?{query}")
+        assert [line["text"] for line in page["items"]] == [f"line {i}" for i in expected], query
+        assert page["next"] is not None
+    assert await read(small, job, "&level=error") == ["line 1", "line 3"]
+    for query in ("level=loud", "task=-1", "task=x"):
+        found = is_problem(await small.raw("GET", f"jobs/{job}/logs?{query}"), 422)
+        assert found["field"].startswith(query.partition("=")[0])
+
+
 async def test_logs_go_with_their_job(small: Api) -> None:
     job = (await small.submit("noop", {}))["id"]
     await write(small, job, 0, ["one"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -35,7 +35,7 @@ class Plain(JobType):
 
 
 def mask(type_name: str, params: Any) -> Any:
-    types = [RegisteredType(t.type_name(), "tests:X", t) for t in (Fetch, Plain)]
+    types = [RegisteredType(t.type_name(), "tests:X", t) for t in (Fetch, Plain, Program)]
     return Masker(TypeRegistry(types)).mask(type_name, params)
 
 
@@ -59,3 +59,21 @@ def test_of_a_type_that_is_gone_names_tell() -> None:
     params = {"url": "x", "auth": [{"apiKey": "k", "Password": "p", "user": "u"}], "secret": None}
     masked = {"apiKey": MASK, "Password": MASK, "user": "u"}
     assert mask("gone", params) == {"url": "x", "auth": [masked], "secret": None}
+
+
+class Program(JobType):
+    class Params(BaseModel):
+        """Variables by pattern, and a pair of a name and a secret."""
+
+        env: dict[Annotated[str, Field(pattern="^[A-Z]+$")], SecretStr] = {}
+        pair: tuple[str, SecretStr] | None = None
+
+
+def test_names_by_pattern_and_places_in_a_tuple_are_masked() -> None:
+    params = {"env": {"A": "s3cret", "B": "s3cret"}, "pair": ["a", "s3cret"]}
+    assert mask("program", params) == {"env": {"A": MASK, "B": MASK}, "pair": ["a", MASK]}
+
+
+def test_variables_of_a_type_that_is_gone_are_masked() -> None:
+    params = {"argv": ["a"], "env": {"HOST": "s3cret", "NONE": None}}
+    assert mask("gone", params) == {"argv": ["a"], "env": {"HOST": MASK, "NONE": None}}

@@ -27,6 +27,7 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("GET", "jobs/{id}/steps/{index}/tasks", None, "viewer"),
     ("GET", "jobs/{id}/timeline", None, "viewer"),
     ("GET", "jobs/{id}/diff", None, "viewer"),
+    ("GET", "jobs/{id}/claims", None, "viewer"),
     ("GET", "jobs/{id}/attempts", None, "viewer"),
     ("GET", "jobs/{id}/events", None, "viewer"),
     ("GET", "jobs/{id}/logs", None, "viewer"),

@@ -47,6 +47,20 @@ async def test_edited(api: Api) -> None:
     is_problem(await api.raw("POST", "jobs/999/run-again"), 404, field="id")
 
 
+async def test_parameters_that_are_left_out(api: Api) -> None:
+    old = await api.submit("sleep", {"seconds": 2, "steps": 3, "write": "lake/a/b"})
+    asked = {"params": {"steps": 4}, "replace": True}
+    plan = await api.post(f"jobs/{old['id']}/run-again?dry_run=true", asked, 200)
+    assert [(c["path"], c["kind"]) for c in plan["changes"]] == [
+        ("seconds", "removed"), ("steps", "changed"), ("write", "removed"),
+    ]  # fmt: skip
+    new = await api.post(f"jobs/{old['id']}/run-again", asked, 202)
+    assert (new["params"], new["subject"]) == ({"steps": 4}, None)
+    nothing = await api.post(f"jobs/{old['id']}/run-again", {"params": {}, "replace": True}, 202)
+    assert nothing["params"] == {}
+    is_problem(await api.raw("POST", f"jobs/{old['id']}/run-again", json={"replace": True}), 422, field="params")
+
+
 async def test_a_configuration_is_kept_in_the_version_that_ran(api: Api) -> None:
     body = {"name": "n", "type": "sleep", "params": {"seconds": 5}}
     saved = await api.post("projects/default/configurations", body, 201)
@@ -90,10 +104,12 @@ async def test_a_secret_that_was_shown_masked_stays_what_it_was(sqlite_ready_url
         edited = {"url": "y", "logins": [{**shown["logins"][0], "user": "b"}]}
         new = await api.post(f"jobs/{old['id']}/run-again", {"params": edited}, 202)
         assert new["params"] == edited
+        left = await api.post(f"jobs/{old['id']}/run-again", {"params": edited, "replace": True}, 202)
         more = {"logins": [*shown["logins"], {"user": "c", "password": "********"}]}
         is_problem(await api.raw("POST", f"jobs/{old['id']}/run-again", json={"params": more}), 422, field="params")
         async with core.database.read() as connection:
-            row = await job_views.get(connection, new["id"])
-    assert row is not None
-    assert json.loads(row["params"]) == {"url": "y", "logins": [{"user": "b", "password": "s3cret"}]}
+            rows = await job_views.many(connection, [new["id"], left["id"]])
+    for row in rows.values():
+        assert json.loads(row["params"]) == {"url": "y", "logins": [{"user": "b", "password": "s3cret"}]}
+    assert len(rows) == 2
     await core.database.close()

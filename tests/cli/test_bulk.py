@@ -134,7 +134,7 @@ def test_who_is_left_out_is_told_with_the_reason(call: Any, installed: Installed
     done = call("jobs", "pause", "--state", "pending,canceled", "-y")
     assert done.returncode == 0, "all that could be paused was"
     assert "3 of 4 jobs can be paused." in done.stderr
-    assert f"1 not: it has ended (canceled) ({ids[0]})" in done.stderr
+    assert f"1 not: it was canceled ({ids[0]})" in done.stderr
     assert done.stdout == "3 of 4 jobs paused, 1 skipped.\n"
     nothing = call("jobs", "pause", "--state", "paused", "-y")
     assert nothing.returncode == 3
@@ -226,7 +226,7 @@ def test_a_job_that_could_and_then_could_not_makes_the_exit_code(idle: Installed
     code, drawn = running.end()
     assert code == 3
     assert "1 of 2 jobs paused, 1 skipped." in drawn
-    assert "it has ended (canceled)" in drawn
+    assert "it was canceled" in drawn
 
 
 def test_the_client_waits_no_longer_than_told(idle: Installed) -> None:

@@ -94,6 +94,8 @@ def test_tasks_timeline_and_difference(jobdeck: Shell) -> None:
     assert "✔" in jobdeck("job", "show", job)
     assert "succeeded" in jobdeck("job", "tasks", job, "0", "--state", "succeeded", "--slowest")
     assert jobdeck("job", "tasks", job, "0", "--state", "failed", "-o", "ids") == ""
+    assert "type:sleep" in jobdeck("job", "claims", job)
+    assert set(jobdeck("job", "claims", job, "-o", "ids").split()) == {"instance", "project:default", "type:sleep"}
     said = jobdeck("job", "timeline", job)
     assert "waiting" in said
     assert "tasks: 3 succeeded" in said

@@ -54,7 +54,7 @@ def test_a_wrong_command_line_is_2_and_sends_nothing(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["job", "cancel", "1"], "Job 1 cannot cancel: it has ended (succeeded)."),
+        (["job", "cancel", "1"], "Job 1 cannot be canceled: it has succeeded."),
         (["job", "show", "77"], "There is no job 77."),
         (["run", "nonsense"], "There is no job type 'nonsense'."),
         (["run", "sleep", "-p", "seconds=many"], "params.seconds: not a number"),
@@ -149,4 +149,4 @@ def test_a_refusal_is_told_by_the_process_too(shell: Shell, server: ContractServ
     server.add_job("succeeded")
     done = shell("job", "cancel", "1")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "error: Job 1 cannot cancel: it has ended (succeeded).\nhint: Allowed now: delete.\n"
+    assert done.stderr == "error: Job 1 cannot be canceled: it has succeeded.\nhint: It can be deleted.\n"

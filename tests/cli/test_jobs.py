@@ -183,8 +183,26 @@ def test_run_again(cli: Cli, server: ContractServer) -> None:
     assert server.seen[-1].json == {"params": {"steps": 2}, "priority": 8}
     assert "runs again" in cli("job", "show", "2").stdout
     server.add_job("succeeded")
+    assert cli("job", "run-again", "2", "--without", "seconds", "-p", "tasks=3").returncode == 0
+    assert server.seen[-1].json == {"params": {"steps": 2, "tasks": 3}, "replace": True}
+    assert cli("job", "run-again", "2", "--replace").returncode == 0
+    assert server.seen[-1].json == {"params": {}, "replace": True}
+    assert cli("job", "run-again", "2", "--replace", "-p", "tasks=3").returncode == 0
+    assert server.seen[-1].json == {"params": {"tasks": 3}, "replace": True}
+    unknown = cli("job", "run-again", "2", "--without", "nonsense")
+    assert unknown.returncode == 2
+    assert "job 2 has no parameter 'nonsense'" in unknown.stderr
+    assert "seconds, steps" in unknown.stderr
     assert cli("job", "run-again", "9").returncode == 3
     assert cli("job", "run-again", "x").returncode == 2
+
+
+def test_a_log_is_narrowed(cli: Cli, server: ContractServer) -> None:
+    id_ = server.add_job("succeeded")
+    done = cli("job", "logs", str(id_), "--level", "error", "--level", "stderr", "--step", "load", "--task", "0")
+    assert "has logged nothing of this kind" in done.stderr
+    wanted = {"level": ["error", "stderr"], "step": ["load"], "task": ["0"]}
+    assert wanted.items() <= server.seen[-1].query.items()
 
 
 def test_a_log_is_downloaded(cli: Cli, server: ContractServer, tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from jobdeck.core.operations import PAST, how_it_is
+from jobdeck.core.states import State
+
 TOKEN = "jd_secret_of_the_test"
 AT = "2026-11-20T07:34:00.123456Z"
 ALLOWED = {
@@ -162,7 +165,7 @@ class ContractServer:
 
     def run_again(self, id_: int, body: dict[str, Any]) -> dict[str, Any]:
         old = self.jobs[id_]
-        params = {**old["params"], **body.pop("params", {})}
+        params = {**({} if body.pop("replace", False) else old["params"]), **body.pop("params", {})}
         return self.view(self.add_job(**{**body, "type": old["type"], "params": params, "copied_from": id_}))
 
     def operate(self, id_: int, operation: str) -> dict[str, Any]:
@@ -171,8 +174,8 @@ class ContractServer:
             raise Refusal(
                 409,
                 "operation_refused",
-                f"Job {id_} cannot {operation}: it has ended ({state}).",
-                hint="Allowed now: delete.",
+                f"Job {id_} cannot be {PAST[operation]}: {how_it_is(State(state))}.",
+                hint="It can be deleted.",
                 state=state,
                 operation=operation,
                 allowed=ALLOWED.get(state, []),

@@ -89,11 +89,11 @@ def test_operations_change_the_job(client: Client, server: ContractServer) -> No
 
 def test_a_refusal_carries_state_operation_and_what_is_allowed(client: Client, server: ContractServer) -> None:
     id_ = server.add_job("succeeded")
-    with pytest.raises(Refused, match="cannot cancel: it has ended") as caught:
+    with pytest.raises(Refused, match="cannot be canceled: it has succeeded") as caught:
         client.jobs.cancel(id_)
     assert caught.value.facts == {"state": "succeeded", "operation": "cancel", "allowed": ["delete"]}
     assert caught.value.problem.code == "operation_refused"
-    assert caught.value.hint == "Allowed now: delete."
+    assert caught.value.hint == "It can be deleted."
 
 
 def test_problems_become_errors_named_after_their_cause(client: Client) -> None:
@@ -133,6 +133,10 @@ def test_logs_of_a_running_job_end_without_follow(client: Client, server: Contra
     id_ = server.add_job("running")
     server.logs[id_] = [[{"at": "2026-11-20T07:34:00Z", "text": "one"}]]
     assert [entry.text for entry in client.jobs.logs(id_)] == ["one"]
+    assert not list(client.jobs.logs(id_, level="error", step="load", task=0))
+    assert server.seen[-1].query == {"level": ["error"], "step": ["load"], "task": ["0"], "limit": ["500"]}
+    assert not list(client.jobs.logs(id_, level=("error", "stderr")))
+    assert server.seen[-1].query["level"] == ["error", "stderr"]
 
 
 def test_steps_events_attempts_and_lineage(client: Client, server: ContractServer) -> None:
@@ -154,6 +158,8 @@ def test_run_again_and_the_whole_log(client: Client, server: ContractServer, tmp
     assert server.seen[-1].json == {"params": {"steps": 2}, "tags": []}
     client.jobs.run_again(id_)
     assert server.seen[-1].json == {}
+    assert client.jobs.run_again(id_, {"steps": 2}, replace=True).params == {"steps": 2}
+    assert server.seen[-1].json == {"params": {"steps": 2}, "replace": True}
     assert client.jobs.download_log(id_, tmp_path / "a.log", attempt=1).read_text() == "log of 1\n"
     assert server.seen[-1].query == {"attempt": ["1"]}
     with pytest.raises(NotFound):

@@ -36,7 +36,7 @@ def error_codes() -> set[str]:
 def event_kinds() -> set[str]:
     """The kind of every event: those of transitions, which are about jobs, and those that are written out.
 
-    A kind that is put together, like `step_` and a state, is given by its beginning."""
+    A kind that is put together, like `step.` and a state, is given by its beginning."""
     return {
         *_literals("Transition", 1),
         *_literals("NewEvent", 0),
@@ -84,8 +84,8 @@ def _strings(node: ast.expr) -> Iterator[str]:
 
 
 def is_named_in(text: str, word: str) -> bool:
-    """Whether `word` stands in `text` as code; a word that ends in `_` is the beginning of one."""
-    return f"`{word}" in text if word.endswith("_") else f"`{word}`" in text
+    """Whether `word` stands in `text` as code; a word that ends in `_` or `.` is the beginning of one."""
+    return f"`{word}" in text if word.endswith(("_", ".")) else f"`{word}`" in text
 
 
 def blocks(path: Path, language: str) -> list[str]:

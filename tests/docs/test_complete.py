@@ -51,6 +51,15 @@ def test_every_event_is_explained() -> None:
     assert not sorted(kind for kind in kinds if not (is_named_in(text, kind) or is_named_in(text, f"job.{kind}")))
 
 
+def test_kinds_of_events_are_of_one_style() -> None:
+    """One about a job itself is a word or two; any other names its thing first: `step.failed`, `token.created`."""
+    kinds = event_kinds()
+    about = {kind.partition(".")[0] for kind in kinds if "." in kind}
+    assert {"step", "task", "worker", "token"} <= about
+    others = {kind for kind in kinds if "." not in kind and kind.partition("_")[0] in about}
+    assert others == {"worker_lost"}, "this is about the job, which lost its worker"
+
+
 def test_every_endpoint_is_explained(tmp_path: Path) -> None:
     told = {re.sub(r"\{[a-z_:]+\}", "{}", endpoint) for endpoint in re.findall(r"`([A-Z]+ /[^` ]+)`", API)}
     with served(tmp_path, tmp_path / "home") as server:

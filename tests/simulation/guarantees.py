@@ -81,7 +81,7 @@ class Guarantees:
         for row in self._reader.rows("SELECT id, job_id, kind, data FROM events WHERE id > ? ORDER BY id", self._event):
             self._event = row["id"]
             state = "deleted" if row["kind"] == "deleted" else json.loads(row["data"]).get("state")
-            if state and not row["kind"].startswith("step_"):
+            if state and not row["kind"].startswith("step."):
                 told[row["job_id"]] = state
         return told
 

@@ -43,9 +43,9 @@ def test_words_code_and_place_count() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 8000, "a." * 4000, "x y" * 3000, "/" * 8000, ".csv" * 2000, "'" + "x" * 8000])
 def test_a_long_message_takes_no_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     fingerprint(text)
-    assert time.perf_counter() - began < 0.2
+    assert time.process_time() - began < 0.2
 
 
 @given(st.text(st.characters()))

@@ -6,6 +6,7 @@ import pytest
 
 from jobdeck.core.errors import OperationRefused
 from jobdeck.core.operations import (
+    PAST,
     Already,
     Change,
     Intent,
@@ -87,9 +88,33 @@ def test_a_refusal_names_state_operation_and_what_is_allowed(
     allowed = sorted(str(o) for o, cell in zip(OPERATIONS, TABLE[state], strict=True) if isinstance(cell, Change))
     assert refused.value.facts == {"state": str(state), "operation": str(operation), "allowed": allowed}
     assert "Job 7" in refused.value.message
-    assert str(operation) in refused.value.message
+    assert f"cannot be {PAST[operation]}: it " in refused.value.message
     assert str(state) in refused.value.message
-    assert all(o in (refused.value.hint or "") for o in allowed)
+    assert all(PAST[o] in (refused.value.hint or "") for o in allowed)
+
+
+@pytest.mark.parametrize(
+    ("state", "operation", "message", "hint"),
+    [
+        (State.SUCCEEDED, Operation.CANCEL, "Job 7 cannot be canceled: it has succeeded.", "It can be deleted."),
+        (State.CANCELED, Operation.PAUSE, "Job 7 cannot be paused: it was canceled.", "It can be deleted."),
+        (State.FAILED, Operation.PAUSE, "Job 7 cannot be paused: it has failed.",
+         "It can be canceled, deleted, restarted or resumed."),
+        (State.PENDING, Operation.RESTART, "Job 7 cannot be restarted: it is pending.",
+         "It can be canceled or paused."),
+        (State.RUNNING, Operation.DELETE,
+         "Job 7 cannot be deleted: it is running and may still run; cancel it first.",
+         "It can be canceled, paused or restarted."),
+        (State.CANCELING, Operation.PAUSE, "Job 7 cannot be paused: it is canceling.",
+         "Nothing can be done with it now."),
+        (State.SUCCEEDED, Operation.RESTART, "Job 7 cannot be restarted: it has succeeded.",
+         "It can be deleted. To have its work done once more, run it again as a new job."),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_a_sentence(state: State, operation: Operation, message: str, hint: str) -> None:
+    with pytest.raises(OperationRefused) as refused:
+        decide(operation, subject(state))
+    assert (refused.value.message, refused.value.hint) == (message, hint)
 
 
 @pytest.mark.parametrize(

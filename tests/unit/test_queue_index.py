@@ -15,7 +15,7 @@ from jobdeck.core.order import order_key
 from jobdeck.core.states import State
 from jobdeck.core.waiting import PausedScope, Waiting, obstacles
 from jobdeck.engine.capacity import Capacities
-from jobdeck.engine.index import QueueIndex
+from jobdeck.engine.index import LOOKS, QueueIndex
 from jobdeck.store.leases import UNDO, Pick
 from jobdeck.store.queue import QueuedJob
 from jobdeck.store.workers import Worker
@@ -75,6 +75,8 @@ class World:
 
     def decide(self, limit: int = 1000) -> list[Pick]:
         picks = self.index.decide(self.now, limit)
+        while self.index.unfinished and len(picks) < limit:
+            picks += self.index.decide(self.now, limit - len(picks))
         for pick in picks:
             self.held[pick.job] = (self.waiting.pop(pick.job), pick.worker_id)
         return picks
@@ -369,3 +371,30 @@ def test_freeing_one_resource_looks_at_few_of_those_who_wait_for_it() -> None:
         world.release(i)
         assert started(world) == [i + 1]
     assert looked < 50 * 60
+
+
+def test_one_decision_looks_at_few_of_very_many_that_cannot_start() -> None:
+    """They come all at once when a server takes over; meanwhile it must answer, and renew its lead."""
+    world = ready_world()
+    world.limit("project:p1/object:x", 0)
+    for i in range(5 * LOOKS):
+        world.put(make_job(i + 1, extra=(Claim.exclusive("object:x"),)))
+    world.put(make_job(10 * LOOKS))
+    looked = 0
+    real = world.index.holding
+
+    def counting(resource: str) -> Holding:
+        nonlocal looked
+        looked += 1
+        return real(resource)
+
+    world.index.holding = counting  # type: ignore[method-assign]
+    picks: list[Pick] = []
+    most = decisions = 0
+    while world.index.unfinished or not decisions:
+        looked = 0
+        picks += world.index.decide(0, 1000)
+        most, decisions = max(most, looked), decisions + 1
+    assert [p.job for p in picks] == [10 * LOOKS]
+    assert most < LOOKS * 20
+    assert decisions == 6

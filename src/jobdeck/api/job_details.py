@@ -13,12 +13,13 @@ from jobdeck.core.states import StepState
 from jobdeck.services.job_details import MAX_TASKS
 from jobdeck.services.job_logs import LogQuery
 from jobdeck.services.job_queries import MAX_LIMIT
+from jobdeck.services.log_window import LogFilter
 from jobdeck.services.timeline import TaskQuery
 from jobdeck.wire.base import MAX_ID, Page
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Attempt, Lineage
-from jobdeck.wire.plans import JobDiff
-from jobdeck.wire.steps import LogLine, Step, Task
+from jobdeck.wire.plans import JobClaim, JobDiff
+from jobdeck.wire.steps import LogLevel, LogLine, Step, Task
 from jobdeck.wire.timeline import Timeline
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{id}}", tags=["one job"])
@@ -58,7 +59,7 @@ async def tasks_of_step(
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> Page[Task]:
-    """All tasks, page by page."""
+    """All tasks, page by page. For those who may operate the job, the error of a task that failed has its traceback."""
     wanted = TaskQuery(index, attempt, tuple(state or ()), sort == "-duration", cursor, limit)
     return await services.timelines.tasks(caller, id, wanted)
 
@@ -81,6 +82,18 @@ async def diff(
 ) -> JobDiff:
     """From the parameters of the other job to those of this one, place by place; secrets are masked."""
     return await services.job_details.diff(caller, id, other)
+
+
+@router.get("/claims", summary="Show what a job claims")
+async def claims(
+    services: ServicesDep,
+    caller: CallerDep,
+    id: IdPath,
+    limit: Limit = PAGE,  # noqa: ARG001
+    cursor: Cursor = None,  # noqa: ARG001
+) -> Page[JobClaim]:
+    """The resources that the job holds or wants, as things are now: those in its way first, then those with a limit."""
+    return Page[JobClaim](items=[claim.view() for claim in await services.job_sides.claims(caller, id)])
 
 
 @router.get("/attempts", summary="List a job's attempts")
@@ -116,6 +129,11 @@ async def logs(
     after: LogCursor = None,
     before: Annotated[str | None, Query(max_length=100, description="`cursor` of a line: the lines before it.")] = None,
     tail: Annotated[int | None, Query(ge=1, le=1000, description="Begin with the last so many lines.")] = None,
+    level: Annotated[
+        list[LogLevel] | None, Query(max_length=20, description="Only lines of any of these levels.")
+    ] = None,
+    step: Annotated[str | None, Query(max_length=200, description="Only lines of the step of this name.")] = None,
+    task: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only lines of tasks with this index.")] = None,
     q: Search = None,
     limit: Limit = PAGE,
 ) -> Page[LogLine]:
@@ -123,7 +141,8 @@ async def logs(
 
     With `q` each line says in `matches` where it has the text; `before` and `after` a line's `cursor` is what is around
     it."""
-    return await services.job_logs.page(caller, id, LogQuery(attempt, after, before, tail, q, limit))
+    where = LogFilter(tuple(level or ()), step, task, q)
+    return await services.job_logs.page(caller, id, LogQuery(attempt, after, before, tail, where, limit))
 
 
 @router.get(

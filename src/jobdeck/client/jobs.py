@@ -32,7 +32,7 @@ from jobdeck.wire.jobs import (
     RunAgainRequest,
     SubmitRequest,
 )
-from jobdeck.wire.plans import JobDiff, JobPlan
+from jobdeck.wire.plans import JobClaim, JobDiff, JobPlan
 from jobdeck.wire.steps import LogLine, Step, Task
 from jobdeck.wire.timeline import Timeline
 
@@ -91,9 +91,24 @@ class Wishes(TypedDict, total=False):
 class Changed(TypedDict, total=False):
     """What can be different when a job is run again; None means as it was."""
 
+    replace: bool
+    """`params` are all there are: what they leave out is not taken over."""
     priority: int | None
     tags: Sequence[str] | None
     description: str | None
+
+
+class LogFilters(TypedDict, total=False):
+    """Which lines of a log."""
+
+    level: Many
+    """`debug`, `info`, `warning`, `error`, `stdout`, `stderr`; a sequence means any of them."""
+    step: str | None
+    """Its name."""
+    task: int | None
+    """Its index in the step."""
+    q: str | None
+    """A text in the line, whatever the case."""
 
 
 class _Items(Response):
@@ -198,6 +213,10 @@ class Jobs(Resource):
     def attempts(self, id: int) -> builtins.list[Attempt]:
         return builtins.list(self._every(Page[Attempt], f"/jobs/{id}/attempts"))
 
+    def claims(self, id: int) -> builtins.list[JobClaim]:
+        """The resources that the job holds or wants, those in its way first."""
+        return builtins.list(self._every(Page[JobClaim], f"/jobs/{id}/claims"))
+
     def lineage(self, id: int) -> Lineage:
         return self._transport.get(Lineage, f"/jobs/{id}/lineage")
 
@@ -217,15 +236,17 @@ class Jobs(Resource):
         follow: bool = False,
         attempt: int | None = None,
         tail: int | None = None,
-        q: str | None = None,
         after: str | None = None,
+        **only: Unpack[LogFilters],
     ) -> Iterator[LogLine]:
         """Log lines, oldest first: those there are, or with `follow` until the job has ended.
 
-        `tail`: begin with the last so many. `q`: only lines with this text. `attempt`: of that attempt."""
+        `tail`: begin with the last so many. `attempt`: of that attempt. The rest: only lines that are so."""
+        level = only.get("level")
+        where = {**only, "level": [level] if isinstance(level, str) else level and builtins.list(level)}
         pause = 0.2
         while True:
-            params = {"attempt": attempt, "after": after, "limit": MAX_PAGE, "q": q, "tail": tail}
+            params = {"attempt": attempt, "after": after, "limit": MAX_PAGE, "tail": tail, **where}
             page = self._transport.get(Page[LogLine], f"/jobs/{id}/logs", params)
             yield from page.items
             if page.next is None or not (page.items or follow):
@@ -277,7 +298,8 @@ class Jobs(Resource):
         key: str | None = None,
         **changed: Unpack[Changed],
     ) -> Job:
-        """A new job like this one; `params` are put over the old ones, name by name."""
+        """A new job like this one; `params` are put over the old ones, name by name, or with `replace=True` in their
+        place. A secret that is shown masked may be sent so: it means the old one."""
         return self._transport.post(Job, f"/jobs/{id}/run-again", _again(params, changed), key)
 
     def dry_run_again(self, id: int, params: Mapping[str, Any] | None = None, **changed: Unpack[Changed]) -> JobPlan:
@@ -313,7 +335,11 @@ def _wanted(type: str, params: Mapping[str, Any] | None, wishes: Wishes) -> Subm
 
 def _again(params: Mapping[str, Any] | None, changed: Changed) -> RunAgainRequest:
     tags = changed.get("tags")
-    more: dict[str, Any] = {**changed, "tags": None if tags is None else builtins.list(tags)}
+    more: dict[str, Any] = {
+        **changed,
+        "tags": None if tags is None else builtins.list(tags),
+        "replace": changed.get("replace") or None,
+    }
     return request(RunAgainRequest, params=None if params is None else dict(params), **more)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from jobdeck.core.operations import Operation, Subject, is_already, is_offered, why_not
+from jobdeck.core.operations import Operation, Subject, how_it_is, is_already, is_offered, why_not
 from jobdeck.core.states import ENDED, State
 
 EXAMPLES = 5
@@ -76,7 +76,7 @@ def left_out(asked: BulkOperation, job: Subject, *, same_priority: bool = False)
 def why_no_priority(state: State, *, same: bool) -> Why | None:
     """Why a priority would change nothing: the job has ended, or has it."""
     if state in ENDED:
-        return Why("state", f"it has ended ({state})")
+        return Why("state", how_it_is(state))
     return Why("already", "it has this priority already") if same else None
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, TypeVar, overload
 from weakref import WeakKeyDictionary
 
@@ -196,13 +197,16 @@ def repeated(spec: StepSpec, names: Iterable[str]) -> list[StepSpec]:
 
 def part_type(job_type: type[JobType], method: str) -> Any:
     """The declared type of the `part` argument of a step's method, or None when it takes none or says nothing."""
-    function = getattr(job_type, method)
-    parameters = list(inspect.signature(function).parameters)
-    if len(parameters) < 3:
-        return None
-    return typing.get_type_hints(function).get(parameters[2], Any)
+    parameters, hints = _signature(getattr(job_type, method))
+    return hints.get(parameters[2], Any) if len(parameters) > 2 else None
 
 
 def result_type(job_type: type[JobType], method: str) -> Any:
     """The declared return type of a step's method, or Any."""
-    return typing.get_type_hints(getattr(job_type, method)).get("return", Any)
+    return _signature(getattr(job_type, method))[1].get("return", Any)
+
+
+@lru_cache(maxsize=1000)
+def _signature(function: Any) -> tuple[Sequence[str], Mapping[str, Any]]:
+    """Its parameters and what they are declared to be; asked for each task, and dear."""
+    return tuple(inspect.signature(function).parameters), typing.get_type_hints(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -29,6 +30,21 @@ ALLOWED: dict[State, frozenset[Operation]] = {
     State.FAILED: frozenset({Operation.CANCEL, Operation.RESUME, Operation.RESTART, Operation.DELETE}),
     State.SUCCEEDED: frozenset({Operation.DELETE}),
     State.CANCELED: frozenset({Operation.DELETE}),
+}
+
+PAST: Mapping[str, str] = {
+    Operation.CANCEL: "canceled",
+    Operation.PAUSE: "paused",
+    Operation.RESUME: "resumed",
+    Operation.RESTART: "restarted",
+    Operation.DELETE: "deleted",
+}
+"""What is said of a job to which it was done."""
+
+_ENDED_WORDS = {
+    State.SUCCEEDED: "it has succeeded",
+    State.CANCELED: "it was canceled",
+    State.FAILED: "it has failed",
 }
 
 _EFFECT: dict[Operation, frozenset[State]] = {
@@ -131,23 +147,35 @@ def refusal(operation: Operation, job: Subject) -> OperationRefused:
     """The error for an operation that the job's state does not allow."""
     now_allowed = sorted(o for o in allowed(job) if is_offered(o, job))
     return OperationRefused(
-        f"Job {job.id} cannot {operation}: {why_not(operation, job)}.",
-        hint=f"Allowed now: {', '.join(now_allowed)}." if now_allowed else "Nothing can be done with it now.",
+        f"Job {job.id} cannot be {PAST[operation]}: {why_not(operation, job)}.",
+        hint=_what_can_be_done(operation, job, now_allowed),
         state=str(job.state),
         operation=str(operation),
         allowed=[str(o) for o in now_allowed],
     )
 
 
+def _what_can_be_done(operation: Operation, job: Subject, now_allowed: list[Operation]) -> str:
+    if not now_allowed:
+        return "Nothing can be done with it now."
+    *most, last = (PAST[o] for o in now_allowed)
+    can = f"It can be {', '.join(most)} or {last}." if most else f"It can be {last}."
+    anew = job.state in FINAL and operation in (Operation.RESUME, Operation.RESTART)
+    return f"{can} To have its work done once more, run it again as a new job." if anew else can
+
+
+def how_it_is(state: State) -> str:
+    """`it is running`, `it has succeeded`: the state as the end of a sentence."""
+    return _ENDED_WORDS.get(state, f"it is {state}")
+
+
 def why_not(operation: Operation, job: Subject) -> str:
     """The reason, as the end of a sentence, why `operation` is not on offer for `job`."""
     if operation is Operation.DELETE and job.state in ENDED:
         return f"{job.unfinished_children} of its children have not ended"
-    if job.state in FINAL:
-        return f"it has ended ({job.state})"
     if operation is Operation.DELETE:
         return f"it is {job.state} and may still run; cancel it first"
-    return f"it is {job.state}"
+    return how_it_is(job.state)
 
 
 def is_offered(operation: Operation, job: Subject) -> bool:

@@ -43,6 +43,27 @@ class LogLine:
         return f"{at}Z {self.level.upper()}{who} {self.text}"
 
 
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Lines of any of these `levels`, of a step and a task, that contain `q`, whatever the case. Empty or None: any."""
+
+    levels: tuple[str, ...] = ()
+    step: str | None = None
+    task: int | None = None
+    q: str | None = None
+
+    def fits(self, line: LogLine) -> bool:
+        return (
+            (not self.levels or line.level in self.levels)
+            and (self.step is None or line.step == self.step)
+            and (self.task is None or line.task == self.task)
+            and (self.q is None or self.q.lower() in line.text.lower())
+        )
+
+
+EVERY_LINE = LogFilter()
+
+
 def chunk_path(job: int, attempt: int, epoch: int, number: int) -> str:
     """Chunks sort in the order in which they were written."""
     return f"{_prefix(job, attempt)}/{epoch:06d}-{number:06d}.jsonl.gz"
@@ -69,23 +90,23 @@ class LogStore:
         self._blobs = blobs
 
     async def read(
-        self, job: int, attempt: int, *, after: str | None = None, limit: int = 1000, q: str | None = None
+        self, job: int, attempt: int, *, after: str | None = None, limit: int = 1000, where: LogFilter = EVERY_LINE
     ) -> tuple[list[LogLine], str | None]:
-        """Up to `limit` lines behind the cursor that contain `q`, and the cursor to go on from (None: nothing yet)."""
+        """Up to `limit` lines behind the cursor that fit `where`, and the cursor to go on from (None: nothing yet)."""
         cursor = _cursor(after)
         lines: list[LogLine] = []
         async for line in self._lines(job, attempt, cursor):
             cursor = _cursor(line.cursor)
-            if has(line, q):
+            if where.fits(line):
                 lines.append(line)
                 if len(lines) >= limit:
                     break
         return lines, f"{cursor[0]}:{cursor[1]}" if cursor[0] else after
 
     async def tail(
-        self, job: int, attempt: int, count: int, *, q: str | None = None, before: str | None = None
+        self, job: int, attempt: int, count: int, *, where: LogFilter = EVERY_LINE, before: str | None = None
     ) -> tuple[list[LogLine], str | None]:
-        """The last `count` lines that contain `q`, and the cursor to follow from; with `before`, of the lines in front
+        """The last `count` lines that fit `where`, and the cursor to follow from; with `before`, of the lines in front
         of the line whose cursor that is."""
         end = _cursor(before)
         lines: list[LogLine] = []
@@ -98,7 +119,7 @@ class LogStore:
             if before is not None and name == end[0]:
                 chunk = chunk[: max(0, end[1] - 1)]
             cursor = cursor or f"{name}:{len(chunk)}"
-            lines = [*_last(name, chunk, max(1, count) - len(lines), q), *lines]
+            lines = [*_last(name, chunk, max(1, count) - len(lines), where), *lines]
             if len(lines) >= count:
                 break
         return lines, cursor
@@ -124,16 +145,11 @@ class LogStore:
                 yield LogLine.from_json(line, f"{name}:{number}")
 
 
-def has(line: LogLine, q: str | None) -> bool:
-    """Whether the line contains `q`, whatever the case; every line contains None."""
-    return q is None or q.lower() in line.text.lower()
-
-
-def _last(name: str, chunk: list[str], count: int, q: str | None) -> list[LogLine]:
+def _last(name: str, chunk: list[str], count: int, where: LogFilter) -> list[LogLine]:
     found: list[LogLine] = []
     for number in range(len(chunk), 0, -1):
         line = LogLine.from_json(chunk[number - 1], f"{name}:{number}")
-        if has(line, q):
+        if where.fits(line):
             found.append(line)
             if len(found) >= count:
                 break

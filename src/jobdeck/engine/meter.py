@@ -50,6 +50,8 @@ class Meter:
         self._steps = [StepMeter(spec.weight) for spec in plan]
         self._shown = fraction
         self._told = 0.0
+        self.held = False
+        """Whether there was something to tell when it was not due."""
         for step in saved:
             self.open(step)
 
@@ -74,11 +76,15 @@ class Meter:
 
     def due(self) -> bool:
         """Whether it is time to tell; asked before each telling."""
-        now = asyncio.get_running_loop().time()
-        if now - self._told < TELL_SECONDS:
-            return False
-        self._told = now
-        return True
+        self.held = self.due_in > 0
+        if not self.held:
+            self._told = asyncio.get_running_loop().time()
+        return not self.held
+
+    @property
+    def due_in(self) -> float:
+        """Seconds; 0 or less when it is time to tell."""
+        return self._told + TELL_SECONDS - asyncio.get_running_loop().time()
 
     def _told_by(self, step: int) -> StepMeter:
         """The present step, or the last one before it that counts in units."""

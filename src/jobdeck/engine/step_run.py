@@ -37,6 +37,7 @@ from jobdeck.core.tasks import (
 from jobdeck.core.values import encode
 from jobdeck.engine.asks import Ask, Brakes
 from jobdeck.engine.meter import TELL_SECONDS, Meter
+from jobdeck.engine.trail import Trail
 
 
 class TaskLog(Protocol):
@@ -67,6 +68,11 @@ class _Stay:
     warnings: int = 0
     touched: tuple[Touched, ...] = ()
 
+    @property
+    def due_in(self) -> float:
+        """Seconds until its progress may be told again; 0 or less when it may be now."""
+        return self.told + TELL_SECONDS - asyncio.get_running_loop().time()
+
 
 class StepRun:
     """Runs the tasks of one step. `earlier` are failures by task in earlier attempts of the job."""
@@ -87,6 +93,9 @@ class StepRun:
         self._earlier = earlier
         self._errors: dict[int, ErrorInfo] = {}
         self._given_up = False
+        self._held: dict[int, _Stay] = {}
+        """Tasks with progress that was not told, because it came too soon."""
+        self._trail = Trail(self._tell_held, lambda: brakes.ask(Ask.DIE))
 
     async def run(self) -> tuple[Ending | None, tuple[SavedTask, ...]]:
         """The tasks as they stand now, and the stay's ending if a failed task ends it."""
@@ -96,9 +105,10 @@ class StepRun:
         ]
         try:
             await asyncio.gather(*runners)
+            await self._trail.close()
         except BaseException:
             self._brakes.ask(Ask.DIE)
-            await asyncio.gather(*runners, return_exceptions=True)
+            await asyncio.gather(*runners, self._trail.close(), return_exceptions=True)
             raise
         return await self._ending(), tuple(self._tasks.values())
 
@@ -115,7 +125,8 @@ class StepRun:
         for i, delay in delays.items():
             if delay is None:
                 error = self._errors[i]
-                await self._checkpoints.write(StepClosed(self._index, StepState.FAILED, error))
+                reading = [self._meter.reading(self._index)] if self._meter.held else []
+                await self._checkpoints.write(*reading, StepClosed(self._index, StepState.FAILED, error))
                 return Broke(error)
         at = self._now() + int(max(d for d in delays.values() if d is not None) * 1_000_000)
         return RetryLater(next(iter(self._errors.values())), at)
@@ -172,6 +183,7 @@ class StepRun:
                 await asyncio.gather(stay.started, return_exceptions=True)
             raise
         finally:
+            self._held.pop(task.index, None)
             self._brakes.drop(run)
 
     async def _take(self, message: TaskMessage, task: SavedTask, stay: _Stay) -> None:
@@ -181,8 +193,11 @@ class StepRun:
             case Progressed():
                 stay.progressed = message
                 self._meter.advance(self._index, task.index, message)
-                if asyncio.get_running_loop().time() - stay.told >= TELL_SECONDS:
+                if stay.due_in <= 0:
                     await self._tell(task, stay)
+                else:
+                    self._held[task.index] = stay
+                    self._trail.within(stay.due_in)
             case Checkpointed():
                 stay.cursor = encode(message.cursor)
                 stay.advanced = True
@@ -196,19 +211,36 @@ class StepRun:
                 assert_never(message)
 
     async def _tell(self, task: SavedTask, stay: _Stay, cursor: str | None = None) -> None:
+        await self._checkpoints.write(self._advance(task.index, stay, cursor), *self._reading())
+
+    def _advance(self, task: int, stay: _Stay, cursor: str | None = None) -> TaskAdvanced:
         stay.told = asyncio.get_running_loop().time()
-        records: list[Record] = [_advanced(self._index, task.index, stay.progressed, cursor)]
+        self._held.pop(task, None)
+        return _advanced(self._index, task, stay.progressed, cursor)
+
+    def _reading(self) -> list[Record]:
+        """The job's progress if it is due, else it is told later."""
         if self._meter.due():
-            records.append(self._meter.reading(self._index))
-        await self._checkpoints.write(*records)
+            return [self._meter.reading(self._index)]
+        self._trail.within(self._meter.due_in)
+        return []
+
+    async def _tell_held(self) -> float | None:
+        """Tell what was held back and is due; seconds until there is more."""
+        due: list[Record] = [self._advance(i, stay) for i, stay in list(self._held.items()) if stay.due_in <= 0]
+        if self._meter.held and self._meter.due():
+            due.append(self._meter.reading(self._index))
+        if due:
+            await self._checkpoints.write(*due)
+        waits = [stay.due_in for stay in self._held.values()] + ([self._meter.due_in] if self._meter.held else [])
+        return max(0.0, min(waits)) if waits else None
 
     async def _end(self, task: SavedTask, outcome: Outcome, stay: _Stay) -> None:
         ended = self._ended(task, outcome, stay)
         records: list[Record] = [_advanced(self._index, task.index, stay.progressed)] if stay.progressed else []
         if ended.state is StepState.SUCCEEDED:
             self._meter.end_task(self._index, task.index)
-        if self._meter.due():
-            records.append(self._meter.reading(self._index))
+        records += self._reading()
         await asyncio.gather(_landed(stay), self._checkpoints.write(*records, ended))
         failed = int(ended.state is StepState.FAILED)
         self._tasks[task.index] = replace(

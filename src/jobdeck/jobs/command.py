@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, TaskFailure
 from jobdeck.core.jobtype import JobType, StepSpec, step
+from jobdeck.core.secrecy import Redaction
 from jobdeck.core.tasks import Run
 from jobdeck.core.values import clip
 
@@ -31,6 +32,8 @@ LOOK_EVERY = 0.1
 """Seconds between two looks at whether to stop."""
 
 Text = Annotated[str, Field(max_length=128 * 1024, pattern="^[^\x00]*$")]
+Hidden = Annotated[Text, Field(json_schema_extra={"writeOnly": True})]
+"""A text that is given to the program and shown to nobody."""
 
 
 class CommandFailed(TaskFailure):
@@ -62,8 +65,8 @@ class Command(JobType):
         """The program and its arguments; no shell reads them."""
         cwd: Text | None = None
         """The folder to run in; default: the worker's."""
-        env: dict[Annotated[str, Field(pattern="^[^=\x00]+$")], Text] = Field(default_factory=dict, repr=False)
-        """Variables added to the worker's environment."""
+        env: dict[Annotated[str, Field(pattern="^[^=\x00]+$")], Hidden] = Field(default_factory=dict, repr=False)
+        """Variables added to the worker's environment. Their names are shown, their values are not."""
         timeout: Annotated[float, Field(gt=0, le=30 * 86_400, allow_inf_nan=False)] | None = None
         """Seconds after which it is killed and the job fails."""
         stop_signal: Literal["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] = "SIGTERM"
@@ -101,7 +104,8 @@ class Command(JobType):
     @step
     def run(self, run: Run) -> None:
         """Start it, log what it prints, judge how it ended."""
-        program = _Program(self._start(), run, signal.Signals[self.params.stop_signal])
+        redaction = Redaction(self.params.env)
+        program = _Program(self._start(), run, signal.Signals[self.params.stop_signal], redaction)
         status = program.wait()
         if program.asked_to_stop:
             run.stop_here()
@@ -141,12 +145,15 @@ class Command(JobType):
 class _Program:
     """A program under way: forwards its lines, passes on the wish to stop."""
 
-    def __init__(self, process: subprocess.Popen[bytes], run: Run, stop_signal: signal.Signals) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], run: Run, stop_signal: signal.Signals, redaction: Redaction
+    ) -> None:
         self.tail: deque[str] = deque(maxlen=TAIL)
         self.asked_to_stop = False
         self._process = process
         self._run = run
         self._stop_signal = stop_signal
+        self._redaction = redaction
         self._rest = {"stdout": b"", "stderr": b""}
         self._selector = selectors.DefaultSelector()
         self._open(process.stdout, "stdout")
@@ -200,7 +207,7 @@ class _Program:
         self._rest[level] = rest
 
     def _log(self, line: bytes, level: str) -> None:
-        text = line.decode("utf-8", "replace")
+        text = self._redaction.of(line.decode("utf-8", "replace"))
         self.tail.append(clip(text, 500))
         for start in range(0, len(text) or 1, MAX_LINE):
             self._run.log(text[start : start + MAX_LINE], level)

@@ -12,7 +12,7 @@ from jobdeck.core.values import MAX_PARAMS, bounded, encode
 from jobdeck.engine.submit import invalid_params
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.services.masking import Masker
+from jobdeck.services.masking import Masker, unmasked
 from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations
 from jobdeck.store.database import Tx
@@ -61,11 +61,16 @@ class Configurations:
         return await self.get(caller, project_name, await self._core.database.transact(work))
 
     async def save(self, caller: Caller, project_name: str, id: int, asked: ConfigurationRequest) -> Configuration:
-        """Save the next version; jobs that run or wait keep the parameters that they were submitted with."""
+        """Save the next version; jobs that run or wait keep the parameters that they were submitted with.
+
+        A secret that comes masked, as it was shown, stays what it is."""
         project = await self._writable(caller, project_name)
-        params = checked_params(self._core.registry, asked)
 
         async def work(tx: Tx) -> None:
+            before = await configurations.get(tx.connection, project.id, id)
+            if before is None:
+                raise _missing(id)
+            params = checked_params(self._core.registry, self._meant(asked, before))
             if not await configurations.save(tx, project.id, id, asked.name, asked.type, params):
                 raise _missing(id)
             tx.emit(_event("configuration.saved", project, id, caller, asked.name))
@@ -83,6 +88,11 @@ class Configurations:
             tx.emit(_event("configuration.deleted", project, id, caller, None))
 
         await self._core.database.transact(work)
+
+    def _meant(self, asked: ConfigurationRequest, before: configurations.Configuration) -> ConfigurationRequest:
+        check_depth(asked.params, "params")
+        known = before.params if before.type == asked.type else {}
+        return asked.model_copy(update={"params": unmasked(asked.params, known, self._masker.mask(asked.type, known))})
 
     async def _writable(self, caller: Caller, project_name: str) -> Project:
         async with self._core.database.read() as connection:

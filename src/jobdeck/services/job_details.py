@@ -158,8 +158,8 @@ def _fraction(rows: StepRows) -> float:
     return progress.fraction_of(rows.ended, rows.task_count)
 
 
-def task_view(row: Row) -> Task:
-    """A task as people see it."""
+def task_view(row: Row, *, traceback: bool = False) -> Task:
+    """A task as people see it; with its `traceback` for those who may see that, where the row has it."""
     return Task(
         index=row["index"],
         key=row["key"],
@@ -170,7 +170,7 @@ def task_view(row: Row) -> Task:
         ended_at=_maybe(row["ended_at"]),
         rows=row["rows"],
         bytes=row["bytes"],
-        error=_error(row) if row["state"] not in STEP_ENDED else None,
+        error=_task_error(row, traceback) if row["state"] not in STEP_ENDED else None,
         done=row["done"],
         total=row["total"],
         unit=row["unit"] or "",
@@ -193,6 +193,13 @@ def _error(row: Row) -> ErrorView | None:
     if row["error_code"] is None:
         return None
     return ErrorView(code=row["error_code"], message=row["error_message"] or "", hint=row["error_hint"])
+
+
+def _task_error(row: Row, traceback: bool) -> ErrorView | None:
+    error = _error(row)
+    if error is None or not traceback:
+        return error
+    return error.model_copy(update={"traceback": row.get("error_traceback")})
 
 
 def _object(touched: lineage.Touched) -> TouchedObject:

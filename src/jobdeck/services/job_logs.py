@@ -24,14 +24,14 @@ START = "0:0"
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Lines of `attempt` (None: the present one) that contain `q`: behind the cursor `after`, or the last `tail`, or
+    """Lines of `attempt` (None: the present one) that fit `where`: behind the cursor `after`, or the last `tail`, or
     the last ones in front of the line with the cursor `before`."""
 
     attempt: int | None = None
     after: str | None = None
     before: str | None = None
     tail: int | None = None
-    q: str | None = None
+    where: logs.LogFilter = logs.EVERY_LINE
     limit: int = 500
 
 
@@ -45,16 +45,16 @@ class JobLogs:
     async def page(self, caller: Caller, job_id: int, asked: LogQuery) -> Page[LogLine]:
         """Lines, oldest first. `next` is the cursor to go on from; None once the job has ended and all was read."""
         attempt, ended = await self._attempt(caller, job_id, asked.attempt)
-        store = self._core.logs
+        store, where = self._core.logs, asked.where
         if asked.before is not None:
-            lines, _ = await store.tail(job_id, attempt, asked.limit, q=asked.q, before=asked.before)
-            return Page[LogLine](items=[_view(line, asked.q) for line in lines])
+            lines, _ = await store.tail(job_id, attempt, asked.limit, where=where, before=asked.before)
+            return Page[LogLine](items=[_view(line, where.q) for line in lines])
         if asked.tail is not None and asked.after is None:
-            lines, cursor = await store.tail(job_id, attempt, asked.tail, q=asked.q)
+            lines, cursor = await store.tail(job_id, attempt, asked.tail, where=where)
         else:
-            lines, cursor = await store.read(job_id, attempt, after=asked.after, limit=asked.limit, q=asked.q)
+            lines, cursor = await store.read(job_id, attempt, after=asked.after, limit=asked.limit, where=where)
         finished = ended and not lines
-        return Page[LogLine](items=[_view(line, asked.q) for line in lines], next=None if finished else cursor or START)
+        return Page[LogLine](items=[_view(line, where.q) for line in lines], next=None if finished else cursor or START)
 
     async def text(self, caller: Caller, job_id: int, attempt: int | None) -> AsyncIterator[bytes]:
         """The whole log of an attempt as text, in pieces."""

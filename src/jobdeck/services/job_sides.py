@@ -23,6 +23,7 @@ from jobdeck.store.views import JobRow, Reader, job_sides, job_views
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job
+from jobdeck.wire.plans import JobClaim
 
 STALLED_AFTER = 5 * 60.0
 """Seconds without progress after which a job whose worker is alive is said to stall."""
@@ -48,6 +49,20 @@ class ClaimState:
     def is_limited(self) -> bool:
         """Whether it can keep a job from starting at all."""
         return self.exclusive or self.capacity is not None or not (self.held or self.free)
+
+    def view(self) -> JobClaim:
+        """As the API shows it."""
+        return JobClaim(
+            resource=self.resource,
+            units=self.units,
+            mode="exclusive" if self.exclusive else "shared",
+            free=self.free,
+            capacity=self.capacity,
+            used=self.used,
+            holders=list(self.holders),
+            held=self.held,
+            own=self.own,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from jobdeck.access.caller import Caller
 from jobdeck.core.states import ENDED, State
-from jobdeck.engine.logs import LogLine, chunk_path, has
+from jobdeck.engine.logs import LogFilter, LogLine, chunk_path
 from jobdeck.services.core import Core
 from jobdeck.services.jobs import Jobs
 from jobdeck.wire.jobs import Job
+
+__all__ = ["LogFilter", "LogPlace", "LogSlice", "LogWindows", "NumberedLine"]
 
 PORTION = 2000
 """Lines that are read at once."""
@@ -20,24 +22,6 @@ MOST_SCANNED = 60_000
 """Lines that one answer looks through; what is behind them is for the next."""
 _REMEMBERED = 20_000
 """Chunks whose number of lines is kept in memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogFilter:
-    """Empty or None: any."""
-
-    levels: tuple[str, ...] = ()
-    step: str | None = None
-    task: int | None = None
-    q: str | None = None
-
-    def fits(self, line: LogLine) -> bool:
-        return (
-            (not self.levels or line.level in self.levels)
-            and (self.step is None or line.step == self.step)
-            and (self.task is None or line.task == self.task)
-            and has(line, self.q)
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jobdeck.core import secrecy
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.registry import TypeRegistry
 
-MASK = "********"
-_TELLING = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
+MASK = secrecy.MASK
+_ENVIRONMENTS = ("env", "environment")
+"""Names of objects whose values are variables of a program: their names are shown, their values are not."""
 _DEEPEST = 50
 
 
@@ -68,18 +70,34 @@ def _mask(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], depth:
     for choice in (*schema.get("anyOf", ()), *schema.get("allOf", ()), *schema.get("oneOf", ())):
         value = _mask(value, choice, root, depth + 1)
     if isinstance(value, dict):
-        fields, others = schema.get("properties", {}), schema.get("additionalProperties")
-        return {k: _mask_field(k, v, fields, others, root, depth) for k, v in value.items()}
-    if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return [_mask(item, schema["items"], root, depth + 1) for item in value]
+        return {k: _masked_by(_schemas_of(k, schema), v, root, depth) for k, v in value.items()}
+    if isinstance(value, list):
+        first = schema.get("prefixItems", ())
+        rest = schema.get("items")
+        return [_masked_by([first[i] if i < len(first) else rest], v, root, depth) for i, v in enumerate(value)]
     return value
 
 
-def _mask_field(
-    name: str, value: Any, fields: Mapping[str, Any], others: Any, root: Mapping[str, Any], depth: int
-) -> Any:
-    schema = fields.get(name, others)
-    return _mask(value, schema, root, depth + 1) if isinstance(schema, dict) else value
+def _masked_by(schemas: Iterable[Any], value: Any, root: Mapping[str, Any], depth: int) -> Any:
+    """`value` as all of `schemas` want it shown; a schema may also be a boolean, or missing."""
+    for schema in schemas:
+        value = _mask(value, schema, root, depth + 1) if isinstance(schema, dict) else value
+    return value
+
+
+def _schemas_of(name: str, schema: Mapping[str, Any]) -> list[Any]:
+    """The schemas that say something about the field `name` of an object."""
+    fields, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    found = [fields[name]] if name in fields else []
+    found += [of for pattern, of in patterns.items() if _matches(pattern, name)]
+    return found or [schema.get("additionalProperties")]
+
+
+def _matches(pattern: str, name: str) -> bool:
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:
+        return True  # a pattern of another dialect: what may be a secret is not shown
 
 
 def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -97,7 +115,13 @@ def mask_by_name(value: Any, depth: int = 0) -> Any:
     if depth > _DEEPEST:
         return MASK
     if isinstance(value, dict):
-        return {
-            k: MASK if _TELLING.search(k) and v is not None else mask_by_name(v, depth + 1) for k, v in value.items()
-        }
+        return {k: _mask_named(k, v, depth) for k, v in value.items()}
     return [mask_by_name(item, depth + 1) for item in value] if isinstance(value, list) else value
+
+
+def _mask_named(name: str, value: Any, depth: int) -> Any:
+    if value is not None and secrecy.sounds_secret(name):
+        return MASK
+    if isinstance(value, dict) and name.lower() in _ENVIRONMENTS:
+        return {k: None if v is None else MASK for k, v in value.items()}
+    return mask_by_name(value, depth + 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission
 from jobdeck.core.errors import NotFound
 from jobdeck.core.spans import Span, lanes_of, spans_of, within
 from jobdeck.core.states import ENDED, State, StepState
@@ -80,7 +81,8 @@ class Timelines:
         )
 
     async def tasks(self, caller: Caller, job_id: int, query: TaskQuery) -> Page[Task]:
-        """A page of a step's tasks; raises NotFound."""
+        """A page of a step's tasks, with the tracebacks of those that failed for who may operate the job; raises
+        NotFound."""
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
             row = await job_views.get(connection, job_id)
@@ -91,23 +93,26 @@ class Timelines:
                 raise NotFound(f"Attempt {chosen} of job {job_id} has no step {step} yet.", field="index")
             where = TaskFilter(job_id, chosen, step, tuple(s.value for s in dict.fromkeys(query.states)))
             now = await self._core.database.clock.now(connection)
+            traceback = caller.may(Permission.JOB_OPERATE)
             if query.slowest_first:
-                return await _slowest_page(connection, where, now, query)
+                return await _slowest_page(connection, where, now, query, traceback)
             kind = f"tasks:{job_id}:{chosen}:{step}"
             after = cursors.number(query.cursor, kind)
             found = await timeline.page_of_tasks(connection, where, -1 if after is None else after, limit + 1)
         last = cursors.encode(kind, found[limit - 1]["index"]) if len(found) > limit else None
-        return Page[Task](items=[task_view(r) for r in found[:limit]], next=last)
+        return Page[Task](items=[task_view(r, traceback=traceback) for r in found[:limit]], next=last)
 
 
-async def _slowest_page(connection: Reader, where: TaskFilter, now: int, query: TaskQuery) -> Page[Task]:
+async def _slowest_page(
+    connection: Reader, where: TaskFilter, now: int, query: TaskQuery, traceback: bool
+) -> Page[Task]:
     """Running tasks take longer while one turns pages: the time of the first page is kept in the cursor."""
     kind = f"slowest:{where.job}:{where.attempt}:{where.step}"
     took, index, asked_at = cursors.decode(query.cursor, kind, int, int, int) if query.cursor else (MAX_ID, MAX_ID, now)
     found = await timeline.slowest(connection, where, asked_at, (took, index), query.limit + 1)
     more, found = len(found) > query.limit, found[: query.limit]
     last = cursors.encode(kind, int(found[-1]["took"]), found[-1]["index"], asked_at) if more else None
-    return Page[Task](items=[task_view(row) for row in found], next=last)
+    return Page[Task](items=[task_view(row, traceback=traceback) for row in found], next=last)
 
 
 class _Drawing:

@@ -28,14 +28,7 @@ class DatabaseClock:
         return int((await _POSTGRESQL_NOW.first_of_transaction(connection))[0])
 
 
-_POSTGRESQL_NOW = Prepared(
-    text(
-        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint), "
-        "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
-    )
-)
-"""Asked at the beginning of every transaction that writes, it also says how to plan there: a batch finds its rows by
-their keys. Anything else would read whole tables, and is taken for cheaper while they are small or not yet counted."""
+_POSTGRESQL_NOW = Prepared(text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"))
 
 
 class SetClock:

@@ -271,6 +271,7 @@ tasks = Table(
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_hint", Text),
+    Column("error_traceback", Text),
     CheckConstraint(_one_of("state", [s.value for s in StepState]), name="state"),
 )  # fmt: skip
 

@@ -59,7 +59,10 @@ _TASK_PATCH = {
     "error_code": TEXT,
     "error_message": TEXT,
     "error_hint": TEXT,
+    "error_traceback": TEXT,
 }
+MOST_TRACEBACK = 8 * 1024
+"""Characters kept of the traceback of a task, the last ones: a step may have thousands that fail."""
 _KEPT = ("state", "host", "done", "total", "unit", "rows", "bytes", "cursor", "result")
 """Columns that keep their value where a patch says nothing."""
 
@@ -126,13 +129,20 @@ def _task_patch(record: TaskStarted | TaskAdvanced | TaskEnded, now: int) -> dic
             ended_at = None if record.state is StepState.PENDING else now
             failed = int(record.state is StepState.FAILED)
             outcome = {"state": str(record.state), "result": record.result, "failed": failed, "ended_at": ended_at}
-            return outcome | _error(record.error)
+            return outcome | _error(record.error) | _traceback(record.error)
 
 
 def _error(error: ErrorInfo | None) -> dict[str, str | None]:
     if error is None:
         return {}
     return {"error_code": error.code, "error_message": error.message, "error_hint": error.hint}
+
+
+def _traceback(error: ErrorInfo | None) -> dict[str, str]:
+    if error is None or error.traceback is None:
+        return {}
+    text = error.traceback
+    return {"error_traceback": text if len(text) <= MOST_TRACEBACK else "…" + text[-MOST_TRACEBACK + 1 :]}
 
 
 async def _insert_missing(
@@ -173,7 +183,8 @@ async def _patch_tasks(tx: Tx, rows: list[dict[str, Any]]) -> None:
 def _task_patches(batch: Subquery) -> Update:
     failed = func.coalesce(batch.c.failed, 0)
     values: dict[Any, Any] = {tasks.c[n]: func.coalesce(batch.c[n], tasks.c[n]) for n in _KEPT}
-    values |= {tasks.c[n]: batch.c[n] for n in ("ended_at", "error_code", "error_message", "error_hint")}
+    of_this_end = ("ended_at", "error_code", "error_message", "error_hint", "error_traceback")
+    values |= {tasks.c[n]: batch.c[n] for n in of_this_end}
     values[tasks.c.attempts] = tasks.c.attempts + func.coalesce(batch.c.started, 0)
     values[tasks.c.failures] = tasks.c.failures + failed
     values[tasks.c.tries] = tasks.c.tries + failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Subquery, delete, exists, insert, select
+from sqlalchemy import Delete, Insert, Subquery, Update, delete, exists, insert, select, update
 
 from jobdeck.core.job import Job
 from jobdeck.core.states import ENDED, State
@@ -53,8 +53,8 @@ def _event(before: Job, transition: Transition, actor: str | None) -> NewEvent:
 
 
 async def _follow_attempts(tx: Tx, changes: Sequence[Change]) -> None:
-    """Keep the attempts' rows in step with their jobs: one that begins gets its row, one that a restart left ended as
-    canceled."""
+    """Keep the attempts' rows in step with their jobs: one that begins gets its row, one that a restart left while it
+    was not over ended as canceled. One that has ended stays as it ended, unless its job is resumed."""
     begun = [t.job for before, t in changes if t.job.leased and not before.leased and t.job.state is State.RUNNING]
     known = [c for c in changes if c[0].epoch]  # the others have no row yet
     await _end_attempts(tx, known)
@@ -91,17 +91,33 @@ def _attempt_cells(started: Sequence[Job], now: int) -> dict[str, list[Any]]:
 
 
 async def _end_attempts(tx: Tx, changes: Sequence[Change]) -> None:
-    rows = []
+    rows: list[tuple[Any, ...]] = []
+    perhaps: list[tuple[Any, ...]] = []
     for before, transition in changes:
         after = transition.job
         abandoned = after.attempt != before.attempt
         state = State.CANCELED if abandoned else after.state
-        if state is before.state and not abandoned:
+        resumed = after.state is State.PENDING and not abandoned
+        if (state is before.state and not abandoned) or (before.state in ENDED and not resumed):
             continue
         error = None if abandoned else after.error
         ended_at = tx.now if state in ENDED else None
         told = (error.code, error.message) if error else (None, None)
-        rows.append((after.id, before.attempt, state.value, ended_at, *told))
+        # The attempt of a job that is being canceled may have failed before.
+        of = perhaps if before.state is State.CANCELING else rows
+        of.append((after.id, before.attempt, state.value, ended_at, *told))
     if rows:
-        cells = dict(zip(_ATTEMPT_END, zip(*rows, strict=True), strict=True))
-        await update_cells(tx, attempts, cells, _ATTEMPT_END, ["job_id", "attempt"])
+        await update_cells(tx, attempts, _ends(rows), _ATTEMPT_END, ["job_id", "attempt"])
+    if perhaps:
+        await run_batch(tx.connection, _end_if_open, _ends(perhaps), _ATTEMPT_END)
+
+
+def _ends(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {name: list(values) for name, values in zip(_ATTEMPT_END, zip(*rows, strict=True), strict=True)}
+
+
+def _end_if_open(batch: Subquery) -> Update:
+    mine = (attempts.c.job_id == batch.c.job_id, attempts.c.attempt == batch.c.attempt)
+    names = ("state", "ended_at", "error_code", "error_message")
+    written = {attempts.c[name]: batch.c[name] for name in names}
+    return update(attempts).where(*mine, attempts.c.ended_at.is_(None)).values(written)

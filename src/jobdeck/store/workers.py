@@ -42,7 +42,7 @@ async def join(database: Database, worker: Worker) -> None:
             return
         row = {name: getattr(worker, name) for name in Worker.__slots__} | {"types": json.dumps(worker.types)}
         await tx.connection.execute(insert(workers).values(**row, started_at=tx.now, heartbeat_at=tx.now))
-        tx.emit(NewEvent("worker_joined", actor=worker.name, data={"worker": worker.id, "slots": worker.slots}))
+        tx.emit(NewEvent("worker.joined", actor=worker.name, data={"worker": worker.id, "slots": worker.slots}))
 
     await database.transact(work)
 
@@ -71,7 +71,7 @@ async def set_state(database: Database, worker_id: str, state: str, actor: str |
         statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(state=state)
         changed = (await tx.connection.execute(statement.returning(workers.c.name))).scalar()
         if changed is not None:
-            tx.emit(NewEvent(f"worker_{state}", actor=actor or changed, data={"worker": worker_id}))
+            tx.emit(NewEvent(f"worker.{state}", actor=actor or changed, data={"worker": worker_id}))
 
     await database.transact(work)
 
@@ -92,5 +92,5 @@ async def bury(tx: Tx, silent_since: int) -> Sequence[str]:
     holds = exists().where(leases.c.worker_id == workers.c.id)
     statement = update(workers).where(workers.c.state != GONE, workers.c.heartbeat_at < silent_since, ~holds)
     names = (await tx.connection.execute(statement.values(state=GONE).returning(workers.c.id, workers.c.name))).all()
-    tx.emit(*(NewEvent("worker_gone", actor=name, data={"worker": worker}) for worker, name in names))
+    tx.emit(*(NewEvent("worker.gone", actor=name, data={"worker": worker}) for worker, name in names))
     return [worker for worker, _ in names]

@@ -170,6 +170,9 @@ class RunAgainRequest(Request):
     params: dict[str, Any] | None = Field(
         default=None, description="Put over the old ones, name by name. A masked secret means the old one."
     )
+    replace: bool = Field(
+        default=False, description="`params` are all there are: what they leave out is not taken over from the old job."
+    )
     priority: Priority | None = None
     tags: list[Tag] | None = Field(default=None, max_length=MAX_TAGS)
     description: Text | None = None

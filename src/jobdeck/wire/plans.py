@@ -24,6 +24,13 @@ class ClaimView(Response):
     holders: list[int] = Field(default_factory=list, description="Ids of the jobs that hold it, if they may be seen.")
 
 
+class JobClaim(ClaimView):
+    """A resource that a job claims: whether it holds it, could, and which other jobs hold it."""
+
+    held: bool = Field(default=False, description="By this job.")
+    own: bool = Field(default=True, description="Of the job's project; else all projects share it.")
+
+
 class Change(Response):
     """A place in which two sets of parameters differ."""
 

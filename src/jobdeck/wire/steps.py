@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from jobdeck.core.states import StepState
 from jobdeck.wire.base import Instant, Response
 from jobdeck.wire.jobs import ErrorView, ProgressView
+
+LogLevel = Literal["debug", "info", "warning", "error", "stdout", "stderr"]
 
 
 class Task(Response):

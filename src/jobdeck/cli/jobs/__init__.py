@@ -19,6 +19,7 @@ for _name, _function, _help in (
     ("steps", f"{_VIEWS}:steps", "Show the steps of jobs, with their progress."),
     ("tasks", f"{_DETAILS}:tasks", "Show the tasks of a step."),
     ("timeline", f"{_DETAILS}:timeline", "Show what a job did when."),
+    ("claims", f"{_DETAILS}:claims", "Show what a job holds or wants, and which jobs are in its way."),
     ("diff", f"{_DETAILS}:diff", "Compare the parameters of two jobs."),
     ("attempts", f"{_VIEWS}:attempts", "Show the attempts of jobs."),
     ("events", f"{_VIEWS}:events", "Show what happened to jobs."),

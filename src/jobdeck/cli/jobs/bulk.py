@@ -14,10 +14,10 @@ from jobdeck.cli import text
 from jobdeck.cli.exits import DETACHED, DONE, REFUSED, UsageError, say
 from jobdeck.cli.ids import numbers
 from jobdeck.cli.jobs.filters import Which
-from jobdeck.cli.jobs.show import PAST
 from jobdeck.cli.options import Common
 from jobdeck.cli.output import print_ids, print_json
 from jobdeck.core.bulk import BulkOperation, BulkState
+from jobdeck.core.operations import PAST
 
 if TYPE_CHECKING:
     from jobdeck.client import Client

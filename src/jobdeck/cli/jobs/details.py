@@ -17,7 +17,7 @@ from jobdeck.cli.plan import CHANGE_COLUMNS
 from jobdeck.cli.table import Column, print_table
 
 if TYPE_CHECKING:
-    from jobdeck.wire.plans import JobDiff
+    from jobdeck.wire.plans import JobClaim, JobDiff
     from jobdeck.wire.steps import Task
     from jobdeck.wire.timeline import StepBar, Timeline
 
@@ -34,6 +34,16 @@ TASK_COLUMNS: list[Column[Task]] = [
     Column("STARTS", lambda t: t.attempts, drop=6, right=True),
     Column("HOST", lambda t: t.host, drop=3, least=8),
     Column("ERROR", lambda t: t.error.message if t.error else "", drop=1, least=10),
+]
+
+
+CLAIM_COLUMNS: list[Column[JobClaim]] = [
+    Column("RESOURCE", lambda c: c.resource, least=12),
+    Column("HOW", lambda c: "held" if c.held else "free" if c.free else "in the way"),
+    Column("MODE", lambda c: c.mode, drop=2),
+    Column("UNITS", lambda c: c.units, drop=3, right=True),
+    Column("IN USE", lambda c: f"{c.used} of {c.capacity}" if c.capacity is not None else c.used, drop=4, right=True),
+    Column("HELD BY", lambda c: ", ".join(map(str, c.holders)), drop=1, least=8),
 ]
 
 
@@ -76,6 +86,14 @@ def tasks(
     with common.client() as client:
         found = client.jobs.tasks(number, step, state=state, slowest_first=slowest, attempt=attempt)
         print_all(common.output, found, TASK_COLUMNS, lambda t: t.index)
+
+
+def claims(id: Id, /, *, common: Common | None = None) -> None:
+    """Show what a job holds or wants, and which jobs are in its way."""
+    common = common or Common()
+    (number,) = numbers((id,))
+    with common.client() as client:
+        print_all(common.output, client.jobs.claims(number), CLAIM_COLUMNS, lambda c: c.resource)
 
 
 def timeline(id: Id, /, *, attempt: Attempt = None, common: Common | None = None) -> None:

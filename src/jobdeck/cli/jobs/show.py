@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jobdeck.cli import text
 from jobdeck.cli.reasons import reasons
 from jobdeck.cli.table import print_facts
+from jobdeck.core.operations import PAST
 from jobdeck.core.states import State
 
 if TYPE_CHECKING:
@@ -56,9 +57,6 @@ def _progress(job: Job) -> str:
 
 def _objects(objects: list[TouchedObject]) -> str:
     return ", ".join(f"{t.object}{f' ({text.number(t.rows)} rows)' if t.rows is not None else ''}" for t in objects)
-
-
-PAST = {"cancel": "canceled", "pause": "paused", "resume": "resumed", "restart": "restarted", "delete": "deleted"}
 
 
 def _offers(job: Job) -> Iterator[str]:

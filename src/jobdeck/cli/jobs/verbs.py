@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -140,6 +140,10 @@ def run_again(
         Parameter(name=["--param", "-p"], help="name=value, put over the old parameters.", negative_iterable=()),
     ] = None,
     params_json: Annotated[str | None, Parameter(help="The same as a JSON object, @FILE, or @-.")] = None,
+    without: Annotated[
+        list[str] | None, Parameter(help="A parameter not to take over; may be repeated.", negative_iterable=())
+    ] = None,
+    replace: Annotated[bool, Parameter(help="Take over no old parameters, only those given.", negative=())] = False,
     wait: Annotated[bool, Parameter(help="Wait until it has ended, showing its progress.", negative=())] = False,
     priority: Annotated[int | None, Parameter(help="0 to 9; higher goes first. [default: the old one]")] = None,
     tag: Annotated[
@@ -151,10 +155,23 @@ def run_again(
     """Submit a new job with the parameters of an old one, or edited ones."""
     common = common or Common()
     (number,) = numbers((id,))
-    params = parameters(param or (), params_json) or None
+    params = parameters(param or (), params_json) or ({} if replace else None)
     with common.client() as client:
-        job = client.jobs.run_again(number, params, priority=priority, tags=tag, description=description)
+        if without:
+            params, replace = _without(client.jobs.get(number), without, params or {}), True
+        job = client.jobs.run_again(
+            number, params, replace=replace, priority=priority, tags=tag, description=description
+        )
         return submitted(client, job, common, wait=wait)
+
+
+def _without(job: Job, names: Sequence[str], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's parameters but for those called `names`, with `params` over them."""
+    missing = [name for name in names if name not in job.params]
+    if missing:
+        there = ", ".join(job.params) or "none"
+        raise UsageError(f"--without: job {job.id} has no parameter '{missing[0]}'.", f"It has: {there}.")
+    return {**{name: value for name, value in job.params.items() if name not in names}, **params}
 
 
 def submitted(client: Client, job: Job, common: Common, *, wait: bool) -> int:

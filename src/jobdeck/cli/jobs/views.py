@@ -165,6 +165,15 @@ def logs(
     ] = False,
     tail: Annotated[int | None, Parameter(help="Begin with the last so many lines.")] = None,
     q: Annotated[str | None, Parameter(name=["--q", "--search"], help="Only lines with this text.")] = None,
+    level: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Only lines of this level: debug, info, warning, error, stdout, stderr; may be repeated.",
+            negative_iterable=(),
+        ),
+    ] = None,
+    step: Annotated[str | None, Parameter(help="Only lines of this step.")] = None,
+    task: Annotated[int | None, Parameter(help="Only lines of this task of each step.")] = None,
     attempt: Attempt = None,
     download: Annotated[
         str | None,
@@ -181,9 +190,12 @@ def logs(
         return
     with common.client() as client:
         for id_ in numbers(ids):
-            lines = client.jobs.logs(id_, follow=follow, attempt=attempt, tail=tail, q=q)
+            lines = client.jobs.logs(
+                id_, follow=follow, attempt=attempt, tail=tail, q=q, level=level, step=step, task=task
+            )
             if not _print_log(common, lines):
-                say(f"Job {id_} has logged nothing{' with this text' if q else ''} so far.")
+                narrowed = bool(q or level or step or task is not None)
+                say(f"Job {id_} has logged nothing{' of this kind' if narrowed else ''} so far.")
 
 
 def _download(common: Common, ids: list[int], to: str, attempt: int | None) -> None:

@@ -110,7 +110,7 @@ async def _sums(
 async def _tasks(
     connection: AsyncConnection, span: Sequence[ColumnElement[bool]], most: int
 ) -> dict[int, list[RowMapping]]:
-    columns = [c for c in tasks.c if c.name not in ("part", "cursor", "result")]
+    columns = [c for c in tasks.c if c.name not in ("part", "cursor", "result", "error_traceback")]
     query = select(*columns).where(*span, tasks.c.index < most).order_by(tasks.c.step_index, tasks.c.index)
     found: dict[int, list[RowMapping]] = {}
     for row in (await connection.execute(query)).mappings():

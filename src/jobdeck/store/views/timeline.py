@@ -17,7 +17,8 @@ from jobdeck.store.schema import events, steps, tasks
 MOST_CHANGES = 2000
 """Changes of state that are looked at; the later ones of a job that had more."""
 
-_TASK = [c for c in tasks.c if c.name not in ("part", "cursor", "result")]
+_TASK = [c for c in tasks.c if c.name not in ("part", "cursor", "result", "error_traceback")]
+_WHOLE_TASK = [*_TASK, tasks.c.error_traceback]
 
 
 async def changes_of(connection: AsyncConnection, job: int) -> list[Change]:
@@ -109,7 +110,8 @@ class TaskFilter:
 
 async def page_of_tasks(connection: AsyncConnection, where: TaskFilter, after: int, limit: int) -> list[RowMapping]:
     """Up to `limit` tasks with an index above `after`, in order."""
-    query = select(*_TASK).where(*where.conditions(), tasks.c.index > wide(after)).order_by(tasks.c.index).limit(limit)
+    behind = tasks.c.index > wide(after)
+    query = select(*_WHOLE_TASK).where(*where.conditions(), behind).order_by(tasks.c.index).limit(limit)
     return list((await connection.execute(query)).mappings())
 
 
@@ -118,7 +120,7 @@ async def slowest(
 ) -> list[RowMapping]:
     """Tasks that have begun, those that took longest first; `took` is µs. `after`: time and index of the one before."""
     took = duration(now)
-    query = select(*_TASK, took.label("took")).where(*where.conditions(), tasks.c.started_at.is_not(None))
+    query = select(*_WHOLE_TASK, took.label("took")).where(*where.conditions(), tasks.c.started_at.is_not(None))
     if after is not None:
         place = tuple_(literal(after[0], BigInteger()), literal(after[1], BigInteger()))
         query = query.where(tuple_(took, tasks.c.index) < place)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,6 +11,11 @@ from jobdeck.store import guards
 
 revision = "0001"
 down_revision = None
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Of a partial index."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -123,36 +130,22 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
-        "ix_jobs_fingerprint",
-        "jobs",
-        ["error_fingerprint"],
-        unique=False,
-        sqlite_where=sa.text("error_fingerprint IS NOT NULL"),
-        postgresql_where=sa.text("error_fingerprint IS NOT NULL"),
+        "ix_jobs_fingerprint", "jobs", ["error_fingerprint"], unique=False, **_where("error_fingerprint IS NOT NULL")
     )
     op.create_index(
         "ix_jobs_open",
         "jobs",
         ["state", "id"],
         unique=False,
-        sqlite_where=sa.text("state NOT IN ('succeeded', 'canceled', 'failed')"),
-        postgresql_where=sa.text("state NOT IN ('succeeded', 'canceled', 'failed')"),
+        **_where("state NOT IN ('succeeded', 'canceled', 'failed')"),
     )
-    op.create_index(
-        "ix_jobs_parent",
-        "jobs",
-        ["parent_id"],
-        unique=False,
-        sqlite_where=sa.text("parent_id IS NOT NULL"),
-        postgresql_where=sa.text("parent_id IS NOT NULL"),
-    )
+    op.create_index("ix_jobs_parent", "jobs", ["parent_id"], unique=False, **_where("parent_id IS NOT NULL"))
     op.create_index(
         "uq_jobs_dedupe",
         "jobs",
         ["dedupe_key"],
         unique=True,
-        sqlite_where=sa.text("dedupe_key IS NOT NULL AND state NOT IN ('succeeded', 'canceled', 'failed')"),
-        postgresql_where=sa.text("dedupe_key IS NOT NULL AND state NOT IN ('succeeded', 'canceled', 'failed')"),
+        **_where("dedupe_key IS NOT NULL AND state NOT IN ('succeeded', 'canceled', 'failed')"),
     )
     op.create_table(
         "leadership",
@@ -283,6 +276,7 @@ def upgrade() -> None:
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("error_hint", sa.Text(), nullable=True),
+        sa.Column("error_traceback", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'running', 'succeeded', 'failed', 'skipped', 'canceled')", name=op.f("ck_tasks_state")
         ),
@@ -336,14 +330,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_bulks_principal", "bulks", ["principal_id", "id"], unique=False)
-    op.create_index(
-        "ix_bulks_running",
-        "bulks",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("state = 'running'"),
-        postgresql_where=sa.text("state = 'running'"),
-    )
+    op.create_index("ix_bulks_running", "bulks", ["id"], unique=False, **_where("state = 'running'"))
     op.create_table(
         "configurations",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -441,20 +428,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
     )
     op.create_index(
-        "uq_saved_views_own",
-        "saved_views",
-        ["principal_id", "name"],
-        unique=True,
-        sqlite_where=sa.text("project_id IS NULL"),
-        postgresql_where=sa.text("project_id IS NULL"),
+        "uq_saved_views_own", "saved_views", ["principal_id", "name"], unique=True, **_where("project_id IS NULL")
     )
     op.create_index(
-        "uq_saved_views_shared",
-        "saved_views",
-        ["project_id", "name"],
-        unique=True,
-        sqlite_where=sa.text("project_id IS NOT NULL"),
-        postgresql_where=sa.text("project_id IS NOT NULL"),
+        "uq_saved_views_shared", "saved_views", ["project_id", "name"], unique=True, **_where("project_id IS NOT NULL")
     )
     op.create_table(
         "tokens",

@@ -1,0 +1,46 @@
+"""What was held back because it came too soon after the last telling is told a little later, if nothing follows it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+
+class Trail:
+    """Calls `tell` when something held back is due. `tell` answers with the seconds until more is, or with None.
+
+    A timer and no task, because most of what is held is told by what follows it."""
+
+    def __init__(self, tell: Callable[[], Awaitable[float | None]], failed: Callable[[], None]) -> None:
+        self._tell = tell
+        self._failed = failed
+        self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._telling: asyncio.Task[None] | None = None
+
+    def within(self, seconds: float) -> None:
+        """Something is held, and due in `seconds`."""
+        if self._timer is None and self._telling is None and not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
+
+    async def close(self) -> None:
+        """Nothing more is to be told from here on; raises what a telling raised."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._telling is not None:
+            await self._telling
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._telling = asyncio.create_task(self._run(), name="trailing progress")
+
+    async def _run(self) -> None:
+        try:
+            more = await self._tell()
+        except BaseException:
+            self._failed()
+            raise
+        self._telling = None
+        if more is not None:
+            self.within(more)
