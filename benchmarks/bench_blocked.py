@@ -23,8 +23,8 @@ from sqlalchemy import insert
 from jobdeck.core.environment import Environment
 from jobdeck.engine.submit import Submission, Submitter
 from jobdeck.jobs.registry import load_types
-from jobdeck.store.database import Database, Tx
 from jobdeck.store.schema import limits
+from jobdeck.store.sql.database import Database, Tx
 
 BATCH = 1000
 REST_SECONDS = 20.0

@@ -25,7 +25,7 @@ from sqlalchemy import text
 from jobdeck.core.environment import Environment
 from jobdeck.engine.submit import Submission, Submitter
 from jobdeck.jobs.registry import load_types
-from jobdeck.store.database import Database
+from jobdeck.store.sql.database import Database
 
 PEERS = Path(__file__).with_name("peers")
 PEER_NAMES = ("pgqueuer", "oban", "procrastinate", "dbos", "celery", "celery, synced")

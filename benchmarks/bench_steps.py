@@ -25,9 +25,9 @@ from jobdeck.access.first_admin import first_admin
 from jobdeck.config import Config
 from jobdeck.core.jobtype import Isolation, JobType, StepSpec, step
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.engine import recorder
 from jobdeck.engine.service import Services
 from jobdeck.engine.submit import Submission, Submitter
+from jobdeck.engine.worker import recorder
 from jobdeck.wiring import Foundation, lay_foundation, scheduling, working
 
 STEPS = 10

@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.engine import make_url
 
-from jobdeck.store.database import Database
 from jobdeck.store.migrate import migrate
 from jobdeck.store.schema import configurations, principals, projects
 from jobdeck.store.segments.sealing import Sealer
+from jobdeck.store.sql.database import Database
 
 PROJECTS, TYPES, USERS, FINGERPRINTS, TAGS = 20, 30, 200, 300, 100
 FAMILY = 50

@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost
 from jobdeck.core.jobtype import Isolation, JobType
-from jobdeck.core.records import (
+from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater
+from jobdeck.core.life.records import (
     JobUndone,
     Record,
     SavedStep,
@@ -31,17 +31,17 @@ from jobdeck.core.records import (
     TaskEnded,
     TaskStarted,
 )
+from jobdeck.core.life.states import StepState
 from jobdeck.core.registry import RegisteredType
-from jobdeck.core.states import StepState
 from jobdeck.core.tasks import Executor, Printed, Touched
-from jobdeck.engine.asks import Ask
-from jobdeck.engine.database_time import DatabaseTime
-from jobdeck.engine.runner import Runner
+from jobdeck.engine.worker.asks import Ask
+from jobdeck.engine.worker.database_time import DatabaseTime
+from jobdeck.engine.worker.runner import Runner
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
-from jobdeck.store.assignments import Assignment
-from jobdeck.store.leases import RUN, UNDO
+from jobdeck.store.running.assignments import Assignment
+from jobdeck.store.running.leases import RUN, UNDO
 
 MAX_STAYS = 100
 _ids = itertools.count(1_000_000)
@@ -97,7 +97,7 @@ def crash_points(job_type: type[JobType], params: Mapping[str, Any] | None = Non
 
 
 class _Book:
-    """Checkpoints (core.records) in memory, which can lose their writer."""
+    """Checkpoints (core.life.records) in memory, which can lose their writer."""
 
     def __init__(self, crashes: list[Crash], asks: dict[int, Ask]) -> None:
         self._crashes = crashes
@@ -178,7 +178,7 @@ class _Book:
 
 
 class _Lines(list[str]):
-    """A job's log (engine.step_run.TaskLog)."""
+    """A job's log (engine.worker.step_run.TaskLog)."""
 
     def say(self, step: str, task: int, line: Printed) -> None:  # noqa: ARG002
         self.append(line.text)

@@ -18,9 +18,9 @@ import structlog
 from jobdeck import __version__
 from jobdeck.access.first_admin import first_admin
 from jobdeck.access.vault import Vault
+from jobdeck.api.admin.login_links import link_at
 from jobdeck.api.app import create_app
-from jobdeck.api.login_links import link_at
-from jobdeck.api.serving import address_of, listen, serve
+from jobdeck.api.http.serving import address_of, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
@@ -29,29 +29,29 @@ from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, se
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
-from jobdeck.engine.leader import Leadership
-from jobdeck.engine.log_writer import LogShipper
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
-from jobdeck.engine.recorder import Recorder
-from jobdeck.engine.scheduler import Scheduler
+from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
-from jobdeck.engine.worker import WorkerParts, WorkerService
+from jobdeck.engine.worker.log_writer import LogShipper
+from jobdeck.engine.worker.recorder import Recorder
+from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.registry import load_types
-from jobdeck.services.bulk_runner import BulkRunner
 from jobdeck.services.core import Core, Installation
-from jobdeck.services.environments import Environments
+from jobdeck.services.data.environments import Environments
+from jobdeck.services.jobs.bulk_runner import BulkRunner
 from jobdeck.services.services import Services as UseCases
 from jobdeck.store.blobs import Blobs
-from jobdeck.store.database import Database
-from jobdeck.store.listen import Listener
 from jobdeck.store.migrate import migrate
+from jobdeck.store.running.workers import Worker
 from jobdeck.store.segments.sealing import Sealer
-from jobdeck.store.workers import Worker
+from jobdeck.store.sql.database import Database
+from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
 
 log = structlog.get_logger(__name__)
@@ -166,8 +166,8 @@ def scheduling(base: Foundation) -> list[Service]:
 async def _clean_lake(base: Foundation, project: str, alive: sweep.Attempts) -> list[str]:
     """Sweep the tables of a project, off the loop: it lists folders and reads table logs."""
     from jobdeck.connectors.lake.sweep import (
-        sweep as sweep_lake,
-    )  # loads the table formats, which a server else never does
+        sweep as sweep_lake,  # loads the table formats, which a server else never does
+    )
 
     return await asyncio.to_thread(sweep_lake, await base.environments.of(project), set(alive))
 

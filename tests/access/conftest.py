@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from jobdeck.store.clock import SetClock
-from jobdeck.store.database import Database
 from jobdeck.store.migrate import migrate
+from jobdeck.store.sql.clock import SetClock
+from jobdeck.store.sql.database import Database
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from jobdeck.access.roles import Role
 from jobdeck.access.tokens import Authenticator
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.store import projects
-from jobdeck.store.database import Database
+from jobdeck.store.sql.database import Database
 
 
 async def test_the_first_start_makes_it(database: Database, home: Path) -> None:

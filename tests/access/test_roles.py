@@ -7,7 +7,7 @@ import pytest
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import INSTANCE_WIDE, LEAST_ROLE, PERMISSION_OF_OPERATION, Permission, Role, at_most, includes
 from jobdeck.core.errors import Forbidden
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 
 
 def test_every_permission_has_a_role_and_every_operation_a_permission() -> None:

@@ -10,11 +10,11 @@ from jobdeck.access.secrets import TokenText
 from jobdeck.access.sessions import DAY, LINK_LIFE, LoginLinkEnded, LoginLinkUsed, Sessions
 from jobdeck.access.tokens import Authenticator, TokenWish, issue
 from jobdeck.core.errors import Unauthenticated
-from jobdeck.store import sessions as stored_sessions
-from jobdeck.store import tokens
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import read_after
+from jobdeck.store.access import sessions as stored_sessions
+from jobdeck.store.access import tokens
 from jobdeck.store.schema import login_links, sessions
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import read_after
 
 
 @pytest.fixture

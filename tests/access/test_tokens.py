@@ -9,10 +9,11 @@ from jobdeck.access.roles import Role
 from jobdeck.access.secrets import TokenText
 from jobdeck.access.tokens import Authenticator, TokenWish, issue, revoke
 from jobdeck.core.errors import Unauthenticated
-from jobdeck.store import projects, tokens
-from jobdeck.store.clock import SetClock
-from jobdeck.store.database import Database, Tx
+from jobdeck.store import projects
+from jobdeck.store.access import tokens
 from jobdeck.store.schema import tokens as table
+from jobdeck.store.sql.clock import SetClock
+from jobdeck.store.sql.database import Database, Tx
 
 
 async def make(database: Database, name: str = "ci", expires_in: float | None = None) -> str:

@@ -18,10 +18,10 @@ from jobdeck.engine.logs import LogStore
 from jobdeck.engine.submit import Submitter
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
-from jobdeck.services.environments import Environments
+from jobdeck.services.data.environments import Environments
 from jobdeck.store.blobs import Blobs
-from jobdeck.store.database import Database
 from jobdeck.store.migrate import migrate
+from jobdeck.store.sql.database import Database
 from tests.api.harness import Api
 
 

@@ -15,11 +15,11 @@ from sqlalchemy import insert, update
 
 from jobdeck.access.first_admin import first_admin
 from jobdeck.api.app import create_app
-from jobdeck.api.described import describe
+from jobdeck.api.http.described import describe
 from jobdeck.services.core import Core
 from jobdeck.services.services import Services
-from jobdeck.store.database import Tx
 from jobdeck.store.schema import jobs, leases, workers
+from jobdeck.store.sql.database import Tx
 
 V1 = "/api/v1"
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from jobdeck.engine.duties.prune import DAY, Prune, Retention
-from jobdeck.engine.leader import Leadership
+from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.service import Services
-from jobdeck.services.bulk_runner import BATCH, BulkRunner
+from jobdeck.services.jobs.bulk_runner import BATCH, BulkRunner
 from jobdeck.store.bulks.records import PRUNED_AT_ONCE
 from jobdeck.store.schema import bulk_items, bulks, events, jobs
 from tests.api.harness import Api, is_problem

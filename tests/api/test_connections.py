@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from jobdeck.core.errors import Unavailable
-from jobdeck.services.environments import Environments
+from jobdeck.services.data.environments import Environments
 from jobdeck.store import schema
 from tests.api.harness import Api, is_problem
 

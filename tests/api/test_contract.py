@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from jobdeck.services import health
-from jobdeck.store.database import Tx
+from jobdeck.services.admin import health
 from jobdeck.store.schema import attempts, leadership, lineage, steps, tasks
+from jobdeck.store.sql.database import Tx
 from jobdeck.wire.admin import NewToken, TypeInfo, Worker
 from jobdeck.wire.base import Response
 from jobdeck.wire.jobs import Job

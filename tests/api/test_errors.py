@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobdeck.store.database import Database
+from jobdeck.store.sql.database import Database
 from tests.api.harness import V1, Api, is_problem
 
 JOBS = f"{V1}/projects/default/jobs"

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import insert
 
 from jobdeck.services.failures import BUCKETS, bucket_of
-from jobdeck.store.database import Tx
 from jobdeck.store.schema import failures
+from jobdeck.store.sql.database import Tx
 from tests.api.harness import Api, is_problem
 
 HOUR = 3600 * 1_000_000

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.api import pace
-from jobdeck.api.pace import Pace
+from jobdeck.api.http import pace
+from jobdeck.api.http.pace import Pace
 from tests.api.harness import Api, is_problem
 
 

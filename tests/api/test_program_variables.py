@@ -13,7 +13,7 @@ import pytest
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.submit import Submitter
 from jobdeck.jobs.command import Command
-from jobdeck.services.environments import Environments
+from jobdeck.services.data.environments import Environments
 from jobdeck.services.masking import MASK
 from jobdeck.store.views import job_views
 from tests.api.conftest import make_core

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobdeck.core.claims import qualify
 from jobdeck.core.refs import ObjectRef
 from jobdeck.services import cursors
-from jobdeck.store.events import StoredEvent, read_after
+from jobdeck.store.sql.events import StoredEvent, read_after
 from tests.api.harness import Api, is_problem
 
 
@@ -173,7 +173,7 @@ async def test_connections_begin_with_the_lake(small: Api) -> None:
 
 async def test_objects(small: Api) -> None:
     from jobdeck.connectors.lake import catalog
-    from jobdeck.services.environments import Environments
+    from jobdeck.services.data.environments import Environments
 
     environment = await Environments(small.core.database, small.core.installation).of("default")
     for ref in ("lake/in.shop/orders", "lake/in.shop/rows", "lake/out/ä%2Fb"):

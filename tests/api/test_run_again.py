@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.submit import Submitter
-from jobdeck.services.environments import Environments
+from jobdeck.services.data.environments import Environments
 from jobdeck.store.views import job_views
 from tests.api.conftest import make_core
 from tests.api.harness import V1, Api, is_problem

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert
 
-from jobdeck.store.database import Tx
 from jobdeck.store.schema import events, steps, tasks
+from jobdeck.store.sql.database import Tx
 from tests.api.harness import Api, is_problem
 
 SECOND = 1_000_000

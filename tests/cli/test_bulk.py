@@ -16,14 +16,14 @@ import structlog
 
 from jobdeck.access.first_admin import first_admin
 from jobdeck.api.app import create_app
-from jobdeck.api.serving import address_of, listen, serve
+from jobdeck.api.http.serving import address_of, listen, serve
 from jobdeck.client import Client
-from jobdeck.engine.leader import Leadership
+from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.service import Services as Background
-from jobdeck.services.bulk_runner import BulkRunner
+from jobdeck.services.jobs.bulk_runner import BulkRunner
 from jobdeck.services.services import Services
-from jobdeck.store.database import Database
 from jobdeck.store.migrate import migrate
+from jobdeck.store.sql.database import Database
 from jobdeck.wire.jobs import SubmitRequest
 from tests.api.conftest import make_core
 from tests.cli.conftest import Cli, Done, Shell

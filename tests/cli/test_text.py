@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobdeck.cli import text
-from jobdeck.cli.bars import Bars
-from jobdeck.cli.options import hoisted
-from jobdeck.cli.table import Column, print_table
+from jobdeck.cli.arguments.options import hoisted
+from jobdeck.cli.show import text
+from jobdeck.cli.show.bars import Bars
+from jobdeck.cli.show.table import Column, print_table
 from jobdeck.wire.jobs import Job, ProgressView
 from jobdeck.wire.steps import Step
 

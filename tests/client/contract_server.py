@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from jobdeck.core.operations import PAST, how_it_is
-from jobdeck.core.states import State
+from jobdeck.core.life.operations import PAST, how_it_is
+from jobdeck.core.life.states import State
 
 TOKEN = "jd_secret_of_the_test"
 AT = "2026-11-20T07:34:00.123456Z"

@@ -7,7 +7,7 @@ import pytest
 
 from jobdeck.client import Client, Invalid, NotFound, Refused, UnexpectedAnswer
 from jobdeck.core.errors import InvalidInput
-from jobdeck.core.states import State
+from jobdeck.core.life.states import State
 from jobdeck.wire.jobs import SubmitRequest
 from tests.client.contract_server import ContractServer
 

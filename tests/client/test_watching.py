@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobdeck.client import Client, NotFound, StillRunning, Unreachable
-from jobdeck.client.sse import Message, TooLong, messages
+from jobdeck.client.http.sse import Message, TooLong, messages
 from tests.client.contract_server import ContractServer, Fault
 
 

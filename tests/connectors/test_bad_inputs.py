@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobdeck.connectors.errors import DataFailure
-from jobdeck.connectors.files import numpy_format, streams
+from jobdeck.connectors.files import streams
+from jobdeck.connectors.files.formats import numpy as numpy_format
 from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.errors import InvalidInput
 from tests.connectors.harness import Job, Script, rows, table

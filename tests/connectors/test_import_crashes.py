@@ -12,11 +12,11 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from jobdeck.connectors.files import records
-from jobdeck.connectors.lake import commit
+from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.tables import open_table
-from jobdeck.connectors.lake.writer import ParquetChunk
+from jobdeck.connectors.lake.writing import commit
+from jobdeck.connectors.lake.writing.writer import ParquetChunk
 from jobdeck.core.environment import Environment
 from jobdeck.jobs.import_ import Import
 from tests.connectors.harness import Job, Killed, Script, Stopped, files_below, patched, rows, table

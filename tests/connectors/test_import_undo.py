@@ -13,9 +13,10 @@ from deltalake import DeltaTable, write_deltalake
 
 from jobdeck.connectors.base import StagedFile, Stamp
 from jobdeck.connectors.errors import AlreadyPublished, AttemptBuried
-from jobdeck.connectors.lake import catalog, commit, publication, undo
+from jobdeck.connectors.lake import catalog
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.tables import BURIED, open_table, state_of
+from jobdeck.connectors.lake.writing import commit, publication, undo
 from jobdeck.core.environment import Environment
 from tests.connectors.harness import Job, Killed, Script, files_below, patched, rows, table
 from tests.connectors.test_import_crashes import OLD, Small, expected, prepare, small_blocks

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from jobdeck.cli.demo_data import Dataset, datasets
-from jobdeck.cli.demo_proof import content, prove
-from jobdeck.cli.demo_server import PortTaken, demo_server
+from jobdeck.cli.demo.data import Dataset, datasets
+from jobdeck.cli.demo.proof import content, prove
+from jobdeck.cli.demo.server import PortTaken, demo_server
 from tests.docs.serving import free_port, typed
 
 ALL_ROWS = {"airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115, "flights": 336_776}

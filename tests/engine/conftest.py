@@ -12,8 +12,8 @@ import psycopg
 import pytest
 import structlog
 
-from jobdeck.store.database import Database
 from jobdeck.store.migrate import migrate
+from jobdeck.store.sql.database import Database
 from tests.conftest import _for_jobdeck
 from tests.engine.harness import Engine, running
 

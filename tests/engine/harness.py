@@ -16,32 +16,33 @@ from sqlalchemy import RowMapping, select
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.jobtype import JobType
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.waiting import WaitReason
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.core.waiting import WaitReason
 from jobdeck.engine.control import Control, Result
 from jobdeck.engine.duties.expire_leases import expire_leases
 from jobdeck.engine.duties.resume_paused import resume_paused
-from jobdeck.engine.explain import explain
 from jobdeck.engine.feed import Feed
-from jobdeck.engine.leader import Leadership
-from jobdeck.engine.log_writer import LogShipper
 from jobdeck.engine.logs import LogStore
-from jobdeck.engine.recorder import Recorder
-from jobdeck.engine.scheduler import Scheduler
+from jobdeck.engine.scheduling.explain import explain
+from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submission, Submitter
-from jobdeck.engine.worker import WorkerParts, WorkerService
+from jobdeck.engine.worker.log_writer import LogShipper
+from jobdeck.engine.worker.recorder import Recorder
+from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
-from jobdeck.store import limits, pauses, principals, projects
+from jobdeck.store import limits, pauses, projects
+from jobdeck.store.access import principals
 from jobdeck.store.blobs import Blobs
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import StoredEvent, read_after
+from jobdeck.store.running.workers import Worker
 from jobdeck.store.schema import jobs as jobs_table
 from jobdeck.store.schema import leases, steps, tasks
-from jobdeck.store.workers import Worker
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import StoredEvent, read_after
 from tests.engine.scripted import LONG, SCRIPTS, TYPES, Gate, Script
 
 PROJECT_LIMIT = 10
@@ -300,7 +301,7 @@ class Engine:
 
     async def settled(self) -> None:
         """The scheduler has taken in all that happened and decided."""
-        from jobdeck.store.events import last_id
+        from jobdeck.store.sql.events import last_id
 
         async def caught_up() -> bool:
             async with self.database.read() as connection:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jobdeck.core.operations import Operation
-from jobdeck.core.waiting import Reason
-from jobdeck.engine.scheduler import Scheduler
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.waiting import Reason
+from jobdeck.engine.scheduling.scheduler import Scheduler
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import Script
 from tests.engine.test_operations import FAR
@@ -95,8 +95,8 @@ async def test_a_pause_gives_back_and_a_resume_asks_again(engine: Engine, holder
 async def test_a_configuration_runs_once_at_a_time(engine: Engine, holder: Holder) -> None:
     from sqlalchemy import insert
 
-    from jobdeck.store.database import Tx
     from jobdeck.store.schema import configurations
+    from jobdeck.store.sql.database import Tx
 
     async def make(tx: Tx) -> None:
         row = {"id": 7, "project_id": engine.project_id, "name": "c", "type": "scripted", "params": "{}", "version": 1}

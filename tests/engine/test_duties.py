@@ -8,8 +8,8 @@ from sqlalchemy import insert, select, update
 
 from jobdeck.engine.duties.prune import DAY, Prune, Retention
 from jobdeck.store.blobs import file_path
-from jobdeck.store.database import Tx
 from jobdeck.store.schema import events, files, idempotency, jobs
+from jobdeck.store.sql.database import Tx
 from tests.engine.harness import Engine, script
 from tests.engine.scripted import ToldForGood
 from tests.engine.test_operations import FAR
@@ -82,7 +82,7 @@ async def test_only_the_leader_prunes(engine: Engine) -> None:
     job = await engine.submit()
     await engine.until(job, "succeeded")
     await age(engine, job, 8)
-    from jobdeck.engine.leader import Leadership
+    from jobdeck.engine.scheduling.leader import Leadership
 
     standby = Prune(
         engine.database, Leadership(engine.database, "other"), engine.control, Retention(jobs=1), engine.blobs

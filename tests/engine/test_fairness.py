@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import Script
 

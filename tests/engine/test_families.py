@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobdeck.core.errors import InvalidInput, OperationRefused
-from jobdeck.core.job import ChildPolicy
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.job import ChildPolicy
+from jobdeck.core.life.operations import Operation
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import ToldForGood
 from tests.engine.test_operations import FAR

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from jobdeck.engine import feed as feed_module
 from jobdeck.engine.feed import Feed, FeedItem
-from jobdeck.engine.meter import TELL_SECONDS
+from jobdeck.engine.worker.meter import TELL_SECONDS
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import LONG
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from jobdeck.core.errors import InvalidInput, Unavailable
-from jobdeck.core.operations import Operation
-from jobdeck.engine.log_writer import LogShipper
+from jobdeck.core.life.operations import Operation
 from jobdeck.engine.logs import SEAL_BYTES, LogFilter, LogLine, LogStore
+from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.store.blobs import Blobs
 from tests.engine.harness import Engine, reached, running, script
 
@@ -120,7 +120,7 @@ def line(number: int, text: str = "x") -> LogLine:
 SPEAKER = """
 import os, signal, sys
 from pathlib import Path
-from jobdeck.engine.log_writer import LogShipper
+from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.logs import LogLine
 from jobdeck.store.blobs import Blobs
 

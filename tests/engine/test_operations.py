@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jobdeck.core.errors import NotFound, OperationRefused
-from jobdeck.core.operations import ALLOWED, Operation
-from jobdeck.core.states import State
+from jobdeck.core.life.operations import ALLOWED, Operation
+from jobdeck.core.life.states import State
 from tests.engine.harness import Engine, asked, reached, script
 from tests.engine.scripted import Script, Told, ToldForGood
 

@@ -14,15 +14,15 @@ import pytest
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.endings import Finished
 from jobdeck.core.errors import LeaseLost, NotLeader, Unavailable
-from jobdeck.core.operations import Operation
-from jobdeck.core.records import JobLeft, StepOpened, TaskAdvanced
-from jobdeck.engine.recorder import JobCheckpoints, Recorder
-from jobdeck.store import leases
-from jobdeck.store.clock import Clock
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.prepared import Question
+from jobdeck.core.life.endings import Finished
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.records import JobLeft, StepOpened, TaskAdvanced
+from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
+from jobdeck.store.running import leases
+from jobdeck.store.sql.clock import Clock
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.prepared import Question
 from tests.engine.harness import Engine, reached, running, script
 from tests.engine.scripted import LONG, ToldForGood
 
@@ -181,8 +181,8 @@ async def test_progress_beyond_what_a_column_holds(engine: Engine) -> None:
 async def test_the_lead_is_lost_and_another_one_takes_over(engine: Engine) -> None:
     from sqlalchemy import update
 
-    from jobdeck.engine.leader import Leadership
-    from jobdeck.engine.scheduler import Scheduler
+    from jobdeck.engine.scheduling.leader import Leadership
+    from jobdeck.engine.scheduling.scheduler import Scheduler
     from jobdeck.engine.service import Services
     from jobdeck.store.schema import leadership
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobdeck.core.jobtype import JobType
-from jobdeck.core.operations import Operation
-from jobdeck.engine.asks import Ask
+from jobdeck.core.life.operations import Operation
+from jobdeck.engine.worker.asks import Ask
 from tests.engine.harness import Engine, running
 from tests.engine.stubborn import Deaf, Mortal, _lives
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import update
 
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 from jobdeck.store.schema import leases
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import Told, ToldForGood

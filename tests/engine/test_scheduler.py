@@ -8,11 +8,11 @@ from typing import TypeVar
 from sqlalchemy import delete, update
 
 from jobdeck.core.errors import Unavailable
-from jobdeck.engine.scheduler import Scheduler
+from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.service import Services
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.prepared import Question
 from jobdeck.store.schema import leadership, paused_scopes
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.prepared import Question
 from tests.engine.harness import Engine
 
 T = TypeVar("T")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import func, insert, literal, select, update
 
 from jobdeck.engine.duties.seal import seal
-from jobdeck.engine.leader import Leadership
-from jobdeck.store.database import Tx
+from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.store.schema import jobs, segments
 from jobdeck.store.segments.job_filter import JobFilter
 from jobdeck.store.segments.sealing import QUIET, Sealer
 from jobdeck.store.segments.spans import SIZE
+from jobdeck.store.sql.database import Tx
 from jobdeck.store.views.job_lists import JobLists
 from tests.engine.harness import Engine
 

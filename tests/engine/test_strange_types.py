@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobdeck.core.errors import InvalidInput, Unavailable
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.jobs.registry import GROUP, load_types
 from tests.engine.harness import Engine, reached, registered, running, script

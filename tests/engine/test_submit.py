@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobdeck.core.errors import Conflict, InvalidInput, JobdeckError, TooLarge, UnknownJobType
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 from tests.engine.harness import Engine, script
 from tests.engine.test_operations import FAR
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from jobdeck.core.errors import LeaseLost
-from jobdeck.engine.trail import Trail
+from jobdeck.engine.worker.trail import Trail
 
 
 async def test_nothing_is_told_after_the_end() -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from jobdeck.core.operations import Operation
-from jobdeck.engine.asks import HAND_BACK_GRACE
+from jobdeck.core.life.operations import Operation
 from jobdeck.engine.duties.bury_workers import bury_workers
-from jobdeck.store.database import Tx
+from jobdeck.engine.worker.asks import HAND_BACK_GRACE
+from jobdeck.store.running.workers import Worker, join
 from jobdeck.store.schema import jobs, leases, workers
-from jobdeck.store.workers import Worker, join
+from jobdeck.store.sql.database import Tx
 from tests.engine.harness import Engine, asked, reached, running, script
 
 

@@ -19,7 +19,7 @@ from tests.executors.processes import alive, below, written
 
 LEASE = 2.0
 SAFETY = 1.0
-"""The seconds between the end of the work and the end of its lease (jobdeck.engine.renewal)."""
+"""The seconds between the end of the work and the end of its lease (jobdeck.engine.worker.renewal)."""
 
 
 class Worker:

@@ -17,7 +17,7 @@ import httpx2
 import psutil
 
 from jobdeck import Client
-from jobdeck.core.states import ENDED
+from jobdeck.core.life.states import ENDED
 from jobdeck.wire.jobs import Job
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from jobdeck.core.errors import Unavailable
-from jobdeck.store.database import Database, Tx
+from jobdeck.store.sql.database import Database, Tx
 from tests.faults.claims_log import claims_log
 from tests.faults.installation import Installation, health_of, installation, until
 from tests.faults.own_postgres import OwnPostgres, own_postgres

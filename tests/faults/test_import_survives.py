@@ -13,7 +13,7 @@ import pyarrow.csv
 import pytest
 from deltalake import DeltaTable
 
-from jobdeck.core.states import State
+from jobdeck.core.life.states import State
 from tests.faults.installation import Installation, Process, installation, until
 
 ROWS = 1_500_000

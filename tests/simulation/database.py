@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from jobdeck.store import guards, schema
-from jobdeck.store.clock import Clock
-from jobdeck.store.database import Database
-from jobdeck.store.wakeups import Called, Wakeups
+from jobdeck.store.sql.clock import Clock
+from jobdeck.store.sql.database import Database
+from jobdeck.store.sql.wakeups import Called, Wakeups
 from tests.simulation.driver import URL, make_engine
 
 
@@ -49,7 +49,7 @@ class SimulatedDatabase(Database):
 
 
 class SimulatedClock:
-    """The database server's clock (store.clock.Clock), which can be set wrong."""
+    """The database server's clock (store.sql.clock.Clock), which can be set wrong."""
 
     def __init__(self, time: Callable[[], float], read: Callable[[int], None]) -> None:
         self._time = time

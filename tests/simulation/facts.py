@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobdeck.core.claims import Claim, Held, Holding
-from jobdeck.core.waiting import PausedScope
+from jobdeck.core.life.waiting import PausedScope
 
 Row = sqlite3.Row
 _JOBS = """SELECT id, project_id, type, isolation, state, attempt, epoch, leased, state_since, fraction, parent_id,
@@ -78,7 +78,7 @@ def claims_of(row: Row) -> tuple[Claim, ...]:
 
 @dataclass(slots=True)
 class View:
-    """The world (core.waiting.World) as rules and leases have it; workers are looked at elsewhere."""
+    """The world (core.life.waiting.World) as rules and leases have it; workers are looked at elsewhere."""
 
     held: Held
     rules: Rules

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jobdeck.core.claims import Held
-from jobdeck.core.states import ENDED, FINAL, State
+from jobdeck.core.life.states import ENDED, FINAL, State
+from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.core.tasks import UNDO
-from jobdeck.core.waiting import Waiting, obstacles
 from tests.simulation.executor import SimulatedRun
 from tests.simulation.facts import Facts, Reader, Row, Rules, View, claims_of
 from tests.simulation.scripts import TYPES

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from jobdeck.core.environment import Environment
 from jobdeck.engine.control import Control
 from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused
-from jobdeck.engine.leader import Leadership
-from jobdeck.engine.log_writer import JobLog, LogShipper
 from jobdeck.engine.logs import LogLine, LogStore
-from jobdeck.engine.recorder import Recorder
-from jobdeck.engine.scheduler import Scheduler
+from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
-from jobdeck.engine.worker import WorkerParts, WorkerService
-from jobdeck.store.workers import Worker
+from jobdeck.engine.worker.log_writer import JobLog, LogShipper
+from jobdeck.engine.worker.recorder import Recorder
+from jobdeck.engine.worker.worker import WorkerParts, WorkerService
+from jobdeck.store.running.workers import Worker
 from tests.simulation.database import SimulatedDatabase, SimulatedWakeups
 from tests.simulation.executor import SimulatedExecutor
 from tests.simulation.scripts import REGISTRY, TYPES

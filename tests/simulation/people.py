@@ -9,8 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from jobdeck.core.errors import JobdeckError
-from jobdeck.core.job import ChildPolicy
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.job import ChildPolicy
+from jobdeck.core.life.operations import Operation
 from jobdeck.engine.submit import Submission
 from jobdeck.store import limits, pauses
 from tests.simulation.machines import Node

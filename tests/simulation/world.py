@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from jobdeck.store.wakeups import Called
+from jobdeck.store.sql.wakeups import Called
 from tests.simulation.database import SimulatedClock, empty_database
 from tests.simulation.driver import Server
 from tests.simulation.executor import Life

@@ -10,10 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from jobdeck.store.clock import SetClock
-from jobdeck.store.database import Database
 from jobdeck.store.migrate import migrate
 from jobdeck.store.schema import metadata
+from jobdeck.store.sql.clock import SetClock
+from jobdeck.store.sql.database import Database
 from tests.store.desk import Desk, furnished
 
 TEMPLATE, ROOM = "jobdeck_template", "jobdeck_room"

@@ -11,22 +11,24 @@ from typing import Any
 from sqlalchemy import insert, select, text
 
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
-from jobdeck.core.endings import Ending
-from jobdeck.core.job import ChildPolicy, Job
-from jobdeck.core.operations import Operation
-from jobdeck.core.order import order_key
-from jobdeck.core.records import JobLeft, Record
+from jobdeck.core.life.endings import Ending
+from jobdeck.core.life.job import ChildPolicy, Job
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.order import order_key
+from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.engine.control import Control, Result
-from jobdeck.store import attempt_writes, jobs, leadership, leases, submissions, workers
-from jobdeck.store.attempt_writes import AttemptWrite
-from jobdeck.store.clock import SetClock
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import NewEvent, StoredEvent, read_after
-from jobdeck.store.jobs import NewJob
-from jobdeck.store.leadership import Leader
-from jobdeck.store.leases import RUN, Pick
+from jobdeck.store.jobs import jobs, submissions
+from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.running import attempt_writes, leases, workers
+from jobdeck.store.running.attempt_writes import AttemptWrite
+from jobdeck.store.running.leases import RUN, Pick
+from jobdeck.store.running.workers import Worker
+from jobdeck.store.scheduling import leadership
+from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.schema import metadata, principals, projects
-from jobdeck.store.workers import Worker
+from jobdeck.store.sql.clock import SetClock
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import NewEvent, StoredEvent, read_after
 
 LEASE = 10.0
 WORKERS = (Worker("w1", "one", "host", 1, 4, 4, ("a", "b"), "1"), Worker("w2", "two", "host", 2, 4, 4, ("a", "b"), "1"))

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from jobdeck.core.endings import Broke, Finished, Halted, RetryLater
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.job import replace
-from jobdeck.core.operations import Operation
-from jobdeck.core.records import (
+from jobdeck.core.life.endings import Broke, Finished, Halted, RetryLater
+from jobdeck.core.life.job import replace
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.records import (
     JobAdvanced,
     JobLeft,
     JobUndone,
@@ -22,10 +22,10 @@ from jobdeck.core.records import (
     TaskEnded,
     TaskStarted,
 )
-from jobdeck.core.states import State, StepState
+from jobdeck.core.life.states import State, StepState
 from jobdeck.core.tasks import Touched
-from jobdeck.store import attempt_writes, steps
-from jobdeck.store.attempt_writes import AttemptWrite
+from jobdeck.store.running import attempt_writes, steps
+from jobdeck.store.running.attempt_writes import AttemptWrite
 from tests.store.desk import Desk
 
 ERROR = ErrorInfo("bad_row", "row 3 is bad", "mend it", "trace", place="a.load")

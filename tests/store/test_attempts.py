@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from jobdeck.core.endings import Broke, Halted
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.operations import Operation
-from jobdeck.core.records import PlannedTask, StepOpened, TaskEnded, TaskStarted
-from jobdeck.core.states import StepState
-from jobdeck.store.leases import UNDO
-from jobdeck.store.step_writes import MOST_TRACEBACK
+from jobdeck.core.life.endings import Broke, Halted
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.records import PlannedTask, StepOpened, TaskEnded, TaskStarted
+from jobdeck.core.life.states import StepState
+from jobdeck.store.running.leases import UNDO
+from jobdeck.store.running.step_writes import MOST_TRACEBACK
 from tests.store.desk import Desk
 
 ERROR = ErrorInfo("bad_row", "row 3 is bad", "mend it", "trace of the job")

@@ -7,12 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from jobdeck.core.endings import Finished
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.endings import Finished
+from jobdeck.core.life.operations import Operation
 from jobdeck.core.values import MAX_EVENT
-from jobdeck.store import events, queue
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import NewEvent
+from jobdeck.store.scheduling import queue
+from jobdeck.store.sql import events
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import NewEvent
 from tests.store.desk import Desk, new_job
 
 
@@ -24,8 +25,8 @@ async def test_a_transition_and_its_event_are_there_together_or_not_at_all(desk:
     before = await desk.dump()
 
     async def work(tx: Tx) -> None:
-        from jobdeck.core.transitions import operate
-        from jobdeck.store import jobs, transitions
+        from jobdeck.core.life.transitions import operate
+        from jobdeck.store.jobs import jobs, transitions
 
         job = (await jobs.lock(tx, [job_id]))[job_id]
         canceled = operate(job, Operation.CANCEL, tx.now)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jobdeck.core.endings import Broke, Finished
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.job import Job
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.endings import Broke, Finished
+from jobdeck.core.life.job import Job
+from jobdeck.core.life.operations import Operation
 from jobdeck.store.failures import groups
 from jobdeck.store.failures.groups import FailureFilter, Group
 from tests.store.desk import Desk

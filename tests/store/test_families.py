@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from jobdeck.core.endings import Broke, Finished, Halted
 from jobdeck.core.errors import ErrorInfo, NotLeader
-from jobdeck.core.job import ChildPolicy
-from jobdeck.core.operations import Operation
-from jobdeck.core.records import JobLeft
-from jobdeck.core.states import ENDED, State
-from jobdeck.store import families, positions
+from jobdeck.core.life.endings import Broke, Finished, Halted
+from jobdeck.core.life.job import ChildPolicy
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.records import JobLeft
+from jobdeck.core.life.states import ENDED, State
+from jobdeck.store.scheduling import families, positions
 from tests.store.desk import Desk, new_job
 
 ERROR = ErrorInfo("bad", "bad")
@@ -133,9 +133,9 @@ async def test_a_child_submitted_while_its_parent_ends_is_waited_for_or_refused(
 
 async def _late_child(desk: Desk, parent: int) -> int | None:
     """Submit as engine/submit does, which refuses when the locked parent has ended."""
-    from jobdeck.core.order import order_key
-    from jobdeck.store import jobs, submissions
-    from jobdeck.store.database import Tx
+    from jobdeck.core.life.order import order_key
+    from jobdeck.store.jobs import jobs, submissions
+    from jobdeck.store.sql.database import Tx
 
     async def work(tx: Tx) -> int | None:
         if (await jobs.lock(tx, [parent]))[parent].state in ENDED:

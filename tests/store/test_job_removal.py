@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from jobdeck.core.endings import Finished
-from jobdeck.core.operations import Operation
-from jobdeck.store import due, submissions
+from jobdeck.core.life.endings import Finished
+from jobdeck.core.life.operations import Operation
+from jobdeck.store.jobs import submissions
+from jobdeck.store.scheduling import due
 from jobdeck.store.schema import metadata
 from tests.store.desk import Desk, new_job
 from tests.store.test_attempt_writes import ERROR, EVERYTHING
@@ -74,7 +75,7 @@ async def test_retention_takes_only_what_ended_for_good_long_ago(desk: Desk) -> 
     parent = (await desk.running()).id
     await finished(desk, parent=parent)
     failed = await desk.running()
-    from jobdeck.core.endings import Broke
+    from jobdeck.core.life.endings import Broke
 
     await desk.leave(failed, Broke(ERROR))
     desk.clock.advance(HOUR)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert, text
 
-from jobdeck.store.database import Tx
-from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import paused_scopes
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.events import NewEvent
 from tests.store.desk import Desk
 
 

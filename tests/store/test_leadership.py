@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from jobdeck.core.errors import NotLeader
-from jobdeck.store import leadership
-from jobdeck.store.leadership import Leader
+from jobdeck.store.scheduling import leadership
+from jobdeck.store.scheduling.leadership import Leader
 from tests.store.desk import Desk
 
 

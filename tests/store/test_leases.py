@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from jobdeck.core.claims import Claim
-from jobdeck.core.endings import Halted
 from jobdeck.core.errors import NotLeader
-from jobdeck.core.operations import Intent, Operation
-from jobdeck.core.records import StepOpened
-from jobdeck.core.states import State
-from jobdeck.store import leases, workers
-from jobdeck.store.leases import UNDO, Lease
+from jobdeck.core.life.endings import Halted
+from jobdeck.core.life.operations import Intent, Operation
+from jobdeck.core.life.records import StepOpened
+from jobdeck.core.life.states import State
+from jobdeck.store.running import leases, workers
+from jobdeck.store.running.leases import UNDO, Lease
 from tests.store.desk import LEASE, Desk, new_job
 
 DIRTY = StepOpened(0, "load", 1.0, (), dirties=True)

@@ -27,11 +27,11 @@ from hypothesis.stateful import (
 )
 
 from jobdeck.core.claims import Claim, Held
-from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater
 from jobdeck.core.errors import ErrorInfo, NotLeader
-from jobdeck.core.job import ChildPolicy, Job
-from jobdeck.core.operations import Operation
-from jobdeck.core.records import (
+from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater
+from jobdeck.core.life.job import ChildPolicy, Job
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.records import (
     JobAdvanced,
     JobLeft,
     PlannedTask,
@@ -41,17 +41,18 @@ from jobdeck.core.records import (
     TaskEnded,
     TaskStarted,
 )
-from jobdeck.core.states import ALIVE, ENDED, FINAL, State, StepState
-from jobdeck.core.waiting import Waiting, obstacles
-from jobdeck.engine.capacity import Capacities
-from jobdeck.engine.explain import Snapshot
-from jobdeck.engine.index import QueueIndex
-from jobdeck.engine.places import Places
-from jobdeck.store import families, leadership, leases, positions, queue
-from jobdeck.store.database import Database
-from jobdeck.store.leadership import Leader
-from jobdeck.store.leases import Pick
-from jobdeck.store.queue import QueuedJob
+from jobdeck.core.life.states import ALIVE, ENDED, FINAL, State, StepState
+from jobdeck.core.life.waiting import Waiting, obstacles
+from jobdeck.engine.scheduling.capacity import Capacities
+from jobdeck.engine.scheduling.explain import Snapshot
+from jobdeck.engine.scheduling.index import QueueIndex
+from jobdeck.engine.scheduling.places import Places
+from jobdeck.store.running import leases
+from jobdeck.store.running.leases import Pick
+from jobdeck.store.scheduling import families, leadership, positions, queue
+from jobdeck.store.scheduling.leadership import Leader
+from jobdeck.store.scheduling.queue import QueuedJob
+from jobdeck.store.sql.database import Database
 from tests.store.conftest import TEMPLATE, address
 from tests.store.desk import LEASE, WORKERS, Desk, new_job
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobdeck.core.operations import Operation
-from jobdeck.store import jobs, leases, queue, steps, workers
+from jobdeck.core.life.operations import Operation
+from jobdeck.store.jobs import jobs
+from jobdeck.store.running import leases, steps, workers
+from jobdeck.store.scheduling import queue
 from tests.store.desk import Desk
 
 LONG = range(1, 70_001)

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from jobdeck.core.order import order_key
-from jobdeck.store import due, events, families, jobs, leases, positions, prepared, progress, queue, submissions
-from jobdeck.store.database import Tx
+from jobdeck.core.life.order import order_key
+from jobdeck.store.jobs import jobs, submissions
+from jobdeck.store.running import leases, progress
+from jobdeck.store.scheduling import due, families, positions, queue
 from jobdeck.store.segments import sealing
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
+from jobdeck.store.sql import events, prepared
+from jobdeck.store.sql.database import Tx
 from jobdeck.store.views.job_lists import SORTS, JobLists
 from tests.store.desk import Desk, new_job
 from tests.store.test_segments import sealed_rows

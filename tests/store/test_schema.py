@@ -9,12 +9,13 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from jobdeck.core.claims import Claim
-from jobdeck.core.endings import Finished
-from jobdeck.core.operations import Operation
-from jobdeck.store import guards, leases
-from jobdeck.store.database import Database
+from jobdeck.core.life.endings import Finished
+from jobdeck.core.life.operations import Operation
+from jobdeck.store import guards
 from jobdeck.store.migrate import migrate
+from jobdeck.store.running import leases
 from jobdeck.store.schema import metadata
+from jobdeck.store.sql.database import Database
 from tests.store.desk import Desk, new_job
 
 SQLITE_OBJECTS = """

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
-from jobdeck.core.states import ALIVE, ENDED, State
-from jobdeck.store.database import Tx
+from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.store.schema import jobs, loose_jobs, segment_columns, segments
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.sealing import FORGET_EVERY, MOST_OPEN, Sealer
 from jobdeck.store.segments.spans import SHIFT, SIZE, gaps
+from jobdeck.store.sql.database import Tx
 from jobdeck.store.views.job_lists import SORTS, JobLists, at_one_moment
 from tests.store.desk import Desk
 
@@ -359,7 +359,7 @@ async def test_ids_that_are_still_being_taken_are_not_sealed(postgres_desk: Desk
     sealer = Sealer(desk.database)
 
     async def submit(tx: Tx) -> bool:
-        from jobdeck.store.jobs import next_ids
+        from jobdeck.store.jobs.jobs import next_ids
 
         await next_ids(tx, 1)
         await tx.connection.execute(insert(jobs), [{**BLANK, "id": 2, "run_id": "2"}])

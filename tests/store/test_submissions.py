@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from jobdeck.core.endings import Broke
 from jobdeck.core.errors import Conflict, ErrorInfo
-from jobdeck.core.operations import Operation
-from jobdeck.core.order import order_key
-from jobdeck.core.states import State
-from jobdeck.store import jobs, submissions
-from jobdeck.store.database import Tx
-from jobdeck.store.jobs import NewJob
+from jobdeck.core.life.endings import Broke
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.order import order_key
+from jobdeck.core.life.states import State
+from jobdeck.store.jobs import jobs, submissions
+from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.sql.database import Tx
 from tests.store.desk import Desk, new_job
 
 

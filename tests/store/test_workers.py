@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from jobdeck.core.states import State
-from jobdeck.store import workers
-from jobdeck.store.database import Tx
-from jobdeck.store.workers import DRAINING, GONE, Worker
+from jobdeck.core.life.states import State
+from jobdeck.store.running import workers
+from jobdeck.store.running.workers import DRAINING, GONE, Worker
+from jobdeck.store.sql.database import Tx
 from tests.store.desk import Desk
 
 NEW = Worker("w3", "three", "host", 3, 4, 4, ("a",), "1")

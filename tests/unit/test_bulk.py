@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobdeck.core.bulk import EXAMPLES, BulkOperation, Group, Outcome, Treated, Why, account, left_out, merged
 from jobdeck.core.errors import OperationRefused
-from jobdeck.core.operations import Already, Operation, Subject, decide
-from jobdeck.core.states import ENDED, State
+from jobdeck.core.life.bulk import EXAMPLES, BulkOperation, Group, Outcome, Treated, Why, account, left_out, merged
+from jobdeck.core.life.operations import Already, Operation, Subject, decide
+from jobdeck.core.life.states import ENDED, State
 
 
 def subject(state: State, last: str | None, children: int) -> Subject:

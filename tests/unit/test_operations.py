@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobdeck.core.errors import OperationRefused
-from jobdeck.core.operations import (
+from jobdeck.core.life.operations import (
     PAST,
     Already,
     Change,
@@ -17,7 +17,7 @@ from jobdeck.core.operations import (
     is_offered,
     why_not,
 )
-from jobdeck.core.states import State
+from jobdeck.core.life.states import State
 
 OPERATIONS = (Operation.CANCEL, Operation.PAUSE, Operation.RESUME, Operation.RESTART, Operation.DELETE)
 AGAIN = Change(State.PENDING, new_attempt=True)

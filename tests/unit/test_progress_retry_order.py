@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key, share
-from jobdeck.core.progress import ALMOST, StepProgress, eta, fraction_of, job_fraction, rate
+from jobdeck.core.life.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key, share
+from jobdeck.core.life.progress import ALMOST, StepProgress, eta, fraction_of, job_fraction, rate
 from jobdeck.core.retry import RetryPolicy, losses_exhausted
 
 steps = st.lists(st.builds(StepProgress, st.floats(0, 100), st.floats(0, 1)), max_size=6)

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobdeck.core.claims import Claim, Held, Holding, implicit_claims, merge, qualify
-from jobdeck.core.order import order_key
-from jobdeck.core.states import State
-from jobdeck.core.waiting import PausedScope, Waiting, obstacles
-from jobdeck.engine.capacity import Capacities
-from jobdeck.engine.index import LOOKS, QueueIndex
-from jobdeck.store.leases import UNDO, Pick
-from jobdeck.store.queue import QueuedJob
-from jobdeck.store.workers import Worker
+from jobdeck.core.life.order import order_key
+from jobdeck.core.life.states import State
+from jobdeck.core.life.waiting import PausedScope, Waiting, obstacles
+from jobdeck.engine.scheduling.capacity import Capacities
+from jobdeck.engine.scheduling.index import LOOKS, QueueIndex
+from jobdeck.store.running.leases import UNDO, Pick
+from jobdeck.store.running.workers import Worker
+from jobdeck.store.scheduling.queue import QueuedJob
 
 PROJECTS = {1: ("p1", 1.0), 2: ("p2", 3.0)}
 TYPES = {"a": "process", "b": "process", "c": "thread"}

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.core.spans import Change, Span, lanes_of, spans_of, within
-from jobdeck.core.states import State
+from jobdeck.core.life.spans import Change, Span, lanes_of, spans_of, within
+from jobdeck.core.life.states import State
 
 P, R, S, F = State.PENDING, State.RUNNING, State.SUCCEEDED, State.FAILED
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobdeck.core import transitions
-from jobdeck.core.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater, WorkerLost
 from jobdeck.core.errors import ErrorInfo, OperationRefused
-from jobdeck.core.job import NO_CHILDREN, ChildPolicy, Children, Job, replace
-from jobdeck.core.operations import Intent, Operation
-from jobdeck.core.states import ALIVE, ENDED, FINAL, State
-from jobdeck.core.transitions import Transition
+from jobdeck.core.life import transitions
+from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater, WorkerLost
+from jobdeck.core.life.job import NO_CHILDREN, ChildPolicy, Children, Job, replace
+from jobdeck.core.life.operations import Intent, Operation
+from jobdeck.core.life.states import ALIVE, ENDED, FINAL, State
+from jobdeck.core.life.transitions import Transition
 
 NOW = 1_000_000
 ERROR = ErrorInfo("bad_file", "a.csv has no header", place="import.load")

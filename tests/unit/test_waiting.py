@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobdeck.core.claims import Claim, Held, Holding
-from jobdeck.core.waiting import SHOWN_HOLDERS, PausedScope, Reason, Waiting, WaitReason, obstacles, turn
+from jobdeck.core.life.waiting import SHOWN_HOLDERS, PausedScope, Reason, Waiting, WaitReason, obstacles, turn
 
 
 @dataclass

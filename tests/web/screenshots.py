@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from jobdeck.cli.demo_server import Server, demo_server
+from jobdeck.cli.demo.server import Server, demo_server
 from jobdeck.client import Client
 from tests.web.chromium import MISSING, SWITCHES, chromium
 from tests.web.watch import log_in

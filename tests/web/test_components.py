@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from jobdeck.core.states import State
+from jobdeck.core.life.states import State
 from jobdeck.web.rendering import Templates
 from jobdeck.web.static_files import StaticFiles
 from tests.web.conftest import Axe, OpenPage, Theme

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.async_api import Page, expect
 
-from jobdeck.web.failures_chart import chart, length, words
+from jobdeck.web.failures.chart import chart, length, words
 from jobdeck.wire.failures import Trend
 from tests.web.conftest import Axe, OpenPage
 from tests.web.deck import Deck

@@ -11,8 +11,9 @@ from jobdeck.access.secrets import TokenText
 from jobdeck.access.tokens import Authenticator, TokenWish, issue
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.core.home import ADMIN_TOKEN
-from jobdeck.store import principals, projects, tokens
-from jobdeck.store.database import Database, Tx
+from jobdeck.store import projects
+from jobdeck.store.access import principals, tokens
+from jobdeck.store.sql.database import Database, Tx
 
 
 async def first_admin(database: Database, home: Path) -> str:

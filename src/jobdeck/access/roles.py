@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 
 
 class Role(StrEnum):

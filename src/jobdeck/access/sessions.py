@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from jobdeck.access.caller import Caller
 from jobdeck.access.tokens import TOUCH_EVERY, Authenticator, caller_of, refuse_ended
 from jobdeck.core.errors import Unauthenticated
-from jobdeck.store import sessions, tokens
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import NewEvent
+from jobdeck.store.access import sessions, tokens
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import NewEvent
 
 DAY = 86_400_000_000
 LINK_LIFE = 3_600_000_000

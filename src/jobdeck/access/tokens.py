@@ -8,9 +8,9 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Role
 from jobdeck.access.secrets import TokenText
 from jobdeck.core.errors import Unauthenticated
-from jobdeck.store import principals, tokens
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import NewEvent
+from jobdeck.store.access import principals, tokens
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import NewEvent
 
 TOUCH_EVERY = 60_000_000
 """µs between two notes of a token's use, at least."""

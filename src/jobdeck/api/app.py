@@ -10,33 +10,18 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from jobdeck.api import (
-    bulk,
-    configurations,
-    connections,
-    events,
-    failures,
-    files,
-    health,
-    job_details,
-    jobs,
-    limits,
-    login_links,
-    objects,
-    pauses,
-    problem,
-    projects,
-    saved_views,
-    tokens,
-    types,
-    workers,
-)
-from jobdeck.api.cross_site import CrossSite
-from jobdeck.api.depends import CallerDep, refuse_unknown_query
-from jobdeck.api.described import PREFIX, describe
-from jobdeck.api.frame import Frame
-from jobdeck.api.gate import Authentication, Bodies
-from jobdeck.api.pace import Pace
+from jobdeck.api import events, failures
+from jobdeck.api.admin import health, limits, login_links, pauses, projects, tokens, types, workers
+from jobdeck.api.data import configurations, connections, files, objects
+from jobdeck.api.http import problem
+from jobdeck.api.http.cross_site import CrossSite
+from jobdeck.api.http.depends import CallerDep, refuse_unknown_query
+from jobdeck.api.http.described import PREFIX, describe
+from jobdeck.api.http.frame import Frame
+from jobdeck.api.http.gate import Authentication, Bodies
+from jobdeck.api.http.pace import Pace
+from jobdeck.api.jobs import bulk, jobs, saved_views
+from jobdeck.api.jobs import details as job_details
 from jobdeck.services.services import Services
 
 _RESOURCES = (

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from jobdeck.access.caller import Caller
-from jobdeck.api.depends import CallerDep, ServicesDep
-from jobdeck.api.described import PREFIX
+from jobdeck.api.http.depends import CallerDep, ServicesDep
+from jobdeck.api.http.described import PREFIX
 from jobdeck.core.errors import JobdeckError
 from jobdeck.services.events import EventQuery
 from jobdeck.services.services import Services

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from jobdeck.api.depends import CallerDep, ServicesDep
-from jobdeck.api.described import PREFIX
+from jobdeck.api.http.depends import CallerDep, ServicesDep
+from jobdeck.api.http.described import PREFIX
 from jobdeck.services.failures import FailureConditions, FailureQuery
 from jobdeck.wire.failures import FailureGroup, FailurePage
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.params import nested, parameters
 from jobdeck.cli.exits import UsageError, say
-from jobdeck.cli.options import Common, noun
-from jobdeck.cli.output import print_all, print_one
-from jobdeck.cli.params import nested, parameters
-from jobdeck.cli.table import Column, print_facts
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.table import Column, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Configuration, Connection, NewToken, Project, Token, TypeInfo, Worker

@@ -72,6 +72,6 @@ def _as_command(hint: str) -> str:
 
 def say(text: str) -> None:
     """A line for people, beside the output: on standard error."""
-    from jobdeck.cli.text import clean
+    from jobdeck.cli.show.text import clean
 
     print(clean(text), file=sys.stderr, flush=True)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import say
-from jobdeck.cli.options import Common, noun
-from jobdeck.cli.output import print_one, print_page
-from jobdeck.cli.table import Column, print_facts
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_one, print_page
+from jobdeck.cli.show.table import Column, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.failures import FailureGroup, Trend

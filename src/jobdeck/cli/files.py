@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.ids import file_numbers
+from jobdeck.cli.arguments.options import STDIN, Common, noun
 from jobdeck.cli.exits import UsageError, say
-from jobdeck.cli.ids import file_numbers
-from jobdeck.cli.options import STDIN, Common, noun
-from jobdeck.cli.output import print_all, print_one, print_page
-from jobdeck.cli.table import Column, print_facts
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all, print_one, print_page
+from jobdeck.cli.show.table import Column, print_facts
 from jobdeck.cli.upload import upload_all
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from jobdeck.cli.arguments.options import Common
+from jobdeck.cli.arguments.params import parameters
 from jobdeck.cli.exits import UsageError
+from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import submitted
-from jobdeck.cli.options import Common
-from jobdeck.cli.params import parameters
-from jobdeck.cli.plan import planned
 from jobdeck.cli.run import DryRun, Priority, Tags, Wait
 from jobdeck.cli.upload import upload_all
 

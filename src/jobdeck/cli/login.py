@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import say
-from jobdeck.cli.options import Common
-from jobdeck.cli.output import print_json
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_json
 
 
 def login(*, common: Common | None = None) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from cyclopts import App, Group
 
+from jobdeck.cli.arguments.options import hoisted
 from jobdeck.cli.exits import DEFECT, DETACHED, DONE, EPILOGUE, USAGE, UsageError, code_of, say, tell
-from jobdeck.cli.options import hoisted
 from jobdeck.core.errors import JobdeckError
 
 SERVING = Group("Serve", sort_key=1)
@@ -20,7 +20,7 @@ RULING = Group("Administration", sort_key=4)
 
 COMMANDS = (
     ("up", "jobdeck.cli.serve:up", "Start everything on this machine.", SERVING),
-    ("demo", "jobdeck.cli.demo:demo", "Start with real data loaded, and run the main job on it.", SERVING),
+    ("demo", "jobdeck.cli.demo.demo:demo", "Start with real data loaded, and run the main job on it.", SERVING),
     ("server", "jobdeck.cli.serve:server", "Start API and pages alone, for many machines.", SERVING),
     ("worker", "jobdeck.cli.serve:worker", "Start a worker alone, for many machines.", SERVING),
     ("jobs", "jobdeck.cli.jobs:app", "List, show, watch and operate jobs.", WORKING),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
-from jobdeck.cli.options import Common, noun
-from jobdeck.cli.output import print_all, print_ids, print_json, print_one
-from jobdeck.cli.table import Column, print_facts, print_table
+from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one
+from jobdeck.cli.show.table import Column, print_facts, print_table
 
 if TYPE_CHECKING:
     from jobdeck.wire.objects import Column as Field

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import say
-from jobdeck.cli.options import Common, noun
-from jobdeck.cli.output import print_all, print_one
-from jobdeck.cli.table import Column
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.table import Column
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Limit

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.options import Common
+from jobdeck.cli.arguments.params import parameters
+from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import instant, submitted
-from jobdeck.cli.options import Common
-from jobdeck.cli.params import parameters
-from jobdeck.cli.plan import planned
 
 if TYPE_CHECKING:
     from jobdeck.client.jobs import Wishes

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE
-from jobdeck.cli.options import Common
-from jobdeck.cli.output import print_json, print_one
-from jobdeck.cli.table import print_facts
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_json, print_one
+from jobdeck.cli.show.table import print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Me

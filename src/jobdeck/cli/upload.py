@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from jobdeck.cli import text
 from jobdeck.cli.exits import UsageError
+from jobdeck.cli.show import text
 
 if TYPE_CHECKING:
     from jobdeck.client import Client

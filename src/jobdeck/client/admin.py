@@ -6,9 +6,9 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from jobdeck.client.requests import request
-from jobdeck.client.resource import DEFAULT_PROJECT, Resource
-from jobdeck.client.transport import parsed, path_part
+from jobdeck.client.http.requests import request
+from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.http.transport import parsed, path_part
 from jobdeck.wire.admin import (
     Configuration,
     ConfigurationRequest,

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, ClassVar, Unpack
 
 from jobdeck.client.errors import ClientError, RateLimited, ServerFailed, Unreachable
+from jobdeck.client.http.requests import request
+from jobdeck.client.http.resource import MAX_PAGE, Resource
 from jobdeck.client.jobs import Filters, plain
-from jobdeck.client.requests import request
-from jobdeck.client.resource import MAX_PAGE, Resource
-from jobdeck.core.bulk import BulkState
 from jobdeck.core.errors import ErrorKind
+from jobdeck.core.life.bulk import BulkState
 from jobdeck.wire.base import Page
 from jobdeck.wire.bulk import Bulk, BulkItem, BulkOutcome, BulkPlan, BulkRequest, BulkRunRequest
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from jobdeck.client.errors import RateLimited, ServerFailed, UnexpectedAnswer, Unreachable
-from jobdeck.client.sse import TooLong, messages
-from jobdeck.client.transport import Transport
+from jobdeck.client.http.sse import TooLong, messages
+from jobdeck.client.http.transport import Transport
 from jobdeck.wire.events import Event
 
 QUIET = 45.0

@@ -11,12 +11,12 @@ from jobdeck.client.bulk import BulkOperations
 from jobdeck.client.events import Events
 from jobdeck.client.failures import Failures
 from jobdeck.client.files import Files
+from jobdeck.client.http.transport import Transport
 from jobdeck.client.jobs import Jobs
 from jobdeck.client.objects import Objects
 from jobdeck.client.rules import Limits, Pauses
 from jobdeck.client.saved_views import SavedViews
 from jobdeck.client.settings import resolve
-from jobdeck.client.transport import Transport
 from jobdeck.wire.admin import Health, LoginLink, Me
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypedDict, Unpack
 
-from jobdeck.client.resource import MAX_PAGE, Resource
-from jobdeck.client.transport import path_part
+from jobdeck.client.http.resource import MAX_PAGE, Resource
+from jobdeck.client.http.transport import path_part
 from jobdeck.wire.failures import FailureGroup, FailurePage
 
 

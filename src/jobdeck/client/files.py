@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jobdeck.client.errors import UnexpectedAnswer
-from jobdeck.client.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
-from jobdeck.client.transport import path_part
-from jobdeck.client.whole import write_whole
+from jobdeck.client.http.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
+from jobdeck.client.http.transport import path_part
+from jobdeck.client.http.whole import write_whole
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import File
 

@@ -11,12 +11,12 @@ from typing import Any, TypedDict, Unpack
 
 from pydantic import RootModel
 
-from jobdeck.client.requests import request
-from jobdeck.client.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
-from jobdeck.client.transport import parsed, path_part
+from jobdeck.client.http.requests import request
+from jobdeck.client.http.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
+from jobdeck.client.http.transport import parsed, path_part
+from jobdeck.client.http.whole import write_whole
 from jobdeck.client.watching import Watch, wait
-from jobdeck.client.whole import write_whole
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 from jobdeck.wire.base import Page, Response
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import (

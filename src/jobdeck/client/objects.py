@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 from urllib.parse import quote
 
-from jobdeck.client.resource import DEFAULT_PROJECT, Resource
-from jobdeck.client.transport import path_part
+from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.http.transport import path_part
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import ObjectVersion, Rows, TableObject
 

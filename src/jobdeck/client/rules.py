@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import builtins
 
-from jobdeck.client.requests import request
-from jobdeck.client.resource import DEFAULT_PROJECT, Resource
-from jobdeck.client.transport import parsed, path_part
+from jobdeck.client.http.requests import request
+from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.http.transport import parsed, path_part
 from jobdeck.wire.admin import Limit, LimitRequest
 from jobdeck.wire.base import Page
 from jobdeck.wire.pauses import PausedScope, PauseScopeRequest

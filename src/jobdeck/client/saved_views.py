@@ -5,9 +5,9 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 
-from jobdeck.client.requests import request
-from jobdeck.client.resource import MAX_PAGE, Resource
-from jobdeck.client.transport import parsed
+from jobdeck.client.http.requests import request
+from jobdeck.client.http.resource import MAX_PAGE, Resource
+from jobdeck.client.http.transport import parsed
 from jobdeck.wire.base import Page
 from jobdeck.wire.saved_views import Density, SavedView, SavedViewRequest
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from jobdeck.client.errors import ApiError, RateLimited, ServerFailed, StillRunning, UnexpectedAnswer, Unreachable
 from jobdeck.client.events import QUIET, Events
-from jobdeck.client.transport import Transport
-from jobdeck.core.states import ENDED, State
+from jobdeck.client.http.transport import Transport
+from jobdeck.core.life.states import ENDED, State
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job
 

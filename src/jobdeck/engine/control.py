@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
 
-from jobdeck.core import transitions as becoming
-from jobdeck.core.bulk import why_no_priority
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, OperationRefused
-from jobdeck.core.job import NO_CHILDREN, Job, replace
-from jobdeck.core.operations import Operation
-from jobdeck.core.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
-from jobdeck.core.states import ENDED, State
-from jobdeck.core.transitions import Transition
+from jobdeck.core.life import transitions as becoming
+from jobdeck.core.life.bulk import why_no_priority
+from jobdeck.core.life.job import NO_CHILDREN, Job, replace
+from jobdeck.core.life.operations import Operation
+from jobdeck.core.life.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobdeck.core.life.states import ENDED, State
+from jobdeck.core.life.transitions import Transition
 from jobdeck.engine.logs import LogStore
-from jobdeck.store import job_removal, jobs, leases, steps, transitions
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import NewEvent
+from jobdeck.store.jobs import jobs, transitions
+from jobdeck.store.jobs import removal as job_removal
+from jobdeck.store.running import leases, steps
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import NewEvent
 
 LOGS_AT_ONCE = 16
 """Jobs whose logs are deleted at the same time, where the storage is far away."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.engine.service import FIRST_PAUSE, LONGEST_PAUSE
-from jobdeck.store import events, progress
-from jobdeck.store.database import Database
+from jobdeck.store.running import progress
+from jobdeck.store.sql import events
+from jobdeck.store.sql.database import Database
 
 BATCH = 500
 POLL_SECONDS = 1.0

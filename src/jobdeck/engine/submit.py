@@ -17,17 +17,17 @@ from pydantic import ValidationError
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, JobdeckError
-from jobdeck.core.job import ChildPolicy, Job
 from jobdeck.core.jobtype import JobType
-from jobdeck.core.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
+from jobdeck.core.life.job import ChildPolicy, Job
+from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
+from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.core.states import ENDED, State
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.executors.harness import describe
-from jobdeck.store import jobs, submissions
-from jobdeck.store.database import Database, Tx
-from jobdeck.store.events import SUBMITTED, NewEvent
-from jobdeck.store.jobs import NewJob
+from jobdeck.store.jobs import jobs, submissions
+from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import SUBMITTED, NewEvent
 
 log = structlog.get_logger(__name__)
 Environments = Callable[[str], Awaitable[Environment]]

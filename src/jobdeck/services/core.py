@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from jobdeck.access.vault import Vault
 from jobdeck.core.registry import TypeRegistry
-from jobdeck.engine.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.control import Control
-from jobdeck.engine.explain import WORKER_SILENCE
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
+from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
+from jobdeck.engine.scheduling.explain import WORKER_SILENCE
 from jobdeck.engine.submit import Submitter
 from jobdeck.store.blobs import Blobs
-from jobdeck.store.database import Database
+from jobdeck.store.sql.database import Database
 
 
 @dataclass(frozen=True, slots=True)

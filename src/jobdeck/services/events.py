@@ -13,9 +13,9 @@ from jobdeck.access.roles import Permission
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.services import scope
 from jobdeck.services.core import Core
-from jobdeck.services.job_details import event
-from jobdeck.services.jobs import Jobs
-from jobdeck.store import sessions, tokens
+from jobdeck.services.jobs.details import event
+from jobdeck.services.jobs.jobs import Jobs
+from jobdeck.store.access import sessions, tokens
 from jobdeck.wire.events import Event
 
 MEASURED_EVERY = 1.0

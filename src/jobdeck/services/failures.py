@@ -13,7 +13,7 @@ from jobdeck.access.roles import Permission
 from jobdeck.core.errors import NotFound
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.services.job_queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
+from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
 from jobdeck.store.failures import groups
 from jobdeck.store.failures.groups import Details, FailureFilter, Group
 from jobdeck.store.views import Reader

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from jobdeck.access.sessions import Sessions
 from jobdeck.access.tokens import Authenticator
-from jobdeck.services.bulks import Bulks
-from jobdeck.services.configurations import Configurations
-from jobdeck.services.connections import Connections
+from jobdeck.services.admin.health import HealthCheck
+from jobdeck.services.admin.limits import Limits
+from jobdeck.services.admin.metrics import Metrics
+from jobdeck.services.admin.pauses import Pauses
+from jobdeck.services.admin.projects import Projects
+from jobdeck.services.admin.tokens import Tokens
+from jobdeck.services.admin.types import Types
+from jobdeck.services.admin.workers import Workers
 from jobdeck.services.core import Core
-from jobdeck.services.dry_runs import DryRuns
-from jobdeck.services.environments import Environments
+from jobdeck.services.data.configurations import Configurations
+from jobdeck.services.data.connections import Connections
+from jobdeck.services.data.environments import Environments
+from jobdeck.services.data.files import Files
+from jobdeck.services.data.objects import Objects
 from jobdeck.services.events import Events
 from jobdeck.services.failures import Failures
-from jobdeck.services.files import Files
-from jobdeck.services.health import HealthCheck
-from jobdeck.services.job_details import JobDetails
-from jobdeck.services.job_logs import JobLogs
-from jobdeck.services.job_sides import JobSides
-from jobdeck.services.jobs import Jobs
-from jobdeck.services.limits import Limits
-from jobdeck.services.log_window import LogWindows
-from jobdeck.services.metrics import Metrics
-from jobdeck.services.objects import Objects
-from jobdeck.services.pauses import Pauses
-from jobdeck.services.projects import Projects
-from jobdeck.services.saved_views import SavedViews
-from jobdeck.services.timeline import Timelines
-from jobdeck.services.tokens import Tokens
-from jobdeck.services.types import Types
-from jobdeck.services.workers import Workers
+from jobdeck.services.jobs.bulks import Bulks
+from jobdeck.services.jobs.details import JobDetails
+from jobdeck.services.jobs.dry_runs import DryRuns
+from jobdeck.services.jobs.jobs import Jobs
+from jobdeck.services.jobs.log_window import LogWindows
+from jobdeck.services.jobs.logs import JobLogs
+from jobdeck.services.jobs.saved_views import SavedViews
+from jobdeck.services.jobs.sides import JobSides
+from jobdeck.services.jobs.timeline import Timelines
 
 
 class Services:

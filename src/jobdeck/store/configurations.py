@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import Conflict
-from jobdeck.store.database import Tx
-from jobdeck.store.numbers import wide
 from jobdeck.store.schema import configurations, jobs, principals
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.numbers import wide
 
 
 @dataclass(frozen=True, slots=True)

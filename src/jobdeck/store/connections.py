@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import Conflict
 from jobdeck.core.values import encode
-from jobdeck.store.database import Tx
-from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import connections
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.events import NewEvent
 
 
 @dataclass(frozen=True, slots=True)

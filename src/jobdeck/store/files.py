@@ -10,8 +10,8 @@ from sqlalchemy import RowMapping, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import encode
-from jobdeck.store.database import Tx
 from jobdeck.store.schema import files, lineage, principals
+from jobdeck.store.sql.database import Tx
 
 LIFETIME = 15 * 24 * 3600 * 1_000_000
 """µs that a file is kept unless it is permanent."""

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, column, delete, func, insert, or_, select,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.claims import local_name
-from jobdeck.store.database import Tx
-from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import limits
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.events import NewEvent
 
 held = table("claims_held", column("job_id"), column("resource"), column("units"), column("mode"))
 """The view of what live leases hold (see guards.py)."""

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from jobdeck.store.database import Database
+from jobdeck.store.sql.database import Database
 
 DAY = 86_400.0
 _MIGRATION_LOCK = 0x6A6F6265

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.waiting import PausedScope
-from jobdeck.store.database import Tx
-from jobdeck.store.events import NewEvent
+from jobdeck.core.life.waiting import PausedScope
 from jobdeck.store.schema import paused_scopes
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.events import NewEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import Conflict
-from jobdeck.store.database import Tx
-from jobdeck.store.events import NewEvent
 from jobdeck.store.schema import projects
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.events import NewEvent
 
 DEFAULT = "default"
 """The project that is there from the start."""

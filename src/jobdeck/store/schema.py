@@ -20,8 +20,8 @@ from sqlalchemy import (
     text,
 )
 
-from jobdeck.core.bulk import BulkState
-from jobdeck.core.states import State, StepState
+from jobdeck.core.life.bulk import BulkState
+from jobdeck.core.life.states import State, StepState
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -122,7 +122,7 @@ configurations = Table(
 )  # fmt: skip
 
 # The tables that are written for every job have no foreign keys: each costs a look-up for each row. What refers to a
-# job goes with it (store/job_removal.py); projects, people and workers are never deleted.
+# job goes with it (store/jobs/removal.py); projects, people and workers are never deleted.
 
 jobs = Table(
     "jobs", metadata,

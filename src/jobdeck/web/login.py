@@ -9,9 +9,9 @@ from fastapi import APIRouter, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from jobdeck.access.sessions import NewSession
-from jobdeck.api.cookies import cookie_name
-from jobdeck.api.login_links import PATH
-from jobdeck.api.pace import Pace
+from jobdeck.api.admin.login_links import PATH
+from jobdeck.api.http.cookies import cookie_name
+from jobdeck.api.http.pace import Pace
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.web.page import AnyonesPageDep, Page
 

@@ -8,13 +8,19 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 
-from jobdeck.api.gate import STATIC
-from jobdeck.api.pace import Pace
+from jobdeck.api.http.gate import STATIC
+from jobdeck.api.http.pace import Pace
 from jobdeck.services.services import Services
-from jobdeck.web import errors, failures, job, jobs, jobs_bulk, jobs_views, login, run
+from jobdeck.web import errors, login
+from jobdeck.web.failures import page as failures
+from jobdeck.web.job import page as job
+from jobdeck.web.jobs import bulk as jobs_bulk
+from jobdeck.web.jobs import page as jobs
+from jobdeck.web.jobs import views as jobs_views
 from jobdeck.web.page import PageDep
 from jobdeck.web.ready import Readiness
 from jobdeck.web.rendering import Templates
+from jobdeck.web.run import page as run
 from jobdeck.web.static_files import StaticFiles
 
 _PAGES: tuple[Any, ...] = (login, jobs_bulk, jobs_views, jobs, run, failures, job)

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from jobdeck.api.gate import STATIC
+from jobdeck.api.http.gate import STATIC
 from jobdeck.core.errors import NotFound, Unavailable
 
 FOLDER = Path(__file__).parent / "static"

@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from jobdeck.core.bulk import BulkOperation, Outcome
+from jobdeck.core.life.bulk import BulkOperation, Outcome
 from jobdeck.wire.base import Id, Instant, Request, Response, Text
 from jobdeck.wire.jobs import Priority
 

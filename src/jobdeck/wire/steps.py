@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobdeck.core.states import StepState
+from jobdeck.core.life.states import StepState
 from jobdeck.wire.base import Instant, Response
 from jobdeck.wire.jobs import ErrorView, ProgressView
 

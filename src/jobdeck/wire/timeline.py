@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from jobdeck.core.states import State, StepState
+from jobdeck.core.life.states import State, StepState
 from jobdeck.wire.base import Instant, Response
 from jobdeck.wire.jobs import Attempt
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobdeck.core.states import State, StepState
-from jobdeck.services.job_sides import STALLED_AFTER, Sides
-from jobdeck.web.job_events import SYMBOLS, sentence
-from jobdeck.web.job_timeline import MOST_LANES, Scale, draw
-from jobdeck.web.job_why import linked, whys
+from jobdeck.core.life.states import State, StepState
+from jobdeck.services.jobs.sides import STALLED_AFTER, Sides
+from jobdeck.web.job.events import SYMBOLS, sentence
+from jobdeck.web.job.timeline import MOST_LANES, Scale, draw
+from jobdeck.web.job.why import linked, whys
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.timeline import SpanView, StepBar, TaskBar, TaskOverview, Timeline

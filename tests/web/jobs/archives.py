@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from jobdeck.store.database import Database, Tx
 from jobdeck.store.migrate import migrate
 from jobdeck.store.schema import jobs, principals, projects
 from jobdeck.store.segments.sealing import Sealer
 from jobdeck.store.segments.spans import first_id
+from jobdeck.store.sql.database import Database, Tx
 
 SEGMENTS = 12
 EACH = 8
@@ -20,7 +20,7 @@ EACH = 8
 PROJECT = "archive"
 IMPATIENT = """
 from jobdeck.store.segments import asking
-from jobdeck.web import jobs_list
+from jobdeck.web.jobs import list as jobs_list
 asking.PATIENCE = jobs_list.PATIENCE = -1.0
 """
 """Makes a server answer as one does whose every look takes too long: with what the first look has found."""

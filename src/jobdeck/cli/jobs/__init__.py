@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobdeck.cli.options import noun
+from jobdeck.cli.arguments.options import noun
 
 app = noun("jobs", "List, show, watch and operate jobs.")
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.ids import numbers
+from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import DETACHED, DONE, REFUSED, UsageError, say
-from jobdeck.cli.ids import numbers
 from jobdeck.cli.jobs.filters import Which
-from jobdeck.cli.options import Common
-from jobdeck.cli.output import print_ids, print_json
-from jobdeck.core.bulk import BulkOperation, BulkState
-from jobdeck.core.operations import PAST
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_ids, print_json
+from jobdeck.core.life.bulk import BulkOperation, BulkState
+from jobdeck.core.life.operations import PAST
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
@@ -135,7 +135,7 @@ def _follow(client: Client, plan: BulkPlan) -> Bulk:
     """The bulk once it has ended; its progress until then is drawn on a terminal."""
     if not sys.stderr.isatty():
         return client.bulk.wait(plan.id)
-    from jobdeck.cli.bars import counting
+    from jobdeck.cli.show.bars import counting
 
     with counting(sys.stderr, plan.total) as show:
         for bulk in client.bulk.watch(plan.id):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
-from jobdeck.cli.ids import numbers
-from jobdeck.cli.options import Common
-from jobdeck.cli.output import print_all, print_ids, print_json
-from jobdeck.cli.plan import CHANGE_COLUMNS
-from jobdeck.cli.table import Column, print_table
+from jobdeck.cli.arguments.ids import numbers
+from jobdeck.cli.arguments.options import Common
+from jobdeck.cli.jobs.plan import CHANGE_COLUMNS
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all, print_ids, print_json
+from jobdeck.cli.show.table import Column, print_table
 
 if TYPE_CHECKING:
     from jobdeck.wire.plans import JobClaim, JobDiff

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jobdeck.cli import text
-from jobdeck.cli.reasons import reasons
-from jobdeck.cli.table import print_facts
-from jobdeck.core.operations import PAST
-from jobdeck.core.states import State
+from jobdeck.cli.show import text
+from jobdeck.cli.show.reasons import reasons
+from jobdeck.cli.show.table import print_facts
+from jobdeck.core.life.operations import PAST
+from jobdeck.core.life.states import State
 
 if TYPE_CHECKING:
     from jobdeck.wire.jobs import Job, TouchedObject

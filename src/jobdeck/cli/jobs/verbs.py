@@ -9,19 +9,19 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.ids import Ids, numbers
+from jobdeck.cli.arguments.options import STDIN, Common
+from jobdeck.cli.arguments.params import parameters
 from jobdeck.cli.exits import DETACHED, DONE, UsageError, code_of, say, tell
-from jobdeck.cli.ids import Ids, numbers
 from jobdeck.cli.jobs.bulk import Asked, Together, is_bulk, operate_all
 from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.show import print_job
-from jobdeck.cli.options import STDIN, Common
-from jobdeck.cli.output import Output, print_ids, print_json, print_one
-from jobdeck.cli.params import parameters
-from jobdeck.cli.watching import follow, follow_all, follow_json, verdict
+from jobdeck.cli.jobs.watching import follow, follow_all, follow_json, verdict
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import Output, print_ids, print_json, print_one
 from jobdeck.client import ApiError, Client, ServerFailed
 from jobdeck.client.watching import SETTLED
-from jobdeck.core.bulk import BulkOperation
+from jobdeck.core.life.bulk import BulkOperation
 from jobdeck.wire.jobs import Job
 
 Reason = Annotated[str | None, Parameter(help="Why; kept with the job.")]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from jobdeck.cli import text
+from jobdeck.cli.arguments.ids import Ids, numbers
+from jobdeck.cli.arguments.options import STDIN, Common
 from jobdeck.cli.exits import UsageError, say
-from jobdeck.cli.ids import Ids, numbers
 from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.show import print_job
-from jobdeck.cli.options import STDIN, Common
-from jobdeck.cli.output import print_all, print_ids, print_json, print_one, print_page, print_value
-from jobdeck.cli.table import Column, print_table
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one, print_page, print_value
+from jobdeck.cli.show.table import Column, print_table
 
 if TYPE_CHECKING:
     from jobdeck.client import Client

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from jobdeck.connectors.base import ChunkWriter, Published, StagedFile, Stamp
 from jobdeck.connectors.errors import CountMismatch
-from jobdeck.connectors.files.json_values import text_of
+from jobdeck.connectors.files.formats.json_values import text_of
 from jobdeck.connectors.plain import plain
 from jobdeck.connectors.storage import Folder
 

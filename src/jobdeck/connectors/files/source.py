@@ -9,16 +9,19 @@ import pyarrow as pa
 
 from jobdeck.connectors.base import Column, Description, Read, SourcePart
 from jobdeck.connectors.columns import type_name
-from jobdeck.connectors.files import csv_format, jsonl_format, parquet_format, records
 from jobdeck.connectors.files.config import FilesConfig
-from jobdeck.connectors.files.csv_dialect import Dialect
+from jobdeck.connectors.files.formats import csv as csv_format
+from jobdeck.connectors.files.formats import jsonl as jsonl_format
+from jobdeck.connectors.files.formats import parquet as parquet_format
+from jobdeck.connectors.files.formats import records
+from jobdeck.connectors.files.formats.csv_dialect import Dialect
+from jobdeck.connectors.files.formats.numpy import Arrays
+from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted
+from jobdeck.connectors.files.formats.types import TextRule
 from jobdeck.connectors.files.located import Located, locate, open_located, unchanged
-from jobdeck.connectors.files.numpy_format import Arrays
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, dump_schema
-from jobdeck.connectors.files.rows import Fitting, Raw, fitted
 from jobdeck.connectors.files.streams import skip
 from jobdeck.connectors.files.survey import Survey, open_text
-from jobdeck.connectors.files.types import TextRule
 from jobdeck.connectors.files.unify import unified
 from jobdeck.core.environment import Environment
 from jobdeck.core.values import Json

@@ -8,18 +8,21 @@ from typing import IO
 import pyarrow as pa
 
 from jobdeck.connectors.base import Reject
-from jobdeck.connectors.files import csv_format, jsonl_format, parquet_format, records
 from jobdeck.connectors.files.config import FilesConfig
-from jobdeck.connectors.files.csv_dialect import Dialect
 from jobdeck.connectors.files.detect import Detected, detect
-from jobdeck.connectors.files.json_array import array_lines
+from jobdeck.connectors.files.formats import csv as csv_format
+from jobdeck.connectors.files.formats import jsonl as jsonl_format
+from jobdeck.connectors.files.formats import parquet as parquet_format
+from jobdeck.connectors.files.formats import records
+from jobdeck.connectors.files.formats.csv_dialect import Dialect
+from jobdeck.connectors.files.formats.json_array import array_lines
+from jobdeck.connectors.files.formats.numpy import Arrays
+from jobdeck.connectors.files.formats.records import Block, IrregularQuotes
+from jobdeck.connectors.files.formats.rows import bad_row
+from jobdeck.connectors.files.formats.types import Guess
 from jobdeck.connectors.files.located import Located, open_located
-from jobdeck.connectors.files.numpy_format import Arrays
 from jobdeck.connectors.files.plan import FileFacts, Slice, dump_schema
-from jobdeck.connectors.files.records import Block, IrregularQuotes
-from jobdeck.connectors.files.rows import bad_row
 from jobdeck.connectors.files.streams import transcoded, unpacked
-from jobdeck.connectors.files.types import Guess
 from jobdeck.core.environment import Environment
 
 

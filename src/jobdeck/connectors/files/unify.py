@@ -11,9 +11,9 @@ import pyarrow.types as t
 from jobdeck.connectors.columns import common, lake_type, lossless, parse_type, type_name
 from jobdeck.connectors.errors import SchemaMismatch, UnsupportedType
 from jobdeck.connectors.files.config import FilesConfig, Wanted
-from jobdeck.connectors.files.json_values import settled, widened
+from jobdeck.connectors.files.formats.json_values import settled, widened
+from jobdeck.connectors.files.formats.types import widest
 from jobdeck.connectors.files.plan import FileFacts, Mapping
-from jobdeck.connectors.files.types import widest
 
 _HINT = "Choose, rename or type columns with `columns`, or use mode=replace."
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from jobdeck.connectors.base import Published, StagedFile, Stamp
 from jobdeck.connectors.errors import AttemptReused
-from jobdeck.connectors.lake import undo
 from jobdeck.connectors.lake.features import refuse_writing
-from jobdeck.connectors.lake.publication import Publication
 from jobdeck.connectors.lake.tables import PUBLISHED, arrow_schema, landed, open_table, recent, state_of
-from jobdeck.connectors.lake.writer import ParquetChunk, chunk_path, own_files
+from jobdeck.connectors.lake.writing import undo
+from jobdeck.connectors.lake.writing.publication import Publication
+from jobdeck.connectors.lake.writing.writer import ParquetChunk, chunk_path, own_files
 from jobdeck.connectors.storage import Folder
 
 

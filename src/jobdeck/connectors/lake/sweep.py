@@ -12,8 +12,8 @@ from deltalake.exceptions import DeltaError
 from jobdeck.connectors.base import Stamp
 from jobdeck.connectors.lake.config import DROPPED, lake_folder
 from jobdeck.connectors.lake.tables import PUBLISHED, open_table, state_of
-from jobdeck.connectors.lake.undo import live_files
-from jobdeck.connectors.lake.writer import ASIDE, JOBS
+from jobdeck.connectors.lake.writing.undo import live_files
+from jobdeck.connectors.lake.writing.writer import ASIDE, JOBS
 from jobdeck.connectors.storage import Folder
 from jobdeck.core.environment import Environment
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobdeck.engine.leader import Leadership
-from jobdeck.store import workers
-from jobdeck.store.database import Database
+from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.store.running import workers
+from jobdeck.store.sql.database import Database
 
 EVERY = 5.0
 SILENT_SECONDS = 30.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from jobdeck.engine.leader import Leadership
-from jobdeck.store import leases
-from jobdeck.store.database import Database
+from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.store.running import leases
+from jobdeck.store.sql.database import Database
 
 log = structlog.get_logger(__name__)
 

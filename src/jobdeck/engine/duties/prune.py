@@ -7,13 +7,14 @@ from functools import partial
 
 import structlog
 
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 from jobdeck.engine.control import Control
-from jobdeck.engine.leader import Leadership
-from jobdeck.store import due, sessions
+from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.store.access import sessions
 from jobdeck.store.blobs import Blobs, file_prefix
 from jobdeck.store.bulks import records
-from jobdeck.store.database import Database
+from jobdeck.store.scheduling import due
+from jobdeck.store.sql.database import Database
 
 log = structlog.get_logger(__name__)
 

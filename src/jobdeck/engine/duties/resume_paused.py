@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from jobdeck.core.operations import Operation
+from jobdeck.core.life.operations import Operation
 from jobdeck.engine.control import Control
-from jobdeck.engine.leader import Leadership
-from jobdeck.store import due
-from jobdeck.store.database import Database
+from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.store.scheduling import due
+from jobdeck.store.sql.database import Database
 
 EVERY = 1.0
 

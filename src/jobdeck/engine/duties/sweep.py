@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from jobdeck.engine.leader import Leadership
-from jobdeck.store import due
-from jobdeck.store.database import Database
+from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.store.scheduling import due
+from jobdeck.store.sql.database import Database
 
 log = structlog.get_logger(__name__)
 

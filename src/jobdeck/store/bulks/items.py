@@ -20,11 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.bulk import NOT_FOUND, Outcome, Treated, Why
-from jobdeck.store.batch import TEXT, ids_of
+from jobdeck.core.life.bulk import NOT_FOUND, Outcome, Treated, Why
 from jobdeck.store.bulks.records import Bulk
-from jobdeck.store.database import Tx
 from jobdeck.store.schema import bulk_items, bulks, jobs
+from jobdeck.store.sql.batch import TEXT, ids_of
+from jobdeck.store.sql.database import Tx
 from jobdeck.store.views.job_lists import JobFilter, conditions
 
 MANY = 20_000

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, exists, false, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.bulk import EXAMPLES, NOT_FOUND, BulkOperation, Group, Outcome, Why, left_out, merged
-from jobdeck.core.operations import Subject
-from jobdeck.core.states import ENDED, State
+from jobdeck.core.life.bulk import EXAMPLES, NOT_FOUND, BulkOperation, Group, Outcome, Why, left_out, merged
+from jobdeck.core.life.operations import Subject
+from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.bulks.records import Bulk
 from jobdeck.store.schema import bulk_items, jobs
 

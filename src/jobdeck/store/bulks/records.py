@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.bulk import BulkOperation, BulkState, Group, Outcome, Treated, account, merged
-from jobdeck.store.database import Tx
-from jobdeck.store.events import NewEvent
-from jobdeck.store.numbers import wide
+from jobdeck.core.life.bulk import BulkOperation, BulkState, Group, Outcome, Treated, account, merged
 from jobdeck.store.schema import bulk_items, bulks, projects
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.events import NewEvent
+from jobdeck.store.sql.numbers import wide
 
 PRUNED_AT_ONCE = 5000
 """Items that are deleted in one transaction."""

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.job import Job
-from jobdeck.core.states import State
-from jobdeck.core.transitions import Transition
+from jobdeck.core.life.job import Job
+from jobdeck.core.life.states import State
+from jobdeck.core.life.transitions import Transition
 from jobdeck.core.values import clip
-from jobdeck.store.batch import INT, TEXT, cells_of, ids_of
-from jobdeck.store.bulk import insert_cells
-from jobdeck.store.database import Tx
 from jobdeck.store.schema import failures
+from jobdeck.store.sql.batch import INT, TEXT, cells_of, ids_of
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.many_rows import insert_cells
 
 MAX_TEXT = 2000
 """Characters of a message that are kept; the job has all of it."""

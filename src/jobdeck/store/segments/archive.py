@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.store.batch import ids_of
 from jobdeck.store.schema import loose_jobs, segment_columns, segments
 from jobdeck.store.segments.layout import Column, parse
 from jobdeck.store.segments.spans import first_id
+from jobdeck.store.sql.batch import ids_of
 
 KEPT = 128 * 1024 * 1024
 """Bytes of columns kept in memory; a million jobs take about 30 MB without the texts."""

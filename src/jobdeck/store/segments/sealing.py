@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Integer, case, delete, func, insert, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.states import ENDED, State
-from jobdeck.store.batch import ids_of
-from jobdeck.store.database import Database, Tx
+from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.schema import OPEN_JOBS, jobs, loose_jobs, segment_columns, segments
 from jobdeck.store.segments.layout import READ, Builder, Built
 from jobdeck.store.segments.settled import settled
 from jobdeck.store.segments.spans import SHIFT, SIZE, first_id, segment_of
+from jobdeck.store.sql.batch import ids_of
+from jobdeck.store.sql.database import Database, Tx
 
 MOST_OPEN = SIZE // 20
 """Jobs of a segment that may be open when it is sealed. They would all be loose."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from jobdeck.store.database import Tx
 from jobdeck.store.schema import jobs
+from jobdeck.store.sql.database import Tx
 
 IDS_LOCK = 6_014_223_001
 """The number of PostgreSQL's advisory lock."""

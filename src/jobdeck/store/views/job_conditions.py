@@ -17,11 +17,11 @@ from sqlalchemy import (
     select,
 )
 
-from jobdeck.core.states import ALIVE
+from jobdeck.core.life.states import ALIVE
 from jobdeck.core.values import encode
-from jobdeck.store.numbers import wide
 from jobdeck.store.schema import jobs, principals
 from jobdeck.store.segments.job_filter import JobFilter
+from jobdeck.store.sql.numbers import wide
 from jobdeck.store.views.expressions import command_line, position, small
 
 CLOCK_SLACK = 60_000_000

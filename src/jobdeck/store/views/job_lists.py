@@ -24,8 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.states import State
-from jobdeck.store.batch import ids_of
+from jobdeck.core.life.states import State
 from jobdeck.store.schema import jobs, loose_jobs, principals, projects
 from jobdeck.store.segments import asking
 from jobdeck.store.segments.archive import Archive
@@ -33,6 +32,7 @@ from jobdeck.store.segments.asking import Sealed
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.spans import gaps
 from jobdeck.store.segments.warming import Warmer
+from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
 

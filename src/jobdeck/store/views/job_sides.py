@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.store.events import StoredEvent
-from jobdeck.store.numbers import wide
 from jobdeck.store.schema import configurations, events, jobs, tokens, workers
+from jobdeck.store.sql.events import StoredEvent
+from jobdeck.store.sql.numbers import wide
 
 
 async def newest_events(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.states import ENDED
+from jobdeck.core.life.states import ENDED
 from jobdeck.store.schema import attempts, jobs, steps, tasks
 from jobdeck.store.views.job_lists import joined, listed_columns
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.states import ENDED
+from jobdeck.core.life.states import ENDED
 from jobdeck.store.schema import OPEN_JOBS, events, jobs, leases, projects
 
 ENDED_KINDS = tuple(str(s) for s in ENDED)

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import Conflict
 from jobdeck.core.values import encode
-from jobdeck.store.database import Tx
-from jobdeck.store.numbers import wide
 from jobdeck.store.schema import principals, projects, saved_views
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.numbers import wide
 
 MOST = 500
 """Views of one person, or shared in one project, at most."""

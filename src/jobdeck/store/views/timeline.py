@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, ColumnElement, RowMapping, case, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.spans import CHANGES, Change
-from jobdeck.core.states import State, StepState
-from jobdeck.store.numbers import wide
+from jobdeck.core.life.spans import CHANGES, Change
+from jobdeck.core.life.states import State, StepState
 from jobdeck.store.schema import events, steps, tasks
+from jobdeck.store.sql.numbers import wide
 
 MOST_CHANGES = 2000
 """Changes of state that are looked at; the later ones of a job that had more."""

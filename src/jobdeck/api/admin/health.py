@@ -1,0 +1,29 @@
+"""Health, for everyone, and metrics, for those with a token."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+
+from jobdeck.api.http.depends import CallerDep, ServicesDep
+from jobdeck.api.http.described import PREFIX
+from jobdeck.services.admin.metrics import CONTENT_TYPE
+from jobdeck.wire.admin import Health
+
+router = APIRouter(prefix=PREFIX, tags=["health"])
+metrics_router = APIRouter(tags=["health"])
+
+
+@router.get("/health", summary="Show whether the server serves", responses={503: {"model": Health}})
+async def health(services: ServicesDep, response: Response) -> Health:
+    """`status` is `ok`, `degraded` (it serves, jobs do not run) or, with 503, `unavailable`. Needs no token."""
+    found = await services.health.look()
+    if found.status == "unavailable":
+        response.status_code = 503
+    return found
+
+
+@metrics_router.get("/metrics", summary="Read figures for Prometheus", response_class=PlainTextResponse)
+async def metrics(services: ServicesDep, caller: CallerDep) -> Response:
+    """Prometheus' text format; for tokens that are not bound to a project."""
+    return Response(await services.metrics.text(caller), media_type=CONTENT_TYPE)

@@ -1,0 +1,30 @@
+"""Job types and the JSON schemas of their parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ServicesDep
+from jobdeck.api.http.described import PREFIX
+from jobdeck.wire.admin import TypeInfo
+from jobdeck.wire.base import Page
+
+router = APIRouter(prefix=f"{PREFIX}/types", tags=["types"])
+
+
+@router.get("", summary="List job types")
+async def list_types(
+    services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
+) -> Page[TypeInfo]:
+    """The types that can be run here, by name."""
+    return services.types.page(caller, cursor, limit)
+
+
+@router.get("/{type}", summary="Show a job type")
+async def show_type(
+    services: ServicesDep, caller: CallerDep, type: Annotated[str, Path(max_length=200, examples=["sleep"])]
+) -> TypeInfo:
+    """What it does and which parameters it takes."""
+    return services.types.get(caller, type)

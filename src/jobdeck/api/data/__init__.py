@@ -1,0 +1,1 @@
+"""What jobs work on and with: files, objects, connections, saved parameters."""

@@ -1,0 +1,61 @@
+"""Configurations: saved, versioned parameters of a job type."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.wire.admin import Configuration, ConfigurationRequest
+from jobdeck.wire.base import Page
+
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/configurations", tags=["configurations"])
+
+_USED = refusals(conflict="Jobs remember it.")
+_TAKEN = refusals(conflict="The name is taken.")
+
+
+@router.get("", summary="List configurations")
+async def list_configurations(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+) -> Page[Configuration]:
+    """The configurations of a project, oldest first."""
+    return await services.configurations.page(caller, project, cursor, limit)
+
+
+@router.post("", status_code=201, responses=_TAKEN, summary="Save a configuration")
+async def create_configuration(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, body: ConfigurationRequest, response: Response
+) -> Configuration:
+    """Version 1."""
+    saved = await services.configurations.create(caller, project, body)
+    response.headers["Location"] = f"{PREFIX}/projects/{project}/configurations/{saved.id}"
+    return saved
+
+
+@router.get("/{id}", summary="Show a configuration")
+async def show_configuration(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath
+) -> Configuration:
+    """Its present version."""
+    return await services.configurations.get(caller, project, id)
+
+
+@router.put("/{id}", responses=_TAKEN, summary="Save the next version of a configuration")
+async def save_configuration(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath, body: ConfigurationRequest
+) -> Configuration:
+    """Jobs that were submitted keep the parameters of their version."""
+    return await services.configurations.save(caller, project, id, body)
+
+
+@router.delete(
+    "/{id}",
+    status_code=204,
+    response_class=Response,
+    responses=_USED,
+    summary="Delete a configuration",
+)
+async def delete_configuration(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> None:
+    """Only one that no job ran."""
+    await services.configurations.delete(caller, project, id)

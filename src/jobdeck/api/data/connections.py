@@ -1,0 +1,44 @@
+"""Connections of a project."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.wire.admin import Connection, ConnectionRequest
+from jobdeck.wire.base import Page
+
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/connections", tags=["connections"])
+
+
+@router.get("", summary="List connections")
+async def list_connections(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+) -> Page[Connection]:
+    """The systems that the project's jobs can read from and write to, by name, their secrets masked."""
+    return await services.connections.page(caller, project, cursor, limit)
+
+
+@router.post("", status_code=201, responses=refusals(conflict="The name is taken."), summary="Make a connection")
+async def create_connection(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, body: ConnectionRequest
+) -> Connection:
+    """`secrets` are kept encrypted, given to the tasks of the project's jobs among the options, and never shown."""
+    return await services.connections.create(caller, project, body)
+
+
+@router.delete(
+    "/{name}",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(conflict="It is always there."),
+    summary="Delete a connection",
+)
+async def delete_connection(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: Annotated[str, Path(max_length=200)]
+) -> None:
+    """With its secrets. What is in the system that it leads to stays there."""
+    await services.connections.delete(caller, project, name)

@@ -1,0 +1,140 @@
+"""Project files: upload, list, show, download, delete."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import StreamingResponse
+
+from jobdeck.api.http import problem, ranges
+from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdempotencyKey, IdPath, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.forms import read_upload
+from jobdeck.services.data.files import Download
+from jobdeck.wire.base import Page
+from jobdeck.wire.objects import File
+
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/files", tags=["files"])
+
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The content, with its file name.",
+                        },
+                        "tags": {"type": "array", "items": {"type": "string", "maxLength": 100}, "maxItems": 20},
+                        "permanent": {"type": "boolean", "default": False},
+                    },
+                }
+            }
+        },
+    }
+}
+_BYTES: dict[str, Any] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+_CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {**_BYTES, "description": "The content."},
+    206: {**_BYTES, "description": "The part that `Range` asked for."},
+    304: {"description": "`If-None-Match` names this content."},
+    416: {"description": "The range lies behind the end."},
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Upload a file",
+    openapi_extra=_FORM,
+    responses=refusals(conflict="The Idempotency-Key was used before with another file."),
+)
+async def upload(
+    services: ServicesDep,
+    caller: CallerDep,
+    project: ProjectPath,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> File:
+    """Keep a file; jobs name it `file:<id>`. It expires after 15 days unless it is permanent."""
+    found = await services.files.writable(caller, project)
+    form = await read_upload(request.stream(), request.headers.get("content-type", ""))
+    file = await services.files.upload(caller, found, form, idempotency_key)
+    response.headers["Location"] = f"{PREFIX}/projects/{project}/files/{file.id}"
+    return file
+
+
+@router.get("", summary="List files")
+async def list_files(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+) -> Page[File]:
+    """Files of the project, newest first."""
+    return await services.files.page(caller, project, cursor, limit)
+
+
+@router.get("/{id}", summary="Show a file")
+async def show_file(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> File:
+    """Name, size, SHA-256, and the jobs that read or made it."""
+    return await services.files.get(caller, project, id)
+
+
+@router.delete("/{id}", status_code=204, response_class=Response, summary="Delete a file")
+async def delete_file(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> None:
+    """Remove the file and its content."""
+    await services.files.delete(caller, project, id)
+
+
+@router.get("/{id}/content", summary="Download a file", response_class=StreamingResponse, responses=_CONTENT)
+async def content(
+    services: ServicesDep,
+    caller: CallerDep,
+    project: ProjectPath,
+    id: IdPath,
+    range: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+    if_range: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The bytes as they were uploaded; all of them, or those of one `Range`."""
+    download = await services.files.download(caller, project, id)
+    file, tag = download.file, f'"{download.file.sha256}"'
+    if if_none_match is not None and tag in re.split(r"\s*,\s*", if_none_match):
+        return Response(status_code=304, headers={"ETag": tag})
+    try:
+        span = ranges.parse(range, file.bytes) if if_range in (None, tag) else None
+    except ranges.Unsatisfiable:
+        refused = problem.plain(416, "range_not_satisfiable", f"The file has {file.bytes} bytes.", field="Range")
+        return problem.response(refused, {"Content-Range": f"bytes */{file.bytes}"})
+    return _stream(download, span, tag)
+
+
+def _stream(download: Download, span: ranges.Span | None, tag: str) -> Response:
+    file = download.file
+    whole = span or ranges.Span(0, file.bytes)
+    headers = {
+        "ETag": tag,
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(whole.end - whole.start),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    if span is not None:
+        headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{file.bytes}"
+    kind = _media_type(file.content_type)
+    return StreamingResponse(
+        download.bytes_between(whole.start, whole.end), 206 if span else 200, headers, media_type=kind
+    )
+
+
+def _media_type(claimed: str | None) -> str:
+    """What the uploader said, where it can stand in a header."""
+    plausible = claimed is not None and re.fullmatch(r"[\w.+-]+/[\w.+-]+(;[\x20-\x7e]*)?", claimed, re.ASCII)
+    return claimed if claimed is not None and plausible else "application/octet-stream"

@@ -1,0 +1,68 @@
+"""Tables and collections of a project: list, describe, look into, drop."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.core.refs import MAX_REF
+from jobdeck.wire.base import Page
+from jobdeck.wire.objects import Rows, TableObject
+
+router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/objects", tags=["objects"])
+
+RefPath = Annotated[
+    str,
+    Path(
+        max_length=MAX_REF,
+        description="`<connection>/<path>`; the slashes stand as they are.",
+        examples=["lake/in.shop/orders"],
+    ),
+]
+Version = Annotated[
+    int | None, Query(ge=0, le=2**63 - 1, description="A version of the object; default: the present one.")
+]
+RowLimit = Annotated[int, Query(ge=1, le=1000, description="Rows, at most.")]
+SLASHES = 2
+"""Slashes in the shortest name of an object: `<connection>/<bucket>/<table>`."""
+_HELD = refusals(conflict="A job holds the object.")
+
+
+@router.get("", summary="List objects")
+async def list_objects(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+) -> Page[TableObject]:
+    """The tables of the project's lake, by name."""
+    return await services.objects.page(caller, project, cursor, limit)
+
+
+@router.get("/{ref:path}/rows", summary="Look into an object")
+async def rows(
+    services: ServicesDep,
+    caller: CallerDep,
+    project: ProjectPath,
+    ref: RefPath,
+    limit: RowLimit = 100,
+    version: Version = None,
+) -> Rows | TableObject:
+    """Some of its rows. (Where what stands before `rows` is too short for an object, `rows` is the object's name.)"""
+    if ref.count("/") < SLASHES:
+        return await services.objects.get(caller, project, f"{ref}/rows", version)
+    return await services.objects.rows(caller, project, ref, limit, version)
+
+
+@router.get("/{ref:path}", summary="Show an object")
+async def show_object(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, ref: RefPath, version: Version = None
+) -> TableObject:
+    """Its columns, rows, bytes and versions."""
+    return await services.objects.get(caller, project, ref, version)
+
+
+@router.delete("/{ref:path}", status_code=204, response_class=Response, responses=_HELD, summary="Drop an object")
+async def drop_object(services: ServicesDep, caller: CallerDep, project: ProjectPath, ref: RefPath) -> None:
+    """Remove the table with all its versions; not while a job holds it."""
+    await services.objects.drop(caller, project, ref)

@@ -1,0 +1,1 @@
+"""What holds for every request, whatever it is about: who asks, how much and how often, and how a no is said."""

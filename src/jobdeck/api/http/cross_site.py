@@ -1,0 +1,88 @@
+"""No other site can act through a browser that is logged in here (cross-site request forgery).
+
+Whatever changes something and comes with a session's cookie must say where it comes from, as browsers do, and must
+carry the session's own secret, which no other site can read: in a header, or in a field of a form."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jobdeck.access.sessions import Session
+from jobdeck.api.http import problem
+from jobdeck.api.http.gate import FORM, is_page, media_type
+from jobdeck.core.errors import Forbidden
+
+HEADER = "X-CSRF-Token"
+FIELD = "_csrf"
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_OWN_SITE = ("same-origin", "none")
+
+
+class CrossSiteRefused(Forbidden):
+    """A browser's request that changes something came from another site, or without the session's secret."""
+
+    code = "cross_site_refused"
+
+
+class CrossSite:
+    """Refuses such requests; pages find the refusal in `state.refusal` and show it as a page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
+            state = scope.setdefault("state", {})
+            session: Session | None = state.get("session")
+            if session is not None or is_page(scope["path"]):
+                refusal, receive = await _check(Headers(scope=scope), session, receive)
+                if refusal is not None and not is_page(scope["path"]):
+                    await problem.response(problem.of_error(refusal))(scope, receive, send)
+                    return
+                if refusal is not None:
+                    state["refusal"] = refusal
+        await self._app(scope, receive, send)
+
+
+async def _check(
+    headers: Headers, session: Session | None, receive: Receive
+) -> tuple[CrossSiteRefused | None, Receive]:
+    """The refusal, if any, and what gives the body that was looked at once more."""
+    if not _is_own(headers):
+        return CrossSiteRefused("This request comes from another site.", hint="Do it from the page itself."), receive
+    if session is None:
+        return None, receive
+    given = headers.get(HEADER)
+    if given is None and media_type(headers) == FORM:
+        given, receive = await _field(receive)
+    if session.proves(given):
+        return None, receive
+    text = "The request does not carry the secret of your session: the page may be older than it."
+    return CrossSiteRefused(text, hint="Load the page again, then try once more.", header=HEADER), receive
+
+
+def _is_own(headers: Headers) -> bool:
+    """Browsers say whence a request comes; programs, which no site can steer, say nothing."""
+    if headers.get("sec-fetch-site", "none") not in _OWN_SITE:
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+async def _field(receive: Receive) -> tuple[str | None, Receive]:
+    """The field of a form; its body has been taken in by then, so that it is one message."""
+    message = await receive()
+    fields = parse_qs(bytes(message.get("body", b"")).decode("utf-8", "replace"))
+    return next(iter(fields.get(FIELD, ())), None), _again(message, receive)
+
+
+def _again(message: Message, receive: Receive) -> Receive:
+    waiting = [message]
+
+    async def give() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return give

@@ -1,0 +1,1 @@
+"""Jobs: one, a list, or a whole selection."""

@@ -1,0 +1,1 @@
+"""What is typed after a command: options that all take, ids, parameters."""

@@ -1,0 +1,1 @@
+"""`jobdeck demo`: its data, its server, and the proof that every row arrived."""

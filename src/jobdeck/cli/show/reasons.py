@@ -1,0 +1,32 @@
+"""Why a job is as it is, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jobdeck.cli.show import text
+
+if TYPE_CHECKING:
+    from jobdeck.wire.jobs import ErrorView, Job, WaitReason
+
+
+def reasons(job: Job) -> Iterator[str]:
+    """Why it waits, failed, or was stopped, a sentence each."""
+    yield from dict.fromkeys(_wait(wait) for wait in job.wait)
+    if job.error is not None:
+        yield from _error(job.error)
+    if job.cause:
+        why = f": {text.line(job.reason)}" if job.reason else ""
+        yield f"Cause: {text.line(job.cause)}{why}"
+
+
+def _wait(wait: WaitReason) -> str:
+    until = f" ({text.moment(wait.until)})" if wait.until else ""
+    return text.line(wait.text) + until
+
+
+def _error(error: ErrorView) -> Iterator[str]:
+    yield f"{text.line(error.message)} [{text.line(error.code)}]"
+    if error.hint:
+        yield f"hint: {text.line(error.hint)}"

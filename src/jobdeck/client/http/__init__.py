@@ -1,0 +1,1 @@
+"""How the client speaks to a server: requests and answers, live streams, downloads."""

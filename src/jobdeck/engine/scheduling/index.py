@@ -1,0 +1,302 @@
+"""The scheduler's memory: an index of the database's queue and of what live leases hold. Rebuilt on take-over."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from jobdeck.core.claims import Claim, Held, Holding, fits, implicit_claims
+from jobdeck.core.life.order import share
+from jobdeck.core.life.states import State
+from jobdeck.core.life.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles
+from jobdeck.engine.scheduling.capacity import Capacities
+from jobdeck.engine.scheduling.places import Places
+from jobdeck.store.running.leases import RUN, UNDO, Pick, claims_of
+from jobdeck.store.scheduling.queue import QueuedJob
+
+Heap = list[tuple[int, int]]
+"""Order key and id of jobs; entries may be stale and are checked when they come up."""
+
+LOOKS = 1000
+"""Jobs that one decision sets aside at most, which takes some 20 ms: the process does nothing else meanwhile."""
+
+_WHOLE_QUEUE = {Reason.PAUSED_SCOPE, Reason.NO_WORKER}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Jobs that wait for the same: of one project and type, with equal claims on one resource.
+
+    They are alike in all that could stop them together, so the first of them can speak for the others."""
+
+    project_id: int
+    type: str
+    claim: Claim
+
+
+@dataclass(slots=True)
+class ProjectQueue:
+    """The jobs of one project that may be able to start, by type, and how many of its jobs hold a lease."""
+
+    name: str = ""
+    weight: float = 1.0
+    running: int = 0
+    ready: dict[str, Heap] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A job that waits. `line` is the one in which it stands, `called` the one of which it was called to try."""
+
+    job: QueuedJob
+    waiting: Waiting
+    line: Line | None = None
+    called: Line | None = None
+
+
+class QueueIndex:
+    """Knows at once who can start when something is freed; looks only at the jobs that wait for it."""
+
+    def __init__(self, capacities: Capacities) -> None:
+        self.capacities = capacities
+        self.paused: Mapping[str, PausedScope] = {}
+        self.places = Places()
+        self._projects: dict[int, ProjectQueue] = {}
+        self._entries: dict[int, Entry] = {}
+        self._held = Held()
+        self._leased: dict[int, QueuedJob] = {}
+        self._lines: dict[str, dict[Line, Heap]] = {}
+        self._delayed: Heap = []
+        self._undo: dict[int, QueuedJob] = {}
+        self._timed = False
+        """Whether a job with a time came since the last decision."""
+        self._looks = LOOKS
+        """Jobs that the decision may still set aside."""
+
+    # What the decision sees (core.life.waiting.World).
+
+    def holding(self, resource: str) -> Holding:
+        return self._held.of(resource)
+
+    def capacity(self, resource: str) -> int | None:
+        return self.capacities.of(resource)
+
+    def can_run(self, type_name: str) -> bool:
+        return self.places.can_run(type_name)
+
+    # Following the database.
+
+    def set_projects(self, projects: Mapping[int, tuple[str, float]]) -> None:
+        for project_id, (name, weight) in projects.items():
+            queue = self._projects.setdefault(project_id, ProjectQueue())
+            queue.name, queue.weight = name, weight
+
+    def put(self, job: QueuedJob) -> None:
+        """Take in a job as the database has it now, without a lease."""
+        self.remove(job.id)
+        self.release(job.id)
+        if job.state is State.CANCELING and job.dirty_since:
+            self._undo[job.id] = job
+        elif job.state is State.PENDING and not job.waits_for_children:
+            queue = self._projects[job.project_id]
+            entry = Entry(job, Waiting(job.id, queue.name, job.type, claims_of(job.claims), job.not_before))
+            self._entries[job.id] = entry
+            self._timed = self._timed or job.not_before is not None
+            self._make_ready(entry)
+
+    def hold(self, job: QueuedJob, worker_id: str, claims: Iterable[Claim]) -> None:
+        """A live lease holds the job."""
+        if job.id not in self._leased:
+            self._held.take(job.id, claims)
+            self._leased[job.id] = job
+            self._projects[job.project_id].running += 1
+            self.places.take(job.id, worker_id, job.isolation)
+        self.remove(job.id)
+
+    def release(self, job_id: int) -> None:
+        """Its lease is gone; the first in each line for what it held may try."""
+        if job_id not in self._leased:
+            return
+        self._projects[self._leased.pop(job_id).project_id].running -= 1
+        self.places.give_back(job_id)
+        for claim in self._held.release(job_id):
+            self.unblock(claim.resource)
+
+    def remove(self, job_id: int) -> None:
+        """It no longer waits. Its places in heaps and lines are dropped when they come up."""
+        self._undo.pop(job_id, None)
+        entry = self._entries.pop(job_id, None)
+        if entry is not None:
+            self._call_next(entry)
+
+    def let_go(self, job_id: int) -> bool:
+        """The job ended for good: give back what it holds. False when more may hang on it, or it was not held here."""
+        if job_id not in self._leased or self._leased[job_id].parent_id is not None:
+            return False
+        self.release(job_id)
+        return True
+
+    def is_leased(self, job_id: int) -> bool:
+        return job_id in self._leased
+
+    def leased(self) -> list[int]:
+        return list(self._leased)
+
+    def waiting(self) -> int:
+        return len(self._entries)
+
+    def unblock(self, resource: str, everyone: bool = False) -> None:
+        """Let the first of each line for `resource` that has room now (or all of them, after its limit changed) try."""
+        for line in list(self._lines.get(resource, ())):
+            while self._call(line) and everyone:
+                continue
+
+    def _call(self, line: Line) -> bool:
+        """Call the first of the line to try if there is room for it; whether one was called."""
+        resource = line.claim.resource
+        lines = self._lines.get(resource, {})
+        heap = lines.get(line)
+        if not heap or not fits(line.claim, self.holding(resource), self.capacity(resource)):
+            return False
+        called = None
+        while heap and called is None:
+            order_key, job_id = heapq.heappop(heap)
+            entry = self._entries.get(job_id)
+            if entry is not None and entry.line == line and entry.job.order_key == order_key:
+                entry.line, entry.called = None, line
+                self._make_ready(entry)
+                called = entry
+        if not heap:
+            del lines[line]
+            if not lines:
+                del self._lines[resource]
+        return called is not None
+
+    def _call_next(self, entry: Entry) -> None:
+        """The job tries no more for what it was called: the next of its line may, if there is room still."""
+        line, entry.called = entry.called, None
+        if line is not None:
+            self._call(line)
+
+    def blocked_resources(self) -> list[str]:
+        return list(self._lines)
+
+    # Deciding.
+
+    def next_due(self) -> int | None:
+        """When the next delayed job may start (µs)."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def asks_for_time(self) -> bool:
+        """Whether the next decision depends on what time it is. A job with a time that it did not get to look at is
+        then set aside by one without time, and woken by the next."""
+        return self._timed or bool(self._delayed)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last decision stopped before it had looked at all who may be able to start."""
+        return self._looks == 0
+
+    def decide(self, now: int, limit: int) -> list[Pick]:
+        """Up to `limit` jobs that start now, fairest first; they count as holding from here on.
+
+        After many that cannot start it stops, `unfinished`: the next decision goes on from there."""
+        self._looks = LOOKS
+        self._wake_delayed(now)
+        picks = self._pick_undo(limit)
+        turns = [(share(q.running, q.weight), i) for i, q in self._projects.items() if q.ready]
+        heapq.heapify(turns)
+        stalled: set[tuple[int, str]] = set()
+        while turns and len(picks) < limit and self._looks and self.places.any_free():
+            _, project_id = heapq.heappop(turns)
+            pick = self._pick_from(project_id, now, stalled)
+            if pick is not None:
+                picks.append(pick)
+                queue = self._projects[project_id]
+                heapq.heappush(turns, (share(queue.running, queue.weight), project_id))
+        self._timed = False
+        return picks
+
+    def _pick_undo(self, limit: int) -> list[Pick]:
+        """Leftovers are removed without claims: what is canceled must not wait for a limit to be gone."""
+        picks = []
+        for job in list(self._undo.values())[:limit]:
+            worker = self.places.find(job.type, job.isolation, beyond=True)
+            if worker is not None:
+                self.hold(job, worker.id, ())
+                picks.append(Pick(job.id, worker.id, worker.name, "[]", UNDO))
+        return picks
+
+    def _pick_from(self, project_id: int, now: int, stalled: set[tuple[int, str]]) -> Pick | None:
+        queue = self._projects[project_id]
+        while self._looks:
+            heads = [
+                (heap[0], name) for name, heap in queue.ready.items() if heap and (project_id, name) not in stalled
+            ]
+            if not heads:
+                return None
+            (order_key, job_id), type_name = min(heads)
+            entry = self._entries.get(job_id)
+            if entry is None or entry.line is not None or entry.job.order_key != order_key:
+                self._drop_head(queue, type_name)
+                continue
+            obstacle = next(obstacles(entry.waiting, self, now), None)
+            if obstacle is None:
+                worker = self.places.find(entry.job.type, entry.job.isolation)
+                if worker is None:
+                    stalled.add((project_id, type_name))
+                    continue
+                self._drop_head(queue, type_name)
+                return self._picked(entry, worker.id, worker.name)
+            unmet = self._unmet(entry) if obstacle.reason is Reason.CLAIM else None
+            if obstacle.reason in _WHOLE_QUEUE or unmet in _common(entry.waiting.project, type_name):
+                stalled.add((project_id, type_name))
+                continue
+            self._drop_head(queue, type_name)
+            self._set_aside(entry, obstacle, unmet)
+        return None
+
+    def _picked(self, entry: Entry, worker_id: str, worker_name: str) -> Pick:
+        job = entry.job
+        self.hold(job, worker_id, entry.waiting.claims)
+        return Pick(job.id, worker_id, worker_name, job.claims, RUN)
+
+    def _unmet(self, entry: Entry) -> Claim:
+        """The first claim that cannot be held now; there is one."""
+        return next(c for c in entry.waiting.claims if not fits(c, self.holding(c.resource), self.capacity(c.resource)))
+
+    def _set_aside(self, entry: Entry, obstacle: WaitReason, unmet: Claim | None) -> None:
+        """Put it where it waits: for its time, or in the line for the claim that is `unmet`."""
+        self._looks -= 1
+        if obstacle.until is not None:
+            heapq.heappush(self._delayed, (obstacle.until, entry.job.id))
+        else:
+            assert unmet is not None, obstacle
+            entry.line = line = Line(entry.job.project_id, entry.job.type, unmet)
+            heap = self._lines.setdefault(unmet.resource, {}).setdefault(line, [])
+            heapq.heappush(heap, (entry.job.order_key, entry.job.id))
+        self._call_next(entry)
+
+    def _make_ready(self, entry: Entry) -> None:
+        heap = self._projects[entry.job.project_id].ready.setdefault(entry.job.type, [])
+        heapq.heappush(heap, (entry.job.order_key, entry.job.id))
+
+    def _drop_head(self, queue: ProjectQueue, type_name: str) -> None:
+        heapq.heappop(queue.ready[type_name])
+        if not queue.ready[type_name]:
+            del queue.ready[type_name]
+
+    def _wake_delayed(self, now: int) -> None:
+        while self._delayed and self._delayed[0][0] <= now:
+            _, job_id = heapq.heappop(self._delayed)
+            entry = self._entries.get(job_id)
+            if entry is not None and entry.line is None:
+                self._make_ready(entry)
+
+
+@lru_cache(maxsize=1000)
+def _common(project: str, type_name: str) -> tuple[Claim, ...]:
+    """The claims that every job of this project and type has; where one of them is unmet, none of them can start."""
+    return tuple(implicit_claims(project, type_name, None, None))

@@ -1,0 +1,118 @@
+"""Renewing leases: a heartbeat, and a thread of its own to host it, that no job code or busy event loop can starve."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+
+from jobdeck.core.tasks import Executor
+from jobdeck.engine.service import Service, Trouble, sleep_unless
+from jobdeck.engine.worker.database_time import DatabaseTime
+from jobdeck.store.running import leases, workers
+from jobdeck.store.sql.database import Database, Tx
+
+SAFETY = 1.0
+"""Seconds before a lease runs out at which the work under it must be dead."""
+
+
+class Renewal:
+    """A service: the heartbeat of one worker, with its own connection to the database.
+
+    After each beat `heard` is called, in the loop that runs the service, with the worker's id, its state (None: it
+    counts as gone) and the loop's time until which the work under its leases may live."""
+
+    name = "lease_renewal"
+
+    def __init__(
+        self,
+        database: Database,
+        worker_id: Callable[[], str],
+        lease_seconds: float,
+        executor: Executor,
+        clock: DatabaseTime,
+        heard: Callable[[str, str | None, float], None],
+    ) -> None:
+        self._database = database
+        self._worker_id = worker_id
+        self._lease_seconds = lease_seconds
+        self._executor = executor
+        self._clock = clock
+        self._heard = heard
+
+    async def run(self, stop: asyncio.Event) -> None:
+        # A connection that hangs must be given up while there is time to renew over another one.
+        database = self._database.sibling(patience=max(1.0, self._lease_seconds / 4))
+        trouble = Trouble(self.name)
+        every = self._lease_seconds / 4
+        try:
+            while not stop.is_set():
+                try:
+                    await self._beat(database)
+                    trouble.over()
+                    await sleep_unless(stop, every)
+                except Exception as error:  # noqa: BLE001  (as long as the worker lives it tries to keep its leases)
+                    await sleep_unless(stop, min(every, trouble.met(error)))
+        finally:
+            await database.close()
+
+    async def _beat(self, database: Database) -> None:
+        asked, me = asyncio.get_running_loop().time(), self._worker_id()
+
+        async def work(tx: Tx) -> tuple[int, str | None]:
+            await leases.renew(tx, me, self._lease_seconds)
+            return tx.now, await workers.beat(tx, me)
+
+        now, state = await database.transact(work)
+        # Counted from before the request: the lease may have begun at any moment since.
+        until = asked + self._lease_seconds - SAFETY
+        self._executor.extend(until)
+        self._clock.hear(now)
+        self._heard(me, state, until)
+
+
+class OwnThread:
+    """A service that runs another one in a thread with an event loop of its own."""
+
+    def __init__(self, inner: Service) -> None:
+        self.name = inner.name
+        self._inner = inner
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ends when the inner service has ended, which takes one turn of it at most."""
+        hosted = _Hosted(self._inner)
+        hosted.thread.start()
+        try:
+            await stop.wait()
+        finally:
+            await asyncio.to_thread(hosted.end)
+
+
+class _Hosted:
+    """The thread, and the way to tell its loop to stop."""
+
+    def __init__(self, inner: Service) -> None:
+        self._inner = inner
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self.thread = threading.Thread(target=self._main, name=inner.name, daemon=True)
+
+    def end(self) -> None:
+        self._ready.wait()
+        if self._loop is not None and self._stop is not None:
+            with contextlib.suppress(RuntimeError):  # it ended by itself, and its loop is closed
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self.thread.join()
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._run())
+        finally:
+            self._ready.set()
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._ready.set()
+        await self._inner.run(self._stop)

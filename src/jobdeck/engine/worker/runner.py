@@ -1,0 +1,307 @@
+"""One running job, step by step: look up what is done, run what is not, record each, say how the stay ended.
+
+Knows nothing of claims or SQL; what it records goes through core.life.records.Checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from jobdeck.core.environment import Environment
+from jobdeck.core.errors import ErrorInfo, JobdeckError, LeaseLost
+from jobdeck.core.jobtype import JobType, StepSpec
+from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack
+from jobdeck.core.life.records import (
+    Checkpoints,
+    JobUndone,
+    PlannedTask,
+    Record,
+    SavedStep,
+    SavedTask,
+    StepClosed,
+    StepOpened,
+)
+from jobdeck.core.life.states import StepState
+from jobdeck.core.outcome import Failed, Lost, Stopped
+from jobdeck.core.registry import RegisteredType
+from jobdeck.core.tasks import UNDO, Executor, Printed, TaskRequest
+from jobdeck.core.values import MAX_RESULT, bounded, clip, encode
+from jobdeck.engine.worker.asks import Ask, Brakes
+from jobdeck.engine.worker.meter import Meter
+from jobdeck.engine.worker.step_run import Dispatch, StepRun, TaskLog, run_quietly
+from jobdeck.executors.harness import describe
+from jobdeck.store.running.assignments import Assignment
+from jobdeck.store.running.leases import UNDO as UNDO_PURPOSE
+
+MAX_TASKS = 10_000
+UNDO_SECONDS = 600.0
+
+
+class TooManyTasks(JobdeckError):
+    """A step split into more tasks than one step may have."""
+
+    code = "too_many_tasks"
+
+
+class PlanChanged(JobdeckError):
+    """The type's steps are others than those this attempt began with."""
+
+    code = "plan_changed"
+
+
+class Runner:
+    """Runs one assigned job to the end of its stay. `now` gives the database's time (µs)."""
+
+    def __init__(
+        self,
+        job: Assignment,
+        registered: RegisteredType,
+        environment: Environment,
+        checkpoints: Checkpoints,
+        executor: Executor,
+        log: TaskLog,
+        now: Callable[[], int],
+        parallel: int,
+    ) -> None:
+        self._job = job
+        self._registered = registered
+        self._environment = environment
+        self._checkpoints = checkpoints
+        self._executor = executor
+        self._log = log
+        self._now = now
+        self._parallel = parallel
+        self._dirty_since = job.dirty_since
+        self._results: dict[str, Any] = {}
+        self.unwritten: tuple[Record, ...] = ()
+        """The end of a step, which is written together with what follows it: the next step, or the end of the stay.
+        Its tasks are recorded, so that nothing is lost without it."""
+        self.brakes = Brakes(registered.job_type.grace)
+
+    async def run(self) -> Ending | None:
+        """How the stay ended; None when the lease was lost, so that there is nothing to say."""
+        try:
+            if self._job.purpose == UNDO_PURPOSE:
+                return await self._halted()
+            return await self._run()
+        except LeaseLost:
+            self.brakes.ask(Ask.DIE)
+            return None
+
+    async def _run(self) -> Ending | None:
+        trouble = await self._undo(before=self._job.attempt)
+        if trouble is not None:
+            return Broke(ErrorInfo("undo_failed", trouble, "Look at the log; then resume or restart the job."))
+        planned = self._plan()
+        if isinstance(planned, ErrorInfo):
+            return Broke(planned)
+        plan, job_type = planned
+        # In its first epoch a job has nothing saved; a look-up each would be most of what a short job costs.
+        saved = await self._checkpoints.load() if self._job.epoch > 1 else []
+        changed = self._changed(plan, saved)
+        if changed is not None:
+            return Broke(changed)
+        meter = Meter(plan, saved, self._job.fraction)
+        for index, spec in enumerate(plan):
+            ending = await self._run_step(index, spec, job_type, saved, meter)
+            if ending is not None or self.brakes.asked is Ask.DIE:
+                return ending
+        return Finished(self._result(plan[-1].name) if plan else None)
+
+    def _result(self, step: str) -> str | None:
+        """What the last step returned is the job's result, within the bound of a result."""
+        last = self._results[step]
+        if last is None or (isinstance(last, list) and all(item is None for item in last)):
+            return None
+        text = encode(last)
+        if len(text.encode()) <= MAX_RESULT:
+            return text
+        told = f"The results of step '{step}' are too large together to be the job's result; see its tasks."
+        self._log.say(step, 0, Printed(self._now(), "warning", told))
+        return None
+
+    def _plan(self) -> tuple[list[StepSpec], JobType] | ErrorInfo:
+        """The type's own code decides; what it raises fails this job and nothing else."""
+        try:
+            types = self._registered.job_type
+            job_type = types(types.Params.model_validate_json(self._job.params))
+            plan: list[Any] = list(job_type.plan())
+            if not all(isinstance(spec, StepSpec) for spec in plan):
+                raise TypeError("plan() is to return a list of StepSpec")
+            return plan, job_type
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
+            return describe(error, f"{self._job.type}.plan")
+
+    def _changed(self, plan: list[StepSpec], saved: list[SavedStep]) -> ErrorInfo | None:
+        """Steps that this attempt has begun and that the type, as it is now, does not have in their places."""
+        for step in saved:
+            now = plan[step.index].name if step.index < len(plan) else None
+            if now != step.name:
+                there = f"is '{now}' now" if now is not None else "is not there any more"
+                text = f"Step {step.index} was '{step.name}' when this attempt began and {there}."
+                return describe(PlanChanged(text, hint="Restart the job."), f"{self._job.type}.plan")
+        return None
+
+    async def _run_step(
+        self, index: int, spec: StepSpec, job_type: JobType, saved: list[SavedStep], meter: Meter
+    ) -> Ending | None:
+        step = next((s for s in saved if s.index == index), None)
+        if step is not None and step.state is StepState.SUCCEEDED:
+            self._keep_result(spec, step.tasks)
+            return None
+        if self.brakes.asked is not Ask.NOTHING:
+            return await self._halted()
+        opened = await self._open_step(index, spec, job_type, step)
+        if isinstance(opened, ErrorInfo):
+            return Broke(opened)
+        meter.open(opened)
+        step_run = StepRun(
+            index,
+            spec,
+            opened,
+            self._dispatch(index, spec),
+            self._checkpoints,
+            self.brakes,
+            meter,
+            self._log,
+            self._now,
+            await self._checkpoints.earlier_failures(index),
+        )
+        ending, tasks = await step_run.run()
+        if ending is not None:
+            return ending
+        if any(t.state is not StepState.SUCCEEDED for t in tasks):
+            return await self._halted()
+        meter.end_step(index)
+        self.unwritten = (StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
+        self._keep_result(spec, tasks)
+        return None
+
+    async def _open_step(
+        self, index: int, spec: StepSpec, job_type: JobType, step: SavedStep | None
+    ) -> SavedStep | ErrorInfo:
+        tasks = step.tasks if step is not None else self._split(spec, job_type)
+        if isinstance(tasks, ErrorInfo):
+            return tasks
+        dirties = self._registered.job_type.has_undo()
+        planned = () if step is not None else tuple(PlannedTask(t.index, t.key, t.part) for t in tasks)
+        opened = StepOpened(index, spec.name, spec.weight, planned, dirties)
+        await self._checkpoints.write(*self._take_unwritten(), opened)
+        if dirties and not self._dirty_since:
+            self._dirty_since = self._job.attempt
+        return SavedStep(index, spec.name, StepState.RUNNING, tuple(tasks))
+
+    def _take_unwritten(self) -> tuple[Record, ...]:
+        taken, self.unwritten = self.unwritten, ()
+        return taken
+
+    def _split(self, spec: StepSpec, job_type: JobType) -> tuple[SavedTask, ...] | ErrorInfo:
+        try:
+            parts = self._parts(spec, job_type)
+            if len(parts) > MAX_TASKS:
+                raise TooManyTasks(f"Step '{spec.name}' has {len(parts)} tasks; {MAX_TASKS} are allowed.")
+            encoded = [None if spec.each is None else _storable(part, spec, i) for i, part in enumerate(parts)]
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
+            return describe(error, f"{self._job.type}.{spec.name}")
+        return tuple(
+            SavedTask(i, _key(spec, part, i), StepState.PENDING, text, None, None, 0, 0)
+            for i, (part, text) in enumerate(zip(parts, encoded, strict=True))
+        )
+
+    def _parts(self, spec: StepSpec, job_type: JobType) -> list[Any]:
+        if spec.each is None:
+            return [None]
+        if isinstance(spec.each, str):
+            return list(self._results[spec.each] or [])
+        return list(spec.each(job_type.params))
+
+    def _keep_result(self, spec: StepSpec, tasks: tuple[SavedTask, ...]) -> None:
+        results = [json.loads(t.result) if t.result else None for t in tasks]
+        self._results[spec.name] = results if spec.each is not None else results[0]
+
+    def _dispatch(self, index: int, spec: StepSpec) -> Dispatch:
+        parallel = min(spec.parallel or self._parallel, self._parallel)
+        return Dispatch(self._executor, lambda task, failures: self._request(index, spec, task, failures), parallel)
+
+    def _request(self, index: int, spec: StepSpec, task: SavedTask, failures: int) -> TaskRequest:
+        return TaskRequest(
+            job=self._job.id,
+            project=self._job.project,
+            type=self._job.type,
+            implementation=self._registered.implementation,
+            attempt=self._job.attempt,
+            epoch=self._job.epoch,
+            step=spec.name,
+            method=spec.method,
+            step_index=index,
+            index=task.index,
+            key=task.key,
+            params=json.loads(self._job.params),
+            part=json.loads(task.part) if task.part else None,
+            results=self._results,
+            cursor=json.loads(task.cursor) if task.cursor else None,
+            failures=failures,
+            environment=self._environment,
+            isolation=self._registered.job_type.isolation,
+            timeout=spec.timeout,
+        )
+
+    async def _halted(self) -> Ending | None:
+        """All tasks are dead. For good or for a restart: remove what was half made.
+
+        When nothing was asked, the executor has stopped them, because it saw the worker's leases run out."""
+        if self.brakes.asked is Ask.DIE:
+            return None
+        if self._job.purpose != UNDO_PURPOSE and self.brakes.asked is not Ask.CANCEL:
+            return Halted() if self.brakes.asked is Ask.PAUSE else HandedBack()
+        return Halted(undone=True, trouble=await self._undo(before=self._job.attempt + 1))
+
+    async def _undo(self, *, before: int) -> str | None:
+        """Undo the attempts that may have left something about; why it could not be done, for people."""
+        if not self._dirty_since or self._dirty_since >= before:
+            return None
+        for attempt in range(self._dirty_since, before):
+            outcome = await run_quietly(self._executor, self._undo_request(attempt), self._log, self.brakes)
+            match outcome:
+                case Failed(error):
+                    return f"What attempt {attempt} half made could not be removed: {error.message}"
+                case Lost(reason):
+                    return f"What attempt {attempt} half made could not be removed: {reason}"
+                case Stopped():
+                    raise LeaseLost(f"The worker of job {self._job.id} ended while leftovers were removed.")
+        self._dirty_since = 0
+        await self._checkpoints.write(JobUndone())
+        return None
+
+    def _undo_request(self, attempt: int) -> TaskRequest:
+        job = self._job
+        return TaskRequest(
+            job=job.id,
+            project=job.project,
+            type=job.type,
+            implementation=self._registered.implementation,
+            attempt=attempt,
+            epoch=job.epoch,
+            step=UNDO,
+            method=UNDO,
+            step_index=-1,
+            index=0,
+            key=UNDO,
+            params=json.loads(job.params),
+            environment=self._environment,
+            isolation=self._registered.job_type.isolation,
+            timeout=UNDO_SECONDS,
+        )
+
+
+def _key(spec: StepSpec, part: Any, index: int) -> str:
+    """What people see of a task: a part's own `key` if it has one, else its number."""
+    key = part.get("key") if isinstance(part, dict) else None
+    return clip(str(key), 200) if key else f"{spec.name}[{index}]"
+
+
+def _storable(part: Any, spec: StepSpec, index: int) -> str:
+    return encode(bounded(to_jsonable_python(part), MAX_RESULT, f"Part {index} of step '{spec.name}'"))

@@ -1,0 +1,306 @@
+"""One step's tasks: run those that have not succeeded, some at a time, and record what each says and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol, assert_never
+
+from jobdeck.core.errors import ErrorInfo
+from jobdeck.core.jobtype import StepSpec
+from jobdeck.core.life.endings import Broke, Ending, RetryLater
+from jobdeck.core.life.records import (
+    Checkpoints,
+    Record,
+    SavedStep,
+    SavedTask,
+    StepClosed,
+    TaskAdvanced,
+    TaskEnded,
+    TaskStarted,
+)
+from jobdeck.core.life.states import StepState
+from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped, Succeeded
+from jobdeck.core.retry import losses_exhausted
+from jobdeck.core.tasks import (
+    Checkpointed,
+    Executor,
+    Printed,
+    Progressed,
+    TaskMessage,
+    TaskRequest,
+    TaskRun,
+    Touched,
+    Warned,
+)
+from jobdeck.core.values import encode
+from jobdeck.engine.worker.asks import Ask, Brakes
+from jobdeck.engine.worker.meter import TELL_SECONDS, Meter
+from jobdeck.engine.worker.trail import Trail
+
+
+class TaskLog(Protocol):
+    """Where a job's lines go."""
+
+    def say(self, step: str, task: int, line: Printed) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """How tasks get to an executor: the request for a task that failed so often, and how many run at a time."""
+
+    executor: Executor
+    request: Callable[[SavedTask, int], TaskRequest]
+    parallel: int
+
+
+@dataclass(slots=True)
+class _Stay:
+    """What one run of one task has said so far and is not recorded yet."""
+
+    started: asyncio.Task[None] | None = None
+    """The record of its start, which need not be written before it goes on: the writer keeps the order."""
+    progressed: Progressed | None = None
+    cursor: str | None = None
+    advanced: bool = False
+    told: float = 0.0
+    warnings: int = 0
+    touched: tuple[Touched, ...] = ()
+
+    @property
+    def due_in(self) -> float:
+        """Seconds until its progress may be told again; 0 or less when it may be now."""
+        return self.told + TELL_SECONDS - asyncio.get_running_loop().time()
+
+
+class StepRun:
+    """Runs the tasks of one step. `earlier` are failures by task in earlier attempts of the job."""
+
+    def __init__(
+        self, index: int, spec: StepSpec, step: SavedStep, dispatch: Dispatch, checkpoints: Checkpoints, brakes: Brakes,
+        meter: Meter, log: TaskLog, now: Callable[[], int], earlier: dict[int, int],
+    ) -> None:  # fmt: skip
+        self._index = index
+        self._spec = spec
+        self._tasks = {t.index: t for t in step.tasks}
+        self._dispatch = dispatch
+        self._checkpoints = checkpoints
+        self._brakes = brakes
+        self._meter = meter
+        self._log = log
+        self._now = now
+        self._earlier = earlier
+        self._errors: dict[int, ErrorInfo] = {}
+        self._given_up = False
+        self._held: dict[int, _Stay] = {}
+        """Tasks with progress that was not told, because it came too soon."""
+        self._trail = Trail(self._tell_held, lambda: brakes.ask(Ask.DIE))
+
+    async def run(self) -> tuple[Ending | None, tuple[SavedTask, ...]]:
+        """The tasks as they stand now, and the stay's ending if a failed task ends it."""
+        todo = iter([t for t in self._tasks.values() if t.state is not StepState.SUCCEEDED])
+        runners = [
+            asyncio.create_task(self._work_off(todo)) for _ in range(min(self._dispatch.parallel, len(self._tasks)))
+        ]
+        try:
+            await asyncio.gather(*runners)
+            await self._trail.close()
+        except BaseException:
+            self._brakes.ask(Ask.DIE)
+            await asyncio.gather(*runners, self._trail.close(), return_exceptions=True)
+            raise
+        return await self._ending(), tuple(self._tasks.values())
+
+    async def _work_off(self, todo: Iterator[SavedTask]) -> None:
+        for task in todo:
+            if not self._goes_on():
+                return
+            await self._run_task(task)
+
+    async def _ending(self) -> Ending | None:
+        if not self._errors or self._brakes.asked in (Ask.CANCEL, Ask.DIE):
+            return None
+        delays = {i: self._spec.retry.delay_after(self._tasks[i].tries, error) for i, error in self._errors.items()}
+        for i, delay in delays.items():
+            if delay is None:
+                error = self._errors[i]
+                reading = [self._meter.reading(self._index)] if self._meter.held else []
+                await self._checkpoints.write(*reading, StepClosed(self._index, StepState.FAILED, error))
+                return Broke(error)
+        at = self._now() + int(max(d for d in delays.values() if d is not None) * 1_000_000)
+        return RetryLater(next(iter(self._errors.values())), at)
+
+    async def _run_task(self, task: SavedTask) -> None:
+        """Run it; a process that died on its own is replaced, unless that happens again and again without progress."""
+        losses = 0
+        while True:
+            failures = self._earlier.get(task.index, 0) + task.failures
+            run = await self._start(self._dispatch.request(task, failures))
+            if run is None:
+                return None
+            stay = _Stay()
+            outcome = await self._follow(run, task, stay)
+            task = replace(self._tasks[task.index], cursor=stay.cursor or task.cursor)
+            losses = 1 if stay.advanced else losses + 1
+            if isinstance(outcome, Lost) and self._goes_on() and not losses_exhausted(losses):
+                await _landed(stay)
+                self._say(task, f"The task's process was lost ({outcome.reason}); it goes on from its last checkpoint.")
+                continue
+            return await self._end(task, outcome, stay)
+
+    def _goes_on(self) -> bool:
+        return self._brakes.asked is Ask.NOTHING and not self._given_up
+
+    async def _start(self, request: TaskRequest) -> TaskRun | None:
+        """Start it once the executor has a place; None if something is asked of the job before."""
+        starting = asyncio.ensure_future(self._dispatch.executor.start(request))
+        asked = asyncio.ensure_future(self._brakes.changed.wait())
+        try:
+            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                return starting.result()
+            starting.cancel()
+            await asyncio.wait({starting})
+            return None if starting.cancelled() else starting.result()
+        finally:
+            asked.cancel()
+
+    async def _follow(self, run: TaskRun, task: SavedTask, stay: _Stay) -> Outcome:
+        self._brakes.add(run)
+        try:
+            stay.started = asyncio.create_task(
+                self._checkpoints.write(TaskStarted(self._index, task.index, run.host)), name="task started"
+            )
+            await asyncio.sleep(0)  # it is in the writer's queue now, before all that follows
+            async for message in run.messages():
+                await self._take(message, task, stay)
+            return await run.outcome()
+        except BaseException:
+            # The lease is lost, or this worker is broken: nothing of it may go on.
+            await run.kill()
+            if stay.started is not None:
+                await asyncio.gather(stay.started, return_exceptions=True)
+            raise
+        finally:
+            self._held.pop(task.index, None)
+            self._brakes.drop(run)
+
+    async def _take(self, message: TaskMessage, task: SavedTask, stay: _Stay) -> None:
+        match message:
+            case Printed():
+                self._log.say(self._spec.name, task.index, message)
+            case Progressed():
+                stay.progressed = message
+                self._meter.advance(self._index, task.index, message)
+                if stay.due_in <= 0:
+                    await self._tell(task, stay)
+                else:
+                    self._held[task.index] = stay
+                    self._trail.within(stay.due_in)
+            case Checkpointed():
+                stay.cursor = encode(message.cursor)
+                stay.advanced = True
+                await self._tell(task, stay, cursor=stay.cursor)
+            case Touched():
+                stay.touched += (message,)
+            case Warned():
+                stay.warnings += message.count
+                self._log.say(self._spec.name, task.index, Printed(self._now(), "warning", message.text))
+            case _:
+                assert_never(message)
+
+    async def _tell(self, task: SavedTask, stay: _Stay, cursor: str | None = None) -> None:
+        await self._checkpoints.write(self._advance(task.index, stay, cursor), *self._reading())
+
+    def _advance(self, task: int, stay: _Stay, cursor: str | None = None) -> TaskAdvanced:
+        stay.told = asyncio.get_running_loop().time()
+        self._held.pop(task, None)
+        return _advanced(self._index, task, stay.progressed, cursor)
+
+    def _reading(self) -> list[Record]:
+        """The job's progress if it is due, else it is told later."""
+        if self._meter.due():
+            return [self._meter.reading(self._index)]
+        self._trail.within(self._meter.due_in)
+        return []
+
+    async def _tell_held(self) -> float | None:
+        """Tell what was held back and is due; seconds until there is more."""
+        due: list[Record] = [self._advance(i, stay) for i, stay in list(self._held.items()) if stay.due_in <= 0]
+        if self._meter.held and self._meter.due():
+            due.append(self._meter.reading(self._index))
+        if due:
+            await self._checkpoints.write(*due)
+        waits = [stay.due_in for stay in self._held.values()] + ([self._meter.due_in] if self._meter.held else [])
+        return max(0.0, min(waits)) if waits else None
+
+    async def _end(self, task: SavedTask, outcome: Outcome, stay: _Stay) -> None:
+        ended = self._ended(task, outcome, stay)
+        records: list[Record] = [_advanced(self._index, task.index, stay.progressed)] if stay.progressed else []
+        if ended.state is StepState.SUCCEEDED:
+            self._meter.end_task(self._index, task.index)
+        records += self._reading()
+        await asyncio.gather(_landed(stay), self._checkpoints.write(*records, ended))
+        failed = int(ended.state is StepState.FAILED)
+        self._tasks[task.index] = replace(
+            task, state=ended.state, result=ended.result, tries=task.tries + failed, failures=task.failures + failed
+        )
+        if ended.error is not None:
+            self._failed(task, ended.error)
+
+    def _ended(self, task: SavedTask, outcome: Outcome, stay: _Stay) -> TaskEnded:
+        index, place = self._index, task.index
+        match outcome:
+            case Succeeded(result):
+                text = encode(result) if result is not None else None
+                return TaskEnded(index, place, StepState.SUCCEEDED, text, None, stay.touched, stay.warnings)
+            case Failed(error):
+                return TaskEnded(index, place, StepState.FAILED, None, error, (), stay.warnings)
+            case Stopped():
+                return TaskEnded(index, place, StepState.PENDING)
+            case Lost(reason) if self._goes_on():
+                hint = "Look at the machine's memory and at the task's log; then resume the job."
+                return TaskEnded(
+                    index, place, StepState.FAILED, None, ErrorInfo("worker_lost", reason, hint, None, False)
+                )
+            case Lost():
+                return TaskEnded(index, place, StepState.PENDING)
+            case _:
+                assert_never(outcome)
+
+    def _failed(self, task: SavedTask, error: ErrorInfo) -> None:
+        self._errors[task.index] = error
+        self._say(task, f"{error.code}: {error.message}", "error")
+        if self._spec.retry.delay_after(self._tasks[task.index].tries, error) is None and not self._given_up:
+            self._given_up = True
+            self._brakes.stop_all()
+
+    def _say(self, task: SavedTask, text: str, level: str = "warning") -> None:
+        self._log.say(self._spec.name, task.index, Printed(self._now(), level, text))
+
+
+async def _landed(stay: _Stay) -> None:
+    """Until the record of its start is written; raises LeaseLost when it could not be."""
+    if stay.started is not None:
+        await stay.started
+
+
+def _advanced(step: int, task: int, progressed: Progressed | None, cursor: str | None = None) -> TaskAdvanced:
+    if progressed is None:
+        return TaskAdvanced(step, task, cursor)
+    p = progressed
+    return TaskAdvanced(step, task, cursor, p.done, p.total, p.unit or None, p.rows, p.bytes)
+
+
+async def run_quietly(executor: Executor, request: TaskRequest, log: TaskLog, brakes: Brakes) -> Outcome:
+    """Run a task that keeps no checkpoints (`undo`); only its lines are kept. Nothing stops it but a lost lease."""
+    run = await executor.start(request)
+    brakes.add(run, Ask.DIE)
+    try:
+        async for message in run.messages():
+            if isinstance(message, Printed):
+                log.say(request.step, request.index, message)
+        return await run.outcome()
+    finally:
+        brakes.drop(run)

@@ -1,0 +1,323 @@
+"""A worker: takes the jobs it was assigned, runs each with a runner, passes on what is asked of them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from jobdeck.core.environment import Environment
+from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
+from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
+from jobdeck.core.life.records import JobLeft, Record
+from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.tasks import Executor, Printed
+from jobdeck.engine.logs import LogLine
+from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
+from jobdeck.engine.worker.asks import Ask
+from jobdeck.engine.worker.database_time import DatabaseTime
+from jobdeck.engine.worker.log_writer import JobLog, LogShipper
+from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
+from jobdeck.engine.worker.renewal import OwnThread, Renewal
+from jobdeck.engine.worker.runner import Runner
+from jobdeck.engine.worker.surroundings import Surroundings
+from jobdeck.executors.harness import describe
+from jobdeck.store.running import assignments, leases, workers
+from jobdeck.store.running.assignments import Assignment
+from jobdeck.store.running.leases import UNDO, Lease
+from jobdeck.store.running.workers import DRAINING, GONE
+from jobdeck.store.sql.database import Database
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 1.0
+LEAVE_SECONDS = 12.0
+LISTEN_SECONDS = 0.05
+"""Until the scheduler has heard that the worker leaves, most of the time; what it assigns later waits for its lease."""
+REMEMBERED = 10_000
+_ASKS = {"pause": Ask.PAUSE, "cancel": Ask.CANCEL}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What a worker works with; made by wiring."""
+
+    database: Database
+    registry: TypeRegistry
+    environments: Callable[[str], Awaitable[Environment]]
+    executor: Executor
+    recorder: Recorder
+    logs: LogShipper
+    lease_seconds: float = 10.0
+    parallel: int = 4
+    """Tasks of one job at the same time, at most."""
+    apart: Callable[[Service], Service] = OwnThread
+    """Where leases are renewed from: not from the loop in which jobs run, unless time itself is simulated."""
+
+
+@dataclass(slots=True)
+class Stay:
+    """A job while it is on this worker."""
+
+    epoch: int
+    task: asyncio.Task[None]
+    runner: Runner | None = None
+    asked: Ask = Ask.NOTHING
+
+    def ask(self, what: Ask) -> None:
+        self.asked = max(self.asked, what)
+        if self.runner is not None:
+            self.runner.brakes.ask(what)
+
+
+class _Lines:
+    """A job's log as its runner sees it."""
+
+    def __init__(self, job_log: JobLog) -> None:
+        self._job_log = job_log
+
+    def say(self, step: str, task: int, line: Printed) -> None:
+        self._job_log.write(LogLine(line.at, line.level, step, task, line.text))
+
+
+class WorkerService:
+    """A service; its worker joins when it starts and is gone when it ends."""
+
+    def __init__(self, me: workers.Worker, parts: WorkerParts) -> None:
+        self.name = f"worker {me.name}"
+        self.me = me
+        self._parts = parts
+        self._clock = DatabaseTime()
+        self._surroundings = Surroundings(parts.environments)
+        self._stays: dict[int, Stay] = {}
+        self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._poke = asyncio.Event()
+        self._buried = False
+        self._lapse: asyncio.TimerHandle | None = None
+        """Set while the leases hold."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await self._join(stop)
+        loop = asyncio.get_running_loop()
+
+        def heard(worker_id: str, state: str | None, until: float) -> None:
+            loop.call_soon_threadsafe(self._hear, worker_id, state, until)
+
+        parts = self._parts
+        renewal = Renewal(
+            parts.database, lambda: self.me.id, parts.lease_seconds, parts.executor, self._clock, heard
+        )  # fmt: skip
+        beating = Services([parts.apart(renewal)])
+        await beating.start()
+        try:
+            await self._serve(stop)
+            await self._leave()
+        finally:
+            await self._parts.executor.aclose()
+            await beating.stop()
+        await self._say_gone()
+
+    def _hear(self, worker_id: str, state: str | None, until: float) -> None:
+        """The heart has beaten: the leases hold until then (loop time)."""
+        self._buried = state is None and worker_id == self.me.id
+        if self._lapse is not None:
+            self._lapse.cancel()
+        self._lapse = asyncio.get_running_loop().call_at(until, self._let_go)
+        self._poke.set()
+
+    def _let_go(self) -> None:
+        """The leases were not renewed in time: the work is dead, and nothing of it may be started again from here."""
+        self._lapse = None
+        for stay in self._stays.values():
+            stay.ask(Ask.HAND_BACK)
+
+    async def _join(self, stop: asyncio.Event) -> None:
+        trouble = Trouble(self.name)
+        while not stop.is_set():
+            try:
+                self._clock.hear(await self._parts.database.now())
+                return await workers.join(self._parts.database, self.me)
+            except Exception as error:  # noqa: BLE001  (the database may be coming up)
+                await sleep_unless(stop, trouble.met(error))
+        return None
+
+    async def _rise(self, stop: asyncio.Event) -> None:
+        """It was silent for so long that it counts as gone: what it held is lost; it joins again as another worker."""
+        log.warning("worker_was_buried", worker=self.me.id)
+        for stay in list(self._stays.values()):
+            stay.ask(Ask.DIE)
+        if self._stays:
+            await asyncio.wait([s.task for s in self._stays.values()])
+        self.me = replace(self.me, id=uuid.uuid4().hex)
+        self._buried = False
+        await self._join(stop)
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        wakeup = self._parts.database.wakeups.subscribe(self.me.id)
+        trouble = Trouble(self.name)
+        try:
+            while not stop.is_set():
+                try:
+                    if self._buried:
+                        await self._rise(stop)
+                        wakeup.worker = self.me.id
+                    await self.reconcile()
+                    trouble.over()
+                    await first_of(wakeup.wait(POLL_SECONDS), stop, self._poke)
+                    self._poke.clear()
+                except Exception as error:  # noqa: BLE001  (what runs, goes on; the look is repeated)
+                    await sleep_unless(stop, trouble.met(error))
+        finally:
+            wakeup.close()
+
+    async def reconcile(self) -> None:
+        """Make what runs here agree with the leases: start what is new, pass on what is asked, kill what is lost."""
+        async with self._parts.database.read() as connection:
+            held = {lease.job: lease for lease in await leases.of_worker(connection, self.me.id)}
+            new = [i for i, lease in held.items() if i not in self._stays and (i, lease.epoch) not in self._left]
+            assigned = await assignments.load(connection, self.me.id, new) if new else []
+        for job_id, stay in self._stays.items():
+            lease = held.get(job_id)
+            if lease is None or lease.epoch != stay.epoch:
+                stay.ask(Ask.DIE)
+            elif lease.ask:
+                stay.ask(_ASKS[lease.ask])
+        if self._lapse is None:
+            return
+        for job in assigned:
+            self._begin(job, held[job.id])
+
+    def _begin(self, job: Assignment, lease: Lease) -> None:
+        stay = Stay(job.epoch, asyncio.create_task(self._stay(job), name=f"job {job.id}"))
+        self._stays[job.id] = stay
+        if lease.ask:
+            stay.ask(_ASKS[lease.ask])
+
+    async def _stay(self, job: Assignment) -> None:
+        """A job's whole time here; whatever happens, it ends with its lease given back or lost."""
+        job_log = self._parts.logs.open(job.id, job.attempt, job.epoch)
+        try:
+            ending = await self._run(job, job_log)
+            await self._parts.logs.close(job_log)
+            if ending is None:
+                log.info("lease_lost", job=job.id, epoch=job.epoch)
+            else:
+                await self._parts.recorder.write(job.id, job.epoch, (*self._last_records(job), JobLeft(ending)))
+        except LeaseLost:
+            log.info("lease_lost", job=job.id, epoch=job.epoch)
+        except Exception as error:
+            log.exception("stay_broke", job=job.id)
+            await self._give_up(job, error)
+        finally:
+            self._remember_left(job)
+            stay = self._stays.pop(job.id)
+            if stay.asked is Ask.DIE:
+                # The job may have come back to this worker under a new lease, which waits for the end of the old one.
+                self._poke.set()
+
+    def _last_records(self, job: Assignment) -> tuple[Record, ...]:
+        runner = self._stays[job.id].runner
+        return runner.unwritten if runner is not None else ()
+
+    async def _give_up(self, job: Assignment, error: Exception) -> None:
+        """How the stay ended could not be recorded: say at least that, or the job would hold its lease for ever."""
+        try:
+            await self._parts.recorder.write(job.id, job.epoch, (JobLeft(_own_error(job, error)),))
+        except Exception:
+            log.exception("stay_not_ended", job=job.id)
+
+    async def _environment(self, project: str, stay: Stay) -> Environment | None:
+        """The job's environment, as soon as it is to be had; None when something is asked of the job before."""
+        trouble = None
+        while stay.asked is Ask.NOTHING:
+            try:
+                return await self._surroundings.of(project)
+            except Unavailable as error:
+                trouble = trouble or Trouble(f"environment of {project}")
+                await asyncio.sleep(trouble.met(error))
+        return None if stay.asked is Ask.DIE else await self._surroundings.of(project)
+
+    async def _run(self, job: Assignment, job_log: JobLog) -> Ending | None:
+        parts = self._parts
+        stay = self._stays[job.id]
+        registered = parts.registry.find(job.type)
+        if registered is None:
+            hint = "Start a worker that has it installed; then resume the job."
+            text = f"This worker does not know the job type '{job.type}'."
+            return _cannot_begin(job, ErrorInfo("unknown_job_type", text, hint))
+        try:
+            environment = await self._environment(job.project, stay)
+        except Unavailable:
+            return HandedBack()
+        except Exception as error:  # noqa: BLE001  (what a project holds can be beyond use; that is this job's trouble)
+            return _cannot_begin(job, describe(error, f"{job.type}.environment"))
+        if environment is None:
+            return None
+        runner = Runner(
+            job, registered, environment,
+            JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
+            parts.executor, _Lines(job_log), self._clock, parts.parallel,
+        )  # fmt: skip
+        stay.runner = runner
+        runner.brakes.ask(stay.asked)
+        try:
+            return await runner.run()
+        except LeaseLost:
+            raise
+        except Exception as error:
+            log.exception("runner_broke", job=job.id)
+            return _own_error(job, error)
+
+    def _remember_left(self, job: Assignment) -> None:
+        """A look that was under way when the lease was given back must not start the job again."""
+        self._left[job.id, job.epoch] = None
+        while len(self._left) > REMEMBERED:
+            self._left.popitem(last=False)
+
+    async def _leave(self) -> None:
+        """Take nothing more, let the jobs stop at their next checkpoint, hand them back."""
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await workers.set_state(self._parts.database, self.me.id, DRAINING)
+                # What was assigned before the scheduler heard of it is handed back as well.
+                while await self._hand_back() or await self._hand_back(after=LISTEN_SECONDS):
+                    continue
+        except Exception as error:  # noqa: BLE001  (leaving goes on without the database)
+            log.warning("leaving_in_haste", error=str(error) or type(error).__name__, jobs=list(self._stays))
+        left = [stay.task for stay in self._stays.values()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _hand_back(self, after: float = 0.0) -> bool:
+        """Hand back all that is here `after` so many seconds; whether there was anything."""
+        await asyncio.sleep(after)
+        await self.reconcile()
+        for stay in list(self._stays.values()):
+            stay.ask(Ask.HAND_BACK)
+        if self._stays:
+            await asyncio.wait([s.task for s in self._stays.values()])
+            return True
+        return False
+
+    async def _say_gone(self) -> None:
+        try:
+            await workers.set_state(self._parts.database, self.me.id, GONE)
+        except Exception as error:  # noqa: BLE001  (its heartbeat will be missed)
+            log.warning("gone_without_word", error=str(error))
+
+
+def _cannot_begin(job: Assignment, error: ErrorInfo) -> Ending:
+    """A stay that ends before any code of the job ran; leftovers that cannot be removed are told of."""
+    return Halted(undone=True, trouble=error.message) if job.purpose == UNDO else Broke(error)
+
+
+def _own_error(job: Assignment, error: Exception) -> Ending:
+    text = describe(error, job.type).message
+    return _cannot_begin(
+        job, ErrorInfo("internal_error", f"Jobdeck failed while running the job: {text}", "Please report it.")
+    )

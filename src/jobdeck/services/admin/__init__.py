@@ -1,0 +1,1 @@
+"""Around the jobs: projects, tokens, limits, pauses, workers, job types, health, metrics."""

@@ -1,0 +1,120 @@
+"""Figures of the installation for Prometheus, taken when they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission
+from jobdeck.services.core import Core
+from jobdeck.store.sql import events
+from jobdeck.store.views import measures, worker_views
+from jobdeck.store.views.measures import Queue
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_BATCH = 10_000
+_SECONDS = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
+
+
+class _Taken(Collector):
+    """Figures that were read a moment ago."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+class Metrics:
+    """The use case of metrics. `registry` takes counters that other parts of the process keep."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.registry = CollectorRegistry()
+        self._ended = Counter(
+            "jobdeck_jobs_ended",
+            "Jobs that ended since this server started.",
+            ["type", "state"],
+            registry=self.registry,
+        )
+        self._duration = Histogram(
+            "jobdeck_job_running_seconds",
+            "Running time of jobs that ended.",
+            ["type"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._seen: int | None = None
+        self._lock = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Count what ends from now on."""
+        if self._seen is None:
+            async with self._core.database.read() as connection:
+                self._seen = await events.last_id(connection)
+
+    async def text(self, caller: Caller) -> bytes:
+        """All figures in Prometheus' text format."""
+        caller.require(Permission.METRICS_READ)
+        async with self._lock:
+            await self._count_ended()
+        present = CollectorRegistry()
+        present.register(_Taken(await self._present()))
+        return generate_latest(self.registry) + generate_latest(present)
+
+    async def _count_ended(self) -> None:
+        await self.start()
+        async with self._core.database.read() as connection:
+            while True:
+                ended = await measures.ended_since(connection, self._seen or 0, _BATCH)
+                for job in ended:
+                    self._ended.labels(job.type, job.state).inc()
+                    self._duration.labels(job.type).observe(job.running_us / 1_000_000)
+                    self._seen = job.event_id
+                if len(ended) < _BATCH:
+                    return
+
+    async def _present(self) -> list[Metric]:
+        silence = int(self._core.installation.worker_silence * 1_000_000)
+        async with self._core.database.read() as connection:
+            now = await self._core.database.clock.now(connection)
+            queues = await measures.queues(connection)
+            leases = await measures.lease_count(connection)
+            live = await worker_views.live_count(connection, now - silence)
+            leader = await worker_views.leader(connection, now)
+        return [
+            _jobs(queues),
+            _oldest(queues, now),
+            _one("jobdeck_leases", "Jobs held by workers.", leases),
+            _one("jobdeck_workers_live", "Workers that gave a sign of life lately.", live),
+            _one("jobdeck_scheduler_leads", "Whether a scheduler leads.", 1 if leader else 0),
+        ]
+
+
+def _jobs(queues: Sequence[Queue]) -> Metric:
+    family = GaugeMetricFamily("jobdeck_jobs", "Jobs that have not ended.", labels=["project", "state"])
+    for queue in queues:
+        family.add_metric([queue.project, queue.state], queue.count)
+    return family
+
+
+def _oldest(queues: Sequence[Queue], now: int) -> Metric:
+    name, text = "jobdeck_oldest_pending_seconds", "How long the job that waits longest has been waiting."
+    family = GaugeMetricFamily(name, text, labels=["project"])
+    for queue in queues:
+        if queue.state == "pending":
+            family.add_metric([queue.project], max(0, now - queue.oldest) / 1_000_000)
+    return family
+
+
+def _one(name: str, text: str, value: float) -> Metric:
+    family = GaugeMetricFamily(name, text)
+    family.add_metric([], value)
+    return family

@@ -1,0 +1,130 @@
+"""Tokens: list, make, end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from jobdeck.access import tokens as access_tokens
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission, Role, at_most
+from jobdeck.access.tokens import TokenWish
+from jobdeck.core.errors import Conflict, Forbidden, NotFound
+from jobdeck.services import cursors, scope
+from jobdeck.services.core import Core
+from jobdeck.store.access import principals, tokens
+from jobdeck.store.access.tokens import StoredToken
+from jobdeck.store.jobs import submissions
+from jobdeck.store.projects import Project
+from jobdeck.store.sql.database import Tx
+from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
+from jobdeck.wire.base import Page, instant
+
+DAY = 86_400_000_000
+
+
+class Tokens:
+    """The use cases of tokens. An administrator bound to a project manages the tokens of that project only."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def me(self, caller: Caller) -> Me:
+        """Who the token in use speaks for."""
+        return Me(name=caller.name, role=caller.role, project=caller.project, expires_at=_maybe(caller.expires_at))
+
+    async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Token]:
+        caller.require(Permission.TOKEN_MANAGE)
+        after = cursors.number(cursor, "tokens") or 0
+        async with self._core.database.read() as connection:
+            found = await tokens.page(connection, caller.project_id, after, limit + 1)
+        last = cursors.encode("tokens", found[limit - 1].id) if len(found) > limit else None
+        return Page[Token](items=[Token(**_fields(t)) for t in found[:limit]], next=last)
+
+    async def create(self, caller: Caller, asked: TokenRequest, key: str | None = None) -> NewToken:
+        """A token; its text is in the answer, now and never again: the same `key` again raises Conflict."""
+        caller.require(Permission.TOKEN_MANAGE)
+        project = await self._project(caller, asked)
+        if not at_most(Role(asked.role), caller.role):
+            raise Forbidden("A token cannot allow more than the one that makes it.", field="role")
+        wish = TokenWish(
+            asked.name, Role(asked.role), project.id if project else None, project.name if project else None
+        )
+
+        made: list[NewToken] = []
+
+        async def work(tx: Tx) -> list[int]:
+            if key is not None:
+                await _refuse_repeat(tx, caller, key, asked)
+            if asked.name == principals.ADMIN and caller.project_id is not None:
+                raise Conflict(f"The name '{asked.name}' is taken.", field="name", hint="Choose another name.")
+            expires_at = tx.now + asked.expires_in_days * DAY if asked.expires_in_days else None
+            whole = TokenWish(wish.name, wish.role, wish.project_id, wish.project, expires_at)
+            token_id, text = await access_tokens.issue(tx, whole, caller.name)
+            if key is not None:
+                await submissions.remember(tx, caller.principal_id, key, _request_hash(asked), [token_id])
+            stored = await tokens.by_id(tx.connection, token_id)
+            assert stored is not None
+            made[:] = [NewToken(token=str(text), created_by=caller.name, **_fields(stored))]
+            return [token_id]
+
+        await submissions.settle_races(self._core.database, work)
+        return made[0]
+
+    async def _project(self, caller: Caller, asked: TokenRequest) -> Project | None:
+        """The project of the new token; one who is bound to a project can only name that one."""
+        if asked.project is None and caller.project_id is not None:
+            raise Forbidden(
+                f"This token is bound to the project '{caller.project}' and cannot make one for all projects.",
+                field="project",
+            )
+        if asked.project is None:
+            return None
+        async with self._core.database.read() as connection:
+            return await scope.project(connection, caller, asked.project)
+
+    async def revoke(self, caller: Caller, token_id: int) -> None:
+        """End a token at once; again is a no-op. Raises NotFound."""
+        caller.require(Permission.TOKEN_MANAGE)
+
+        async def work(tx: Tx) -> None:
+            stored = await tokens.by_id(tx.connection, token_id)
+            if stored is None or not caller.sees(stored.project_id):
+                raise NotFound(f"There is no token {token_id}.", field="id")
+            await access_tokens.revoke(tx, stored, caller.name)
+
+        await self._core.database.transact(work)
+
+
+async def _refuse_repeat(tx: Tx, caller: Caller, key: str, asked: TokenRequest) -> None:
+    """Nobody has the text of the first request's token but who got its answer; a second token would be one too many."""
+    earlier = await submissions.remembered(tx, caller.principal_id, key, _request_hash(asked))
+    if earlier is not None:
+        raise Conflict(
+            f"This request made token {earlier[0]} already, and its text is not shown again.",
+            field="Idempotency-Key",
+            hint=f"If the first answer was lost, revoke token {earlier[0]} and ask again with a new key.",
+            token=earlier[0],
+        )
+
+
+def _request_hash(asked: TokenRequest) -> str:
+    return hashlib.sha256(json.dumps(["token", asked.model_dump(mode="json")]).encode()).hexdigest()
+
+
+def _fields(stored: StoredToken) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "name": stored.name,
+        "role": stored.role,
+        "project": stored.project,
+        "created_at": instant(stored.created_at),
+        "expires_at": _maybe(stored.expires_at),
+        "last_used_at": _maybe(stored.last_used_at),
+        "revoked_at": _maybe(stored.revoked_at),
+    }
+
+
+def _maybe(micros: int | None) -> Any:
+    return None if micros is None else instant(micros)

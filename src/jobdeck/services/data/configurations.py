@@ -1,0 +1,133 @@
+"""Configurations: saved, versioned parameters of a job type."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission
+from jobdeck.core.errors import NotFound
+from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.values import MAX_PARAMS, bounded, encode
+from jobdeck.engine.submit import invalid_params
+from jobdeck.services import cursors, scope
+from jobdeck.services.core import Core
+from jobdeck.services.masking import Masker, unmasked
+from jobdeck.services.nesting import check_depth
+from jobdeck.store import configurations
+from jobdeck.store.projects import Project
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.events import NewEvent
+from jobdeck.wire.admin import Configuration, ConfigurationRequest
+from jobdeck.wire.base import Page, instant
+
+
+class Configurations:
+    """The use cases of configurations."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._masker = Masker(core.registry)
+
+    async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[Configuration]:
+        caller.require(Permission.CONFIGURATION_READ)
+        after = cursors.number(cursor, "configurations") or 0
+        async with self._core.database.read() as connection:
+            project = await scope.project(connection, caller, project_name)
+            found = await configurations.page(connection, project.id, after, limit + 1)
+        last = cursors.encode("configurations", found[limit - 1].id) if len(found) > limit else None
+        return Page[Configuration](items=[self._view(c, project) for c in found[:limit]], next=last)
+
+    async def get(self, caller: Caller, project_name: str, id: int) -> Configuration:
+        """One configuration; raises NotFound."""
+        caller.require(Permission.CONFIGURATION_READ)
+        async with self._core.database.read() as connection:
+            project = await scope.project(connection, caller, project_name)
+            found = await configurations.get(connection, project.id, id)
+        if found is None:
+            raise _missing(id)
+        return self._view(found, project)
+
+    async def create(self, caller: Caller, project_name: str, asked: ConfigurationRequest) -> Configuration:
+        """Save version 1; raises Conflict when the name is taken, InvalidInput where parameters do not fit the type."""
+        project = await self._writable(caller, project_name)
+        params = checked_params(self._core.registry, asked)
+
+        async def work(tx: Tx) -> int:
+            made = await configurations.create(tx, project.id, asked.name, asked.type, params, caller.principal_id)
+            tx.emit(_event("configuration.created", project, made, caller, asked.name))
+            return made
+
+        return await self.get(caller, project_name, await self._core.database.transact(work))
+
+    async def save(self, caller: Caller, project_name: str, id: int, asked: ConfigurationRequest) -> Configuration:
+        """Save the next version; jobs that run or wait keep the parameters that they were submitted with.
+
+        A secret that comes masked, as it was shown, stays what it is."""
+        project = await self._writable(caller, project_name)
+
+        async def work(tx: Tx) -> None:
+            before = await configurations.get(tx.connection, project.id, id)
+            if before is None:
+                raise _missing(id)
+            params = checked_params(self._core.registry, self._meant(asked, before))
+            if not await configurations.save(tx, project.id, id, asked.name, asked.type, params):
+                raise _missing(id)
+            tx.emit(_event("configuration.saved", project, id, caller, asked.name))
+
+        await self._core.database.transact(work)
+        return await self.get(caller, project_name, id)
+
+    async def delete(self, caller: Caller, project_name: str, id: int) -> None:
+        """Remove it; raises NotFound, and Conflict while jobs remember it."""
+        project = await self._writable(caller, project_name)
+
+        async def work(tx: Tx) -> None:
+            if not await configurations.remove(tx, project.id, id):
+                raise _missing(id)
+            tx.emit(_event("configuration.deleted", project, id, caller, None))
+
+        await self._core.database.transact(work)
+
+    def _meant(self, asked: ConfigurationRequest, before: configurations.Configuration) -> ConfigurationRequest:
+        check_depth(asked.params, "params")
+        known = before.params if before.type == asked.type else {}
+        return asked.model_copy(update={"params": unmasked(asked.params, known, self._masker.mask(asked.type, known))})
+
+    async def _writable(self, caller: Caller, project_name: str) -> Project:
+        async with self._core.database.read() as connection:
+            project = await scope.project(connection, caller, project_name)
+        caller.require(Permission.CONFIGURATION_WRITE)
+        return project
+
+    def _view(self, found: configurations.Configuration, project: Project) -> Configuration:
+        return Configuration(
+            id=found.id,
+            project=project.name,
+            name=found.name,
+            type=found.type,
+            params=self._masker.mask(found.type, found.params),
+            version=found.version,
+            created_by=found.created_by,
+            created_at=instant(found.created_at),
+        )
+
+
+def checked_params(registry: TypeRegistry, asked: ConfigurationRequest) -> str:
+    """The parameters as JSON text, when they fit the type."""
+    registered = registry.get(asked.type)
+    check_depth(asked.params, "params")
+    bounded(asked.params, MAX_PARAMS, "params")
+    try:
+        registered.job_type.Params.model_validate(asked.params)
+    except ValidationError as error:
+        raise invalid_params(registered.name, error) from error
+    return encode(asked.params)
+
+
+def _event(kind: str, project: Project, id: int, caller: Caller, name: str | None) -> NewEvent:
+    return NewEvent(kind, project.id, None, caller.name, {"configuration": id, "name": name})
+
+
+def _missing(id: int) -> NotFound:
+    return NotFound(f"There is no configuration {id} in this project.", field="id")

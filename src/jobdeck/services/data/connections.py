@@ -1,0 +1,124 @@
+"""Connections: the systems that a project's jobs read from and write to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission
+from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from jobdeck.core.values import MAX_PARAMS, bounded
+from jobdeck.services import cursors, scope
+from jobdeck.services.core import Core
+from jobdeck.services.masking import MASK, mask_by_name
+from jobdeck.services.nesting import check_depth
+from jobdeck.store import connections
+from jobdeck.store.connections import Sealed
+from jobdeck.store.projects import Project
+from jobdeck.store.sql.database import Tx
+from jobdeck.wire.admin import Connection, ConnectionRequest
+from jobdeck.wire.base import Page, instant
+
+LAKE = Connection(name="lake", kind="lake", description="Versioned tables in the project's own storage; always there.")
+
+
+class Connections:
+    """The use cases of connections."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[Connection]:
+        """The connections of a project, by name; their secrets are masked."""
+        caller.require(Permission.CONNECTION_READ)
+        start = str(cursors.decode(cursor, "connections", str)[0]) if cursor else ""
+        async with self._core.database.read() as connection:
+            project = await scope.project(connection, caller, project_name)
+            stored = await connections.of_project(connection, project.id)
+        found = {LAKE.name: LAKE} | {c.name: _view(c) for c in stored}
+        names = sorted(name for name in found if name > start)
+        last = cursors.encode("connections", names[limit - 1]) if len(names) > limit else None
+        return Page[Connection](items=[found[name] for name in names[:limit]], next=last)
+
+    async def create(self, caller: Caller, project_name: str, asked: ConnectionRequest) -> Connection:
+        """Keep a connection, its secrets encrypted; raises Conflict when the name is taken."""
+        project = await self._writable(caller, project_name)
+        _check(asked)
+        secrets = self._sealed(project, asked)
+        new = connections.Connection(asked.name, asked.kind, asked.options, secrets, 0)
+
+        async def work(tx: Tx) -> int:
+            await connections.create(tx, project.id, new, caller.principal_id, caller.name)
+            return tx.now
+
+        now = await self._core.database.transact(work)
+        return _view(connections.Connection(new.name, new.kind, new.options, secrets, now))
+
+    async def delete(self, caller: Caller, project_name: str, name: str) -> None:
+        """Forget it and its secrets; raises NotFound. Tasks that run keep what they were given."""
+        project = await self._writable(caller, project_name)
+        if name == LAKE.name:
+            raise Conflict("The connection 'lake' is always there.", field="name")
+        gone = "\0" not in name and await self._core.database.transact(
+            lambda tx: connections.remove(tx, project.id, name, caller.name)
+        )
+        if not gone:
+            raise NotFound(f"There is no connection '{name[:100]}' in this project.", field="name")
+
+    async def _writable(self, caller: Caller, project_name: str) -> Project:
+        async with self._core.database.read() as connection:
+            project = await scope.project(connection, caller, project_name)
+        caller.require(Permission.CONNECTION_WRITE)
+        return project
+
+    def _sealed(self, project: Project, asked: ConnectionRequest) -> Sealed | None:
+        if not asked.secrets:
+            return None
+        if self._core.vault is None:
+            raise Unavailable("This server has no key to keep secrets with.", hint="Set JOBDECK_SECRET_KEY.")
+        return Sealed(_masked(asked.secrets), self._core.vault.seal(asked.secrets, place(project.id, asked.name)))
+
+
+def place(project_id: int, name: str) -> str:
+    """What a connection's secrets are bound to: they cannot be opened in the place of another's."""
+    return f"connection:{project_id}/{name}"
+
+
+def _check(asked: ConnectionRequest) -> None:
+    from jobdeck.connectors import registry
+
+    if asked.name == LAKE.name:
+        raise Conflict("The name 'lake' is taken.", field="name", hint="Choose another name.")
+    kinds = [kind for kind in registry.kinds() if kind != LAKE.kind]
+    if asked.kind not in kinds:
+        raise InvalidInput(
+            f"No connector for '{asked.kind}' is installed.", field="kind", hint=f"There are: {', '.join(kinds)}."
+        )
+    for field, value in (("options", asked.options), ("secrets", asked.secrets)):
+        check_depth(value, field)
+        bounded(value, MAX_PARAMS, field)
+    _check_apart(asked.options, asked.secrets, "secrets")
+
+
+def _check_apart(options: dict[str, Any], secrets: dict[str, Any], field: str) -> None:
+    """Raises InvalidInput for a value that is both open and secret."""
+    for name, value in secrets.items():
+        there = options.get(name)
+        if isinstance(there, dict) and isinstance(value, dict):
+            _check_apart(there, value, f"{field}.{name}")
+        elif name in options:
+            raise InvalidInput(f"'{name}' is among the options already.", field=f"{field}.{name}"[:300])
+
+
+def _masked(secrets: dict[str, Any]) -> dict[str, Any]:
+    return {name: _masked(value) if isinstance(value, dict) else MASK for name, value in secrets.items()}
+
+
+def _view(stored: connections.Connection) -> Connection:
+    return Connection(
+        name=stored.name,
+        kind=stored.kind,
+        options=mask_by_name(stored.options),
+        secrets=stored.secrets.shape if stored.secrets else {},
+        created_at=instant(stored.created_at),
+    )

@@ -1,0 +1,1 @@
+"""Jobs: submit, look, operate – one, a list, or a whole selection."""

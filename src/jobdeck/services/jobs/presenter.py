@@ -1,0 +1,177 @@
+"""A job as everyone sees it, made from its row and from what a page needs beside the rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
+from jobdeck.core.life import progress, waiting
+from jobdeck.core.life.operations import Operation, Subject, is_already, is_offered, why_not
+from jobdeck.core.life.states import ALIVE, State
+from jobdeck.engine.scheduling.explain import explain
+from jobdeck.services.masking import Masker
+from jobdeck.store.views import JobRow, Reader, job_views, lineage
+from jobdeck.wire.base import instant
+from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, TouchedObject, WaitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is shown of jobs and is not in their rows, by job."""
+
+    waits: Mapping[int, Sequence[waiting.WaitReason]] = field(default_factory=dict)
+    touched: Mapping[int, Sequence[lineage.Touched]] = field(default_factory=dict)
+    unfinished: Mapping[int, int] = field(default_factory=dict)
+    actions: dict[Subject, dict[str, ActionView]] = field(default_factory=dict)
+    """What can be done, by what it depends on: most jobs of a page are alike."""
+
+
+class Presenter:
+    """Turns rows into jobs for one caller at a time."""
+
+    def __init__(self, project_limit: int | None, worker_silence: float, masker: Masker) -> None:
+        self._project_limit = project_limit
+        self._worker_silence = worker_silence
+        self._masker = masker
+
+    async def jobs(
+        self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
+    ) -> list[Job]:
+        """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
+        beside = Beside(
+            waits=await self._waits(connection, rows, caller, now) if _wants(fields, "wait") else {},
+            touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs") else {},
+            unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
+        )
+        return [self._job(row, beside, caller, now) for row in rows]
+
+    async def _waits(
+        self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int
+    ) -> Mapping[int, Sequence[waiting.WaitReason]]:
+        """Why the pending ones wait; of the jobs that hold what they need, those that the caller may see."""
+        pending = [row for row in rows if row["state"] == State.PENDING]
+        silence = self._worker_silence
+        found = await explain(connection, pending, now, self._project_limit, silence) if pending else {}
+        if caller.project_id is None:
+            return found
+        holders = {holder for reasons in found.values() for reason in reasons for holder in reason.holders}
+        projects = await job_views.projects_of(connection, list(holders)) if holders else {}
+        seen = {holder for holder, project_id in projects.items() if caller.sees(project_id)}
+        return {job: [seen_only(reason, seen) for reason in reasons] for job, reasons in found.items()}
+
+    def _job(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
+        omitted = [name for name in ("params", "result") if row[name] == ""]
+        touched = beside.touched.get(row["id"], ())
+        return Job(
+            **{name: row[name] for name in _AS_IT_IS},
+            params=self._masker.mask(row["type"], json.loads(row["params"])) if row["params"] else {},
+            tags=json.loads(row["tags"]),
+            parent=row["parent_id"],
+            configuration=row["configuration_id"],
+            progress=_progress(row, now),
+            wait=[wait_view(reason) for reason in beside.waits.get(row["id"], ())],
+            error=_error(row, caller),
+            created_by=row["created_by_name"],
+            created_at=instant(row["created_at"]),
+            started_at=_maybe(row["started_at"]),
+            ended_at=_maybe(row["ended_at"]),
+            queued_seconds=_spent(row, "queued_us", frozenset({State.PENDING}), now),
+            running_seconds=_spent(row, "running_us", ALIVE, now),
+            paused_seconds=_spent(row, "paused_us", frozenset({State.PAUSED}), now),
+            inputs=[_object(t) for t in touched if t.direction == "input"],
+            outputs=[_object(t) for t in touched if t.direction == "output"],
+            result=json.loads(row["result"]) if row["result"] else None,
+            actions=_actions(row, beside, caller),
+            omitted=omitted,
+        )
+
+
+_AS_IT_IS = (
+    "id", "run_id", "project", "type", "category", "state", "description", "subject", "priority", "attempt", "warnings",
+    "cause", "worker", "reason", "copied_from",
+)  # fmt: skip
+
+
+def _wants(fields: set[str] | None, *names: str) -> bool:
+    return fields is None or not fields.isdisjoint(names)
+
+
+def _maybe(micros: int | None) -> Any:
+    return None if micros is None else instant(micros)
+
+
+def _spent(row: JobRow, column: str, states: frozenset[State], now: int) -> float:
+    """Seconds booked, and those in the present state where it is one of `states`."""
+    present = max(0, now - row["state_since"]) if row["state"] in states else 0
+    return (int(row[column]) + present) / 1_000_000
+
+
+def _progress(row: JobRow, now: int) -> ProgressView:
+    running = row["state"] == State.RUNNING
+    seconds = _spent(row, "running_us", ALIVE, now)
+    return ProgressView(
+        fraction=row["fraction"],
+        done=row["done"],
+        total=row["total"],
+        unit=row["unit"],
+        rate=progress.rate(row["done"], seconds),
+        eta=_maybe(progress.eta(now, row["fraction"], seconds)) if running else None,
+    )
+
+
+def seen_only(reason: waiting.WaitReason, seen: set[int]) -> waiting.WaitReason:
+    """The reason without the holders that are not among `seen`."""
+    return replace(reason, holders=tuple(holder for holder in reason.holders if holder in seen))
+
+
+def wait_view(reason: waiting.WaitReason) -> WaitReason:
+    """A wait reason as people see it."""
+    return WaitReason(
+        reason=reason.reason,
+        text=reason.text,
+        resource=reason.resource,
+        capacity=reason.capacity,
+        holders=list(reason.holders),
+        until=_maybe(reason.until),
+    )
+
+
+def _error(row: JobRow, caller: Caller) -> ErrorView | None:
+    """The traceback is for those who may operate the job; lists do not have it."""
+    if row["error_code"] is None:
+        return None
+    return ErrorView(
+        code=row["error_code"],
+        message=row["error_message"] or "",
+        hint=row["error_hint"],
+        fingerprint=row["error_fingerprint"],
+        traceback=row.get("error_traceback") if caller.may(Permission.JOB_OPERATE) else None,
+    )
+
+
+def _object(touched: lineage.Touched) -> TouchedObject:
+    return TouchedObject(object=touched.object, version=touched.version, rows=touched.rows, bytes=touched.bytes)
+
+
+def _actions(row: JobRow, beside: Beside, caller: Caller) -> dict[str, ActionView]:
+    unfinished = beside.unfinished.get(row["id"], 0)
+    # No answer depends on the id.
+    subject = Subject(0, State(row["state"]), row["leased"], row["dirty_since"] > 0, unfinished, row["last_operation"])
+    if subject not in beside.actions:
+        beside.actions[subject] = {str(operation): _action(operation, subject, caller) for operation in Operation}
+    return beside.actions[subject]
+
+
+def _action(operation: Operation, subject: Subject, caller: Caller) -> ActionView:
+    forbidden = caller.why_not(PERMISSION_OF_OPERATION[operation])
+    if forbidden is not None:
+        return ActionView(allowed=False, why=forbidden)
+    if is_offered(operation, subject):
+        return ActionView(allowed=True)
+    if is_already(operation, subject):
+        return ActionView(allowed=False, why=f"it is {subject.state} already")
+    return ActionView(allowed=False, why=why_not(operation, subject))

@@ -1,0 +1,1 @@
+"""Jobs as rows: new ones, their transitions, and their removal."""

@@ -1,0 +1,224 @@
+"""Rows of jobs: new ones, and the part of a row that its life changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, Subquery, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.errors import ErrorInfo
+from jobdeck.core.life.job import ChildPolicy, Children, Job
+from jobdeck.core.life.operations import Intent
+from jobdeck.core.life.states import ENDED, State
+from jobdeck.store.schema import jobs
+from jobdeck.store.segments.settled import IDS_LOCK
+from jobdeck.store.sql.batch import BOOL, FLOAT, INT, TEXT, ids_of
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.many_rows import insert_cells, update_cells
+from jobdeck.store.sql.prepared import Prepared, Question, Rows, run_batch
+
+LIFE = {
+    "state": TEXT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
+    "order_key": INT, "priority": INT, "intent": TEXT, "last_operation": TEXT, "not_before": INT, "resume_at": INT,
+    "waits_for_children": BOOL, "dirty_since": INT, "losses": INT, "started_at": INT, "ended_at": INT,
+    "queued_us": INT, "running_us": INT, "paused_us": INT, "fraction": FLOAT, "warnings": INT, "cause": TEXT,
+    "reason": TEXT, "result": TEXT, "worker": TEXT,
+}  # fmt: skip
+"""The columns that transitions write, besides those of the error."""
+
+_ERROR_PARTS = ("code", "message", "hint", "place", "traceback", "fingerprint")
+ERROR = {f"error_{part}": TEXT for part in _ERROR_PARTS}
+_SAVED = {"id": INT} | LIFE | ERROR
+_LOADED = [
+    *(jobs.c[name if name != "error" else "error_code"] for name in Job._fields),
+    *(jobs.c[name] for name in ERROR if name != "error_code"),
+]
+"""In the order of the fields of Job, with the code in the place of the error; then the rest of the error."""
+
+
+class NewJob(NamedTuple):
+    """A job as submit made it; JSON as text. `run_prefix` is the parent's run id, empty at the top."""
+
+    project_id: int
+    type: str
+    category: str
+    isolation: str
+    description: str
+    subject: str | None
+    params: str
+    tags: str
+    claims: str
+    priority: int
+    parent_id: int | None
+    run_prefix: str
+    on_child_failure: str
+    created_by: int
+    token_id: int | None = None
+    configuration_id: int | None = None
+    configuration_version: int | None = None
+    copied_from: int | None = None
+    dedupe_key: str | None = None
+    not_before: int | None = None
+
+
+async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int], ids: Sequence[int]) -> None:
+    """Write the rows of `new`, pending, with ids that `next_ids` gave."""
+    if new:
+        await insert_cells(tx, jobs, _new_cells(new, order_keys, ids, tx.now), _INSERTED)
+
+
+_NEXT_IDS = Prepared(
+    text(
+        "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(:lock)) "
+        "SELECT nextval(pg_get_serial_sequence('jobs', 'id')) FROM held, generate_series(1, CAST(:count AS bigint))"
+    )
+)
+"""Under a lock held to the commit, so that others can learn which ids are settled (store/segments/settled.py)."""
+
+
+async def next_ids(tx: Tx, count: int) -> list[int]:
+    """Ids that no other job ever had, in growing order; known before the insert because run ids contain them."""
+    if tx.dialect == "postgresql":
+        return sorted(value for (value,) in await _NEXT_IDS.run(tx.connection, count=count, lock=IDS_LOCK))
+    query = text("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'")
+    last = (await tx.connection.execute(query)).scalar() or 0
+    return list(range(last + 1, last + 1 + count))
+
+
+def _new_cells(new: Sequence[NewJob], order_keys: Sequence[int], ids: Sequence[int], now: int) -> dict[str, list[Any]]:
+    """The rows of new jobs, by columns."""
+    cells: dict[str, list[Any]] = {
+        "id": list(ids),
+        "run_id": [f"{j.run_prefix}.{i}" if j.run_prefix else str(i) for j, i in zip(new, ids, strict=True)],
+        "order_key": list(order_keys),
+        **{name: [value] * len(new) for name, value in _FRESH.items()},
+        **{name: [now] * len(new) for name in ("created_at", "state_since", "queued_at")},
+    }
+    for name, values in zip(NewJob._fields, zip(*new, strict=True), strict=True):
+        if name != "run_prefix":
+            cells[name] = list(values)
+    return cells
+
+
+_FRESH: dict[str, Any] = {
+    **dict.fromkeys(("epoch", "dirty_since", "losses", "queued_us", "running_us", "paused_us", "warnings"), 0),
+    "state": str(State.PENDING), "attempt": 1, "fraction": 0.0, "leased": False,
+}  # fmt: skip
+_INSERTED = {
+    "id": INT, "run_id": TEXT, "project_id": INT, "type": TEXT, "category": TEXT, "isolation": TEXT, "state": TEXT,
+    "description": TEXT, "subject": TEXT, "params": TEXT, "tags": TEXT, "claims": TEXT, "priority": INT,
+    "order_key": INT, "parent_id": INT, "on_child_failure": TEXT, "configuration_id": INT,
+    "configuration_version": INT, "copied_from": INT, "dedupe_key": TEXT, "created_by": INT, "token_id": INT,
+    "created_at": INT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
+    "not_before": INT, "dirty_since": INT, "losses": INT, "queued_us": INT, "running_us": INT, "paused_us": INT,
+    "fraction": FLOAT, "warnings": INT,
+}  # fmt: skip
+
+
+async def lock(tx: Tx, ids: Iterable[int]) -> dict[int, Job]:
+    """The jobs among `ids` that exist, locked in the order of their ids until the transaction ends.
+
+    The row of a job is the lock for everything about it; whoever changes lease, steps or tasks holds it."""
+    return _by_id(await run_batch(tx.connection, *locking(ids)))
+
+
+def locking(ids: Iterable[int]) -> Question:
+    """What `lock` asks, for opening a transaction with it; `locked` is what it then gives."""
+    return Question(_locking, {"id": list(ids)}, {"id": INT})
+
+
+def locked(tx: Tx) -> dict[int, Job]:
+    """The jobs that the transaction was opened with, as `lock` gives them."""
+    return _by_id(tx.answer)
+
+
+def _by_id(rows: Rows) -> dict[int, Job]:
+    found = [to_job(row) for row in rows]
+    return {job.id: job for job in found}
+
+
+def _locking(wanted: Subquery) -> Select[Any]:
+    return select(*_LOADED).join(wanted, wanted.c.id == jobs.c.id).order_by(jobs.c.id).with_for_update(of=jobs)
+
+
+def to_job(row: Sequence[Any]) -> Job:
+    """The life of a job from a row of `_LOADED`."""
+    values = list(row[: len(Job._fields)])
+    values[_STATE] = _STATES[values[_STATE]]
+    values[_POLICY] = _POLICIES[values[_POLICY]]
+    if values[_INTENT] is not None:
+        values[_INTENT] = Intent(values[_INTENT])
+    if values[_ERROR] is not None:
+        error = dict(zip((c.name for c in _LOADED), row, strict=True))
+        values[_ERROR] = error_of(error)
+    return Job._make(values)
+
+
+_STATE, _INTENT, _POLICY, _ERROR = (Job._fields.index(n) for n in ("state", "intent", "on_child_failure", "error"))
+_STATES = {state.value: state for state in State}
+_POLICIES = {policy.value: policy for policy in ChildPolicy}
+
+
+def error_of(row: Mapping[str, Any]) -> ErrorInfo | None:
+    """The error recorded in a row of jobs, if there is one."""
+    if row["error_code"] is None:
+        return None
+    return ErrorInfo(
+        row["error_code"],
+        row["error_message"] or "",
+        row["error_hint"],
+        row["error_traceback"],
+        True,
+        row["error_place"] or "",
+    )
+
+
+async def save(tx: Tx, changed: Sequence[tuple[Job, Job]]) -> None:
+    """Write what changed of jobs, given as locked and as they are to be. Their rows must be locked."""
+    changed = [(before, after) for before, after in changed if before is not after]
+    if not changed:
+        return
+    # A job that had ended is nobody's duplicate when it is resumed: an equal one may have come after it.
+    reopened = [after.id for before, after in changed if before.state in ENDED and after.state not in ENDED]
+    if reopened:
+        wanted = select(ids_of(reopened, tx.dialect).c.id)
+        await tx.connection.execute(update(jobs).where(jobs.c.id.in_(wanted)).values(dedupe_key=None))
+    await update_cells(tx, jobs, _changed_cells(changed), _SAVED, ["id"])
+
+
+def _changed_cells(changed: Sequence[tuple[Job, Job]]) -> dict[str, Sequence[Any]]:
+    """By columns: the fields that differ for any of the jobs, as they are to be."""
+    cells: dict[str, Sequence[Any]] = {}
+    before = zip(*(old for old, _ in changed), strict=True)
+    after = zip(*(new for _, new in changed), strict=True)
+    for name, old, new in zip(Job._fields, before, after, strict=True):
+        if name == "error" and old != new:
+            cells |= _error_cells(new)
+        elif name == "id" or old != new:
+            cells[name] = new
+    return cells
+
+
+def _error_cells(errors: Sequence[ErrorInfo | None]) -> dict[str, Sequence[Any]]:
+    return {f"error_{part}": [getattr(error, part, None) for error in errors] for part in _ERROR_PARTS}
+
+
+async def children_of(connection: AsyncConnection, parents: Iterable[int]) -> dict[int, Children]:
+    """How the children of each of `parents` stand; a parent without children is left out."""
+    ids = list(parents)
+    if not ids:
+        return {}
+    wanted = ids_of(ids, connection.dialect.name, "parents")
+    query = (
+        select(jobs.c.parent_id, jobs.c.id, jobs.c.state)
+        .join(wanted, wanted.c.id == jobs.c.parent_id)
+        .order_by(jobs.c.id)
+    )
+    unfinished: dict[int, int] = {}
+    failed: dict[int, list[int]] = {}
+    for parent, child, state in await connection.execute(query):
+        unfinished[parent] = unfinished.get(parent, 0) + (State(state) not in ENDED)
+        failed.setdefault(parent, []).extend([child] if state in (State.FAILED, State.CANCELED) else [])
+    return {parent: Children(count, tuple(failed[parent])) for parent, count in unfinished.items()}

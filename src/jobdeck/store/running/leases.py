@@ -1,0 +1,177 @@
+"""Leases: which worker holds which job, until when, in which epoch, and what it claims. No lease, nothing held."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.claims import Claim
+from jobdeck.core.life import transitions as becoming
+from jobdeck.core.life.endings import WorkerLost
+from jobdeck.core.life.job import NO_CHILDREN, Job
+from jobdeck.core.life.states import State
+from jobdeck.store.jobs import jobs, transitions
+from jobdeck.store.running import workers
+from jobdeck.store.scheduling import leadership
+from jobdeck.store.scheduling.leadership import Leader
+from jobdeck.store.schema import leases
+from jobdeck.store.sql.batch import INT, TEXT, ids_of
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.many_rows import insert_cells
+from jobdeck.store.sql.prepared import Prepared
+
+RUN, UNDO = "run", "undo"
+EXPIRY_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A decision of the scheduler: this job to that worker, to be run or to be undone."""
+
+    job: int
+    worker_id: str
+    worker_name: str
+    claims: str
+    """JSON text of the claims that it holds while the lease lives."""
+    purpose: str = RUN
+
+
+class Lease(NamedTuple):
+    """A live lease as its worker sees it. `ask` is what was asked of the job: `pause`, `cancel` or None."""
+
+    job: int
+    epoch: int
+    purpose: str
+    ask: str | None
+
+
+async def assign(database: Database, leader: Leader, picks: Sequence[Pick], lease_seconds: float) -> set[int]:
+    """Start the picked jobs: state, epoch, attempt, lease and claims at once. The jobs that were still to be had.
+
+    Raises NotLeader, and then nothing was assigned."""
+
+    async def work(tx: Tx) -> set[int]:
+        await leadership.require(tx, leader)
+        locked = await jobs.lock(tx, (p.job for p in picks))
+        takers = await workers.lock_active(tx, {p.worker_id for p in picks})
+        changes: list[transitions.Change] = []
+        rows = []
+        for pick in picks:
+            job = locked.get(pick.job)
+            if job is None or pick.worker_id not in takers or not _can_start(job, pick.purpose):
+                continue
+            start = (
+                becoming.start(job, pick.worker_name, tx.now)
+                if pick.purpose == RUN
+                else becoming.start_undo(job, pick.worker_name)
+            )
+            changes.append((job, start))
+            rows.append(_lease_row(pick, start.job.epoch, tx.now, lease_seconds))
+        if not rows:
+            return set()
+        tx.called = takers
+        async with tx.last_writes():
+            await transitions.apply(tx, changes)
+            await insert_cells(tx, leases, dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)), _COLUMNS)
+        return {job.id for job, _ in changes}
+
+    return await database.transact(work)
+
+
+_COLUMNS = {
+    "job_id": INT,
+    "worker_id": TEXT,
+    "epoch": INT,
+    "purpose": TEXT,
+    "ask": TEXT,
+    "claims": TEXT,
+    "acquired_at": INT,
+    "expires_at": INT,
+}
+
+
+def _can_start(job: Job, purpose: str) -> bool:
+    wanted = State.PENDING if purpose == RUN else State.CANCELING
+    return job.state is wanted and not job.leased and not (purpose == RUN and job.waits_for_children)
+
+
+def _lease_row(pick: Pick, epoch: int, now: int, lease_seconds: float) -> tuple[Any, ...]:
+    """In the order of _COLUMNS."""
+    ask = None if pick.purpose == RUN else "cancel"
+    until = now + int(lease_seconds * 1_000_000)
+    return pick.job, pick.worker_id, epoch, pick.purpose, ask, pick.claims, now, until
+
+
+async def renew(tx: Tx, worker_id: str, lease_seconds: float) -> list[Lease]:
+    """Extend all leases of a worker; what it holds now. A lease that already ran out is not revived."""
+    mine = select(leases.c.job_id).where(leases.c.worker_id == worker_id, leases.c.expires_at > tx.now)
+    statement = (
+        update(leases)
+        .where(leases.c.job_id.in_(mine.order_by(leases.c.job_id).with_for_update()))
+        .values(expires_at=tx.now + int(lease_seconds * 1_000_000))
+        .returning(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask)
+    )
+    return [Lease(*row) for row in await tx.connection.execute(statement)]
+
+
+async def of_worker(connection: AsyncConnection, worker_id: str) -> list[Lease]:
+    """What a worker holds."""
+    return [Lease._make(row) for row in await _OF_WORKER.run(connection, worker=worker_id)]
+
+
+_OF_WORKER = Prepared(
+    select(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask).where(
+        leases.c.worker_id == bindparam("worker", type_=TEXT)
+    )
+)
+
+
+async def ask(tx: Tx, ids: Sequence[int], what: str) -> None:
+    """Leave word at the leases of `ids` for their workers."""
+    if ids:
+        wanted = select(ids_of(ids, tx.dialect).c.id)
+        await tx.connection.execute(update(leases).where(leases.c.job_id.in_(wanted)).values(ask=what))
+
+
+async def held(connection: AsyncConnection) -> dict[int, tuple[str, tuple[Claim, ...]]]:
+    """All live leases: job → worker and the claims it holds."""
+    query = select(leases.c.job_id, leases.c.worker_id, leases.c.claims)
+    return {job: (worker, claims_of(text)) for job, worker, text in await connection.execute(query)}
+
+
+@lru_cache(maxsize=10_000)
+def claims_of(text: str) -> tuple[Claim, ...]:
+    """Claims from their JSON text."""
+    return tuple(Claim.from_json(value) for value in json.loads(text))
+
+
+async def expire(database: Database, leader: Leader) -> list[int]:
+    """End the leases that ran out: each of their jobs goes where losing its worker sends it. The jobs' ids."""
+    async with database.read() as connection:
+        now = await database.clock.now(connection)
+        ids = await _run_out(connection, now)
+    if not ids:
+        return []
+
+    async def work(tx: Tx) -> list[int]:
+        await leadership.require(tx, leader)
+        locked = await jobs.lock(tx, ids)
+        # A renewal may have come between the look above and the lock.
+        dead = [locked[i] for i in await _run_out(tx.connection, tx.now, lock=True) if i in locked]
+        children = await jobs.children_of(tx.connection, (j.id for j in dead if j.has_children))
+        changes = [(j, becoming.settle(j, WorkerLost(), tx.now, children.get(j.id, NO_CHILDREN))) for j in dead]
+        await transitions.apply(tx, changes)
+        return [job.id for job in dead]
+
+    return await database.transact(work)
+
+
+async def _run_out(connection: AsyncConnection, now: int, *, lock: bool = False) -> list[int]:
+    query = select(leases.c.job_id).where(leases.c.expires_at <= now).order_by(leases.c.job_id).limit(EXPIRY_BATCH)
+    return list((await connection.execute(query.with_for_update() if lock else query)).scalars())

@@ -1,0 +1,194 @@
+"""Steps and tasks: many changes gathered, merged per row, and written with one statement a table."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Insert, Subquery, Table, Update, case, exists, func, insert, select, update
+
+from jobdeck.core.errors import ErrorInfo
+from jobdeck.core.life.job import Job
+from jobdeck.core.life.records import StepClosed, StepOpened, TaskAdvanced, TaskEnded, TaskStarted
+from jobdeck.core.life.states import StepState
+from jobdeck.store.schema import steps, tasks
+from jobdeck.store.sql.batch import FLOAT, INT, TEXT, cells_of
+from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.prepared import Build, run_batch
+
+_STEP_KEY = ("job_id", "attempt", "index")
+_TASK_KEY = ("job_id", "attempt", "step_index", "index")
+_NEW_STEP = {
+    "job_id": INT,
+    "attempt": INT,
+    "index": INT,
+    "name": TEXT,
+    "state": TEXT,
+    "weight": FLOAT,
+    "started_at": INT,
+}
+_NEW_TASK = {"job_id": INT, "attempt": INT, "step_index": INT, "index": INT, "key": TEXT, "state": TEXT, "part": TEXT}
+_STEP_PATCH = {
+    "job_id": INT,
+    "attempt": INT,
+    "index": INT,
+    "state": TEXT,
+    "ended_at": INT,
+    "error_code": TEXT,
+    "error_message": TEXT,
+    "error_hint": TEXT,
+}
+_TASK_PATCH = {
+    "job_id": INT,
+    "attempt": INT,
+    "step_index": INT,
+    "index": INT,
+    "state": TEXT,
+    "host": TEXT,
+    "started": INT,
+    "failed": INT,
+    "started_at": INT,
+    "ended_at": INT,
+    "done": INT,
+    "total": INT,
+    "unit": TEXT,
+    "rows": INT,
+    "bytes": INT,
+    "cursor": TEXT,
+    "result": TEXT,
+    "error_code": TEXT,
+    "error_message": TEXT,
+    "error_hint": TEXT,
+    "error_traceback": TEXT,
+}
+MOST_TRACEBACK = 8 * 1024
+"""Characters kept of the traceback of a task, the last ones: a step may have thousands that fail."""
+_KEPT = ("state", "host", "done", "total", "unit", "rows", "bytes", "cursor", "result")
+"""Columns that keep their value where a patch says nothing."""
+
+
+class StepBatch:
+    """Changes to steps and tasks of many jobs; `flush` writes them."""
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+        self._new_steps: list[dict[str, Any]] = []
+        self._new_tasks: list[dict[str, Any]] = []
+        self._steps: dict[tuple[int, int, int], dict[str, Any]] = {}
+        self._tasks: dict[tuple[int, int, int, int], dict[str, Any]] = {}
+
+    def open_step(self, job: Job, record: StepOpened) -> None:
+        key = {"job_id": job.id, "attempt": job.attempt}
+        self._new_steps.append(
+            {
+                **key,
+                "index": record.index,
+                "name": record.name,
+                "state": str(StepState.RUNNING),
+                "weight": record.weight,
+                "started_at": self._now,
+            }
+        )
+        self._new_tasks += [
+            {
+                **key,
+                "step_index": record.index,
+                "index": t.index,
+                "key": t.key,
+                "state": str(StepState.PENDING),
+                "part": t.part,
+            }
+            for t in record.tasks
+        ]
+        # A step that failed or was stopped before is opened again.
+        self._steps[job.id, job.attempt, record.index] = {"state": str(StepState.RUNNING)}
+
+    def close_step(self, job: Job, record: StepClosed) -> None:
+        patch = {"state": str(record.state), "ended_at": self._now, **_error(record.error)}
+        self._steps[job.id, job.attempt, record.index] = patch
+
+    def patch_task(self, job: Job, record: TaskStarted | TaskAdvanced | TaskEnded) -> None:
+        patch = self._tasks.setdefault((job.id, job.attempt, record.step, record.index), {})
+        patch.update(_task_patch(record, self._now))
+
+    async def flush(self, tx: Tx) -> None:
+        await _insert_missing(tx, steps, self._new_steps, _NEW_STEP, _STEP_KEY)
+        await _insert_missing(tx, tasks, self._new_tasks, _NEW_TASK, _TASK_KEY)
+        await _patch_steps(tx, [dict(zip(_STEP_KEY, k, strict=True)) | p for k, p in self._steps.items()])
+        await _patch_tasks(tx, [dict(zip(_TASK_KEY, k, strict=True)) | p for k, p in self._tasks.items()])
+
+
+def _task_patch(record: TaskStarted | TaskAdvanced | TaskEnded, now: int) -> dict[str, Any]:
+    match record:
+        case TaskStarted():
+            return {"state": str(StepState.RUNNING), "host": record.host, "started": 1, "started_at": now}
+        case TaskAdvanced():
+            names = ("cursor", "done", "total", "unit", "rows", "bytes")
+            return {n: v for n in names if (v := getattr(record, n)) is not None}
+        case TaskEnded():
+            ended_at = None if record.state is StepState.PENDING else now
+            failed = int(record.state is StepState.FAILED)
+            outcome = {"state": str(record.state), "result": record.result, "failed": failed, "ended_at": ended_at}
+            return outcome | _error(record.error) | _traceback(record.error)
+
+
+def _error(error: ErrorInfo | None) -> dict[str, str | None]:
+    if error is None:
+        return {}
+    return {"error_code": error.code, "error_message": error.message, "error_hint": error.hint}
+
+
+def _traceback(error: ErrorInfo | None) -> dict[str, str]:
+    if error is None or error.traceback is None:
+        return {}
+    text = error.traceback
+    return {"error_traceback": text if len(text) <= MOST_TRACEBACK else "…" + text[-MOST_TRACEBACK + 1 :]}
+
+
+async def _insert_missing(
+    tx: Tx, table: Table, rows: list[dict[str, Any]], columns: dict[str, Any], key: tuple[str, ...]
+) -> None:
+    if not rows:
+        return
+    await run_batch(tx.connection, _insertion(table, key), cells_of(rows, columns), columns)
+
+
+@cache
+def _insertion(table: Table, key: tuple[str, ...]) -> Build:
+    def build(batch: Subquery) -> Insert:
+        there = exists().where(*(table.c[k] == batch.c[k] for k in key))
+        return insert(table).from_select(list(batch.c.keys()), select(*batch.c).where(~there))
+
+    return build
+
+
+async def _patch_steps(tx: Tx, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    await run_batch(tx.connection, _step_patch, cells_of(rows, _STEP_PATCH), _STEP_PATCH)
+
+
+def _step_patch(batch: Subquery) -> Update:
+    names = ("state", "ended_at", "error_code", "error_message", "error_hint")
+    statement = update(steps).where(*(steps.c[k] == batch.c[k] for k in _STEP_KEY))
+    return statement.values({steps.c[n]: batch.c[n] for n in names})
+
+
+async def _patch_tasks(tx: Tx, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    await run_batch(tx.connection, _task_patches, cells_of(rows, _TASK_PATCH), _TASK_PATCH)
+
+
+def _task_patches(batch: Subquery) -> Update:
+    failed = func.coalesce(batch.c.failed, 0)
+    values: dict[Any, Any] = {tasks.c[n]: func.coalesce(batch.c[n], tasks.c[n]) for n in _KEPT}
+    of_this_end = ("ended_at", "error_code", "error_message", "error_hint", "error_traceback")
+    values |= {tasks.c[n]: batch.c[n] for n in of_this_end}
+    values[tasks.c.attempts] = tasks.c.attempts + func.coalesce(batch.c.started, 0)
+    values[tasks.c.failures] = tasks.c.failures + failed
+    values[tasks.c.tries] = tasks.c.tries + failed
+    # A task that is stopped and goes on later keeps its first start.
+    values[tasks.c.started_at] = case((tasks.c.started_at.is_(None), batch.c.started_at), else_=tasks.c.started_at)
+    statement = update(tasks).where(*(tasks.c[k] == batch.c[k] for k in _TASK_KEY))
+    return statement.values(values)

@@ -1,0 +1,96 @@
+"""Workers: who is there to run jobs, how many at a time, of which types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, Subquery, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.store.schema import leases, workers
+from jobdeck.store.sql.batch import TEXT
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.events import NewEvent
+from jobdeck.store.sql.prepared import run_batch
+
+ACTIVE, DRAINING, GONE = "active", "draining", "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker. `slots`: jobs that need processes, at the same time; `light_slots`: jobs that run in threads."""
+
+    id: str
+    name: str
+    host: str
+    pid: int
+    slots: int
+    light_slots: int
+    types: tuple[str, ...]
+    version: str
+    state: str = ACTIVE
+
+
+async def join(database: Database, worker: Worker) -> None:
+    """A worker comes into being; its id was never used before. Asking again changes nothing: an answer may get lost."""
+
+    async def work(tx: Tx) -> None:
+        if (await tx.connection.execute(select(workers.c.id).where(workers.c.id == worker.id))).scalar() is not None:
+            return
+        row = {name: getattr(worker, name) for name in Worker.__slots__} | {"types": json.dumps(worker.types)}
+        await tx.connection.execute(insert(workers).values(**row, started_at=tx.now, heartbeat_at=tx.now))
+        tx.emit(NewEvent("worker.joined", actor=worker.name, data={"worker": worker.id, "slots": worker.slots}))
+
+    await database.transact(work)
+
+
+async def lock_active(tx: Tx, ids: Iterable[str]) -> set[str]:
+    """Those of `ids` that take jobs, and go on doing so until the transaction ends."""
+    return {worker for (worker,) in await run_batch(tx.connection, _lock_active, {"id": sorted(ids)}, {"id": TEXT})}
+
+
+def _lock_active(wanted: Subquery) -> Select[Any]:
+    query = select(workers.c.id).join(wanted, wanted.c.id == workers.c.id).where(workers.c.state == ACTIVE)
+    return query.order_by(workers.c.id).with_for_update(read=True, of=workers)
+
+
+async def beat(tx: Tx, worker_id: str) -> str | None:
+    """Note that the worker lives; its state, None when it is not known (any more)."""
+    statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(heartbeat_at=tx.now)
+    state: str | None = (await tx.connection.execute(statement.returning(workers.c.state))).scalar()
+    return state
+
+
+async def set_state(database: Database, worker_id: str, state: str, actor: str | None = None) -> None:
+    """`draining` takes no more jobs; `gone` is the end."""
+
+    async def work(tx: Tx) -> None:
+        statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(state=state)
+        changed = (await tx.connection.execute(statement.returning(workers.c.name))).scalar()
+        if changed is not None:
+            tx.emit(NewEvent(f"worker.{state}", actor=actor or changed, data={"worker": worker_id}))
+
+    await database.transact(work)
+
+
+async def alive(connection: AsyncConnection, heard_since: int) -> list[Worker]:
+    """Workers that are not gone and were heard of since then (µs); a silent one must not be given anything."""
+    query = select(*(workers.c[n] for n in Worker.__slots__)).where(
+        workers.c.state != GONE, workers.c.heartbeat_at >= heard_since
+    )
+    return [
+        Worker(**{**row, "types": tuple(json.loads(row["types"]))})
+        for row in (await connection.execute(query)).mappings()
+    ]
+
+
+async def bury(tx: Tx, silent_since: int) -> Sequence[str]:
+    """Mark as gone the workers without a heartbeat since then and without a lease; their ids."""
+    holds = exists().where(leases.c.worker_id == workers.c.id)
+    statement = update(workers).where(workers.c.state != GONE, workers.c.heartbeat_at < silent_since, ~holds)
+    names = (await tx.connection.execute(statement.values(state=GONE).returning(workers.c.id, workers.c.name))).all()
+    tx.emit(*(NewEvent("worker.gone", actor=name, data={"worker": worker}) for worker, name in names))
+    return [worker for worker, _ in names]

@@ -1,0 +1,74 @@
+"""Who leads: one lease row with an epoch. What a leader decides lands only while its epoch is the newest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, insert, select, update
+
+from jobdeck.core.errors import NotLeader
+from jobdeck.store.schema import leadership
+from jobdeck.store.sql.batch import TEXT
+from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.prepared import Prepared
+
+SCHEDULER = "scheduler"
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """A holder and the epoch in which it leads."""
+
+    holder: str
+    epoch: int
+
+
+async def try_lead(database: Database, holder: str, seconds: float) -> Leader | None:
+    """Become or stay the leader for `seconds`; None while another one's lease lives."""
+    return await database.transact(lambda tx: _try_lead(tx, holder, int(seconds * 1_000_000)))
+
+
+async def _try_lead(tx: Tx, holder: str, duration: int) -> Leader | None:
+    query = select(leadership).where(leadership.c.name == SCHEDULER).with_for_update()
+    row = (await tx.connection.execute(query)).mappings().first()
+    expires_at = tx.now + duration
+    if row is None:
+        row_values = {"name": SCHEDULER, "holder": holder, "epoch": 1, "expires_at": expires_at}
+        await tx.connection.execute(insert(leadership).values(row_values))
+        return Leader(holder, 1)
+    if row["holder"] != holder and row["expires_at"] > tx.now:
+        return None
+    epoch = row["epoch"] if row["holder"] == holder and row["expires_at"] > tx.now else row["epoch"] + 1
+    statement = update(leadership).where(leadership.c.name == SCHEDULER)
+    await tx.connection.execute(statement.values(holder=holder, epoch=epoch, expires_at=expires_at))
+    return Leader(holder, epoch)
+
+
+async def step_down(database: Database, leader: Leader) -> None:
+    """Let another one lead at once; nothing if this one leads no more."""
+
+    async def work(tx: Tx) -> None:
+        mine = (
+            leadership.c.name == SCHEDULER,
+            leadership.c.holder == leader.holder,
+            leadership.c.epoch == leader.epoch,
+        )
+        await tx.connection.execute(update(leadership).where(*mine).values(expires_at=tx.now))
+
+    await database.transact(work)
+
+
+_REQUIRE = Prepared(
+    select(leadership.c.epoch, leadership.c.holder)
+    .where(leadership.c.name == bindparam("name", type_=TEXT))
+    .with_for_update(read=True)
+)
+
+
+async def require(tx: Tx, leader: Leader) -> None:
+    """Hold the leadership row for the rest of the transaction; raises NotLeader if `leader` leads no more.
+
+    A successor waits for this transaction, and then sees what it wrote; afterwards this can only fail."""
+    rows = await _REQUIRE.run(tx.connection, name=SCHEDULER)
+    if [tuple(row) for row in rows] != [(leader.epoch, leader.holder)]:
+        raise NotLeader(f"'{leader.holder}' no longer leads (its epoch was {leader.epoch}).")

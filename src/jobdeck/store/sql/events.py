@@ -1,0 +1,110 @@
+"""Events: every transition and notable moment, written in the transaction that makes it true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Insert, RowMapping, Subquery, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.values import MAX_EVENT, clip, encode
+from jobdeck.store import schema
+from jobdeck.store.sql.batch import INT, TEXT
+from jobdeck.store.sql.prepared import Prepared, run_batch
+from jobdeck.store.sql.wakeups import Called, announcement
+
+CHANNEL = "jobdeck"
+"""The PostgreSQL channel on which commits are announced."""
+
+SUBMITTED = "submitted"
+"""The kind of the first event of a job."""
+
+_LOCK = 0x6A6F6264
+_COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT}
+
+
+class NewEvent(NamedTuple):
+    """Something that happened, to be written with what it tells of."""
+
+    kind: str
+    project_id: int | None = None
+    job_id: int | None = None
+    actor: str | None = None
+    data: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it was written; ids grow in the order of commits."""
+
+    id: int
+    at: int
+    kind: str
+    project_id: int | None
+    job_id: int | None
+    actor: str | None
+    data: dict[str, Any]
+
+
+async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int, called: Called = None) -> None:
+    """Write `events` as the last statement of a transaction, whose commit will call the workers `called`.
+
+    On PostgreSQL a transaction lock is held from here to the commit, so that ids become visible in the order they
+    grow: a reader that has seen event n will never meet a smaller one later."""
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        await _LOCK_AND_ANNOUNCE.run(connection, key=_LOCK, channel=CHANNEL, called=announcement(called))
+    rows = [(now, e.kind, e.project_id, e.job_id, e.actor, _text_of(e.data)) for e in events]
+    cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
+    await run_batch(connection, _insert, cells, _COLUMNS)
+
+
+_LOCK_AND_ANNOUNCE = Prepared(text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, :called)"))
+"""The announcement is made by the commit."""
+
+
+def _insert(batch: Subquery) -> Insert:
+    return insert(schema.events).from_select(list(batch.c.keys()), select(*batch.c))
+
+
+def _text_of(data: Mapping[str, Any]) -> str:
+    try:
+        text = orjson.dumps(data).decode()
+    except TypeError:  # integers beyond 64 bits, characters that are none
+        text = encode(data)
+    if len(text) > MAX_EVENT:
+        text = encode({k: clip(v, MAX_EVENT // 4) if isinstance(v, str) else None for k, v in data.items()})
+    return text
+
+
+async def read_after(
+    connection: AsyncConnection,
+    cursor: int,
+    limit: int,
+    *,
+    projects: Collection[int] | None = None,
+    job: int | None = None,
+) -> list[StoredEvent]:
+    """Up to `limit` events with an id above `cursor`, oldest first; of these projects, of this job (None: of any)."""
+    query = select(schema.events).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
+    if projects is not None:
+        query = query.where(schema.events.c.project_id.in_(list(projects)))
+    if job is not None:
+        query = query.where(schema.events.c.job_id == job)
+    return [_stored(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def last_id(connection: AsyncConnection) -> int:
+    """The id of the newest event, 0 when there is none."""
+    query = select(schema.events.c.id).order_by(schema.events.c.id.desc()).limit(1)
+    return (await connection.execute(query)).scalar() or 0
+
+
+def _stored(row: RowMapping) -> StoredEvent:
+    return StoredEvent(
+        row["id"], row["at"], row["kind"], row["project_id"], row["job_id"], row["actor"], json.loads(row["data"])
+    )

@@ -1,0 +1,203 @@
+"""Why a job stands as it does, in one sentence with links, and what to do next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from jobdeck.core.amounts import duration, number
+from jobdeck.core.life.states import State
+from jobdeck.services.jobs.sides import Sides
+from jobdeck.wire.events import Event
+from jobdeck.wire.jobs import Job, WaitReason
+
+Tone = Literal["info", "warning", "error"]
+
+_NAMED = re.compile(r"\bjobs? [0-9][0-9, ]*(?:and [0-9]+(?! more))?")
+_NUMBER = re.compile(r"[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Words of a sentence: plain, or the name of a job, or a time."""
+
+    text: str
+    job: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way on: a path of a page and its query."""
+
+    text: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What the head of the page says below the job's name; `more` are further reasons, less fundamental."""
+
+    tone: Tone
+    symbol: str
+    title: str
+    pieces: Sequence[Piece] = ()
+    hint: str | None = None
+    links: Sequence[Link] = ()
+    more: Sequence[Sequence[Piece]] = ()
+
+
+ASKED = ("pausing", "paused", "canceling", "canceled", "restarted")
+"""Kinds of events whose actor is the one who paused or ended a job."""
+
+
+def whys(job: Job, sides: Sides, asked: Event | None) -> list[Why]:
+    """What is to be told of the job; `asked` is the latest event of one of the kinds `ASKED`."""
+    return [why for why in (_state(job, sides, asked), _stall(job, sides), _warnings(job)) if why is not None]
+
+
+def _state(job: Job, sides: Sides, asked: Event | None) -> Why | None:
+    match job.state:
+        case State.PENDING:
+            return _pending(job)
+        case State.FAILED:
+            return _failed(job)
+        case State.PAUSED | State.PAUSING:
+            return _paused(job, sides, asked)
+        case State.CANCELING | State.CANCELED:
+            return _canceled(job, sides, asked)
+        case _:
+            return None
+
+
+def _pending(job: Job) -> Why | None:
+    if not job.wait:
+        return None
+    first, *others = job.wait
+    title = "It waits for its next try" if job.error is not None and first.reason == "not_before" else "Why it waits"
+    retried = (Piece(f" Last time: {job.error.message}"),) if job.error is not None else ()
+    return Why(
+        "info", "clock", title, (*pieces_of(first), *retried), _WAIT_HINTS.get(first.reason), _wait_links(job, first),
+        [pieces_of(reason) for reason in others],
+    )  # fmt: skip
+
+
+_WAIT_HINTS = {
+    "not_before": "It starts by itself then.",
+    "paused_scope": "Jobs start again once that is lifted: jobdeck pauses clear, with the name of the scope.",
+    "claim": "It starts by itself as soon as that is free. A higher priority takes it past others that wait.",
+    "dependency": "It goes on by itself when they have ended.",
+    "no_worker": "Start a worker that has this type installed: jobdeck worker.",
+    "turn": "It starts as soon as a worker is free. A higher priority takes it past others that wait.",
+}
+
+
+def _wait_links(job: Job, reason: WaitReason) -> list[Link]:
+    """To the jobs that have what it needs; those of one object are in the sentence already."""
+    resource = reason.resource or ""
+    if reason.reason == "claim" and resource.startswith("type:"):
+        return [
+            Link("Running jobs of this type", "/jobs", {"state": "running", "type": resource.removeprefix("type:")})
+        ]
+    if reason.reason == "claim" and (resource.startswith("project:") or resource == "instance"):
+        return [Link("Running jobs", "/jobs", {"state": "running"})]
+    if reason.reason == "turn":
+        return [Link("Jobs that run now", "/jobs", {"state": "running"})]
+    if reason.reason == "dependency":
+        return [Link("Its children", f"/jobs/{job.id}/family")]
+    return []
+
+
+def pieces_of(reason: WaitReason) -> list[Piece]:
+    """A wait reason's sentence, with the jobs that it names as links and its time as a time."""
+    if reason.until is not None:
+        return [Piece("It is not to start before "), Piece("", at=reason.until), Piece(".")]
+    return list(linked(reason.text, reason.holders))
+
+
+def linked(text: str, jobs: Sequence[int]) -> Iterator[Piece]:
+    """`text` in pieces: numbers that are the ids of `jobs`, where the text calls them jobs, are links."""
+    end = 0
+    for phrase in _NAMED.finditer(text):
+        for found in _NUMBER.finditer(text, phrase.start(), phrase.end()):
+            if int(found[0]) in jobs:
+                yield Piece(text[end : found.start()])
+                yield Piece(found[0], job=int(found[0]))
+                end = found.end()
+    yield Piece(text[end:])
+
+
+def _failed(job: Job) -> Why | None:
+    error = job.error
+    if error is None:
+        return Why("error", "failed", "It failed", (Piece("Nothing is known about why."),))
+    links = [Link("Log", f"/jobs/{job.id}/logs"), Link("Failed tasks", f"/jobs/{job.id}/steps", {"tasks": "failed"})]
+    if error.fingerprint:
+        links.append(Link("Failures of this kind", f"/failures#{error.fingerprint}"))
+        links.append(Link("Jobs that failed this way", "/jobs", {"error": error.fingerprint, "state": "failed"}))
+    return Why("error", "failed", "Why it failed", (Piece(error.message),), error.hint, links)
+
+
+def _paused(job: Job, sides: Sides, asked: Event | None) -> Why:
+    if job.state is State.PAUSING:
+        return Why(
+            "warning", "pausing", "It is being paused", _by("Asked", asked, job),
+            "It stops at its next checkpoint, keeps what it has done, and gives back what it holds.",
+        )  # fmt: skip
+    until = (Piece(" It resumes by itself "), Piece("", at=sides.resume_at), Piece(".")) if sides.resume_at else ()
+    hint = None if sides.resume_at else "Resume it: it goes on from where it stopped."
+    return Why("warning", "paused", "It is paused", (*_by("Paused", asked, job), *until), hint)
+
+
+def _canceled(job: Job, sides: Sides, asked: Event | None) -> Why:
+    if job.state is State.CANCELING:
+        title = "It is being stopped to start again" if sides.restarting else "It is being canceled"
+        hint = "Its work is told to stop, and what it half made is removed. Work that does not stop is killed."
+        return Why("warning", "canceling", title, _by("Asked", asked, job), hint)
+    return Why(
+        "info", "canceled", "It was canceled", _by("Canceled", asked, job),
+        "A canceled job cannot go on. Run it again as a new job.",
+    )  # fmt: skip
+
+
+_CAUSES = {
+    "parent": " because its parent was canceled",
+    "subject_gone": " because the object it works on is gone",
+    "subject_changed": " because the object it works on was changed, so that its plan no longer fits",
+    "quota": " because a quota was reached",
+}
+
+
+def _by(verb: str, asked: Event | None, job: Job) -> tuple[Piece, ...]:
+    """`Paused by ada 3 min ago: for the backup.`"""
+    who = f" by {asked.actor}" if asked is not None and asked.actor else ""
+    because = _CAUSES.get(job.cause or "", "") if job.cause not in (None, "user") else ""
+    when = (Piece(" "), Piece("", at=asked.at)) if asked is not None else ()
+    reason = f": {job.reason.rstrip('.')}." if job.reason else "."
+    return (Piece(f"{verb}{who}{because}"), *when, Piece(reason))
+
+
+def _stall(job: Job, sides: Sides) -> Why | None:
+    if not sides.stalled or job.state is not State.RUNNING:
+        return None
+    text = f"Its worker is alive, but there has been no progress for {duration(sides.quiet_seconds)}."
+    hint = "Look at the last lines of its log. Pausing and resuming it goes on from its last checkpoint."
+    links = [Link("Log", f"/jobs/{job.id}/logs"), Link("Running tasks", f"/jobs/{job.id}/steps", {"tasks": "running"})]
+    return Why("warning", "clock", "It stalls", (Piece(text),), hint, links)
+
+
+def _warnings(job: Job) -> Why | None:
+    if not job.warnings:
+        return None
+    text = f"{number(job.warnings)} {'warning' if job.warnings == 1 else 'warnings'} so far."
+    if job.state is State.SUCCEEDED:
+        text = f"It finished with {number(job.warnings)} {'warning' if job.warnings == 1 else 'warnings'}."
+    links = [
+        Link("Warnings in the log", f"/jobs/{job.id}/logs", {"level": "warning"}),
+        Link("Events", f"/jobs/{job.id}/events"),
+    ]
+    return Why("warning", "warning", "It has warnings", (Piece(text),), None, links)

@@ -1,0 +1,141 @@
+"""Operations on selected jobs: the dialog that shows what would happen, how far it is, and the account at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Form, Path, Query
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.responses import Response
+
+from jobdeck.core.errors import InvalidInput
+from jobdeck.core.life.bulk import BulkOperation
+from jobdeck.services.jobs.bulks import BulkAsked
+from jobdeck.services.jobs.queries import JobConditions
+from jobdeck.web.fragments import FragmentDep
+from jobdeck.web.jobs.query import PATH, JobsAddress
+from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.bulk import Bulk, BulkOutcome, BulkSelect
+
+router = APIRouter(include_in_schema=False)
+BulkId = Annotated[int, Path(ge=1, le=MAX_ID)]
+DEFAULT_PRIORITY = 9
+_LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How an operation reads: on the button, of what will be done, and what it means."""
+
+    verb: str
+    done: str
+    meaning: str
+    is_danger: bool = False
+
+
+WORDS = {
+    BulkOperation.CANCEL: Words(
+        "Cancel", "canceled", "They end for good, and what they half made is removed. This cannot be undone.", True
+    ),
+    BulkOperation.PAUSE: Words("Pause", "paused", "They stop at their next checkpoint and keep what is done."),
+    BulkOperation.RESUME: Words("Resume", "resumed", "They go on from the first task that has not succeeded."),
+    BulkOperation.RESTART: Words(
+        "Restart", "restarted", "They begin again from the first step; intermediate results are thrown away.", True
+    ),
+    BulkOperation.DELETE: Words(
+        "Delete", "deleted", "They and all that was recorded about them are removed. This cannot be undone.", True
+    ),
+    BulkOperation.PRIORITY: Words("Set priority of", "given the new priority", "Higher ones go first while they wait."),
+}
+
+
+class PreviewAsked(BaseModel):
+    """The dialog's form: jobs by id, or the address of a list that shows them."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    operation: BulkOperation
+    ids: str = ""
+    address: str = ""
+    reason: str = ""
+    resume_at: str = ""
+    priority: str = ""
+    replaces: str = ""
+
+
+@router.post(f"{PATH}/bulk")
+async def preview(page: FragmentDep, asked: Annotated[PreviewAsked, Form()]) -> Response:
+    """What the operation would do to the selection."""
+    if asked.replaces.isdigit():
+        await page.services.bulks.stop(page.caller, int(asked.replaces))
+    plan = await page.services.bulks.preview(page.caller, _asked(asked))
+    return await _shown(page, plan, token=plan.token, selection=asked)
+
+
+@router.post(f"{PATH}/bulk/{{id}}/run")
+async def run(page: FragmentDep, id: BulkId, token: Annotated[str, Form(max_length=200)]) -> Response:
+    """Carry out what was shown."""
+    return await _shown(page, await page.services.bulks.run(page.caller, id, token))
+
+
+@router.post(f"{PATH}/bulk/{{id}}/stop")
+async def stop(page: FragmentDep, id: BulkId) -> Response:
+    """Touch no further job."""
+    return await _shown(page, await page.services.bulks.stop(page.caller, id))
+
+
+@router.get(f"{PATH}/bulk/{{id}}")
+async def show(page: FragmentDep, id: BulkId) -> Response:
+    """How far it is."""
+    return await _shown(page, await page.services.bulks.get(page.caller, id))
+
+
+@router.get(f"{PATH}/bulk/{{id}}/items")
+async def items(
+    page: FragmentDep, id: BulkId, outcome: BulkOutcome, cursor: Annotated[str | None, Query(max_length=1000)] = None
+) -> Response:
+    """Its jobs of one outcome, with the reasons."""
+    found = await page.services.bulks.items(page.caller, id, outcome, cursor, _LISTED)
+    return await page.render("jobs/bulk_items.html", block="items", items=found, id=id, outcome=outcome)
+
+
+async def _shown(page: FragmentDep, bulk: Bulk, *, token: str = "", selection: PreviewAsked | None = None) -> Response:
+    part = {"planned": "plan", "running": "running"}.get(bulk.state, "account")
+    words = WORDS[bulk.operation]
+    return await page.render(
+        "jobs/bulk.html", block=part, bulk=bulk, words=words, token=token, selection=selection,
+        fraction=(bulk.total - bulk.left) / bulk.total if bulk.total else 1.0,
+    )  # fmt: skip
+
+
+def _asked(asked: PreviewAsked) -> BulkAsked:
+    """What the service is asked; raises InvalidInput."""
+    given: dict[str, Any] = {"operation": asked.operation}
+    if asked.reason.strip():
+        given["reason"] = asked.reason.strip()
+    if asked.resume_at and asked.operation is BulkOperation.PAUSE:
+        given["resume_at"] = asked.resume_at
+    if asked.operation is BulkOperation.PRIORITY:
+        given["priority"] = asked.priority or DEFAULT_PRIORITY
+    try:
+        if asked.ids:
+            select = BulkSelect[JobConditions](ids=[int(part) for part in asked.ids.split(",")])
+        else:
+            select = BulkSelect[JobConditions](filter=_address(asked.address).conditions())
+        return BulkAsked(**given, select=select)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"This cannot be used: {first['msg']}.", field=field) from error
+    except ValueError as error:
+        raise InvalidInput("The selection has a job id that is no number.", field="ids") from error
+
+
+def _address(url: str) -> JobsAddress:
+    """The filters of a list's address."""
+    found = parse_qs(url.partition("?")[2], max_num_fields=100)
+    return JobsAddress.model_validate(
+        {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+    )

@@ -1,0 +1,1 @@
+"""Run something: the form that becomes a job."""
