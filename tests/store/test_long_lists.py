@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobdeck.core.life.operations import Operation
-from jobdeck.store.jobs import jobs
+from jobdeck.store.jobs import jobs, removal
 from jobdeck.store.running import leases, steps, workers
 from jobdeck.store.scheduling import queue
 from tests.store.desk import Desk
@@ -24,7 +24,7 @@ async def test_a_selection_of_any_length_is_operated_on(desk: Desk) -> None:
     assert not any(r.changed for r in results)
 
 
-@pytest.mark.parametrize("what", ["ask", "forget", "lock", "look"])
+@pytest.mark.parametrize("what", ["ask", "forget", "lock", "look", "children"])
 async def test_a_list_of_any_length_is_one_parameter(desk: Desk, what: str) -> None:
     job = await desk.running()
     many = list(LONG)
@@ -41,3 +41,7 @@ async def test_a_list_of_any_length_is_one_parameter(desk: Desk, what: str) -> N
         case "look":
             async with desk.database.read() as connection:
                 assert [j.id for j in await queue.jobs_by_id(connection, many)] == [job.id]
+        case "children":
+            child = await desk.one(parent_id=job.id)
+            async with desk.database.read() as connection:
+                assert await removal.unended_children(connection, many) == [child]

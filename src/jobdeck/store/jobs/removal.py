@@ -20,7 +20,12 @@ _ABOUT_JOBS = (events, lineage, failures, tasks, steps, attempts, leases)
 
 async def unended_children(connection: AsyncConnection, parents: Sequence[int]) -> list[int]:
     """Children of `parents` that have not ended."""
-    query = select(jobs.c.id).where(jobs.c.parent_id.in_(parents), jobs.c.state.not_in([str(s) for s in ENDED]))
+    wanted = ids_of(parents, connection.dialect.name, "parents")
+    query = (
+        select(jobs.c.id)
+        .join(wanted, wanted.c.id == jobs.c.parent_id)
+        .where(jobs.c.state.not_in([str(s) for s in ENDED]))
+    )
     return list((await connection.execute(query)).scalars())
 
 
