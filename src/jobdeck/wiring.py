@@ -25,7 +25,7 @@ from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
-from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, seal, sweep
+from jobdeck.engine.duties import bury_workers, expire_leases, give_back, resume_paused, seal, sweep
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
@@ -213,7 +213,7 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
         await use_cases.metrics.start()
         app = create_app(use_cases)
         mount(app)
-        parts = [*_hearing(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness]
+        parts = [*_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness]
         services = Services(parts)
         await services.start()
         try:
@@ -238,7 +238,7 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
         )
     base = await lay_foundation(config)
     try:
-        services = Services([*_hearing(base), *working(base)])
+        services = Services([*_always(base), *working(base)])
         await services.start()
         ready(config.worker_name)
         await stop.wait()
@@ -247,8 +247,10 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
         await _close(base)
 
 
-def _hearing(base: Foundation) -> list[Service]:
-    return [] if base.config.is_sqlite else [Listener(base.database.url, base.database.wakeups)]
+def _always(base: Foundation) -> list[Service]:
+    """What runs in every process."""
+    hearing = [] if base.config.is_sqlite else [Listener(base.database.url, base.database.wakeups)]
+    return [Loop("give_back", give_back.EVERY, give_back.give_back), *hearing]
 
 
 async def _close(base: Foundation) -> None:

@@ -42,6 +42,6 @@ async def test_a_list_of_any_length_is_one_parameter(desk: Desk, what: str) -> N
             async with desk.database.read() as connection:
                 assert [j.id for j in await queue.jobs_by_id(connection, many)] == [job.id]
         case "children":
-            child = await desk.one(parent_id=job.id)
+            child = await desk.one(parent=job.id)
             async with desk.database.read() as connection:
                 assert await removal.unended_children(connection, many) == [child]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import gc
 import signal
 import sys
@@ -119,7 +117,6 @@ async def _worker(config: Config, ready: Callable[[str], None], stop: asyncio.Ev
 
 
 def _start(given: dict[str, Any], runner: Runner) -> int:
-    give_back_memory()
     try:
         config = load(**given)
         from jobdeck.server_log import set_up_log
@@ -135,16 +132,6 @@ def _start(given: dict[str, Any], runner: Runner) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def give_back_memory() -> None:
-    """Large blocks go back to the system at once, and threads share two heaps. Left to itself, glibc takes ever larger
-    blocks from its heaps, where small ones that stay behind them keep the room. Elsewhere than on glibc: nothing."""
-    settings = {-3: 64 * 1024, -8: 2}  # M_MMAP_THRESHOLD, M_ARENA_MAX
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for name, value in settings.items():
-            mallopt(name, value)
 
 
 def _spare_collector() -> None:
