@@ -96,6 +96,10 @@ class JobType:
     """`thread` only for code that is light and returns quickly: a thread cannot be killed."""
     grace: ClassVar[float] = 10.0
     """Seconds between the polite request to stop and the kill, on cancel."""
+    credits_per_hour: ClassVar[float] = 1.0
+    """Credits for each hour that a job runs; waiting and being paused cost nothing."""
+    credits_per_gb: ClassVar[float] = 0.0
+    """Credits for each 10⁹ bytes that it moves: what it read or what it wrote, whichever is more."""
     enabled_by: ClassVar[str | None] = None
     """The setting that must be true for this type to be on offer."""
 

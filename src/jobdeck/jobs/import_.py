@@ -19,6 +19,7 @@ class Import(JobType):
 
     name: ClassVar[str] = "import"
     category: ClassVar[str] = "storage"
+    credits_per_gb: ClassVar[float] = 1.0
     chunk_rows: ClassVar[int] = 131_072
     """Rows between two checkpoints of a task."""
     part_bytes: ClassVar[int] = 64 * 1024 * 1024

@@ -104,7 +104,9 @@ class Job(Response):
     queued_seconds: float = 0.0
     running_seconds: float = 0.0
     paused_seconds: float = 0.0
-    credits: float = 0.0
+    credits: float = Field(
+        default=0.0, description="By its type: for each hour that it ran, and each 10⁹ bytes that it moved."
+    )
     inputs: list[TouchedObject] = Field(default_factory=list)
     outputs: list[TouchedObject] = Field(default_factory=list)
     result: Any = None

@@ -51,7 +51,8 @@ class Jobs:
         self._core = core
         self._lists = job_lists.JobLists()
         self._masker = Masker(core.registry)
-        self._presenter = Presenter(core.installation.project_limit, core.installation.worker_silence, self._masker)
+        silence = core.installation.worker_silence
+        self._presenter = Presenter(core.registry, core.installation.project_limit, silence)
 
     async def page(self, caller: Caller, query: JobQuery) -> tuple[Page[Job], set[str] | None]:
         """A page of the jobs that the caller may see, and the fields that were asked for (None: all)."""

@@ -9,9 +9,12 @@ from typing import Any
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
+from jobdeck.core.jobtype import JobType
 from jobdeck.core.life import progress, waiting
+from jobdeck.core.life.credits import credits_of
 from jobdeck.core.life.operations import Operation, Subject, is_already, is_offered, why_not
 from jobdeck.core.life.states import ALIVE, State
+from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.services.masking import Masker
 from jobdeck.store.views import JobRow, Reader, job_views, lineage
@@ -33,10 +36,11 @@ class Beside:
 class Presenter:
     """Turns rows into jobs for one caller at a time."""
 
-    def __init__(self, project_limit: int | None, worker_silence: float, masker: Masker) -> None:
+    def __init__(self, registry: TypeRegistry, project_limit: int | None, worker_silence: float) -> None:
+        self._registry = registry
         self._project_limit = project_limit
         self._worker_silence = worker_silence
-        self._masker = masker
+        self._masker = Masker(registry)
 
     async def jobs(
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
@@ -44,7 +48,7 @@ class Presenter:
         """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
         beside = Beside(
             waits=await self._waits(connection, rows, caller, now) if _wants(fields, "wait") else {},
-            touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs") else {},
+            touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs", "credits") else {},
             unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
         )
         return [self._job(row, beside, caller, now) for row in rows]
@@ -66,6 +70,7 @@ class Presenter:
     def _job(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         omitted = [name for name in ("params", "result") if row[name] == ""]
         touched = beside.touched.get(row["id"], ())
+        running_seconds = _spent(row, "running_us", ALIVE, now)
         return Job(
             **{name: row[name] for name in _AS_IT_IS},
             params=self._masker.mask(row["type"], json.loads(row["params"])) if row["params"] else {},
@@ -80,14 +85,22 @@ class Presenter:
             started_at=_maybe(row["started_at"]),
             ended_at=_maybe(row["ended_at"]),
             queued_seconds=_spent(row, "queued_us", frozenset({State.PENDING}), now),
-            running_seconds=_spent(row, "running_us", ALIVE, now),
+            running_seconds=running_seconds,
             paused_seconds=_spent(row, "paused_us", frozenset({State.PAUSED}), now),
+            credits=self._credits(row["type"], running_seconds, touched),
             inputs=[_object(t) for t in touched if t.direction == "input"],
             outputs=[_object(t) for t in touched if t.direction == "output"],
             result=json.loads(row["result"]) if row["result"] else None,
             actions=_actions(row, beside, caller),
             omitted=omitted,
         )
+
+    def _credits(self, type_: str, running_seconds: float, touched: Sequence[lineage.Touched]) -> float:
+        """By the rates of its type; of a type that is gone, by those that types have unless they say otherwise."""
+        registered = self._registry.find(type_)
+        rates = registered.job_type if registered is not None else JobType
+        moved = max(sum(t.bytes or 0 for t in touched if t.direction == way) for way in ("input", "output"))
+        return credits_of(running_seconds, moved, per_hour=rates.credits_per_hour, per_gb=rates.credits_per_gb)
 
 
 _AS_IT_IS = (
