@@ -9,7 +9,7 @@ from jobdeck.core.life.credits import credits_of
 from jobdeck.jobs.import_ import Import
 from jobdeck.store.schema import jobs, lineage
 from jobdeck.store.sql.database import Tx
-from tests.api.conftest import Api
+from tests.api.harness import Api
 
 HOUR = 3_600_000_000
 
