@@ -30,7 +30,7 @@ test: $(VENV)/.test  ## run the checks and all tests, on SQLite and a real Postg
 	@checks=0; $(MAKE) check || checks=1; \
 	echo "── tests: pytest $(ARGS)"; \
 	$(BIN)/python tests/web/get_browser.py; \
-	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile $(ARGS) || exit 1; \
+	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(ARGS) || exit 1; \
 	test $$checks = 0 || { echo "The tests passed; the checks above did not."; exit 1; }
 
 check: $(VENV)/.test  ## run only the quick checks: lint (ruff), types (mypy, tsc), import rules (import-linter)

@@ -25,7 +25,7 @@ from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
-from jobdeck.engine.duties import bury_workers, expire_leases, give_back, resume_paused, seal, sweep
+from jobdeck.engine.duties import bury_workers, end_silent, expire_leases, give_back, resume_paused, seal, sweep
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
@@ -141,7 +141,7 @@ def _task_memory(config: Config) -> int | None:
 
 
 def scheduling(base: Foundation) -> list[Service]:
-    """The scheduler and the duties of the one that leads."""
+    """The scheduler and the duties; of most of them, the one that leads does them."""
     database, config = base.database, base.config
     leadership = Leadership(database, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
     retention = Retention(config.keep_jobs_days, config.keep_events_days)
@@ -155,6 +155,7 @@ def scheduling(base: Foundation) -> list[Service]:
             resume_paused.EVERY,
             partial(resume_paused.resume_paused, database, leadership, base.control),
         ),
+        Loop("end_silent", end_silent.EVERY, partial(end_silent.end_silent, database)),
         Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
         BulkRunner(database, leadership, base.control),
         Loop("prune", PRUNE_EVERY, prune),

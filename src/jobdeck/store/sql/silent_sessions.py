@@ -1,0 +1,27 @@
+"""Sessions whose process fell silent in the middle of a transaction, with all the locks that it took.
+
+PostgreSQL itself ends those that are silent between two statements (idle_in_transaction_session_timeout). Those that
+travel together are one to it until the last has come, however long that takes: no time-out of its own ends them."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, text
+
+from jobdeck.store.sql.batch import FLOAT
+from jobdeck.store.sql.database import Connection
+from jobdeck.store.sql.prepared import Prepared
+
+
+async def end(connection: Connection, seconds: float) -> int:
+    """End our sessions on PostgreSQL whose next statement has been on its way for so long; how many there were."""
+    return len(await _END.run(connection, seconds=seconds))
+
+
+_END = Prepared(
+    text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() "
+        "AND state = 'active' AND wait_event_type = 'Client' AND wait_event = 'ClientRead' AND xact_start IS NOT NULL "
+        "AND query_start < clock_timestamp() - make_interval(secs => :seconds)"
+    ).bindparams(bindparam("seconds", type_=FLOAT))
+)
