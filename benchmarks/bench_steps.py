@@ -2,8 +2,8 @@
 
     python benchmarks/bench_steps.py [--jobs 500] [--rounds 3] [--peers FOLDER]
 
-Scheduler and worker run in this process, as `jobdeck up` has them, on PostgreSQL and on SQLite; the steps do nothing,
-in threads. A checkpoint is a write of a running job: from the call until its commit is known."""
+Scheduler and worker run in this process, on the loop that `jobdeck up` has, on PostgreSQL and on SQLite; the steps do
+nothing, in threads. A checkpoint is a write of a running job: from the call until its commit is known."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import measuring
+import uvloop
 from sqlalchemy import text
 
 from jobdeck.access.first_admin import first_admin
@@ -113,7 +114,8 @@ async def _run(base: Foundation, jobs: int) -> None:
 def jobdeck(url: str, jobs: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as home:
         config = Config(home=Path(home), database_url=url, project_limit=100_000, light_slots=200, workers=1)
-        return asyncio.run(measure(config, jobs))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            return loop.run(measure(config, jobs))
 
 
 def dbos(postgres: str, folder: Path, jobs: int) -> dict[str, float]:
