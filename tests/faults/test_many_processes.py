@@ -110,7 +110,7 @@ def test_a_frozen_worker_cannot_write_when_it_wakes(
     assert name is not None
     frozen = workers.pop(name)
     frozen.signal(signal.SIGSTOP)
-    until(lambda: jobdeck.job(job).worker in workers, "the other worker has it", RECOVERY_SECONDS)
+    until(lambda: jobdeck.job(job).worker in workers, "the other worker has it", 2 * RECOVERY_SECONDS)
     epoch = rows.execute("SELECT epoch FROM jobs WHERE id = %s", [job]).fetchone()
     frozen.signal(signal.SIGCONT)
     until(lambda: "worker_was_buried" in frozen.log.read_text() or "lease_lost" in frozen.log.read_text(), "it noticed")

@@ -52,6 +52,16 @@ async def test_one_that_is_silent_among_its_statements_is_ended(postgres_desk: D
     await other.close()
 
 
+async def test_one_that_is_silent_in_a_transaction_is_ended(postgres_desk: Desk) -> None:
+    plain = str(postgres_desk.database.url.set(drivername="postgresql").render_as_string(hide_password=False))
+    with psycopg.connect(plain) as silent:
+        silent.execute("SELECT 1")
+        assert await end(postgres_desk.database, 3600.0) == 0
+        assert await end(postgres_desk.database, 0.0) == 1
+        with pytest.raises(psycopg.OperationalError):
+            silent.execute("SELECT 2")
+
+
 async def test_those_that_rest_or_work_are_left_alone(postgres_desk: Desk) -> None:
     database = postgres_desk.database
     plain = str(database.url.set(drivername="postgresql").render_as_string(hide_password=False))

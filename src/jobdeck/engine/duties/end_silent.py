@@ -11,7 +11,7 @@ from jobdeck.store.sql.database import Database
 
 log = structlog.get_logger(__name__)
 
-EVERY = 2.0
+EVERY = 1.0
 SILENT_SECONDS = 5.0
 
 

@@ -1,7 +1,7 @@
 """Sessions whose process fell silent in the middle of a transaction, with all the locks that it took.
 
-PostgreSQL itself ends those that are silent between two statements (idle_in_transaction_session_timeout). Those that
-travel together are one to it until the last has come, however long that takes: no time-out of its own ends them."""
+PostgreSQL itself ends those that are silent between two statements (idle_in_transaction_session_timeout), most of the
+time: it was seen not to. Those that travel together are one to it until the last has come: no time-out ends them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _END = Prepared(
     text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() "
-        "AND state = 'active' AND wait_event_type = 'Client' AND wait_event = 'ClientRead' AND xact_start IS NOT NULL "
-        "AND query_start < clock_timestamp() - make_interval(secs => :seconds)"
+        "AND wait_event_type = 'Client' AND wait_event = 'ClientRead' AND xact_start IS NOT NULL "
+        "AND (state = 'active' AND query_start < clock_timestamp() - make_interval(secs => :seconds) "
+        "OR state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - make_interval(secs => :seconds))"
     ).bindparams(bindparam("seconds", type_=FLOAT))
 )
