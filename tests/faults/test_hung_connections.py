@@ -109,15 +109,17 @@ async def test_connections_that_are_forgotten_are_given_up_and_made_anew(own: Ow
 
 async def test_a_session_that_the_server_broke_off_is_no_mistake_of_the_job(url: str) -> None:
     """It does so to who was silent in a transaction, frozen or cut off; what was to be written is tried again."""
-    there = Database(url)
+    there, silences = Database(url), iter([0.5, 0.5, 0.0])
 
-    async def silent(tx: Tx) -> None:
+    async def silent(tx: Tx, seconds: float) -> None:
         await tx.connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '100ms'"))
-        await asyncio.sleep(0.5)  # how long it is silent, which is what is tested
+        await asyncio.sleep(seconds)  # how long it is silent, which is what is tested
         await tx.connection.execute(text("SELECT 1"))
 
-    with pytest.raises(Unavailable):
-        await there.transact(silent)
+    await there.transact(lambda tx: silent(tx, next(silences)))
+    assert not list(silences)
+    with pytest.raises(Unavailable, match="does not answer"):
+        await there.transact(lambda tx: silent(tx, 0.5))
     assert await there.now() > 0
     await there.close()
 

@@ -19,7 +19,7 @@ from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.sealing import FORGET_EVERY, MOST_OPEN, Sealer
 from jobdeck.store.segments.spans import SHIFT, SIZE, gaps
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.views.job_lists import SORTS, JobLists, at_one_moment
+from jobdeck.store.views.job_lists import SORTS, JobLists
 from tests.store.desk import Desk
 
 Job = dict[str, Any]
@@ -174,8 +174,7 @@ async def every(desk: Desk, lists: JobLists, where: JobFilter, sort: Sort, limit
     found: list[int] = []
     after: Position | None = None
     for _ in range(100):
-        async with desk.database.read() as connection:
-            await at_one_moment(connection)
+        async with desk.database.read_one_moment() as connection:
             listed = await lists.page(connection, where, sort, after, limit)
         assert len(listed.rows) <= limit
         found += [row["id"] for row in listed.rows]
@@ -186,8 +185,7 @@ async def every(desk: Desk, lists: JobLists, where: JobFilter, sort: Sort, limit
 
 
 async def counts(desk: Desk, lists: JobLists, where: JobFilter) -> dict[str, int]:
-    async with desk.database.read() as connection:
-        await at_one_moment(connection)
+    async with desk.database.read_one_moment() as connection:
         return await lists.counts(connection, where)
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.store.sql import silent_sessions
@@ -55,11 +56,22 @@ async def test_one_that_is_silent_among_its_statements_is_ended(postgres_desk: D
 async def test_one_that_is_silent_in_a_transaction_is_ended(postgres_desk: Desk) -> None:
     plain = str(postgres_desk.database.url.set(drivername="postgresql").render_as_string(hide_password=False))
     with psycopg.connect(plain) as silent:
-        silent.execute("SELECT 1")
+        silent.execute("SELECT pg_advisory_xact_lock(1)")
         assert await end(postgres_desk.database, 3600.0) == 0
         assert await end(postgres_desk.database, 0.0) == 1
         with pytest.raises(psycopg.OperationalError):
             silent.execute("SELECT 2")
+
+
+async def test_one_that_only_reads_may_take_its_time(postgres_desk: Desk) -> None:
+    database = postgres_desk.database
+    async with database.read_one_moment() as connection:
+        before = (await connection.execute(text("SELECT count(*) FROM jobs"))).scalar()
+        await postgres_desk.one()
+        assert await end(database, 0.0) == 0
+        assert (await connection.execute(text("SELECT count(*) FROM jobs"))).scalar() == before
+        patience = await connection.execute(text("SHOW idle_in_transaction_session_timeout"))
+        assert patience.scalar() == "1min"
 
 
 async def test_those_that_rest_or_work_are_left_alone(postgres_desk: Desk) -> None:

@@ -12,7 +12,7 @@ from jobdeck.store.segments.layout import LATELY
 from jobdeck.store.segments.sealing import Sealer
 from jobdeck.store.segments.spans import SIZE
 from jobdeck.store.segments.warming import SHARE, Warmer
-from jobdeck.store.views.job_lists import JobLists, at_one_moment
+from jobdeck.store.views.job_lists import JobLists
 from tests.store.desk import Desk
 from tests.store.test_segments import BLANK, Job, counts, every, put
 
@@ -41,8 +41,7 @@ async def sealed(desk: Desk) -> list[Job]:
 async def warm(desk: Desk, lists: JobLists) -> None:
     more = True
     while more:
-        async with desk.database.read() as connection:
-            await at_one_moment(connection)
+        async with desk.database.read_one_moment() as connection:
             more = await lists.warm(connection)
 
 
@@ -74,8 +73,7 @@ async def test_no_more_is_read_ahead_than_there_is_room_for(desk: Desk) -> None:
     await sealed(desk)
     archive = Archive(kept=1_000_000)
     warmer, steps = Warmer(archive), 0
-    async with desk.database.read() as connection:
-        await at_one_moment(connection)
+    async with desk.database.read_one_moment() as connection:
         while await warmer.step(connection):
             steps += 1
             assert steps < 100

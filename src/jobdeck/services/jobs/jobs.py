@@ -58,8 +58,7 @@ class Jobs:
         """A page of the jobs that the caller may see, and the fields that were asked for (None: all)."""
         caller.require(Permission.JOB_READ)
         fields, order, position = wanted_fields(query.fields), query.order(), query.position()
-        async with self._core.database.read() as connection:
-            await job_lists.at_one_moment(connection)
+        async with self._core.database.read_one_moment() as connection:
             now = await self._core.database.clock.now(connection)
             where = await to_filter(connection, caller, query, now)
             listed = await self._lists.page(connection, where, order, position, query.limit)
@@ -70,8 +69,7 @@ class Jobs:
     async def counts(self, caller: Caller, conditions: JobConditions) -> dict[str, int]:
         """How many of the jobs that the caller may see match, for every state."""
         caller.require(Permission.JOB_READ)
-        async with self._core.database.read() as connection:
-            await job_lists.at_one_moment(connection)
+        async with self._core.database.read_one_moment() as connection:
             now = await self._core.database.clock.now(connection)
             return await self._lists.counts(connection, await to_filter(connection, caller, conditions, now))
 
@@ -79,8 +77,7 @@ class Jobs:
         """Read what lists and searches look at into memory, bit by bit, so that the first ones need not."""
         more = True
         while more:
-            async with self._core.database.read() as connection:
-                await job_lists.at_one_moment(connection)
+            async with self._core.database.read_one_moment() as connection:
                 more = await self._lists.warm(connection)
 
     async def get(self, caller: Caller, job_id: int) -> Job:

@@ -49,9 +49,12 @@ is joined here is joined by a key: the planner takes reading a whole table for c
 counted, and takes ten times as long."""
 
 _NO_ANSWER = (OperationalError, InterfaceError, PoolTimeout)
-_RETRYABLE_SQLSTATES = {"40001", "40P01"}
 _BROKEN_OFF_SQLSTATES = {"25P03", "25P04"}
-"""The server ended the session because we were silent in a transaction: to the driver that is a mistake of ours."""
+"""The server ended the session, and undid its transaction, because we were silent in it. To the driver that is a
+mistake of ours."""
+_RETRYABLE_SQLSTATES = {"40001", "40P01"} | _BROKEN_OFF_SQLSTATES
+_IN_NOBODYS_WAY = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
+"""Who only reads keeps no locks that others want."""
 
 
 @dataclass(slots=True)
@@ -136,6 +139,15 @@ class Database:
                 raise _unavailable(error) from error
             raise
 
+    @asynccontextmanager
+    async def read_one_moment(self) -> AsyncIterator[AsyncConnection]:
+        """For reading by several statements what was there at one moment; raises Unavailable like `read`."""
+        async with self.read() as connection:
+            if self.dialect == "postgresql":
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                await connection.exec_driver_sql(_IN_NOBODYS_WAY)
+            yield connection
+
     async def now(self) -> int:
         """The database's time, µs."""
         async with self.read() as connection:
@@ -145,7 +157,7 @@ class Database:
         """Run `work` in one write transaction and commit it with its events. The answer to `opening` is there when it
         begins: it came with the transaction's first trip to the database.
 
-        `work` may run again from its start when the database asks for that (deadlock, serialization, lock time-out),
+        `work` may run again from its start when the database asks for that (deadlock, serialization, our silence),
         so it must have no effect besides its statements. Raises Unavailable when the database does not answer."""
         for attempt in range(RETRIES):
             try:

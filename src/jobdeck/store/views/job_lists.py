@@ -100,7 +100,7 @@ class JobLists:
         """Up to `limit` rows behind `after`; rows that arrive meanwhile never move those of later pages.
 
         It may be shorter, even empty, and have a next one all the same: what takes long is answered piece by piece.
-        `connection` must show one moment only (see `at_one_moment`)."""
+        `connection` must show one moment only (see `Database.read_one_moment`)."""
         sealed = await self._sealed(connection)
         live = _Live(connection, where, sort, sealed)
         found = await live.first(after, limit + 1)
@@ -131,12 +131,6 @@ class JobLists:
         """The segments, and which jobs are loose."""
         sealed = await self._archive.sealed(connection)
         return Sealed(self._archive, sealed, await self._archive.loose(connection) if sealed else [])
-
-
-async def at_one_moment(connection: AsyncConnection) -> None:
-    """From now on everything read in this transaction, which must not have begun, is as of its first statement."""
-    if connection.dialect.name == "postgresql":
-        await connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _may_have_ended(where: JobFilter) -> bool:
