@@ -82,8 +82,9 @@ def run_job(
 ) -> Tested:
     """Run a job of `job_type` until it ends, is paused or canceled; each crash costs it its worker, and it goes on.
 
-    `pause_at` and `cancel_at` ask for that when the record of that number has landed. `isolation` overrides the type's:
-    with `process` a crash is a real SIGKILL; the class must then be importable from the working directory."""
+    `pause_at` and `cancel_at` ask for that when the record of that number, or a later one, has landed. `isolation`
+    overrides the type's: with `process` a crash is a real SIGKILL; the class must then be importable from the working
+    directory."""
     job_type.Params.model_validate(dict(params or {}))
     asks = {number: ask for number, ask in ((pause_at, Ask.PAUSE), (cancel_at, Ask.CANCEL)) if number is not None}
     book = _Book(list(crashes), asks)
@@ -125,7 +126,7 @@ class _Book:
         for record in records:
             self._note(record)
         # What was asked is remembered with the job: it holds although the worker dies now.
-        self.asked = max(self.asked, *(self._asks.get(number, Ask.NOTHING) for number in numbers))
+        self.asked = max([self.asked, *(ask for number, ask in self._asks.items() if number < self.count)])
         if any(self._dies(number, landed=True) for number in numbers):
             raise LeaseLost("the worker died here")
         if self.runner is not None:

@@ -44,3 +44,18 @@ async def test_a_telling_that_fails_is_told_at_once_and_raised_at_the_end() -> N
     await failed.wait()
     with pytest.raises(LeaseLost):
         await trail.close()
+
+
+async def test_what_is_due_sooner_is_told_sooner() -> None:
+    told = asyncio.Event()
+
+    async def tell() -> None:
+        told.set()
+
+    trail = Trail(tell, lambda: None)
+    trail.within(3600.0)
+    trail.within(0.0)
+    trail.within(3600.0)
+    async with asyncio.timeout(10):
+        await told.wait()
+    await trail.close()

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
-from sqlalchemy.util import await_only
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from tests.simulation.virtual_time import CURRENT, Machine
 
@@ -134,6 +134,10 @@ class SimulatedConnection(sqlite3.Connection):
 
     def cursor(self, factory: Any = None) -> Any:
         return super().cursor(SimulatedCursor)
+
+    async def execute_fetchall(self, sql: str, parameters: Any = ()) -> list[Any]:
+        """As aiosqlite has it, for statements that pass SQLAlchemy by."""
+        return await greenlet_spawn(lambda: self.cursor().execute(sql, parameters).fetchall())
 
     def end(self) -> None:
         """Roll back whatever is open, and let the next writer go on."""

@@ -48,12 +48,14 @@ async def plans(desk: Desk) -> AsyncIterator[list[str]]:
             cursor.execute(explain + statement, parameters[0] if many else parameters)
             told.append(statement + "\n" + "\n".join(str(row[-1]) for row in cursor.fetchall()))
 
-    plainly = prepared._run_in_postgresql
+    name = "_run_in_postgresql" if desk.database.dialect == "postgresql" else "_run_in_sqlite"
+    plainly: Callable[..., Awaitable[prepared.Rows]] = getattr(prepared, name)
 
     async def explained(connection: Any, statement: str, parameters: Any) -> prepared.Rows:
         """Prepared statements pass SQLAlchemy by."""
         if statement.lstrip().split()[0] in ("SELECT", "UPDATE", "DELETE") and "pg_" not in statement:
-            await plainly(connection, "SET LOCAL enable_seqscan = off", {})
+            if desk.database.dialect == "postgresql":
+                await plainly(connection, "SET LOCAL enable_seqscan = off", {})
             rows = await plainly(connection, explain + statement, parameters)
             told.append(statement + "\n" + "\n".join(str(row[-1]) for row in rows))
         return await plainly(connection, statement, parameters)
@@ -62,7 +64,7 @@ async def plans(desk: Desk) -> AsyncIterator[list[str]]:
     for engine in engines:
         event.listen(engine, "before_cursor_execute", listen)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepared, "_run_in_postgresql", explained)
+        patch.setattr(prepared, name, explained)
         yield told
     for engine in engines:
         event.remove(engine, "before_cursor_execute", listen)

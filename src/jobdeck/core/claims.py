@@ -98,7 +98,9 @@ class Held:
             return
         self._by_job[job] = taken = tuple(claims)
         for claim in taken:
-            holding = self._by_resource.setdefault(claim.resource, Holding())
+            holding = self._by_resource.get(claim.resource)
+            if holding is None:
+                holding = self._by_resource[claim.resource] = Holding()
             holding.units[job] = claim.units
             holding.used += claim.units
             if claim.mode is Mode.EXCLUSIVE:

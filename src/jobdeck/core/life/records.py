@@ -43,11 +43,12 @@ class StepClosed:
 
 @dataclass(frozen=True, slots=True)
 class TaskStarted:
-    """A run of the task begins on `host`."""
+    """A run of the task began on `host`, `ago` µs before this is recorded."""
 
     step: int
     index: int
     host: str
+    ago: int = 0
 
 
 @dataclass(frozen=True, slots=True)

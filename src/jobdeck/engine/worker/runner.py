@@ -78,7 +78,7 @@ class Runner:
         self._results: dict[str, Any] = {}
         self.unwritten: tuple[Record, ...] = ()
         """The end of a step, which is written together with what follows it: the next step, or the end of the stay.
-        Its tasks are recorded, so that nothing is lost without it."""
+        Its tasks are recorded, so that nothing is lost without it; but for the last one if nothing comes between."""
         self.brakes = Brakes(registered.job_type.grace)
 
     async def run(self) -> Ending | None:
@@ -106,7 +106,9 @@ class Runner:
             return Broke(changed)
         meter = Meter(plan, saved, self._job.fraction)
         for index, spec in enumerate(plan):
-            ending = await self._run_step(index, spec, job_type, saved, meter)
+            # Code of the type's that splits the next step could take long, and so could the end of the stay.
+            followed = index + 1 < len(plan) and not callable(plan[index + 1].each)
+            ending = await self._run_step(index, spec, job_type, saved, meter, followed)
             if ending is not None or self.brakes.asked is Ask.DIE:
                 return ending
         return Finished(self._result(plan[-1].name) if plan else None)
@@ -146,7 +148,7 @@ class Runner:
         return None
 
     async def _run_step(
-        self, index: int, spec: StepSpec, job_type: JobType, saved: list[SavedStep], meter: Meter
+        self, index: int, spec: StepSpec, job_type: JobType, saved: list[SavedStep], meter: Meter, followed: bool
     ) -> Ending | None:
         step = next((s for s in saved if s.index == index), None)
         if step is not None and step.state is StepState.SUCCEEDED:
@@ -169,6 +171,7 @@ class Runner:
             self._log,
             self._now,
             await self._checkpoints.earlier_failures(index),
+            followed,
         )
         ending, tasks = await step_run.run()
         if ending is not None:
@@ -176,7 +179,7 @@ class Runner:
         if any(t.state is not StepState.SUCCEEDED for t in tasks):
             return await self._halted()
         meter.end_step(index)
-        self.unwritten = (StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
+        self.unwritten = (*step_run.unwritten, StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
         self._keep_result(spec, tasks)
         return None
 

@@ -39,6 +39,9 @@ from jobdeck.engine.worker.asks import Ask, Brakes
 from jobdeck.engine.worker.meter import TELL_SECONDS, Meter
 from jobdeck.engine.worker.trail import Trail
 
+START_SECONDS = 0.01
+"""How long the record of a task's start waits for more to be written with it."""
+
 
 class TaskLog(Protocol):
     """Where a job's lines go."""
@@ -59,8 +62,9 @@ class Dispatch:
 class _Stay:
     """What one run of one task has said so far and is not recorded yet."""
 
-    started: asyncio.Task[None] | None = None
-    """The record of its start, which need not be written before it goes on: the writer keeps the order."""
+    host: str
+    began: float
+    """By the clock of the event loop, in seconds."""
     progressed: Progressed | None = None
     cursor: str | None = None
     advanced: bool = False
@@ -75,11 +79,12 @@ class _Stay:
 
 
 class StepRun:
-    """Runs the tasks of one step. `earlier` are failures by task in earlier attempts of the job."""
+    """Runs the tasks of one step. `earlier` are failures by task in earlier attempts of the job; when the step is
+    `followed` at once by a write, the end of its last task is left to that."""
 
     def __init__(
         self, index: int, spec: StepSpec, step: SavedStep, dispatch: Dispatch, checkpoints: Checkpoints, brakes: Brakes,
-        meter: Meter, log: TaskLog, now: Callable[[], int], earlier: dict[int, int],
+        meter: Meter, log: TaskLog, now: Callable[[], int], earlier: dict[int, int], followed: bool,
     ) -> None:  # fmt: skip
         self._index = index
         self._spec = spec
@@ -91,10 +96,15 @@ class StepRun:
         self._log = log
         self._now = now
         self._earlier = earlier
+        self._followed = followed
         self._errors: dict[int, ErrorInfo] = {}
         self._given_up = False
+        self._begun: dict[int, _Stay] = {}
+        """Tasks whose start was not told yet: most of the short ones tell it together with their end."""
         self._held: dict[int, _Stay] = {}
         """Tasks with progress that was not told, because it came too soon."""
+        self.unwritten: tuple[Record, ...] = ()
+        """The end of the last task, if it may be written with what follows the step."""
         self._trail = Trail(self._tell_held, lambda: brakes.ask(Ask.DIE))
 
     async def run(self) -> tuple[Ending | None, tuple[SavedTask, ...]]:
@@ -139,12 +149,13 @@ class StepRun:
             run = await self._start(self._dispatch.request(task, failures))
             if run is None:
                 return None
-            stay = _Stay()
+            stay = _Stay(run.host, asyncio.get_running_loop().time())
             outcome = await self._follow(run, task, stay)
             task = replace(self._tasks[task.index], cursor=stay.cursor or task.cursor)
             losses = 1 if stay.advanced else losses + 1
             if isinstance(outcome, Lost) and self._goes_on() and not losses_exhausted(losses):
-                await _landed(stay)
+                if start := self._start_of(task.index):
+                    await self._checkpoints.write(*start)
                 self._say(task, f"The task's process was lost ({outcome.reason}); it goes on from its last checkpoint.")
                 continue
             return await self._end(task, outcome, stay)
@@ -169,18 +180,15 @@ class StepRun:
     async def _follow(self, run: TaskRun, task: SavedTask, stay: _Stay) -> Outcome:
         self._brakes.add(run)
         try:
-            stay.started = asyncio.create_task(
-                self._checkpoints.write(TaskStarted(self._index, task.index, run.host)), name="task started"
-            )
-            await asyncio.sleep(0)  # it is in the writer's queue now, before all that follows
+            self._begun[task.index] = stay
+            self._trail.within(START_SECONDS)
             async for message in run.messages():
                 await self._take(message, task, stay)
             return await run.outcome()
         except BaseException:
             # The lease is lost, or this worker is broken: nothing of it may go on.
+            self._begun.pop(task.index, None)
             await run.kill()
-            if stay.started is not None:
-                await asyncio.gather(stay.started, return_exceptions=True)
             raise
         finally:
             self._held.pop(task.index, None)
@@ -211,7 +219,16 @@ class StepRun:
                 assert_never(message)
 
     async def _tell(self, task: SavedTask, stay: _Stay, cursor: str | None = None) -> None:
-        await self._checkpoints.write(self._advance(task.index, stay, cursor), *self._reading())
+        told = self._advance(task.index, stay, cursor)
+        await self._checkpoints.write(*self._start_of(task.index), told, *self._reading())
+
+    def _start_of(self, task: int) -> list[Record]:
+        """The record of its start, unless that was told."""
+        stay = self._begun.pop(task, None)
+        if stay is None:
+            return []
+        ago = asyncio.get_running_loop().time() - stay.began
+        return [TaskStarted(self._index, task, stay.host, int(ago * 1_000_000))]
 
     def _advance(self, task: int, stay: _Stay, cursor: str | None = None) -> TaskAdvanced:
         stay.told = asyncio.get_running_loop().time()
@@ -227,7 +244,8 @@ class StepRun:
 
     async def _tell_held(self) -> float | None:
         """Tell what was held back and is due; seconds until there is more."""
-        due: list[Record] = [self._advance(i, stay) for i, stay in list(self._held.items()) if stay.due_in <= 0]
+        due: list[Record] = [record for i in list(self._begun) for record in self._start_of(i)]
+        due += [self._advance(i, stay) for i, stay in list(self._held.items()) if stay.due_in <= 0]
         if self._meter.held and self._meter.due():
             due.append(self._meter.reading(self._index))
         if due:
@@ -241,7 +259,12 @@ class StepRun:
         if ended.state is StepState.SUCCEEDED:
             self._meter.end_task(self._index, task.index)
         records += self._reading()
-        await asyncio.gather(_landed(stay), self._checkpoints.write(*records, ended))
+        records = [*self._start_of(task.index), *records, ended]
+        others = (t.state for t in self._tasks.values() if t.index != task.index)
+        if self._followed and all(state is StepState.SUCCEEDED for state in (ended.state, *others)):
+            self.unwritten = tuple(records)
+        else:
+            await self._checkpoints.write(*records)
         failed = int(ended.state is StepState.FAILED)
         self._tasks[task.index] = replace(
             task, state=ended.state, result=ended.result, tries=task.tries + failed, failures=task.failures + failed
@@ -278,12 +301,6 @@ class StepRun:
 
     def _say(self, task: SavedTask, text: str, level: str = "warning") -> None:
         self._log.say(self._spec.name, task.index, Printed(self._now(), level, text))
-
-
-async def _landed(stay: _Stay) -> None:
-    """Until the record of its start is written; raises LeaseLost when it could not be."""
-    if stay.started is not None:
-        await stay.started
 
 
 def _advanced(step: int, task: int, progressed: Progressed | None, cursor: str | None = None) -> TaskAdvanced:

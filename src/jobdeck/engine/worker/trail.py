@@ -1,4 +1,4 @@
-"""What was held back because it came too soon after the last telling is told a little later, if nothing follows it."""
+"""What was held back, because it can wait for what follows it, is told a little later if nothing does."""
 
 from __future__ import annotations
 
@@ -20,8 +20,14 @@ class Trail:
 
     def within(self, seconds: float) -> None:
         """Something is held, and due in `seconds`."""
-        if self._timer is None and self._telling is None and not self._closed:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
+        if self._telling is not None or self._closed:
+            return
+        due = asyncio.get_running_loop().time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(due, self._begin)
 
     async def close(self) -> None:
         """Nothing more is to be told from here on; raises what a telling raised."""

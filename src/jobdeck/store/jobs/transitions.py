@@ -61,7 +61,7 @@ async def _follow_attempts(tx: Tx, changes: Sequence[Change]) -> None:
     await insert_cells(tx, attempts, _attempt_cells([j for j in begun if j.epoch == 1], tx.now), _ATTEMPT)
     again = [j for j in begun if j.epoch > 1]
     if again:
-        await run_batch(tx.connection, _insert_missing, _attempt_cells(again, tx.now), _ATTEMPT)
+        await run_batch(tx.connection, _insert_missing, _attempt_cells(again, tx.now), _ATTEMPT, _ATTEMPT_KEY)
 
 
 def _insert_missing(batch: Subquery) -> Insert:
@@ -69,6 +69,7 @@ def _insert_missing(batch: Subquery) -> Insert:
     return insert(attempts).from_select(list(batch.c.keys()), select(*batch.c).where(~there))
 
 
+_ATTEMPT_KEY = ("job_id", "attempt")
 _ATTEMPT = {"job_id": INT, "attempt": INT, "state": TEXT, "worker": TEXT, "started_at": INT}
 _ATTEMPT_END = {
     "job_id": INT,
@@ -107,9 +108,9 @@ async def _end_attempts(tx: Tx, changes: Sequence[Change]) -> None:
         of = perhaps if before.state is State.CANCELING else rows
         of.append((after.id, before.attempt, state.value, ended_at, *told))
     if rows:
-        await update_cells(tx, attempts, _ends(rows), _ATTEMPT_END, ["job_id", "attempt"])
+        await update_cells(tx, attempts, _ends(rows), _ATTEMPT_END, _ATTEMPT_KEY)
     if perhaps:
-        await run_batch(tx.connection, _end_if_open, _ends(perhaps), _ATTEMPT_END)
+        await run_batch(tx.connection, _end_if_open, _ends(perhaps), _ATTEMPT_END, _ATTEMPT_KEY)
 
 
 def _ends(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:

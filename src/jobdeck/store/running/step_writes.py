@@ -100,8 +100,8 @@ class StepBatch:
             }
             for t in record.tasks
         ]
-        # A step that failed or was stopped before is opened again.
-        self._steps[job.id, job.attempt, record.index] = {"state": str(StepState.RUNNING)}
+        if not record.tasks:  # it may have failed or been stopped before, and is opened again
+            self._steps[job.id, job.attempt, record.index] = {"state": str(StepState.RUNNING)}
 
     def close_step(self, job: Job, record: StepClosed) -> None:
         patch = {"state": str(record.state), "ended_at": self._now, **_error(record.error)}
@@ -121,7 +121,7 @@ class StepBatch:
 def _task_patch(record: TaskStarted | TaskAdvanced | TaskEnded, now: int) -> dict[str, Any]:
     match record:
         case TaskStarted():
-            return {"state": str(StepState.RUNNING), "host": record.host, "started": 1, "started_at": now}
+            return {"state": str(StepState.RUNNING), "host": record.host, "started": 1, "started_at": now - record.ago}
         case TaskAdvanced():
             names = ("cursor", "done", "total", "unit", "rows", "bytes")
             return {n: v for n in names if (v := getattr(record, n)) is not None}
@@ -150,7 +150,7 @@ async def _insert_missing(
 ) -> None:
     if not rows:
         return
-    await run_batch(tx.connection, _insertion(table, key), cells_of(rows, columns), columns)
+    await run_batch(tx.connection, _insertion(table, key), cells_of(rows, columns), columns, key)
 
 
 @cache
@@ -165,7 +165,7 @@ def _insertion(table: Table, key: tuple[str, ...]) -> Build:
 async def _patch_steps(tx: Tx, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    await run_batch(tx.connection, _step_patch, cells_of(rows, _STEP_PATCH), _STEP_PATCH)
+    await run_batch(tx.connection, _step_patch, cells_of(rows, _STEP_PATCH), _STEP_PATCH, _STEP_KEY)
 
 
 def _step_patch(batch: Subquery) -> Update:
@@ -177,7 +177,7 @@ def _step_patch(batch: Subquery) -> Update:
 async def _patch_tasks(tx: Tx, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    await run_batch(tx.connection, _task_patches, cells_of(rows, _TASK_PATCH), _TASK_PATCH)
+    await run_batch(tx.connection, _task_patches, cells_of(rows, _TASK_PATCH), _TASK_PATCH, _TASK_KEY)
 
 
 def _task_patches(batch: Subquery) -> Update:
