@@ -4,28 +4,55 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from jobdeck.core.environment import Environment
 
 FRESH_SECONDS = 1.0
+ANEW_SECONDS = 0.5
+"""Of this age one is looked up anew, while jobs go on with the one that is known."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one project."""
+
+    answer: Environment | None = None
+    asked: float = 0.0
+    """When the answer was asked for, by the clock of the event loop, in seconds."""
+    asking: asyncio.Task[Environment] | None = None
 
 
 class Surroundings:
-    """Calls `look_up` at most once per project and second; jobs that ask at the same moment share one call."""
+    """Looks up a project's environment at most every half second; jobs that ask at the same moment share one call."""
 
     def __init__(self, look_up: Callable[[str], Awaitable[Environment]]) -> None:
         self._look_up = look_up
-        self._known: dict[str, tuple[float, asyncio.Future[Environment]]] = {}
+        self._known: dict[str, _Known] = {}
 
     async def of(self, project: str) -> Environment:
         """The environment of the project, at most a second old; raises what `look_up` raises."""
-        now = asyncio.get_running_loop().time()
-        asked, answer = self._known.get(project, (0.0, None))
-        good = answer is not None and answer.done() and not answer.cancelled() and answer.exception() is None
-        fresh = now - asked <= FRESH_SECONDS
-        if good and fresh and answer is not None:
-            return answer.result()
-        if answer is None or answer.done() or not fresh:
-            answer = asyncio.ensure_future(self._look_up(project))
-            self._known[project] = (now, answer)
-        return await asyncio.shield(answer)
+        known = self._known.setdefault(project, _Known())
+        age = asyncio.get_running_loop().time() - known.asked
+        if (known.answer is None or age > ANEW_SECONDS) and known.asking is None:
+            known.asking = asyncio.create_task(self._ask(project, known), name=f"environment of {project}")
+            known.asking.add_done_callback(_heard)
+        if known.answer is not None and age <= FRESH_SECONDS:
+            return known.answer
+        assert known.asking is not None
+        return await asyncio.shield(known.asking)
+
+    async def _ask(self, project: str, known: _Known) -> Environment:
+        asked = asyncio.get_running_loop().time()
+        try:
+            known.answer = await self._look_up(project)
+            known.asked = asked
+            return known.answer
+        finally:
+            known.asking = None
+
+
+def _heard(asking: asyncio.Task[Environment]) -> None:
+    """Whoever waits for it is told how it ended; nobody may."""
+    if not asking.cancelled():
+        asking.exception()
