@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from jobdeck.core.life.job import Job
 from jobdeck.core.life.order import order_key
+from jobdeck.core.life.records import PlannedTask, Record, StepClosed, StepOpened, TaskEnded
+from jobdeck.core.life.states import StepState
 from jobdeck.store.jobs import jobs, submissions
-from jobdeck.store.running import leases, progress
+from jobdeck.store.running import attempt_writes, leases, progress
+from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.scheduling import due, families, positions, queue
 from jobdeck.store.segments import sealing
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
@@ -56,7 +60,11 @@ async def plans(desk: Desk) -> AsyncIterator[list[str]]:
         if statement.lstrip().split()[0] in ("SELECT", "UPDATE", "DELETE") and "pg_" not in statement:
             if desk.database.dialect == "postgresql":
                 await plainly(connection, "SET LOCAL enable_seqscan = off", {})
-            rows = await plainly(connection, explain + statement, parameters)
+                cursor = await (await prepared.driver_of(connection)).execute(explain + statement, parameters)
+                rows = await cursor.fetchall()  # also where statements travel together
+            else:
+                rows = await plainly(connection, explain + statement, parameters)
+            assert rows
             told.append(statement + "\n" + "\n".join(str(row[-1]) for row in rows))
         return await plainly(connection, statement, parameters)
 
@@ -206,3 +214,23 @@ async def test_a_query_without_index_is_told(full_desk: Desk) -> None:
     async with plans(full_desk) as told:
         await full_desk.sql("UPDATE jobs SET tags = tags WHERE category = 'x'")
     assert _scans(told[0], full_desk.database.dialect)
+
+
+async def test_steps_and_tasks_are_found_by_their_jobs(desk: Desk) -> None:
+    """Many jobs at the same step: by the step's number alone, a write would walk through the steps of all jobs, as
+    long as PostgreSQL has not counted them."""
+    ids = await desk.submit(*[new_job() for _ in range(300)])
+    await desk.assign(*ids)
+    running = [await desk.job(i) for i in ids]
+    opened, ended = StepOpened(0, "load", 1.0, (PlannedTask(0, "a"),)), TaskEnded(0, 0, StepState.SUCCEEDED)
+    await _write_all(desk, running, opened)
+    async with plans(desk) as told:
+        await _write_all(desk, running, ended, StepClosed(0, StepState.SUCCEEDED))
+    looked = [plan for plan in told if plan.startswith(("UPDATE steps", "UPDATE tasks"))]
+    assert len(looked) == 2
+    by_job = "Index Cond: ((job_id = " if desk.database.dialect == "postgresql" else "(job_id=?"
+    assert all(by_job in plan for plan in looked), "\n\n".join(looked)
+
+
+async def _write_all(desk: Desk, running: list[Job], *records: Record) -> None:
+    assert not await attempt_writes.write(desk.database, [AttemptWrite(j.id, j.epoch, records) for j in running])

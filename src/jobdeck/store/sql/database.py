@@ -221,7 +221,9 @@ def _is_retryable(error: DBAPIError) -> bool:
 def _engine(url: URL, dialect: str, patience: float, *, writes: bool) -> AsyncEngine:
     if dialect != "sqlite":
         bounds = {"options": f"{_POSTGRESQL_BOUNDS} {_POSTGRESQL_PLANS}", "async_creator_fn": connecting(patience)}
-        engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, connect_args=bounds)
+        # The last one used is taken first: what was prepared in its session is there, and those not needed rest.
+        pool = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_use_lifo": True}
+        engine = create_async_engine(url, connect_args=bounds, **pool)
         event.listen(engine.sync_engine, "checkin", _note_idle)
         event.listen(engine.sync_engine, "checkout", partial(_try_idle, engine.dialect))
         return engine

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Insert, RowMapping, Subquery, insert, select, text
+from sqlalchemy import Insert, RowMapping, Subquery, bindparam, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
 from jobdeck.store.sql.batch import INT, TEXT
-from jobdeck.store.sql.prepared import Prepared, run_batch
+from jobdeck.store.sql.prepared import run_batch
 from jobdeck.store.sql.wakeups import Called, announcement
 
 CHANNEL = "jobdeck"
@@ -55,20 +55,23 @@ async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: i
 
     On PostgreSQL a transaction lock is held from here to the commit, so that ids become visible in the order they
     grow: a reader that has seen event n will never meet a smaller one later."""
-    dialect = connection.dialect.name
-    if dialect == "postgresql":
-        await _LOCK_AND_ANNOUNCE.run(connection, key=_LOCK, channel=CHANNEL, called=announcement(called))
     rows = [(now, e.kind, e.project_id, e.job_id, e.actor, _text_of(e.data)) for e in events]
     cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
-    await run_batch(connection, _insert, cells, _COLUMNS)
-
-
-_LOCK_AND_ANNOUNCE = Prepared(text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, :called)"))
-"""The announcement is made by the commit."""
+    if connection.dialect.name == "postgresql":
+        await run_batch(connection, _insert_in_order, cells, _COLUMNS, called=announcement(called))
+    else:
+        await run_batch(connection, _insert, cells, _COLUMNS)
 
 
 def _insert(batch: Subquery) -> Insert:
     return insert(schema.events).from_select(list(batch.c.keys()), select(*batch.c))
+
+
+def _insert_in_order(batch: Subquery) -> Insert:
+    """No row has an id before the lock is held; the announcement is made by the commit."""
+    announced = func.pg_notify(CHANNEL, bindparam("called", type_=TEXT))
+    locked = select(func.pg_advisory_xact_lock(_LOCK), announced).cte("locked")
+    return insert(schema.events).from_select(list(batch.c.keys()), select(*batch.c).join(locked, true()))
 
 
 def _text_of(data: Mapping[str, Any]) -> str:

@@ -104,14 +104,14 @@ async def ask_with(
 
 
 async def run_batch(
-    connection: AsyncConnection, build: Build, cells: Cells, columns: Columns, key: Collection[str] = ()
+    connection: AsyncConnection, build: Build, cells: Cells, columns: Columns, key: Collection[str] = (), **also: Any
 ) -> Rows:
     """Run the statement that `build` makes of a batch with these `cells`; the rows that it gives, or none.
 
-    `key`: the columns by which it finds rows."""
+    `key`: the columns by which it finds rows. `also`: what else it names by `bindparam`."""
     shape = shape_of(cells, connection.dialect.name, key)
     statement = _built(build, shape, tuple(columns.items()))
-    return await statement.run(connection, **parameters_of(cells, shape, columns))
+    return await statement.run(connection, **parameters_of(cells, shape, columns), **also)
 
 
 @lru_cache(maxsize=1000)
