@@ -87,7 +87,7 @@ class OnSqlite:
     @contextmanager
     def up(self, workers: int) -> Iterator[int]:
         log = self._home / "log"
-        settings = {"JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": "1000", "JOBDECK_LOG_LEVEL": "warning"}
+        settings = {"JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": "2000", "JOBDECK_LOG_LEVEL": "warning"}
         command = measuring.jobdeck("up", "--home", str(self._home), "--port", "0", "--workers", str(workers))
         with measuring.process(command, log, **settings) as started:
             measuring.until(lambda: "Jobdeck serves" in log.read_text(), "the server serves")

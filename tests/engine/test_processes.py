@@ -10,6 +10,7 @@ import pytest
 
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.operations import Operation
+from jobdeck.engine.worker import asks
 from jobdeck.engine.worker.asks import Ask
 from tests.engine.harness import Engine, running
 from tests.engine.stubborn import Deaf, Mortal, _lives
@@ -67,12 +68,12 @@ async def test_a_process_that_dies_is_replaced(engine: Engine, tmp_path: Path) -
     assert any("process was lost" in line for line in await engine.log(job))
 
 
-async def test_a_worker_that_leaves_takes_its_processes_along(engine: Engine, tmp_path: Path) -> None:
+async def test_a_worker_that_leaves_takes_its_processes_along(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = await engine.submit("deaf", folder=str(tmp_path))
     pids = await begun(engine, tmp_path)
-    runner = engine.hands[0].service._stays[job].runner
-    assert runner is not None
-    runner.brakes._grace[Ask.HAND_BACK] = 0.3
+    monkeypatch.setitem(asks._GRACES, Ask.HAND_BACK, 0.3)
     await engine.fire(engine.hands[0])
     assert not [pid for pid in pids if _lives(pid)]
     assert await engine.state(job) == "pending"

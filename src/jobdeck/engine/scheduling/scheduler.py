@@ -23,7 +23,7 @@ from jobdeck.store.sql.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 
-BATCH = 500
+BATCH = 1000
 POLL_SECONDS = 1.0
 LEASE_SECONDS = 10.0
 _FINAL_KINDS = frozenset({"succeeded", "canceled"})
@@ -125,7 +125,7 @@ class Scheduler:
         """Take in what happened since the last turn; whether there was a full batch, so that more may follow."""
         assert self._index is not None
         async with self._database.read() as connection:
-            happened = await queue.happened_after(connection, self._cursor, BATCH * 4)
+            happened = await queue.happened_after(connection, self._cursor, BATCH * 2)
             lost = any(event.kind == "worker_lost" for event in happened)
             if lost or asyncio.get_running_loop().time() - self._looked >= POLL_SECONDS:
                 await self._look_at_workers(connection, self._index)
@@ -138,7 +138,7 @@ class Scheduler:
         await self._take_in(leader, [job for i, job in new.items() if i in news])
         await self._refresh(leader, news - new.keys())
         self._cursor = happened[-1].id
-        return len(happened) == BATCH * 4
+        return len(happened) == BATCH * 2
 
     def _is_news(self, kind: str, job_id: int) -> bool:
         """Whether the job must be looked at: not for what leaves the queue as it is, not for the echo of an assignment

@@ -28,11 +28,15 @@ class Ask(IntEnum):
     """The lease is lost: kill, and record nothing."""
 
 
+_GRACES = {Ask.HAND_BACK: HAND_BACK_GRACE, Ask.PAUSE: PAUSE_GRACE, Ask.DIE: 0.0}
+"""Seconds; that of a cancel is the job type's."""
+
+
 class Brakes:
     """The tasks that are alive, and what was asked. Whoever asks tells all of them, now and when new ones come."""
 
     def __init__(self, cancel_grace: float) -> None:
-        self._grace = {Ask.HAND_BACK: HAND_BACK_GRACE, Ask.PAUSE: PAUSE_GRACE, Ask.CANCEL: cancel_grace, Ask.DIE: 0.0}
+        self._cancel_grace = cancel_grace
         self._longest = float("inf")
         self._giving_up = False
         self._alive: dict[TaskRun, Ask] = {}
@@ -50,15 +54,15 @@ class Brakes:
         self.changed.set()
         for run, heeded in self._alive.items():
             if self.asked >= heeded:
-                self._brake(run, self._grace[self.asked])
+                self._brake(run, self._grace(self.asked))
 
     def add(self, run: TaskRun, heeded: Ask = Ask.HAND_BACK) -> None:
         """A task is alive; it is told what is asked, unless that is weaker than `heeded`."""
         self._alive[run] = heeded
         if self.asked >= heeded:
-            self._brake(run, self._grace[self.asked])
+            self._brake(run, self._grace(self.asked))
         elif self._giving_up:
-            self._brake(run, self._grace[Ask.CANCEL])
+            self._brake(run, self._cancel_grace)
 
     def drop(self, run: TaskRun) -> None:
         self._alive.pop(run, None)
@@ -67,7 +71,10 @@ class Brakes:
         """Ask the tasks to stop without an order from outside, now and when new ones come: one failed for good."""
         self._giving_up = True
         for run in self._alive:
-            self._brake(run, self._grace[Ask.CANCEL])
+            self._brake(run, self._cancel_grace)
+
+    def _grace(self, what: Ask) -> float:
+        return self._cancel_grace if what is Ask.CANCEL else _GRACES[what]
 
     def _brake(self, run: TaskRun, grace: float) -> None:
         run.stop()
