@@ -121,7 +121,9 @@ class _Book:
         """All of them land or none, as in the database."""
         numbers = range(self.count, self.count + len(records))
         self.count += len(records)
-        if any(self._dies(number, landed=False) for number in numbers):
+        dead = next((number for number in numbers if self._dies(number, landed=False)), None)
+        if dead is not None:
+            self.count = dead + 1
             raise LeaseLost("the worker died here")
         for record in records:
             self._note(record)
