@@ -51,7 +51,7 @@ class OnPostgres:
         self.folder = folder
         self.url = measuring.fresh_database(postgres, "jobdeck").replace("postgresql://", "postgresql+psycopg://")
         self._settings = {
-            "JOBDECK_DATABASE_URL": self.url, "JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": "1000",
+            "JOBDECK_DATABASE_URL": self.url, "JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": "2000",
             "JOBDECK_WORKERS": "1", "JOBDECK_LOG_LEVEL": "warning",
         }  # fmt: skip
 
@@ -158,6 +158,7 @@ def jobdeck_on_postgres(postgres: str, options: Options, workers: int) -> dict[s
         for number in range(workers):
             stack.enter_context(made.worker(f"worker{number}"))
         drain = asyncio.run(drained(made.url, options.jobs))
+        measuring.settle(postgres)
         waits = asyncio.run(latencies(made.url, LATENCIES)) if workers == 1 else []
     return _figures(drain, batch, waits)
 
@@ -199,6 +200,7 @@ def peer(postgres: str, options: Options, name: str, workers: int) -> dict[str, 
                 measuring.process([python, script, "worker"], Path(folder) / f"log{number}", **environment)
             )
         drain = ask("wait", str(options.jobs))["rate"]
+        measuring.settle(postgres)
         waits = ask("latency", str(LATENCIES))["ms"] if workers == 1 else []
     return _figures(drain, batch, waits)
 
@@ -209,6 +211,15 @@ def bare_postgres(postgres: str, options: Options) -> dict[str, Any]:
     from bare import drain_bare
 
     return _figures(drain_bare(url, options.jobs), None, [])
+
+
+def disk_alone() -> dict[str, Any]:
+    """What is below every pick-up: the commit of its start."""
+    syncs = measuring.disk_syncs()
+    return {
+        "drain": None, "submit": None,
+        "p50_ms": measuring.percentile(syncs, 0.5), "p99_ms": measuring.percentile(syncs, 0.99),
+    }  # fmt: skip
 
 
 def _figures(drain: float, batch: float | None, waits: list[float]) -> dict[str, Any]:
@@ -231,6 +242,7 @@ def main() -> None:
             "jobdeck, PostgreSQL, 2 workers": lambda: jobdeck_on_postgres(postgres, options, 2),
             "jobdeck, SQLite": lambda: jobdeck_on_sqlite(options),
             "bare PostgreSQL, the same writes": lambda: bare_postgres(postgres, options),
+            "the disk alone, one sync": disk_alone,
         }
         for name in PEER_NAMES if options.peers else ():
             for workers in (1, 2):

@@ -126,6 +126,15 @@ def dbos(postgres: str, folder: Path, jobs: int) -> dict[str, float]:
     return {"rate": json.loads(out.stdout.decode().strip().splitlines()[-1])["rate"]}
 
 
+def disk_alone() -> dict[str, float]:
+    """What is below every checkpoint."""
+    syncs = measuring.disk_syncs()
+    return {
+        "checkpoint_p50_ms": measuring.percentile(syncs, 0.5),
+        "checkpoint_p99_ms": measuring.percentile(syncs, 0.99),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=500)
@@ -136,6 +145,7 @@ def main() -> None:
         runs = {
             "jobdeck, PostgreSQL": lambda: jobdeck(measuring.fresh_database(postgres, "steps"), options.jobs),
             "jobdeck, SQLite": lambda: jobdeck("", options.jobs),
+            "the disk alone, one sync": disk_alone,
         }
         if options.peers:
             runs["dbos, PostgreSQL"] = lambda: dbos(postgres, options.peers, options.jobs)
