@@ -81,11 +81,18 @@ def test_a_program_that_hogs_does_not_outlive_its_worker(jobdeck: Installation, 
 
 
 def test_a_sleep_that_ignores_everything_can_be_canceled(jobdeck: Installation, database_url: str) -> None:
-    up = jobdeck.up()
+    jobdeck.up()
     with jobdeck.client() as client:
         job = client.jobs.submit("sleep", {"seconds": 600, "tasks": 2, "ignore_signals": True}).id
         jobdeck.until_state(job, "running")
-        tasks = until(lambda: up.task_processes()[:2] if len(up.task_processes()) >= 2 else None, "its tasks run")
+
+        def hosts() -> list[str] | None:
+            """Of the two, once both run: machine and process."""
+            begun = [task.host or "" for task in client.jobs.tasks(job, 0, state="running")]
+            return begun if len(begun) == 2 else None
+
+        pids = [int(host.rpartition(":")[2]) for host in until(hosts, "its tasks run")]
+        assert all(psutil.pid_exists(pid) for pid in pids)
         client.jobs.cancel(job)
         jobdeck.until_state(job, "canceled")
-        assert not [pid for pid in tasks if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+        assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]

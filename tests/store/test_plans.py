@@ -224,6 +224,9 @@ async def test_steps_and_tasks_are_found_by_their_jobs(desk: Desk) -> None:
     running = [await desk.job(i) for i in ids]
     opened, ended = StepOpened(0, "load", 1.0, (PlannedTask(0, "a"),)), TaskEnded(0, 0, StepState.SUCCEEDED)
     await _write_all(desk, running, opened)
+    if desk.database.dialect == "postgresql":  # else it depends on what was counted when
+        await desk.sql("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname IN ('steps', 'tasks')")
+        await desk.sql("DELETE FROM pg_statistic WHERE starelid IN ('steps'::regclass, 'tasks'::regclass)")
     async with plans(desk) as told:
         await _write_all(desk, running, ended, StepClosed(0, StepState.SUCCEEDED))
     looked = [plan for plan in told if plan.startswith(("UPDATE steps", "UPDATE tasks"))]
