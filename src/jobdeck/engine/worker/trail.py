@@ -16,6 +16,8 @@ class Trail:
         self._failed = failed
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        """When the timer rings; uvloop's own does not always know."""
         self._telling: asyncio.Task[None] | None = None
 
     def within(self, seconds: float) -> None:
@@ -24,9 +26,10 @@ class Trail:
             return
         due = asyncio.get_running_loop().time() + seconds
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._due <= due:
                 return
             self._timer.cancel()
+        self._due = due
         self._timer = asyncio.get_running_loop().call_at(due, self._begin)
 
     async def close(self) -> None:
