@@ -127,8 +127,8 @@ async def drained(url: str, jobs: int) -> float:
 
 
 async def latencies(url: str, count: int) -> list[float]:
-    """Milliseconds from the beginning of the submitting transaction to the job's start, which is when the scheduler gives
-    it to a worker, on an idle system, by the database's clock."""
+    """Milliseconds from the beginning of the submitting transaction to the job's start, on an idle system, by the
+    database's clock. A job starts when the scheduler gives it to a worker."""
     database = Database(url)
 
     async def environments(project: str) -> Environment:
