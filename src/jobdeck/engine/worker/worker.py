@@ -164,7 +164,7 @@ class WorkerService:
                 try:
                     if self._buried:
                         await self._rise(stop)
-                        wakeup.worker = self.me.id
+                        wakeup.name = self.me.id
                     await self.reconcile()
                     trouble.over()
                     await first_of(wakeup.wait(POLL_SECONDS), stop, self._poke)

@@ -51,7 +51,7 @@ class StoredEvent:
 
 
 async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int, called: Called = None) -> None:
-    """Write `events` as the last statement of a transaction, whose commit will call the workers `called`.
+    """Write `events` as the last statement of a transaction, whose commit will call those `called`.
 
     On PostgreSQL a transaction lock is held from here to the commit, so that ids become visible in the order they
     grow: a reader that has seen event n will never meet a smaller one later."""

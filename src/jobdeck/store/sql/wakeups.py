@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Collection
 
 Called = Collection[str] | None
-"""The ids of the workers that are called, None: all. Whoever is no worker is always called."""
+"""The names of those who are called, None: all. Whoever has no name looks on, and is always called."""
+
+SCHEDULER = "scheduler"
+"""The name of schedulers; that of a worker is its id."""
 
 _LONGEST = 4000
 _ONLY = "only:"
@@ -29,33 +32,33 @@ class Wakeups:
     def __init__(self) -> None:
         self._sleepers: dict[Wakeup, asyncio.AbstractEventLoop] = {}
 
-    def subscribe(self, worker: str | None = None) -> Wakeup:
-        """A new sleeper on the running loop; with the id of a `worker`, one that others' calls leave asleep."""
-        sleeper = Wakeup(self, worker)
+    def subscribe(self, name: str | None = None) -> Wakeup:
+        """A new sleeper on the running loop; with a `name`, one that calls for others leave asleep."""
+        sleeper = Wakeup(self, name)
         self._sleepers[sleeper] = asyncio.get_running_loop()
         return sleeper
 
     def drop(self, sleeper: Wakeup) -> None:
         self._sleepers.pop(sleeper, None)
 
-    def call(self, workers: Called = None) -> None:
+    def call(self, names: Called = None) -> None:
         for sleeper, loop in list(self._sleepers.items()):
-            if sleeper.is_meant(workers) and not loop.is_closed():
+            if sleeper.is_meant(names) and not loop.is_closed():
                 loop.call_soon_threadsafe(sleeper.ring)
 
 
 class Wakeup:
     """One sleeper: `wait` returns at the next call, at once if one came since the last wait.
 
-    `worker`: the id of the worker that it is for, None if it is for somebody who looks on."""
+    `name`: of the worker or scheduler that it is for, None if it is for somebody who looks on."""
 
-    def __init__(self, owner: Wakeups, worker: str | None) -> None:
+    def __init__(self, owner: Wakeups, name: str | None) -> None:
         self._owner = owner
-        self.worker = worker
+        self.name = name
         self._event = asyncio.Event()
 
-    def is_meant(self, workers: Called) -> bool:
-        return workers is None or self.worker is None or self.worker in workers
+    def is_meant(self, names: Called) -> bool:
+        return names is None or self.name is None or self.name in names
 
     def ring(self) -> None:
         self._event.set()
