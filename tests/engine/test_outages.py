@@ -288,9 +288,9 @@ class _Watched(Database):
         self.missed = asyncio.Semaphore(0)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self, *, often: bool = False) -> AsyncIterator[AsyncConnection]:
         try:
-            async with super().read() as connection:
+            async with super().read(often=often) as connection:
                 yield connection
         except Unavailable:
             self.missed.release()
@@ -304,7 +304,7 @@ class _Hesitant(Database):
         super().__init__(url, clock=clock)
         self.looked, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], opening: Question | None = None) -> T:
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: Question, by_key: bool = False) -> T:
         self.looked.set()
         await self.go_on.wait()
-        return await super().transact(work, opening)
+        return await super().transact(work, *opening, by_key=by_key)

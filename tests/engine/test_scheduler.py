@@ -23,11 +23,11 @@ class _Moody(Database):
 
     silent = 3
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], opening: Question | None = None) -> T:
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: Question, by_key: bool = False) -> T:
         if self.silent:
             self.silent -= 1
             raise Unavailable("The database does not answer.")
-        return await super().transact(work, opening)
+        return await super().transact(work, *opening, by_key=by_key)
 
 
 async def test_what_could_not_be_assigned_is_decided_again(engine: Engine) -> None:

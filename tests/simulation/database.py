@@ -34,6 +34,7 @@ class SimulatedDatabase(Database):
         self.dialect = "sqlite"
         self._writer, self._reader = _engines()
         self._one_writer = asyncio.Lock()
+        self._at_hand = None
 
     async def warm_up(self) -> None:
         """What SQLAlchemy does once per process, on its first connections, must not be part of a world."""
@@ -72,12 +73,12 @@ class SimulatedWakeups(Wakeups):
         super().__init__()
         self._tell_others = tell_others
 
-    def call(self, workers: Called = None) -> None:
-        self.ring_here(workers)
-        self._tell_others(workers)
+    def call(self, names: Called = None) -> None:
+        self.ring_here(names)
+        self._tell_others(names)
 
-    def ring_here(self, workers: Called = None) -> None:
-        super().call(workers)
+    def ring_here(self, names: Called = None) -> None:
+        super().call(names)
 
 
 @cache

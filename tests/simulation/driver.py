@@ -9,7 +9,7 @@ import asyncio
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -139,6 +139,11 @@ class SimulatedConnection(sqlite3.Connection):
         """As aiosqlite has it, for statements that pass SQLAlchemy by."""
         return await greenlet_spawn(lambda: self.cursor().execute(sql, parameters).fetchall())
 
+    async def execute_all(self, calls: Sequence[tuple[str, Any]]) -> None:
+        """As jobdeck.store.sql.sqlite_connection has it."""
+        for sql, parameters in calls:
+            await self.execute_fetchall(sql, parameters)
+
     def end(self) -> None:
         """Roll back whatever is open, and let the next writer go on."""
         if self.in_transaction:
@@ -222,7 +227,11 @@ class SimulatedCursor(sqlite3.Cursor):
     def execute(self, sql: str, parameters: Any = ()) -> SimulatedCursor:
         self.connection.before(sql)
         super().execute(sql, parameters)
-        self.connection.after()
+        try:
+            self.connection.after()
+        except BaseException:
+            self.close()  # a statement that was begun and not ended would keep its connection at that moment
+            raise
         return self
 
     def executemany(self, sql: str, parameters: Iterable[Any]) -> SimulatedCursor:

@@ -93,14 +93,15 @@ class Desk:
     async def submit(self, *new: NewJob) -> list[int]:
         async def work(tx: Tx) -> list[int]:
             parents = {n.parent_id for n in new if n.parent_id is not None}
-            await jobs.lock(tx, parents)
+            if parents:
+                await jobs.lock(tx, parents)
             ids = await jobs.next_ids(tx, len(new))
             await jobs.insert_many(tx, new, [order_key(tx.now, n.priority) for n in new], ids)
             await submissions.mark_parents(tx, sorted(parents))
             tx.emit(*(NewEvent("submitted", 1, i, "ann", {"state": "pending"}) for i in ids))
             return ids
 
-        return await self.database.transact(work)
+        return await self.database.transact(work, by_key=len(new) == 1)
 
     async def one(self, **more: Any) -> int:
         (job_id,) = await self.submit(new_job(**more))

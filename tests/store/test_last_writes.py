@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError
 
 from jobdeck.store.schema import paused_scopes
+from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
+from jobdeck.store.sql.many_rows import insert_rows
+from jobdeck.store.sql.prepared import Prepared
 from tests.store.desk import Desk
 
 
@@ -37,6 +41,24 @@ async def test_an_error_among_the_last_writes_undoes_them_all(desk: Desk) -> Non
     with pytest.raises(Exception, match="no_such_table"):
         await desk.database.transact(work)
     assert await desk.dump() == before
+
+
+async def test_nothing_is_run_after_the_one_that_failed(sqlite_desk: Desk) -> None:
+    """SQLite ends the transaction by itself at some errors (here it is asked to); what came then would be committed."""
+    name = text("INSERT OR ROLLBACK INTO projects (id, name, title, weight, created_at) VALUES (1, 'x', 'x', 1, 0)")
+
+    async def work(tx: Tx) -> None:
+        async with tx.last_writes():
+            await Prepared(name).run(tx.connection)
+            await insert_rows(tx, paused_scopes, [{"scope": "instance", "by": "ann", "at": 0}], _PAUSE)
+
+    before = await sqlite_desk.dump()
+    with pytest.raises(DBAPIError, match="UNIQUE"):
+        await sqlite_desk.database.transact(work)
+    assert await sqlite_desk.dump() == before
+
+
+_PAUSE = {"scope": TEXT, "by": TEXT, "at": INT}
 
 
 async def test_an_event_after_the_last_writes_is_refused(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.store.jobs import jobs, removal
 from jobdeck.store.running import leases, steps, workers
 from jobdeck.store.scheduling import queue
+from jobdeck.store.sql.database import Tx
 from tests.store.desk import Desk
 
 LONG = range(1, 70_001)
@@ -24,6 +25,10 @@ async def test_a_selection_of_any_length_is_operated_on(desk: Desk) -> None:
     assert not any(r.changed for r in results)
 
 
+async def _answer(tx: Tx) -> set[str]:
+    return {name for (name,) in tx.answers[0]}
+
+
 @pytest.mark.parametrize("what", ["ask", "forget", "lock", "look", "children"])
 async def test_a_list_of_any_length_is_one_parameter(desk: Desk, what: str) -> None:
     job = await desk.running()
@@ -37,7 +42,7 @@ async def test_a_list_of_any_length_is_one_parameter(desk: Desk, what: str) -> N
         case "lock":
             assert set(await desk.database.transact(lambda tx: jobs.lock(tx, many))) == {job.id}
             names = [f"w{n}" for n in many]
-            assert await desk.database.transact(lambda tx: workers.lock_active(tx, names)) == {"w1", "w2"}
+            assert await desk.database.transact(_answer, workers.locking_active(names)) == {"w1", "w2"}
         case "look":
             async with desk.database.read() as connection:
                 assert [j.id for j in await queue.jobs_by_id(connection, many)] == [job.id]

@@ -55,18 +55,19 @@ async def plans(desk: Desk) -> AsyncIterator[list[str]]:
     name = "_run_in_postgresql" if desk.database.dialect == "postgresql" else "_run_in_sqlite"
     plainly: Callable[..., Awaitable[prepared.Rows]] = getattr(prepared, name)
 
-    async def explained(connection: Any, statement: str, parameters: Any) -> prepared.Rows:
+    async def explained(connection: Any, statement: str, parameters: Any, **more: Any) -> prepared.Rows:
         """Prepared statements pass SQLAlchemy by."""
         if statement.lstrip().split()[0] in ("SELECT", "UPDATE", "DELETE") and "pg_" not in statement:
             if desk.database.dialect == "postgresql":
                 await plainly(connection, "SET LOCAL enable_seqscan = off", {})
                 cursor = await (await prepared.driver_of(connection)).execute(explain + statement, parameters)
-                rows = await cursor.fetchall()  # also where statements travel together
+                rows = await cursor.fetchall()
             else:
-                rows = await plainly(connection, explain + statement, parameters)
+                driver = await prepared.driver_of(connection)
+                rows = await driver.execute_fetchall(explain + statement, parameters)
             assert rows
             told.append(statement + "\n" + "\n".join(str(row[-1]) for row in rows))
-        return await plainly(connection, statement, parameters)
+        return await plainly(connection, statement, parameters, **more)
 
     engines = {desk.database._writer.sync_engine, desk.database._reader.sync_engine}
     for engine in engines:

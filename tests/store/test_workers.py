@@ -42,7 +42,7 @@ async def test_one_that_goes_waits_for_what_is_just_being_assigned(postgres_desk
     order = []
 
     async def assign(tx: Tx) -> None:
-        assert await workers.lock_active(tx, ["w1"]) == {"w1"}
+        assert [tuple(row) for row in tx.answers[0]] == [("w1",)]
         assigning.set()
         await go_on.wait()
         order.append("assigned")
@@ -51,7 +51,7 @@ async def test_one_that_goes_waits_for_what_is_just_being_assigned(postgres_desk
         await workers.set_state(desk.database, "w1", DRAINING)
         order.append("gone")
 
-    first = asyncio.create_task(desk.database.transact(assign))
+    first = asyncio.create_task(desk.database.transact(assign, workers.locking_active(["w1"])))
     await assigning.wait()
     second = asyncio.create_task(go())
     with pytest.raises(TimeoutError):

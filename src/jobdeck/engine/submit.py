@@ -28,6 +28,7 @@ from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.jobs import NewJob
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import SUBMITTED, NewEvent
+from jobdeck.store.sql.wakeups import SCHEDULER
 
 log = structlog.get_logger(__name__)
 Environments = Callable[[str], Awaitable[Environment]]
@@ -101,14 +102,14 @@ class Submitter:
                 if earlier is not None:
                     return earlier
             batch = await _number(tx, prepared, submissions_)
-            tx.called = ()  # workers have nothing to do before the scheduler assigns it
+            tx.called = (SCHEDULER,)  # workers have nothing to do before it assigns it
             async with tx.last_writes():
                 await _insert(tx, batch, actor)
                 if idempotency is not None:
                     await submissions.remember(tx, principal_id, *idempotency, batch.answer)
             return batch.answer
 
-        return await submissions.settle_races(self._database, work)
+        return await submissions.settle_races(self._database, work, alone=len(prepared) == 1)
 
     async def check(self, wanted: Submission) -> tuple[NewJob, int | None]:
         """All that `submit` checks and works out, storing nothing; and the unfinished job that `submit` would give

@@ -20,6 +20,7 @@ from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.scheduling.queue import QueuedJob
 from jobdeck.store.sql import events
 from jobdeck.store.sql.database import Connection, Database
+from jobdeck.store.sql.wakeups import SCHEDULER
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ class Scheduler:
         self._looked = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        wakeup = self._database.wakeups.subscribe()
+        wakeup = self._database.wakeups.subscribe(SCHEDULER)
         trouble = Trouble(self.name)
         try:
             while not stop.is_set():
@@ -124,7 +125,7 @@ class Scheduler:
     async def _follow(self, leader: Leader) -> bool:
         """Take in what happened since the last turn; whether there was a full batch, so that more may follow."""
         assert self._index is not None
-        async with self._database.read() as connection:
+        async with self._database.read(often=True) as connection:
             happened = await queue.happened_after(connection, self._cursor, BATCH * 2)
             lost = any(event.kind == "worker_lost" for event in happened)
             if lost or asyncio.get_running_loop().time() - self._looked >= POLL_SECONDS:

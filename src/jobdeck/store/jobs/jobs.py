@@ -121,20 +121,16 @@ async def lock(tx: Tx, ids: Iterable[int]) -> dict[int, Job]:
     """The jobs among `ids` that exist, locked in the order of their ids until the transaction ends.
 
     The row of a job is the lock for everything about it; whoever changes lease, steps or tasks holds it."""
-    return _by_id(await run_batch(tx.connection, *locking(ids)))
+    return locked(await run_batch(tx.connection, *locking(ids)))
 
 
 def locking(ids: Iterable[int]) -> Question:
-    """What `lock` asks, for opening a transaction with it; `locked` is what it then gives."""
+    """What `lock` asks, for opening a transaction with it; `locked` makes jobs of the answer."""
     return Question(_locking, {"id": list(ids)}, {"id": INT})
 
 
-def locked(tx: Tx) -> dict[int, Job]:
-    """The jobs that the transaction was opened with, as `lock` gives them."""
-    return _by_id(tx.answer)
-
-
-def _by_id(rows: Rows) -> dict[int, Job]:
+def locked(rows: Rows) -> dict[int, Job]:
+    """The jobs by id, from the answer to `locking`."""
     found = [to_job(row) for row in rows]
     return {job.id: job for job in found}
 

@@ -15,11 +15,14 @@ from jobdeck.store.sql.database import Database, Tx
 RACES = 5
 
 
-async def settle_races(database: Database, work: Callable[[Tx], Awaitable[list[int]]]) -> list[int]:
-    """Run `work`; of two equal requests at one moment the second finds the first one's rows."""
+async def settle_races(
+    database: Database, work: Callable[[Tx], Awaitable[list[int]]], *, alone: bool = False
+) -> list[int]:
+    """Run `work`; of two equal requests at one moment the second finds the first one's rows. `alone`: it is about
+    one job."""
     for _ in range(RACES):
         try:
-            return await database.transact(work)
+            return await database.transact(work, by_key=alone)
         except IntegrityError:
             continue
     raise Conflict("Another request with the same key is being handled.", hint="Send it again in a moment.")

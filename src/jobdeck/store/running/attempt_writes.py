@@ -28,6 +28,7 @@ from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
 from jobdeck.store.sql.many_rows import insert_cells
+from jobdeck.store.sql.wakeups import SCHEDULER
 
 
 class AttemptWrite(NamedTuple):
@@ -42,13 +43,12 @@ async def write(database: Database, writes: Sequence[AttemptWrite]) -> set[tuple
     """Record what `writes` say of jobs whose lease is of that epoch; job and epoch of those where nothing landed."""
 
     async def work(tx: Tx) -> set[tuple[int, int]]:
-        tx.called = ()  # it gives no worker anything to do
-        locked = jobs.locked(tx)
+        locked = jobs.locked(tx.answers[0])
         live = [w for w in writes if _holds(w, locked.get(w.job))]
         await _write(tx, live, locked)
         return {(w.job, w.epoch) for w in writes} - {(w.job, w.epoch) for w in live}
 
-    return await database.transact(work, jobs.locking({w.job for w in writes}))
+    return await database.transact(work, jobs.locking({w.job for w in writes}), by_key=len(writes) == 1)
 
 
 def _holds(attempt_write: AttemptWrite, job: Job | None) -> bool:
@@ -112,6 +112,7 @@ class _Gathered:
     async def flush(self, tx: Tx) -> None:
         children = await jobs.children_of(tx.connection, (i for i in self._left if self._locked[i].has_children))
         tx.emit(*self._events)
+        tx.called = (SCHEDULER,) if self._left else ()  # of anything else only those who look on must know
         async with tx.last_writes():
             await self._steps.flush(tx)
             await jobs.save(tx, [(self._locked[i], job) for i, job in self._jobs.items() if i not in self._left])

@@ -57,9 +57,10 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
     Raises NotLeader, and then nothing was assigned."""
 
     async def work(tx: Tx) -> set[int]:
-        await leadership.require(tx, leader)
-        locked = await jobs.lock(tx, (p.job for p in picks))
-        takers = await workers.lock_active(tx, {p.worker_id for p in picks})
+        leading, found, active = tx.answers
+        leadership.confirm(leading, leader)
+        locked = jobs.locked(found)
+        takers = {worker for (worker,) in active}
         changes: list[transitions.Change] = []
         rows = []
         for pick in picks:
@@ -81,7 +82,12 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
             await insert_cells(tx, leases, dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)), _COLUMNS)
         return {job.id for job, _ in changes}
 
-    return await database.transact(work)
+    opening = (
+        leadership.requiring(),
+        jobs.locking(p.job for p in picks),
+        workers.locking_active({p.worker_id for p in picks}),
+    )
+    return await database.transact(work, *opening, by_key=len(picks) == 1)
 
 
 _COLUMNS = {

@@ -14,7 +14,7 @@ from jobdeck.store.schema import leases, workers
 from jobdeck.store.sql.batch import TEXT
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.sql.prepared import run_batch
+from jobdeck.store.sql.prepared import Question
 
 ACTIVE, DRAINING, GONE = "active", "draining", "gone"
 
@@ -47,9 +47,9 @@ async def join(database: Database, worker: Worker) -> None:
     await database.transact(work)
 
 
-async def lock_active(tx: Tx, ids: Iterable[str]) -> set[str]:
-    """Those of `ids` that take jobs, and go on doing so until the transaction ends."""
-    return {worker for (worker,) in await run_batch(tx.connection, _lock_active, {"id": sorted(ids)}, {"id": TEXT})}
+def locking_active(ids: Iterable[str]) -> Question:
+    """Asks for those of `ids` that take jobs; they go on doing so until the transaction ends."""
+    return Question(_lock_active, {"id": sorted(ids)}, {"id": TEXT})
 
 
 def _lock_active(wanted: Subquery) -> Select[Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Select, Subquery, insert, select, update
 
 from jobdeck.core.errors import NotLeader
 from jobdeck.store.schema import leadership
 from jobdeck.store.sql.batch import TEXT
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import Prepared
+from jobdeck.store.sql.prepared import Question, Rows, run_batch
 
 SCHEDULER = "scheduler"
 
@@ -58,17 +59,24 @@ async def step_down(database: Database, leader: Leader) -> None:
     await database.transact(work)
 
 
-_REQUIRE = Prepared(
-    select(leadership.c.epoch, leadership.c.holder)
-    .where(leadership.c.name == bindparam("name", type_=TEXT))
-    .with_for_update(read=True)
-)
+def requiring() -> Question:
+    """What `require` asks, for opening a transaction with it; `confirm` reads the answer."""
+    return Question(_leading, {"name": [SCHEDULER]}, {"name": TEXT})
+
+
+def _leading(wanted: Subquery) -> Select[Any]:
+    query = select(leadership.c.epoch, leadership.c.holder).join(wanted, wanted.c.name == leadership.c.name)
+    return query.with_for_update(read=True, of=leadership)
 
 
 async def require(tx: Tx, leader: Leader) -> None:
     """Hold the leadership row for the rest of the transaction; raises NotLeader if `leader` leads no more.
 
     A successor waits for this transaction, and then sees what it wrote; afterwards this can only fail."""
-    rows = await _REQUIRE.run(tx.connection, name=SCHEDULER)
+    confirm(await run_batch(tx.connection, *requiring()), leader)
+
+
+def confirm(rows: Rows, leader: Leader) -> None:
+    """Raises NotLeader unless `rows`, the answer to `requiring`, say that `leader` still leads."""
     if [tuple(row) for row in rows] != [(leader.epoch, leader.holder)]:
         raise NotLeader(f"'{leader.holder}' no longer leads (its epoch was {leader.epoch}).")

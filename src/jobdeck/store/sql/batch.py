@@ -78,13 +78,14 @@ class Shape(NamedTuple):
 def shape_of(cells: Cells, dialect: str, key: Collection[str] = ()) -> Shape:
     """How these cells travel. Batches of one shape have the same statement.
 
-    Those of `key` are arrays even where they are all the same: PostgreSQL would look up that one value by itself, and
-    go through all the rows that have it."""
+    Those of `key` are arrays in all rows even where they are all the same: PostgreSQL would look up that one value by
+    itself, and go through all the rows that have it. One row travels as values alone."""
     names = tuple(cells)
     if dialect == "sqlite":
         return Shape(json=names)
-    arrays = tuple(name for name in names if name in key or _varies(cells[name]))
-    if not arrays and len(cells[names[0]]) != 1:
+    rows = len(cells[names[0]])
+    arrays = tuple(name for name in names if (name in key and rows > 1) or _varies(cells[name]))
+    if not arrays and rows != 1:
         arrays = names[:1]  # something must say how many rows there are
     return Shape(arrays=arrays, values=tuple(name for name in names if name not in arrays))
 

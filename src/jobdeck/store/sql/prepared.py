@@ -19,8 +19,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.sql.batch import Cells, Columns, Shape, parameters_of, shape_of, shaped_table
+from jobdeck.store.sql.sqlite_connection import Call
 
 T = TypeVar("T")
+_TOGETHER = "together"
+"""Where a connection to SQLite has the statements that are to be run together."""
 Rows = Sequence[Sequence[Any]]
 Build = Callable[[Subquery], ClauseElement]
 """Makes a statement over a batch. A function of a module: what it made for one shape of batch is kept."""
@@ -46,6 +49,13 @@ class Prepared:
             return await _run_in_sqlite(connection, text, tuple(given[name] for name in places))
         text, own = self._for_postgresql
         return await _run_in_postgresql(connection, text, {**own, **parameters})
+
+    async def run_batch(self, connection: AsyncConnection, shape: Shape, **parameters: Any) -> Rows:
+        """`run` over a batch of this shape."""
+        if connection.dialect.name == "sqlite":
+            return await self.run(connection, **parameters)
+        text, own = self._for_postgresql
+        return await _run_in_postgresql(connection, text, {**own, **parameters}, prepare=_prepare(connection, shape))
 
     async def first_of_transaction(self, connection: AsyncConnection, **parameters: Any) -> Sequence[Any]:
         """Its one row. As the first statement of a transaction on PostgreSQL it travels together with the BEGIN."""
@@ -86,21 +96,37 @@ class Question(NamedTuple):
 
 
 async def ask_with(
-    connection: AsyncConnection, question: Question | None, also: Callable[[], Awaitable[T]]
-) -> tuple[Rows, T]:
-    """The answer to `question`, and what `also` gives. On PostgreSQL both travel together, and with a BEGIN."""
-    if question is None:
-        return (), await also()
+    connection: AsyncConnection, questions: Sequence[Question], also: Callable[[], Awaitable[T]]
+) -> tuple[list[Rows], T]:
+    """The answers to `questions`, and what `also` gives. On PostgreSQL all travel together, and with a BEGIN."""
     if connection.dialect.name == "sqlite":
         given = await also()
-        return await run_batch(connection, *question), given
-    shape = shape_of(question.cells, connection.dialect.name)
-    text, own = _built(question.build, shape, tuple(question.columns.items()))._for_postgresql  # noqa: SLF001
+        return [await run_batch(connection, *question) for question in questions], given
+    if not questions:
+        return [], await also()
     driver = await driver_of(connection)
     async with together(connection):
-        cursor = await driver.execute(text, {**own, **parameters_of(question.cells, shape, question.columns)})
+        cursors = [await _put(driver, question, connection) for question in questions]
         given = await also()
-    return await cursor.fetchall(), given
+    return [await cursor.fetchall() for cursor in cursors], given
+
+
+async def _put(driver: Any, question: Question, connection: AsyncConnection) -> Any:
+    """Send it; the cursor that will have the answer."""
+    shape = shape_of(question.cells, "postgresql")
+    text, own = _built(question.build, shape, tuple(question.columns.items()))._for_postgresql  # noqa: SLF001
+    parameters = {**own, **parameters_of(question.cells, shape, question.columns)}
+    return await driver.execute(text, parameters, prepare=_prepare(connection, shape))
+
+
+PLANS_ONCE = "plans_once"
+"""Where a connection to PostgreSQL has that its session keeps the plans it made first."""
+
+
+def _prepare(connection: AsyncConnection, shape: Shape) -> bool | None:
+    """Whether the driver prepares it; None: if it comes often. A kept plan is right as long as all rows are found by
+    values; how best to join a batch depends on how much is in the table by now."""
+    return False if shape.arrays and PLANS_ONCE in connection.info else None
 
 
 async def run_batch(
@@ -111,7 +137,7 @@ async def run_batch(
     `key`: the columns by which it finds rows. `also`: what else it names by `bindparam`."""
     shape = shape_of(cells, connection.dialect.name, key)
     statement = _built(build, shape, tuple(columns.items()))
-    return await statement.run(connection, **parameters_of(cells, shape, columns), **also)
+    return await statement.run_batch(connection, shape, **parameters_of(cells, shape, columns), **also)
 
 
 @lru_cache(maxsize=1000)
@@ -120,6 +146,10 @@ def _built(build: Build, shape: Shape, columns: tuple[tuple[str, Any], ...]) -> 
 
 
 async def _run_in_sqlite(connection: AsyncConnection, text: str, parameters: tuple[Any, ...]) -> Rows:
+    waiting: list[Call] | None = connection.info.get(_TOGETHER)
+    if waiting is not None:
+        waiting.append((text, parameters))
+        return ()
     if not connection.in_transaction():
         await connection.begin()
     try:
@@ -129,10 +159,12 @@ async def _run_in_sqlite(connection: AsyncConnection, text: str, parameters: tup
     return rows
 
 
-async def _run_in_postgresql(connection: AsyncConnection, text: str, parameters: Mapping[str, Any]) -> Rows:
+async def _run_in_postgresql(
+    connection: AsyncConnection, text: str, parameters: Mapping[str, Any], *, prepare: bool | None = None
+) -> Rows:
     driver = await driver_of(connection)
     try:
-        cursor = await driver.execute(text, parameters)
+        cursor = await driver.execute(text, parameters, prepare=prepare)
         return await cursor.fetchall() if cursor.description is not None else ()
     except _psycopg().Error as error:
         raise await _told(connection, driver, text, error) from error
@@ -145,11 +177,29 @@ async def _told(connection: AsyncConnection, driver: Any, text: str, error: Exce
     return DBAPIError.instance(text, None, error, _psycopg().Error, dialect=_POSTGRESQL)
 
 
+async def _run_all_in_sqlite(connection: AsyncConnection, calls: Sequence[Call]) -> None:
+    if not calls:
+        return
+    if not connection.in_transaction():
+        await connection.begin()
+    try:
+        await (await driver_of(connection)).execute_all(calls)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance("(one of several)", None, error, sqlite3.Error, dialect=_SQLITE) from error
+
+
 @asynccontextmanager
 async def together(connection: AsyncConnection) -> AsyncIterator[None]:
-    """Around statements that give no rows: on PostgreSQL they travel together, and an error is told last."""
+    """Around statements that give no rows: they travel together, and an error is told last. (On SQLite those that pass
+    SQLAlchemy by do; any others run before them, so neither may need what the other writes.)"""
     if connection.dialect.name == "sqlite":
-        yield
+        calls: list[Call] = []
+        connection.info[_TOGETHER] = calls
+        try:
+            yield
+        finally:
+            del connection.info[_TOGETHER]
+        await _run_all_in_sqlite(connection, calls)
         return
     driver = await driver_of(connection)
     try:
