@@ -52,6 +52,11 @@ class Places:
         """Whether a worker that takes jobs knows the type."""
         return any(d.takes and type_name in d.worker.types for d in self._desks.values())
 
+    def half(self) -> int:
+        """Half of all places, free or not, rounded up."""
+        desks = (d.worker for d in self._desks.values() if d.takes)
+        return (sum(w.slots + w.light_slots for w in desks) + 1) // 2
+
     def any_free(self) -> bool:
         return any(d.takes and (d.free("process") > 0 or d.free("thread") > 0) for d in self._desks.values())
 

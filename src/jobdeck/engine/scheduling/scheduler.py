@@ -182,10 +182,12 @@ class Scheduler:
     async def _assign(self, leader: Leader) -> bool:
         assert self._index is not None
         now = await self._database.now() if self._index.asks_for_time() else 0
-        picks = self._index.decide(now, BATCH)
+        # Who fills all places at once waits until all are done: the workers work on one half while the other is decided.
+        most = min(BATCH, self._index.places.half())
+        picks = self._index.decide(now, most)
         if not picks:
             return self._index.unfinished
-        unfinished = self._index.unfinished or len(picks) == BATCH
+        unfinished = self._index.unfinished or len(picks) == most
         started = await leases.assign(self._database, leader, picks, self._lease_seconds)
         missed = {p.job for p in picks} - started
         for job_id in missed:

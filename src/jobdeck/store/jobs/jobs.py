@@ -14,6 +14,7 @@ from jobdeck.core.life.operations import Intent
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.schema import jobs
 from jobdeck.store.segments.settled import IDS_LOCK
+from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import BOOL, FLOAT, INT, TEXT, ids_of
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.many_rows import insert_cells, update_cells
@@ -136,7 +137,7 @@ def locked(rows: Rows) -> dict[int, Job]:
 
 
 def _locking(wanted: Subquery) -> Select[Any]:
-    return select(*_LOADED).join(wanted, wanted.c.id == jobs.c.id).order_by(jobs.c.id).with_for_update(of=jobs)
+    return select(*_LOADED).where(among(jobs.c.id, select(wanted.c.id))).order_by(jobs.c.id).with_for_update()
 
 
 def to_job(row: Sequence[Any]) -> Job:

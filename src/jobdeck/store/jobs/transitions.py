@@ -13,6 +13,7 @@ from jobdeck.core.life.transitions import Transition
 from jobdeck.store.failures import log
 from jobdeck.store.jobs import jobs
 from jobdeck.store.schema import attempts, leases
+from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -42,8 +43,8 @@ async def release(tx: Tx, ids: Sequence[int]) -> None:
 
 
 def _release(wanted: Subquery) -> Delete:
-    in_order = select(leases.c.job_id).join(wanted, wanted.c.id == leases.c.job_id).order_by(leases.c.job_id)
-    return delete(leases).where(leases.c.job_id.in_(in_order.with_for_update(of=leases)))
+    in_order = select(leases.c.job_id).where(among(leases.c.job_id, select(wanted.c.id))).order_by(leases.c.job_id)
+    return delete(leases).where(among(leases.c.job_id, in_order.with_for_update()))
 
 
 def _event(before: Job, transition: Transition, actor: str | None) -> NewEvent:

@@ -21,6 +21,7 @@ from jobdeck.store.running import workers
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.schema import leases
+from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import INT, TEXT, ids_of
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.many_rows import insert_cells
@@ -119,7 +120,7 @@ async def renew(tx: Tx, worker_id: str, lease_seconds: float) -> list[Lease]:
     mine = select(leases.c.job_id).where(leases.c.worker_id == worker_id, leases.c.expires_at > tx.now)
     statement = (
         update(leases)
-        .where(leases.c.job_id.in_(mine.order_by(leases.c.job_id).with_for_update()))
+        .where(among(leases.c.job_id, mine.order_by(leases.c.job_id).with_for_update()))
         .values(expires_at=tx.now + int(lease_seconds * 1_000_000))
         .returning(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask)
     )
@@ -142,7 +143,7 @@ async def ask(tx: Tx, ids: Sequence[int], what: str) -> None:
     """Leave word at the leases of `ids` for their workers."""
     if ids:
         wanted = select(ids_of(ids, tx.dialect).c.id)
-        await tx.connection.execute(update(leases).where(leases.c.job_id.in_(wanted)).values(ask=what))
+        await tx.connection.execute(update(leases).where(among(leases.c.job_id, wanted)).values(ask=what))
 
 
 async def held(connection: AsyncConnection) -> dict[int, tuple[str, tuple[Claim, ...]]]:

@@ -11,6 +11,7 @@ from sqlalchemy import Select, Subquery, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import leases, workers
+from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import TEXT
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
@@ -53,8 +54,8 @@ def locking_active(ids: Iterable[str]) -> Question:
 
 
 def _lock_active(wanted: Subquery) -> Select[Any]:
-    query = select(workers.c.id).join(wanted, wanted.c.id == workers.c.id).where(workers.c.state == ACTIVE)
-    return query.order_by(workers.c.id).with_for_update(read=True, of=workers)
+    query = select(workers.c.id).where(among(workers.c.id, select(wanted.c.id)), workers.c.state == ACTIVE)
+    return query.order_by(workers.c.id).with_for_update(read=True)
 
 
 async def beat(tx: Tx, worker_id: str) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.core.life.states import State
 from jobdeck.core.life.waiting import PausedScope
 from jobdeck.store.schema import OPEN_JOBS, events, jobs, limits, paused_scopes, projects
+from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import INT
 from jobdeck.store.sql.events import SUBMITTED
 from jobdeck.store.sql.prepared import Prepared, run_batch
@@ -78,7 +79,7 @@ async def jobs_by_id(connection: AsyncConnection, ids: Iterable[int]) -> list[Qu
 
 
 def _by_id(wanted: Subquery) -> Select[Any]:
-    return select(*_COLUMNS).join(wanted, wanted.c.id == jobs.c.id)
+    return select(*_COLUMNS).where(among(jobs.c.id, select(wanted.c.id)))
 
 
 def _queued(rows: Iterable[Sequence[Any]]) -> list[QueuedJob]:
