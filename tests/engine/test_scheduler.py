@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.service import Services
-from jobdeck.store.schema import leadership, paused_scopes
+from jobdeck.store.schema import leadership, paused_scopes, workers
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.prepared import Question
 from tests.engine.harness import Engine
@@ -46,6 +46,20 @@ async def test_what_could_not_be_assigned_is_decided_again(engine: Engine) -> No
     finally:
         await deciding.stop()
         await moody.close()
+
+
+async def test_one_decision_fills_half_of_the_places(engine: Engine) -> None:
+    """So that its workers work while the next one is made, instead of both taking turns."""
+    await engine.set_limit("project:default", 100)
+    await engine.settled()
+    await engine._deciding.stop()
+    (there,) = await engine.rows(select(workers.c.slots, workers.c.light_slots))
+    half = (there["slots"] + there["light_slots"]) // 2
+    jobs = await engine.submit_all(*[engine.submission("scripted", {}) for _ in range(half + 1)])
+    before = (await engine.events())[-1].id
+    assert await engine.scheduler.turn(), "there is more to do at once"
+    started = [event.job_id for event in await engine.events(after=before) if event.kind == "started"]
+    assert started == jobs[:half]
 
 
 async def test_who_leads_anew_looks_at_everything_anew(engine: Engine) -> None:
