@@ -1,7 +1,7 @@
 """Many rows in one statement, given by columns.
 
-On PostgreSQL a column travels as one array, and one whose values are all the same as that value alone: of a batch of
-transitions most columns are, and what is not sent need not be read. SQLite reads one JSON parameter."""
+A column whose values are all the same travels as that value alone: of a batch of transitions most columns are, and what
+is not sent need not be read. On PostgreSQL each of the others is one array; SQLite reads them from one JSON text."""
 
 from __future__ import annotations
 
@@ -68,26 +68,27 @@ def storable(value: Any) -> Any:
 
 
 class Shape(NamedTuple):
-    """How the cells of a batch travel: as one JSON text, or as arrays and single values."""
+    """How the cells of a batch travel."""
 
-    json: tuple[str, ...] = ()
-    arrays: tuple[str, ...] = ()
+    dialect: str
+    varying: tuple[str, ...] = ()
+    """Columns with a value for each row: arrays, or one JSON text."""
+
     values: tuple[str, ...] = ()
+    """Columns with one value for all rows."""
 
 
 def shape_of(cells: Cells, dialect: str, key: Collection[str] = ()) -> Shape:
     """How these cells travel. Batches of one shape have the same statement.
 
-    Those of `key` are arrays in all rows even where they are all the same: PostgreSQL would look up that one value by
-    itself, and go through all the rows that have it. One row travels as values alone."""
+    Those of `key` vary where there are several rows, even if they are all the same: the database would look up that one
+    value by itself, and go through all the rows that have it. One row travels as values alone."""
     names = tuple(cells)
-    if dialect == "sqlite":
-        return Shape(json=names)
     rows = len(cells[names[0]])
-    arrays = tuple(name for name in names if (name in key and rows > 1) or _varies(cells[name]))
-    if not arrays and rows != 1:
-        arrays = names[:1]  # something must say how many rows there are
-    return Shape(arrays=arrays, values=tuple(name for name in names if name not in arrays))
+    varying = tuple(name for name in names if (name in key and rows > 1) or _varies(cells[name]))
+    if not varying and rows != 1:
+        varying = names[:1]  # something must say how many rows there are
+    return Shape(dialect, varying, tuple(name for name in names if name not in varying))
 
 
 def _varies(values: Sequence[Any]) -> bool:
@@ -96,10 +97,12 @@ def _varies(values: Sequence[Any]) -> bool:
 
 def parameters_of(cells: Cells, shape: Shape, columns: Columns, name: str = "batch") -> dict[str, Any]:
     """What is sent of the cells, by the names that `shaped_table` gives to its parameters."""
-    if shape.json:
-        return {f"{name}_rows": _payload(list(zip(*(cells[key] for key in shape.json), strict=True)))}
-    arrays = {f"{name}_{key}": _array(cells[key], columns[key]) for key in shape.arrays}
-    return arrays | {f"{name}_{key}": storable(cells[key][0]) for key in shape.values}
+    values = {f"{name}_{key}": storable(cells[key][0]) for key in shape.values}
+    if not shape.varying:
+        return values
+    if shape.dialect == "sqlite":
+        return values | {f"{name}_rows": _payload(list(zip(*(cells[key] for key in shape.varying), strict=True)))}
+    return values | {f"{name}_{key}": _array(cells[key], columns[key]) for key in shape.varying}
 
 
 def shaped_table(
@@ -111,16 +114,16 @@ def shaped_table(
         full = f"{name}_{key}"
         return bindparam(full, type_=kind) if values is None else bindparam(full, values[full], kind, unique=True)
 
-    if shape.json:
-        return _from_json(shape.json, columns, name, parameter("rows", TEXT))
     shown: dict[str, ColumnElement[Any]] = {key: parameter(key, columns[key]) for key in shape.values}
-    if shape.arrays:
-        arrays = [cast(parameter(key, TEXT), ARRAY(columns[key])) for key in shape.arrays]
+    if shape.varying and shape.dialect == "sqlite":
+        shown |= _from_json(shape.varying, columns, name, parameter("rows", TEXT))
+    elif shape.varying:
+        arrays = [cast(parameter(key, TEXT), ARRAY(columns[key])) for key in shape.varying]
         source = func.unnest(*arrays).table_valued(
-            *(column(key, columns[key]) for key in shape.arrays), name=f"{name}_rows"
+            *(column(key, columns[key]) for key in shape.varying), name=f"{name}_rows"
         )
         shown |= dict(source.render_derived().c)
-    return select(*(shown[key].label(key) for key in (*shape.arrays, *shape.values))).subquery(name)
+    return select(*(shown[key].label(key) for key in (*shape.varying, *shape.values))).subquery(name)
 
 
 def _array(values: Sequence[Any], kind: TypeEngine[Any]) -> str:
@@ -142,13 +145,14 @@ def _clean(text: str) -> str:
     return text if text.isascii() and "\0" not in text else clip(text, len(text))
 
 
-def _from_json(names: Sequence[str], columns: Columns, name: str, parameter: BindParameter[Any]) -> Subquery:
+def _from_json(
+    names: Sequence[str], columns: Columns, name: str, parameter: BindParameter[Any]
+) -> dict[str, ColumnElement[Any]]:
     source = func.json_each(parameter).table_valued("value", name=f"{name}_json")
-    extract = [
-        type_coerce(func.json_extract(source.c.value, f"$[{place}]"), columns[key]).label(key)
+    return {
+        key: type_coerce(func.json_extract(source.c.value, f"$[{place}]"), columns[key])
         for place, key in enumerate(names)
-    ]
-    return select(*extract).subquery(name)
+    }
 
 
 def _payload(rows: Sequence[Sequence[Any]]) -> str:

@@ -126,7 +126,7 @@ PLANS_ONCE = "plans_once"
 def _prepare(connection: AsyncConnection, shape: Shape) -> bool | None:
     """Whether the driver prepares it; None: if it comes often. A kept plan is right as long as all rows are found by
     values; how best to join a batch depends on how much is in the table by now."""
-    return False if shape.arrays and PLANS_ONCE in connection.info else None
+    return False if shape.varying and PLANS_ONCE in connection.info else None
 
 
 async def run_batch(
@@ -142,7 +142,7 @@ async def run_batch(
 
 @lru_cache(maxsize=1000)
 def _built(build: Build, shape: Shape, columns: tuple[tuple[str, Any], ...]) -> Prepared:
-    return Prepared(build(shaped_table(shape, dict(columns)))).for_good("sqlite" if shape.json else "postgresql")
+    return Prepared(build(shaped_table(shape, dict(columns)))).for_good(shape.dialect)
 
 
 async def _run_in_sqlite(connection: AsyncConnection, text: str, parameters: tuple[Any, ...]) -> Rows:
