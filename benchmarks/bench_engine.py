@@ -254,7 +254,11 @@ def main() -> None:
         for name, run in runs.items():
             if options.only and not any(word in name for word in options.only):
                 continue
-            rounds = [run() for _ in range(options.rounds)]
+            try:
+                rounds = [run() for _ in range(options.rounds)]
+            except subprocess.CalledProcessError as error:  # of a peer: the others still have their figures
+                print(name, "failed:", (error.stderr or b"").decode(errors="replace")[-2000:], flush=True)
+                continue
             figures[name] = {
                 key: measuring.median([r[key] for r in rounds]) if rounds[0][key] is not None else None
                 for key in rounds[0]

@@ -14,7 +14,7 @@ from jobdeck.core.life.order import order_key
 from jobdeck.core.life.records import PlannedTask, Record, StepClosed, StepOpened, TaskEnded
 from jobdeck.core.life.states import StepState
 from jobdeck.store.jobs import jobs, submissions
-from jobdeck.store.running import attempt_writes, leases, progress
+from jobdeck.store.running import assignments, attempt_writes, leases, progress
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.scheduling import due, families, positions, queue
 from jobdeck.store.segments import sealing
@@ -163,6 +163,16 @@ async def test_open_jobs_are_found_by_the_index_of_open_jobs(full_desk: Desk) ->
             await HOT[name](full_desk)
         # Both of these indexes hold open jobs only.
         assert all("ix_jobs_open" in plan or "uq_jobs_dedupe" in plan for plan in told), told
+
+
+async def test_assignments_are_found_by_their_jobs(sqlite_desk: Desk) -> None:
+    """By the worker, which is the same for all, it would compare each of its leases with each of the jobs."""
+    desk = sqlite_desk
+    await filled(desk)
+    async with plans(desk) as told:
+        await reading(assignments.load, "w1", [1, 2, 3])(desk)
+    assert told
+    assert not [plan for plan in told if "ix_leases_worker" in plan], told
 
 
 async def test_each_batch_of_open_jobs_is_read_from_where_the_last_ended(full_desk: Desk) -> None:

@@ -32,7 +32,8 @@ class Assignment(NamedTuple):
 async def load(connection: AsyncConnection, worker_id: str, ids: Sequence[int]) -> list[Assignment]:
     """The jobs among `ids` that the worker holds now."""
     cells: dict[str, list[Any]] = {"id": list(ids), "worker": [worker_id] * len(ids)}
-    return [Assignment._make(row) for row in await run_batch(connection, _load, cells, {"id": INT, "worker": TEXT})]
+    found = await run_batch(connection, _load, cells, {"id": INT, "worker": TEXT}, ("id", "worker"))
+    return [Assignment._make(row) for row in found]
 
 
 def _load(wanted: Subquery) -> Select[Any]:
