@@ -30,6 +30,8 @@ from jobdeck.store.sql.database import Database
 PEERS = Path(__file__).with_name("peers")
 PEER_NAMES = ("pgqueuer", "oban", "procrastinate", "dbos", "celery", "celery, synced")
 """What stands behind a comma is the same engine set up otherwise."""
+AT_A_TIME = 500
+"""Jobs that one worker runs at the same time; as many as its peers are given."""
 BATCH = 1000
 LATENCIES = 200
 
@@ -51,7 +53,7 @@ class OnPostgres:
         self.folder = folder
         self.url = measuring.fresh_database(postgres, "jobdeck").replace("postgresql://", "postgresql+psycopg://")
         self._settings = {
-            "JOBDECK_DATABASE_URL": self.url, "JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": "2000",
+            "JOBDECK_DATABASE_URL": self.url, "JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": str(AT_A_TIME),
             "JOBDECK_WORKERS": "1", "JOBDECK_LOG_LEVEL": "warning",
         }  # fmt: skip
 
@@ -87,7 +89,11 @@ class OnSqlite:
     @contextmanager
     def up(self, workers: int) -> Iterator[int]:
         log = self._home / "log"
-        settings = {"JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": "2000", "JOBDECK_LOG_LEVEL": "warning"}
+        settings = {
+            "JOBDECK_PROJECT_LIMIT": "100000",
+            "JOBDECK_LIGHT_SLOTS": str(AT_A_TIME),
+            "JOBDECK_LOG_LEVEL": "warning",
+        }
         command = measuring.jobdeck("up", "--home", str(self._home), "--port", "0", "--workers", str(workers))
         with measuring.process(command, log, **settings) as started:
             measuring.until(lambda: "Jobdeck serves" in log.read_text(), "the server serves")
