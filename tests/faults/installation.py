@@ -143,16 +143,16 @@ class Installation:
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.job(job_id)!r}") from None
 
-    def until_loaded(self, job_id: int, rows: int) -> None:
-        """Return when an import has loaded at least so many rows, and not all of them."""
+    def until_loaded(self, job_id: int, rows: int) -> int:
+        """Return when an import has loaded at least so many rows; how many it has."""
 
-        def look() -> bool:
+        def look() -> int | None:
             with self.client() as client:
                 steps = {s.name: s for s in client.jobs.steps(job_id)}
-            load = steps.get("load")
-            return load is not None and (load.progress.done or 0) >= rows
+            loaded = steps["load"].progress.done or 0 if "load" in steps else 0
+            return loaded if loaded >= rows else None
 
-        until(look, f"{rows} rows are loaded")
+        return int(until(look, f"{rows} rows are loaded"))
 
     def end(self) -> None:
         for process in self._started:

@@ -97,12 +97,22 @@ def _varies(values: Sequence[Any]) -> bool:
 
 def parameters_of(cells: Cells, shape: Shape, columns: Columns, name: str = "batch") -> dict[str, Any]:
     """What is sent of the cells, by the names that `shaped_table` gives to its parameters."""
-    values = {f"{name}_{key}": storable(cells[key][0]) for key in shape.values}
+    values = {_parameter(name, key): storable(cells[key][0]) for key in shape.values}
     if not shape.varying:
         return values
     if shape.dialect == "sqlite":
-        return values | {f"{name}_rows": _payload(list(zip(*(cells[key] for key in shape.varying), strict=True)))}
-    return values | {f"{name}_{key}": _array(cells[key], columns[key]) for key in shape.varying}
+        payload = _payload(list(zip(*(cells[key] for key in shape.varying), strict=True)))
+        return values | {_text_parameter(name): payload}
+    return values | {_parameter(name, key): _array(cells[key], columns[key]) for key in shape.varying}
+
+
+def _parameter(name: str, column: str) -> str:
+    return f"{name}_{column}"
+
+
+def _text_parameter(name: str) -> str:
+    """The JSON text of a batch. No column's parameter has this name, whatever the column is called."""
+    return name
 
 
 def shaped_table(
@@ -110,15 +120,16 @@ def shaped_table(
 ) -> Subquery:
     """A subquery with the columns of a batch of this shape; without `values`, its parameters are left open."""
 
-    def parameter(key: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
-        full = f"{name}_{key}"
+    def parameter(full: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
         return bindparam(full, type_=kind) if values is None else bindparam(full, values[full], kind, unique=True)
 
-    shown: dict[str, ColumnElement[Any]] = {key: parameter(key, columns[key]) for key in shape.values}
+    shown: dict[str, ColumnElement[Any]] = {
+        key: parameter(_parameter(name, key), columns[key]) for key in shape.values
+    }
     if shape.varying and shape.dialect == "sqlite":
-        shown |= _from_json(shape.varying, columns, name, parameter("rows", TEXT))
+        shown |= _from_json(shape.varying, columns, name, parameter(_text_parameter(name), TEXT))
     elif shape.varying:
-        arrays = [cast(parameter(key, TEXT), ARRAY(columns[key])) for key in shape.varying]
+        arrays = [cast(parameter(_parameter(name, key), TEXT), ARRAY(columns[key])) for key in shape.varying]
         source = func.unnest(*arrays).table_valued(
             *(column(key, columns[key]) for key in shape.varying), name=f"{name}_rows"
         )

@@ -1,0 +1,58 @@
+"""What is sent as a batch arrives as it was, however its columns are called and whichever of them vary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, Subquery, select
+
+from jobdeck.store.schema import metadata
+from jobdeck.store.sql.batch import INT, TEXT, cells_of, table_of
+from jobdeck.store.sql.prepared import run_batch
+from tests.store.desk import Desk
+
+OWN = {"batch", "json", "value"}
+NAMES = sorted({column.name for table in metadata.sorted_tables for column in table.columns} | OWN)
+"""Every name that a column of ours has, and those that a batch uses itself."""
+
+
+def _all(batch: Subquery) -> Select[Any]:
+    return select(batch)
+
+
+def _rows(varying: str) -> list[dict[str, Any]]:
+    """Two rows that differ in one column alone."""
+    return [{name: f"{name}!" for name in NAMES} | {varying: text} for text in ("one", "two")]
+
+
+async def _sent(desk: Desk, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    columns = dict.fromkeys(NAMES, TEXT)
+    async with desk.database.read() as connection:
+        found = await run_batch(connection, _all, cells_of(rows, NAMES), columns)
+        composed = await connection.execute(select(table_of(rows, columns, connection.dialect.name)))
+        names = list(composed.keys())
+        assert [tuple(row) for row in composed] == [tuple(row) for row in found]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+async def test_a_column_may_be_called_anything(desk: Desk) -> None:
+    for varying in NAMES:
+        rows = _rows(varying)
+        assert await _sent(desk, rows) == rows, varying
+
+
+async def test_all_columns_vary_or_none(desk: Desk) -> None:
+    differing = [{name: f"{name} {row}" for name in NAMES} for row in range(3)]
+    assert await _sent(desk, differing) == differing
+    alike = differing[:1] * 3
+    assert await _sent(desk, alike) == alike
+    assert await _sent(desk, alike[:1]) == alike[:1]
+    assert await _sent(desk, []) == []
+
+
+async def test_numbers_and_what_is_missing(desk: Desk) -> None:
+    rows: list[dict[str, Any]] = [{"rows": 2**62, "id": 1}, {"rows": None, "id": 1}]
+    async with desk.database.read() as connection:
+        kinds = {"rows": INT, "id": INT}
+        found = await run_batch(connection, _all, cells_of(rows, ["rows", "id"]), kinds)
+    assert [tuple(row) for row in found] == [(2**62, 1), (None, 1)]
