@@ -11,29 +11,46 @@ import asyncio
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import measuring
 from sqlalchemy import text
 
 from jobdeck.core.environment import Environment
+from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.submit import Submission, Submitter
-from jobdeck.jobs.registry import load_types
+from jobdeck.jobs.registry import GROUP, load_types
 from jobdeck.store.sql.database import Database
 
 PEERS = Path(__file__).with_name("peers")
+sys.path.append(str(PEERS))
+import jobdeck_types  # noqa: E402
+import tally  # noqa: E402
+
 PEER_NAMES = ("pgqueuer", "oban", "procrastinate", "dbos", "celery", "celery, synced")
 """What stands behind a comma is the same engine set up otherwise."""
 AT_A_TIME = 500
 """Jobs that one worker runs at the same time; as many as its peers are given."""
 BATCH = 1000
 LATENCIES = 200
+
+
+class Waits(NamedTuple):
+    """Milliseconds of each job."""
+
+    to_code: Sequence[float] = ()
+    to_start: Sequence[float] = ()
+    """Until the scheduler gave it to a worker."""
+
+
+NO_WAITS = Waits()
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,15 @@ class Options:
     only: list[str]
 
 
+def with_tallied(folder: Path) -> dict[str, str]:
+    """What a process needs to know the job type `tallied`, which notes when its code runs, in `folder`."""
+    info = folder / "tallied-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tallied\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\ntallied = jobdeck_types:Tallied\n")
+    return {"PYTHONPATH": os.pathsep.join((str(folder), str(PEERS))), "TALLY": str(folder)}
+
+
 class OnPostgres:
     """Jobdeck as on many machines: one server, some workers, PostgreSQL."""
 
@@ -54,7 +80,7 @@ class OnPostgres:
         self.url = measuring.fresh_database(postgres, "jobdeck").replace("postgresql://", "postgresql+psycopg://")
         self._settings = {
             "JOBDECK_DATABASE_URL": self.url, "JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": str(AT_A_TIME),
-            "JOBDECK_WORKERS": "1", "JOBDECK_LOG_LEVEL": "warning",
+            "JOBDECK_WORKERS": "1", "JOBDECK_LOG_LEVEL": "warning", **with_tallied(folder),
         }  # fmt: skip
 
     @contextmanager
@@ -132,29 +158,28 @@ async def drained(url: str, jobs: int) -> float:
         await database.close()
 
 
-async def latencies(url: str, count: int) -> list[float]:
-    """Milliseconds from the beginning of the submitting transaction to the job's start, on an idle system, by the
-    database's clock. A job starts when the scheduler gives it to a worker."""
+async def latencies(url: str, count: int, folder: Path) -> Waits:
+    """How long jobs wait on an idle system, in milliseconds: from the call that submits one to its own code, measured
+    as with the peers; and by the database's clock from the submitting transaction to the one that starts it."""
+    tally.FOLDER = folder
     database = Database(url)
 
     async def environments(project: str) -> Environment:
         return Environment(project=project)
 
-    submitter = Submitter(database, load_types({}), environments)
-    found = []
-    query = text("SELECT started_at - created_at FROM jobs WHERE id = :id AND ended_at IS NOT NULL")
-    for number in range(count + 10):
-        (job,) = await submitter.submit([Submission("noop", {}, 1, "default", 1)], actor="bench", principal_id=1)
-        waited = None
-        while waited is None:
-            await asyncio.sleep(0.002)
-            async with database.read() as connection:
-                waited = (await connection.execute(query, {"id": job})).scalar()
-        if number >= 10:
-            found.append(waited / 1000)
-        await asyncio.sleep(0.03)
+    types = TypeRegistry([RegisteredType("tallied", "jobdeck_types:Tallied", jobdeck_types.Tallied)])
+    submitter = Submitter(database, types, environments)
+
+    async def send(at: float) -> None:
+        job = Submission("tallied", {"at": at}, 1, "default", 1)
+        await submitter.submit([job], actor="bench", principal_id=1)
+
+    to_code = await tally.latencies(count, send)
+    newest = text("SELECT (started_at - created_at) / 1000.0 FROM jobs ORDER BY id DESC LIMIT :count")
+    async with database.read() as connection:
+        to_start = [float(ms) for ms in (await connection.execute(newest, {"count": count})).scalars()]
     await database.close()
-    return found
+    return Waits(to_code, to_start)
 
 
 def jobdeck_on_postgres(postgres: str, options: Options, workers: int) -> dict[str, Any]:
@@ -166,7 +191,7 @@ def jobdeck_on_postgres(postgres: str, options: Options, workers: int) -> dict[s
             stack.enter_context(made.worker(f"worker{number}"))
         drain = asyncio.run(drained(made.url, options.jobs))
         measuring.settle(postgres)
-        waits = asyncio.run(latencies(made.url, LATENCIES)) if workers == 1 else []
+        waits = asyncio.run(latencies(made.url, LATENCIES, Path(folder))) if workers == 1 else Waits()
     return _figures(drain, batch, waits)
 
 
@@ -177,7 +202,7 @@ def jobdeck_on_sqlite(options: Options) -> dict[str, Any]:
             batch = asyncio.run(submit(made.url, options.jobs))
         with made.up(workers=1):
             drain = asyncio.run(drained(made.url, options.jobs))
-    return _figures(drain, batch, [])
+    return _figures(drain, batch)
 
 
 def peer(postgres: str, options: Options, name: str, workers: int) -> dict[str, Any]:
@@ -209,7 +234,7 @@ def peer(postgres: str, options: Options, name: str, workers: int) -> dict[str, 
         drain = ask("wait", str(options.jobs))["rate"]
         measuring.settle(postgres)
         waits = ask("latency", str(LATENCIES))["ms"] if workers == 1 else []
-    return _figures(drain, batch, waits)
+    return _figures(drain, batch, Waits(waits))
 
 
 def bare_postgres(postgres: str, options: Options) -> dict[str, Any]:
@@ -217,7 +242,7 @@ def bare_postgres(postgres: str, options: Options) -> dict[str, Any]:
     url = measuring.fresh_database(postgres, "bare")
     from bare import drain_bare
 
-    return _figures(drain_bare(url, options.jobs), None, [])
+    return _figures(drain_bare(url, options.jobs), None)
 
 
 def disk_alone() -> dict[str, Any]:
@@ -229,10 +254,14 @@ def disk_alone() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _figures(drain: float, batch: float | None, waits: list[float]) -> dict[str, Any]:
+def _figures(drain: float, batch: float | None, waits: Waits = NO_WAITS) -> dict[str, Any]:
     figures: dict[str, Any] = {"drain": drain, "submit": batch}
-    if waits:
-        figures |= {"p50_ms": measuring.percentile(waits, 0.5), "p99_ms": measuring.percentile(waits, 0.99)}
+    for name, found in (("", waits.to_code), ("start_", waits.to_start)):
+        if found:
+            figures |= {
+                f"{name}p50_ms": measuring.percentile(found, 0.5),
+                f"{name}p99_ms": measuring.percentile(found, 0.99),
+            }
     return figures
 
 
@@ -270,10 +299,9 @@ def main() -> None:
                 for key in rounds[0]
             }
             print(name, figures[name], flush=True)
-    columns = ("drain", "submit", "p50_ms", "p99_ms")
-    measuring.table(["engine", "jobs/s", "batch submit/s", "pick-up p50 ms", "p99 ms"], [
-        [name, *(f.get(c) for c in columns)] for name, f in figures.items()
-    ])  # fmt: skip
+    columns = ("drain", "submit", "p50_ms", "p99_ms", "start_p50_ms", "start_p99_ms")
+    headers = ["engine", "jobs/s", "batch submit/s", "pick-up p50 ms", "p99 ms", "to its start p50 ms", "p99 ms"]
+    measuring.table(headers, [[name, *(f.get(c) for c in columns)] for name, f in figures.items()])
     measuring.save("engine", figures)
 
 

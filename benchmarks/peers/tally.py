@@ -53,6 +53,11 @@ def waits() -> list[float]:
 
 async def latency(count: int, send: Callable[[float], Awaitable[object]]) -> None:
     """Send one job after another to an idle engine and print how long each waited (ms)."""
+    print(json.dumps({"ms": await latencies(count, send)}))
+
+
+async def latencies(count: int, send: Callable[[float], Awaitable[object]]) -> list[float]:
+    """How long each of `count` jobs waited (ms), sent one after another to an idle engine."""
     import asyncio
 
     for number in range(count + 5):
@@ -64,7 +69,7 @@ async def latency(count: int, send: Callable[[float], Awaitable[object]]) -> Non
             for path in FOLDER.glob("*.waits"):
                 path.write_text("")
         await asyncio.sleep(0.03)
-    print(json.dumps({"ms": waits()}))
+    return waits()
 
 
 def rate(jobs: int, began: float) -> None:

@@ -39,6 +39,13 @@ async def test_kill_leaves_nothing(executor: ProcessExecutor, tmp_path: Path) ->
     assert await task.outcome() == Stopped(killed=True)
 
 
+async def test_one_that_dies_slowly_is_waited_for(executor: ProcessExecutor, tmp_path: Path) -> None:
+    heard = await hear(await executor.start(wild("leave_a_daemon_that_dies_slowly", tmp_path)))
+    left = alive(written(tmp_path))
+    assert heard.outcome == Succeeded("done")
+    assert not left
+
+
 async def test_timeout_leaves_nothing(executor: ProcessExecutor, tmp_path: Path) -> None:
     heard = await hear(await executor.start(wild("stubborn_family", tmp_path, timeout=1.5)))
     assert isinstance(heard.outcome, Failed)

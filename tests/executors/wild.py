@@ -69,6 +69,14 @@ class Wild(JobType):
         while True:
             time.sleep(1)
 
+    def leave_a_daemon_that_dies_slowly(self, run: Run) -> str:
+        """So much memory takes a while to be given back; its files are closed only after that."""
+        program = f"import os, pathlib; m = b'x' * (800 << 20); {self._written('str(os.getpid())')}; {FOREVER}"
+        subprocess.Popen(["setsid", "sh", "-c", '"$@" & exit', "sh", sys.executable, "-S", "-c", program])
+        while not list(Path(self.params.folder).iterdir()):
+            time.sleep(0.005)
+        return "done"
+
     def leave_family(self, run: Run) -> str:
         self._family()
         return "done"
@@ -139,8 +147,12 @@ class Wild(JobType):
     def _here(self) -> None:
         (Path(self.params.folder) / str(os.getpid())).touch()
 
+    def _written(self, name: str) -> str:
+        """The statement that writes a file of that name."""
+        return f"pathlib.Path({self.params.folder!r}, {name}).touch()"
+
     def _family(self) -> None:
-        program = f"import os, pathlib; pathlib.Path({self.params.folder!r}, str(os.getpid())).touch(); {FOREVER}"
+        program = f"import os, pathlib; {self._written('str(os.getpid())')}; {FOREVER}"
         python = [sys.executable, "-S", "-c", program]
         subprocess.Popen(["sh", "-c", 'trap "" TERM INT HUP; "$@"; :', "sh", *python])
         subprocess.Popen(python, start_new_session=True)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,15 +41,17 @@ class Tree:
         seen = _look(pid, zombies=True)
         return cls(pid, seen.started if seen else 0, mark)
 
-    def members(self, known: set[int]) -> set[int]:
-        """Numbers of the live processes of this tree; descendants of `known` former members count."""
+    def members(self, known: Mapping[int, Seen]) -> dict[int, Seen]:
+        """The live processes of this tree by their numbers; `known` ones count until they are gone, and so do their
+        descendants: one that is dying has lost its mark before it has closed its files."""
         table = processes()
         root = _look(self.root, zombies=True)
         ours = root is None or root.started == self.started
         found = {p.pid for p in table.values() if ours and self.root in (p.pid, p.session)}
+        found |= {pid for pid, seen in known.items() if pid in table and table[pid].started == seen.started}
         found |= {pid for pid in table if pid not in found and _carries(pid, self.mark)}
         _add_descendants(found, table, known)
-        return found
+        return {pid: table[pid] for pid in found}
 
     def kill(self) -> None:
         """SIGKILL until none is left; the root may stay as a zombie of its parent, to be reaped there. Blocks."""
@@ -61,12 +63,12 @@ def kill_all(trees: Collection[Tree]) -> None:
 
     First it is seen who belongs to them, because a descendant that has neither session nor mark is known by its parents
     alone. Then the roots go first: none must take the death of what it started for an answer, and go on."""
-    known = {tree: tree.members(set()) for tree in trees}
+    known = {tree: tree.members({}) for tree in trees}
     living = known
     pause = _ROUND
     while any(living.values()):
         roots = {tree.root for tree in trees}
-        for pid in sorted(set().union(*living.values()), key=lambda pid: pid not in roots):
+        for pid in sorted({pid for of in living.values() for pid in of}, key=lambda pid: pid not in roots):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(pause)
@@ -74,12 +76,12 @@ def kill_all(trees: Collection[Tree]) -> None:
         living = {tree: tree.members(known[tree]) for tree in trees}
         known = {tree: known[tree] | living[tree] for tree in trees}
     for tree, pids in known.items():
-        for pid in pids - {tree.root}:  # ours to reap where we are the first process of a container
+        for pid in pids.keys() - {tree.root}:  # ours to reap where we are the first process of a container
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
 
 
-def _add_descendants(found: set[int], table: dict[int, Seen], known: set[int]) -> None:
+def _add_descendants(found: set[int], table: Mapping[int, Seen], known: Collection[int]) -> None:
     me = os.getpid()
     size = -1
     while size != len(found):
