@@ -14,7 +14,12 @@ ARGS ?=
 SUITABLE := import sys, venv, ensurepip, ssl, sqlite3; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(shell $(p) -c '$(SUITABLE)' >/dev/null 2>&1 && echo $(p))))
 
-.PHONY: help demo test check bench soak docs screenshots assets pin clean
+# What the benchmarks compare with, and what `make bench` runs.
+PEERS := .peers
+PEER_PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 $(PYTHON),$(shell $(p) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $(p))))
+BENCHMARKS := bench_engine bench_steps bench_lists bench_blocked bench_bulk bench_recovery bench_memory bench_pages
+
+.PHONY: help demo test check bench peers soak docs screenshots assets pin clean
 
 help:  ## say what there is (this text)
 	@echo "Jobdeck. What make can do here:"
@@ -44,9 +49,19 @@ check: $(VENV)/.test  ## run only the quick checks: lint (ruff), types (mypy, ts
 	@echo "── import rules: import-linter"
 	@$(BIN)/lint-imports --no-cache --verbose > $(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log; exit 1; }
 
-bench: $(VENV)/.test  ## measure the engine: throughput and pick-up latency; prints a table
-	@test -n "$(wildcard benchmarks/bench_*.py)" || echo "There are no benchmarks yet."
-	@for script in $(wildcard benchmarks/bench_*.py); do echo "── $$script"; $(BIN)/python $$script $(ARGS) || exit 1; done
+bench: $(VENV)/.test  ## measure everything (an hour or more); beside peers after `make peers`; ONLY=bench_steps ARGS="--jobs 100" for less
+	@for script in $(or $(ONLY),$(BENCHMARKS)); do \
+		peers=; case $$script in bench_engine|bench_steps) if test -d $(PEERS); then peers="--peers $(PEERS)"; fi;; esac; \
+		echo "── $$script $$peers $(ARGS)"; $(BIN)/python benchmarks/$$script.py $$peers $(ARGS) || exit 1; \
+	done
+
+peers:  ## install what the benchmarks compare with, each in an environment of its own (needs Python 3.12 and redis-server)
+	@test -n "$(PEER_PYTHON)" || { echo "One of the peers needs Python 3.12 or newer: make peers PEER_PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@for peer in pgqueuer oban procrastinate dbos celery; do \
+		echo "── $$peer"; $(PEER_PYTHON) -m venv $(PEERS)/$$peer && \
+		$(PEERS)/$$peer/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/$$peer.txt || exit 1; \
+	done
+	@command -v redis-server > /dev/null || echo "Celery needs redis-server, which is not here; it is left out." >&2
 
 soak: $(VENV)/.test  ## run for ten minutes under fire (kills, freezes, outages), and account for every job; ARGS="--seconds 60 --seed 1"
 	@$(BIN)/python -m tests.faults.soak $(ARGS)

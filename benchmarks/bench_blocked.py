@@ -1,10 +1,10 @@
-"""100,000 jobs that wait for 10,000 resources: does the one job that can run start as quickly as on an idle system?
+"""100,000 jobs that wait for 10,000 resources: do the one job that can run, and the one that is freed, start at once?
 
     python benchmarks/bench_blocked.py [--jobs 100000] [--claims 10000] [--database sqlite|postgresql]
 
 Each waiting job claims one of the resources for itself, and each resource has a limit of 0. Measured are the time to
-take over such a queue, and the pick-up latency of jobs that do not wait (from commit to start, by the database's clock)
-of an idle system and of that queue, each on servers that were just started."""
+take over such a queue; the pick-up of jobs of the same type that do not wait, on an idle system and with that queue,
+each on servers that were just started; and the time from a raised limit to the start of a job that waited for it."""
 
 from __future__ import annotations
 
@@ -17,41 +17,66 @@ from pathlib import Path
 from typing import Any
 
 import measuring
-from bench_engine import LATENCIES, OnPostgres, OnSqlite, latencies
-from sqlalchemy import insert
+from pickup import pick_up
+from sites import OnPostgres, OnSqlite, fill
+from sqlalchemy import insert, text
 
-from jobdeck.core.environment import Environment
-from jobdeck.engine.submit import Submission, Submitter
-from jobdeck.jobs.registry import load_types
+from jobdeck.engine.submit import Submission
 from jobdeck.store.schema import limits
 from jobdeck.store.sql.database import Database, Tx
 
-BATCH = 1000
+LATENCIES = 500
+FREED = 100
 REST_SECONDS = 20.0
 """For what comes after a start and after filling a database, such as PostgreSQL's vacuum."""
 
 
-async def fill(url: str, jobs: int, claims: int) -> None:
+async def block(url: str, jobs: int, claims: int) -> None:
     """The limits, and the jobs that wait for them."""
-    database = Database(url)
-
-    async def environments(project: str) -> Environment:
-        return Environment(project=project)
 
     async def close_all(tx: Tx) -> None:
-        rows = [{"resource": f"project:default/object:lake/b/t{i}", "capacity": 0, "set_at": 0} for i in range(claims)]
+        rows = [
+            {"resource": f"project:default/{_resource(number)}", "capacity": 0, "set_at": 0} for number in range(claims)
+        ]
         await tx.connection.execute(insert(limits), rows)
 
+    database = Database(url)
     await database.transact(close_all)
-    submitter = Submitter(database, load_types({}), environments)
-    for first in range(0, jobs, BATCH):
-        batch = [_blocked((first + i) % claims) for i in range(BATCH)]
-        await submitter.submit(batch, actor="bench", principal_id=1)
     await database.close()
+    await fill(url, [Submission("tallied", {"write": _object(i % claims)}, 1, "default", 1) for i in range(jobs)])
 
 
-def _blocked(number: int) -> Submission:
-    return Submission("sleep", {"seconds": 0, "write": f"lake/b/t{number}"}, 1, "default", 1)
+def _object(number: int) -> str:
+    return f"lake/b/t{number}"
+
+
+def _resource(number: int) -> str:
+    return f"object:{_object(number)}"
+
+
+def freed(made: OnPostgres | OnSqlite, claims: int) -> list[float]:
+    """Milliseconds from the call that raises a limit from 0 to 1 until a job that waited for it runs, one by one."""
+    found = []
+    with made.client() as client:
+        for number in range(0, claims, max(1, claims // FREED)):
+            began = time.time()
+            client.limits.set(_resource(number), 1)
+            found.append((asyncio.run(_first_start(made.url, _object(number))) / 1e6 - began) * 1000)
+    return found
+
+
+async def _first_start(url: str, subject: str) -> int:
+    """When the first of the jobs with this subject started (µs), as soon as one has."""
+    database = Database(url)
+    query = text("SELECT min(started_at) FROM jobs WHERE subject = :subject")
+    try:
+        while True:
+            async with database.read() as connection:
+                if started := (await connection.execute(query, {"subject": subject})).scalar():
+                    return int(started)
+            await asyncio.sleep(0.01)
+    finally:
+        await database.close()
 
 
 def measure(made: OnPostgres | OnSqlite, jobs: int, claims: int) -> dict[str, Any]:
@@ -59,27 +84,28 @@ def measure(made: OnPostgres | OnSqlite, jobs: int, claims: int) -> dict[str, An
     figures: dict[str, Any] = {}
     for name, waiting in (("idle", 0), ("blocked", jobs)):
         if waiting:
-            with ExitStack() as stack:
-                if isinstance(made, OnPostgres):
-                    stack.enter_context(made.server("filling"))
-                asyncio.run(fill(made.url, waiting, claims))
+            asyncio.run(block(made.url, waiting, claims))
         with ExitStack() as stack:
             began = time.monotonic()
-            _serve(stack, made)
-            first = asyncio.run(latencies(made.url, 1))
-            figures |= {f"{name}_start_to_first_job_s": time.monotonic() - began, f"{name}_first_ms": first[0]}
+            _serve(stack, made, name)
+            first = asyncio.run(pick_up(made, 1))
+            figures |= {f"{name}_start_to_first_job_s": time.monotonic() - began, f"{name}_first_ms": first.to_code[0]}
             time.sleep(REST_SECONDS)
-            waits = asyncio.run(latencies(made.url, LATENCIES))
-        figures |= {f"{name}_p50_ms": measuring.percentile(waits, 0.5)}
-        figures |= {f"{name}_p99_ms": measuring.percentile(waits, 0.99)}
+            waits = asyncio.run(pick_up(made, LATENCIES))
+            figures |= {f"{name}_{key}": value for key, value in waits.figures().items()}
+            if waiting:
+                starts = freed(made, claims)
+                figures |= {f"freed_{label}_ms": measuring.percentile(starts, share) for label, share in _SHARES}
     return figures
 
 
-def _serve(stack: ExitStack, made: OnPostgres | OnSqlite) -> None:
-    number = len(list(made.folder.iterdir()))
+_SHARES = (("p50", 0.5), ("p99", 0.99))
+
+
+def _serve(stack: ExitStack, made: OnPostgres | OnSqlite, name: str) -> None:
     if isinstance(made, OnPostgres):
-        stack.enter_context(made.server(f"server{number}"))
-        stack.enter_context(made.worker(f"worker{number}"))
+        stack.enter_context(made.server(f"server, {name}"))
+        stack.enter_context(made.worker(f"worker, {name}"))
     else:
         stack.enter_context(made.up(workers=1))
 
@@ -101,11 +127,12 @@ def main() -> None:
             )
             figures[database] = measure(made, options.jobs, options.claims)
             print(database, figures[database], flush=True)
-    columns = ("p50_ms", "p99_ms", "start_to_first_job_s")
+    columns = [f"{when}_{c}" for when in ("idle", "blocked") for c in ("p50_ms", "p99_ms", "start_to_first_job_s")]
     measuring.table(
-        ["database", "idle p50 ms", "p99", "start to first job s", "blocked p50 ms", "p99", "start to first job s"],
-        [[name, *(f[f"{when}_{c}"] for when in ("idle", "blocked") for c in columns)] for name, f in figures.items()],
-    )
+        ["database", "idle p50 ms", "p99", "start to first job s", "blocked p50 ms", "p99", "start to first job s",
+         "freed p50 ms", "p99"],
+        [[name, *(f[c] for c in (*columns, "freed_p50_ms", "freed_p99_ms"))] for name, f in figures.items()],
+    )  # fmt: skip
     measuring.save("blocked", figures)
 
 

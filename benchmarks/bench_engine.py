@@ -11,46 +11,24 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import measuring
+from pickup import Waits, pick_up
+from sites import PEERS, OnPostgres, OnSqlite, fill, submit
 from sqlalchemy import text
 
-from jobdeck.core.environment import Environment
-from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.engine.submit import Submission, Submitter
-from jobdeck.jobs.registry import GROUP, load_types
+from jobdeck.engine.submit import Submission
 from jobdeck.store.sql.database import Database
-
-PEERS = Path(__file__).with_name("peers")
-sys.path.append(str(PEERS))
-import jobdeck_types  # noqa: E402
-import tally  # noqa: E402
 
 PEER_NAMES = ("pgqueuer", "oban", "procrastinate", "dbos", "celery", "celery, synced")
 """What stands behind a comma is the same engine set up otherwise."""
-AT_A_TIME = 500
-"""Jobs that one worker runs at the same time; as many as its peers are given."""
-BATCH = 1000
 LATENCIES = 200
-
-
-class Waits(NamedTuple):
-    """Milliseconds of each job."""
-
-    to_code: Sequence[float] = ()
-    to_start: Sequence[float] = ()
-    """Until the scheduler gave it to a worker."""
-
-
-NO_WAITS = Waits()
 
 
 @dataclass(frozen=True)
@@ -61,86 +39,6 @@ class Options:
     rounds: int
     peers: Path | None
     only: list[str]
-
-
-def with_tallied(folder: Path) -> dict[str, str]:
-    """What a process needs to know the job type `tallied`, which notes when its code runs, in `folder`."""
-    info = folder / "tallied-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tallied\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\ntallied = jobdeck_types:Tallied\n")
-    return {"PYTHONPATH": os.pathsep.join((str(folder), str(PEERS))), "TALLY": str(folder)}
-
-
-class OnPostgres:
-    """Jobdeck as on many machines: one server, some workers, PostgreSQL."""
-
-    def __init__(self, postgres: str, folder: Path) -> None:
-        self.folder = folder
-        self.url = measuring.fresh_database(postgres, "jobdeck").replace("postgresql://", "postgresql+psycopg://")
-        self._settings = {
-            "JOBDECK_DATABASE_URL": self.url, "JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": str(AT_A_TIME),
-            "JOBDECK_WORKERS": "1", "JOBDECK_LOG_LEVEL": "warning", **with_tallied(folder),
-        }  # fmt: skip
-
-    @contextmanager
-    def server(self, name: str = "server") -> Iterator[int]:
-        home = self.folder / name
-        home.mkdir()
-        log = home / "log"
-        with measuring.process(
-            measuring.jobdeck("server", "--home", str(home), "--port", "0"), log, **self._settings
-        ) as started:
-            measuring.until(lambda: "Jobdeck serves" in log.read_text(), "the server serves")
-            yield started.pid
-
-    @contextmanager
-    def worker(self, name: str) -> Iterator[int]:
-        home = self.folder / name
-        home.mkdir()
-        log = home / "log"
-        with measuring.process(measuring.jobdeck("worker", "--home", str(home)), log, **self._settings) as started:
-            yield started.pid
-
-
-class OnSqlite:
-    """Jobdeck as on one machine: one process, SQLite. It is opened a second time only to submit and to look."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._home = folder / "home"
-        self._home.mkdir()
-        self.url = f"sqlite+aiosqlite:///{self._home / 'jobdeck.db'}"
-
-    @contextmanager
-    def up(self, workers: int) -> Iterator[int]:
-        log = self._home / "log"
-        settings = {
-            "JOBDECK_PROJECT_LIMIT": "100000",
-            "JOBDECK_LIGHT_SLOTS": str(AT_A_TIME),
-            "JOBDECK_LOG_LEVEL": "warning",
-        }
-        command = measuring.jobdeck("up", "--home", str(self._home), "--port", "0", "--workers", str(workers))
-        with measuring.process(command, log, **settings) as started:
-            measuring.until(lambda: "Jobdeck serves" in log.read_text(), "the server serves")
-            yield started.pid
-
-
-async def submit(url: str, jobs: int) -> float:
-    """Jobs a second, submitted in batches through the engine's own submit."""
-    database = Database(url)
-
-    async def environments(project: str) -> Environment:
-        return Environment(project=project)
-
-    submitter = Submitter(database, load_types({}), environments)
-    batch = [Submission("noop", {}, 1, "default", 1)] * BATCH
-    began = time.monotonic()
-    for _ in range(jobs // BATCH):
-        await submitter.submit(batch, actor="bench", principal_id=1)
-    took = time.monotonic() - began
-    await database.close()
-    return jobs / took
 
 
 async def drained(url: str, jobs: int) -> float:
@@ -158,30 +56,6 @@ async def drained(url: str, jobs: int) -> float:
         await database.close()
 
 
-async def latencies(url: str, count: int, folder: Path) -> Waits:
-    """How long jobs wait on an idle system, in milliseconds: from the call that submits one to its own code, measured
-    as with the peers; and by the database's clock from the submitting transaction to the one that starts it."""
-    tally.FOLDER = folder
-    database = Database(url)
-
-    async def environments(project: str) -> Environment:
-        return Environment(project=project)
-
-    types = TypeRegistry([RegisteredType("tallied", "jobdeck_types:Tallied", jobdeck_types.Tallied)])
-    submitter = Submitter(database, types, environments)
-
-    async def send(at: float) -> None:
-        job = Submission("tallied", {"at": at}, 1, "default", 1)
-        await submitter.submit([job], actor="bench", principal_id=1)
-
-    to_code = await tally.latencies(count, send)
-    newest = text("SELECT (started_at - created_at) / 1000.0 FROM jobs ORDER BY id DESC LIMIT :count")
-    async with database.read() as connection:
-        to_start = [float(ms) for ms in (await connection.execute(newest, {"count": count})).scalars()]
-    await database.close()
-    return Waits(to_code, to_start)
-
-
 def jobdeck_on_postgres(postgres: str, options: Options, workers: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         made = OnPostgres(postgres, Path(folder))
@@ -191,8 +65,19 @@ def jobdeck_on_postgres(postgres: str, options: Options, workers: int) -> dict[s
             stack.enter_context(made.worker(f"worker{number}"))
         drain = asyncio.run(drained(made.url, options.jobs))
         measuring.settle(postgres)
-        waits = asyncio.run(latencies(made.url, LATENCIES, Path(folder))) if workers == 1 else Waits()
+        waits = asyncio.run(pick_up(made, LATENCIES)) if workers == 1 else Waits()
     return _figures(drain, batch, waits)
+
+
+def jobdeck_with_a_step(postgres: str, options: Options) -> dict[str, Any]:
+    """Jobs of one step, whose code runs in a thread: step and task are recorded, too."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        made = OnPostgres(postgres, Path(folder))
+        stack.enter_context(made.server())
+        took = asyncio.run(fill(made.url, [Submission("tallied", {}, 1, "default", 1)] * options.jobs))
+        stack.enter_context(made.worker("worker"))
+        drain = asyncio.run(drained(made.url, options.jobs))
+    return _figures(drain, options.jobs / took)
 
 
 def jobdeck_on_sqlite(options: Options) -> dict[str, Any]:
@@ -202,7 +87,8 @@ def jobdeck_on_sqlite(options: Options) -> dict[str, Any]:
             batch = asyncio.run(submit(made.url, options.jobs))
         with made.up(workers=1):
             drain = asyncio.run(drained(made.url, options.jobs))
-    return _figures(drain, batch)
+            waits = asyncio.run(pick_up(made, LATENCIES))
+    return _figures(drain, batch, waits)
 
 
 def peer(postgres: str, options: Options, name: str, workers: int) -> dict[str, Any]:
@@ -254,15 +140,8 @@ def disk_alone() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _figures(drain: float, batch: float | None, waits: Waits = NO_WAITS) -> dict[str, Any]:
-    figures: dict[str, Any] = {"drain": drain, "submit": batch}
-    for name, found in (("", waits.to_code), ("start_", waits.to_start)):
-        if found:
-            figures |= {
-                f"{name}p50_ms": measuring.percentile(found, 0.5),
-                f"{name}p99_ms": measuring.percentile(found, 0.99),
-            }
-    return figures
+def _figures(drain: float, batch: float | None, waits: Waits | None = None) -> dict[str, Any]:
+    return {"drain": drain, "submit": batch, **(waits.figures() if waits else {})}
 
 
 def main() -> None:
@@ -276,6 +155,7 @@ def main() -> None:
         runs: dict[str, Callable[[], dict[str, Any]]] = {
             "jobdeck, PostgreSQL, 1 worker": lambda: jobdeck_on_postgres(postgres, options, 1),
             "jobdeck, PostgreSQL, 2 workers": lambda: jobdeck_on_postgres(postgres, options, 2),
+            "jobdeck, PostgreSQL, 1 worker, jobs of a step": lambda: jobdeck_with_a_step(postgres, options),
             "jobdeck, SQLite": lambda: jobdeck_on_sqlite(options),
             "bare PostgreSQL, the same writes": lambda: bare_postgres(postgres, options),
             "the disk alone, one sync": disk_alone,
@@ -291,8 +171,11 @@ def main() -> None:
                 continue
             try:
                 rounds = [run() for _ in range(options.rounds)]
-            except subprocess.CalledProcessError as error:  # of a peer: the others still have their figures
-                print(name, "failed:", (error.stderr or b"").decode(errors="replace")[-2000:], flush=True)
+            except (subprocess.CalledProcessError, FileNotFoundError) as error:  # the others still have their figures
+                told = (
+                    error.stderr.decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else error
+                )
+                print(name, "failed:", str(told)[-2000:], flush=True)
                 continue
             figures[name] = {
                 key: measuring.median([r[key] for r in rounds]) if rounds[0][key] is not None else None

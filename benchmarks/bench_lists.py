@@ -24,6 +24,7 @@ import measuring
 import psutil
 
 DATABASE = "bench_lists"
+KINDS = ("sqlite", "postgresql")
 SORTS = ("created_at", "started_at", "ended_at", "duration", "priority", "state", "type")
 
 
@@ -166,27 +167,33 @@ def measure(client: httpx2.Client, jobs: int, repeat: int) -> list[dict[str, Any
     return figures
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=1_000_000)
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--pending", type=int, default=4000)
-    parser.add_argument("--repeat", type=int, default=20)
-    asked = parser.parse_args()
+def run(kind: str, jobs: int, pending: int, repeat: int) -> None:
+    """Fill a database of this kind, ask a server on it, print and save the figures."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-lists")))
-        url = stack.enter_context(database(asked.database, home))
+        url = stack.enter_context(database(kind, home))
         began = time.monotonic()
-        data.fill(url, asked.jobs, asked.pending)
+        data.fill(url, jobs, pending)
         filled = time.monotonic()
         segments = data.seal(url)
         print(f"filled in {filled - began:.0f} s, {segments} segments sealed in {time.monotonic() - filled:.0f} s")
         client = stack.enter_context(server(home, url))
-        figures = measure(client, asked.jobs, asked.repeat)
+        figures = measure(client, jobs, repeat)
     shown = ("what", "first", "median", "p95", "cpu", "jobs")
     rows = [[*(f[name] for name in shown), "short" if f["short"] else ""] for f in figures]
-    measuring.table(["request", "first ms", "median ms", "p95 ms", "cpu ms", "jobs", ""], rows)
-    measuring.save(f"lists-{asked.database}-{asked.jobs}", figures)
+    measuring.table([f"request, {kind}", "first ms", "median ms", "p95 ms", "cpu ms", "jobs", ""], rows)
+    measuring.save(f"lists-{kind}-{jobs}", figures)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser.add_argument("--database", choices=KINDS, default=None, help="only one of the two")
+    parser.add_argument("--pending", type=int, default=4000)
+    parser.add_argument("--repeat", type=int, default=20)
+    asked = parser.parse_args()
+    for kind in [asked.database] if asked.database else KINDS:
+        run(kind, asked.jobs, asked.pending, asked.repeat)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import statistics
 import tempfile
 import time
@@ -21,9 +20,8 @@ from typing import Any
 import measuring
 import psutil
 import psycopg
-from bench_engine import BATCH, OnPostgres, OnSqlite, submit
+from sites import BATCH, OnPostgres, OnSqlite, Site, submit
 
-from jobdeck import Client
 from jobdeck.store.schema import OPEN_JOBS
 
 TARGET_MB = 150
@@ -43,11 +41,9 @@ def rss(pid: int) -> float:
     return float(psutil.Process(pid).memory_info().rss) / 1e6
 
 
-def idle(log: Path, home: Path, pid: int) -> float:
+def idle(made: Site, pid: int) -> float:
     """MB after some requests and some quiet."""
-    found = re.search(r"Jobdeck serves (\S+)", log.read_text())
-    assert found
-    with Client(url=found[1], home=home) as client:
+    with made.client() as client:
         client.health(), client.me(), client.types.list(), list(client.jobs.list())
     time.sleep(QUIET_SECONDS)
     return rss(pid)
@@ -57,13 +53,14 @@ def idle_up() -> float:
     with tempfile.TemporaryDirectory() as folder:
         made = OnSqlite(Path(folder))
         with made.up(workers=10) as pid:
-            return idle(Path(folder) / "home/log", Path(folder) / "home", pid)
+            return idle(made, pid)
 
 
 def idle_server(postgres: str) -> float:
-    measuring.fresh_database(postgres, "jobdeck")
-    with tempfile.TemporaryDirectory() as folder, OnPostgres(postgres, Path(folder)).server() as pid:
-        return idle(Path(folder) / "server/log", Path(folder) / "server", pid)
+    with tempfile.TemporaryDirectory() as folder:
+        made = OnPostgres(postgres, Path(folder))
+        with made.server() as pid:
+            return idle(made, pid)
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ def report(jobs: int, found: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=200_000)
+    parser.add_argument("--jobs", type=int, default=1_000_000)
     options = parser.parse_args()
     figures: dict[str, Any] = {"idle `jobdeck up`": idle_up()}
     with measuring.postgres() as postgres:
