@@ -133,6 +133,7 @@ async def test_one_poisoned_record_hurts_no_other(engine: Engine) -> None:
     bad, good = [await engine.submit(key=plot.key) for plot in plots]
     for gate in gates:
         await reached(gate)
+    await engine.true(lambda: _has_tasks(engine, bad, good))
     write = engine.hands[0].recorder.write
     poison = TaskAdvanced(0, 0, None, done=2**70)
     refused, fine = await asyncio.gather(
@@ -146,11 +147,16 @@ async def test_one_poisoned_record_hurts_no_other(engine: Engine) -> None:
         await engine.until(job, "succeeded")
 
 
+async def _has_tasks(engine: Engine, *jobs: int) -> bool:
+    return all([await engine.tasks(job) for job in jobs])
+
+
 async def test_an_old_epoch_changes_nothing(engine: Engine) -> None:
     plot = script()
     gate = plot.hold("s0/0/0")
     job = await engine.submit(key=plot.key)
     await reached(gate)
+    await engine.true(lambda: _has_tasks(engine, job))
     write = engine.hands[0].recorder.write
     for epoch in (0, 2):
         with pytest.raises(LeaseLost):

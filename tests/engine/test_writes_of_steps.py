@@ -40,9 +40,23 @@ class Four(JobType):
         return 4
 
 
+class Messy(JobType):
+    """One step that could leave something about."""
+
+    name = "messy"
+    isolation = "thread"
+
+    @step
+    def make(self, run: Run) -> None:
+        return None
+
+    def undo(self, run: Run) -> None:
+        return None
+
+
 @pytest.fixture
 async def engine(url: str, home: Path) -> AsyncIterator[Engine]:
-    async with running(url, home, types=[Scripted, Four]) as engine:
+    async with running(url, home, types=[Scripted, Four, Messy]) as engine:
         yield engine
 
 
@@ -84,6 +98,25 @@ async def test_the_end_of_a_task_waits_only_for_what_follows_at_once(
     assert [(t["state"], t["attempts"]) for t in await engine.tasks(job)] == [("succeeded", 1)] * 5
 
 
+async def test_the_first_step_opens_with_its_first_task(engine: Engine, writes: list[tuple[Record, ...]]) -> None:
+    plot = script()
+    plot.hold("s0/0/0").opened.set()
+    job = await engine.submit(key=plot.key)
+    await engine.until(job, "succeeded")
+    assert place_of(writes, StepOpened) == place_of(writes, TaskStarted)
+    (task,) = await engine.tasks(job)
+    (opened,) = await engine.steps(job)
+    assert opened["started_at"] <= task["started_at"] <= task["ended_at"]
+
+
+async def test_what_may_have_to_be_undone_is_written_before_it_begins(
+    engine: Engine, writes: list[tuple[Record, ...]]
+) -> None:
+    job = await engine.submit("messy")
+    await engine.until(job, "succeeded")
+    assert place_of(writes, StepOpened, dirties=True) < place_of(writes, TaskStarted)
+
+
 async def test_a_start_is_told_though_the_task_says_nothing(engine: Engine, writes: list[tuple[Record, ...]]) -> None:
     plot = script()
     gate = plot.hold("s0/0/0")
@@ -91,7 +124,7 @@ async def test_a_start_is_told_though_the_task_says_nothing(engine: Engine, writ
     await reached(gate)
 
     async def runs() -> bool:
-        return bool((await engine.tasks(job))[0]["state"] == "running")
+        return any(task["state"] == "running" for task in await engine.tasks(job))
 
     await engine.true(runs)
     gate.opened.set()

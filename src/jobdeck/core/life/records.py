@@ -22,7 +22,7 @@ class PlannedTask:
 
 @dataclass(frozen=True, slots=True)
 class StepOpened:
-    """The step begins; its tasks are known. Opening it again changes nothing."""
+    """The step began `ago` µs before this is recorded; its tasks are known. Opening it again changes nothing."""
 
     index: int
     name: str
@@ -30,6 +30,7 @@ class StepOpened:
     tasks: tuple[PlannedTask, ...]
     dirties: bool = False
     """From here on the attempt may leave half made things about."""
+    ago: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ class Runner:
         self.unwritten: tuple[Record, ...] = ()
         """The end of a step, which is written together with what follows it: the next step, or the end of the stay.
         Its tasks are recorded, so that nothing is lost without it; but for the last one if nothing comes between."""
+        self._opening: StepOpened | None = None
+        """The first step's, which is written together with the start of its first task."""
         self.brakes = Brakes(registered.job_type.grace)
 
     async def run(self) -> Ending | None:
@@ -172,6 +174,7 @@ class Runner:
             self._now,
             await self._checkpoints.earlier_failures(index),
             followed,
+            self._take_opening(),
         )
         ending, tasks = await step_run.run()
         if ending is not None:
@@ -192,13 +195,20 @@ class Runner:
         dirties = self._registered.job_type.has_undo()
         planned = () if step is not None else tuple(PlannedTask(t.index, t.key, t.part) for t in tasks)
         opened = StepOpened(index, spec.name, spec.weight, planned, dirties)
-        await self._checkpoints.write(*self._take_unwritten(), opened)
+        if dirties or self.unwritten:
+            await self._checkpoints.write(*self._take_unwritten(), opened)
+        else:  # there is no result yet that could be lost, and nothing that would have to be undone
+            self._opening = opened
         if dirties and not self._dirty_since:
             self._dirty_since = self._job.attempt
         return SavedStep(index, spec.name, StepState.RUNNING, tuple(tasks))
 
     def _take_unwritten(self) -> tuple[Record, ...]:
         taken, self.unwritten = self.unwritten, ()
+        return taken
+
+    def _take_opening(self) -> StepOpened | None:
+        taken, self._opening = self._opening, None
         return taken
 
     def _split(self, spec: StepSpec, job_type: JobType) -> tuple[SavedTask, ...] | ErrorInfo:

@@ -16,6 +16,7 @@ from jobdeck.core.life.records import (
     SavedStep,
     SavedTask,
     StepClosed,
+    StepOpened,
     TaskAdvanced,
     TaskEnded,
     TaskStarted,
@@ -40,7 +41,7 @@ from jobdeck.engine.worker.meter import TELL_SECONDS, Meter
 from jobdeck.engine.worker.trail import Trail
 
 START_SECONDS = 0.01
-"""How long the record of a task's start waits for more to be written with it."""
+"""How long the record of a first step's or a task's start waits for more to be written with it."""
 
 
 class TaskLog(Protocol):
@@ -80,11 +81,12 @@ class _Stay:
 
 class StepRun:
     """Runs the tasks of one step. `earlier` are failures by task in earlier attempts of the job; when the step is
-    `followed` at once by a write, the end of its last task is left to that."""
+    `followed` at once by a write, the end of its last task is left to that. `opening` has to be written first."""
 
     def __init__(
         self, index: int, spec: StepSpec, step: SavedStep, dispatch: Dispatch, checkpoints: Checkpoints, brakes: Brakes,
         meter: Meter, log: TaskLog, now: Callable[[], int], earlier: dict[int, int], followed: bool,
+        opening: StepOpened | None,
     ) -> None:  # fmt: skip
         self._index = index
         self._spec = spec
@@ -97,6 +99,8 @@ class StepRun:
         self._now = now
         self._earlier = earlier
         self._followed = followed
+        self._opening = opening
+        self._opened = asyncio.get_running_loop().time()
         self._errors: dict[int, ErrorInfo] = {}
         self._given_up = False
         self._begun: dict[int, _Stay] = {}
@@ -104,11 +108,13 @@ class StepRun:
         self._held: dict[int, _Stay] = {}
         """Tasks with progress that was not told, because it came too soon."""
         self.unwritten: tuple[Record, ...] = ()
-        """The end of the last task, if it may be written with what follows the step."""
+        """What may be written with what follows the step: the end of its last task, or its opening if it had none."""
         self._trail = Trail(self._tell_held, lambda: brakes.ask(Ask.DIE))
 
     async def run(self) -> tuple[Ending | None, tuple[SavedTask, ...]]:
         """The tasks as they stand now, and the stay's ending if a failed task ends it."""
+        if self._opening is not None:
+            self._trail.within(START_SECONDS)
         todo = iter([t for t in self._tasks.values() if t.state is not StepState.SUCCEEDED])
         runners = [
             asyncio.create_task(self._work_off(todo)) for _ in range(min(self._dispatch.parallel, len(self._tasks)))
@@ -120,7 +126,17 @@ class StepRun:
             self._brakes.ask(Ask.DIE)
             await asyncio.gather(*runners, self._trail.close(), return_exceptions=True)
             raise
-        return await self._ending(), tuple(self._tasks.values())
+        ending = await self._ending()
+        self.unwritten = (*self._take_opening(), *self.unwritten)
+        return ending, tuple(self._tasks.values())
+
+    async def _write(self, *records: Record) -> None:
+        await self._checkpoints.write(*self._take_opening(), *records)
+
+    def _take_opening(self) -> tuple[Record, ...]:
+        """The step's opening, unless it was written."""
+        opening, self._opening = self._opening, None
+        return () if opening is None else (replace(opening, ago=_since(self._opened)),)
 
     async def _work_off(self, todo: Iterator[SavedTask]) -> None:
         for task in todo:
@@ -136,7 +152,7 @@ class StepRun:
             if delay is None:
                 error = self._errors[i]
                 reading = [self._meter.reading(self._index)] if self._meter.held else []
-                await self._checkpoints.write(*reading, StepClosed(self._index, StepState.FAILED, error))
+                await self._write(*reading, StepClosed(self._index, StepState.FAILED, error))
                 return Broke(error)
         at = self._now() + int(max(d for d in delays.values() if d is not None) * 1_000_000)
         return RetryLater(next(iter(self._errors.values())), at)
@@ -155,7 +171,7 @@ class StepRun:
             losses = 1 if stay.advanced else losses + 1
             if isinstance(outcome, Lost) and self._goes_on() and not losses_exhausted(losses):
                 if start := self._start_of(task.index):
-                    await self._checkpoints.write(*start)
+                    await self._write(*start)
                 self._say(task, f"The task's process was lost ({outcome.reason}); it goes on from its last checkpoint.")
                 continue
             return await self._end(task, outcome, stay)
@@ -220,15 +236,14 @@ class StepRun:
 
     async def _tell(self, task: SavedTask, stay: _Stay, cursor: str | None = None) -> None:
         told = self._advance(task.index, stay, cursor)
-        await self._checkpoints.write(*self._start_of(task.index), told, *self._reading())
+        await self._write(*self._start_of(task.index), told, *self._reading())
 
     def _start_of(self, task: int) -> list[Record]:
         """The record of its start, unless that was told."""
         stay = self._begun.pop(task, None)
         if stay is None:
             return []
-        ago = asyncio.get_running_loop().time() - stay.began
-        return [TaskStarted(self._index, task, stay.host, int(ago * 1_000_000))]
+        return [TaskStarted(self._index, task, stay.host, _since(stay.began))]
 
     def _advance(self, task: int, stay: _Stay, cursor: str | None = None) -> TaskAdvanced:
         stay.told = asyncio.get_running_loop().time()
@@ -248,8 +263,8 @@ class StepRun:
         due += [self._advance(i, stay) for i, stay in list(self._held.items()) if stay.due_in <= 0]
         if self._meter.held and self._meter.due():
             due.append(self._meter.reading(self._index))
-        if due:
-            await self._checkpoints.write(*due)
+        if due or self._opening is not None:
+            await self._write(*due)
         waits = [stay.due_in for stay in self._held.values()] + ([self._meter.due_in] if self._meter.held else [])
         return max(0.0, min(waits)) if waits else None
 
@@ -264,7 +279,7 @@ class StepRun:
         if self._followed and all(state is StepState.SUCCEEDED for state in (ended.state, *others)):
             self.unwritten = tuple(records)
         else:
-            await self._checkpoints.write(*records)
+            await self._write(*records)
         failed = int(ended.state is StepState.FAILED)
         self._tasks[task.index] = replace(
             task, state=ended.state, result=ended.result, tries=task.tries + failed, failures=task.failures + failed
@@ -301,6 +316,11 @@ class StepRun:
 
     def _say(self, task: SavedTask, text: str, level: str = "warning") -> None:
         self._log.say(self._spec.name, task.index, Printed(self._now(), level, text))
+
+
+def _since(moment: float) -> int:
+    """µs by the clock of the event loop."""
+    return int((asyncio.get_running_loop().time() - moment) * 1_000_000)
 
 
 def _advanced(step: int, task: int, progressed: Progressed | None, cursor: str | None = None) -> TaskAdvanced:

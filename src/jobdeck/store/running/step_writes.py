@@ -86,7 +86,7 @@ class StepBatch:
                 "name": record.name,
                 "state": str(StepState.RUNNING),
                 "weight": record.weight,
-                "started_at": self._now,
+                "started_at": self._now - record.ago,
             }
         )
         self._new_tasks += [
