@@ -50,7 +50,7 @@ class Config(BaseModel):
         description="Jobs that need processes, and processes, at the same time; 0: no worker here.",
     )
     light_slots: int = Field(
-        default=100, ge=0, le=10_000, description="Jobs of types that run in threads at the same time."
+        default=500, ge=0, le=10_000, description="Jobs of types that run in threads at the same time."
     )
     parallel: int = Field(
         default_factory=lambda: max(2, os.cpu_count() or 2),

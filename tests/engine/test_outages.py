@@ -275,7 +275,7 @@ async def test_what_an_attempt_left_is_removed_before_the_next_one(engine: Engin
     assert [place.partition("/")[0] for place in plot.did] == ["s0", "undo", "s0"]
 
 
-class _Later:
+class _Later(Clock):
     """A clock that goes before another one."""
 
     def __init__(self, inner: Clock, seconds: int) -> None:

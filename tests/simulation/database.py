@@ -49,7 +49,7 @@ class SimulatedDatabase(Database):
         """Its connections go back by themselves."""
 
 
-class SimulatedClock:
+class SimulatedClock(Clock):
     """The database server's clock (store.sql.clock.Clock), which can be set wrong."""
 
     def __init__(self, time: Callable[[], float], read: Callable[[int], None]) -> None:

@@ -220,9 +220,12 @@ class QueueIndex:
         return picks
 
     def _pick_undo(self, limit: int) -> list[Pick]:
-        """Leftovers are removed without claims: what is canceled must not wait for a limit to be gone."""
-        picks = []
-        for job in list(self._undo.values())[:limit]:
+        """Leftovers are removed without claims: what is canceled must not wait for a limit to be gone. Nor does it
+        wait for another one whose type no worker knows."""
+        picks: list[Pick] = []
+        for job in list(self._undo.values()):
+            if len(picks) == limit:
+                break
             worker = self.places.find(job.type, job.isolation, beyond=True)
             if worker is not None:
                 self.hold(job, worker.id, ())

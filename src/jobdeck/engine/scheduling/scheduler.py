@@ -183,7 +183,7 @@ class Scheduler:
         assert self._index is not None
         now = await self._database.now() if self._index.asks_for_time() else 0
         # Who fills all places at once waits until all are done: one half is worked on while the other is decided.
-        most = min(BATCH, self._index.places.half())
+        most = max(1, min(BATCH, self._index.places.half()))
         picks = self._index.decide(now, most)
         if not picks:
             return self._index.unfinished

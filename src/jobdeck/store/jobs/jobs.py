@@ -208,14 +208,11 @@ async def children_of(connection: AsyncConnection, parents: Iterable[int]) -> di
     if not ids:
         return {}
     wanted = ids_of(ids, connection.dialect.name, "parents")
-    query = (
-        select(jobs.c.parent_id, jobs.c.id, jobs.c.state)
-        .join(wanted, wanted.c.id == jobs.c.parent_id)
-        .order_by(jobs.c.id)
-    )
+    # Sorted here: for the order's sake a plan would walk through all jobs by their ids.
+    query = select(jobs.c.id, jobs.c.parent_id, jobs.c.state).join(wanted, wanted.c.id == jobs.c.parent_id)
     unfinished: dict[int, int] = {}
     failed: dict[int, list[int]] = {}
-    for parent, child, state in await connection.execute(query):
+    for child, parent, state in sorted(map(tuple, await connection.execute(query))):
         unfinished[parent] = unfinished.get(parent, 0) + (State(state) not in ENDED)
         failed.setdefault(parent, []).extend([child] if state in (State.FAILED, State.CANCELED) else [])
     return {parent: Children(count, tuple(failed[parent])) for parent, count in unfinished.items()}

@@ -123,9 +123,12 @@ def shaped_table(
     def parameter(full: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
         return bindparam(full, type_=kind) if values is None else bindparam(full, values[full], kind, unique=True)
 
-    shown: dict[str, ColumnElement[Any]] = {
-        key: parameter(_parameter(name, key), columns[key]) for key in shape.values
-    }
+    def single(key: str) -> ColumnElement[Any]:
+        """PostgreSQL takes NULL for a text unless it is told."""
+        value, kind = parameter(_parameter(name, key), columns[key]), columns[key]
+        return cast(value, kind) if shape.dialect == "postgresql" and isinstance(kind, Float | Boolean) else value
+
+    shown: dict[str, ColumnElement[Any]] = {key: single(key) for key in shape.values}
     if shape.varying and shape.dialect == "sqlite":
         shown |= _from_json(shape.varying, columns, name, parameter(_text_parameter(name), TEXT))
     elif shape.varying:

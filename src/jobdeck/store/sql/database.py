@@ -7,7 +7,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -21,7 +20,7 @@ from jobdeck.core.errors import DiskFull, Unavailable
 from jobdeck.store.sql.clock import Clock, DatabaseClock
 from jobdeck.store.sql.engines import postgres_engine, sqlite_engine
 from jobdeck.store.sql.events import NewEvent, append
-from jobdeck.store.sql.prepared import Question, Rows, ask_with, commit, is_idle, together
+from jobdeck.store.sql.prepared import Question, Rows, begin_with, commit, end, is_idle, together
 from jobdeck.store.sql.sessions import Sessions
 from jobdeck.store.sql.wakeups import Called, Wakeups
 
@@ -77,6 +76,7 @@ class Tx:
                 await append(self.connection, self.events, self.now, self.called)
                 self.events, self.told = [], True
             await commit(self.connection)
+        await end(self.connection)
         self.over = True
 
 
@@ -182,7 +182,8 @@ class Database:
         opening: Sequence[Question],
     ) -> T:
         async with begun as connection:
-            answers, now = await ask_with(connection, opening, partial(self.clock.now, connection))
+            answers, told = await begin_with(connection, opening, self.clock.question(self.dialect))
+            now = int(told[0][0]) if told else await self.clock.now(connection)
             tx = Tx(connection, now, self.dialect, answers)
             result = await work(tx)
             if tx.over and (tx.events or not await is_idle(connection)):

@@ -20,11 +20,11 @@ IDLE_SECONDS = 1.0
 """Unused for longer than this, a connection is tried before it is used again."""
 _POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=20s"
 """A process that is frozen or cut off in a transaction must not keep its locks: they would hold up everyone else."""
+# All that is joined here is joined by a key: the planner takes reading a whole table for cheaper while it is small, or
+# not yet counted, and takes ten times as long.
 _POSTGRESQL_PLANS = "-c jit=off -c random_page_cost=1.1 -c enable_hashjoin=off -c enable_mergejoin=off"
 _PLANNED_EACH_TIME = f"{_POSTGRESQL_PLANS} -c plan_cache_mode=force_custom_plan"
-"""A plan that was made once and kept, when the tables were still empty, would read all of them ever after. And all that
-is joined here is joined by a key: the planner takes reading a whole table for cheaper while it is small, or not yet
-counted, and takes ten times as long."""
+"""A plan that was made once and kept, when the tables were still empty, would read all of them ever after."""
 _PLANNED_ONCE = f"{_POSTGRESQL_PLANS} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 """Where a row is found by its key there is only one good plan, and making it takes longer than its execution. Reading
 the whole table, which would be right while it is empty, must not be part of it."""
@@ -52,8 +52,8 @@ def postgres_engine(url: URL, patience: float, *, plan_once: bool = False) -> As
     engine = create_async_engine(
         url,
         connect_args={"options": options, "async_creator_fn": connecting(patience)},
-        pool_size=10,
-        max_overflow=10,
+        pool_size=5 if plan_once else 10,
+        max_overflow=5 if plan_once else 10,
         pool_timeout=10,
         pool_use_lifo=True,  # what was prepared in the session used last is there, and those not needed rest
     )

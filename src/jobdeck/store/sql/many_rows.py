@@ -35,13 +35,6 @@ async def insert_rows(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], c
     await insert_cells(tx, table, cells_of(rows, columns), columns)
 
 
-async def update_rows(
-    tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], columns: Columns, key: Sequence[str]
-) -> None:
-    """As `update_cells`, given by rows; a column that a row lacks becomes NULL."""
-    await update_cells(tx, table, cells_of(rows, columns), columns, key)
-
-
 @cache
 def _insert(table: Table) -> Build:
     return lambda batch: insert(table).from_select(list(batch.c.keys()), select(*batch.c))

@@ -6,11 +6,12 @@ layers; so here SQLAlchemy writes the SQL, once for each database, and the drive
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import ClauseElement, Dialect, Subquery
 from sqlalchemy.dialects import sqlite
@@ -21,7 +22,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.store.sql.batch import Cells, Columns, Shape, parameters_of, shape_of, shaped_table
 from jobdeck.store.sql.sqlite_connection import Call
 
-T = TypeVar("T")
 _TOGETHER = "together"
 """Where a connection to SQLite has the statements that are to be run together."""
 Rows = Sequence[Sequence[Any]]
@@ -57,17 +57,6 @@ class Prepared:
         text, own = self._for_postgresql
         return await _run_in_postgresql(connection, text, {**own, **parameters}, prepare=_prepare(connection, shape))
 
-    async def first_of_transaction(self, connection: AsyncConnection, **parameters: Any) -> Sequence[Any]:
-        """Its one row. As the first statement of a transaction on PostgreSQL it travels together with the BEGIN."""
-        if connection.dialect.name == "sqlite":
-            return (await self.run(connection, **parameters))[0]
-        text, own = self._for_postgresql
-        driver = await driver_of(connection)
-        async with together(connection):
-            cursor = await driver.execute(text, {**own, **parameters})
-        row: Sequence[Any] = await cursor.fetchone()
-        return row
-
     @property
     def _source(self) -> ClauseElement:
         if self._statement is None:
@@ -95,20 +84,24 @@ class Question(NamedTuple):
     columns: Columns
 
 
-async def ask_with(
-    connection: AsyncConnection, questions: Sequence[Question], also: Callable[[], Awaitable[T]]
-) -> tuple[list[Rows], T]:
-    """The answers to `questions`, and what `also` gives. On PostgreSQL all travel together, and with a BEGIN."""
+async def begin_with(
+    connection: AsyncConnection, questions: Sequence[Question], last: Prepared | None = None
+) -> tuple[list[Rows], Rows]:
+    """Begin a transaction; the answers to `questions`, and then to `last`.
+
+    On PostgreSQL it is one trip: the driver, if it began by itself, would wait for the answer to that alone."""
     if connection.dialect.name == "sqlite":
-        given = await also()
-        return [await run_batch(connection, *question) for question in questions], given
-    if not questions:
-        return [], await also()
+        return [await run_batch(connection, *question) for question in questions], ()
     driver = await driver_of(connection)
+    if not driver.autocommit:
+        await driver.set_autocommit(True)
     async with together(connection):
+        await driver.execute("BEGIN")
         cursors = [await _put(driver, question, connection) for question in questions]
-        given = await also()
-    return [await cursor.fetchall() for cursor in cursors], given
+        if last is not None:
+            cursors.append(await driver.execute(*last._for_postgresql))  # noqa: SLF001
+    rows = [await cursor.fetchall() for cursor in cursors]
+    return (rows, ()) if last is None else (rows[:-1], rows[-1])
 
 
 async def _put(driver: Any, question: Question, connection: AsyncConnection) -> Any:
@@ -190,8 +183,8 @@ async def _run_all_in_sqlite(connection: AsyncConnection, calls: Sequence[Call])
 
 @asynccontextmanager
 async def together(connection: AsyncConnection) -> AsyncIterator[None]:
-    """Around statements that give no rows: they travel together, and an error is told last. (On SQLite those that pass
-    SQLAlchemy by do; any others run before them, so neither may need what the other writes.)"""
+    """Around statements that travel together, so that none may need what another gives; an error is told last. (On
+    SQLite those that pass SQLAlchemy by and give no rows do; any others run before them.)"""
     if connection.dialect.name == "sqlite":
         calls: list[Call] = []
         connection.info[_TOGETHER] = calls
@@ -207,12 +200,30 @@ async def together(connection: AsyncConnection) -> AsyncIterator[None]:
             yield
     except _psycopg().Error as error:
         raise await _told(connection, driver, "(one of several)", error) from error
+    except asyncio.CancelledError:
+        await connection.invalidate()  # broken off at the wrong moment, the driver never hears answers on it again
+        raise
 
 
 async def commit(connection: AsyncConnection) -> None:
     """Within `together`: on PostgreSQL commit along with what is there, so that no later commit has anything to do."""
     if connection.dialect.name == "postgresql":
         await (await driver_of(connection)).execute("COMMIT")
+
+
+async def end(connection: AsyncConnection) -> None:
+    """After a `commit` that was sent: a statement that follows by mistake is not committed by itself."""
+    if connection.dialect.name == "postgresql":
+        await (await driver_of(connection)).set_autocommit(False)
+
+
+async def commit_alone(connection: AsyncConnection) -> None:
+    """Commit what the driver has begun, if that was not done yet."""
+    driver = await driver_of(connection)
+    try:
+        await driver.commit()
+    except _psycopg().Error as error:
+        raise await _told(connection, driver, "COMMIT", error) from error
 
 
 async def is_idle(connection: AsyncConnection) -> bool:

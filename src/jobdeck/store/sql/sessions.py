@@ -10,15 +10,15 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from jobdeck.store.sql.engines import IDLE_SECONDS
-from jobdeck.store.sql.prepared import PLANS_ONCE, driver_of
+from jobdeck.store.sql.prepared import PLANS_ONCE, commit_alone, driver_of
 
 KEPT = 3
 """Sessions that are at hand at the same time; what is needed besides goes through the pool."""
 
 
 class Sessions:
-    """Transactions on sessions of a pool, which SQLAlchemy neither begins nor ends: the driver begins one with its
-    first statement, and most commit with their last. For a transaction of 2 ms that is a tenth of it."""
+    """Transactions on sessions of a pool, which SQLAlchemy neither begins nor ends: they begin with their first
+    statement, and most commit with their last. For a transaction of 2 ms that is a tenth of it."""
 
     def __init__(self, engine: AsyncEngine, *, plan_once: bool = False) -> None:
         """`plan_once`: the sessions of this engine keep the plans that they made first."""
@@ -46,12 +46,20 @@ class Sessions:
     async def _take(self) -> AsyncConnection:
         while self._kept:
             connection, since = self._kept.pop()
-            if time.monotonic() - since < IDLE_SECONDS or await _answers(connection):
+            if not _rested(since) or await _answers(connection):
                 return connection
+            await self._drop_rested()
         connection = await self._engine.connect()
         if self._plan_once:
             connection.info[PLANS_ONCE] = True
         return connection
+
+    async def _drop_rested(self) -> None:
+        """Where one does not answer, the others that rested are not waited for, too."""
+        rested = [connection for connection, since in self._kept if _rested(since)]
+        self._kept = [kept for kept in self._kept if kept[0] not in rested]
+        for connection in rested:
+            await _forget(connection)
 
     async def _keep(self, connection: AsyncConnection) -> None:
         if len(self._kept) < KEPT:
@@ -60,19 +68,32 @@ class Sessions:
             await connection.close()
 
 
+def _rested(since: float) -> bool:
+    return time.monotonic() - since >= IDLE_SECONDS
+
+
 async def _answers(connection: AsyncConnection) -> bool:
     """Whether the session is still there; one that is not is taken out of the pool."""
     try:
-        await (await driver_of(connection)).execute("SELECT 1")
+        driver = await driver_of(connection)
+        await driver.set_autocommit(True)  # the question opens no transaction
+        await driver.execute("SELECT 1")
     except connection.dialect.loaded_dbapi.Error:
-        await connection.invalidate()
-        await connection.close()
+        await _forget(connection)
         return False
+    except BaseException:
+        await asyncio.shield(_forget(connection))
+        raise
     return True
+
+
+async def _forget(connection: AsyncConnection) -> None:
+    await connection.invalidate()
+    await connection.close()
 
 
 async def _commit(connection: AsyncConnection) -> None:
     if connection.in_transaction():  # begun by a statement that went through SQLAlchemy
         await connection.commit()
     else:
-        await (await driver_of(connection)).commit()
+        await commit_alone(connection)
