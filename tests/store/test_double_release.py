@@ -187,11 +187,18 @@ async def test_two_that_lead_in_the_same_epoch_end_a_lease_once(desk: Desk, job:
 ROUNDS, PLACES = 12, 5
 
 
-async def test_in_many_rounds_each_is_released_once(desk: Desk) -> None:
+@pytest.fixture
+async def others(desk: Desk) -> AsyncIterator[list[Database]]:
+    handles = [Database(desk.database.url, clock=desk.clock) for _ in range(3)]
+    yield handles
+    for database in handles:
+        await database.close()
+
+
+async def test_in_many_rounds_each_is_released_once(desk: Desk, others: list[Database]) -> None:
     """Workers' words and two expiries go off together, on handles of their own; a scheduler follows what comes of it.
 
     After each round as many run as before, so what was held came free once."""
-    others = [Database(desk.database.url, clock=desk.clock) for _ in range(3)]
     decider = Decider(desk, project_limit=PLACES)
     await desk.submit(*[new_job() for _ in range((ROUNDS + 1) * PLACES)])
     for number in range(ROUNDS):
@@ -214,8 +221,6 @@ async def test_in_many_rounds_each_is_released_once(desk: Desk) -> None:
             lost = (job.id, "succeeded") not in told
             assert after[job.id].losses == job.losses + lost
         await holds_nothing(desk)
-    for database in others:
-        await database.close()
 
 
 async def _leave(database: Database, job: Job) -> None:
