@@ -21,6 +21,7 @@ LIMITS = "projects/default/limits"
         ("type:of-another-worker", "type:of-another-worker"),
         ("children:7", "children:7"),
         ("configuration:3", "configuration:3"),
+        ("configuration:3/token:4", "configuration:3/token:4"),
         ("object:lake/in.shop/orders", "object:lake/in.shop/orders"),
         ("object:lake/in.shop/%6frders", "object:lake/in.shop/orders"),
         ("licence", "licence"),
@@ -37,7 +38,10 @@ async def test_a_projects_resources_by_name(small: Api, named: str, shown: str) 
 
 @pytest.mark.parametrize(
     "named",
-    ["instance", "project:other", "children:x", "configuration:", "type:", "object:lake", "object:", " ", "a\tb"],
+    [
+        "instance", "project:other", "children:x", "children:1/token:2", "configuration:", "configuration:3/token:",
+        "type:", "object:lake", "object:", " ", "a\tb",
+    ],
 )
 async def test_what_no_job_of_the_project_can_claim_is_refused(small: Api, named: str) -> None:
     response = await small.raw("PUT", f"{LIMITS}/{quote(named, safe='')}", json={"capacity": 4})

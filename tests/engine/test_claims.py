@@ -19,10 +19,13 @@ class Holder:
         self.engine = engine
         self.plots: dict[int, Script] = {}
 
-    async def submit(self, *claims: tuple[str, int, str], type_name: str = "scripted", **facts: object) -> int:
+    async def submit(
+        self, *claims: tuple[str, int, str], type_name: str = "scripted", label: str | None = None, **facts: object
+    ) -> int:
         plot = script()
         plot.hold("s0/0/0")
-        job = await self.engine.submit_with(type_name, {"key": plot.key, "claims": claims}, **facts)
+        params = {"key": plot.key, "claims": claims, "label": label}
+        job = await self.engine.submit_with(type_name, params, **facts)
         self.plots[job] = plot
         return job
 
@@ -43,20 +46,21 @@ WRITE, READ = ("object:lake/b/t", 1, "x"), ("object:lake/b/t", 1, "s")
 
 
 async def test_writers_exclude_and_readers_share(engine: Engine, holder: Holder) -> None:
+    """All readers that a writer kept waiting start together when it ends, and another writer after all of them."""
+    writer = await holder.submit(WRITE)
+    await holder.runs(writer)
     reader, another = await holder.submit(READ), await holder.submit(READ)
+    later = await holder.submit(WRITE)
+    for job in (reader, another, later):
+        assert (await engine.waits_for(job, "claim")).holders == (writer,)
+    await holder.let_go(writer)
     await holder.runs(reader)
     await holder.runs(another)
-    writer = await holder.submit(WRITE)
-    reason = await engine.waits_for(writer, "claim")
-    assert (reason.resource, reason.holders, reason.capacity) == ("object:lake/b/t", (reader, another), 1)
-    await holder.let_go(reader)
-    assert (await engine.waits_for(writer, "claim")).holders == (another,)
+    assert (await engine.waits_for(later, "claim")).holders == (reader, another)
     await holder.let_go(another)
-    await holder.runs(writer)
-    late = await holder.submit(READ)
-    assert (await engine.waits_for(late, "claim")).holders == (writer,)
-    await holder.let_go(writer)
-    await holder.runs(late)
+    assert (await engine.waits_for(later, "claim")).holders == (reader,)
+    await holder.let_go(reader)
+    await holder.runs(later)
 
 
 async def test_whoever_takes_over_knows_what_is_held(engine: Engine, holder: Holder) -> None:
@@ -90,26 +94,6 @@ async def test_a_pause_gives_back_and_a_resume_asks_again(engine: Engine, holder
     assert (await engine.waits_for(first, "claim")).holders == (second,)
     await holder.let_go(second)
     await holder.let_go(first)
-
-
-async def test_a_configuration_runs_once_at_a_time(engine: Engine, holder: Holder) -> None:
-    from sqlalchemy import insert
-
-    from jobdeck.store.schema import configurations
-    from jobdeck.store.sql.database import Tx
-
-    async def make(tx: Tx) -> None:
-        row = {"id": 7, "project_id": engine.project_id, "name": "c", "type": "scripted", "params": "{}", "version": 1}
-        await tx.connection.execute(insert(configurations).values(**row, created_at=tx.now))
-
-    await engine.database.transact(make)
-    first = await holder.submit(configuration=7, configuration_version=1)
-    await holder.runs(first)
-    second = await holder.submit(configuration=7, configuration_version=1)
-    reason = await engine.waits_for(second, "claim")
-    assert (reason.resource, reason.holders) == ("configuration:7", (first,))
-    await holder.let_go(first)
-    await holder.runs(second)
 
 
 LIMITS = {

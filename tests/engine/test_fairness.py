@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from jobdeck.core.life.operations import Operation
+from jobdeck.store import projects
+from jobdeck.store.sql.database import Tx
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import Script
 
@@ -35,6 +37,53 @@ async def test_projects_share_by_weight(quiet: Engine) -> None:
     await quiet.until(gone, "succeeded")
     await quiet.true(full)
     assert len(await quiet.leased() & heavy.keys()) == 6
+
+
+async def test_a_weight_that_changes_while_jobs_wait_counts_at_once(quiet: Engine) -> None:
+    """Places that become free go to the project whose weight has grown, until it has thrice as many as the other."""
+    await quiet.add_project("one")
+    await quiet.add_project("two")
+    await quiet.settled()
+    jobs = await held(quiet, 8, "one"), await held(quiet, 8, "two")
+    await quiet.hire(light=8)
+
+    async def running(*expected: int) -> None:
+        async def so() -> bool:
+            leased = await quiet.leased()
+            return tuple(len(leased & part.keys()) for part in jobs) == expected
+
+        await quiet.true(so)
+
+    await running(4, 4)
+    await set_weight(quiet, "two", 3.0)
+    await quiet.settled()
+    assert len(await quiet.leased() & jobs[0].keys()) == 4, "what runs is left alone"
+    for expected in ((3, 5), (2, 6)):
+        await end_one(quiet, jobs[0])
+        await running(*expected)
+    await end_one(quiet, jobs[1])
+    await running(2, 6)
+    await set_weight(quiet, "two", 1.0)
+    await quiet.settled()
+    for expected in ((3, 5), (4, 4)):
+        await end_one(quiet, jobs[1])
+        await running(*expected)
+
+
+async def set_weight(engine: Engine, project: str, weight: float) -> None:
+    async def work(tx: Tx) -> None:
+        found = await projects.by_name(tx.connection, project)
+        assert found is not None
+        await projects.change(tx, found, found.title, weight, "me")
+
+    await engine.database.transact(work)
+
+
+async def end_one(engine: Engine, jobs: dict[int, Script]) -> None:
+    """One of these jobs that runs comes to its end."""
+    job = min(await engine.leased() & jobs.keys())
+    jobs[job].gates["s0/0/0"].opened.set()
+    await engine.until(job, "succeeded")
 
 
 async def test_priority_and_its_change_while_waiting(quiet: Engine) -> None:

@@ -34,7 +34,7 @@ def test_the_example_is_the_one_in_the_guide() -> None:
 
 def test_snippets_run(tmp_path: Path) -> None:
     program = [text for text in snippets("python") if text not in files_of("py")]
-    assert len(program) == 4
+    assert len(program) == 5
     (tmp_path / "snippets.py").write_text("from word_count import WordCount\n\n" + "\n\n".join(program))
     (tmp_path / "a.txt").write_text("one two\n")
     run(tmp_path, "-W", "error", "snippets.py")

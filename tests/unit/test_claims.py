@@ -117,3 +117,8 @@ def test_every_limit_of_the_design_is_a_claim() -> None:
         Claim.exclusive("project:p/configuration:4"),
     ]
     assert len(implicit_claims("p", "import", None, None)) == 4
+    assert implicit_claims("p", "import", None, 4, 5)[4:] == [
+        Claim("project:p/configuration:4"),
+        Claim.exclusive("project:p/configuration:4/token:5"),
+    ]
+    assert implicit_claims("p", "import", None, None, 5) == implicit_claims("p", "import", None, None)

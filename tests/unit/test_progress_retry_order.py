@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.life.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key, share
+from jobdeck.core.life.order import HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key, share
 from jobdeck.core.life.progress import ALMOST, StepProgress, eta, fraction_of, job_fraction, rate
 from jobdeck.core.retry import RetryPolicy, losses_exhausted
 
+MINUTE = 60_000_000
 steps = st.lists(st.builds(StepProgress, st.floats(0, 100), st.floats(0, 1)), max_size=6)
 FAILED = ErrorInfo("x", "x")
 
@@ -77,9 +78,14 @@ def test_priority_goes_first_and_age_among_equals() -> None:
 
 @given(st.integers(0, 2**50), st.integers(LOWEST_PRIORITY, HIGHEST_PRIORITY), st.integers(0, 9))
 def test_none_starves(queued_at: int, mine: int, other: int) -> None:
-    """Whoever comes this much later, with whatever priority, does not overtake."""
-    later = queued_at + (HIGHEST_PRIORITY - LOWEST_PRIORITY) * AGEING + 1
-    assert order_key(queued_at, mine) < order_key(later, other)
+    """Whoever comes 45 minutes later, with whatever priority, does not overtake."""
+    assert order_key(queued_at, mine) < order_key(queued_at + 45 * MINUTE + 1, other)
+
+
+@given(st.integers(0, 2**50), st.integers(LOWEST_PRIORITY, HIGHEST_PRIORITY), st.integers(0, 9))
+def test_five_minutes_weigh_as_much_as_a_step_of_priority(queued_at: int, mine: int, other: int) -> None:
+    later = queued_at + (other - mine) * 5 * MINUTE
+    assert order_key(queued_at, mine) == order_key(later, other)
 
 
 def test_shares_are_by_weight() -> None:

@@ -48,8 +48,11 @@ def local_name(resource: str) -> str:
     return rest if slash and scope.startswith("project:") else resource
 
 
-def implicit_claims(project: str, type_name: str, parent: int | None, configuration: int | None) -> list[Claim]:
-    """The claims that every job has, whatever its type says."""
+def implicit_claims(
+    project: str, type_name: str, parent: int | None, configuration: int | None, token: int | None = None
+) -> list[Claim]:
+    """The claims that every job has, whatever its type says. With a `token`, its configuration may run at the same time
+    for other tokens, but not beside a job that needs the configuration for itself."""
     claims = [
         Claim("instance"),
         Claim(f"type:{type_name}"),
@@ -59,7 +62,11 @@ def implicit_claims(project: str, type_name: str, parent: int | None, configurat
     if parent is not None:
         claims.append(Claim(qualify(project, f"children:{parent}")))
     if configuration is not None:
-        claims.append(Claim.exclusive(qualify(project, f"configuration:{configuration}")))
+        name = qualify(project, f"configuration:{configuration}")
+        if token is None:
+            claims.append(Claim.exclusive(name))
+        else:
+            claims += [Claim(name), Claim.exclusive(f"{name}/token:{token}")]
     return claims
 
 

@@ -100,6 +100,9 @@ class JobType:
     """Credits for each hour that a job runs; waiting and being paused cost nothing."""
     credits_per_gb: ClassVar[float] = 0.0
     """Credits for each 10⁹ bytes that it moves: what it read or what it wrote, whichever is more."""
+    parallel_per_token: ClassVar[bool] = False
+    """Whether jobs of one configuration may run at the same time when different access tokens submitted them; those of
+    the same token, and all jobs of other types, run one after the other."""
     enabled_by: ClassVar[str | None] = None
     """The setting that must be true for this type to be on offer."""
 

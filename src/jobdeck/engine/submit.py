@@ -161,7 +161,7 @@ class Submitter:
             subject=subject,
             params=params,
             tags=tags,
-            claims=_claims_text(wanted, own),
+            claims=_claims_text(wanted, own, wanted.token_id if job_type.parallel_per_token else None),
             priority=wanted.priority,
             parent_id=wanted.parent,
             run_prefix="",
@@ -252,18 +252,21 @@ def _dedupe_key(wanted: Submission, params: str) -> str:
     return hashlib.sha256(f"{wanted.project_id}|{wanted.type}|{same}".encode()).hexdigest()
 
 
-def _claims_text(wanted: Submission, own: Sequence[Claim]) -> str:
+def _claims_text(wanted: Submission, own: Sequence[Claim], token: int | None) -> str:
     """What the job claims, by itself and as its type says."""
+    facts = wanted.project, wanted.type, wanted.parent, wanted.configuration, token
     if not own:
-        return _implicit_text(wanted.project, wanted.type, wanted.parent, wanted.configuration)
-    implicit = implicit_claims(wanted.project, wanted.type, wanted.parent, wanted.configuration)
+        return _implicit_text(*facts)
+    implicit = implicit_claims(*facts)
     named = (replace(c, resource=qualify(wanted.project, c.resource)) for c in own)
     return _encode_claims(merge([*implicit, *named]))
 
 
 @lru_cache(maxsize=10_000)
-def _implicit_text(project: str, type_name: str, parent: int | None, configuration: int | None) -> str:
-    return _encode_claims(merge(implicit_claims(project, type_name, parent, configuration)))
+def _implicit_text(
+    project: str, type_name: str, parent: int | None, configuration: int | None, token: int | None
+) -> str:
+    return _encode_claims(merge(implicit_claims(project, type_name, parent, configuration, token)))
 
 
 def _encode_claims(claims: Sequence[Claim]) -> str:

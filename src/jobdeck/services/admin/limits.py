@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from jobdeck.access.caller import Caller
@@ -24,6 +25,7 @@ MAX_HOLDERS = 1000
 """Jobs named as holders of one resource, at most; `used` counts all."""
 _COMMON = "instance, type:<type>"
 _OWN = "project, type:<type>, object:<ref>, children:<job>, configuration:<id>, or any name that job types claim"
+_BY_ID = re.compile(r"children:[0-9]+|configuration:[0-9]+(/token:[0-9]+)?")
 
 
 class Limits:
@@ -149,7 +151,7 @@ def _own(resource: str, project: str) -> str:
             field="resource",
             hint=f"Write project, or set it at /api/v1/projects/{name[:63]}/limits/project.",
         )
-    if kind in ("children", "configuration") and colon and not (name.isascii() and name.isdigit()):
+    if kind in ("children", "configuration") and colon and not _BY_ID.fullmatch(resource):
         raise InvalidInput(f"'{resource[:100]}': {kind}: is followed by an id, a number.", field="resource")
     if kind == "type" and colon and not name:
         raise _bad_name(resource, _OWN)
