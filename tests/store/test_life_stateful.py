@@ -42,17 +42,13 @@ from jobdeck.core.life.records import (
     TaskStarted,
 )
 from jobdeck.core.life.states import ALIVE, ENDED, FINAL, State, StepState
-from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.engine.scheduling.capacity import Capacities
-from jobdeck.engine.scheduling.explain import Snapshot
 from jobdeck.engine.scheduling.index import QueueIndex
-from jobdeck.engine.scheduling.places import Places
 from jobdeck.store.running import leases
 from jobdeck.store.running.leases import Pick
-from jobdeck.store.scheduling import families, leadership, positions, queue
+from jobdeck.store.scheduling import families, leadership, queue
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.scheduling.queue import QueuedJob
-from jobdeck.store.sql.database import Database
 from tests.store.conftest import TEMPLATE, address
 from tests.store.desk import LEASE, WORKERS, Desk, new_job
 
@@ -60,6 +56,7 @@ T = TypeVar("T")
 ERROR = ErrorInfo("bad", "bad")
 LIMITS = {"project:p": 5, "project:p/x": 2, "type:b": 2}
 SECONDS = 1_000_000
+FOR_EVER = 10.0**9
 CLAIMS = (Claim("x"), Claim("x", 2), Claim.exclusive("x"), Claim("y"), Claim.exclusive("y"))
 LIKELY = {
     "submit": 5, "operate": 5, "lead": 3, "schedule": 8, "work": 4, "leave": 5, "time": 2, "silent": 1, "look after": 2,
@@ -364,20 +361,11 @@ class Life(RuleBasedStateMachine):
             assert holding.used <= LIMITS.get(resource, holding.used)
 
     async def _nothing_startable_waits(self) -> None:
-        """Each pending job has a reason, by the same function that people are answered with, over the database."""
-        rows = await self.desk.rows("jobs")
-        world = await _snapshot(self.desk.database)
-        taken = await self.desk.rows("leases")
-        free = any(sum(t["worker_id"] == w.id for t in taken) < w.slots for w in WORKERS)
-        async with self.desk.database.read() as connection:
-            children = await positions.unended_children(connection, [r["id"] for r in rows if r["waits_for_children"]])
-        for row in rows:
-            if row["state"] != State.PENDING:
-                continue
-            claims = leases.claims_of(row["claims"])
-            facts = Waiting(row["id"], "p", row["type"], claims, row["not_before"], tuple(children.get(row["id"], ())))
-            reasons = list(obstacles(facts, world, self.desk.clock.time))
-            assert reasons or not free or row["waits_for_children"], f"job {row['id']} could run and waits"
+        """Each pending job is told a reason, and none that a worker has a place for it: it would have got it."""
+        told = await self.desk.told(FOR_EVER)
+        for job_id, reasons in told.items():
+            assert reasons, f"job {job_id} waits and nothing says why"
+            assert "a worker has a place free" not in reasons[0].text, f"job {job_id} could run and waits"
 
 
 def _held(claims: dict[int, str]) -> Held:
@@ -385,19 +373,6 @@ def _held(claims: dict[int, str]) -> Held:
     for job, found in claims.items():
         held.take(job, leases.claims_of(found))
     return held
-
-
-async def _snapshot(database: Database) -> Snapshot:
-    async with database.read() as connection:
-        held = Held()
-        for job, (_, claims) in (await leases.held(connection)).items():
-            held.take(job, claims)
-        capacities = Capacities(None)
-        capacities.replace(await queue.capacities(connection))
-        paused = await queue.paused(connection)
-    places = Places()
-    places.replace(WORKERS)
-    return Snapshot(held, capacities, places, paused)
 
 
 def _settings(examples: int, steps: int) -> settings:
