@@ -37,7 +37,9 @@ MANY = 30
 WEIGHTS = {"p": 1.0, "q": 2.0, "r": 0.5}
 ISOLATION = {"a": "process", "b": "process", "c": "thread"}
 STAFF = [("w3", 2, 1, "ac"), ("w4", 1, 2, "ab"), ("w5", 2, 0, "b"), ("w6", 2, 2, "abc"), ("w7", 0, 1, "c")]
-LIMITED = ("instance", "type:a", "type:c", "project:p", "project:q/type:b", "project:p/x", "project:q/x")
+LIMITED = (
+    "instance", "type:a", "project:p", "project:q/type:b", "project:p/x", "project:q/x", "project:p/y", "project:r/y",
+)  # fmt: skip
 SCOPES = ("instance", "project:p", "project:q", "type:a", "type:b")
 SECOND = 1_000_000
 PLACE_FREE = "a worker has a place free"
@@ -166,7 +168,7 @@ class Story:
         self.desk.clock.advance(self.chance.choice([0.5, 2, 2, 5, 6.5]))
         self.desk.leader = await self.desk.lead("s1")  # after a long pause it leads anew, and looks at everything anew
         doings = (self.submit, self.end, self.end, self.limit, self.pause, self.prioritize, self.operate, self.staff)
-        for doing in self.chance.choices(doings, k=6):
+        for doing in (self.limit, *self.chance.choices(doings, k=6)):
             await doing()
         await self.desk.database.transact(self._beat)
         if self.chance.random() < 0.2:
