@@ -10,6 +10,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
+
+settings.register_profile("long", max_examples=5000, deadline=None)
+"""For a long search by hand: `pytest tests/store/test_life_stateful.py --hypothesis-profile=long`."""
 
 GUARDIAN = Path(__file__).with_name("postgres_guardian.py")
 

@@ -16,7 +16,10 @@ from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.order import order_key
 from jobdeck.core.life.records import JobLeft, Record
+from jobdeck.core.life.states import State
+from jobdeck.core.life.waiting import WaitReason
 from jobdeck.engine.control import Control, Result
+from jobdeck.engine.scheduling.explain import explain
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.jobs import NewJob
 from jobdeck.store.running import attempt_writes, leases, workers
@@ -25,10 +28,12 @@ from jobdeck.store.running.leases import RUN, Pick
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
+from jobdeck.store.schema import jobs as jobs_table
 from jobdeck.store.schema import metadata, principals, projects
 from jobdeck.store.sql.clock import SetClock
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent, StoredEvent, read_after
+from jobdeck.store.views import job_views
 
 LEASE = 10.0
 WORKERS = (Worker("w1", "one", "host", 1, 4, 4, ("a", "b"), "1"), Worker("w2", "two", "host", 2, 4, 4, ("a", "b"), "1"))
@@ -54,14 +59,16 @@ class NoLogs:
 
 def new_job(
     *claims: Claim, type: str = "a", parent: int | None = None, policy: ChildPolicy = ChildPolicy.FAIL,
-    priority: int = 5, not_before: int | None = None, dedupe: str | None = None,
+    priority: int = 5, not_before: int | None = None, dedupe: str | None = None, project: tuple[int, str] = (1, "p"),
+    isolation: str = "process",
 ) -> NewJob:  # fmt: skip
+    project_id, name = project
     wanted = merge([
-        *implicit_claims("p", type, parent, None), *(replace(c, resource=qualify("p", c.resource)) for c in claims)
+        *implicit_claims(name, type, parent, None), *(replace(c, resource=qualify(name, c.resource)) for c in claims)
     ])  # fmt: skip
     return NewJob(
-        project_id=1, type=type, category="data", isolation="process", description="d", subject=None, params="{}",
-        tags="[]", claims=json.dumps([c.to_json() for c in wanted]), priority=priority, parent_id=parent,
+        project_id=project_id, type=type, category="data", isolation=isolation, description="d", subject=None,
+        params="{}", tags="[]", claims=json.dumps([c.to_json() for c in wanted]), priority=priority, parent_id=parent,
         run_prefix=str(parent) if parent else "", on_child_failure=str(policy), created_by=1, not_before=not_before,
         dedupe_key=dedupe,
     )  # fmt: skip
@@ -98,7 +105,8 @@ class Desk:
             ids = await jobs.next_ids(tx, len(new))
             await jobs.insert_many(tx, new, [order_key(tx.now, n.priority) for n in new], ids)
             await submissions.mark_parents(tx, sorted(parents))
-            tx.emit(*(NewEvent("submitted", 1, i, "ann", {"state": "pending"}) for i in ids))
+            told = ((n.project_id, i) for n, i in zip(new, ids, strict=True))
+            tx.emit(*(NewEvent("submitted", project, i, "ann", {"state": "pending"}) for project, i in told))
             return ids
 
         return await self.database.transact(work, by_key=len(new) == 1)
@@ -140,6 +148,14 @@ class Desk:
     async def jobs(self, ids: Iterable[int]) -> dict[int, Job]:
         async with self.database.read() as connection:
             return await jobs.lock(Tx(connection, self.clock.time, self.database.dialect), ids)
+
+    async def told(self, silence: float, project_limit: int | None = None) -> dict[int, list[WaitReason]]:
+        """Why each pending job waits, as people are told; workers that were silent for so long count as gone."""
+        async with self.database.read() as connection:
+            pending = select(jobs_table.c.id).where(jobs_table.c.state == str(State.PENDING))
+            ids = list((await connection.execute(pending)).scalars())
+            found = await job_views.many(connection, ids)
+            return await explain(connection, list(found.values()), self.clock.time, project_limit, silence)
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         async with self.database.read() as connection:

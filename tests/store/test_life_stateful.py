@@ -1,6 +1,7 @@
 """Random lives of many jobs on a real database: two schedulers, workers that die or come late, people, clock jumps.
 
-A small model remembers what was promised; after every rule the whole database is checked against the facts."""
+A small model remembers what was promised; after every rule the whole database is checked against the facts. Many more
+stories than the test suite has time for: `pytest tests/store/test_life_stateful.py --hypothesis-profile=long`."""
 
 from __future__ import annotations
 
@@ -43,99 +44,31 @@ from jobdeck.core.life.records import (
 )
 from jobdeck.core.life.states import ALIVE, ENDED, FINAL, State, StepState
 from jobdeck.core.life.waiting import Waiting, obstacles
-from jobdeck.engine.scheduling.capacity import Capacities
+from jobdeck.engine.control import Control
 from jobdeck.engine.scheduling.explain import Snapshot
-from jobdeck.engine.scheduling.index import QueueIndex
-from jobdeck.engine.scheduling.places import Places
+from jobdeck.store import limits, pauses
 from jobdeck.store.running import leases
-from jobdeck.store.running.leases import Pick
-from jobdeck.store.scheduling import families, leadership, positions, queue
-from jobdeck.store.scheduling.leadership import Leader
-from jobdeck.store.scheduling.queue import QueuedJob
-from jobdeck.store.sql.database import Database
+from jobdeck.store.running.leases import RUN, Pick
+from jobdeck.store.scheduling import due, families
+from jobdeck.store.sql.database import Tx
 from tests.store.conftest import TEMPLATE, address
-from tests.store.desk import LEASE, WORKERS, Desk, new_job
+from tests.store.desk import LEASE, Desk, NoLogs, new_job
+from tests.store.life_scheduler import Scheduler
 
 T = TypeVar("T")
 ERROR = ErrorInfo("bad", "bad")
 LIMITS = {"project:p": 5, "project:p/x": 2, "type:b": 2}
 SECONDS = 1_000_000
+FOR_EVER = 10.0**9
 CLAIMS = (Claim("x"), Claim("x", 2), Claim.exclusive("x"), Claim("y"), Claim.exclusive("y"))
+SCOPES = ("instance", "project:p", "type:a")
 LIKELY = {
-    "submit": 5, "operate": 5, "lead": 3, "schedule": 8, "work": 4, "leave": 5, "time": 2, "silent": 1, "look after": 2,
-    "renew": 1,
+    "people": 12, "lead": 3, "schedule": 8, "work": 4, "leave": 5, "time": 2, "silent": 1, "look after": 2, "renew": 1,
 }  # fmt: skip
 """How often each thing happens in a busy hour."""
+PEOPLE = {"submit": 5, "operate": 4, "prioritize": 1, "limit": 1, "hold back": 1}
 chosen = st.integers(0, 10_000)
 """Picks one of the things that are there, whatever their number."""
-
-
-class Scheduler:
-    """A leader with its index, fed as the engine feeds it; it may be behind, and may not know that it leads no more."""
-
-    def __init__(self, desk: Desk, holder: str) -> None:
-        self.desk, self.holder = desk, holder
-        self.leader: Leader | None = None
-        self.index = QueueIndex(Capacities(None))
-        self.cursor = 0
-
-    async def lead(self) -> None:
-        leader = await leadership.try_lead(self.desk.database, self.holder, 6.0)
-        if leader is not None and leader != self.leader:
-            self.leader = leader
-            await self.rebuild()
-
-    async def rebuild(self) -> None:
-        self.index = QueueIndex(Capacities(None))
-        self.index.capacities.replace(LIMITS)
-        self.index.places.replace(WORKERS)
-        self.cursor = (await self.desk.events())[-1].id
-        async with self.desk.database.read() as connection:
-            self.index.set_projects(await queue.project_weights(connection))
-            held = await leases.held(connection)
-            for job in await queue.open_jobs(connection, None, 10_000):
-                self.place(job, held)
-
-    def place(self, job: QueuedJob, held: dict[int, Any]) -> None:
-        if job.leased:
-            worker, claims = held[job.id]
-            self.index.hold(job, worker, claims)
-        elif job.state in ENDED:
-            self.index.remove(job.id)
-            self.index.release(job.id)
-        else:
-            self.index.put(job)
-
-    async def follow(self) -> None:
-        happened = await self.desk.events(self.cursor)
-        if not happened:
-            return
-        wanted = {e.job_id for e in happened if e.job_id is not None}
-        async with self.desk.database.read() as connection:
-            found = await queue.jobs_by_id(connection, wanted)
-            held = await leases.held(connection)
-        for job in found:
-            self.place(job, held)
-        for gone in wanted - {j.id for j in found}:
-            self.index.remove(gone)
-            self.index.release(gone)
-        self.cursor = happened[-1].id
-
-    async def assign(self) -> list[Pick]:
-        """Decide and assign; what another one took in the meantime is given back."""
-        assert self.leader is not None
-        picks = self.index.decide(self.desk.clock.time, 500)
-        if not picks:
-            return []
-        try:
-            started = await leases.assign(self.desk.database, self.leader, picks, LEASE)
-        except NotLeader:
-            self.leader = None
-            raise
-        for pick in picks:
-            if pick.job not in started:
-                self.index.release(pick.job)
-        return [p for p in picks if p.job in started]
 
 
 class Life(RuleBasedStateMachine):
@@ -147,6 +80,9 @@ class Life(RuleBasedStateMachine):
         self.stay: Any = None
         self.promised: dict[int, Job] = {}
         """Jobs that were accepted and not deleted, as they were last seen."""
+        self.limits = dict(LIMITS)
+        self.used: dict[str, int] = {}
+        """What was held of each resource when it was last looked at: a limit may be lowered below that."""
         self.holders: list[Job] = []
         """Everyone who was ever given a job, with the epoch it was told."""
 
@@ -168,8 +104,7 @@ class Life(RuleBasedStateMachine):
         self.schedulers = [Scheduler(self.desk, "s1"), Scheduler(self.desk, "s2")]
         self.run(self.schedulers[0].lead())
         for resource, capacity in LIMITS.items():
-            values = {"r": resource, "c": capacity}
-            self.run(self.desk.sql("INSERT INTO limits (resource, capacity, set_at) VALUES (:r, :c, 0)", **values))
+            self.limit(resource, capacity)
 
     def teardown(self) -> None:
         if self.stay is not None:
@@ -193,16 +128,44 @@ class Life(RuleBasedStateMachine):
         self.promised |= self.run(self.desk.jobs(self.run(self.desk.submit(*new))))
 
     @precondition(lambda self: self.promised)
-    @rule(which=chosen, operation=st.sampled_from(Operation))
-    def operate(self, which: int, operation: Operation) -> None:
+    @rule(which=chosen, operation=st.sampled_from(Operation), until=st.sampled_from([None, 5]))
+    def operate(self, which: int, operation: Operation, until: int | None = None) -> None:
+        """`until`: who is paused is to go on by itself after so many seconds."""
         job_id = sorted(self.promised)[which % len(self.promised)]
-        (result,) = self.run(self.desk.operate(operation, job_id))
+        at = None if until is None or operation is not Operation.PAUSE else self.desk.clock.time + until * SECONDS
+        (result,) = self.run(self.desk.operate(operation, job_id, resume_at=at))
         if operation is Operation.DELETE and result.changed:
             doomed = {job_id}
             while more := {j.id for j in self.promised.values() if j.parent_id in doomed} - doomed:
                 doomed |= more
             assert all(self.promised[i].state in ENDED for i in doomed)
             self.promised = {i: j for i, j in self.promised.items() if i not in doomed}
+
+    @precondition(lambda self: self.promised)
+    @rule(which=chosen, priority=st.integers(0, 9))
+    def prioritize(self, which: int, priority: int) -> None:
+        control = Control(self.desk.database, NoLogs())  # type: ignore[arg-type]
+        self.run(control.set_priority(sorted(self.promised)[which % len(self.promised)], priority, actor="ann"))
+
+    @rule(resource=st.sampled_from([*LIMITS]), capacity=st.sampled_from([None, 0, 1, 2, 5]))
+    def limit(self, resource: str, capacity: int | None) -> None:
+        """Jobs that hold more already go on."""
+
+        async def work(tx: Tx) -> None:
+            if capacity is None:
+                await limits.clear(tx, resource, None, "ann")
+            else:
+                await limits.put(tx, resource, None, capacity, "ann")
+
+        self.run(self.desk.database.transact(work))
+        self.limits = {r: c for r, c in {**self.limits, resource: capacity}.items() if c is not None}
+
+    @rule(scope=st.sampled_from(SCOPES), held=st.booleans())
+    def hold_back(self, scope: str, held: bool) -> None:
+        async def work(tx: Tx) -> None:
+            await (pauses.put(tx, scope, "ann", None) if held else pauses.clear(tx, scope, "ann"))
+
+        self.run(self.desk.database.transact(work))
 
     # Schedulers.
 
@@ -219,15 +182,30 @@ class Life(RuleBasedStateMachine):
         leads = self.run(self._newest_epoch()) == scheduler.leader.epoch
         if follows:
             self.run(scheduler.follow())
+        sight, rows = self.run(scheduler.sight()), self.run(self.desk.rows("jobs"))
         try:
             picks = self.run(scheduler.assign())
         except NotLeader:
             assert not leads
             return
         assert leads or not picks
+        self._had_no_obstacle(picks, sight, {row["id"]: row for row in rows})
         self.holders += self.run(self.desk.jobs(p.job for p in picks)).values()
         if follows and leads:
             self.run(self._nothing_startable_waits())
+
+    def _had_no_obstacle(self, picks: list[Pick], sight: Snapshot, rows: dict[int, dict[str, Any]]) -> None:
+        """At the moment of the decision, by the database, and by limits and pauses as its scheduler knew them."""
+        for pick in picks:
+            row, claims = rows[pick.job], leases.claims_of(pick.claims)
+            if pick.purpose == RUN:
+                family = () if row["waits_for_children"] else None
+                facts = Waiting(pick.job, "p", row["type"], claims, row["not_before"], family)
+                assert row["state"] == State.PENDING
+                assert list(obstacles(facts, sight, self.desk.clock.time)) == [], f"job {pick.job} was started"
+                assert sight.has_place(row["type"], row["isolation"])
+            sight.held.take(pick.job, claims)
+            sight.places.take(pick.job, pick.worker_id, row["isolation"])
 
     async def _newest_epoch(self) -> int:
         return int((await self.desk.rows("leadership"))[0]["epoch"])
@@ -250,7 +228,17 @@ class Life(RuleBasedStateMachine):
             self.run(leases.expire(self.desk.database, leader))
             self.run(families.settle(self.desk.database, leader, self.promised))
         except NotLeader:
-            pass
+            return
+        self.run(self._resume())
+
+    async def _resume(self) -> None:
+        """Those whose time to go on has come: all of them, and nobody else."""
+        now, rows = self.desk.clock.time, await self.desk.rows("jobs")
+        async with self.desk.database.read() as connection:
+            ids = await due.to_resume(connection, now)
+        paused = [row for row in rows if row["state"] == State.PAUSED and row["resume_at"] is not None]
+        assert ids == [row["id"] for row in paused if row["resume_at"] <= now]
+        assert all(result.changed for result in await self.desk.operate(Operation.RESUME, *ids))
 
     # Workers.
 
@@ -303,12 +291,8 @@ class Life(RuleBasedStateMachine):
     def _something(self, chance: Random) -> None:
         which, (what,) = chance.randrange(10_000), chance.choices([*LIKELY], [*LIKELY.values()])
         match what:
-            case "submit":
-                wanted = chance.choices(CLAIMS, k=chance.randint(0, 2))
-                parent = chance.choice([None, None, which])
-                self.submit(wanted, chance.choice("ab"), parent, chance.choice([*ChildPolicy]), None, 2)
-            case "operate" if self.promised:
-                self.operate(which, chance.choice([*Operation]))
+            case "people":
+                self._someone(chance, which)
             case "lead":
                 self.lead(which % 2)
             case "schedule":
@@ -325,6 +309,24 @@ class Life(RuleBasedStateMachine):
                 self.look_after()
             case _:
                 self.renew(chance.choice(["w1", "w2"]))
+
+    def _someone(self, chance: Random, which: int) -> None:
+        (what,) = chance.choices([*PEOPLE], [*PEOPLE.values()])
+        match what:
+            case "operate" if self.promised:
+                self.operate(which, chance.choice([*Operation]), chance.choice([None, 5]))
+            case "prioritize" if self.promised:
+                self.prioritize(which, chance.randint(0, 9))
+            case "limit":
+                self.limit(chance.choice([*LIMITS]), chance.choice([None, 0, 1, 2, 5]))
+            case "hold back":
+                held = chance.choice([*SCOPES, None, None])
+                for scope in SCOPES:
+                    self.hold_back(scope, scope == held)
+            case _:
+                wanted = chance.choices(CLAIMS, k=chance.randint(0, 2))
+                parent = chance.choice([None, None, which])
+                self.submit(wanted, chance.choice("ab"), parent, chance.choice([*ChildPolicy]), None, 2)
 
     # What holds at every moment.
 
@@ -346,6 +348,7 @@ class Life(RuleBasedStateMachine):
             if before.state in FINAL:
                 assert (state, row["result"], row["attempt"]) == (before.state, before.result, before.attempt)
             assert (row["fraction"] == 1.0) == (state is State.SUCCEEDED)
+            assert row["resume_at"] is None or state in (State.PAUSED, State.PAUSING)
             if state in FINAL:
                 self._family_is_over(job_id, rows, just_now=before.state not in FINAL)
         self._within_limits(list(held_by.values()))
@@ -357,27 +360,22 @@ class Life(RuleBasedStateMachine):
             assert all(r["state"] in ENDED for r in rows.values() if r["parent_id"] == parent)
 
     def _within_limits(self, held_by: list[dict[str, Any]]) -> None:
+        """A limit that was lowered, or that its scheduler did not know of yet, takes nothing away."""
         held = _held({row["job_id"]: row["claims"] for row in held_by})
         for resource in held.resources():
             holding = held.of(resource)
             assert not holding.exclusive or len(holding.units) == 1
-            assert holding.used <= LIMITS.get(resource, holding.used)
+            known = [s.index.capacities.of(resource) for s in self.schedulers]
+            most = [10**9 if limit is None else limit for limit in (self.limits.get(resource), *known)]
+            assert holding.used <= max(*most, self.used.get(resource, 0))
+        self.used = {resource: held.of(resource).used for resource in held.resources()}
 
     async def _nothing_startable_waits(self) -> None:
-        """Each pending job has a reason, by the same function that people are answered with, over the database."""
-        rows = await self.desk.rows("jobs")
-        world = await _snapshot(self.desk.database)
-        taken = await self.desk.rows("leases")
-        free = any(sum(t["worker_id"] == w.id for t in taken) < w.slots for w in WORKERS)
-        async with self.desk.database.read() as connection:
-            children = await positions.unended_children(connection, [r["id"] for r in rows if r["waits_for_children"]])
-        for row in rows:
-            if row["state"] != State.PENDING:
-                continue
-            claims = leases.claims_of(row["claims"])
-            facts = Waiting(row["id"], "p", row["type"], claims, row["not_before"], tuple(children.get(row["id"], ())))
-            reasons = list(obstacles(facts, world, self.desk.clock.time))
-            assert reasons or not free or row["waits_for_children"], f"job {row['id']} could run and waits"
+        """Each pending job is told a reason, and none that a worker has a place for it: it would have got it."""
+        told = await self.desk.told(FOR_EVER)
+        for job_id, reasons in told.items():
+            assert reasons, f"job {job_id} waits and nothing says why"
+            assert "a worker has a place free" not in reasons[0].text, f"job {job_id} could run and waits"
 
 
 def _held(claims: dict[int, str]) -> Held:
@@ -387,22 +385,11 @@ def _held(claims: dict[int, str]) -> Held:
     return held
 
 
-async def _snapshot(database: Database) -> Snapshot:
-    async with database.read() as connection:
-        held = Held()
-        for job, (_, claims) in (await leases.held(connection)).items():
-            held.take(job, claims)
-        capacities = Capacities(None)
-        capacities.replace(await queue.capacities(connection))
-        paused = await queue.paused(connection)
-    places = Places()
-    places.replace(WORKERS)
-    return Snapshot(held, capacities, places, paused)
-
-
 def _settings(examples: int, steps: int) -> settings:
+    """Of a profile with more examples than usual, accordingly more."""
+    more = max(1, settings().max_examples // 100)
     return settings(
-        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck),
+        max_examples=examples * more, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck),
     )  # fmt: skip
 
 

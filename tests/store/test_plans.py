@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import event
 
 from jobdeck.core.life.job import Job
-from jobdeck.core.life.order import order_key
 from jobdeck.core.life.records import PlannedTask, Record, StepClosed, StepOpened, TaskEnded
 from jobdeck.core.life.states import StepState
 from jobdeck.store.jobs import jobs, submissions
@@ -128,7 +127,7 @@ HOT: dict[str, Query] = {
     "children": reading(jobs.children_of, [5, 6]),
     "unended children": reading(positions.unended_children, [5, 6]),
     "segments to seal": reading(sealing._nearly_ended, [0, 1], 5),
-    "position": reading(positions.ahead, [(ENDED + 20, order_key(10**18, 0))]),
+    "position": reading(positions.standings, [ENDED + 20], 10**18),
 }
 
 

@@ -27,8 +27,8 @@ class World:
 
 
 def reasons(world: World, *claims: Claim, not_before: int | None = None, **more: object) -> list[WaitReason]:
-    depends_on = more.get("depends_on", ())
-    assert isinstance(depends_on, tuple)
+    depends_on = more.get("depends_on")
+    assert depends_on is None or isinstance(depends_on, tuple)
     return list(obstacles(Waiting(1, "p", "import", claims, not_before, depends_on), world, 100))
 
 
@@ -107,6 +107,15 @@ def test_a_missing_worker_is_named_by_its_type() -> None:
     assert "'import'" in reason.text
 
 
-def test_turn_tells_the_position() -> None:
-    assert turn(3).text == "It can run and waits for its turn. It is number 3 in the queue."
-    assert turn(None).reason is Reason.TURN
+def test_a_parent_whose_children_have_ended_ends_next() -> None:
+    (reason,) = reasons(World(), depends_on=())
+    assert (reason.reason, reason.holders) == (Reason.DEPENDENCY, ())
+    assert reason.text == "The jobs that it waited for have ended; it ends in a moment, too."
+
+
+def test_a_turn_tells_of_places_and_of_the_order() -> None:
+    text = turn(has_place=False, number=3).text
+    assert text.startswith("It can run and waits for its turn; all places for it on workers are taken.")
+    assert text.endswith("It is number 3 in its project's queue.")
+    assert turn(has_place=True, number=None).text == "It can run and waits for its turn; a worker has a place free."
+    assert turn(has_place=True, number=None).reason is Reason.TURN

@@ -55,7 +55,7 @@ class WaitReason(Response):
     """One thing a pending job waits for."""
 
     reason: str = Field(description="`not_before`, `paused_scope`, `dependency`, `claim`, `no_worker` or `turn`.")
-    text: str
+    text: str = Field(description="In words; of a `turn` also its number in the queue of its project.")
     resource: str | None = None
     capacity: int | None = None
     holders: list[int] = Field(default_factory=list, description="Ids of the jobs that hold what it needs.")

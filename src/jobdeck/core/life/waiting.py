@@ -45,8 +45,8 @@ class Waiting:
     type: str
     claims: tuple[Claim, ...]
     not_before: int | None = None
-    depends_on: tuple[int, ...] = ()
-    """Unfinished jobs that must end first: its children, once its own steps are done or at a barrier."""
+    depends_on: tuple[int, ...] | None = None
+    """Of a job that has only its children to wait for: those that have not ended; None of any other job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def obstacles(job: Waiting, world: World, now: int) -> Iterator[WaitReason]:
         yield WaitReason(Reason.NOT_BEFORE, "It is not to start before its time.", until=job.not_before)
     if world.paused:
         yield from _paused_scopes(job, world)
-    if job.depends_on:
-        yield _dependency(job)
+    if job.depends_on is not None:
+        yield _dependency(job.depends_on)
     for claim in job.claims:
         holding = world.holding(claim.resource)
         capacity = world.capacity(claim.resource)
@@ -87,10 +87,14 @@ def obstacles(job: Waiting, world: World, now: int) -> Iterator[WaitReason]:
         yield WaitReason(Reason.NO_WORKER, f"No live worker can run jobs of type '{job.type}'; start one.")
 
 
-def turn(position: int | None) -> WaitReason:
-    """The reason of a job that could start and waits only for a free worker or its place in the order."""
-    place = f" It is number {position} in the queue." if position else ""
-    return WaitReason(Reason.TURN, f"It can run and waits for its turn.{place}")
+def turn(*, has_place: bool, number: int | None) -> WaitReason:
+    """The reason of a job that has no obstacle: it waits for its place in the order, or for one on a worker.
+
+    With `has_place`, a worker has one free for it: then the next decision starts it, or those before it take them all.
+    `number` counts in the queue of its project: by priority and age, those who wait for a time or children left out."""
+    places = "a worker has a place free" if has_place else "all places for it on workers are taken"
+    queue = f" It is number {number} in its project's queue." if number else ""
+    return WaitReason(Reason.TURN, f"It can run and waits for its turn; {places}.{queue}")
 
 
 def _paused_scopes(job: Waiting, world: World) -> Iterator[WaitReason]:
@@ -101,10 +105,12 @@ def _paused_scopes(job: Waiting, world: World) -> Iterator[WaitReason]:
             yield WaitReason(Reason.PAUSED_SCOPE, f"{scope} was paused by {pause.by}{because}.", resource=scope)
 
 
-def _dependency(job: Waiting) -> WaitReason:
-    shown = job.depends_on[:SHOWN_HOLDERS]
+def _dependency(children: tuple[int, ...]) -> WaitReason:
+    if not children:
+        return WaitReason(Reason.DEPENDENCY, "The jobs that it waited for have ended; it ends in a moment, too.")
+    shown = children[:SHOWN_HOLDERS]
     names = ", ".join(str(i) for i in shown)
-    more = len(job.depends_on) - len(shown)
+    more = len(children) - len(shown)
     tail = f" and {more} more" if more else ""
     return WaitReason(Reason.DEPENDENCY, f"It waits for job {names}{tail} to end.", holders=shown)
 

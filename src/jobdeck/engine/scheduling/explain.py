@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jobdeck.core.claims import Held, Holding
@@ -35,9 +35,13 @@ class Snapshot:
     def can_run(self, type_name: str) -> bool:
         return self.places.can_run(type_name)
 
+    def has_place(self, type_name: str, isolation: str) -> bool:
+        """Whether a worker could take a job of this type and kind just now."""
+        return self.places.find(type_name, isolation) is not None
+
 
 async def snapshot(connection: Connection, now: int, project_limit: int | None, silence: float) -> Snapshot:
-    """Live leases, limits, workers and paused scopes."""
+    """Live leases, limits, workers and their places, paused scopes."""
     held = Held()
     for job, (_, claims) in (await leases.held(connection)).items():
         held.take(job, claims)
@@ -45,6 +49,8 @@ async def snapshot(connection: Connection, now: int, project_limit: int | None, 
     capacities.replace(await queue.capacities(connection))
     places = Places()
     places.replace(await workers.alive(connection, now - int(silence * 1_000_000)))
+    for job, worker_id, isolation in await leases.taken(connection):
+        places.take(job, worker_id, isolation)
     return Snapshot(held, capacities, places, await queue.paused(connection))
 
 
@@ -55,22 +61,22 @@ async def explain(
     project_limit: int | None,
     silence: float = WORKER_SILENCE,
 ) -> dict[int, list[WaitReason]]:
-    """The wait reasons of pending jobs: rows with id, project, type, claims, not_before, waits_for_children, order_key.
+    """The wait reasons of pending jobs: rows with id, project, type, claims, not_before, waits_for_children.
 
-    `project` is the project's name. Every job gets at least one reason."""
+    `project` is the project's name. Every job gets at least one reason: whoever has no obstacle waits for its turn, by
+    the places that are free and those who stand before it; once the scheduler has decided, no place is free for it."""
     if not pending:
         return {}
     world = await snapshot(connection, now, project_limit, silence)
     children = await positions.unended_children(connection, [r["id"] for r in pending if r["waits_for_children"]])
-    reasons = {r["id"]: list(obstacles(_waiting(r, children.get(r["id"], ())), world, now)) for r in pending}
-    ready = [r for r in pending if not reasons[r["id"]]]
-    ahead = await positions.ahead(connection, [(r["id"], r["order_key"]) for r in ready])
-    for row in ready:
-        reasons[row["id"]] = [turn(ahead.get(row["id"]))]
+    reasons = {r["id"]: list(obstacles(_waiting(r, children), world, now)) for r in pending}
+    ready = {r["id"]: r["type"] for r in pending if not reasons[r["id"]]}
+    for job, stands in (await positions.standings(connection, list(ready), now)).items():
+        has_place = world.has_place(ready[job], stands.isolation)
+        reasons[job] = [turn(has_place=has_place, number=stands.number)]
     return reasons
 
 
-def _waiting(row: Row, children: Iterable[int]) -> Waiting:
-    return Waiting(
-        row["id"], row["project"], row["type"], leases.claims_of(row["claims"]), row["not_before"], tuple(children)
-    )
+def _waiting(row: Row, children: Mapping[int, Sequence[int]]) -> Waiting:
+    family = tuple(children.get(row["id"], ())) if row["waits_for_children"] else None
+    return Waiting(row["id"], row["project"], row["type"], leases.claims_of(row["claims"]), row["not_before"], family)

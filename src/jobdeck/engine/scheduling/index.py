@@ -70,8 +70,8 @@ class QueueIndex:
         self._lines: dict[str, dict[Line, Heap]] = {}
         self._delayed: Heap = []
         self._undo: dict[int, QueuedJob] = {}
-        self._timed = False
-        """Whether a job with a time came since the last decision."""
+        self._timed: set[int] = set()
+        """Jobs with a time among those that may be able to start."""
         self._looks = LOOKS
         """Jobs that the decision may still set aside."""
 
@@ -103,7 +103,6 @@ class QueueIndex:
             queue = self._projects[job.project_id]
             entry = Entry(job, Waiting(job.id, queue.name, job.type, claims_of(job.claims), job.not_before))
             self._entries[job.id] = entry
-            self._timed = self._timed or job.not_before is not None
             self._make_ready(entry)
 
     def hold(self, job: QueuedJob, worker_id: str, claims: Iterable[Claim]) -> None:
@@ -127,6 +126,7 @@ class QueueIndex:
     def remove(self, job_id: int) -> None:
         """It no longer waits. Its places in heaps and lines are dropped when they come up."""
         self._undo.pop(job_id, None)
+        self._timed.discard(job_id)
         entry = self._entries.pop(job_id, None)
         if entry is not None:
             self._call_next(entry)
@@ -190,9 +190,9 @@ class QueueIndex:
         return self._delayed[0][0] if self._delayed else None
 
     def asks_for_time(self) -> bool:
-        """Whether the next decision depends on what time it is. A job with a time that it did not get to look at is
-        then set aside by one without time, and woken by the next."""
-        return self._timed or bool(self._delayed)
+        """Whether the next decision depends on what time it is: also for those whose time has come long since and that
+        no decision got to yet. One without the time would set them aside, and others would overtake them."""
+        return bool(self._timed or self._delayed)
 
     @property
     def unfinished(self) -> bool:
@@ -216,7 +216,6 @@ class QueueIndex:
                 picks.append(pick)
                 queue = self._projects[project_id]
                 heapq.heappush(turns, (share(queue.running, queue.weight), project_id))
-        self._timed = False
         return picks
 
     def _pick_undo(self, limit: int) -> list[Pick]:
@@ -273,6 +272,7 @@ class QueueIndex:
     def _set_aside(self, entry: Entry, obstacle: WaitReason, unmet: Claim | None) -> None:
         """Put it where it waits: for its time, or in the line for the claim that is `unmet`."""
         self._looks -= 1
+        self._timed.discard(entry.job.id)
         if obstacle.until is not None:
             heapq.heappush(self._delayed, (obstacle.until, entry.job.id))
         else:
@@ -283,6 +283,8 @@ class QueueIndex:
         self._call_next(entry)
 
     def _make_ready(self, entry: Entry) -> None:
+        if entry.job.not_before is not None:
+            self._timed.add(entry.job.id)
         heap = self._projects[entry.job.project_id].ready.setdefault(entry.job.type, [])
         heapq.heappush(heap, (entry.job.order_key, entry.job.id))
 

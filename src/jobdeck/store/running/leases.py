@@ -20,6 +20,7 @@ from jobdeck.store.jobs import jobs, transitions
 from jobdeck.store.running import workers
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
+from jobdeck.store.schema import jobs as jobs_table
 from jobdeck.store.schema import leases
 from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import INT, TEXT, ids_of
@@ -150,6 +151,13 @@ async def held(connection: AsyncConnection) -> dict[int, tuple[str, tuple[Claim,
     """All live leases: job → worker and the claims it holds."""
     query = select(leases.c.job_id, leases.c.worker_id, leases.c.claims)
     return {job: (worker, claims_of(text)) for job, worker, text in await connection.execute(query)}
+
+
+async def taken(connection: AsyncConnection) -> list[tuple[int, str, str]]:
+    """The places that jobs take on workers: job, worker, and the isolation that says which kind of place it is."""
+    query = select(leases.c.job_id, leases.c.worker_id, jobs_table.c.isolation)
+    query = query.join(jobs_table, jobs_table.c.id == leases.c.job_id)
+    return [(job, worker, isolation) for job, worker, isolation in await connection.execute(query)]
 
 
 @lru_cache(maxsize=10_000)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
-from sqlalchemy import case, func, select, text
+from sqlalchemy import ColumnElement, Integer, case, func, literal_column, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
@@ -15,19 +16,55 @@ COUNTED = 50
 """Positions are counted for at most this many jobs of one answer."""
 
 
-async def ahead(connection: AsyncConnection, ready: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """Places in the queue, from 1, of jobs given as id and order key; the queue is walked once for all of them."""
-    counted = sorted(ready[:COUNTED], key=lambda job: job[1])
-    if not counted:
+class Standing(NamedTuple):
+    """The kind of place that a job needs on a worker, and its number, from 1, in the queue of its project."""
+
+    isolation: str
+    number: int | None
+
+
+async def standings(connection: AsyncConnection, ready: Sequence[int], now: int) -> dict[int, Standing]:
+    """How the waiting jobs `ready` stand; the queue is walked once for all of them.
+
+    In a project's queue are its pending jobs but those that wait for a time or for their children; in it goes first who
+    has the smaller order key, and among equals the smaller id."""
+    if not ready:
         return {}
-    keys = sorted({key for _, key in counted})
-    # Those behind the last one of interest are the most, and are told apart first.
-    band = case((jobs.c.order_key >= keys[-1], len(keys)), *((jobs.c.order_key < key, i) for i, key in enumerate(keys)))
-    waiting = (text(OPEN_JOBS), jobs.c.state == str(State.PENDING))
-    query = select(band.label("band"), func.count()).select_from(jobs).where(*waiting).group_by("band")
-    sizes: dict[int, int] = dict((await connection.execute(query)).all())
-    sooner = dict(zip(keys, accumulate(sizes.get(i, 0) for i in range(len(keys))), strict=True))
-    return {job_id: 1 + sooner[key] for job_id, key in counted}
+    wanted = select(jobs.c.id, jobs.c.project_id, jobs.c.order_key, jobs.c.isolation).where(jobs.c.id.in_(ready))
+    found = {row.id: row for row in await connection.execute(wanted)}
+    counted = sorted((found[i] for i in ready[:COUNTED] if i in found), key=lambda row: (row.order_key, row.id))
+    marks = [(row.order_key, row.id) for row in counted]
+    sizes = await _sizes(connection, {row.project_id for row in counted}, marks, now)
+    numbers: dict[int, int] = {}
+    for project in {row.project_id for row in counted}:
+        sooner = list(accumulate(sizes.get((project, band), 0) for band in range(len(marks))))
+        numbers |= {row.id: 1 + sooner[band] for band, row in enumerate(counted) if row.project_id == project}
+    return {i: Standing(row.isolation, numbers.get(i)) for i, row in found.items()}
+
+
+async def _sizes(
+    connection: AsyncConnection, projects: set[int], marks: Sequence[tuple[int, int]], now: int
+) -> dict[tuple[int, int], int]:
+    """How many jobs of each project's queue come before the first of `marks`, between it and the second, and so on."""
+    waiting = (
+        text(OPEN_JOBS),
+        jobs.c.state == str(State.PENDING),
+        jobs.c.project_id.in_(projects),
+        ~jobs.c.waits_for_children,
+        or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now),
+    )
+    band = _band(marks, 0, len(marks)).label("band")
+    query = select(jobs.c.project_id, band, func.count()).where(*waiting).group_by(jobs.c.project_id, text("band"))
+    return {(project, i): count for project, i, count in await connection.execute(query)}
+
+
+def _band(marks: Sequence[tuple[int, int]], first: int, last: int) -> ColumnElement[int]:
+    """Of `marks` from `first` to `last`, how many a job does not come before: halved again and again, for each job."""
+    if first == last:
+        return literal_column(str(first), Integer)
+    middle = (first + last) // 2
+    before = tuple_(jobs.c.order_key, jobs.c.id) < tuple_(*marks[middle])
+    return case((before, _band(marks, first, middle)), else_=_band(marks, middle + 1, last))
 
 
 async def unended_children(connection: AsyncConnection, parents: Sequence[int]) -> dict[int, list[int]]:
