@@ -64,6 +64,22 @@ class Mortal(JobType):
         return int(self.params.units)
 
 
+class Patient(JobType):
+    """Waits for a file called `go`, and stops when it is asked to."""
+
+    name = "patient"
+    Params = Folder
+
+    @step
+    def work(self, run: Run) -> int:
+        (self.params.folder / f"pids.{run.epoch}.tmp").write_text(str(os.getpid()))
+        (self.params.folder / f"pids.{run.epoch}.tmp").rename(self.params.folder / "pids")
+        while not (self.params.folder / "go").exists():
+            run.stop_here()
+            time.sleep(0.01)
+        return run.epoch
+
+
 def _lives(pid: str) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
