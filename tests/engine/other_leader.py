@@ -1,6 +1,6 @@
 """Another process of the one who leads: `python -m tests.engine.other_leader URL`.
 
-It says that it is there, and ends when it has given jobs away whose leases ran out; or after a while, if there are none."""
+It says that it is there, and ends when it has given jobs away whose leases ran out; or else after a while."""
 
 from __future__ import annotations
 

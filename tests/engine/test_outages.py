@@ -23,7 +23,7 @@ from jobdeck.store.running import leases
 from jobdeck.store.sql.clock import Clock
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.prepared import Question
-from tests.engine.harness import Engine, reached, running, script
+from tests.engine.harness import Ahead, Engine, reached, running, script
 from tests.engine.scripted import LONG, ToldForGood
 
 T = TypeVar("T")
@@ -224,7 +224,7 @@ async def test_an_old_leader_expires_no_lease(engine: Engine) -> None:
     gate = plot.hold("s0/0/0")
     job = await engine.submit(key=plot.key)
     await reached(gate)
-    later = Database(engine.database.url, clock=_Later(engine.database.clock, seconds=3600))
+    later = Database(engine.database.url, clock=Ahead(3600))
     try:
         with pytest.raises(NotLeader):
             await leases.expire(later, replace(leader, epoch=leader.epoch - 1))
@@ -243,7 +243,7 @@ async def test_a_lease_renewed_between_look_and_lock_is_not_expired(engine: Engi
     gate = plot.hold("s0/0/0")
     job = await engine.submit(key=plot.key)
     await reached(gate)
-    clock = _Later(engine.database.clock, seconds=3600)
+    clock = Ahead(3600)
     hesitant = _Hesitant(engine.database.url, clock=clock)
     try:
         expiring = asyncio.create_task(leases.expire(hesitant, leader))
@@ -267,17 +267,6 @@ async def test_what_an_attempt_left_is_removed_before_the_next_one(engine: Engin
     await engine.done(Operation.RESTART, job)
     await engine.until(job, "succeeded")
     assert [place.partition("/")[0] for place in plot.did] == ["s0", "undo", "s0"]
-
-
-class _Later:
-    """A clock that goes before another one."""
-
-    def __init__(self, inner: Clock, seconds: int) -> None:
-        self._inner = inner
-        self.seconds = seconds
-
-    async def now(self, connection: AsyncConnection) -> int:
-        return await self._inner.now(connection) + self.seconds * 1_000_000
 
 
 class _Watched(Database):
