@@ -23,7 +23,7 @@ class Folder(BaseModel):
 
 
 class Deaf(JobType):
-    """Never looks up, and starts a child that does not either."""
+    """Never looks up, and starts a child that does not either; unless it finds a file called `go` when it begins."""
 
     name = "deaf"
     grace = 0.3
@@ -31,6 +31,8 @@ class Deaf(JobType):
 
     @step
     def work(self, run: Run) -> None:
+        if (self.params.folder / "go").exists():
+            return
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if not (child := os.fork()):
             time.sleep(60)
