@@ -149,7 +149,11 @@ def scheduling(base: Foundation) -> list[Service]:
     return [
         leadership,
         Scheduler(database, leadership, project_limit=config.project_limit, lease_seconds=config.lease_seconds),
-        Loop("expire_leases", expire_leases.EVERY, partial(expire_leases.expire_leases, database, leadership)),
+        Loop(
+            "expire_leases",
+            expire_leases.EVERY,
+            expire_leases.ExpireLeases(database, leadership, config.lease_seconds),
+        ),
         Loop(
             "resume_paused",
             resume_paused.EVERY,

@@ -20,7 +20,7 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.waiting import WaitReason
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.control import Control, Result
-from jobdeck.engine.duties.expire_leases import expire_leases
+from jobdeck.engine.duties.expire_leases import ExpireLeases
 from jobdeck.engine.duties.resume_paused import resume_paused
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.logs import LogStore
@@ -41,7 +41,8 @@ from jobdeck.store.blobs import Blobs
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.schema import jobs as jobs_table
 from jobdeck.store.schema import leases, steps, tasks
-from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.clock import Clock, DatabaseClock
+from jobdeck.store.sql.database import Connection, Database, Tx
 from jobdeck.store.sql.events import StoredEvent, read_after
 from tests.engine.scripted import LONG, SCRIPTS, TYPES, Gate, Script
 
@@ -50,6 +51,17 @@ PROJECT_LIMIT = 10
 
 def registered(types: Iterable[type[JobType]]) -> list[RegisteredType]:
     return [RegisteredType(t.type_name(), f"{t.__module__}:{t.__qualname__}", t) for t in types]
+
+
+class Ahead(Clock):
+    """The database's clock, so many seconds ahead: it can be set while everything runs."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._inner = DatabaseClock()
+        self.seconds = seconds
+
+    async def now(self, connection: Connection) -> int:
+        return await self._inner.now(connection) + int(self.seconds * 1_000_000)
 
 
 @dataclass
@@ -91,12 +103,13 @@ class Engine:
         self.scheduler = Scheduler(
             self.database, self.leadership, project_limit=PROJECT_LIMIT, lease_seconds=self.lease_seconds
         )
+        self.expire_leases = ExpireLeases(self.database, self.leadership, self.lease_seconds)
         self._scheduling = Services([self.leadership])
         self._deciding = Services([self.scheduler, *self._duties()])
 
     def _duties(self) -> list[Service]:
         return [
-            Loop("expire", 0.2, partial(expire_leases, self.database, self.leadership)),
+            Loop("expire", 0.2, self.expire_leases),
             Loop("resume", 0.2, partial(resume_paused, self.database, self.leadership, self.control)),
         ]
 
@@ -331,10 +344,10 @@ def script(key: str | None = None) -> Script:
 @asynccontextmanager
 async def running(
     url: str, home: Path, *, types: Iterable[type[JobType]] = (), lease_seconds: float = 10.0, workers: int = 1,
-    **hired: Any,
+    ahead: Ahead | None = None, **hired: Any,
 ) -> AsyncIterator[Engine]:  # fmt: skip
     """An engine over the (migrated) database at `url`, with its workers; stopped at the end."""
-    database = Database(url)
+    database = Database(url, clock=ahead)
 
     async def prepare(tx: Tx) -> tuple[int, int]:
         return (await projects.ensure_default(tx)).id, await principals.ensure(tx, "me")

@@ -23,7 +23,7 @@ class Folder(BaseModel):
 
 
 class Deaf(JobType):
-    """Never looks up, and starts a child that does not either."""
+    """Never looks up, and starts a child that does not either; unless it finds a file called `go` when it begins."""
 
     name = "deaf"
     grace = 0.3
@@ -31,6 +31,8 @@ class Deaf(JobType):
 
     @step
     def work(self, run: Run) -> None:
+        if (self.params.folder / "go").exists():
+            return
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if not (child := os.fork()):
             time.sleep(60)
@@ -62,6 +64,22 @@ class Mortal(JobType):
                 os.kill(os.getpid(), signal.SIGKILL)
             run.checkpoint(unit + 1)
         return int(self.params.units)
+
+
+class Patient(JobType):
+    """Waits for a file called `go`, and stops when it is asked to."""
+
+    name = "patient"
+    Params = Folder
+
+    @step
+    def work(self, run: Run) -> int:
+        (self.params.folder / f"pids.{run.epoch}.tmp").write_text(str(os.getpid()))
+        (self.params.folder / f"pids.{run.epoch}.tmp").rename(self.params.folder / "pids")
+        while not (self.params.folder / "go").exists():
+            run.stop_here()
+            time.sleep(0.01)
+        return run.epoch
 
 
 def _lives(pid: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +24,7 @@ from jobdeck.store.running import leases
 from jobdeck.store.sql.clock import Clock
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.prepared import Question
-from tests.engine.harness import Engine, reached, running, script
+from tests.engine.harness import Ahead, Engine, reached, running, script
 from tests.engine.scripted import LONG, ToldForGood
 
 T = TypeVar("T")
@@ -41,8 +42,26 @@ def away(postgres_url: str, database: str) -> Iterator[None]:
             connection.execute(f'ALTER DATABASE "{database}" WITH ALLOW_CONNECTIONS true')
 
 
-async def test_a_short_outage_costs_nothing(migrated_postgres_url: str, postgres_url: str, home: Path) -> None:
-    async with running(migrated_postgres_url, home) as engine:
+@asynccontextmanager
+async def unwritable(url: str, request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Nobody can write to the database: PostgreSQL is away, in SQLite somebody else does not end what he began."""
+    name = make_url(url).database
+    assert name is not None
+    if not url.startswith("sqlite"):
+        with away(request.getfixturevalue("postgres_url"), name):
+            yield
+        return
+    other = sqlite3.connect(name, isolation_level=None, timeout=LONG, check_same_thread=False)
+    with closing(other) as connection:
+        await asyncio.to_thread(connection.execute, "BEGIN EXCLUSIVE")  # as soon as what was begun here has ended
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+
+
+async def test_a_short_outage_costs_nothing(url: str, home: Path, request: pytest.FixtureRequest) -> None:
+    async with running(url, home) as engine:
         plots = [script() for _ in range(8)]
         gates = [plot.hold("s0/0/2") for plot in plots]
         ids = [await engine.submit(key=plot.key, units=5, steps=2) for plot in plots]
@@ -50,7 +69,7 @@ async def test_a_short_outage_costs_nothing(migrated_postgres_url: str, postgres
         listening = asyncio.create_task(_listen(engine, ids[0], told))
         for gate in gates:
             await reached(gate)
-        with away(postgres_url, str(engine.database.url.database)):
+        async with unwritable(url, request):
             for gate in gates:
                 gate.opened.set()  # their checkpoints cannot be recorded now
             await asyncio.sleep(1.5)  # how long the database is away, which is what is tested
@@ -74,18 +93,22 @@ async def _listen(engine: Engine, job: int, told: list[str]) -> None:
             return
 
 
-async def test_an_outage_longer_than_the_leases(migrated_postgres_url: str, postgres_url: str, home: Path) -> None:
-    async with running(migrated_postgres_url, home, lease_seconds=2.0) as engine:
+async def test_an_outage_longer_than_the_leases(url: str, home: Path, request: pytest.FixtureRequest) -> None:
+    async with running(url, home, lease_seconds=2.0) as engine:
         plot = script()
         gate = plot.hold("s0/0/2")
         job = await engine.submit(key=plot.key, units=4)
         await reached(gate)
-        with away(postgres_url, str(engine.database.url.database)):
+        async with unwritable(url, request):
             await asyncio.sleep(2.5)
             gate.opened.set()
         await engine.until(job, "succeeded")
         assert plot.did[:3] == ["s0/0/0", "s0/0/1", "s0/0/2"]
         assert plot.did[-2:] == ["s0/0/2", "s0/0/3"]
+        kinds = await engine.kinds(job)
+        assert [kinds.count(kind) for kind in ("step.succeeded", "succeeded")] == [1, 1]
+        assert await engine.leased() == set()
+        await engine.until(await engine.submit(), "succeeded")
 
 
 @contextmanager
@@ -230,7 +253,7 @@ async def test_an_old_leader_expires_no_lease(engine: Engine) -> None:
     gate = plot.hold("s0/0/0")
     job = await engine.submit(key=plot.key)
     await reached(gate)
-    later = Database(engine.database.url, clock=_Later(engine.database.clock, seconds=3600))
+    later = Database(engine.database.url, clock=Ahead(3600))
     try:
         with pytest.raises(NotLeader):
             await leases.expire(later, replace(leader, epoch=leader.epoch - 1))
@@ -249,7 +272,7 @@ async def test_a_lease_renewed_between_look_and_lock_is_not_expired(engine: Engi
     gate = plot.hold("s0/0/0")
     job = await engine.submit(key=plot.key)
     await reached(gate)
-    clock = _Later(engine.database.clock, seconds=3600)
+    clock = Ahead(3600)
     hesitant = _Hesitant(engine.database.url, clock=clock)
     try:
         expiring = asyncio.create_task(leases.expire(hesitant, leader))
@@ -273,17 +296,6 @@ async def test_what_an_attempt_left_is_removed_before_the_next_one(engine: Engin
     await engine.done(Operation.RESTART, job)
     await engine.until(job, "succeeded")
     assert [place.partition("/")[0] for place in plot.did] == ["s0", "undo", "s0"]
-
-
-class _Later(Clock):
-    """A clock that goes before another one."""
-
-    def __init__(self, inner: Clock, seconds: int) -> None:
-        self._inner = inner
-        self.seconds = seconds
-
-    async def now(self, connection: AsyncConnection) -> int:
-        return await self._inner.now(connection) + self.seconds * 1_000_000
 
 
 class _Watched(Database):

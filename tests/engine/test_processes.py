@@ -42,6 +42,26 @@ async def test_cancel_kills_after_the_grace(engine: Engine, tmp_path: Path) -> N
     assert (tmp_path / "alive").read_text() == "", "the leftovers were removed under a process that lived"
 
 
+async def test_a_pause_kills_after_its_grace(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """The grace of a pause is one for all types, and so long that only the two hundredth part is waited for here."""
+    monkeypatch.setitem(asks._GRACES, Ask.PAUSE, asks._GRACES[Ask.PAUSE] / 200)
+    job = await engine.submit("deaf", folder=str(tmp_path))
+    pids = await begun(engine, tmp_path)
+    asked = time.monotonic()
+    await engine.done(Operation.PAUSE, job)
+    assert await engine.state(job) == "pausing"
+    await engine.until(job, "paused")
+    assert not [pid for pid in pids if _lives(pid)]
+    assert time.monotonic() - asked >= 0.3
+    assert await engine.leased() == set()
+    (tmp_path / "go").touch()
+    await engine.done(Operation.RESUME, job)
+    row = await engine.until(job, "succeeded")
+    assert (row["epoch"], row["attempt"], row["losses"]) == (2, 1, 0)
+
+
 async def test_restart_of_one_that_does_not_listen(engine: Engine, tmp_path: Path) -> None:
     job = await engine.submit("deaf", folder=str(tmp_path))
     pids = await begun(engine, tmp_path)

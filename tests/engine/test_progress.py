@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import update
 
 from jobdeck.core.life.operations import Operation
-from jobdeck.store.schema import leases
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import Told, ToldForGood
+from tests.engine.test_workers import expire
 
 
 async def watched(engine: Engine, job: int) -> list[tuple[float, str]]:
@@ -38,8 +37,7 @@ async def test_never_back_whatever_happens(engine: Engine) -> None:
     gates[1].opened.set()
     await engine.done(Operation.RESUME, job)
     await reached(gates[3])
-    expired = update(leases).where(leases.c.job_id == job).values(expires_at=1)
-    await engine.database.transact(lambda tx: tx.connection.execute(expired))
+    await expire(engine, job)
     await engine.until_event("worker_lost")
     gates[3].opened.set()
     await reached(gates[4])

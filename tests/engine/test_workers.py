@@ -14,6 +14,7 @@ from sqlalchemy import delete, update
 from jobdeck.core.life.operations import Operation
 from jobdeck.engine.duties.bury_workers import bury_workers
 from jobdeck.engine.worker.asks import HAND_BACK_GRACE
+from jobdeck.store.running.leases import expire as expire_leases
 from jobdeck.store.running.workers import Worker, join
 from jobdeck.store.schema import jobs, leases, workers
 from jobdeck.store.sql.database import Tx
@@ -28,9 +29,15 @@ async def brisk(url: str, home: Path) -> AsyncIterator[Engine]:
 
 
 async def expire(engine: Engine, job: int) -> None:
-    """The lease has run out, as after a silence of its worker."""
-    query = update(leases).where(leases.c.job_id == job).values(expires_at=1)
-    await engine.database.transact(lambda tx: tx.connection.execute(query))
+    """The lease has run out, as after a silence of its worker, which may have renewed it just now."""
+    lease = await engine.lease(job)
+    assert lease is not None
+    query = update(leases).where(leases.c.job_id == job, leases.c.epoch == lease["epoch"]).values(expires_at=1)
+    while await _lease_of_epoch(engine, job, lease["epoch"]):
+        leader = engine.leadership.current
+        assert leader is not None
+        await engine.database.transact(lambda tx: tx.connection.execute(query))
+        await expire_leases(engine.database, leader)
 
 
 async def test_an_expired_lease_kills_and_nothing_lands(engine: Engine) -> None:

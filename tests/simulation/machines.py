@@ -101,7 +101,11 @@ class Node(Machine):
         return [
             leadership,
             self.scheduler,
-            Loop("expire_leases", expire_leases.EVERY, partial(expire_leases.expire_leases, database, leadership)),
+            Loop(
+                "expire_leases",
+                expire_leases.EVERY,
+                expire_leases.ExpireLeases(database, leadership, self.world.plan.lease),
+            ),
             Loop(
                 "resume_paused",
                 resume_paused.EVERY,

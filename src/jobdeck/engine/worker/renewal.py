@@ -40,6 +40,7 @@ class Renewal:
         self._executor = executor
         self._clock = clock
         self._heard = heard
+        self._until = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         # A connection that hangs must be given up while there is time to renew over another one.
@@ -61,12 +62,13 @@ class Renewal:
         asked, me = asyncio.get_running_loop().time(), self._worker_id()
 
         async def work(tx: Tx) -> tuple[int, str | None]:
-            await leases.renew(tx, me, self._lease_seconds)
+            await leases.renew(tx, me, self._lease_seconds, steady=asked < self._until)
             return tx.now, await workers.beat(tx, me)
 
         now, state = await database.transact(work)
         # Counted from before the request: the lease may have begun at any moment since.
         until = asked + self._lease_seconds - SAFETY
+        self._until = until
         self._executor.extend(until)
         self._clock.hear(now)
         self._heard(me, state, until)

@@ -99,12 +99,15 @@ class WorkerService:
         self._buried = False
         self._lapse: asyncio.TimerHandle | None = None
         """Set while the leases hold."""
+        self._until = 0.0
+        """Until when they hold (loop time), as soon as it is known, though the loop be blocked."""
 
     async def run(self, stop: asyncio.Event) -> None:
         await self._join(stop)
         loop = asyncio.get_running_loop()
 
         def heard(worker_id: str, state: str | None, until: float) -> None:
+            self._until = until
             loop.call_soon_threadsafe(self._hear, worker_id, state, until)
 
         parts = self._parts
@@ -131,6 +134,8 @@ class WorkerService:
 
     def _let_go(self) -> None:
         """The leases were not renewed in time: the work is dead, and nothing of it may be started again from here."""
+        if asyncio.get_running_loop().time() < self._until:
+            return  # they were, while this loop was blocked: it is still to hear of it
         self._lapse = None
         for stay in self._stays.values():
             stay.ask(Ask.HAND_BACK)

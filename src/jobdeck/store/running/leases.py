@@ -116,9 +116,13 @@ def _lease_row(pick: Pick, epoch: int, now: int, lease_seconds: float) -> tuple[
     return pick.job, pick.worker_id, epoch, pick.purpose, ask, pick.claims, now, until
 
 
-async def renew(tx: Tx, worker_id: str, lease_seconds: float) -> list[Lease]:
-    """Extend all leases of a worker; what it holds now. A lease that already ran out is not revived."""
-    mine = select(leases.c.job_id).where(leases.c.worker_id == worker_id, leases.c.expires_at > tx.now)
+async def renew(tx: Tx, worker_id: str, lease_seconds: float, *, steady: bool = False) -> list[Lease]:
+    """Extend all leases of a worker; what it holds now. A lease that already ran out is not revived.
+
+    `steady`: by the worker's own steady clock none did, whatever the database's says, which may have leapt."""
+    mine = select(leases.c.job_id).where(leases.c.worker_id == worker_id)
+    if not steady:
+        mine = mine.where(leases.c.expires_at > tx.now)
     statement = (
         update(leases)
         .where(among(leases.c.job_id, mine.order_by(leases.c.job_id).with_for_update()))
@@ -166,10 +170,12 @@ def claims_of(text: str) -> tuple[Claim, ...]:
     return tuple(Claim.from_json(value) for value in json.loads(text))
 
 
-async def expire(database: Database, leader: Leader) -> list[int]:
-    """End the leases that ran out: each of their jobs goes where losing its worker sends it. The jobs' ids."""
+async def expire(database: Database, leader: Leader, *, until: int | None = None) -> list[int]:
+    """End the leases that ran out: each of their jobs goes where losing its worker sends it. The jobs' ids.
+
+    `until`: the database's time (µs) at a look at which it could be trusted; by default, as it is now."""
     async with database.read() as connection:
-        now = await database.clock.now(connection)
+        now = until if until is not None else await database.clock.now(connection)
         ids = await _run_out(connection, now)
     if not ids:
         return []
@@ -178,7 +184,7 @@ async def expire(database: Database, leader: Leader) -> list[int]:
         await leadership.require(tx, leader)
         locked = await jobs.lock(tx, ids)
         # A renewal may have come between the look above and the lock.
-        dead = [locked[i] for i in await _run_out(tx.connection, tx.now, lock=True) if i in locked]
+        dead = [locked[i] for i in await _run_out(tx.connection, min(now, tx.now), lock=True) if i in locked]
         children = await jobs.children_of(tx.connection, (j.id for j in dead if j.has_children))
         changes = [(j, becoming.settle(j, WorkerLost(), tx.now, children.get(j.id, NO_CHILDREN))) for j in dead]
         await transitions.apply(tx, changes)
