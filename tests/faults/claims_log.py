@@ -8,10 +8,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.faults.history import connect
 
 EVERY = 0.03
 _HELD = """SELECT resource, sum(units), count(*), max(CASE mode WHEN 'x' THEN 1 ELSE 0 END)
@@ -44,13 +45,16 @@ class ClaimsLog:
         self._thread.join(30)
 
     def assert_kept(self) -> None:
+        """Nothing was wrong, and it could have been: all there is of each resource was held at some time."""
         assert not self.wrong, self.wrong[:5]
         assert self.samples > 10, "the log of held claims has hardly an entry"
+        idle = {r: f"{self.most[r]} of {most}" for r, most in self._capacities.items() if self.most[r] < most}
+        assert not idle, f"limits that were never reached, and so could not be exceeded: {idle}"
 
     def _watch(self) -> None:
         while not self._stop.is_set():
             try:
-                with contextlib.closing(_connect(self._url)) as connection:
+                with contextlib.closing(connect(self._url)) as connection:
                     while not self._stop.wait(EVERY):
                         self._look(connection)
             except (psycopg.Error, sqlite3.OperationalError):
@@ -81,17 +85,11 @@ def _both(connection: Any) -> tuple[list[Any], list[Any]]:
         return connection.execute(_HELD).fetchall(), connection.execute(_WRONG).fetchall()
 
 
-def _connect(url: str) -> Any:
-    if url.startswith("sqlite"):
-        path = Path(url.partition("///")[2])
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1, check_same_thread=False)
-    return psycopg.connect(url.replace("+psycopg", ""), autocommit=True, connect_timeout=3,
-                           options="-c statement_timeout=3s")  # fmt: skip
-
-
 @contextlib.contextmanager
 def claims_log(url: str, capacities: Mapping[str, int], *, judge: bool = True) -> Iterator[ClaimsLog]:
-    """A log over the block; at its end nothing went beyond what is allowed. Resources as the database names them."""
+    """A log over the block; at its end nothing went beyond what is allowed, which was held in full at some time.
+
+    Resources as the database names them."""
     made = ClaimsLog(url, capacities)
     made.start()
     try:

@@ -13,15 +13,15 @@ from deltalake import DeltaTable
 from jobdeck import Client
 from jobdeck.client.errors import ServerFailed
 from tests.faults.claims_log import claims_log
+from tests.faults.history import RECOVERY_SECONDS
 from tests.faults.installation import Installation, Process, installation, until
 from tests.faults.own_postgres import own_postgres
 from tests.faults.small_disk import SmallDisk, small_disk
 from tests.faults.test_many_processes import sleeps
 
-RECOVERY_SECONDS = 15.0
 LEASE = 2.0
 FULL_SECONDS = 3 * LEASE
-LIMITS = {"project:default": 10}
+LIMITS = {"project:default/type:sleep": 2}
 FULL = ("disk is full", "No space left")
 
 
@@ -91,8 +91,11 @@ def full_for_a_while(
     """Jobs run and are submitted until there is no room; then there is room, and all that were accepted succeed."""
     up = jobdeck.up()
     with claims_log(jobdeck.database_url, LIMITS):
-        jobs = sleeps(jobdeck, 4, seconds=2.0, steps=2)
-        jobdeck.until_state(jobs[0], "running")
+        with jobdeck.client() as client:
+            client.limits.set("type:sleep", 2)
+        jobs = sleeps(jobdeck, 3, seconds=2.0, steps=2)
+        for job in jobs[:2]:
+            jobdeck.until_state(job, "running")
         disk.fill()
         more, refused = submit_until_refused(jobdeck)
         time.sleep(FULL_SECONDS)  # how long it is full, which is what is tested

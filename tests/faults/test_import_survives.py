@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +15,11 @@ import pytest
 from deltalake import DeltaTable
 
 from jobdeck.core.life.states import State
+from tests.faults.history import ask, begun, since_start, until_begun_again
 from tests.faults.installation import Installation, Process, installation, until
 
 ROWS = 1_500_000
 REF = "lake/in.shop/orders"
-RECOVERY_SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +82,11 @@ def test_kill_of_the_server_in_the_middle(jobdeck: Installation, source: Path) -
     jobdeck.until_loaded(job, ROWS // 5)
     tasks = process.task_processes()
     process.kill()
+    began, before = time.monotonic(), begun(jobdeck.database_url, [job])
     until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in tasks), "the task processes died with their worker")
     jobdeck.up()
-    ended = jobdeck.until_state(job, "succeeded", seconds=RECOVERY_SECONDS + 25)
+    until_begun_again(jobdeck.database_url, before, since_start(began))
+    ended = jobdeck.until_state(job, "succeeded")
     assert ended.attempt == 1
     assert ended.result is not None
     assert ended.result["rows"] == ROWS
@@ -94,8 +97,10 @@ def test_kill_of_the_task_process_in_the_middle(jobdeck: Installation, source: P
     process = jobdeck.up()
     job = submit(jobdeck, source)
     jobdeck.until_loaded(job, ROWS // 5)
+    began, before = time.monotonic(), begun(jobdeck.database_url, [job])
     for pid in process.task_processes():
         os.kill(pid, signal.SIGKILL)
+    until_begun_again(jobdeck.database_url, before, began, same_lease=True)
     jobdeck.until_state(job, "succeeded")
     assert_exact(jobdeck)
 
@@ -173,12 +178,16 @@ def test_a_terminated_server_hands_back_and_goes_on(jobdeck: Installation, sourc
 
 @pytest.mark.parametrize("times", [3])
 def test_killed_again_and_again(jobdeck: Installation, source: Path, times: int) -> None:
+    url = jobdeck.database_url
     process: Process = jobdeck.up()
     job = submit(jobdeck, source)
-    loaded = 0
+    jobdeck.until_loaded(job, 1)
     for _ in range(times):
-        loaded = jobdeck.until_loaded(job, loaded + 1)  # without progress in between, the third loss would end it
         process.kill()
+        began, before = time.monotonic(), begun(url, [job])
         process = jobdeck.up()
+        until_begun_again(url, before, since_start(began))
+        # Without progress in between, the third loss would end it.
+        until(lambda: ask(url, f"SELECT id FROM jobs WHERE id = {job} AND losses = 0"), "it got on")
     jobdeck.until_state(job, "succeeded", seconds=60)
     assert_exact(jobdeck)

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.claims_log import claims_log
 from tests.faults.installation import Installation, installation, until
 
-LIMITS = {"project:default": 10, "project:default/type:command": 1}
+LIMITS = {"project:default/type:command": 1}
 _FAMILY = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
