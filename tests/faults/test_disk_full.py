@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
+import pytest
 from deltalake import DeltaTable
 
 from jobdeck import Client
@@ -103,6 +104,15 @@ def full_for_a_while(
         afterwards()
         all_end(jobdeck, jobs + more)
     return up, refused
+
+
+@pytest.mark.parametrize(("ci", "told"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_where_no_disk_can_be_had_that_is_told_and_fails_in_ci(
+    monkeypatch: pytest.MonkeyPatch, ci: str, told: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(told, match="A DISK THAT IS FULL WAS NOT TESTED"), small_disk(megabytes=-1):
+        pass
 
 
 def test_the_disk_of_the_lake_is_full(home: Path) -> None:

@@ -127,7 +127,8 @@ def test_a_worker_whose_task_ignores_everything_leaves_in_its_grace_period(jobde
     jobdeck.server()
     leaving = jobdeck.worker("w1")
     jobs = sleeps(jobdeck, MOST, seconds=3600.0, steps=1, tasks=2, ignore_signals=True)
-    until(lambda: len(running_on(url, "w1")) == MOST and len(leaving.task_processes()) == 4, "they are under way")
+    under_way = "SELECT job_id FROM tasks WHERE done > 0"
+    until(lambda: len(ask(url, under_way)) == 4, "each process is at work")
     tasks, began = leaving.task_processes(), time.monotonic()
     assert leaving.stop() == 0
     assert time.monotonic() - began < LEAVE_SECONDS, "it waits for a task for 8 s, and then kills it"
