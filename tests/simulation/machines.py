@@ -60,8 +60,12 @@ class Node(Machine):
         self._picky = picky
         self.snare: Callable[[], None] | None = None
         """What happens when it next begins a transaction, or when one has just been committed."""
+        self.ambush: tuple[str, Callable[[], None]] | None = None
+        """The name of a service, and what happens when that next begins to write: it has decided by then."""
         self.followed = 0
         self.latest = 0
+        self.disturbed = 0.0
+        """When (loop time) last something went wrong here: it needs a moment to know everything again."""
         self.worker: WorkerService | None = None
         self.executor: SimulatedExecutor | None = None
         self.scheduler: Scheduler | None = None
@@ -77,6 +81,10 @@ class Node(Machine):
     @property
     def up(self) -> bool:
         return self.fate is Fate.ALIVE and not self.stop.is_set()
+
+    @property
+    def leads(self) -> bool:
+        return self.up and self.leadership is not None and self.leadership.current is not None
 
     async def _main(self) -> None:
         parts: list[Service] = [*(self._working() if self.works else []), *(self._scheduling() if self.serves else [])]

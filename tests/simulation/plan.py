@@ -13,7 +13,8 @@ class Plan:
     seed: int
     large: bool
     rivals: bool
-    """Two schedulers, of which one is often frozen, over a queue that is always full and often reordered."""
+    """Two schedulers, of which one is often frozen, also between a decision and its writing, over a queue that is
+    always full and often reordered."""
     seconds: float
     lease: float
     servers: int
@@ -35,6 +36,17 @@ class Plan:
     """Chance that a call to the database fails by itself."""
     deaf_wakeups: float
     """Chance that a wake-up call does not reach another machine."""
+
+    @property
+    def silence(self) -> float:
+        """Seconds without a word after which a worker gets nothing more."""
+        return self.lease * 0.75
+
+    @property
+    def unexplained(self) -> float:
+        """Seconds that a job may wait for nothing but a scheduler that is well: one that paused after errors, two at
+        most, looks again, one between two looks, and what the answers of a slow database take."""
+        return 3.0 + 30 * self.slow
 
 
 def make_plan(seed: int) -> Plan:
@@ -66,6 +78,6 @@ def make_plan(seed: int) -> Plan:
     if not rivals:
         return plan
     return replace(
-        plan, seconds=random.uniform(6, 12), servers=2, workers=1, together=False, jobs=4, rate=0.4, project_limit=1,
-        faults=random.choice((1.0, 2.0)), clock_steps=False, flaky=0.0,
+        plan, seconds=random.uniform(8, 14), lease=2.5, servers=2, workers=1, together=False, jobs=4, rate=0.4,
+        project_limit=1, faults=random.choice((1.0, 2.0)), clock_steps=False, flaky=0.0,
     )  # fmt: skip

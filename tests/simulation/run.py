@@ -53,6 +53,7 @@ def run(seeds: Iterable[int], *, most: int, verbose: bool) -> Tally:
     """Run the worlds of `seeds` until `most` of them broke."""
     tally = Tally()
     gc.disable()  # a world is thrown away as a whole
+    gc.freeze()
     for seed in seeds:
         world, words = try_seed(seed, verbose=verbose)
         tally.add(world, words)
