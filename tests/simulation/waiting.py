@@ -163,7 +163,7 @@ class Waits:
                 job["id"], f"p{job['project_id']}", job["type"], claims_of(job), job["not_before"], *family
             )
             wanted, said = self._seen[job["id"]], told(obstacles(waiting, view, now))
-            if _apart_from_settling(said) != _apart_from_settling(wanted):
+            if said != wanted:
                 self._broken(f"job {job['id']} is kept by {wanted}, and the rule says {said}")
 
     def check_explained(self, facts: Facts, now: int, reasons: dict[int, list[WaitReason]]) -> None:
@@ -174,16 +174,5 @@ class Waits:
             said = told(reasons.get(job_id, ()))
             if not said:
                 self._broken(f"job {job_id} waits and nothing says why")
-            if not _agree(said, wanted or [(Reason.TURN,)]):
+            if said != (wanted or [(Reason.TURN,)]):
                 self._broken(f"job {job_id} is kept by {wanted}, and people are told {said}")
-
-
-def _agree(said: list[Tag], wanted: list[Tag]) -> bool:
-    """A parent whose children have ended waits for its scheduler: whom to name as what it waits for is left open."""
-    loose = [tag[:1] if tag[0] is Reason.DEPENDENCY and (Reason.DEPENDENCY,) in wanted else tag for tag in said]
-    return loose == wanted
-
-
-def _apart_from_settling(tags: list[Tag]) -> list[Tag]:
-    """The rule is about what can start; that a parent's children have all ended is for `explain` to say."""
-    return [tag for tag in tags if tag != (Reason.DEPENDENCY,)]
