@@ -10,6 +10,7 @@ from jobdeck.core.claims import Held
 from jobdeck.core.life.states import ENDED, FINAL, State
 from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.core.tasks import UNDO
+from jobdeck.engine.duties.sweep import Attempts
 from tests.simulation.decisions import Decisions
 from tests.simulation.executor import SimulatedRun
 from tests.simulation.facts import Facts, Reader, Row, Rules, View, claims_of
@@ -21,6 +22,8 @@ _ENDED = {str(s) for s in ENDED}
 
 IN_FLIGHT = 1.5
 """Seconds that a transaction may take from reading the time to its commit."""
+YOUNG = 3.0
+"""Seconds within which nothing is swept away; in truth it is hours."""
 NOTICED_WITHIN = 1.5
 """Seconds that a task of a worker which was cut off may outlive its lease: what it writes cannot land any more."""
 
@@ -35,8 +38,8 @@ class Guarantees:
         self.commit = 0
         self.facts = reader.facts(0, None, set())
         self.alive: dict[int, SimulatedRun] = {}
-        self.dirty: set[tuple[int, int]] = set()
-        """Job and attempt where something half made lies about."""
+        self.dirty: dict[tuple[int, int], float] = {}
+        """Job and attempt where something half made lies about, and since when."""
         self.stepped = -1.0
         """When (loop time) the database's clock was last put forward."""
         self._renewed: dict[tuple[int, int], float] = {}
@@ -71,6 +74,7 @@ class Guarantees:
 
     def _check_jobs(self, before: Facts, after: Facts, news: list[Row]) -> None:
         told = _states(news)
+        pruned = {row["job_id"] for row in news if row["kind"] == "deleted" and row["actor"] == "jobdeck"}
         for job_id, job in after.jobs.items():
             old = before.jobs.get(job_id)
             self._check_lease_of(job, after.leases.get(job_id))
@@ -82,11 +86,17 @@ class Guarantees:
                 )
         for gone in before.jobs.keys() - after.jobs.keys():
             self._expect(told.get(gone) == "deleted", f"job {gone} ({before.jobs[gone]['state']}) was lost")
-            self._expect(before.jobs[gone]["state"] in _ENDED, f"job {gone} was deleted while it could run")
+            old = before.jobs[gone]
+            self._expect(old["state"] in _ENDED, f"job {gone} was deleted while it could run")
+            if gone in pruned:
+                # With a parent goes its family, and in that a job may have failed.
+                fit = old["state"] in _FINAL or old["parent_id"] in pruned
+                self._expect(fit, f"job {gone} was {old['state']}, and its time was over")
+                self._expect(old["parent_id"] not in after.jobs, f"job {gone} was deleted before its parent")
 
     def _news(self) -> list[Row]:
         """The events since the last look."""
-        query = "SELECT id, job_id, kind, data FROM events WHERE id > ? AND job_id IS NOT NULL ORDER BY id"
+        query = "SELECT id, job_id, kind, actor, data FROM events WHERE id > ? AND job_id IS NOT NULL ORDER BY id"
         news = self._reader.rows(query, self._event)
         self._event = news[-1]["id"] if news else self._event
         return news
@@ -245,7 +255,7 @@ class Guarantees:
         if TYPES[request.type].has_undo():
             left = self._leftovers(self.facts.jobs[request.job], request.attempt)
             self._expect(not left, f"{run} began over the leftovers of attempts {left}")
-            self.dirty.add((request.job, request.attempt))
+            self.dirty.setdefault((request.job, request.attempt), run.born)
 
     def _leftovers(self, job: Row, before: int) -> list[int]:
         """Attempts before `before` that left something half made: none of them came to its end."""
@@ -261,7 +271,15 @@ class Guarantees:
         return not undone and len(done) == len(json.loads(job["params"])["steps"])
 
     def task_undone(self, run: SimulatedRun) -> None:
-        self.dirty.discard((run.request.job, run.request.attempt))
+        self.dirty.pop((run.request.job, run.request.attempt), None)
+
+    async def sweep(self, _project: str, needed: Attempts) -> list[str]:
+        """What a sweep would remove, which is all that is old and of none of the attempts `needed`, nobody needs."""
+        for key, since in self.dirty.items():
+            job = self.facts.jobs.get(key[0])
+            if job is not None and job["state"] not in _FINAL and self._now - since > YOUNG:
+                self._expect(key in needed or self._came_to_its_end(job, key[1]), f"leftovers of {key} are swept away")
+        return []
 
     def task_ended(self, run: SimulatedRun) -> None:
         del self.alive[run.serial]

@@ -34,6 +34,8 @@ class Plan:
     """Chance that a call to the database takes time."""
     flaky: float
     """Chance that a call to the database fails by itself."""
+    tidies: bool
+    """What has ended is deleted after two seconds, and leftovers of none are swept away, once a second."""
     deaf_wakeups: float
     """Chance that a wake-up call does not reach another machine."""
 
@@ -73,6 +75,7 @@ def make_plan(seed: int) -> Plan:
         clock_steps=random.random() < 0.2,
         slow=random.choice((0.0, 0.0, 0.05, 0.3)),
         flaky=random.choice((0.0, 0.0, 0.005, 0.02)),
+        tidies=seed % 16 == 5,
         deaf_wakeups=random.choice((0.0, 0.3, 1.0)),
     )
     if not rivals:

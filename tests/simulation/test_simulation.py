@@ -18,6 +18,7 @@ KEPT = {
     1047: "the same, by another way",
     1157: "a leader that froze before it ended leases took a job away although another one led",
     1167: "the same, by another way",
+    1547: "a leader that froze before it settled a parent did so although another one led",
 }
 """Seeds of worlds that a guard taken out of the engine broke, and as what. What `SEEDS` hold runs anyway."""
 
