@@ -18,6 +18,9 @@ from jobdeck.store.sql.database import Database
 from jobdeck.store.sql.wakeups import Called, Wakeups
 from tests.simulation.driver import URL, make_engine
 
+WEIGHTS = {1: 1.0, 2: 3.0}
+"""The projects, and how much of everything each is to get."""
+
 
 @cache
 def _engines() -> tuple[AsyncEngine, AsyncEngine]:
@@ -94,7 +97,7 @@ def empty_database() -> bytes:
         engine.dispose()
         raw = sqlite3.connect(path)
         raw.execute("PRAGMA journal_mode=WAL")
-        for number, weight in ((1, 1.0), (2, 3.0)):
+        for number, weight in WEIGHTS.items():
             row = (number, f"p{number}", f"Project {number}", weight, 0)
             raw.execute("INSERT INTO projects (id, name, title, weight, created_at) VALUES (?, ?, ?, ?, ?)", row)
         raw.execute("INSERT INTO principals (id, kind, name, created_at) VALUES (1, 'user', 'someone', 0)")

@@ -28,7 +28,7 @@ _WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
 class Network(Protocol):
     """What the way to the database does to a call: seconds that it takes, and an error that ends it, or None."""
 
-    def on_begin(self, machine: Machine | None) -> tuple[float, Exception | None]: ...
+    def on_begin(self, machine: Machine | None, *, writes: bool) -> tuple[float, Exception | None]: ...
     def on_statement(self, machine: Machine | None) -> tuple[float, Exception | None]: ...
     def on_answer(self, machine: Machine | None) -> float: ...
     def on_commit(self, machine: Machine | None) -> tuple[float, Exception | None, bool, float]:
@@ -156,7 +156,7 @@ class SimulatedConnection(sqlite3.Connection):
         await_only(_way())
         network = self.server.network
         if sql.startswith("BEGIN"):
-            self._pass(*network.on_begin(self.machine))
+            self._pass(*network.on_begin(self.machine, writes=sql == "BEGIN IMMEDIATE"))
             if sql == "BEGIN IMMEDIATE":
                 await_only(self.server.lock(self))
         else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jobdeck.core.claims import Claim, Held, Holding
@@ -13,8 +14,8 @@ from jobdeck.core.life.waiting import PausedScope
 
 Row = sqlite3.Row
 _JOBS = """SELECT id, project_id, type, isolation, state, attempt, epoch, leased, state_since, fraction, parent_id,
-    claims, params, not_before, waits_for_children, dirty_since, warnings, intent, result, resume_at, error_code
-    FROM jobs"""
+    claims, params, not_before, waits_for_children, dirty_since, warnings, intent, result, resume_at, error_code,
+    priority, created_at FROM jobs"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Facts:
     tasks: dict[tuple[int, int, int, int], Row]
     workers: dict[str, Row]
     rules: Rules
+    lead: Row | None
+    """Who schedules, and until when (holder, expires_at)."""
+
+    def pending(self) -> list[Row]:
+        return [j for j in self.jobs.values() if j["state"] == "pending"]
 
 
 class Reader:
@@ -54,7 +60,8 @@ class Reader:
         tasks = before.tasks if before and "tasks" not in touched and "jobs" not in touched else self._tasks()
         workers = before.workers if before and "workers" not in touched else self._workers()
         rules = before.rules if before and not touched & {"limits", "paused_scopes"} else self._rules(commit)
-        return Facts(jobs, leases, tasks, workers, rules)
+        lead = before.lead if before and "leadership" not in touched else self._lead()
+        return Facts(jobs, leases, tasks, workers, rules, lead)
 
     def _leases(self) -> dict[int, Row]:
         return {r["job_id"]: r for r in self.rows("SELECT * FROM leases")}
@@ -64,7 +71,11 @@ class Reader:
         return {(r[0], r[1], r[2], r[3]): r for r in self.rows(query)}
 
     def _workers(self) -> dict[str, Row]:
-        return {r["id"]: r for r in self.rows("SELECT id, name, state, slots, light_slots, types FROM workers")}
+        query = "SELECT id, name, state, slots, light_slots, types, heartbeat_at FROM workers"
+        return {r["id"]: r for r in self.rows(query)}
+
+    def _lead(self) -> Row | None:
+        return next(iter(self.rows("SELECT holder, expires_at FROM leadership")), None)
 
     def _rules(self, commit: int) -> Rules:
         limits = dict(tuple(r) for r in self.rows("SELECT resource, capacity FROM limits"))
@@ -73,16 +84,23 @@ class Reader:
 
 
 def claims_of(row: Row) -> tuple[Claim, ...]:
-    return tuple(Claim.from_json(c) for c in json.loads(row["claims"]))
+    return _claims(row["claims"])
+
+
+@lru_cache(maxsize=10_000)
+def _claims(text: str) -> tuple[Claim, ...]:
+    return tuple(Claim.from_json(c) for c in json.loads(text))
 
 
 @dataclass(slots=True)
 class View:
-    """The world (core.life.waiting.World) as rules and leases have it; workers are looked at elsewhere."""
+    """The world (core.life.waiting.World) as rules and leases have it."""
 
     held: Held
     rules: Rules
     project_limit: int | None
+    types: Collection[str] | None = None
+    """Those that a live worker can run; None where workers are looked at elsewhere."""
 
     def holding(self, resource: str) -> Holding:
         return self.held.of(resource)
@@ -98,4 +116,4 @@ class View:
         return self.rules.paused
 
     def can_run(self, type_name: str) -> bool:
-        return True
+        return self.types is None or type_name in self.types

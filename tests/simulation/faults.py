@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
+from jobdeck.engine.scheduling.leader import LEAD_SECONDS
 from tests.simulation.machines import Node
 from tests.simulation.virtual_time import Fate
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+_LOOK = 0.05
+_PATIENCE = 20.0
+"""Seconds that a leader stays frozen if nobody takes its place."""
 
 
 class Faults:
@@ -28,7 +34,7 @@ class Faults:
         if world.plan.clock_steps:
             strikes += [self._set_clock, self._set_clock]
         if world.plan.rivals:
-            strikes = [self._freeze]
+            strikes = [self._freeze, self._depose, self._depose, self._depose]
         while True:
             await asyncio.sleep(random.expovariate(1 / world.plan.faults))
             random.choice(strikes)()
@@ -38,7 +44,7 @@ class Faults:
         world = self._world
         world.network.heal()
         for node in world.nodes:
-            node.trap = node.snare = None
+            node.trap = node.snare = node.ambush = None
         for serves, works in ((True, False), (False, True)):
             if not any(n.up and (n.serves if serves else n.works) for n in world.nodes):
                 world.add_node(serves=serves, works=works)
@@ -83,6 +89,35 @@ class Faults:
                 (0.5, lease - 0.9, lease + 0.5, lease + 2.0, lease * 2, 35.0 if self._world.plan.large else lease * 2)
             )
             self._world.later(seconds, lambda: self._world.thaw(victim))
+
+    def _depose(self) -> None:
+        """The leader freezes between a decision and its writing, and goes on when another one leads."""
+        leader = self._leader()
+        if leader is None or leader.fate is not Fate.ALIVE or leader.ambush is not None:
+            return
+        busy = [n for n in self._world.nodes if not n.serves and n.executor is not None and n.executor.busy]
+        duty = "expire_leases" if busy and self._random.random() < 0.7 else "scheduler"
+        if duty == "expire_leases":
+            # Something has to run out that it, and then another one, can decide about.
+            self._world.freeze(busy[0])
+            self._world.later(self._world.plan.lease + LEAD_SECONDS + 2.0, partial(self._world.thaw, busy[0]))
+        leader.ambush = (duty, partial(self._hold, leader))
+
+    def _leader(self) -> Node | None:
+        lead = self._world.guarantees.facts.lead
+        return next((n for n in self._world.nodes if lead is not None and n.name == lead["holder"]), None)
+
+    def _hold(self, leader: Node) -> None:
+        self._world.freeze(leader)
+        self._release(leader, self._random.choice((0.0, 0.0, 0.0, 0.3, 2.0)), self._world.loop.time() + _PATIENCE)
+
+    def _release(self, deposed: Node, seconds: float, until: float) -> None:
+        """Let it go on so many seconds after another one has taken the lead."""
+        successor = self._leader()
+        if successor is deposed and self._world.loop.time() < until:
+            self._world.later(_LOOK, partial(self._release, deposed, seconds, until))
+        else:
+            self._world.later(seconds, partial(self._world.thaw, deposed))
 
     def _restart(self) -> None:
         """A rolling restart: asked to stop, and another one started."""

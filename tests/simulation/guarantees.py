@@ -10,6 +10,8 @@ from jobdeck.core.claims import Held
 from jobdeck.core.life.states import ENDED, FINAL, State
 from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.core.tasks import UNDO
+from jobdeck.engine.duties.sweep import Attempts
+from tests.simulation.decisions import Decisions
 from tests.simulation.executor import SimulatedRun
 from tests.simulation.facts import Facts, Reader, Row, Rules, View, claims_of
 from tests.simulation.scripts import TYPES
@@ -18,6 +20,10 @@ from tests.simulation.virtual_time import Machine
 _FINAL = {str(s) for s in FINAL}
 _ENDED = {str(s) for s in ENDED}
 
+IN_FLIGHT = 1.5
+"""Seconds that a transaction may take from reading the time to its commit."""
+YOUNG = 3.0
+"""Seconds within which nothing is swept away; in truth it is hours."""
 NOTICED_WITHIN = 1.5
 """Seconds that a task of a worker which was cut off may outlive its lease: what it writes cannot land any more."""
 
@@ -32,15 +38,18 @@ class Guarantees:
         self.commit = 0
         self.facts = reader.facts(0, None, set())
         self.alive: dict[int, SimulatedRun] = {}
-        self.dirty: set[tuple[int, int]] = set()
-        """Job and attempt where something half made lies about."""
-        self.forward_until = -1.0
-        """Until then (loop time) tasks may outlive their lease: the database's clock was put forward."""
-        self.linger = 0.0
-        """Seconds that a task may outlive its lease after such a jump."""
+        self.dirty: dict[tuple[int, int], float] = {}
+        """Job and attempt where something half made lies about, and since when."""
+        self.stepped = -1.0
+        """When (loop time) the database's clock was last put forward."""
+        self._renewed: dict[tuple[int, int], float] = {}
+        """Job and epoch of leases, and when each was last given more time."""
+        self._cut_short: set[tuple[int, int]] = set()
+        """Job and epoch of leases that a step of the clock ended before their time."""
         self._now = 0.0
         self._rules: list[Rules] = [self.facts.rules]
         self._event = 0
+        self._decisions = Decisions(project_limit, broken)
 
     # Commits.
 
@@ -53,15 +62,19 @@ class Guarantees:
         after = self.facts
         if after.rules is not before.rules:
             self._rules.append(after.rules)
+        news = self._news() if "events" in touched else []
+        self._decisions.committed(machine, self.commit, touched, followed, news, before, after)
         if touched & {"jobs", "leases"}:
-            self._check_jobs(before, after)
+            self._check_jobs(before, after, news)
+            self._note_times(before, after, now)
             self._check_leases(before, after, followed, latest)
             self._check_fences(machine, before, after, now)
         if touched & {"tasks", "jobs"}:
             self._check_tasks(before, after)
 
-    def _check_jobs(self, before: Facts, after: Facts) -> None:
-        told = self._events()
+    def _check_jobs(self, before: Facts, after: Facts, news: list[Row]) -> None:
+        told = _states(news)
+        pruned = {row["job_id"] for row in news if row["kind"] == "deleted" and row["actor"] == "jobdeck"}
         for job_id, job in after.jobs.items():
             old = before.jobs.get(job_id)
             self._check_lease_of(job, after.leases.get(job_id))
@@ -73,17 +86,20 @@ class Guarantees:
                 )
         for gone in before.jobs.keys() - after.jobs.keys():
             self._expect(told.get(gone) == "deleted", f"job {gone} ({before.jobs[gone]['state']}) was lost")
-            self._expect(before.jobs[gone]["state"] in _ENDED, f"job {gone} was deleted while it could run")
+            old = before.jobs[gone]
+            self._expect(old["state"] in _ENDED, f"job {gone} was deleted while it could run")
+            if gone in pruned:
+                # With a parent goes its family, and in that a job may have failed.
+                fit = old["state"] in _FINAL or old["parent_id"] in pruned
+                self._expect(fit, f"job {gone} was {old['state']}, and its time was over")
+                self._expect(old["parent_id"] not in after.jobs, f"job {gone} was deleted before its parent")
 
-    def _events(self) -> dict[int, str]:
-        """The state that the last new event of each job tells."""
-        told = {}
-        for row in self._reader.rows("SELECT id, job_id, kind, data FROM events WHERE id > ? ORDER BY id", self._event):
-            self._event = row["id"]
-            state = "deleted" if row["kind"] == "deleted" else json.loads(row["data"]).get("state")
-            if state and not row["kind"].startswith("step."):
-                told[row["job_id"]] = state
-        return told
+    def _news(self) -> list[Row]:
+        """The events since the last look."""
+        query = "SELECT id, job_id, kind, actor, data FROM events WHERE id > ? AND job_id IS NOT NULL ORDER BY id"
+        news = self._reader.rows(query, self._event)
+        self._event = news[-1]["id"] if news else self._event
+        return news
 
     def _check_lease_of(self, job: Row, lease: Row | None) -> None:
         state, name = job["state"], f"job {job['id']}"
@@ -239,7 +255,7 @@ class Guarantees:
         if TYPES[request.type].has_undo():
             left = self._leftovers(self.facts.jobs[request.job], request.attempt)
             self._expect(not left, f"{run} began over the leftovers of attempts {left}")
-            self.dirty.add((request.job, request.attempt))
+            self.dirty.setdefault((request.job, request.attempt), run.born)
 
     def _leftovers(self, job: Row, before: int) -> list[int]:
         """Attempts before `before` that left something half made: none of them came to its end."""
@@ -255,7 +271,15 @@ class Guarantees:
         return not undone and len(done) == len(json.loads(job["params"])["steps"])
 
     def task_undone(self, run: SimulatedRun) -> None:
-        self.dirty.discard((run.request.job, run.request.attempt))
+        self.dirty.pop((run.request.job, run.request.attempt), None)
+
+    async def sweep(self, _project: str, needed: Attempts) -> list[str]:
+        """What a sweep would remove, which is all that is old and of none of the attempts `needed`, nobody needs."""
+        for key, since in self.dirty.items():
+            job = self.facts.jobs.get(key[0])
+            if job is not None and job["state"] not in _FINAL and self._now - since > YOUNG:
+                self._expect(key in needed or self._came_to_its_end(job, key[1]), f"leftovers of {key} are swept away")
+        return []
 
     def task_ended(self, run: SimulatedRun) -> None:
         del self.alive[run.serial]
@@ -271,9 +295,27 @@ class Guarantees:
         return all(r.fenced_since is not None and self._excused(r) for r in runs)
 
     def _excused(self, run: SimulatedRun) -> bool:
-        """A task outlives its lease only where nothing can be done: in a thread, or after a jump of the clock."""
-        since = run.fenced_since if run.fenced_since is not None else 0.0
-        return run.light or since <= self.forward_until or self._now - since <= NOTICED_WITHIN
+        """A task outlives its lease only where nothing can be done: in a thread, and, where a step of the clock ended
+        the lease before its time, until the time that its worker had set for it."""
+        since = self._now - (run.fenced_since if run.fenced_since is not None else 0.0)
+        if run.light or since <= NOTICED_WITHIN:
+            return True
+        return (run.request.job, run.request.epoch) in self._cut_short and self._now <= (run.executor.deadline or 0.0)
+
+    def _note_times(self, before: Facts, after: Facts, now: float) -> None:
+        """When leases were given more time, and which a step of the clock ended before their time: those that ran out
+        and had been given more before the step, or in a transaction that had begun before it."""
+        for job_id, lease in after.leases.items():
+            old = before.leases.get(job_id)
+            if old is not lease and (old is None or old["expires_at"] != lease["expires_at"]):
+                self._renewed[job_id, lease["epoch"]] = now
+        for job_id in before.leases.keys() - after.leases.keys():
+            lease = before.leases[job_id]
+            key = (job_id, lease["epoch"])
+            job = after.jobs.get(job_id)
+            ran_out = job is not None and lease["expires_at"] <= job["state_since"]
+            if ran_out and self._renewed[key] <= self.stepped + IN_FLIGHT:
+                self._cut_short.add(key)
 
     def _check_fences(self, machine: Machine | None, before: Facts, after: Facts, now: float) -> None:
         gone = {(j, lease["epoch"]) for j, lease in before.leases.items()}
@@ -290,11 +332,20 @@ class Guarantees:
                 self._expect(not given_back, f"{run.machine} gave job {key[0]} back, and {run} is alive")
             since = now - (run.fenced_since or now)
             self._expect(self._excused(run), f"{run} was fenced {since:.1f} s ago and is alive")
-            self._expect(run.light or since <= self.linger, f"{run} was fenced {since:.1f} s ago and is alive")
 
     def _expect(self, holds: object, words: str) -> None:
         if not holds:
             self._broken(words)
+
+
+def _states(news: list[Row]) -> dict[int, str]:
+    """The state that the last new event of each job tells."""
+    told = {}
+    for row in news:
+        state = "deleted" if row["kind"] == "deleted" else json.loads(row["data"]).get("state")
+        if state and not row["kind"].startswith("step."):
+            told[row["job_id"]] = state
+    return told
 
 
 def _place(run: SimulatedRun) -> tuple[int, int]:

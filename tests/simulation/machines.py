@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobdeck.core.environment import Environment
 from jobdeck.engine.control import Control
-from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused
+from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, sweep
+from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.logs import LogLine, LogStore
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
@@ -18,6 +19,7 @@ from jobdeck.engine.submit import Submitter
 from jobdeck.engine.worker.log_writer import JobLog, LogShipper
 from jobdeck.engine.worker.recorder import Recorder
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
+from jobdeck.store.blobs import Blobs
 from jobdeck.store.running.workers import Worker
 from tests.simulation.database import SimulatedDatabase, SimulatedWakeups
 from tests.simulation.executor import SimulatedExecutor
@@ -50,6 +52,15 @@ class _NoLogs(LogShipper, LogStore):
     async def delete(self, job: int) -> None: ...
 
 
+class _NoBlobs(Blobs):
+    """There are no files here."""
+
+    def __init__(self) -> None: ...
+
+
+_KEPT_SECONDS = 2.0
+
+
 class Node(Machine):
     """A machine with parts of the engine on it."""
 
@@ -60,8 +71,12 @@ class Node(Machine):
         self._picky = picky
         self.snare: Callable[[], None] | None = None
         """What happens when it next begins a transaction, or when one has just been committed."""
+        self.ambush: tuple[str, Callable[[], None]] | None = None
+        """The name of a service, and what happens when that next begins to write: it has decided by then."""
         self.followed = 0
         self.latest = 0
+        self.disturbed = 0.0
+        """When (loop time) last something went wrong here: it needs a moment to know everything again."""
         self.worker: WorkerService | None = None
         self.executor: SimulatedExecutor | None = None
         self.scheduler: Scheduler | None = None
@@ -77,6 +92,10 @@ class Node(Machine):
     @property
     def up(self) -> bool:
         return self.fate is Fate.ALIVE and not self.stop.is_set()
+
+    @property
+    def leads(self) -> bool:
+        return self.up and self.leadership is not None and self.leadership.current is not None
 
     async def _main(self) -> None:
         parts: list[Service] = [*(self._working() if self.works else []), *(self._scheduling() if self.serves else [])]
@@ -99,6 +118,7 @@ class Node(Machine):
             database, leadership, project_limit=self.world.plan.project_limit, lease_seconds=self.world.plan.lease
         )
         return [
+            *(self._tidying(leadership) if self.world.plan.tidies else []),
             leadership,
             self.scheduler,
             Loop(
@@ -112,6 +132,15 @@ class Node(Machine):
                 partial(resume_paused.resume_paused, database, leadership, self.control),
             ),
             Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
+        ]
+
+    def _tidying(self, leadership: Leadership) -> list[Service]:
+        """Duties that look once in a minute or an hour, in a hurry."""
+        retention = Retention(jobs=_KEPT_SECONDS / 86_400, events=None)
+        prune = Prune(self.database, leadership, self.control, retention, _NoBlobs())
+        return [
+            Loop("prune", 1.0, prune),
+            Loop("sweep", 1.0, partial(sweep.sweep, self.database, leadership, self.world.guarantees.sweep)),
         ]
 
     def _working(self) -> list[Service]:

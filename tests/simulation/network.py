@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from random import Random
 from typing import TYPE_CHECKING
@@ -39,28 +40,31 @@ class SimulatedNetwork:
         """From now on nothing new fails; outages that have begun end in their time."""
         self.slow = self.flaky = 0.0
 
-    def on_begin(self, machine: Machine | None) -> tuple[float, Exception | None]:
+    def on_begin(self, machine: Machine | None, *, writes: bool) -> tuple[float, Exception | None]:
         if machine is None:
             return 0.0, None
-        if self.down and self._is_down(machine):
-            return self._random.choice((0.0, 0.0, 1.0)), _away()
+        if self.down and self.is_down(machine):
+            return self._random.choice((0.0, 0.0, 1.0)), self._failing(machine, _away())
+        if writes and self._is_ambushed(machine):
+            return 0.001, None
         if self._springs(machine):
             self._spring(machine)
             return 0.001, None
         if self.flaky and self._random.random() < self.flaky:
-            return 0.0, self._random.choice((_away(), sqlite3.OperationalError("database is locked")))
+            error = self._random.choice((_away(), sqlite3.OperationalError("database is locked")))
+            return 0.0, self._failing(machine, error)
         return self._delay(), None
 
     def on_statement(self, machine: Machine | None) -> tuple[float, Exception | None]:
         if machine is None:
             return 0.0, None
-        if self.down and self._is_down(machine):
-            return 0.0, _away()
+        if self.down and self.is_down(machine):
+            return 0.0, self._failing(machine, _away())
         if not self.flaky and not self.slow:
             return 0.0, None
         draw = self._random.random()
         if draw < self.flaky:
-            return 0.0, self._random.choice((_away(), Deadlock("deadlock detected")))
+            return 0.0, self._failing(machine, self._random.choice((_away(), Deadlock("deadlock detected"))))
         return (self._random.uniform(0.001, 0.05) if draw > 1 - self.slow / 5 else 0.0), None
 
     def on_answer(self, machine: Machine | None) -> float:
@@ -71,9 +75,9 @@ class SimulatedNetwork:
     def on_commit(self, machine: Machine | None) -> tuple[float, Exception | None, bool, float]:
         if machine is None:
             return 0.0, None, True, 0.0
-        down = bool(self.down) and self._is_down(machine)
+        down = bool(self.down) and self.is_down(machine)
         if down or (self.flaky and self._random.random() < self.flaky):
-            return 0.0, _away(), self._random.random() < 0.5, self._delay()
+            return 0.0, self._failing(machine, _away()), self._random.random() < 0.5, self._delay()
         if self._springs(machine):
             self._sprung = machine
             return 0.0, None, True, 0.001
@@ -83,6 +87,18 @@ class SimulatedNetwork:
         self._world.committed(machine, tables)
         if machine is not None and machine is self._sprung:
             self._spring(machine)
+
+    def _is_ambushed(self, machine: Machine) -> bool:
+        """Whether something has just befallen the service that is about to write."""
+        task = asyncio.current_task()
+        if not isinstance(machine, Node) or machine.ambush is None or task is None:
+            return False
+        service, act = machine.ambush
+        if task.get_name() != service:
+            return False
+        machine.ambush = None
+        act()
+        return True
 
     def _springs(self, machine: Machine) -> bool:
         return isinstance(machine, Node) and machine.snare is not None and self._random.random() < 0.5
@@ -101,8 +117,14 @@ class SimulatedNetwork:
     def say(self, text: str) -> None:
         self._world.say(text)
 
-    def _is_down(self, machine: Machine) -> bool:
+    def is_down(self, machine: Machine) -> bool:
         return "*" in self.down or machine.name in self.down
+
+    def _failing(self, machine: Machine, error: Exception) -> Exception:
+        """Whoever meets the error has to find its feet again."""
+        if isinstance(machine, Node):
+            machine.disturbed = self._world.loop.time()
+        return error
 
     def _delay(self) -> float:
         if self.slow and self._random.random() < self.slow:

@@ -13,7 +13,8 @@ class Plan:
     seed: int
     large: bool
     rivals: bool
-    """Two schedulers, of which one is often frozen, over a queue that is always full and often reordered."""
+    """Two schedulers, of which one is often frozen, also between a decision and its writing, over a queue that is
+    always full and often reordered."""
     seconds: float
     lease: float
     servers: int
@@ -33,8 +34,21 @@ class Plan:
     """Chance that a call to the database takes time."""
     flaky: float
     """Chance that a call to the database fails by itself."""
+    tidies: bool
+    """What has ended is deleted after two seconds, and leftovers of none are swept away, once a second."""
     deaf_wakeups: float
     """Chance that a wake-up call does not reach another machine."""
+
+    @property
+    def silence(self) -> float:
+        """Seconds without a word after which a worker gets nothing more."""
+        return self.lease * 0.75
+
+    @property
+    def unexplained(self) -> float:
+        """Seconds that a job may wait for nothing but a scheduler that is well: one that paused after errors, two at
+        most, looks again, one between two looks, and what the answers of a slow database take."""
+        return 3.0 + 30 * self.slow
 
 
 def make_plan(seed: int) -> Plan:
@@ -61,11 +75,12 @@ def make_plan(seed: int) -> Plan:
         clock_steps=random.random() < 0.2,
         slow=random.choice((0.0, 0.0, 0.05, 0.3)),
         flaky=random.choice((0.0, 0.0, 0.005, 0.02)),
+        tidies=seed % 16 == 5,
         deaf_wakeups=random.choice((0.0, 0.3, 1.0)),
     )
     if not rivals:
         return plan
     return replace(
-        plan, seconds=random.uniform(6, 12), servers=2, workers=1, together=False, jobs=4, rate=0.4, project_limit=1,
-        faults=random.choice((1.0, 2.0)), clock_steps=False, flaky=0.0,
+        plan, seconds=random.uniform(8, 14), lease=2.5, servers=2, workers=1, together=False, jobs=4, rate=0.4,
+        project_limit=1, faults=random.choice((1.0, 2.0)), clock_steps=False, flaky=0.0,
     )  # fmt: skip

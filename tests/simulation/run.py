@@ -53,6 +53,7 @@ def run(seeds: Iterable[int], *, most: int, verbose: bool) -> Tally:
     """Run the worlds of `seeds` until `most` of them broke."""
     tally = Tally()
     gc.disable()  # a world is thrown away as a whole
+    gc.freeze()
     for seed in seeds:
         world, words = try_seed(seed, verbose=verbose)
         tally.add(world, words)
@@ -69,12 +70,12 @@ def run(seeds: Iterable[int], *, most: int, verbose: bool) -> Tally:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, help="this one")
+    parser.add_argument("--seed", type=int, nargs="+", help="this one, or these")
     parser.add_argument("--seeds", default="0:1000", help="from:to, or from:to:step")
     parser.add_argument("--verbose", action="store_true", help="tell what happens")
     parser.add_argument("--most", type=int, default=10, help="stop after so many broken worlds")
     arguments = parser.parse_args()
-    seeds = range(*map(int, arguments.seeds.split(":"))) if arguments.seed is None else [arguments.seed]
+    seeds = range(*map(int, arguments.seeds.split(":"))) if arguments.seed is None else arguments.seed
     began = time.monotonic()
     tally = run(seeds, most=arguments.most, verbose=arguments.verbose)
     print(f"{tally} in {time.monotonic() - began:.1f} s")

@@ -19,6 +19,8 @@ _PENDING = text(
     """SELECT j.id, p.name AS project, j.type, j.claims, j.not_before, j.waits_for_children, j.order_key
     FROM jobs j JOIN projects p ON p.id = j.project_id WHERE j.state = 'pending'"""
 )
+_EXPLAIN_EVERY = 0.3
+"""Virtual seconds at least between two looks, which take real time."""
 _RESTING = {*(str(s) for s in ENDED), str(State.PAUSED)}
 
 
@@ -32,15 +34,25 @@ class Settling:
     async def warm_up(self) -> None:
         await self._database.warm_up()
 
+    async def watch(self) -> None:
+        """Until cancelled: when other reasons hold than before, ask the engine why jobs wait, as people would."""
+        waits = self._world.waits
+        while True:
+            await self._world.news.wait()
+            self._world.news.clear()
+            if waits.to_explain:
+                await self.explain()
+                await asyncio.sleep(_EXPLAIN_EVERY)
+
     async def explain(self) -> dict[int, list[str]]:
-        """Every pending job has a reason, in words; they must be there at any moment."""
-        world = self._world
+        """Why every pending job waits, in words; they must be there, and true, at any moment."""
+        world, plan = self._world, self._world.plan
         async with self._database.read() as connection:
+            now = world.clock.time()
             pending = (await connection.execute(_PENDING)).mappings().all()
-            reasons = await explain(connection, pending, world.clock.time(), world.plan.project_limit)
-        for row in pending:
-            if not reasons.get(row["id"]):
-                world.broken(f"job {row['id']} waits and nothing says why")
+            reasons = await explain(connection, pending, now, plan.project_limit, plan.silence)
+            # Nothing has happened meanwhile: who asks from outside asks in no time.
+            world.waits.check_explained(world.guarantees.facts, now, reasons)
         return {job: [r.text for r in found] for job, found in reasons.items()}
 
     async def wait(self, seconds: float) -> None:
@@ -87,6 +99,8 @@ class Settling:
         world.closing = True
         for node in list(world.nodes):
             node.stop.set()
-        await asyncio.sleep(20.0)
+        for _ in range(80):
+            if world.nodes:
+                await asyncio.sleep(0.25)
         if world.nodes:
             world.broken(f"{world.nodes} were asked to stop and did not")

@@ -1,4 +1,4 @@
-"""A thousand simulated worlds, those that once were broken, and that the same seed is the same world."""
+"""A thousand simulated worlds, those beyond them that once were broken, and that the same seed is the same world."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ from collections.abc import Sequence
 import pytest
 
 from tests.architecture.tree import ROOT
+
+SEEDS = range(1000)
+KEPT = {
+    1037: "a leader that froze before it assigned gave a job away although another one led",
+    1047: "the same, by another way",
+    1157: "a leader that froze before it ended leases took a job away although another one led",
+    1167: "the same, by another way",
+    1547: "a leader that froze before it settled a parent did so although another one led",
+}
+"""Seeds of worlds that a guard taken out of the engine broke, and as what. What `SEEDS` hold runs anyway."""
 
 
 def begin(*arguments: str, hash_seed: str = "0") -> subprocess.Popen[str]:
@@ -31,8 +41,15 @@ def finished(runs: Sequence[subprocess.Popen[str]]) -> list[str]:
 
 @pytest.mark.timeout(400)
 def test_no_world_is_broken() -> None:
-    halves = finished([begin("--seeds", half, "--most", "3") for half in ("0:500", "500:1000")])
-    assert all(said.startswith("500 worlds, 0 broken") for said in halves), halves
+    half = len(SEEDS) // 2
+    halves = finished([begin("--seeds", part, "--most", "3") for part in (f"0:{half}", f"{half}:{len(SEEDS)}")])
+    assert all(said.startswith(f"{half} worlds, 0 broken") for said in halves), halves
+
+
+def test_no_world_that_once_was_broken_is_broken_again() -> None:
+    beyond = [str(seed) for seed in KEPT if seed not in SEEDS]
+    (said,) = finished([begin("--seed", *beyond)])
+    assert said.startswith(f"{len(beyond)} worlds, 0 broken"), said
 
 
 def test_a_seed_is_the_same_world_every_time() -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import uuid
 import zlib
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -28,6 +29,7 @@ from tests.simulation.people import Person
 from tests.simulation.plan import Plan
 from tests.simulation.settling import Settling
 from tests.simulation.virtual_time import CURRENT, START, Fate, Machine, VirtualLoop
+from tests.simulation.waiting import Waits
 
 END_WITHIN = 600.0
 """Virtual seconds after the last fault within which everything that can end must have ended."""
@@ -54,6 +56,8 @@ class World:
         self.closing = False
         """No machine is started any more."""
         self.over = False
+        self._nowhere = copy_context()
+        """On no machine."""
         self._names = itertools.count(1)
         self.requests: dict[asyncio.Task[Any], Node] = {}
         """What was asked of servers and is not answered yet."""
@@ -64,7 +68,10 @@ class World:
         self.server = Server.current = Server(path, self.network)
         self._eye = sqlite3.connect(path, isolation_level=None)
         self.guarantees = Guarantees(Reader(self._eye), plan.project_limit, self.broken)
-        self.guarantees.linger = plan.lease + 3.0
+        self.waits = Waits(plan.silence, plan.project_limit, plan.unexplained, self.broken)
+        self.news = asyncio.Event()
+        self._lead: tuple[Node | None, float] = (None, 0.0)
+        """Who leads, and since when."""
 
     # What happens.
 
@@ -83,8 +90,8 @@ class World:
             self._found.set_exception(Broken(words))
 
     def later(self, seconds: float, act: Callable[[], Any]) -> None:
-        """Unless the world is closing by then."""
-        self.loop.call_later(seconds, lambda: None if self.closing else act())
+        """Unless the world is closing by then; whatever becomes of the machine that asks for it."""
+        self.loop.call_later(seconds, lambda: None if self.closing else act(), context=self._nowhere)
 
     def unique(self, name: str) -> str:
         return f"{name}-{self.random.getrandbits(32):08x}"
@@ -94,6 +101,20 @@ class World:
         self.note(f"{machine} commits to {', '.join(sorted(tables))}")
         followed, latest = (node.followed, max(node.latest, self.clock.time())) if node else (0, self.clock.time())
         self.guarantees.committed(machine, tables, followed, latest, self.loop.time())
+        self.waits.committed(self.guarantees.facts, self.clock.time(), self.loop.time(), self._well_since())
+        if self.waits.to_explain:
+            self.news.set()
+
+    def _well_since(self) -> float | None:
+        """Since when somebody leads who knows it, is alive and hears of everything; None if nobody does."""
+        lead = self.guarantees.facts.lead
+        leader = next((n for n in self.nodes if lead is not None and n.name == lead["holder"]), None)
+        if leader is None or not leader.leads or self.network.is_down(leader):
+            self._lead = (None, 0.0)
+            return None
+        if self._lead[0] is not leader:
+            self._lead = (leader, self.loop.time())
+        return max(self._lead[1], leader.disturbed)
 
     def accepted(self, ids: list[int], key: str) -> None:
         """A submission was answered: the jobs are there, and the same key never gives others."""
@@ -116,9 +137,10 @@ class World:
     def set_clock(self, seconds: float) -> None:
         self.note(f"the clock of the database is set by {seconds} s")
         self.clock.offset += int(seconds * 1_000_000)
+        for node in self.nodes:
+            node.disturbed = self.loop.time()
         if seconds > 0:
-            # Leases that are given or renewed from now on are whole again; older ones look too old.
-            self.guarantees.forward_until = max(self.guarantees.forward_until, self.loop.time() + self.plan.lease + 3.0)
+            self.guarantees.stepped = self.loop.time()
 
     # Machines.
 
@@ -162,6 +184,7 @@ class World:
         node.snare = None
         if node.fate is Fate.FROZEN:
             self.note(f"{node} goes on")
+            node.disturbed = self.loop.time()
             self.loop.thaw(node)
 
     def _outside(self) -> Any:
@@ -204,10 +227,8 @@ class World:
         people = [Person(self, Random(f"{plan.seed} person {n}"), n) for n in range(max(1, plan.people))]
         faults = Faults(self, Random(f"{plan.seed} faults"))
         acting = [asyncio.ensure_future(p.live()) for p in people] + [asyncio.ensure_future(faults.strike())]
-        await asyncio.sleep(plan.seconds * 0.7)
-        if plan.seed % 3 == 0:
-            await settling.explain()
-        await asyncio.sleep(plan.seconds * 0.3)
+        watching = asyncio.ensure_future(settling.watch())
+        await asyncio.sleep(plan.seconds)
         for one in acting:
             one.cancel()
         faults.heal()
@@ -215,6 +236,7 @@ class World:
         await people[0].clean_up()
         await settling.wait(END_WITHIN)
         await settling.stop_all()
+        watching.cancel()
 
     def _dispose(self) -> None:
         """End what is left, the dead included, without letting it do anything any more."""
