@@ -181,7 +181,7 @@ class WorkerService:
 
     async def reconcile(self) -> None:
         """Make what runs here agree with the leases: start what is new, pass on what is asked, kill what is lost."""
-        async with self._parts.database.read() as connection:
+        async with self._parts.database.read(often=True) as connection:
             held = {lease.job: lease for lease in await leases.of_worker(connection, self.me.id)}
             new = [i for i, lease in held.items() if i not in self._stays and (i, lease.epoch) not in self._left]
             assigned = await assignments.load(connection, self.me.id, new) if new else []
