@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("long", max_examples=5000, deadline=None)
-"""For a long search by hand: `pytest tests/store/test_life_stateful.py --hypothesis-profile=long`."""
+"""For a long search by hand: `pytest tests/store/test_life_stateful.py --hypothesis-profile=long --timeout=0`."""
 
 GUARDIAN = Path(__file__).with_name("postgres_guardian.py")
 

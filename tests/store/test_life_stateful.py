@@ -1,7 +1,7 @@
 """Random lives of many jobs on a real database: two schedulers, workers that die or come late, people, clock jumps.
 
-A small model remembers what was promised; after every rule the whole database is checked against the facts. Many more
-stories than the test suite has time for: `pytest tests/store/test_life_stateful.py --hypothesis-profile=long`."""
+A small model remembers what was promised; after every rule the whole database is checked against the facts. Fifty times
+as many stories as in the suite: `pytest tests/store/test_life_stateful.py --hypothesis-profile=long --timeout=0`."""
 
 from __future__ import annotations
 
