@@ -44,11 +44,16 @@ class Options:
 async def drained(url: str, jobs: int) -> float:
     """Jobs a second from the first start to the last end, by the database's clock."""
     database = Database(url)
-    query = text("SELECT count(*), max(ended_at) - min(started_at) FROM jobs WHERE state = 'succeeded'")
+    query = text(
+        "SELECT count(*) FILTER (WHERE state = 'succeeded'), count(*) FILTER (WHERE state = 'failed'),"
+        " max(ended_at) - min(started_at) FROM jobs"
+    )
     try:
         while True:
             async with database.read() as connection:
-                done, took = (await connection.execute(query)).one()
+                done, failed, took = (await connection.execute(query)).one()
+            if failed:
+                raise RuntimeError(f"{failed} jobs failed: there is nothing to measure.")
             if done >= jobs:
                 return jobs / (took / 1e6)
             await asyncio.sleep(0.3)

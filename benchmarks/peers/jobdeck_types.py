@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from jobdeck.core.jobtype import Isolation, JobType, step
 from jobdeck.core.refs import ObjectRef
 
 _counted: list[tally.Tally] = []
+_one_at_a_time = threading.Lock()
 
 
 class Tallied(JobType):
@@ -34,6 +36,7 @@ class Tallied(JobType):
     @step
     def note(self, run: Any) -> None:
         assert run is not None
-        if not _counted:
-            _counted.append(tally.Tally())
-        _counted[0].ran(self.params.at)
+        with _one_at_a_time:
+            if not _counted:
+                _counted.append(tally.Tally())
+            _counted[0].ran(self.params.at)
