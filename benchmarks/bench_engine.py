@@ -20,7 +20,7 @@ from typing import Any
 
 import measuring
 from pickup import Waits, pick_up
-from sites import PEERS, OnPostgres, OnSqlite, fill, submit
+from sites import AT_A_TIME, PEERS, OnPostgres, OnSqlite, fill, submit
 from sqlalchemy import text
 
 from jobdeck.engine.submit import Submission
@@ -61,9 +61,9 @@ async def drained(url: str, jobs: int) -> float:
         await database.close()
 
 
-def jobdeck_on_postgres(postgres: str, options: Options, workers: int) -> dict[str, Any]:
+def jobdeck_on_postgres(postgres: str, options: Options, workers: int, at_a_time: int = AT_A_TIME) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        made = OnPostgres(postgres, Path(folder))
+        made = OnPostgres(postgres, Path(folder), at_a_time)
         stack.enter_context(made.server())
         batch = asyncio.run(submit(made.url, options.jobs))
         for number in range(workers):
@@ -160,6 +160,7 @@ def main() -> None:
         runs: dict[str, Callable[[], dict[str, Any]]] = {
             "jobdeck, PostgreSQL, 1 worker": lambda: jobdeck_on_postgres(postgres, options, 1),
             "jobdeck, PostgreSQL, 2 workers": lambda: jobdeck_on_postgres(postgres, options, 2),
+            "jobdeck, PostgreSQL, 1 worker, 2,000 at a time": lambda: jobdeck_on_postgres(postgres, options, 1, 2000),
             "jobdeck, PostgreSQL, 1 worker, jobs of a step": lambda: jobdeck_with_a_step(postgres, options),
             "jobdeck, SQLite": lambda: jobdeck_on_sqlite(options),
             "bare PostgreSQL, the same writes": lambda: bare_postgres(postgres, options),

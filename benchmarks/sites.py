@@ -66,9 +66,9 @@ class Site:
 class OnPostgres(Site):
     """As on many machines: a server, some workers, PostgreSQL."""
 
-    def __init__(self, postgres: str, folder: Path) -> None:
+    def __init__(self, postgres: str, folder: Path, at_a_time: int = AT_A_TIME) -> None:
         url = measuring.fresh_database(postgres, "jobdeck").replace("postgresql://", "postgresql+psycopg://")
-        super().__init__(folder, url, JOBDECK_DATABASE_URL=url, JOBDECK_WORKERS="1")
+        super().__init__(folder, url, JOBDECK_DATABASE_URL=url, JOBDECK_WORKERS="1", JOBDECK_LIGHT_SLOTS=str(at_a_time))
 
     @contextmanager
     def server(self, name: str = "server") -> Iterator[int]:
