@@ -63,6 +63,22 @@ async def _description(database: Database) -> dict[str, Any]:
     return await database.transact(lambda tx: tx.connection.run_sync(_described))
 
 
+async def test_only_what_is_not_up_to_date_is_migrated(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking is cheap; the tool that migrates takes memory and time in every process that starts."""
+    asked = []
+    database = Database(database_url)
+    try:
+        await migrate(database)
+        monkeypatch.setattr("alembic.command.upgrade", lambda _config, revision: asked.append(revision))
+        await migrate(database)
+        assert not asked
+        await database.transact(lambda tx: tx.connection.execute(text("UPDATE alembic_version SET version_num = '0'")))
+        await migrate(database)
+        assert asked == ["head"]
+    finally:
+        await database.close()
+
+
 async def test_fresh_schema_equals_migrated_schema(database_url: str) -> None:
     database = Database(database_url)
 
