@@ -17,9 +17,8 @@ async def settle(database: Database, leader: Leader, candidates: Iterable[int]) 
     ids = sorted(set(candidates))
 
     async def work(tx: Tx) -> list[int]:
-        leading, found = tx.answers
-        leadership.confirm(leading, leader)
-        locked = jobs.locked(found)
+        await leadership.require(tx, leader)
+        locked = await jobs.lock(tx, ids)
         children = await jobs.children_of(tx.connection, (j.id for j in locked.values() if j.has_children))
         changes = []
         for job in locked.values():
@@ -29,5 +28,4 @@ async def settle(database: Database, leader: Leader, candidates: Iterable[int]) 
         await transitions.apply(tx, changes)
         return [job.id for job, _ in changes]
 
-    # With its locks it waits for the children's last words; its time is told after that, so a parent ends last.
-    return await database.transact(work, leadership.requiring(), jobs.locking(ids))
+    return await database.transact(work)
