@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from jobdeck.core.errors import InvalidInput, Unavailable
+from jobdeck.core.errors import BrokenJobType, InvalidInput, Unavailable
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.registry import TypeRegistry
+from jobdeck.jobs import trial
 from jobdeck.jobs.registry import GROUP, load_types
 from tests.engine.harness import Engine, reached, registered, running, script
 from tests.engine.scripted import TYPES
@@ -146,22 +147,40 @@ def test_broken_entry_points_are_told_of(tmp_path: Path, monkeypatch: pytest.Mon
     package = tmp_path / "others-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1.0\n")
+    modules = {
+        "leaves": "import sys\nsys.exit(1)\n",
+        "interrupts": "raise KeyboardInterrupt\n",
+        "ends": "import os\nos._exit(3)\n",
+        "crashes": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n",
+        "hangs": "import threading\nthreading.Event().wait()\n",
+        "garbled": "def (:\n",
+        "thief": (
+            "from jobdeck import JobType\n\nclass Noop(JobType):\n    name = 'noop'\n    may_be_empty = True\n\n"
+            "class Odd(JobType):\n    name = 'a/b'\n    may_be_empty = True\n"
+        ),
+    }
     points = {
-        "missing": "no.such.module:Type", "leaves": "leaves_when_imported:Type", "plain": "json:dumps",
-        "good": "tests.engine.strange:Strange", "thief": "thief:Noop", "odd": "thief:Odd",
+        "missing": "no.such.module:Type", "plain": "json:dumps", "good": "tests.engine.strange:Strange",
+        "thief": "thief:Noop", "odd": "thief:Odd",
+        **{name: f"{name}_when_imported:Type" for name in modules if name != "thief"},
     }  # fmt: skip
     lines = "".join(f"{name} = {value}\n" for name, value in points.items())
     (package / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
-    (tmp_path / "leaves_when_imported.py").write_text("import sys\nsys.exit(1)\n")
-    (tmp_path / "thief.py").write_text(
-        "from jobdeck import JobType\n\nclass Noop(JobType):\n    name = 'noop'\n\n"
-        "class Odd(JobType):\n    name = 'a/b'\n"
-    )
+    for name, text in modules.items():
+        (tmp_path / f"{name if name == 'thief' else name + '_when_imported'}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(trial, "PATIENCE", 15.0)
     importlib.invalidate_caches()
     registry = load_types({})
     broken = {b.name: b.reason for b in registry.broken}
-    assert set(broken) == {"missing", "leaves", "plain", "thief", "odd"}
+    assert set(broken) == set(points) - {"good"}
     assert "taken by jobdeck.jobs.noop:Noop" in broken["thief"]
+    assert "ended the process with status 3 (ends_when_imported:Type)" in broken["ends"]
+    assert "with signal SIGSEGV" in broken["crashes"]
+    assert "did not return within 15 seconds" in broken["hangs"]
+    assert "SyntaxError" in broken["garbled"]
+    assert "KeyboardInterrupt" in broken["interrupts"]
     assert registry.get("noop").implementation == "jobdeck.jobs.noop:Noop"
     assert registry.get("strange").implementation == "tests.engine.strange:Strange"
+    with pytest.raises(BrokenJobType, match="'ends' could not be loaded: its import ended the process"):
+        registry.get("ends")

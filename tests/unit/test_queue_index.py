@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobdeck.core.claims import Claim, Held, Holding, implicit_claims, merge, qualify
@@ -241,6 +241,7 @@ def check_order(model: World, picks: list[Pick]) -> None:
 
 
 @settings(max_examples=400, deadline=None)
+@example(792_819)  # a job in a line, whose time had come, was called by a decision made without the time
 @given(st.integers(0, 2**32))
 def test_index_agrees_with_brute_force(seed: int) -> None:
     """Dense random scripts, replayable by their seed: they meet rare orders of events sooner than grown lists do."""

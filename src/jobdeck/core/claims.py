@@ -22,6 +22,11 @@ class Claim:
     units: int = 1
     mode: Mode = Mode.SHARED
 
+    def __post_init__(self) -> None:
+        """A mode written as text (`"exclusive"`) is that mode; raises ValueError for one that there is not."""
+        if type(self.mode) is not Mode:
+            object.__setattr__(self, "mode", Mode(self.mode))
+
     @classmethod
     def exclusive(cls, resource: str) -> Claim:
         return cls(resource, 1, Mode.EXCLUSIVE)

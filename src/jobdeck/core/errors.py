@@ -36,6 +36,12 @@ class UnknownJobType(InvalidInput):
     code = "unknown_job_type"
 
 
+class BrokenJobType(InvalidInput):
+    """A job type of this name is installed and could not be loaded."""
+
+    code = "broken_job_type"
+
+
 class JobTypeDisabled(InvalidInput):
     """The job type is installed, and this installation's configuration keeps it off."""
 

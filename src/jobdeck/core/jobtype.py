@@ -78,7 +78,8 @@ def step(
     `retries`: tries after the first failure, the first of them `backoff` seconds later. `timeout`: seconds per task."""
 
     def mark(function: M) -> M:
-        policy = RetryPolicy(attempts=retries + 1, backoff=backoff)
+        # A wrong value is kept as it is: the type is refused by name when it is loaded (core.declared).
+        policy = RetryPolicy(attempts=retries + 1 if type(retries) is int else retries, backoff=backoff)
         name = function.__name__
         setattr(function, _MARK, StepSpec(name, name, each, policy, timeout, weight, parallel))
         return function
@@ -103,6 +104,8 @@ class JobType:
     parallel_per_token: ClassVar[bool] = False
     """Whether jobs of one configuration may run at the same time when different access tokens submitted them; those of
     the same token, and all jobs of other types, run one after the other."""
+    may_be_empty: ClassVar[bool] = False
+    """Whether a job of it may have no step at all, and succeed by that. Where it is not meant, that is an error."""
     enabled_by: ClassVar[str | None] = None
     """The setting that must be true for this type to be on offer."""
 
@@ -171,8 +174,9 @@ class JobType:
 
     @classmethod
     def type_doc(cls) -> str:
-        """The first line of the class's docstring."""
-        return (inspect.getdoc(cls) or cls.type_name()).partition("\n")[0]
+        """The first line of the class's own docstring, or its name; what a base class says is about that one."""
+        text = cls.__dict__.get("__doc__")
+        return (inspect.cleandoc(text) if text else "").partition("\n")[0] or cls.type_name()
 
 
 def declared_steps(job_type: type[JobType]) -> list[StepSpec]:
@@ -191,9 +195,10 @@ def _read_steps(job_type: type[JobType]) -> tuple[StepSpec, ...]:
     specs: dict[str, StepSpec] = {}
     for base in reversed(job_type.__mro__):
         for name, member in vars(base).items():
-            spec = getattr(member, _MARK, None)
+            spec = getattr(getattr(member, "__func__", member), _MARK, None)  # also of a static or class method
             if isinstance(spec, StepSpec):
-                specs[name] = spec
+                # By the name under which the class has it: that of the function may be a wrapper's.
+                specs[name] = replace(spec, name=name, method=name)
     return tuple(specs.values())
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
-from jobdeck.core.errors import JobTypeDisabled, UnknownJobType
+from pydantic import BaseModel
+
+from jobdeck.core.errors import BrokenJobType, JobTypeDisabled, UnknownJobType
 from jobdeck.core.jobtype import JobType
 
 
@@ -23,10 +26,23 @@ class RegisteredType:
     def params_schema(self) -> dict[str, Any]:
         return self.job_type.Params.model_json_schema()
 
+    def read_params(self, params: Mapping[str, Any]) -> Any:
+        """`params` as the type's model. One that the model does not know is refused, unless the model says what becomes
+        of such ones. Raises pydantic's ValidationError."""
+        return self.job_type.Params.model_validate(dict(params), extra=_of_unknown(self.job_type.Params))
+
+
+@lru_cache(maxsize=1000)
+def _of_unknown(params: type[BaseModel]) -> Literal["forbid"] | None:
+    """What becomes of parameters that the model does not name; None leaves it to the models, some of which say it."""
+    nested = params.model_json_schema().get("$defs", {}).values()
+    says = "extra" in params.model_config or any("additionalProperties" in model for model in nested)
+    return None if says else "forbid"
+
 
 @dataclass(frozen=True, slots=True)
 class BrokenType:
-    """An entry point that could not be loaded; reported, never fatal."""
+    """A job type that could not be loaded, by the name of its entry point; reported, never fatal."""
 
     name: str
     reason: str
@@ -42,6 +58,12 @@ class TypeRegistry:
     def get(self, name: str) -> RegisteredType:
         """The type called `name`; raises UnknownJobType or JobTypeDisabled."""
         found = self._types.get(name)
+        if found is None and (broken := self.find_broken(name)):
+            raise BrokenJobType(
+                f"The job type '{name}' could not be loaded: {broken.reason}",
+                field="type",
+                hint="Mend it where it is installed, then start Jobdeck again.",
+            )
         if found is None:
             near = get_close_matches(name, self._types, n=1)
             hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(sorted(self._types))}."
@@ -54,6 +76,10 @@ class TypeRegistry:
                 hint=f"Set {setting} = true to turn them on.",
             )
         return found
+
+    def find_broken(self, name: str) -> BrokenType | None:
+        """The type called so that could not be loaded."""
+        return next((broken for broken in self.broken if broken.name == name and name not in self._types), None)
 
     def find(self, name: str) -> RegisteredType | None:
         return self._types.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from jobdeck.core.errors import InvalidInput, TooLarge
@@ -13,6 +14,8 @@ MAX_PARAMS = 256 * 1024
 MAX_RESULT = 1024 * 1024
 MAX_EVENT = 16 * 1024
 MAX_MESSAGE = 8 * 1024
+MAX_DEPTH = 64
+"""Levels of lists and objects in a value; deeper ones would exhaust the stack of whatever reads them."""
 MAX_TAGS = 20
 MAX_TAG = 100
 
@@ -25,14 +28,34 @@ def encode(value: object) -> str:
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def is_too_deep(value: object) -> bool:
+    """Whether `value` is nested more than MAX_DEPTH levels deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
+
+
 def bounded(value: Json, limit: int, field: str) -> Json:
-    """`value` if it is valid Unicode and its JSON is at most `limit` bytes; raises InvalidInput or TooLarge."""
+    """`value` if it is valid Unicode, not too deep, and its JSON has at most `limit` bytes.
+
+    Raises InvalidInput or TooLarge."""
     bounded_text(value, limit, field)
     return value
 
 
 def bounded_text(value: Json, limit: int, field: str) -> str:
     """The JSON of `value`, on the same conditions."""
+    if is_too_deep(value):
+        raise InvalidInput(f"{field} is nested more than {MAX_DEPTH} levels deep.", field=field)
     try:
         text = encode(value)
         size = len(text.encode())

@@ -222,7 +222,7 @@ def _tags_text(tags: Sequence[str]) -> str:
 
 def _instance(registered: RegisteredType, params: Mapping[str, Any]) -> JobType:
     try:
-        return registered.job_type(registered.job_type.Params.model_validate(dict(params)))
+        return registered.job_type(registered.read_params(params))
     except ValidationError as error:
         raise invalid_params(registered.name, error) from error
 

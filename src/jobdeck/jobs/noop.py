@@ -13,3 +13,4 @@ class Noop(JobType):
     name = "noop"
     category = "test"
     isolation: ClassVar[Isolation] = "thread"
+    may_be_empty = True

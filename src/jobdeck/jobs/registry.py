@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from jobdeck.core.declared import InvalidJobType, check_type
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.registry import BrokenType, RegisteredType, TypeRegistry
+from jobdeck.jobs.trial import try_imports
 
 GROUP = "jobdeck.job_types"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}", re.IGNORECASE)
+_OURS = "jobdeck.jobs."
 
 
 def load_types(switches: Mapping[str, Any]) -> TypeRegistry:
     """All installed job types; `switches` are the settings that turn some of them on (`allow_commands`)."""
     types: dict[str, RegisteredType] = {}
-    broken: list[BrokenType] = []
+    broken: dict[str, BrokenType] = {}
     # Our own first, so that nobody else can take one of their names.
-    for point in sorted(entry_points(group=GROUP), key=lambda p: not p.value.startswith("jobdeck.jobs.")):
+    points = sorted(entry_points(group=GROUP), key=lambda p: not p.value.startswith(_OURS))
+    fatal = _fatal_imports(points)
+    for point in points:
         try:
+            if point.value in fatal:
+                raise InvalidJobType(fatal[point.value])
             loaded = _load(point, switches)
             if loaded.name in types:
-                raise ValueError(f"the name '{loaded.name}' is taken by {types[loaded.name].implementation}")
+                raise InvalidJobType(f"the name '{loaded.name}' is taken by {types[loaded.name].implementation}")
             types[loaded.name] = loaded
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (a failing type must not take the server down)
-            broken.append(BrokenType(point.name, f"{type(error).__name__}: {error}"))
-    return TypeRegistry(types.values(), broken)
+        except BaseException as error:  # noqa: BLE001  (whatever a failing type raises, it must not take the server down)
+            broken[point.name] = BrokenType(point.name, _reason(point, error))
+    return TypeRegistry(types.values(), broken.values())
+
+
+def _fatal_imports(points: Sequence[EntryPoint]) -> Mapping[str, str]:
+    """Imports of others' modules that would end or hold up the process that imports them, each with what happened."""
+    foreign = sorted({point.value for point in points if not point.value.startswith(_OURS)})
+    return try_imports(foreign) if foreign else {}
+
+
+def _reason(point: EntryPoint, error: BaseException) -> str:
+    what = str(error) if isinstance(error, InvalidJobType) else f"{type(error).__name__}: {error}"
+    return f"{what} ({point.value})"
 
 
 def _load(point: EntryPoint, switches: Mapping[str, Any]) -> RegisteredType:
     job_type = point.load()
     if not (isinstance(job_type, type) and issubclass(job_type, JobType)):
-        raise TypeError(f"{point.value} is not a JobType")
-    if not _NAME.fullmatch(job_type.type_name()):
-        raise ValueError(f"'{job_type.type_name()}' is no name for a job type: letters, digits, '_', '-' and '.'")
-    job_type.Params.model_json_schema()
+        raise InvalidJobType("it is not a JobType")
+    check_type(job_type, switches.keys())
     enabled = job_type.enabled_by is None or bool(switches.get(job_type.enabled_by))
     return RegisteredType(job_type.type_name(), point.value, job_type, enabled)

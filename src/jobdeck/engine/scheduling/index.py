@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from jobdeck.core.claims import Claim, Held, Holding, fits, implicit_claims
@@ -277,13 +277,16 @@ class QueueIndex:
             heapq.heappush(self._delayed, (obstacle.until, entry.job.id))
         else:
             assert unmet is not None, obstacle
+            # Its time has come, or that would be its obstacle. Called out of the line by a decision that was made
+            # without the time, it must not be put off again.
+            entry.waiting = replace(entry.waiting, not_before=None)
             entry.line = line = Line(entry.job.project_id, entry.job.type, unmet)
             heap = self._lines.setdefault(unmet.resource, {}).setdefault(line, [])
             heapq.heappush(heap, (entry.job.order_key, entry.job.id))
         self._call_next(entry)
 
     def _make_ready(self, entry: Entry) -> None:
-        if entry.job.not_before is not None:
+        if entry.waiting.not_before is not None:
             self._timed.add(entry.job.id)
         heap = self._projects[entry.job.project_id].ready.setdefault(entry.job.type, [])
         heapq.heappush(heap, (entry.job.order_key, entry.job.id))

@@ -119,7 +119,7 @@ def checked_params(registry: TypeRegistry, asked: ConfigurationRequest) -> str:
     check_depth(asked.params, "params")
     bounded(asked.params, MAX_PARAMS, "params")
     try:
-        registered.job_type.Params.model_validate(asked.params)
+        registered.read_params(asked.params)
     except ValidationError as error:
         raise invalid_params(registered.name, error) from error
     return encode(asked.params)
