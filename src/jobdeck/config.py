@@ -80,10 +80,10 @@ class Config(BaseModel):
         default=False, description="Whether jobs of type `command` may run programs on the workers."
     )
     keep_jobs_days: float | None = Field(
-        default=None, gt=0, description="Days that ended jobs are kept; empty: for ever."
+        default=None, gt=0, le=36_500, description="Days that ended jobs are kept, failed ones too; empty: for ever."
     )
     keep_events_days: float | None = Field(
-        default=90.0, gt=0, description="Days that events are kept; empty: for ever."
+        default=90.0, gt=0, le=36_500, description="Days that events are kept; empty: for ever."
     )
     max_upload_mb: int = Field(default=1024 * 1024, ge=1, description="Size of one uploaded file, in MiB, at most.")
     session_days: float = Field(

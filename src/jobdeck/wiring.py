@@ -22,6 +22,7 @@ from jobdeck.api.admin.login_links import link_at
 from jobdeck.api.app import create_app
 from jobdeck.api.http.serving import address_of, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
+from jobdeck.connectors import registry as connectors
 from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
@@ -84,11 +85,21 @@ async def lay_foundation(config: Config) -> Foundation:
     blobs = Blobs(config.blobs_url, config.storage_options)
     installation = _installation(config)
     logs = LogStore(blobs)
+    registry = load_types({"allow_commands": config.allow_commands})
+    _tell_of_broken(registry)
     vault = Vault(config.secret_key) if config.secret_key else Vault.in_home(config.home)
     return Foundation(
-        config, database, blobs, load_types({"allow_commands": config.allow_commands}), installation,
+        config, database, blobs, registry, installation,
         Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock,
     )  # fmt: skip
+
+
+def _tell_of_broken(registry: TypeRegistry) -> None:
+    """Say which job types and connectors of others could not be loaded, and why."""
+    for job_type in registry.broken:
+        log.error("job_type_not_loaded", type=job_type.name, reason=job_type.reason)
+    for kind, reason in connectors.broken().items():
+        log.error("connector_not_loaded", kind=kind, reason=reason)
 
 
 def _installation(config: Config) -> Installation:
@@ -132,6 +143,7 @@ def core_of(base: Foundation) -> Core:
         base.installation,
         base.vault,
         Previewer(_task_memory(base.config)),
+        broken_connectors=connectors.broken(),
     )
 
 
@@ -211,7 +223,8 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
     base = await lay_foundation(config)
     try:
         token = await first_admin(base.database, config.home)
-        use_cases = UseCases(core_of(base))
+        core = core_of(base)
+        use_cases = UseCases(core)
         address = address_of(listening)
         reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         link = link_at(reachable, await _login_code(use_cases, token))
@@ -220,6 +233,7 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
         mount(app)
         parts = [*_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness]
         services = Services(parts)
+        core.service_states.update(services.states)
         await services.start()
         try:
             await serve(app, listening, lambda: ready(address, link), stop)

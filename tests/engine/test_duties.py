@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from jobdeck.core.life.operations import Operation
 from jobdeck.engine.duties.prune import DAY, Prune, Retention
 from jobdeck.store.blobs import file_path
 from jobdeck.store.schema import events, files, idempotency, jobs
@@ -39,13 +40,16 @@ async def test_old_jobs_go_with_their_logs(engine: Engine) -> None:
     child = await engine.submit_with("scripted", {}, parent=parent)
     await engine.until(child, "succeeded")
     waiting = await engine.submit_with("scripted", {}, not_before=FAR)
+    paused = await engine.submit_with("scripted", {}, not_before=FAR)
+    await engine.done(Operation.PAUSE, paused)
     for job in (old, failed, child):
         await age(engine, job, 8)
     await prune_of(engine, jobs=None, events=None)()
-    assert await there(engine) == {old, young, failed, parent, child, waiting}
+    assert await there(engine) == {old, young, failed, parent, child, waiting, paused}
     await prune_of(engine, jobs=7, events=None)()
-    assert await there(engine) == {young, failed, parent, child, waiting}
+    assert await there(engine) == {young, parent, child, waiting, paused}
     assert await engine.log(old) == []
+    assert await engine.log(failed) == []
     assert await engine.log(young) == ["s0/0/0"]
     assert [e.kind for e in await engine.events(old)] == ["deleted"]
 

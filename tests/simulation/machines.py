@@ -102,10 +102,11 @@ class Node(Machine):
         services = Services(parts)
         await services.start()
         stopping = asyncio.ensure_future(self.stop.wait())
-        broken = asyncio.ensure_future(services.wait())
+        broken = asyncio.ensure_future(services.one_died.wait())
         await asyncio.wait({stopping, broken}, return_when=asyncio.FIRST_COMPLETED)
         if broken.done():
-            self.world.broken(f"a service of {self.name} ended by itself: {broken.exception()!r}")
+            ended = {name: state.last_error for name, state in services.states.items() if state.last_error}
+            self.world.broken(f"a service of {self.name} ended by itself: {ended}")
         broken.cancel()
         await services.stop()
         self.world.left(self)

@@ -174,7 +174,7 @@ def workers_drain(*ids: Annotated[str, Parameter(name="ID", help="Worker ids.")]
 
 @types.command(name="list")
 def types_list(*, common: Common | None = None) -> None:
-    """List the job types that can be run."""
+    """List the job types that can be run, and those that could not be loaded with the reason."""
     common = common or Common()
     with common.client() as client:
         print_all(common.output, client.types.list(), TYPE_COLUMNS, lambda t: t.name)
@@ -190,6 +190,8 @@ def types_show(name: Annotated[str, Parameter(help="Job type.")], /, *, common: 
 
 def _show_type(info: TypeInfo) -> None:
     print(f"{text.line(info.name)}: {text.line(info.description)}")
+    if info.broken is not None:
+        return
     schema = info.params_schema
     required = set(schema.get("required", ()))
     print_facts((name, _field(field, name in required)) for name, field in schema.get("properties", {}).items())

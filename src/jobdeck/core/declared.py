@@ -90,7 +90,7 @@ def _faults_of_attributes(job_type: type[JobType], switches: Collection[str]) ->
 
 def _faults_of_class(job_type: type[JobType]) -> Iterator[str]:
     if inspect.isabstract(job_type):
-        missing = ", ".join(sorted(job_type.__abstractmethods__))
+        missing = ", ".join(sorted(getattr(job_type, "__abstractmethods__", ())))
         yield f"it is abstract: {missing} must be defined"
     if job_type.__init__ is not JobType.__init__ and not _takes(job_type.__init__, 2):
         yield "__init__ must take the parameters and nothing else that is needed"
@@ -189,8 +189,8 @@ def _is_step(job_type: type[JobType], name: str) -> bool:
     return any(spec.method == name for spec in declared_steps(job_type))
 
 
-def _is_async(function: object) -> bool:
-    inner = inspect.unwrap(function) if callable(function) else function
+def _is_async(function: Any) -> bool:
+    inner: Any = inspect.unwrap(function) if callable(function) else function
     return inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
 
 

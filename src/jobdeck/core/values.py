@@ -28,10 +28,10 @@ def encode(value: object) -> str:
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def is_too_deep(value: object) -> bool:
-    """Whether `value` is nested more than MAX_DEPTH levels deep."""
+def is_too_deep(value: object, levels: int = MAX_DEPTH) -> bool:
+    """Whether `value` is nested more than `levels` levels deep."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(levels):
         level = [child for item in level for child in _children(item)]
         if not level:
             return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -13,6 +15,30 @@ from jobdeck.core.errors import NotLeader, Unavailable
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+FIRST_RESTART, LONGEST_RESTART = 0.5, 60.0
+"""Seconds before a service that died is started again: the first time, and after many times in a row."""
+SOUND_AFTER = 300.0
+"""Seconds that a service must run before its next death counts as the first one again."""
+TROUBLED_AFTER = 5
+"""Errors in a row after which a loop counts as one that does not work."""
+
+
+@dataclass(slots=True)
+class ServiceState:
+    """How one service is: how often it was started again, errors in a row of its loop, and the last error."""
+
+    restarts: int = 0
+    is_down: bool = False
+    errors: int = 0
+    last_error: str | None = None
+
+    @property
+    def works(self) -> bool:
+        return not self.is_down and self.errors < TROUBLED_AFTER
+
+
+_STATE: ContextVar[ServiceState | None] = ContextVar("service_state", default=None)
+"""The state of the service whose task this is; what goes wrong in its loop is noted there."""
 
 
 class Service(Protocol):
@@ -50,11 +76,16 @@ class Trouble:
     def __init__(self, name: str) -> None:
         self._name = name
         self._count = 0
+        self._state = _STATE.get() or ServiceState()
 
     def met(self, error: BaseException) -> float:
         """Note an error; the seconds to pause."""
         self._count += 1
         expected = isinstance(error, Unavailable | NotLeader)
+        if not expected:
+            # The database being away is told of by itself, and not by each loop that waits for it.
+            self._state.errors += 1
+            self._state.last_error = f"{type(error).__name__}: {error}"
         if self._count == 1 or not expected:
             log.warning("loop_trouble", loop=self._name, error=str(error), exc_info=None if expected else error)
         return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._count, 10)))
@@ -62,6 +93,7 @@ class Trouble:
     def over(self) -> None:
         if self._count:
             log.info("loop_recovered", loop=self._name, after=self._count)
+            self._state.errors = 0
         self._count = 0
 
 
@@ -85,16 +117,22 @@ async def first_of(sleep: Awaitable[object], *events: asyncio.Event) -> None:
 
 
 class Services:
-    """A set of services with one start and one stop; stopping twice is harmless. Stops in reverse order of start."""
+    """A set of services with one start and one stop; stopping twice is harmless. Stops in reverse order of start.
+
+    One that ends by itself, which none should, is started again after a pause that grows."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         self._services = services
         self._running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
+        self.states: Mapping[str, ServiceState] = {service.name: ServiceState() for service in services}
+        self.one_died = asyncio.Event()
+        """Set once a service has ended by itself."""
 
     async def start(self) -> None:
         for service in self._services:
             stop = asyncio.Event()
-            self._running.append((stop, asyncio.create_task(service.run(stop), name=service.name)))
+            kept = _keep_running(service, stop, self.states[service.name], self.one_died)
+            self._running.append((stop, asyncio.create_task(kept, name=service.name)))
 
     async def stop(self) -> None:
         while self._running:
@@ -105,8 +143,33 @@ class Services:
             except Exception:
                 log.exception("service_broke", service=task.get_name())
 
-    async def wait(self) -> None:
-        """Return when a service ended by itself, which none should; raises its error."""
-        done, _ = await asyncio.wait([t for _, t in self._running], return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+
+async def _keep_running(
+    service: Service, stop: asyncio.Event, state: ServiceState, one_died: asyncio.Event
+) -> None:
+    """Run it until `stop` is set, again and again if it dies; what breaks while it stops is raised."""
+    _STATE.set(state)
+    deaths = 0
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        try:
+            await service.run(stop)
+            why = "It ended by itself."
+        except Exception as error:
+            if stop.is_set():
+                raise
+            why = f"{type(error).__name__}: {error}"
+            log.exception("service_died", service=service.name)
+        if stop.is_set():
+            return
+        deaths = 1 if loop.time() - began > SOUND_AFTER else deaths + 1
+        pause = min(LONGEST_RESTART, FIRST_RESTART * 2 ** min(deaths - 1, 10))
+        state.is_down, state.last_error = True, why
+        one_died.set()
+        log.error("service_restarts", service=service.name, reason=why, after=pause)
+        await sleep_unless(stop, pause)
+        if stop.is_set():
+            return
+        state.is_down = False
+        state.restarts += 1

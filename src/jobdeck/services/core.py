@@ -13,6 +13,7 @@ from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE
+from jobdeck.engine.service import ServiceState
 from jobdeck.engine.submit import Submitter
 from jobdeck.store.blobs import Blobs
 from jobdeck.store.sql.database import Database
@@ -52,3 +53,7 @@ class Core:
     """Keeps secrets; without one, none can be stored."""
     previews: Previewer = field(default_factory=Previewer)
     """Asks job types what they would do."""
+    service_states: dict[str, ServiceState] = field(default_factory=dict)
+    """How what runs in the background of this process is, by name; filled when it is started."""
+    broken_connectors: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of connectors that could not be loaded, each with the reason."""

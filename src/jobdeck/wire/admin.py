@@ -184,3 +184,4 @@ class TypeInfo(Response):
     params_schema: dict[str, Any] = Field(default_factory=dict, description="JSON schema of `params`.")
     isolation: str = "process"
     enabled: bool = True
+    broken: str | None = Field(default=None, description="Why it could not be loaded; no job of it can be submitted.")

@@ -97,13 +97,19 @@ class WorkerService:
         self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._poke = asyncio.Event()
         self._buried = False
+        self._has_run = False
         self._lapse: asyncio.TimerHandle | None = None
         """Set while the leases hold."""
         self._until = 0.0
         """Until when they hold (loop time), as soon as it is known, though the loop be blocked."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        await self._join(stop)
+        """Take and run jobs until `stop` is set. Run again after it died, it joins as another worker."""
+        if self._has_run:
+            await self._rise(stop)
+        else:
+            await self._join(stop)
+        self._has_run = True
         loop = asyncio.get_running_loop()
 
         def heard(worker_id: str, state: str | None, until: float) -> None:
@@ -120,7 +126,8 @@ class WorkerService:
             await self._serve(stop)
             await self._leave()
         finally:
-            await self._parts.executor.aclose()
+            if stop.is_set():
+                await self._parts.executor.aclose()
             await beating.stop()
         await self._say_gone()
 

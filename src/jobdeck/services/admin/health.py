@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from jobdeck.core.errors import Unavailable
@@ -13,6 +14,7 @@ from jobdeck.wire.admin import Health
 
 REMEMBERED = 1.0
 """Seconds that an answer counts; everyone may ask, so asking must cost nothing."""
+BROKEN = "broken"
 PATIENCE = 5.0
 """Seconds that the database may take to answer."""
 
@@ -42,7 +44,7 @@ class HealthCheck:
             return Health(status="unavailable", version=version, parts={"database": {"status": "unavailable"}})
         kind = self._core.database.dialect
         parts["database"] = {"status": "ok", "kind": kind, "seconds": round(time.monotonic() - began, 4)}
-        good = all(part["status"] == "ok" for part in parts.values())
+        good = all(part["status"] in ("ok", BROKEN) for part in parts.values())
         return Health(status="ok" if good else "degraded", version=version, parts=parts)
 
     async def _answer(self) -> dict[str, Any]:
@@ -65,4 +67,20 @@ class HealthCheck:
         return {
             "scheduler": {"status": "ok" if leader else "missing"},
             "worker": {"status": "ok" if live else "missing", "live": live},
+            "services": self._services(),
+            **_broken("job_types", {broken.name: broken.reason for broken in self._core.registry.broken}),
+            **_broken("connectors", self._core.broken_connectors),
         }
+
+    def _services(self) -> dict[str, Any]:
+        """What runs in the background of this process; those that do not work, or had to be started again, by name."""
+        states = self._core.service_states
+        failing = {name: state.last_error for name, state in states.items() if not state.works}
+        restarted = {name: state.restarts for name, state in states.items() if state.restarts}
+        shown = {"status": "failing" if failing else "ok"}
+        return {**shown, **({"failing": failing} if failing else {}), **({"restarts": restarted} if restarted else {})}
+
+
+def _broken(part: str, reasons: Mapping[str, str]) -> dict[str, Any]:
+    """A part for what others wrote and could not be loaded, if there is any. Nothing else is harmed by it."""
+    return {part: {"status": BROKEN, "broken": dict(reasons)}} if reasons else {}

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import structlog
+
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
 from jobdeck.core.jobtype import JobType
@@ -16,10 +18,13 @@ from jobdeck.core.life.operations import Operation, Subject, is_already, is_offe
 from jobdeck.core.life.states import ALIVE, State
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.scheduling.explain import explain
+from jobdeck.services.jobs.unshown import stored_value, unshown
 from jobdeck.services.masking import Masker
 from jobdeck.store.views import JobRow, Reader, job_views, lineage
 from jobdeck.wire.base import instant
 from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, TouchedObject, WaitReason
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Presenter:
             touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs", "credits") else {},
             unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
         )
-        return [self._job(row, beside, caller, now) for row in rows]
+        return [self._shown(row, beside, caller, now) for row in rows]
 
     async def _waits(
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int
@@ -66,6 +71,13 @@ class Presenter:
         projects = await job_views.projects_of(connection, list(holders)) if holders else {}
         seen = {holder for holder, project_id in projects.items() if caller.sees(project_id)}
         return {job: [seen_only(reason, seen) for reason in reasons] for job, reasons in found.items()}
+
+    def _shown(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
+        try:
+            return self._job(row, beside, caller, now)
+        except Exception as error:
+            log.exception("job_not_shown", job=row["id"])
+            return unshown(row, error)
 
     def _job(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         omitted = [name for name in ("params", "result") if row[name] == ""]
@@ -90,7 +102,7 @@ class Presenter:
             credits=self._credits(row["type"], running_seconds, touched),
             inputs=[_object(t) for t in touched if t.direction == "input"],
             outputs=[_object(t) for t in touched if t.direction == "output"],
-            result=json.loads(row["result"]) if row["result"] else None,
+            result=stored_value(row["result"]) if row["result"] else None,
             actions=_actions(row, beside, caller),
             omitted=omitted,
         )

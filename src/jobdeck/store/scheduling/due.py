@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.life.states import FINAL, State
+from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.schema import OPEN_JOBS, events, files, idempotency, jobs, projects
 from jobdeck.store.sql.database import Tx
 
@@ -19,11 +19,11 @@ async def to_resume(connection: AsyncConnection, now: int) -> list[int]:
 
 
 async def ended_jobs(connection: AsyncConnection, before: int, after: int, limit: int) -> list[int]:
-    """Jobs in a final state that ended before `before` (µs), by id; a job goes only after its parent went or may go."""
+    """Jobs that ended before `before` (µs), failed ones too, by id; a job goes only after its parent went or may go."""
     parents = jobs.alias("parents")
     kept = exists().where(parents.c.id == jobs.c.parent_id)
-    final = [str(s) for s in sorted(FINAL)]
-    query = select(jobs.c.id).where(jobs.c.state.in_(final), jobs.c.ended_at < before, jobs.c.id > after, ~kept)
+    ended = [str(s) for s in sorted(ENDED)]
+    query = select(jobs.c.id).where(jobs.c.state.in_(ended), jobs.c.ended_at < before, jobs.c.id > after, ~kept)
     return list((await connection.execute(query.order_by(jobs.c.id).limit(limit))).scalars())
 
 

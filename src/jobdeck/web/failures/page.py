@@ -57,7 +57,7 @@ Address = Annotated[FailuresAddress, Query()]
 async def failures_page(page: PageDep, address: Address) -> Response:
     """All groups."""
     found = await page.services.failures.page(page.caller, address.asked(page.project))
-    types = page.services.types.page(page.caller, None, 500).items
+    types = page.services.types.runnable(page.caller)
     return await page.render(
         "failures/list.html",
         block="list",

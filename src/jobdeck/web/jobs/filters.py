@@ -130,9 +130,9 @@ async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
             notes = {LOWEST_PRIORITY: "last", 5: "as usual", HIGHEST_PRIORITY: "first"}
             return [Choice(str(n), notes.get(n, "")) for n in range(HIGHEST_PRIORITY, LOWEST_PRIORITY - 1, -1)]
         case "type":
-            return [Choice(t.name, t.category) for t in services.types.page(caller, None, _MOST).items]
+            return [Choice(t.name, t.category) for t in services.types.runnable(caller)]
         case "category":
-            types = services.types.page(caller, None, _MOST).items
+            types = services.types.runnable(caller)
             return [Choice(name) for name in dict.fromkeys(t.category for t in types)]
         case "projects":
             projects = (await services.projects.page(caller, None, _MOST)).items

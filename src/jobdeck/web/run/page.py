@@ -40,13 +40,16 @@ Text = Annotated[str | None, Query(max_length=100_000)]
 @router.get("/run")
 async def types_page(page: PageDep, q: Search = "") -> Response:
     """What can be run here: types used last, then all by category."""
-    types = page.services.types.page(page.caller, None, 500).items
+    types = page.services.types.runnable(page.caller)
     query = JobQuery(created_by=page.caller.name, limit=RECENT, fields=["type"])
     used = {job.type: None for job in (await page.services.jobs.page(page.caller, query))[0].items}
     by_name = {one.name: one for one in types}
     recent = [by_name[name] for name in used if name in by_name][:4]
     groups = run_view.by_category(types)
-    return await page.render("run/types.html", groups=groups, recent=recent, q=q, count=len(types))
+    return await page.render(
+        "run/types.html", groups=groups, recent=recent, q=q, count=len(types),
+        broken=page.services.types.broken(page.caller),
+    )
 
 
 @router.get("/run-parts/files")
@@ -102,6 +105,8 @@ async def form_sent(
 async def _origin(page: Page, name: str, job: int | None, configuration: int | None, project: str | None) -> Origin:
     """Raises NotFound where one of them is not there."""
     found = page.services.types.get(page.caller, name)
+    if found.broken is not None:
+        raise NotFound(f"The job type '{name}' could not be loaded: {found.broken}", field="type")
     source = await page.services.jobs.get(page.caller, job) if job is not None else None
     if source is not None and source.type != name:
         raise NotFound(f"Job {source.id} is one of the type '{source.type}', not '{name}'.", field="from")
