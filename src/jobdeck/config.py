@@ -8,6 +8,7 @@ import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -115,7 +116,7 @@ class Config(BaseModel):
     def async_database_url(self) -> str:
         """The database's address with the driver that is used for it."""
         if not self.database_url:
-            return f"sqlite+aiosqlite:///{self.home.resolve() / 'jobdeck.db'}"
+            return f"sqlite+aiosqlite:///{quote(str(self.home.resolve() / 'jobdeck.db'))}"
         scheme, _, rest = self.database_url.partition("://")
         return f"{_DRIVERS.get(scheme, scheme)}://{rest}"
 
@@ -137,7 +138,7 @@ def load(**given: Any) -> Config:
 
     Raises InvalidConfiguration naming the setting and where it came from."""
     chosen = {k: v for k, v in given.items() if v is not None}
-    home = Path(chosen.get("home") or os.environ.get(f"{PREFIX}HOME") or default_home())
+    home = Path(chosen.get("home") or os.environ.get(f"{PREFIX}HOME") or _default_home())
     settings = {**_from_file(home / FILE), **_from_environment(), **chosen, "home": home}
     try:
         config = Config.model_validate(settings)
@@ -149,7 +150,34 @@ def load(**given: Any) -> Config:
     return config
 
 
+def _default_home() -> Path:
+    try:
+        return default_home()
+    except RuntimeError as error:  # there is neither $HOME nor an entry for the user
+        raise InvalidConfiguration(
+            "There is no folder for the user who starts Jobdeck.", field="home", hint="Name one with --home."
+        ) from error
+
+
 def _check_scheme(config: Config) -> None:
+    try:
+        parts = urlsplit(config.database_url)
+        if parts.netloc.count("@") > 1 or (parts.port or 0) < 0:
+            raise ValueError
+    except ValueError as error:
+        # Without the address: what is wrong in it may be a piece of the password.
+        raise InvalidConfiguration(
+            "Setting 'database_url' cannot be read.",
+            field="database_url",
+            hint="Write @, :, / and % in the user's name and the password as %40, %3A, %2F and %25.",
+        ) from error
+    storage = config.storage_url.partition("://")[0]
+    if config.storage_url and storage not in ("file", "s3"):
+        raise InvalidConfiguration(
+            f"Setting 'storage_url': '{storage}' is not supported.",
+            field="storage_url",
+            hint="Use file:///path or s3://bucket/prefix.",
+        )
     scheme = config.async_database_url.partition("://")[0]
     if scheme not in _DRIVERS.values():
         raise InvalidConfiguration(

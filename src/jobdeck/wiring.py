@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 import structlog
@@ -76,7 +77,7 @@ class Foundation:
 
 async def lay_foundation(config: Config) -> Foundation:
     """Open home, database and storage, and bring the schema up to date. Raises Conflict when the home is in use."""
-    config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_home(config.home)
     lock = _lock_home(config.home) if config.is_sqlite else None
     database = Database(config.async_database_url)
     await migrate(database)
@@ -113,6 +114,19 @@ def _installation(config: Config) -> Installation:
         max_upload=config.max_upload_mb * 1024 * 1024,
         session_days=config.session_days,
     )
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with TemporaryFile(dir=home):
+            return
+    except OSError as error:
+        raise InvalidConfiguration(
+            f"The home {home} cannot be used: {error.strerror}.",
+            field="home",
+            hint="Choose another folder with --home or JOBDECK_HOME, or give the server's user the right to write.",
+        ) from error
 
 
 def _lock_home(home: Path) -> IO[str]:

@@ -55,6 +55,13 @@ async def test_a_key_has_bounds(small: Api) -> None:
         is_problem(response, 422, field="idempotency-key")
 
 
+async def test_parameters_that_mean_the_same_are_the_same(api: Api) -> None:
+    first = await api.submit("sleep", {"seconds": 5}, deduplicate=True)
+    for same in ({"seconds": 5.0}, {"seconds": 5, "steps": 1}, {"steps": 1, "seconds": 5}):
+        assert (await api.submit("sleep", same, deduplicate=True))["id"] == first["id"]
+    assert (await api.submit("sleep", {"seconds": 6}, deduplicate=True))["id"] != first["id"]
+
+
 async def test_deduplication_finds_the_unfinished_job(api: Api) -> None:
     first = await api.submit("sleep", {"seconds": 9}, deduplicate=True)
     assert (await api.submit("sleep", {"seconds": 9}, deduplicate=True))["id"] == first["id"]

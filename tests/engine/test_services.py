@@ -87,16 +87,19 @@ async def test_pauses_do_not_grow_for_ever(pauses: list[float]) -> None:
 
 
 async def test_a_loop_that_fails_again_and_again_does_not_work() -> None:
-    failing, mended = asyncio.Event(), asyncio.Event()
-    turns = 0
+    failing, mended, twice = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    turns = good = 0
 
     async def turn() -> None:
-        nonlocal turns
+        nonlocal turns, good
         turns += 1
         if turns > service.TROUBLED_AFTER:
             failing.set()
         if not mended.is_set():
             raise KeyError("threads")
+        good += 1
+        if good == 2:
+            twice.set()
 
     services = Services([Loop("scheduler", 0.0, turn)])
     await services.start()
@@ -104,8 +107,8 @@ async def test_a_loop_that_fails_again_and_again_does_not_work() -> None:
     state = services.states["scheduler"]
     assert (state.works, state.last_error) == (False, "KeyError: 'threads'")
     mended.set()
-    while not state.works:
-        await asyncio.sleep(0.01)
+    await twice.wait()
+    assert state.works
     await services.stop()
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jobdeck.core.claims import Claim, Mode, merge
-from jobdeck.core.declared import InvalidJobType, check_type
 from jobdeck.core.jobtype import JobType, step
 from jobdeck.core.registry import RegisteredType
 from jobdeck.jobs.command import Command
+from jobdeck.jobs.declared import InvalidJobType, check_type
 from jobdeck.jobs.import_ import Import
 from jobdeck.jobs.noop import Noop
 from jobdeck.jobs.sleep import Sleep

@@ -78,7 +78,7 @@ def step(
     `retries`: tries after the first failure, the first of them `backoff` seconds later. `timeout`: seconds per task."""
 
     def mark(function: M) -> M:
-        # A wrong value is kept as it is: the type is refused by name when it is loaded (core.declared).
+        # A wrong value is kept as it is: the type is refused by name when it is loaded (jobs.declared).
         policy = RetryPolicy(attempts=retries + 1 if type(retries) is int else retries, backoff=backoff)
         name = function.__name__
         setattr(function, _MARK, StepSpec(name, name, each, policy, timeout, weight, parallel))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
 from jobdeck.core.environment import Environment
@@ -171,7 +171,7 @@ class Submitter:
             configuration_id=wanted.configuration,
             configuration_version=wanted.configuration_version,
             copied_from=wanted.copied_from,
-            dedupe_key=_dedupe_key(wanted, params) if wanted.deduplicate else None,
+            dedupe_key=_dedupe_key(wanted, job_type.params) if wanted.deduplicate else None,
             not_before=wanted.not_before,
         )
 
@@ -247,8 +247,9 @@ def _path(location: tuple[int | str, ...]) -> str:
     return "params" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
-def _dedupe_key(wanted: Submission, params: str) -> str:
-    same = json.dumps(json.loads(params), sort_keys=True)
+def _dedupe_key(wanted: Submission, params: BaseModel) -> str:
+    """The same for parameters that mean the same: `5` and `5.0`, and a default written out or left out."""
+    same = json.dumps(params.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(f"{wanted.project_id}|{wanted.type}|{same}".encode()).hexdigest()
 
 

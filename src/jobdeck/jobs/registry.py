@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from jobdeck.core.declared import InvalidJobType, check_type
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.registry import BrokenType, RegisteredType, TypeRegistry
+from jobdeck.jobs.declared import InvalidJobType, check_type
 from jobdeck.jobs.trial import try_imports
 
 GROUP = "jobdeck.job_types"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from jobdeck.core.errors import Unavailable
+from jobdeck.core.errors import Conflict, Unavailable
 from jobdeck.store.sql.database import Database
 
 if TYPE_CHECKING:
@@ -19,8 +19,31 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6A6F6265
 
 
+class DatabaseTooNew(Conflict):
+    """A newer version of Jobdeck has changed the database's schema."""
+
+    code = "database_too_new"
+
+
+class DatabaseUnusable(Conflict):
+    """What the address leads to is no database that Jobdeck can use."""
+
+    code = "database_unusable"
+
+
 async def migrate(database: Database) -> None:
-    """Apply the migrations that are missing, one process at a time."""
+    """Apply the migrations that are missing, one process at a time. Raises DatabaseTooNew and DatabaseUnusable."""
+    try:
+        await _migrate(database)
+    except DBAPIError as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise DatabaseUnusable(
+            f"The database {database.url.render_as_string(hide_password=True)} cannot be used: {reason}.",
+            hint="Look at its address, its rights and its file; restore a backup if it is damaged.",
+        ) from error
+
+
+async def _migrate(database: Database) -> None:
     if await _is_current(database):
         return
     from alembic import command  # 12 MB, and a third of a worker's start: only where there is something to do
@@ -42,13 +65,18 @@ async def migrate(database: Database) -> None:
 
 async def _is_current(database: Database) -> bool:
     """Whether the newest migration was applied. A database that cannot tell is not."""
-    newest = max(path.name for path in (_MIGRATIONS / "versions").glob("v*.py"))
+    known = {path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("v*.py")}
     try:
         async with database.read() as connection:
             versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
     except (DBAPIError, Unavailable):
         return False
-    return [f"v{version}" for version in versions] == [newest.partition("_")[0]]
+    if unknown := [version for version in versions if f"v{version}" not in known]:
+        raise DatabaseTooNew(
+            f"The database has the schema {unknown[0]} of a newer version of Jobdeck; this one knows {max(known)[1:]}.",
+            hint="Start that version, or restore the database from before the upgrade.",
+        )
+    return [f"v{version}" for version in versions] == [max(known)]
 
 
 def _config(connection: Connection) -> Config:

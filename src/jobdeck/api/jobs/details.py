@@ -89,11 +89,11 @@ async def claims(
     services: ServicesDep,
     caller: CallerDep,
     id: IdPath,
-    limit: Limit = PAGE,  # noqa: ARG001
-    cursor: Cursor = None,  # noqa: ARG001
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
 ) -> Page[JobClaim]:
     """The resources that the job holds or wants, as things are now: those in its way first, then those with a limit."""
-    return Page[JobClaim](items=[claim.view() for claim in await services.job_sides.claims(caller, id)])
+    return await services.job_sides.claims_page(caller, id, cursor, limit)
 
 
 @router.get("/attempts", summary="List a job's attempts")
@@ -101,11 +101,11 @@ async def attempts(
     services: ServicesDep,
     caller: CallerDep,
     id: IdPath,
-    limit: Limit = PAGE,  # noqa: ARG001
-    cursor: Cursor = None,  # noqa: ARG001
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
 ) -> Page[Attempt]:
     """The runs of the job from its first step, first to last."""
-    return await services.job_details.attempts(caller, id)
+    return await services.job_details.attempts(caller, id, cursor, limit)
 
 
 @router.get("/events", summary="List a job's events")

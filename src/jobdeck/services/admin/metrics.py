@@ -85,7 +85,7 @@ class Metrics:
         silence = int(self._core.installation.worker_silence * 1_000_000)
         async with self._core.database.read() as connection:
             now = await self._core.database.clock.now(connection)
-            queues = await measures.queues(connection)
+            queues = await measures.queues(connection, now)
             leases = await measures.lease_count(connection)
             live = await worker_views.live_count(connection, now - silence)
             leader = await worker_views.leader(connection, now)
@@ -110,7 +110,7 @@ def _oldest(queues: Sequence[Queue], now: int) -> Metric:
     family = GaugeMetricFamily(name, text, labels=["project"])
     for queue in queues:
         if queue.state == "pending":
-            family.add_metric([queue.project], max(0, now - queue.oldest) / 1_000_000)
+            family.add_metric([queue.project], max(0, now - (queue.oldest or now)) / 1_000_000)
     return family
 
 

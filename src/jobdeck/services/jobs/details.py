@@ -66,12 +66,15 @@ class JobDetails:
         row = await job_views.get(connection, job_id)
         return int(row["attempt"]) if row else 1
 
-    async def attempts(self, caller: Caller, job_id: int) -> Page[Attempt]:
+    async def attempts(self, caller: Caller, job_id: int, cursor: str | None, limit: int) -> Page[Attempt]:
         """The runs of the job from its first step, first to last."""
         await self._jobs.require_visible(caller, job_id)
+        kind = f"attempts:{job_id}"
+        after = min(cursors.number(cursor, kind) or 0, MOST_STEPS)
         async with self._core.database.read() as connection:
-            rows = await job_views.attempts_of(connection, job_id)
-        return Page[Attempt](items=[attempt_view(row) for row in rows])
+            rows = await job_views.attempts_of(connection, job_id, after, limit + 1)
+        last = cursors.encode(kind, rows[limit - 1]["attempt"]) if len(rows) > limit else None
+        return Page[Attempt](items=[attempt_view(row) for row in rows[:limit]], next=last)
 
     async def events(self, caller: Caller, job_id: int, after: int, limit: int) -> Page[Event]:
         """What happened to the job, oldest first, after the event `after`; `next` is the `after` of the next page."""

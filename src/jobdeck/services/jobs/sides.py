@@ -14,7 +14,7 @@ from jobdeck.core.life.operations import Intent
 from jobdeck.core.life.states import ALIVE, State
 from jobdeck.core.life.waiting import SHOWN_HOLDERS
 from jobdeck.engine.scheduling.explain import Snapshot, snapshot
-from jobdeck.services import scope
+from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.details import event
 from jobdeck.services.jobs.jobs import Jobs, no_such_job
@@ -49,6 +49,11 @@ class ClaimState:
     def is_limited(self) -> bool:
         """Whether it can keep a job from starting at all."""
         return self.exclusive or self.capacity is not None or not (self.held or self.free)
+
+    @property
+    def rank(self) -> int:
+        """Where it stands among others: those in the way first, then those with a limit."""
+        return 2 * (self.held or self.free) + (not self.is_limited)
 
     def view(self) -> JobClaim:
         """As the API shows it."""
@@ -133,7 +138,15 @@ class JobSides:
             projects = await job_views.projects_of(connection, list(others)) if others else {}
         seen = {job for job, project_id in projects.items() if caller.sees(project_id)}
         states = [_claim(claim, world, seen, job_id) for claim in wanted]
-        return sorted(states, key=lambda c: (c.held or c.free, not c.is_limited, c.resource))
+        return sorted(states, key=lambda c: (c.rank, c.resource))
+
+    async def claims_page(self, caller: Caller, job_id: int, cursor: str | None, limit: int) -> Page[JobClaim]:
+        """The same, page by page; one that changes its place between two pages may be left out or come twice."""
+        kind = f"claims:{job_id}"
+        start = max(0, cursors.number(cursor, kind) or 0)
+        found = await self.claims(caller, job_id)
+        last = cursors.encode(kind, start + limit) if len(found) > start + limit else None
+        return Page[JobClaim](items=[claim.view() for claim in found[start : start + limit]], next=last)
 
     async def events(
         self, caller: Caller, job_id: int, *, before: int | None = None, kinds: Sequence[str] = (), limit: int = 50

@@ -46,10 +46,12 @@ async def unfinished_children(connection: AsyncConnection, rows: Sequence[RowMap
     return {row.parent_id: row.children for row in await connection.execute(query)}
 
 
-async def attempts_of(connection: AsyncConnection, id: int) -> list[RowMapping]:
-    """Rows of the job's attempts that have started, first to last."""
-    query = select(attempts).where(attempts.c.job_id == id).order_by(attempts.c.attempt)
-    return list((await connection.execute(query)).mappings())
+async def attempts_of(
+    connection: AsyncConnection, id: int, after: int = 0, limit: int | None = None
+) -> list[RowMapping]:
+    """Rows of the job's attempts that have started, first to last: up to `limit`, those after the attempt `after`."""
+    query = select(attempts).where(attempts.c.job_id == id, attempts.c.attempt > after).order_by(attempts.c.attempt)
+    return list((await connection.execute(query.limit(limit))).mappings())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, text
+from sqlalchemy import case, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED
@@ -16,18 +16,22 @@ ENDED_KINDS = tuple(str(s) for s in ENDED)
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Jobs that have not ended, of one project in one state; `oldest` is when the first of them entered it (µs)."""
+    """Jobs that have not ended, of one project in one state.
+
+    `oldest` is when the first of them entered it or, if that is later, was to start (µs); None if all are to wait."""
 
     project: str
     state: str
     count: int
-    oldest: int
+    oldest: int | None
 
 
-async def queues(connection: AsyncConnection) -> list[Queue]:
+async def queues(connection: AsyncConnection, now: int) -> list[Queue]:
     """Jobs that have not ended, by project and state."""
+    start = func.coalesce(jobs.c.not_before, 0)
+    since = case((start > now, None), (start > jobs.c.state_since, start), else_=jobs.c.state_since)
     query = (
-        select(projects.c.name, jobs.c.state, func.count(), func.min(jobs.c.state_since))
+        select(projects.c.name, jobs.c.state, func.count(), func.min(since))
         .join(projects, projects.c.id == jobs.c.project_id)
         .where(text(OPEN_JOBS))
         .group_by(projects.c.name, jobs.c.state)

@@ -168,7 +168,9 @@ def _faults_of_spec(spec: StepSpec, earlier: Collection[str] | None) -> Iterator
     if isinstance(spec.each, str):
         if earlier is not None and spec.each not in earlier:
             yield f"each names '{spec.each}', and no step before it is called so"
-    elif spec.each is not None and (not callable(spec.each) or _is_async(spec.each) or not _takes(spec.each, 1)):
+        return
+    each: Any = spec.each
+    if each is not None and (not callable(each) or _is_async(each) or not _takes(each, 1)):
         yield "each must be the name of an earlier step or a function of the parameters"
 
 

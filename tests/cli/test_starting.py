@@ -1,0 +1,79 @@
+"""What a start says when it cannot be: the cause and the next step, never a traceback and never a secret."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobdeck.config import InvalidConfiguration, load
+
+
+def start(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`jobdeck up` where it should end by itself."""
+    command = [sys.executable, "-m", "jobdeck.cli.main", "up", "--home", str(home), "--port", "0", *arguments]
+    cleared = {k: v for k, v in os.environ.items() if not k.startswith("JOBDECK_")}
+    return subprocess.run(
+        command, env={**cleared, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "defect" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_home_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("x")
+    refused(start(tmp_path / "home"), f"The home {tmp_path / 'home'} cannot be used", "--home")
+
+
+def test_a_home_that_nobody_can_write_to() -> None:
+    refused(start(Path("/proc/jobdeck")), "The home /proc/jobdeck cannot be used", "--home")
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "jobdeck.db").write_bytes(os.urandom(8192))
+    refused(start(tmp_path), "jobdeck.db cannot be used", "not a database")
+
+
+def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "jobdeck.db") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+    connection.close()
+    refused(start(tmp_path), "has the schema 9999 of a newer version", "Start that version")
+
+
+def test_an_address_with_a_password_that_cuts_it(tmp_path: Path) -> None:
+    done = start(tmp_path, "--database-url", "postgresql://u:se@cr:et@/x")
+    refused(done, "'database_url' cannot be read", "%40")
+    assert "et@" not in done.stderr
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "x", "http://x", "s4://b"])
+def test_a_storage_that_is_not_supported(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InvalidConfiguration, match="is not supported"):
+        load(home=tmp_path, storage_url=url)
+
+
+@pytest.mark.parametrize("days", [1e300, 36_501, float("inf"), float("nan"), -1, 0])
+def test_days_beyond_a_century(tmp_path: Path, days: float) -> None:
+    for name in ("keep_jobs_days", "keep_events_days"):
+        with pytest.raises(InvalidConfiguration, match=name):
+            load(home=tmp_path, **{name: days})
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a b", "ä?#&", "100%"])
+def test_a_home_with_a_strange_name(tmp_path: Path, name: str) -> None:
+    from sqlalchemy.engine import make_url
+
+    config = load(home=tmp_path / name)
+    assert make_url(config.async_database_url).database == str(tmp_path / name / "jobdeck.db")
