@@ -25,7 +25,7 @@ LINGER_SECONDS = 3.0
 """That the rest of a body is taken in and thrown away after the answer, so that the client reads the answer first."""
 STALL_SECONDS = 30.0
 """That a client may leave an answer unread without taking any of it."""
-MAX_HEADERS = 32 * 1024
+MAX_HEAD = 32 * 1024
 """Bytes of a request's first line and headers."""
 KNOWN = "jobdeck.known"
 """Among a request's extensions: what is called when it is known who asks."""
@@ -150,7 +150,7 @@ def _too_slow() -> Problem:
 
 def _not_http(status: int, why: str) -> Problem:
     if status == 431:
-        detail = f"The headers of the request may have {MAX_HEADERS} bytes together."
+        detail = f"The first line and the headers of a request may have {MAX_HEAD} bytes together."
         return problem.plain(431, "headers_too_large", detail, hint="Send what is long in the body.")
     return problem.plain(status if 400 <= status < 500 else 400, "malformed", f"This is no HTTP request: {why}.")
 

@@ -11,6 +11,8 @@ from starlette.types import Scope
 
 from jobdeck.api.http import problem
 from jobdeck.api.http.described import PUBLIC
+from jobdeck.api.http.gate import is_page
+from jobdeck.api.http.protocol import MAX_HEAD
 from jobdeck.wire.problem import Problem
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -22,15 +24,26 @@ _MOST_PORT = 65_535
 def refusal_of(scope: Scope, allowed_hosts: frozenset[str]) -> Problem | None:
     """Why the request is not even looked at; `allowed_hosts` in small letters, none: any."""
     headers = Headers(scope=scope)
+    if _bytes_of_head(scope) > MAX_HEAD:
+        detail = f"The first line and the headers of a request may have {MAX_HEAD} bytes together."
+        return problem.plain(431, "headers_too_large", detail, hint="Send what is long in the body.")
     if scope["method"] not in METHODS:
         hint = f"There are: {', '.join(sorted(METHODS))}."
         return problem.plain(501, "method_not_implemented", "There is no such method here.", hint=hint)
-    if "\0" in scope["path"] or b"\0" in unquote_to_bytes(scope.get("query_string", b"")):
+    if is_page(scope["path"]) and b"\0" in unquote_to_bytes(
+        scope["path"].encode("utf-8", "replace") + scope.get("query_string", b"")
+    ):
         return problem.plain(400, "malformed", "A NUL character cannot stand in an address.", field="path")
     if "transfer-encoding" in headers and "content-length" in headers:
         detail = "A body has a Content-Length or a Transfer-Encoding, not both."
         return problem.plain(400, "malformed", detail, field="Content-Length")
     return _host_refusal(headers.get("host"), allowed_hosts if scope["path"] not in PUBLIC else frozenset())
+
+
+def _bytes_of_head(scope: Scope) -> int:
+    """What comes at once is not bounded by the protocol, which only keeps what is incomplete in bounds."""
+    address = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
+    return address + len(scope["method"]) + sum(len(name) + len(value) for name, value in scope["headers"])
 
 
 def _host_refusal(host: str | None, allowed: frozenset[str]) -> Problem | None:

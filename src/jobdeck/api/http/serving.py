@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from jobdeck.api.http.connections import Bounds, Connections
-from jobdeck.api.http.protocol import IDLE_SECONDS, MAX_HEADERS, protocol_of
+from jobdeck.api.http.protocol import IDLE_SECONDS, MAX_HEAD, protocol_of
 from jobdeck.core.errors import Conflict
 
 GOODBYE_SECONDS = 3
@@ -103,7 +103,7 @@ async def _serve(
         proxy_headers=False,  # `proxies.py` knows whom to believe; this would believe this machine
         backlog=BACKLOG,
         timeout_keep_alive=IDLE_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEADERS,
+        h11_max_incomplete_event_size=MAX_HEAD,
         log_config=None,
         access_log=False,
         lifespan="off",
