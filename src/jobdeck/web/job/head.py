@@ -15,10 +15,10 @@ from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.services.jobs.sides import Sides
 from jobdeck.web.job.why import ASKED, Why, whys
 from jobdeck.web.page import Page
-from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.jobs import Job
 
-JobPath = Annotated[int, Path(ge=0, le=MAX_ID)]
+JobPath = Annotated[Digits, Path(ge=0, le=MAX_ID)]
 TABS = ("overview", "steps", "events", "logs", "family", "attempts")
 
 

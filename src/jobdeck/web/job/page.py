@@ -18,7 +18,7 @@ from jobdeck.web.job import logs as job_logs
 from jobdeck.web.job import steps as job_steps
 from jobdeck.web.job.head import JobPath, head_of, show
 from jobdeck.web.page import Page, PageDep
-from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.plans import JobDiff
 from jobdeck.wire.timeline import SpanView
@@ -30,7 +30,7 @@ router.include_router(job_logs.router)
 CHILDREN = 50
 EVENTS = 100
 Cursor = Annotated[str | None, Query(max_length=cursors.MAX_CURSOR)]
-EventId = Annotated[int | None, Query(ge=0, le=MAX_ID)]
+EventId = Annotated[Digits | None, Query(ge=0, le=MAX_ID)]
 
 
 @router.get("/jobs/{job_id:int}")
