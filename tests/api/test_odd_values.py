@@ -113,7 +113,7 @@ def path_of(route: APIRoute, **exchanged: str) -> str:
 
 
 EACH = int(os.environ.get("ODD_VALUES", "2"))
-"""Odd values tried in each place, others in the next one; by hand all of them: `ODD_VALUES=100 pytest --timeout=0 …`."""
+"""Odd values tried in each place, others in the next one; all of them by hand: `ODD_VALUES=100 pytest --timeout=0`."""
 
 
 class Turns:

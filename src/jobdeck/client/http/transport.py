@@ -77,6 +77,7 @@ class Transport:
             with self._http.stream(
                 "GET", PREFIX + path, params=_query(params), headers=headers, timeout=timeout
             ) as response:
+                _refuse_page(response, self.settings.url)
                 if not response.is_success:
                     response.read()
                     raise error_of(_problem(response))
@@ -101,6 +102,7 @@ class Transport:
                 lost = lost or not isinstance(error, httpx2.ConnectError)
                 time.sleep(_pause(attempt))
                 continue
+            _refuse_page(response, self.settings.url)
             # A deletion whose answer was lost finds nothing the second time: it was done the first time.
             if response.is_success or (method == "DELETE" and lost and response.status_code == 404):
                 return response
@@ -141,6 +143,21 @@ def parsed(answer: type[R], response: httpx2.Response) -> R:
         ) from error
 
 
+def _refuse_page(response: httpx2.Response, url: str) -> None:
+    """Raises UnexpectedAnswer for a page for people, or a way to one: its text is of no use to a program."""
+    if response.status_code < 500 and (_is_page(response) or response.is_redirect):
+        status = f"status {response.status_code}"
+        raise UnexpectedAnswer(
+            f"{response.request.url} answered with a page for people ({status}), not with Jobdeck's API.",
+            hint=f"Name the address of the server alone, such as http://127.0.0.1:8380, not of a page ({url}).",
+        )
+
+
+def _is_page(response: httpx2.Response) -> bool:
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml")
+
+
 def _problem(response: httpx2.Response) -> Problem:
     try:
         body = response.json()
@@ -149,7 +166,7 @@ def _problem(response: httpx2.Response) -> Problem:
             values["detail"] = str(values["detail"])
         return Problem.model_validate(values)
     except (ValueError, TypeError):
-        text = response.text.strip()[:200]
+        text = "" if _is_page(response) else response.text.strip()[:200]  # what a proxy shows to people
         return Problem(status=response.status_code, title=response.reason_phrase, detail=text)
 
 

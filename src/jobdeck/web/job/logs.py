@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from jobdeck.services.jobs.log_window import LogFilter, LogPlace, LogSlice, NumberedLine
-from jobdeck.web.job.head import JobPath, show
+from jobdeck.web.job.head import show
+from jobdeck.web.job.ids import JobPath
 from jobdeck.web.page import PageDep
 from jobdeck.wire.base import Digits
 
@@ -20,7 +21,7 @@ Cursor = Annotated[str | None, Query(max_length=100)]
 LEVELS = ("debug", "info", "warning", "error", "stdout", "stderr")
 
 
-@router.get("/jobs/{job_id:int}/logs")
+@router.get("/jobs/{job_id:id}/logs")
 async def logs(
     page: PageDep,
     job_id: JobPath,
@@ -47,7 +48,7 @@ async def logs(
     )  # fmt: skip
 
 
-@router.get("/jobs/{job_id:int}/logs/lines")
+@router.get("/jobs/{job_id:id}/logs/lines")
 async def lines(
     page: PageDep,
     job_id: JobPath,

@@ -11,7 +11,8 @@ from jobdeck.core.errors import NotFound
 from jobdeck.core.life.states import StepState
 from jobdeck.services.cursors import MAX_CURSOR
 from jobdeck.services.jobs.timeline import TaskQuery
-from jobdeck.web.job.head import JobPath, show
+from jobdeck.web.job.head import show
+from jobdeck.web.job.ids import JobPath
 from jobdeck.web.job.timeline import draw
 from jobdeck.web.page import PageDep
 from jobdeck.wire.base import Digits
@@ -25,7 +26,7 @@ TASKS = 50
 Number = Annotated[Digits | None, Query(ge=0, le=2**31 - 1)]
 
 
-@router.get("/jobs/{job_id:int}/steps")
+@router.get("/jobs/{job_id:id}/steps")
 async def steps(
     page: PageDep,
     job_id: JobPath,
