@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 import uuid
 import weakref
@@ -23,6 +24,7 @@ R = TypeVar("R", bound=BaseModel)
 Params = Mapping[str, Any]
 
 PREFIX = "/api/v1"
+_MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 RETRIED_STATUS = frozenset({429, 502, 503, 504})
 LONGEST_PAUSE = 30.0
 """Seconds that a request waits at most before it is tried again, whatever the server asks."""
@@ -145,7 +147,8 @@ def parsed(answer: type[R], response: httpx2.Response) -> R:
 
 def _refuse_page(response: httpx2.Response, url: str) -> None:
     """Raises UnexpectedAnswer for a page for people, or a way to one: its text is of no use to a program."""
-    if response.status_code < 500 and (_is_page(response) or response.is_redirect):
+    final = response.status_code < 500 and response.status_code not in RETRIED_STATUS
+    if final and (_is_page(response) or response.is_redirect):
         status = f"status {response.status_code}"
         raise UnexpectedAnswer(
             f"{response.request.url} answered with a page for people ({status}), not with Jobdeck's API.",
@@ -158,6 +161,11 @@ def _is_page(response: httpx2.Response) -> bool:
     return kind in ("text/html", "application/xhtml+xml")
 
 
+def _words(page: str) -> str:
+    """What a page of a proxy says, without its markup."""
+    return " ".join(_MARKUP.sub(" ", page[:100_000]).split())
+
+
 def _problem(response: httpx2.Response) -> Problem:
     try:
         body = response.json()
@@ -166,7 +174,7 @@ def _problem(response: httpx2.Response) -> Problem:
             values["detail"] = str(values["detail"])
         return Problem.model_validate(values)
     except (ValueError, TypeError):
-        text = "" if _is_page(response) else response.text.strip()[:200]  # what a proxy shows to people
+        text = (_words(response.text) if _is_page(response) else response.text.strip())[:200]
         return Problem(status=response.status_code, title=response.reason_phrase, detail=text)
 
 
