@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, field_validator
 
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.home import default_home
@@ -35,6 +35,18 @@ class Config(BaseModel):
     home: Path = Field(default_factory=default_home, description="Folder of the database, storage, logs and tokens.")
     host: str = Field(default="127.0.0.1", description="Address to listen on. Beyond loopback, put TLS in front.")
     port: int = Field(default=8380, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Names under which it may be asked (the `Host` header); empty: any."
+    )
+    max_connections: int = Field(
+        default=5000, ge=10, le=1_000_000, description="Connections to the server at the same time, at most."
+    )
+    max_connections_per_address: int = Field(
+        default=1000, ge=5, le=1_000_000, description="Connections of one address, at most; proxies are not bounded."
+    )
     database_url: str = Field(
         default="", repr=False, description="`sqlite:///path` or `postgresql://…`; empty: SQLite in the home."
     )
@@ -100,6 +112,19 @@ class Config(BaseModel):
     def _split_paths(cls, value: Any) -> Any:
         return [p for p in value.split(os.pathsep) if p] if isinstance(value, str) else value
 
+    @field_validator("trusted_proxies", "allowed_hosts", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("host")
+    @classmethod
+    def _is_named(cls, value: str) -> str:
+        """An empty address would mean every address of the machine."""
+        if not value.strip():
+            raise ValueError("it is empty; name the address to listen on, such as 127.0.0.1, or 0.0.0.0 for all")
+        return value.strip()
+
     @field_validator("storage_options", mode="before")
     @classmethod
     def _split_options(cls, value: Any) -> Any:
@@ -145,7 +170,8 @@ def load(**given: Any) -> Config:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise InvalidConfiguration(f"Setting '{name}': {first['msg']}.", field=name) from error
+        why = first["msg"].removeprefix("Value error, ")
+        raise InvalidConfiguration(f"Setting '{name}': {why}.", field=name) from error
     _check_scheme(config)
     return config
 

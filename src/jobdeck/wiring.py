@@ -21,7 +21,9 @@ from jobdeck.access.first_admin import first_admin
 from jobdeck.access.vault import Vault
 from jobdeck.api.admin.login_links import link_at
 from jobdeck.api.app import create_app
-from jobdeck.api.http.serving import address_of, listen, serve
+from jobdeck.api.http.connections import Bounds, bounds
+from jobdeck.api.http.frame import Doors
+from jobdeck.api.http.serving import BACKLOG, address_of, is_of_this_machine_only, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.connectors import registry as connectors
 from jobdeck.core.errors import Conflict
@@ -40,6 +42,7 @@ from jobdeck.engine.submit import Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
+from jobdeck.executors import open_files
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
@@ -57,6 +60,9 @@ from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
 
 log = structlog.get_logger(__name__)
+
+_FEW_CONNECTIONS = 200
+"""A server that can take in fewer tells it when it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +239,10 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
     """Serve API and pages, and schedule, with a worker in the same process if `worker`, until `stop` is set.
 
     `ready` is called with the address and an administrator's login link once it answers."""
+    allowed = _allowed_connections(config, config.workers if worker else 0)
     listening = listen(config.host, config.port)
+    if not is_of_this_machine_only(listening) and not config.trusted_proxies:
+        _warn_of_plain_http(address_of(listening))
     base = await lay_foundation(config)
     try:
         token = await first_admin(base.database, config.home)
@@ -243,18 +252,37 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
         reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         link = link_at(reachable, await _login_code(use_cases, token))
         await use_cases.metrics.start()
-        app = create_app(use_cases)
+        app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts))
         mount(app)
         parts = [*_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness]
         services = Services(parts)
         core.service_states.update(services.states)
         await services.start()
         try:
-            await serve(app, listening, lambda: ready(address, link), stop)
+            await serve(app, listening, lambda: ready(address, link), stop, allowed)
         finally:
             await services.stop()
     finally:
         await _close(base)
+
+
+def _allowed_connections(config: Config, processes: int) -> Bounds:
+    """So many that strangers never use up the files that jobs and the database need."""
+    limit = open_files.raise_limit()
+    files = open_files.left_for_others(limit, processes) - BACKLOG
+    allowed = bounds(config.max_connections, config.max_connections_per_address, files, config.trusted_proxies)
+    if allowed.in_all < min(config.max_connections, _FEW_CONNECTIONS):
+        hint = "Raise the limit of open files (`ulimit -n`, `LimitNOFILE=`)."
+        log.warning("few_connections", connections=allowed.in_all, open_files=limit, hint=hint)
+    return allowed
+
+
+def _warn_of_plain_http(address: str) -> None:
+    hint = (
+        "Tokens and data travel unencrypted. Put a proxy with TLS in front and name it in `trusted_proxies`, or listen "
+        "on 127.0.0.1."
+    )
+    log.warning("serves_without_tls", address=address, hint=hint)
 
 
 async def _login_code(use_cases: UseCases, token: str) -> str:
@@ -269,6 +297,7 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
             field="database_url",
             hint="Set JOBDECK_DATABASE_URL.",
         )
+    open_files.raise_limit()
     base = await lay_foundation(config)
     try:
         services = Services([*_always(base), *working(base)])

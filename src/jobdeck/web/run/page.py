@@ -19,7 +19,7 @@ from jobdeck.web.forms.values import strict_json
 from jobdeck.web.page import Page, PageDep
 from jobdeck.web.run import view as run_view
 from jobdeck.web.run.draft import Origin, RunDraft
-from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.jobs import RunAgainRequest, SubmitRequest
 from jobdeck.wire.plans import JobPlan
 
@@ -32,8 +32,8 @@ PICKED = 50
 
 TypePath = Annotated[str, Path(max_length=200)]
 Search = Annotated[str, Query(max_length=200)]
-Id = Annotated[int | None, Query(ge=1, le=MAX_ID)]
-From = Annotated[int | None, Query(alias="from", ge=1, le=MAX_ID)]
+Id = Annotated[Digits | None, Query(ge=1, le=MAX_ID)]
+From = Annotated[Digits | None, Query(alias="from", ge=1, le=MAX_ID)]
 Text = Annotated[str | None, Query(max_length=100_000)]
 
 
