@@ -14,12 +14,13 @@ import pytest
 from jobdeck.access.vault import Vault
 from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
+from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.submit import Submitter
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage.blobs import Blobs
 from jobdeck.store.migrate import migrate
 from jobdeck.store.sql.database import Database
 from tests.api.harness import Api
@@ -88,9 +89,11 @@ def make_core(database_url: str, folder: Path) -> Core:
     logs = LogStore(blobs)
     submitter = Submitter(database, registry, Environments(database, installation).of)
     vault = Vault.in_home(folder)
+    garbage = GarbageCollector(database, blobs)
     return Core(
-        database, registry, blobs, submitter, Control(database, logs), Feed(database), logs, installation, vault
-    )
+        database, registry, blobs, submitter, Control(database, garbage), Feed(database), logs, installation, garbage,
+        vault,
+    )  # fmt: skip
 
 
 @pytest.fixture

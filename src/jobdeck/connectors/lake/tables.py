@@ -9,7 +9,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import TableNotFoundError
 
 from jobdeck.connectors.base import Stamp
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.folders import Folder
 
 RETRIES = 1000
 """Commits of other jobs that may come between; each costs one more look at the log."""
@@ -26,7 +26,7 @@ def open_table(folder: Folder, version: int | None = None) -> DeltaTable | None:
     if folder.path is not None and not (folder.path / "_delta_log").is_dir():
         return None
     try:
-        return DeltaTable(folder.url, version=version, storage_options=dict(folder.options))
+        return DeltaTable(folder.url, version=version, storage_options=folder.table_options())
     except TableNotFoundError:
         return None
 

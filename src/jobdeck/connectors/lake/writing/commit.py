@@ -21,7 +21,8 @@ from jobdeck.connectors.lake.writing.types import NTZ, lacks_ntz
 from jobdeck.connectors.lake.writing.undo import LOG, discard
 from jobdeck.connectors.lake.writing.upsert import Removed
 from jobdeck.connectors.lake.writing.writer import JOBS
-from jobdeck.connectors.storage import Folder, settled
+from jobdeck.storage.disk import settled
+from jobdeck.storage.folders import Folder
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ def _write_first(folder: Folder, stamp: Stamp, actions: Actions, schema: pa.Sche
         folder.url,
         Schema.from_arrow(schema),
         actions.adds,
-        storage_options=dict(folder.options),
+        storage_options=folder.table_options(),
         commit_properties=properties(stamp, PUBLISHED, rows=actions.rows, mode="create"),
     )
 

@@ -17,7 +17,7 @@ from jobdeck.connectors.base import Stamp
 from jobdeck.connectors.errors import AlreadyPublished
 from jobdeck.connectors.lake.tables import BURIED, PUBLISHED, UNDO, landed, open_table, properties, recent, state_of
 from jobdeck.connectors.lake.writing.writer import ASIDE, JOBS, own_files
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.folders import Folder
 
 LOG = "_delta_log"
 _NEUTRAL = {"OPTIMIZE", "VACUUM START", "VACUUM END"}
