@@ -16,6 +16,8 @@ from jobdeck.storage import stores
 from jobdeck.storage.errors import OBJECT_STORAGE, explained
 
 CHUNK = 1024 * 1024
+PART = 16 * CHUNK
+"""Bytes of one part of an upload to a bucket: S3 takes none below 5 MiB, and 10,000 of them."""
 AT_ONCE = 1000
 """Objects that are deleted with one request, as S3 allows."""
 _FIRST_LOOK = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
@@ -66,7 +68,11 @@ class Blobs:
         try:
             with self._store.told():
                 await obstore.put_async(
-                    self._store.inner, self._store.key(path), content, chunk_size=4 * CHUNK, max_concurrency=2
+                    self._store.inner,
+                    self._store.key(path),
+                    content,
+                    chunk_size=4 * CHUNK if self._local is not None else PART,
+                    max_concurrency=2,
                 )
         except OSError as error:
             raise explained(str(error), OBJECT_STORAGE, self._store.bucket) from None

@@ -75,6 +75,8 @@ def told(who: str, bucket: str = "", refusal: Callable[[], JobdeckError | None] 
     except FileNotFoundError as error:
         if "NoSuchBucket" in str(error):
             raise _bucket_missing(who, bucket) from None
+        if "Object at location" not in str(error):
+            raise
         raise FileNotFoundError(errno.ENOENT, "There is no such object") from None
     except Exception as error:
         if not is_storage_error(error):

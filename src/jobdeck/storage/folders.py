@@ -13,7 +13,6 @@ import obstore
 
 from jobdeck.core.environment import Environment
 from jobdeck.storage import disk, options, remote_files, stores
-from jobdeck.storage.errors import OBJECT_STORAGE, told
 from jobdeck.storage.stores import Store
 
 
@@ -58,10 +57,6 @@ class Folder:
         if self.endpoints is not None:
             raise NotImplementedError("Tables are opened in the installation's own storage only.")
         return {} if self.path is not None else options.parse(self.options).for_tables()
-
-    def told(self) -> Any:
-        """Errors of the table library as ours."""
-        return told(OBJECT_STORAGE)
 
     def _store(self) -> Store | None:
         """None where there is no such local folder."""

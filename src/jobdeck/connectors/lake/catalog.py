@@ -15,12 +15,13 @@ from jobdeck.connectors.columns import parse_type, type_name
 from jobdeck.connectors.errors import TableExists, TableMissing, VersionMissing
 from jobdeck.connectors.lake.config import DROPPED, lake_folder, table_folder, table_ref
 from jobdeck.connectors.lake.source import LakeSource
-from jobdeck.connectors.lake.tables import arrow_schema, open_table
+from jobdeck.connectors.lake.tables import arrow_schema, open_table, table_errors
 from jobdeck.connectors.lake.writing.undo import LOG
 from jobdeck.connectors.lake.writing.writer import JOBS
 from jobdeck.connectors.plain import plain
 from jobdeck.core.environment import Environment
 from jobdeck.core.refs import ObjectRef
+from jobdeck.storage.folders import Folder
 from jobdeck.storage.places import escape, unescape
 
 
@@ -174,11 +175,21 @@ def create(
         raise TableExists(f"There is a table '{parsed}' already.", hint="Choose another name, or drop it first.")
     if folder.path is not None:
         folder.path.mkdir(parents=True, exist_ok=True)
-    DeltaTable.create(folder.url, Schema.from_arrow(schema), mode="error", storage_options=folder.table_options())
+    with table_errors():
+        DeltaTable.create(folder.url, Schema.from_arrow(schema), mode="error", storage_options=folder.table_options())
     return describe(environment, parsed)
 
 
-def drop(environment: Environment, ref: ObjectRef | str) -> list[str]:
+def drop(environment: Environment, ref: ObjectRef | str) -> None:
+    """Remove the table with all its versions. Raises TableMissing."""
+    for prefix in withdraw(environment, ref):
+        folder = Folder.of_project(environment).sub(*prefix.split("/"))
+        folder.delete([entry.name for entry in folder.entries()])
+        folder.tidy()
+        folder.tidy_above()
+
+
+def withdraw(environment: Environment, ref: ObjectRef | str) -> list[str]:
     """Take the table with all its versions out of sight; the prefixes below the project's folder that are left of it.
 
     None of them is ever a place of another table, so that they may be deleted at any time. Raises TableMissing."""

@@ -16,6 +16,7 @@ MAX_SEGMENT = 200
 DROPPED = "~dropped-"
 """Prefix of folders of tables on their way out; escaped names never begin with it."""
 
+
 class LakeConfig(BaseModel):
     """The lake needs no options: it is in the project's part of the installation's storage."""
 
