@@ -60,6 +60,6 @@ def new_bucket(endpoint: str, name: str = "") -> Bucket:
     """Make a bucket; one of this name may be there."""
     bucket = Bucket(name or f"test-{uuid.uuid4().hex[:16]}", endpoint)
     url = obstore.sign(bucket.store(), "PUT", "", timedelta(minutes=1))
-    with urlopen(Request(url, method="PUT"), timeout=30) as answer:  # noqa: S310  (our own address)
+    with urlopen(Request(url, method="PUT"), timeout=30) as answer:
         assert answer.status == 200
     return bucket

@@ -75,7 +75,7 @@ def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and server.poll() is None:
         try:
-            urlopen(url, timeout=2).close()  # noqa: S310  (our own address)
+            urlopen(url, timeout=2).close()
         except URLError:
             time.sleep(0.1)
         else:
@@ -95,7 +95,7 @@ def main() -> None:
     (folder / "s3.json").write_text(json.dumps(IDENTITIES))
     ports = free_ports()
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command(folder, ports), stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+        server = subprocess.Popen(command(folder, ports), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{ports['s3.port']}"
         wait_until_ready(server, url)
@@ -105,7 +105,7 @@ def main() -> None:
         server.kill()
         server.wait()
         for name in ("master", "volume", "filer", "s3"):  # sockets that it makes beside its data
-            Path(f"/tmp/seaweedfs-{name}-grpc-{ports[f'{name}.port.grpc']}.sock").unlink(missing_ok=True)  # noqa: S108
+            Path(f"/tmp/seaweedfs-{name}-grpc-{ports[f'{name}.port.grpc']}.sock").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -16,8 +16,7 @@ ALLOWED = (
 )  # fmt: skip
 """Options that a connection may give. Others reach for files, other servers, or do without a check (`proxy_url`)."""
 DEFAULT_REGION = "us-east-1"
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
-_KEYS = {"url", "options"}
+_BUCKET = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?")
 
 
 def given(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -25,12 +24,12 @@ def given(spec: Mapping[str, Any]) -> dict[str, str]:
     found = spec.get("options", {})
     if not isinstance(found, dict):
         raise InvalidStorageOption("The options of a bucket are a table of names and values.", field="options.options")
-    unknown = sorted(set(spec) - _KEYS)
-    if unknown:
+    beside = sorted(name for name in spec if options.canonical(name) in options.NAMES)
+    if beside:
         raise InvalidStorageOption(
-            f"'{unknown[0][:100]}' is no option of a connection to a bucket.",
+            f"Option '{beside[0][:100]}' stands beside the options of the bucket and not among them.",
             field="options",
-            hint="Write url, and keys, region and endpoint below options.",
+            hint="Write keys, region and endpoint below options, or below options of the secrets.",
         )
     made: dict[str, str] = {}
     for name, value in found.items():
@@ -52,8 +51,7 @@ def given(spec: Mapping[str, Any]) -> dict[str, str]:
 def check(spec: Mapping[str, Any], allowed: Sequence[str]) -> None:
     """All that can be said of a connection without reaching out. Raises InvalidStorageOption, EndpointNotAllowed."""
     bucket, _ = address(str(spec.get("url", "")))
-    made = given(spec)
-    parsed = options.parse(made, "options.options")
+    parsed = options.parse(given(spec), "options.options", whole=False)
     endpoints.check_written(endpoint(bucket, parsed), allowed)
 
 
@@ -91,7 +89,7 @@ def complete(bucket: str, made: options.Options) -> tuple[dict[str, Any], dict[s
     config: dict[str, Any] = {
         "region": str(made.bucket.get("region", DEFAULT_REGION)),
         "endpoint": endpoint(bucket, made).url,
-        "endpoint_url_s3": endpoint(bucket, made).url,
+        "aws_endpoint_url_s3": endpoint(bucket, made).url,
         "skip_signature": keys is None,
         "virtual_hosted_style_request": bool(made.bucket.get("virtual_hosted_style_request", False)),
         "unsigned_payload": bool(made.bucket.get("unsigned_payload", False)),

@@ -20,7 +20,7 @@ _TEXTS = {
     "access_key_id", "secret_access_key", "session_token", "region", "endpoint", "bucket", "checksum_algorithm",
     "conditional_put", "copy_if_not_exists", "metadata_endpoint", "server_side_encryption", "sse_kms_key_id",
     "sse_customer_key_base64", "container_credentials_relative_uri", "container_credentials_full_uri",
-    "container_authorization_token_file", "web_identity_token_file", "role_arn", "role_session_name", "sts_endpoint",
+    "container_authorization_token_file", "web_identity_token_file", "role_arn", "role_session_name",
 }  # fmt: skip
 _FLAGS = {
     "skip_signature", "virtual_hosted_style_request", "unsigned_payload", "imdsv1_fallback", "sse_bucket_key_enabled",
@@ -67,8 +67,8 @@ def canonical(name: str) -> str:
     return _ALIASES.get(plain, plain)
 
 
-def parse(options: Mapping[str, str], setting: str = "storage_options") -> Options:
-    """Raises InvalidStorageOption naming the option, never its value."""
+def parse(options: Mapping[str, str], setting: str = "storage_options", *, whole: bool = True) -> Options:
+    """Raises InvalidStorageOption naming the option, never its value. Not `whole`: one key may be without the other."""
     bucket: dict[str, str | bool] = {}
     client: dict[str, str | bool] = {}
     retry: dict[str, float] = {}
@@ -85,6 +85,8 @@ def parse(options: Mapping[str, str], setting: str = "storage_options") -> Optio
             bucket[name] = _flag(name, value, setting) if name in _FLAGS else value
     made = Options(bucket, client, int(retry.get("max_retries", 8)), retry.get("retry_timeout", 60.0))
     _check(made, setting)
+    if whole and ("access_key_id" in made.bucket) != ("secret_access_key" in made.bucket):
+        raise InvalidStorageOption("Options 'access_key_id' and 'secret_access_key' go together.", field=setting)
     return made
 
 
@@ -126,7 +128,7 @@ def _check(made: Options, setting: str) -> None:
     for name, value in made.bucket.items():
         if isinstance(value, str) and (not value.isprintable() or not value.isascii()):
             raise InvalidStorageOption(f"Option '{name}' has characters that no storage takes.", field=setting)
-    for name in ("endpoint", "sts_endpoint", "metadata_endpoint"):
+    for name in ("endpoint", "metadata_endpoint"):
         if name in made.bucket:
             _check_address(
                 name, str(made.bucket[name]), allow_http=made.client.get("allow_http") is True, setting=setting
@@ -137,8 +139,6 @@ def _check(made: Options, setting: str) -> None:
         raise InvalidStorageOption("Option 'region' is a name such as eu-central-1.", field=setting)
     if made.bucket.get("conditional_put", "etag") not in CONDITIONAL_PUTS:
         raise InvalidStorageOption(f"Option 'conditional_put' is one of {', '.join(CONDITIONAL_PUTS)}.", field=setting)
-    if ("access_key_id" in made.bucket) != ("secret_access_key" in made.bucket):
-        raise InvalidStorageOption("Options 'access_key_id' and 'secret_access_key' go together.", field=setting)
 
 
 def _check_address(name: str, text: str, *, allow_http: bool, setting: str) -> None:
