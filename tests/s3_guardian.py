@@ -58,7 +58,7 @@ def command(folder: Path, ports: dict[str, int]) -> list[str]:
     return [
         str(binary()), "-logtostderr=true", "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         "-filer", "-s3", f"-s3.config={folder / 's3.json'}", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0",
-        "-s3.port.lance=0", "-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=200",
+        "-s3.port.lance=0", "-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=10000",
         "-volume.preStopSeconds=0", *chosen,
     ]  # fmt: skip
 

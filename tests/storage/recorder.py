@@ -54,12 +54,12 @@ def recorder(answer: Callable[[str, str], Answer] = as_storage) -> Iterator[Reco
         def do_GET(self) -> None:
             made.seen.append((self.command, self.path, dict(self.headers)))
             given = made.answer(self.command, self.path)
-            body, status = given.body, given.status
+            body, status, first, size = given.body, given.status, "0", len(given.body)
             span = self.headers.get("Range", "")
             if status == 200 and span.startswith("bytes="):
                 first, _, last = span.removeprefix("bytes=").partition("-")
                 end = min(len(body), int(last) + 1) if last else len(body)
-                size, body, status = len(body), body[int(first) : end], 206
+                body, status = body[int(first) : end], 206
             self.send_response(status)
             for name, value in given.headers.items():
                 self.send_header(name, value)

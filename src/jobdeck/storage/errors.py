@@ -101,7 +101,9 @@ def explained(text: str, who: str, bucket: str = "") -> JobdeckError:
     """The error that a library's `text` stands for."""
     plain = _COLOURS.sub("", text)
     if any(words in plain for words in _FULL):
-        return DiskFull(f"{who} has no room left.", hint="Make room on its disk; everything goes on by itself.")
+        return DiskFull(
+            f"{who} has no room left: its disk is full.", hint="Make room on it; everything goes on by itself."
+        )
     if "LocalFileSystem" in plain:
         return _of_a_folder(plain, who)
     if "NoSuchBucket" in plain:
@@ -109,7 +111,7 @@ def explained(text: str, who: str, bucket: str = "") -> JobdeckError:
     status = _STATUS.search(plain)
     if status is not None:
         return _answered(int(status[1]), who)
-    if "lacked the necessary privileges" in plain or "Unauthenticated" in plain:
+    if any(words in plain for words in ("lacked the necessary privileges", "Unauthenticated", "AccessDenied")):
         return _answered(403, who)
     if "without LOCATION" in plain or "redirect" in plain:
         return _answered(301, who)

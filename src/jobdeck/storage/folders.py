@@ -52,6 +52,11 @@ class Folder:
         """Where it is on this machine, or None for a bucket."""
         return stores.folder_of(self.url) if self.endpoints is None else None
 
+    @property
+    def bucket(self) -> str:
+        """The name of the bucket that it is in; empty for a folder on this machine."""
+        return "" if self.path is not None else self.url.removeprefix("s3://").partition("/")[0]
+
     def table_options(self) -> dict[str, str]:
         """The options as the table library takes them; only for the installation's own storage."""
         if self.endpoints is not None:

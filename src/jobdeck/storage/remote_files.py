@@ -73,7 +73,10 @@ class _Output(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        if not self.closed:
+        if self.closed:
+            return
+        try:
             with self._store.told():
                 self._inner.close()
-        super().close()
+        finally:
+            super().close()

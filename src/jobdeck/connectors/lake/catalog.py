@@ -175,7 +175,7 @@ def create(
         raise TableExists(f"There is a table '{parsed}' already.", hint="Choose another name, or drop it first.")
     if folder.path is not None:
         folder.path.mkdir(parents=True, exist_ok=True)
-    with table_errors():
+    with table_errors(folder):
         DeltaTable.create(folder.url, Schema.from_arrow(schema), mode="error", storage_options=folder.table_options())
     return describe(environment, parsed)
 

@@ -23,9 +23,9 @@ UNDO = "undo"
 _HISTORY = 1000
 
 
-def table_errors() -> AbstractContextManager[None]:
-    """What the table library says of the storage, as our errors."""
-    return told(OBJECT_STORAGE)
+def table_errors(folder: Folder | None = None) -> AbstractContextManager[None]:
+    """What the table library says of the storage (of the bucket that `folder` is in), as our errors."""
+    return told(OBJECT_STORAGE, folder.bucket if folder is not None else "")
 
 
 def open_table(folder: Folder, version: int | None = None) -> DeltaTable | None:
@@ -33,7 +33,7 @@ def open_table(folder: Folder, version: int | None = None) -> DeltaTable | None:
     if folder.path is not None and not (folder.path / "_delta_log").is_dir():
         return None
     try:
-        with table_errors():
+        with table_errors(folder):
             return DeltaTable(folder.url, version=version, storage_options=folder.table_options())
     except TableNotFoundError:
         return None

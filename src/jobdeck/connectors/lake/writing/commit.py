@@ -110,7 +110,7 @@ def _create_by_rename(folder: Folder, path: Path, stamp: Stamp, actions: Actions
 
 
 def _write_first(folder: Folder, stamp: Stamp, actions: Actions, schema: pa.Schema) -> None:
-    with table_errors():
+    with table_errors(folder):
         create_table_with_add_actions(
             folder.url,
             Schema.from_arrow(schema),
