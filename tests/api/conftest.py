@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -80,11 +80,12 @@ def ready_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-def make_core(database_url: str, folder: Path) -> Core:
-    """The parts of an installation."""
+def make_core(database_url: str, folder: Path, storage_url: str = "", options: Mapping[str, str] | None = None) -> Core:
+    """The parts of an installation; its storage is a folder, unless an address is given."""
     database = Database(database_url)
-    installation = Installation("9.9.9", (folder / "storage").as_uri(), max_upload=8 * 1024 * 1024)
-    blobs = Blobs(installation.storage_url)
+    url = storage_url or (folder / "storage").as_uri()
+    installation = Installation("9.9.9", url, options or {}, max_upload=8 * 1024 * 1024)
+    blobs = Blobs(installation.storage_url, installation.storage_options)
     registry = load_types({})
     logs = LogStore(blobs)
     submitter = Submitter(database, registry, Environments(database, installation).of)

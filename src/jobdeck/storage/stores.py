@@ -61,9 +61,9 @@ def check_url(url: str) -> None:
     """Raises InvalidStorageOption unless it is a local folder or an S3 bucket."""
     scheme, colon, rest = url.partition("://")
     if not colon or scheme not in ("file", "s3") or (scheme == "file" and not rest.startswith("/")):
-        shown = scheme[:20] if colon else "an address without a scheme"
+        why = f"'{scheme[:20]}' is not supported" if colon else "this is no bucket and no folder"
         raise InvalidStorageOption(
-            f"Setting 'storage_url': '{shown}' is not supported.",
+            f"Setting 'storage_url': {why}.",
             field="storage_url",
             hint="Use file:///path or s3://bucket/prefix.",
         )
