@@ -1,4 +1,4 @@
-"""Whoever may make connections tries to use the worker's credentials, to reach what is near it, and to read what it sees."""
+"""Whoever may make connections tries the worker's credentials, what is near the worker, and what it gets to see."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def connect(client: Client, name: str, bucket: str, endpoint: str, **secrets: st
 def everything(jobdeck: Installation, client: Client, *jobs: int) -> str:
     """All that anybody gets to see of the jobs, and the server's own log."""
     seen: list[Any] = [client.jobs.get(job).model_dump(mode="json") for job in jobs]
-    seen += [[a.model_dump(mode="json") for a in client.jobs.tasks(job)] for job in jobs]
+    seen += [[a.model_dump(mode="json") for a in client.jobs.attempts(job)] for job in jobs]
+    seen += [[s.model_dump(mode="json") for s in client.jobs.steps(job)] for job in jobs]
     seen += [line.read_text() for line in jobdeck.home.glob("*.log")]
     return json.dumps(seen, default=str)
 
