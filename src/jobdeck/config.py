@@ -89,6 +89,9 @@ class Config(BaseModel):
     allowed_paths: tuple[Path, ...] = Field(
         default=(), description="Folders of the server that jobs may read files from."
     )
+    allowed_endpoints: tuple[str, ...] = Field(
+        default=(), description="Hosts and networks that connections may reach besides public addresses."
+    )
     allow_commands: bool = Field(
         default=False, description="Whether jobs of type `command` may run programs on the workers."
     )
@@ -112,7 +115,7 @@ class Config(BaseModel):
     def _split_paths(cls, value: Any) -> Any:
         return [p for p in value.split(os.pathsep) if p] if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies", "allowed_hosts", mode="before")
+    @field_validator("trusted_proxies", "allowed_hosts", "allowed_endpoints", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

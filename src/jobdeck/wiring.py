@@ -29,10 +29,20 @@ from jobdeck.connectors import registry as connectors
 from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
-from jobdeck.engine.duties import bury_workers, end_silent, expire_leases, give_back, resume_paused, seal, sweep
+from jobdeck.engine.duties import (
+    bury_workers,
+    collect_garbage,
+    end_silent,
+    expire_leases,
+    give_back,
+    resume_paused,
+    seal,
+    sweep,
+)
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
+from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
@@ -51,7 +61,8 @@ from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs.bulk_runner import BulkRunner
 from jobdeck.services.services import Services as UseCases
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage import endpoints
+from jobdeck.storage.blobs import Blobs
 from jobdeck.store.migrate import migrate
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.segments.sealing import Sealer
@@ -77,6 +88,7 @@ class Foundation:
     environments: Environments
     vault: Vault
     logs: LogStore
+    garbage: GarbageCollector
     control: Control
     lock: IO[str] | None
 
@@ -85,19 +97,22 @@ async def lay_foundation(config: Config) -> Foundation:
     """Open home, database and storage, and bring the schema up to date. Raises Conflict when the home is in use."""
     _make_home(config.home)
     lock = _lock_home(config.home) if config.is_sqlite else None
+    installation = _installation(config)
+    blobs = Blobs(config.blobs_url, config.storage_options)
+    await blobs.check()
     database = Database(config.async_database_url)
     await migrate(database)
     work_dir = config.home.resolve() / "work"
     work_dir.mkdir(exist_ok=True)
-    blobs = Blobs(config.blobs_url, config.storage_options)
-    installation = _installation(config)
     logs = LogStore(blobs)
     registry = load_types({"allow_commands": config.allow_commands})
     _tell_of_broken(registry)
     vault = Vault(config.secret_key) if config.secret_key else Vault.in_home(config.home)
+    environments = Environments(database, installation, str(work_dir), vault)
+    garbage = GarbageCollector(database, blobs, partial(_clean_staged, environments))
     return Foundation(
         config, database, blobs, registry, installation,
-        Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock,
+        environments, vault, logs, garbage, Control(database, garbage), lock,
     )  # fmt: skip
 
 
@@ -115,6 +130,7 @@ def _installation(config: Config) -> Installation:
         storage_url=config.blobs_url,
         storage_options=config.storage_options,
         allowed_paths=tuple(str(p) for p in config.allowed_paths),
+        allowed_endpoints=_checked_endpoints(config),
         project_limit=config.project_limit,
         worker_silence=config.lease_seconds * 0.75,
         max_upload=config.max_upload_mb * 1024 * 1024,
@@ -133,6 +149,12 @@ def _make_home(home: Path) -> None:
             field="home",
             hint="Choose another folder with --home or JOBDECK_HOME, or give the server's user the right to write.",
         ) from error
+
+
+def _checked_endpoints(config: Config) -> tuple[str, ...]:
+    """Raises InvalidStorageOption: a rule that cannot be read must not be taken for one that allows nothing."""
+    endpoints.rules(config.allowed_endpoints)
+    return config.allowed_endpoints
 
 
 def _lock_home(home: Path) -> IO[str]:
@@ -161,6 +183,7 @@ def core_of(base: Foundation) -> Core:
         feed,
         base.logs,
         base.installation,
+        base.garbage,
         base.vault,
         Previewer(_task_memory(base.config)),
         broken_connectors=connectors.broken(),
@@ -177,7 +200,7 @@ def scheduling(base: Foundation) -> list[Service]:
     database, config = base.database, base.config
     leadership = Leadership(database, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
     retention = Retention(config.keep_jobs_days, config.keep_events_days)
-    prune = Prune(database, leadership, base.control, retention, base.blobs)
+    prune = Prune(database, leadership, base.control, retention, base.garbage)
     return [
         leadership,
         Scheduler(database, leadership, project_limit=config.project_limit, lease_seconds=config.lease_seconds),
@@ -195,6 +218,11 @@ def scheduling(base: Foundation) -> list[Service]:
         Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
         BulkRunner(database, leadership, base.control),
         Loop("prune", PRUNE_EVERY, prune),
+        Loop(
+            "collect_garbage",
+            collect_garbage.EVERY,
+            partial(collect_garbage.collect_garbage, leadership, base.garbage),
+        ),
         Loop("seal", seal.EVERY, partial(seal.seal, leadership, Sealer(database))),
         Loop("sweep", sweep.EVERY, partial(sweep.sweep, database, leadership, partial(_clean_lake, base))),
     ]
@@ -207,6 +235,14 @@ async def _clean_lake(base: Foundation, project: str, alive: sweep.Attempts) -> 
     )
 
     return await asyncio.to_thread(sweep_lake, await base.environments.of(project), set(alive))
+
+
+async def _clean_staged(environments: Environments, prefix: str) -> None:
+    """Remove what a deleted job staged beside a table, off the loop: it reads the table's log."""
+    from jobdeck.connectors.lake.sweep import remove_staged  # loads the table formats, which a server else never does
+
+    project = prefix.split("/")[1]
+    await asyncio.to_thread(remove_staged, await environments.of(project), prefix)
 
 
 def working(base: Foundation) -> list[Service]:

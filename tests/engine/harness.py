@@ -23,6 +23,7 @@ from jobdeck.engine.control import Control, Result
 from jobdeck.engine.duties.expire_leases import ExpireLeases
 from jobdeck.engine.duties.resume_paused import resume_paused
 from jobdeck.engine.feed import Feed
+from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.engine.scheduling.leader import Leadership
@@ -35,9 +36,9 @@ from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
+from jobdeck.storage.blobs import Blobs
 from jobdeck.store import limits, pauses, projects
 from jobdeck.store.access import principals
-from jobdeck.store.blobs import Blobs
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.schema import jobs as jobs_table
 from jobdeck.store.schema import leases, steps, tasks
@@ -97,7 +98,8 @@ class Engine:
         self.blobs = Blobs((self.home / "storage").as_uri())
         self.logs = LogStore(self.blobs)
         self.submitter = Submitter(self.database, self.registry, self.environment)
-        self.control = Control(self.database, self.logs)
+        self.garbage = GarbageCollector(self.database, self.blobs)
+        self.control = Control(self.database, self.garbage)
         self.feed = Feed(self.database)
         self.leadership = Leadership(self.database, "test")
         self.scheduler = Scheduler(

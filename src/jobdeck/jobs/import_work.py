@@ -17,12 +17,12 @@ from jobdeck.connectors.files.plan import FileFacts, FilesPlan
 from jobdeck.connectors.files.source import FilesSource, part_of
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.sink import LakeSink
-from jobdeck.connectors.storage import Folder
 from jobdeck.connectors.transfer import Rejects, Transfer
 from jobdeck.core.amounts import counted
 from jobdeck.core.tasks import Run
 from jobdeck.jobs.import_checks import files_config
 from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, StagedChunk
+from jobdeck.storage.folders import Folder
 
 PLAN = "plan.json"
 LOOKED_AT = "looked.json"
@@ -41,7 +41,7 @@ class Work:
         self._chunk_rows, self._part_bytes = chunk_rows, part_bytes
         self._stamp = Stamp(run.job, run.attempt, run.epoch, run.task, _origin(params))
         environment = run.environment
-        root = Folder(environment.project_root(), environment.storage_options)
+        root = Folder.of_project(environment)
         self._all_plans = root.sub("plans")
         self._plans = self._all_plans.sub(self._stamp.folder)
         self._rejects = root.sub("rejects", self._stamp.folder)

@@ -13,8 +13,9 @@ from typing import IO, Literal
 from pydantic import BaseModel
 
 from jobdeck.connectors.errors import DataFailure, FileMissing, PathNotAllowed, SourceChanged
-from jobdeck.connectors.storage import Entry, Folder
 from jobdeck.core.environment import ConnectionSpec, Environment
+from jobdeck.storage import connection as connection_options
+from jobdeck.storage.folders import Entry, Folder
 
 MAX_FILES = 100_000
 _FILE_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -52,8 +53,8 @@ def _project_file(entry: str, environment: Environment) -> Located:
     number = entry.removeprefix("file:")
     if not _FILE_ID.fullmatch(number):
         raise FileMissing(f"'{entry}' is no project file.", hint="Write file:<id> with the id of an uploaded file.")
-    folder = Folder(environment.project_root(), environment.storage_options).sub("files", number)
-    found = list(folder.entries())
+    folder = Folder.of_project(environment).sub("files", number)
+    found = folder.some(2)
     if len(found) != 1:
         raise FileMissing(f"There is no project file {number}.", hint="It may have expired; upload it again.")
     return _stored(entry, folder, found[0])
@@ -96,20 +97,28 @@ def _root(connection: ConnectionSpec) -> str:
 
 def _bucket(entry: str, environment: Environment) -> list[Located]:
     connection = covering(entry, environment)
-    options = {str(k): str(v) for k, v in connection.options.get("options", {}).items()}
-    return _below(entry, Folder(_root(connection), options), connection.name)
+    return _below(entry, _bucket_of(connection, _root(connection), environment), connection.name)
+
+
+def _bucket_of(spec: ConnectionSpec, url: str, environment: Environment) -> Folder:
+    """A place in a connection's bucket: with what the connection says and nothing from the surroundings."""
+    return Folder(url, connection_options.given(spec.options), environment.allowed_endpoints)
 
 
 def _below(entry: str, root: Folder, connection: str) -> list[Located]:
     wanted = entry.removeprefix(root.url).strip("/")
-    pattern = _pattern(wanted) if any(mark in wanted for mark in "*?[") else None
-    found = []
-    for item in root.entries():
-        inside = item.name.startswith(wanted + "/") if wanted else True
-        if item.name == wanted or inside or (pattern is not None and pattern.fullmatch(item.name)):
-            found.append(_stored(f"{root.url}/{item.name}", root, item, connection))
+    if not any(mark in wanted for mark in "*?["):
+        single = root.entry(wanted) if wanted else None
+        items = [single] if single is not None else root.entries(wanted)
+    else:
+        fixed = re.split(r"[*?\[]", wanted, maxsplit=1)[0].rpartition("/")[0]
+        pattern = _pattern(wanted)
+        items = (item for item in root.entries(fixed) if pattern.fullmatch(item.name))
+    found = [_stored(f"{root.url}/{item.name}", root, item, connection) for item in items]
     if not found:
         raise FileMissing(f"There is nothing at {entry}.")
+    if len(found) > MAX_FILES:
+        raise DataFailure(f"{entry} means {len(found)} files; {MAX_FILES} are allowed in one job.")
     return found
 
 
@@ -222,4 +231,4 @@ def _folder(file: Located, environment: Environment) -> Folder:
     connection = environment.connections.get(file.connection)
     if connection is None:
         raise SourceChanged(f"The connection '{file.connection}', through which {file.name} was found, is gone.")
-    return Folder(file.folder, {str(k): str(v) for k, v in connection.options.get("options", {}).items()})
+    return _bucket_of(connection, file.folder, environment)

@@ -15,8 +15,8 @@ from jobdeck.connectors.errors import TableMissing
 from jobdeck.connectors.lake.config import table_ref
 from jobdeck.connectors.lake.features import refuse_reading
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
-from jobdeck.connectors.storage import Folder
 from jobdeck.core.values import Json
+from jobdeck.storage.folders import Folder
 
 
 class LakeSource:

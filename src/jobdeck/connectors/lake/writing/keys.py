@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobdeck.connectors.columns import cast
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.folders import Folder
 
 MEMORY = "128MB"
 """What DuckDB may hold; beyond it, it spills into the work folder."""
