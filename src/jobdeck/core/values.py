@@ -15,6 +15,9 @@ MAX_EVENT = 16 * 1024
 MAX_MESSAGE = 8 * 1024
 MAX_TAGS = 20
 MAX_TAG = 100
+MAX_COUNT = 9 * 10**14
+"""The largest number of units, rows or bytes that one task reports; the sum over all tasks of a step fits a database's
+integer."""
 
 
 def encode(value: object) -> str:

@@ -11,10 +11,11 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor as Threads
 from typing import Any
 
+from jobdeck.core.lines import LINE_PATIENCE
 from jobdeck.core.tasks import Printed, TaskRequest
 from jobdeck.executors.pipes import at_end, waiting_in
 from jobdeck.executors.processes.ends import Died, Ended
@@ -22,6 +23,7 @@ from jobdeck.executors.processes.exits import when_ended
 from jobdeck.executors.processes.guard import Guard
 from jobdeck.executors.processes.lines import Lines
 from jobdeck.executors.processes.task import ProcessTask
+from jobdeck.executors.sources import Stamp, changed
 from jobdeck.executors.tree import MARK, Tree
 from jobdeck.executors.wire import BrokenWire, Unpacker, message_from_json, outcome_from_json, pack, request_to_json
 
@@ -35,11 +37,14 @@ class ChildGone(Exception):
 
 
 class ChildProcess:
-    """Starts the process at once; raises OSError when the system has none to give."""
+    """Starts the process at once; raises OSError or RuntimeError when the system has none to give."""
 
     def __init__(self, guard: Guard, memory_limit: int | None, threads: Threads) -> None:
         self.tasks = 0
-        self.loaded: set[str] = set()
+        self.spoiled: str | None = None
+        """What the last task changed or left, if this process is not to be used again."""
+        self._sources: dict[str, Stamp] = {}
+        """Files of job types that were loaded, as they were then."""
         self.last_lines: deque[str] = deque(maxlen=5)
         self.exited = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -50,6 +55,7 @@ class ChildProcess:
         self._has_begun = False
         self._killing: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
+        self._showing: asyncio.TimerHandle | None = None
         self._unpacker = Unpacker()
         self._setup = pack({"t": "setup", "path": sys.path, "memory_limit": memory_limit})
         self._start()
@@ -65,7 +71,7 @@ class ChildProcess:
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     pass_fds=[theirs.fileno()], start_new_session=True, env=_environment(mark), bufsize=0,
                 )  # fmt: skip
-            except OSError:
+            except (OSError, RuntimeError):
                 self._sock.close()
                 raise
         out, err = self._process.stdout, self._process.stderr
@@ -76,9 +82,18 @@ class ChildProcess:
         self._open = {self._sock.fileno(), *self._pipes}
         for fd in self._open:
             os.set_blocking(fd, False)
-        when_ended(self.pid, self._loop, self._on_exit)
+        try:
+            when_ended(self.pid, self._loop, self._on_exit)
+        except RuntimeError:  # no thread to be had: a process whose end nobody would hear of is none
+            self._give_up()
+            raise
         self._listen()
         self._guard.watch(self.tree)
+
+    def _give_up(self) -> None:
+        self.tree.kill()
+        self._process.wait()
+        self._close()
 
     @property
     def pid(self) -> int:
@@ -86,7 +101,8 @@ class ChildProcess:
 
     @property
     def usable(self) -> bool:
-        return not self.exited.is_set() and self._killing is None
+        """Whether it can take another task: it lives, and the code that it has loaded is the one on disk."""
+        return not self.exited.is_set() and self._killing is None and changed(self._sources) is None
 
     # Speaking.
 
@@ -97,7 +113,6 @@ class ChildProcess:
         self._began = self._loop.create_future()
         self._has_begun = False
         self.tasks += 1
-        self.loaded.add(request.implementation)
         frame = {"t": "run", "number": task.number, "request": request_to_json(request)}
         data, self._setup = self._setup + pack(frame), b""
         try:
@@ -166,6 +181,15 @@ class ChildProcess:
     def _hear_pipe(self, fd: int, data: bytes) -> None:
         for line in self._pipes[fd].feed(data):
             self._heard(line)
+        if self._pipes[fd].open and self._showing is None:
+            self._showing = self._loop.call_later(LINE_PATIENCE, self._show_lines)
+
+    def _show_lines(self) -> None:
+        """Lines that have begun and not ended are not kept from people who wait for them."""
+        self._showing = None
+        for lines in self._pipes.values():
+            for line in lines.show():
+                self._heard(line)
 
     def _read(self, fd: int, size: int = _CHUNK) -> bytes:
         """Up to `size` bytes; empty when there is nothing now, or never again."""
@@ -198,7 +222,14 @@ class ChildProcess:
             case "message":
                 task.mailbox.put(message_from_json(frame["message"]))
             case "ended":
+                self.spoiled = frame.get("spoiled")
+                self._loaded(frame.get("sources") or {})
                 task.ended_by(Ended(outcome_from_json(frame["outcome"]), frame["clean"] is True))
+
+    def _loaded(self, sources: Mapping[str, Sequence[int]]) -> None:
+        """Of a file that was there before, what was loaded is the first."""
+        for file, stamp in sources.items():
+            self._sources.setdefault(file, (stamp[0], stamp[1]))
 
     def _heard(self, line: Printed) -> None:
         self.last_lines.append(line.text)
@@ -206,6 +237,9 @@ class ChildProcess:
             self._task.mailbox.put(line)
 
     def _finish_lines(self) -> None:
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
         for lines in self._pipes.values():
             for line in lines.finish():
                 self._heard(line)
