@@ -11,8 +11,8 @@ LINE_PATIENCE = 1.0
 
 
 class LineCutter:
-    """Cuts at newlines, and after 64 KiB without one. A character is never cut in two. Of a line that was written over
-    again and again (`\\r`), the last state is what counts."""
+    r"""Cuts at newlines, and after 64 KiB without one. A character is never cut in two. Of a line that was written over
+    again and again (`\r`), the last state is what counts."""
 
     def __init__(self) -> None:
         self._rest = bytearray()

@@ -10,6 +10,17 @@ LOSSES_IN_A_ROW = 3
 """Times a job may lose its worker without any progress between before it fails with `worker_lost`."""
 
 
+_AFTER_LOSS = (1.0, 5.0)
+_AFTER_LOSS_FROM_OUTSIDE = (2.0, 60.0)
+"""Seconds before a task whose process was lost runs again, so that what is short for a minute fails no job."""
+
+
+def pause_after_loss(losses: int, *, outside: bool) -> float:
+    """Seconds until a task runs again that lost its process `losses` times in a row without progress."""
+    pauses = _AFTER_LOSS_FROM_OUTSIDE if outside else _AFTER_LOSS
+    return pauses[min(losses, len(pauses)) - 1]
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """At most `attempts` tries of a task; `backoff` seconds before the second, growing to `longest`."""

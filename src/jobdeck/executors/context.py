@@ -22,6 +22,7 @@ MAX_NAME = 1024
 PROGRESS_EVERY = 0.1
 """Seconds between two progress messages of a task, at least."""
 
+
 class RunEnded(JobdeckError):
     """A `run` was used after its task had ended, by a callback or a thread that outlived it."""
 
@@ -70,8 +71,8 @@ class TaskContext:
         self.failures = request.failures
         self.environment = request.environment
         self.cursor: Any = request.cursor
-        self.told_to_stop = False
-        """Whether the task has heard of the wish to stop: what it does from then on is no success."""
+        self.stopping = False
+        """Whether `PoliteStop` was raised: what the task does from then on is no success, whatever catches it."""
         self._send = send
         self._stop = stop
         self._ended = False
@@ -104,7 +105,7 @@ class TaskContext:
         self, done: int, total: int | None = None, unit: str = "", *, rows: int | None = None, bytes: int | None = None
     ) -> None:
         self._must_live("progress")
-        name = "" if unit is None else clip(given.text(unit), 32)
+        name = given.name(unit, 32) or ""
         units = self._count(done, "progress")
         numbers = [self._count(value, "progress") for value in (total, rows, bytes)]
         if units is not None:
@@ -129,13 +130,12 @@ class TaskContext:
 
     @property
     def should_stop(self) -> bool:
-        if not self._ended and self._stop.is_set():
-            self.told_to_stop = True
-        return self._ended or self.told_to_stop
+        return self._ended or self._stop.is_set()
 
     def stop_here(self) -> None:
         self._must_live("stop_here")
-        if self.should_stop:
+        if self._stop.is_set():
+            self.stopping = True
             raise PoliteStop
 
     def close(self) -> None:

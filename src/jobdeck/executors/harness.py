@@ -6,11 +6,13 @@ import collections.abc
 import errno
 import importlib
 import inspect
+import json
 import os
 import re
 import traceback
 import typing
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -69,15 +71,15 @@ class AsyncStep(TaskFailure):
 
 
 def perform(request: TaskRequest, run: TaskContext) -> Outcome:
-    """Run the task to its end, whatever happens in it. One that heard that it should stop has stopped, however it ends:
+    """Run the task to its end, whatever happens in it. One that was told to stop has stopped, however it ends:
     code that catches everything must not make half a result a whole one."""
     try:
         result = _call(request, run)
-        return Stopped() if run.told_to_stop else Succeeded(result)
+        return Stopped() if run.stopping else Succeeded(result)
     except PoliteStop:
         return Stopped()
     except BaseException as error:  # noqa: BLE001 – the task answers with a value, whatever was raised
-        if run.told_to_stop:
+        if run.stopping:
             run.log(f"It was stopping and raised {clip(given.text(error))}", "warning")
             return Stopped()
         return Failed(describe(error, f"{request.type}.{request.step}"))
@@ -106,7 +108,9 @@ def _call(request: TaskRequest, run: TaskContext) -> Json:
 
 def _async_step(request: TaskRequest) -> AsyncStep:
     hint = "Make it a plain `def` and call asyncio.run(…) in it."
-    return AsyncStep(f"Step '{request.step}' of '{request.type}' is an `async def`; steps are plain functions.", hint=hint)
+    return AsyncStep(
+        f"Step '{request.step}' of '{request.type}' is an `async def`; steps are plain functions.", hint=hint
+    )
 
 
 def load_type(implementation: str) -> type[JobType]:
@@ -138,9 +142,12 @@ def _params(job_type: type[JobType], request: TaskRequest) -> Any:
 
 
 def _earlier(job: JobType, request: TaskRequest, step: str) -> Any:
-    if step not in request.results:
+    if step in request.results:
+        stored = request.results[step]
+    elif step in request.result_files:
+        stored = json.loads(Path(request.result_files[step].path).read_bytes())
+    else:
         raise NoSuchResult(f"There is no result of a step '{step}' before step '{request.step}'.")
-    stored = request.results[step]
     spec = next((s for s in job.plan() if s.name == step), None)
     if spec is None:
         return stored

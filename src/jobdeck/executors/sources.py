@@ -1,4 +1,4 @@
-"""The files that a job type's code was loaded from, and whether they are still the same: code is edited while it runs."""
+"""The files that a job type's code was loaded from, and whether they are the same: code is edited while it runs."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import time
 from _thread import _count as count_threads
 from collections.abc import Callable
 from concurrent.futures import thread as pools
+from pathlib import Path
 
 MORE_MEMORY = 512 * 1024 * 1024
 """Bytes beyond what a process had before its first task; one that grew more is not used for another."""
@@ -66,7 +67,7 @@ class Leftovers:
 
 def _end_pools() -> None:
     with contextlib.suppress(Exception):
-        pools._python_exit()
+        pools._python_exit()  # noqa: SLF001 – what the interpreter calls at its end
 
 
 def has_children() -> bool:
@@ -88,7 +89,7 @@ def _matters(fd: int) -> bool:
     """Files, pipes and connections do. What runtimes of libraries keep for themselves, to wait on, does not."""
     try:
         mode = os.fstat(fd).st_mode
-        name = os.readlink(f"/proc/self/fd/{fd}")
+        name = os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 – as they are, in a hurry
     except OSError:
         return False  # the listing's own, closed by now
     return not (name.startswith("anon_inode:") or stat.S_ISCHR(mode))
@@ -96,5 +97,4 @@ def _matters(fd: int) -> bool:
 
 def _memory() -> int:
     # Not `ru_maxrss`, which counts what the worker had when it started this process.
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()

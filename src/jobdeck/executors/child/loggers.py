@@ -27,7 +27,7 @@ class Loggers:
                 logger.propagate, logger.disabled = before[3], before[4]
                 changed = True
         if changed:
-            logging.root.manager._clear_cache()  # type: ignore[attr-defined]  # of which levels are enabled
+            logging.root.manager._clear_cache()  # type: ignore[attr-defined]  # noqa: SLF001 – of enabled levels
         return None
 
 

@@ -34,7 +34,7 @@ class Output:
         threading.Thread(target=self._flush_now_and_then, name="jobdeck-flush", daemon=True).start()
 
     def attach(self, send: Callable[[TaskMessage], None]) -> None:
-        """Send what goes through `logging` to the task's log, with its level, and what is printed at least each second."""
+        """Send what goes through `logging` to the task's log, and what is printed at least each second."""
         root = logging.getLogger()
         root.handlers[:] = [_Forward(send)]
         root.setLevel(logging.INFO)

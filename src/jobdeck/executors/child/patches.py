@@ -10,16 +10,17 @@ from types import ModuleType
 from typing import Any
 
 WATCHED = (
-    "asyncio.events asyncio.runners concurrent.futures.thread datetime functools hashlib http.client importlib io json "
-    "json.decoder json.encoder logging os pathlib pickle posixpath queue random re secrets shutil signal smtplib socket "
-    "ssl subprocess sys tempfile threading time urllib.request uuid warnings "
-    "requests requests.api requests.sessions urllib3 urllib3.connectionpool httpx httpx._client boto3 "
-    "pydantic.main jobdeck jobdeck.core.jobtype jobdeck.core.tasks jobdeck.core.values jobdeck.core.errors "
-    "jobdeck.executors.context jobdeck.executors.harness jobdeck.executors.wire jobdeck.connectors.registry"
-).split()
+    "asyncio.events", "asyncio.runners", "concurrent.futures.thread", "datetime", "functools", "hashlib",
+    "http.client", "importlib", "io", "json", "json.decoder", "json.encoder", "logging", "os", "pathlib", "pickle",
+    "posixpath", "queue", "random", "re", "secrets", "shutil", "signal", "smtplib", "socket", "ssl", "subprocess",
+    "sys", "tempfile", "threading", "time", "urllib.request", "uuid", "warnings", "requests", "requests.api",
+    "requests.sessions", "urllib3", "urllib3.connectionpool", "httpx", "httpx._client", "boto3", "pydantic.main",
+    "jobdeck", "jobdeck.core.jobtype", "jobdeck.core.tasks", "jobdeck.core.values", "jobdeck.core.errors",
+    "jobdeck.executors.context", "jobdeck.executors.harness", "jobdeck.executors.wire", "jobdeck.connectors.registry",
+)  # fmt: skip
 """Modules whose functions and classes are compared: those that people patch, and ours. All that a process loads would
 cost more than a short task."""
-_AT_START = "datetime pathlib random socket subprocess tempfile uuid".split()
+_AT_START = ["datetime", "pathlib", "random", "socket", "subprocess", "tempfile", "uuid"]
 _PLAIN = (int, float, str, bytes, bool, tuple, frozenset)
 _LAZY = {("tempfile", "tempdir"), ("mimetypes", "inited"), ("re", "_cache")}
 """What the modules themselves fill in when they are first used."""
@@ -41,8 +42,8 @@ class Patches:
         gone = next((name for name, module in self._modules.items() if sys.modules.get(name) is not module), None)
         if gone is not None:
             return gone
-        live, before = self._builtins
-        if live != before and (name := next(_differences(live, before), None)):
+        names, known = self._builtins
+        if names != known and (name := next(_differences(names, known), None)):
             return f"builtins.{name}"
         for name, live, before in self._spaces:
             if live != before and (changed := _changed(name, live, before)):
@@ -104,6 +105,6 @@ _NOTHING = object()
 
 def _matters(name: str, old: Any) -> bool:
     """A function, a class, a module or a public constant that was there before; not what a module keeps for itself."""
-    if old is _NOTHING or name.startswith("__") and not callable(old):
+    if old is _NOTHING or (name.startswith("__") and not callable(old)):
         return False
     return callable(old) or isinstance(old, ModuleType | property) or (isinstance(old, _PLAIN) and name[0] != "_")

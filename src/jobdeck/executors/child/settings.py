@@ -1,4 +1,4 @@
-"""The settings of a process that a task may change: each with how it is read, and how it is put back where it can be."""
+"""The settings of a process that a task may change: how each is read, and how it is put back where it can be."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Put = Callable[[Any], object]
@@ -81,8 +82,8 @@ def _status() -> list[bytes]:
 
 
 def _read(path: str) -> bytes:
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        return file.read()
+    with contextlib.suppress(OSError):
+        return Path(path).read_bytes()
     return b""
 
 
@@ -104,7 +105,7 @@ def _set_collector(before: tuple[bool, tuple[int, int, int], int, list[Any]]) ->
 
 def _set_filters(before: list[Any]) -> None:
     warnings.filters[:] = before  # type: ignore[index]  # a list, whatever the stubs say
-    warnings._filters_mutated()  # type: ignore[attr-defined]  # else those already looked up stay in force
+    warnings._filters_mutated()  # type: ignore[attr-defined]  # noqa: SLF001 – else what was looked up stays
 
 
 def _default_context() -> list[Any]:
@@ -134,7 +135,7 @@ def _loop_policy() -> object:
 
 
 def _set_loop_policy(before: object) -> None:
-    sys.modules["asyncio.events"]._event_loop_policy = before  # type: ignore[attr-defined]
+    sys.modules["asyncio.events"]._event_loop_policy = before  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _opener() -> object:
@@ -142,7 +143,7 @@ def _opener() -> object:
 
 
 def _set_opener(before: object) -> None:
-    sys.modules["urllib.request"]._opener = before  # type: ignore[attr-defined]
+    sys.modules["urllib.request"]._opener = before  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _wakeup_fd() -> int:
@@ -184,7 +185,9 @@ SETTINGS = (
     Setting("fields of CSV", csv.field_size_limit, csv.field_size_limit),
     Setting("dialects of CSV", csv.list_dialects),
     Setting("hooks", _hooks),
-    Setting("the writing of bytecode", lambda: sys.dont_write_bytecode, lambda v: setattr(sys, "dont_write_bytecode", v)),
+    Setting(
+        "the writing of bytecode", lambda: sys.dont_write_bytecode, lambda v: setattr(sys, "dont_write_bytecode", v)
+    ),
     Setting("the folder of temporary files", lambda: tempfile.tempdir, lambda v: setattr(tempfile, "tempdir", v)),
     Setting("arguments", lambda: list(sys.argv), lambda v: setattr(sys, "argv", v)),
     Setting("how modules are found", lambda: list(sys.path_hooks)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _signal  # without the enumerations of `signal`, which take most of the time
+import _signal  # type: ignore[import-not-found]  # without the enumerations of `signal`, which take most of the time
 import contextlib
 import faulthandler
 import os
@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from jobdeck.executors.child.leftovers import Leftovers
 from jobdeck.executors.child.loggers import Loggers
@@ -87,9 +88,10 @@ def _cwd() -> str | None:
     return None
 
 
-def _raw(environ: os._Environ[str]) -> dict[bytes, bytes]:
+def _raw(environ: Any) -> dict[bytes, bytes]:
     """As it is kept; to decode it all would take longer than all the rest."""
-    return environ._data
+    raw: dict[bytes, bytes] = environ._data  # noqa: SLF001
+    return raw
 
 
 def _replace_environ(wanted: dict[str, str]) -> None:

@@ -289,6 +289,12 @@ class ChildProcess:
             if pipe is not None:
                 pipe.close()
 
+    @property
+    def killed(self) -> bool:
+        """Whether something outside the process ended it, once it is reaped: the system when memory ran out, or a
+        person."""
+        return self._process.returncode == -signal.SIGKILL
+
     def obituary(self) -> str:
         """How it died, for people; once it is reaped."""
         code = self._process.returncode

@@ -30,7 +30,7 @@ class Guard:
         return self._process.pid if self._process else None
 
     def ready(self) -> None:
-        """To be called before a child is started; raises OSError when the system has no process to give."""
+        """To be called before a child is started; raises OSError or RuntimeError when the system has none to give."""
         if self._process is None:
             self._start()
 
@@ -76,7 +76,11 @@ class Guard:
             raise
         finally:
             os.close(reading)
-        when_ended(self._process.pid, asyncio.get_running_loop(), self._ended)
+        try:
+            when_ended(self._process.pid, asyncio.get_running_loop(), self._ended)
+        except RuntimeError:  # no thread to be had; without its pipe, the guardian ends
+            self._let_go()
+            raise
 
     def _ended(self) -> None:
         """Something killed the guardian: another one takes over."""
@@ -85,7 +89,7 @@ class Guard:
             return
         process.wait()
         if self._trees:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, RuntimeError):
                 self._start()
 
     def _let_go(self) -> subprocess.Popen[bytes] | None:
