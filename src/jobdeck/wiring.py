@@ -37,8 +37,11 @@ from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
+from jobdeck.engine.worker.results import forget_abandoned
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.executors.choose import ByIsolation
+from jobdeck.executors.machine.shared_files import share
+from jobdeck.executors.machine.users import TaskUser, keep_out, without_settings
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.registry import load_types
@@ -71,6 +74,7 @@ class Foundation:
     logs: LogStore
     control: Control
     lock: IO[str] | None
+    task_user: TaskUser | None = None
 
 
 async def lay_foundation(config: Config) -> Foundation:
@@ -81,14 +85,26 @@ async def lay_foundation(config: Config) -> Foundation:
     await migrate(database)
     work_dir = config.home.resolve() / "work"
     work_dir.mkdir(exist_ok=True)
+    forget_abandoned(work_dir)
+    user = _task_user(config, work_dir)
     blobs = Blobs(config.blobs_url, config.storage_options)
     installation = _installation(config)
     logs = LogStore(blobs)
     vault = Vault(config.secret_key) if config.secret_key else Vault.in_home(config.home)
     return Foundation(
         config, database, blobs, load_types({"allow_commands": config.allow_commands}), installation,
-        Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock,
+        Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock, user,
     )  # fmt: skip
+
+
+def _task_user(config: Config, work_dir: Path) -> TaskUser | None:
+    """Whom tasks run as, with what they need opened to them; None where they run as this process."""
+    if not config.task_user:
+        return None
+    user = TaskUser.called(config.task_user)
+    share(config.home.resolve(), work_dir, config.blobs_url, user)
+    user.try_out(str(work_dir), without_settings())
+    return user
 
 
 def _installation(config: Config) -> Installation:
@@ -131,7 +147,7 @@ def core_of(base: Foundation) -> Core:
         base.logs,
         base.installation,
         base.vault,
-        Previewer(_task_memory(base.config)),
+        Previewer(_task_memory(base.config), user=base.task_user),
     )
 
 
@@ -183,7 +199,7 @@ def working(base: Foundation) -> list[Service]:
     recorder = Recorder(base.database)
     shipper = LogShipper(base.blobs, config.home)
     executor = ByIsolation({
-        "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config)),
+        "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user),
         "thread": ThreadExecutor(max(1, config.light_slots)),
     })  # fmt: skip
     me = Worker(
@@ -207,6 +223,7 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
     """Serve API and pages, and schedule, with a worker in the same process if `worker`, until `stop` is set.
 
     `ready` is called with the address and an administrator's login link once it answers."""
+    keep_out()
     listening = listen(config.host, config.port)
     base = await lay_foundation(config)
     try:
@@ -241,6 +258,7 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
             field="database_url",
             hint="Set JOBDECK_DATABASE_URL.",
         )
+    keep_out()
     base = await lay_foundation(config)
     try:
         services = Services([*_always(base), *working(base)])

@@ -16,8 +16,8 @@ from jobdeck.core.tasks import TaskMessage, TaskRequest
 from jobdeck.executors.context import TaskContext
 from jobdeck.executors.harness import perform, timed_out
 from jobdeck.executors.host import HOST
+from jobdeck.executors.machine.shortage import Shortage, is_shortage
 from jobdeck.executors.mailbox import Mailbox
-from jobdeck.executors.shortage import Shortage, is_shortage
 
 
 class StopWish:

@@ -21,7 +21,7 @@ from jobdeck.executors.child.settings import recover
 from jobdeck.executors.child.tidy import Traces, leave_if_forked
 from jobdeck.executors.context import TaskContext
 from jobdeck.executors.harness import perform
-from jobdeck.executors.sources import sources_of
+from jobdeck.executors.machine.sources import sources_of
 from jobdeck.executors.wire import outcome_to_json, request_from_json
 
 PR_SET_CHILD_SUBREAPER = 36

@@ -17,13 +17,14 @@ from typing import Any
 
 from jobdeck.core.lines import LINE_PATIENCE
 from jobdeck.core.tasks import Printed, TaskRequest
+from jobdeck.executors.machine.sources import Stamp, changed
+from jobdeck.executors.machine.users import UMASK, TaskUser, without_settings
 from jobdeck.executors.pipes import at_end, waiting_in
 from jobdeck.executors.processes.ends import Died, Ended
 from jobdeck.executors.processes.exits import when_ended
 from jobdeck.executors.processes.guard import Guard
 from jobdeck.executors.processes.lines import Lines
 from jobdeck.executors.processes.task import ProcessTask
-from jobdeck.executors.sources import Stamp, changed
 from jobdeck.executors.tree import MARK, Tree
 from jobdeck.executors.wire import BrokenWire, Unpacker, message_from_json, outcome_from_json, pack, request_to_json
 
@@ -39,7 +40,8 @@ class ChildGone(Exception):
 class ChildProcess:
     """Starts the process at once; raises OSError or RuntimeError when the system has none to give."""
 
-    def __init__(self, guard: Guard, memory_limit: int | None, threads: Threads) -> None:
+    def __init__(self, guard: Guard, memory_limit: int | None, threads: Threads, user: TaskUser | None = None) -> None:
+        self._user = user
         self.tasks = 0
         self.spoiled: str | None = None
         """What the last task changed or left, if this process is not to be used again."""
@@ -69,7 +71,8 @@ class ChildProcess:
             try:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                    pass_fds=[theirs.fileno()], start_new_session=True, env=_environment(mark), bufsize=0,
+                    pass_fds=[theirs.fileno()], start_new_session=True, env=self._environment(mark), bufsize=0,
+                    **_as(self._user),
                 )  # fmt: skip
             except (OSError, RuntimeError):
                 self._sock.close()
@@ -89,6 +92,11 @@ class ChildProcess:
             raise
         self._listen()
         self._guard.watch(self.tree)
+
+    def _environment(self, mark: str) -> dict[str, str]:
+        """The worker's, without its settings."""
+        own = {} if self._user is None else self._user.environment()
+        return {**without_settings(), **own, MARK: mark}
 
     def _give_up(self) -> None:
         self.tree.kill()
@@ -305,7 +313,6 @@ class ChildProcess:
         return f"{text}, because the lease of its worker ran out" if self._guard.expired else text
 
 
-def _environment(mark: str) -> dict[str, str]:
-    """The worker's environment without its settings, which may hold credentials that no task should see."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
-    return {**kept, MARK: mark}
+def _as(user: TaskUser | None) -> dict[str, Any]:
+    """How to start a process as that user."""
+    return {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": [], "umask": UMASK}

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from jobdeck.executors.machine.users import without_settings
 from jobdeck.executors.processes.exits import when_ended
 from jobdeck.executors.tree import Tree
 
@@ -69,7 +70,12 @@ class Guard:
             self._say(f"= {self._deadline!r}\n")
         try:
             self._process = subprocess.Popen(
-                command, stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+                command,
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env=without_settings(),
             )
         except OSError:
             self._let_go()

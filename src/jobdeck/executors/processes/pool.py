@@ -13,12 +13,13 @@ import structlog
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped
 from jobdeck.core.tasks import TaskRequest
 from jobdeck.executors.harness import timed_out
+from jobdeck.executors.machine.shortage import Shortage, is_shortage
+from jobdeck.executors.machine.users import TaskUser
 from jobdeck.executors.processes.child import ChildGone, ChildProcess
 from jobdeck.executors.processes.ends import Died, End, Ended, KillAsked, TimedOut
 from jobdeck.executors.processes.guard import Guard
 from jobdeck.executors.processes.reserve import Reserve
 from jobdeck.executors.processes.task import ProcessTask, never_started
-from jobdeck.executors.shortage import Shortage, is_shortage
 
 log = structlog.get_logger(__name__)
 
@@ -28,14 +29,16 @@ PAUSES_TO_START = (0.0, 5.0, 30.0, 30.0)
 
 
 class ProcessExecutor:
-    """Runs up to `size` tasks at once, each in a process of its own; `memory_limit` is bytes of data per process.
+    """Runs up to `size` tasks at once, each in a process of its own; `memory_limit` is bytes of data per process, `user`
+    whom they run as, if not as this process.
 
     To be used from one event loop, except `extend`, which any thread may call. Start it inside that loop."""
 
-    def __init__(self, size: int, *, memory_limit: int | None = None) -> None:
+    def __init__(self, size: int, *, memory_limit: int | None = None, user: TaskUser | None = None) -> None:
         if size < 1:
             raise ValueError("A pool of processes has at least one place.")
         self._memory_limit = memory_limit
+        self._user = user
         self._places = asyncio.Semaphore(size)
         self._idle: list[ChildProcess] = []
         self._running: set[ProcessTask] = set()
@@ -138,7 +141,7 @@ class ProcessExecutor:
     def _start_one(self) -> ChildProcess:
         self._reserve.lend()
         try:
-            child = ChildProcess(self._guard, self._memory_limit, self._threads)
+            child = ChildProcess(self._guard, self._memory_limit, self._threads, self._user)
         finally:
             self._reserve.fill(max(0, self._size - len(self._running) - len(self._idle) - 1))
         self._shortage.over()
