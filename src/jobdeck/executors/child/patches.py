@@ -107,4 +107,5 @@ def _matters(name: str, old: Any) -> bool:
     """A function, a class, a module or a public constant that was there before; not what a module keeps for itself."""
     if old is _NOTHING or (name.startswith("__") and not callable(old)):
         return False
-    return callable(old) or isinstance(old, ModuleType | property) or (isinstance(old, _PLAIN) and name[0] != "_")
+    code = callable(old) or isinstance(old, ModuleType) or hasattr(type(old), "__get__")
+    return code or (isinstance(old, _PLAIN) and name[0] != "_")

@@ -61,7 +61,8 @@ class TaskUser:
         try:
             tried = subprocess.run(
                 [sys.executable, "-P", "-c", program, folder], user=self.uid, group=self.gid, extra_groups=[],
-                env={**environment, **self.environment()}, cwd="/", capture_output=True, timeout=TRIAL_SECONDS, check=False,
+                env={**environment, **self.environment()}, cwd="/", capture_output=True,
+                timeout=TRIAL_SECONDS, check=False,
             )  # fmt: skip
         except PermissionError as error:
             raise TaskUserUnusable(

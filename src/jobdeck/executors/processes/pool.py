@@ -29,8 +29,8 @@ PAUSES_TO_START = (0.0, 5.0, 30.0, 30.0)
 
 
 class ProcessExecutor:
-    """Runs up to `size` tasks at once, each in a process of its own; `memory_limit` is bytes of data per process, `user`
-    whom they run as, if not as this process.
+    """Runs up to `size` tasks at once, each in a process of its own; `memory_limit` is bytes of data per process,
+    `user` whom they run as, if not as this process.
 
     To be used from one event loop, except `extend`, which any thread may call. Start it inside that loop."""
 
