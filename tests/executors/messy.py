@@ -45,6 +45,11 @@ def _refuse(*_: object, **__: object) -> None:
     raise OSError("patched")
 
 
+def _zone() -> None:
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+
+
 MESSES: dict[str, Callable[[], object]] = {
     "recursion": lambda: sys.setrecursionlimit(80),
     "sockets": lambda: socket.setdefaulttimeout(0.01),
@@ -57,7 +62,7 @@ MESSES: dict[str, Callable[[], object]] = {
     "gc_threshold": lambda: gc.set_threshold(1, 1, 1),
     "gc_callback": lambda: gc.callbacks.append(lambda *_: None),
     "filters": lambda: warnings.simplefilter("error"),
-    "zone": lambda: (os.environ.__setitem__("TZ", "Asia/Tokyo"), time.tzset()),
+    "zone": _zone,
     "precision": lambda: setattr(decimal.getcontext(), "prec", 3),
     "default_precision": lambda: setattr(decimal.DefaultContext, "prec", 3),
     "start_method": lambda: multiprocessing.set_start_method("spawn", force=True),
@@ -76,7 +81,7 @@ MESSES: dict[str, Callable[[], object]] = {
     "level": lambda: logging.getLogger("asyncio").setLevel(logging.CRITICAL),
     "own_handler": lambda: logging.getLogger("mine").addHandler(logging.StreamHandler()),
     "logger_off": lambda: setattr(logging.getLogger("asyncio"), "disabled", True),
-    "log_factory": lambda: logging.setLogRecordFactory(_refuse),
+    "log_factory": lambda: logging.setLogRecordFactory(lambda *_, **__: logging.makeLogRecord({})),
     "excepthook": lambda: setattr(sys, "excepthook", _refuse),
     "thread_hook": lambda: setattr(threading, "excepthook", _refuse),
     "trace": lambda: threading.settrace(lambda *_: None),
@@ -111,14 +116,14 @@ def state() -> dict[str, Any]:
         "start": multiprocessing.get_start_method(allow_none=True), "locale": locale.setlocale(locale.LC_ALL),
         "patched": [json.loads("1"), time.time() > 1, datetime.datetime is not None, Path("/").exists()],
         "builtins": [hasattr(builtins, "helper"), builtins.open is _OPEN], "random": sys.modules["random"] is random,
-        "model": BaseModel.model_validate is not _refuse, "grace": JobType.grace,
+        "model": "_refuse" not in repr(BaseModel.model_validate), "grace": JobType.grace,
         "levels": [root.level, logging.getLogger("asyncio").level, logging.getLogger("asyncio").disabled],
         "handlers": [type(h).__name__ for h in (*root.handlers, *logging.getLogger("mine").handlers)],
         "hooks": [sys.excepthook is _refuse, threading.excepthook is _refuse, threading.gettrace(), sys.getprofile()],
         "timer": signal.getitimer(signal.ITIMER_REAL)[0] > 0, "usr1": str(signal.getsignal(signal.SIGUSR1)),
         "mask": [str(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])], "umask": _umask(), "cwd": os.getcwd(),
         "environ": os.environ.get("MESS"), "path": "/mess" in sys.path, "temporary": tempfile.tempdir,
-        "opener": urllib.request._opener is None,  # type: ignore[attr-defined]  # noqa: SLF001
+        "opener": urllib.request._opener is None,  # type: ignore[attr-defined]
         "groups": os.getgroups(),
     }  # fmt: skip
 
@@ -222,7 +227,13 @@ class Messy(JobType):
 
     def fail_with_code(self, run: Run) -> None:
         error = OddFailure("a\0b")
-        codes: dict[str, Any] = {"none": None, "long": "x" * 5000, "number": 7, "spaces": "a b\n", "surrogate": "\ud800"}
+        codes: dict[str, Any] = {
+            "none": None,
+            "long": "x" * 5000,
+            "number": 7,
+            "spaces": "a b\n",
+            "surrogate": "\ud800",
+        }
         error.code = codes[self.params.what]  # type: ignore[misc]
         error.hint = ValueError("hint")  # type: ignore[assignment]
         error.retryable = "perhaps"  # type: ignore[assignment,misc]

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import resource
+import socket
 import stat
 import threading
 import time
@@ -16,6 +17,8 @@ from pathlib import Path
 
 MORE_MEMORY = 512 * 1024 * 1024
 """Bytes beyond what a process had before its first task; one that grew more is not used for another."""
+MORE_FILES = 100
+"""Descriptors beyond what a process had; one that has more is not used for another task."""
 WAIT = 10.0
 """Seconds that a step which returned is given for the threads that it left, as a program would wait for them."""
 _ROUND = 0.05
@@ -55,14 +58,16 @@ class Leftovers:
             return "a thread"
         if self._memory + MORE_MEMORY < _memory():
             return "memory"
-        if self._open_files():
+        if self._open_file():
             gc.collect()  # of files in cycles of objects nobody has hold any more
-            if self._open_files():
-                return "open files"
+            return self._open_file()
         return None
 
-    def _open_files(self) -> bool:
-        return any(_matters(fd) for fd in _files() - self._files)
+    def _open_file(self) -> str | None:
+        more = _files() - self._files
+        if len(more) > MORE_FILES:
+            return f"{len(more)} open files"
+        return next((name for fd in more if (name := _file(fd)) is not None), None)
 
 
 def _end_pools() -> None:
@@ -85,14 +90,23 @@ def _files() -> set[int]:
     return {int(name) for name in os.listdir("/proc/self/fd")}  # noqa: PTH208 – plain names, in a hurry
 
 
-def _matters(fd: int) -> bool:
-    """Files, pipes and connections do. What runtimes of libraries keep for themselves, to wait on, does not."""
+def _file(fd: int) -> str | None:
+    """What it is, if it matters: files and connections do. What libraries' runtimes wait on, and wake themselves with,
+    does not: that has no name, and both of its ends are in this process."""
     try:
         mode = os.fstat(fd).st_mode
         name = os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 – as they are, in a hurry
     except OSError:
-        return False  # the listing's own, closed by now
-    return not (name.startswith("anon_inode:") or stat.S_ISCHR(mode))
+        return None  # the listing's own, closed by now
+    own = stat.S_ISCHR(mode) or name.startswith(("anon_inode:", "pipe:")) or (stat.S_ISSOCK(mode) and _is_pair(fd))
+    return None if own else f"open: {name}"
+
+
+def _is_pair(fd: int) -> bool:
+    """Whether it is one of two sockets of this machine that have no name."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as seen:
+        return seen.family == socket.AF_UNIX and not seen.getsockname()
+    return False
 
 
 def _memory() -> int:

@@ -80,14 +80,14 @@ class ChildProcess:
         out, err = self._process.stdout, self._process.stderr
         assert out is not None
         assert err is not None
-        self.tree = Tree.of(self._process.pid, mark)
         self._pipes = {out.fileno(): Lines("stdout"), err.fileno(): Lines("stderr")}
         self._open = {self._sock.fileno(), *self._pipes}
         for fd in self._open:
             os.set_blocking(fd, False)
         try:
+            self.tree = Tree.of(self._process.pid, mark)
             when_ended(self.pid, self._loop, self._on_exit)
-        except RuntimeError:  # no thread to be had: a process whose end nobody would hear of is none
+        except (OSError, RuntimeError):  # no file or thread to be had: a process that nobody could watch is none
             self._give_up()
             raise
         self._listen()
@@ -99,7 +99,8 @@ class ChildProcess:
         return {**without_settings(), **own, MARK: mark}
 
     def _give_up(self) -> None:
-        self.tree.kill()
+        """It has started nothing yet."""
+        self._process.kill()
         self._process.wait()
         self._close()
 

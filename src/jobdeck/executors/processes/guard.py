@@ -78,14 +78,20 @@ class Guard:
                 env=without_settings(),
             )
         except OSError:
-            self._let_go()
+            process = self._let_go()
+            if process is not None:
+                process.kill()
+                process.wait()
             raise
         finally:
             os.close(reading)
         try:
             when_ended(self._process.pid, asyncio.get_running_loop(), self._ended)
         except RuntimeError:  # no thread to be had; without its pipe, the guardian ends
-            self._let_go()
+            process = self._let_go()
+            if process is not None:
+                process.kill()
+                process.wait()
             raise
 
     def _ended(self) -> None:
