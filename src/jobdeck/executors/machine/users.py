@@ -38,7 +38,7 @@ class TaskUser:
         """By name or number; raises TaskUserUnusable."""
         try:
             found = pwd.getpwuid(int(text)) if text.isascii() and text.isdigit() else pwd.getpwnam(text)
-        except (KeyError, OverflowError, ValueError) as error:
+        except (KeyError, OverflowError, ValueError, TypeError) as error:
             hint = "Make one, such as with `useradd --system jobdeck-tasks`."
             raise TaskUserUnusable(
                 f"There is no user '{text}' on this machine.", field="task_user", hint=hint
