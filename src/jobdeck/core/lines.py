@@ -15,6 +15,8 @@ class LineCutter:
     again and again (`\r`), the last state is what counts."""
 
     def __init__(self) -> None:
+        self.ended = 0
+        """Lines that have ended: while this stays the same, the open line is the same one."""
         self._rest = bytearray()
         self._shown = b""
         """Beginning of the present line that was shown already."""
@@ -24,6 +26,7 @@ class LineCutter:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The lines complete by now."""
         *whole, rest = (self._rest + data).split(b"\n")
+        self.ended += len(whole)
         for line in whole:
             yield from self._whole(bytes(line))
         if len(rest) > MAX_LINE:

@@ -156,7 +156,8 @@ class _Program:
         self._stop_signal = stop_signal
         self._redaction = redaction
         self._lines = {"stdout": LineCutter(), "stderr": LineCutter()}
-        self._open_since: float | None = None
+        self._looked = (0.0, {"stdout": -1, "stderr": -1})
+        """When it was looked for lines that stay open, and how many had ended then."""
         self._selector = selectors.DefaultSelector()
         self._open(process.stdout, "stdout")
         self._open(process.stderr, "stderr")
@@ -206,16 +207,15 @@ class _Program:
 
     def _show_open_lines(self) -> None:
         """Of a line that does not end, such as a question, people see the beginning after a moment."""
-        now = time.monotonic()
-        if not any(lines.open for lines in self._lines.values()):
-            self._open_since = None
-        elif self._open_since is None:
-            self._open_since = now
-        elif now - self._open_since >= LINE_PATIENCE:
-            self._open_since = None
-            for level, lines in self._lines.items():
+        now, (then, ended) = time.monotonic(), self._looked
+        if now - then < LINE_PATIENCE:
+            return
+        for level, lines in self._lines.items():
+            if lines.open and lines.ended == ended[level]:
                 for line in lines.show():
                     self._log(line, level)
+        open_now = {level: lines.ended if lines.open else -1 for level, lines in self._lines.items()}
+        self._looked = (now, open_now)
 
     def _log(self, line: bytes, level: str) -> None:
         text = self._redaction.of(line.decode("utf-8", "replace"))

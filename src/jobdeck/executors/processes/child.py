@@ -190,15 +190,21 @@ class ChildProcess:
     def _hear_pipe(self, fd: int, data: bytes) -> None:
         for line in self._pipes[fd].feed(data):
             self._heard(line)
-        if self._pipes[fd].open and self._showing is None:
-            self._showing = self._loop.call_later(LINE_PATIENCE, self._show_lines)
+        self._show_later()
 
-    def _show_lines(self) -> None:
-        """Lines that have begun and not ended are not kept from people who wait for them."""
+    def _show_later(self) -> None:
+        if self._showing is None and any(lines.open for lines in self._pipes.values()):
+            ended = {fd: lines.ended for fd, lines in self._pipes.items() if lines.open}
+            self._showing = self._loop.call_later(LINE_PATIENCE, self._show_lines, ended)
+
+    def _show_lines(self, ended: Mapping[int, int]) -> None:
+        """Lines that have been open all the while are not kept from people who wait for them."""
         self._showing = None
-        for lines in self._pipes.values():
-            for line in lines.show():
-                self._heard(line)
+        for fd, lines in self._pipes.items():
+            if ended.get(fd) == lines.ended:
+                for line in lines.show():
+                    self._heard(line)
+        self._show_later()
 
     def _read(self, fd: int, size: int = _CHUNK) -> bytes:
         """Up to `size` bytes; empty when there is nothing now, or never again."""

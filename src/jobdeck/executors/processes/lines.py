@@ -26,6 +26,11 @@ class Lines:
         """Whether a line has begun and not ended."""
         return self._cutter.open
 
+    @property
+    def ended(self) -> int:
+        """Lines that have ended."""
+        return self._cutter.ended
+
     def show(self) -> Iterator[Printed]:
         """The open line as it stands."""
         return self._printed(self._cutter.show())
