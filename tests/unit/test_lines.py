@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.core.lines import MAX_LINE, LineCutter
+from jobdeck.core.output.lines import MAX_LINE, LineCutter
 
 
 def cut(*pieces: bytes) -> list[bytes]:

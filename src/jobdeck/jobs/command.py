@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, TaskFailure
 from jobdeck.core.jobtype import JobType, StepSpec, step
-from jobdeck.core.lines import LINE_PATIENCE, MAX_LINE, LineCutter
+from jobdeck.core.output.lines import LINE_PATIENCE, MAX_LINE, LineCutter
 from jobdeck.core.secrecy import Redaction
 from jobdeck.core.tasks import Run
 from jobdeck.core.values import clip

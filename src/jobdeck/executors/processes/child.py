@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor as Threads
 from typing import Any
 
-from jobdeck.core.lines import LINE_PATIENCE
+from jobdeck.core.output.lines import LINE_PATIENCE
 from jobdeck.core.tasks import Printed, TaskRequest
 from jobdeck.executors.machine.sources import Stamp, changed
 from jobdeck.executors.machine.users import UMASK, TaskUser, without_settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jobdeck.core.lines import LineCutter
+from jobdeck.core.output.lines import LineCutter
 from jobdeck.core.tasks import Printed
 from jobdeck.core.values import clip
 from jobdeck.executors.context import MAX_LINE, now_us
