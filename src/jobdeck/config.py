@@ -75,6 +75,11 @@ class Config(BaseModel):
     memory_limit_mb: int | None = Field(
         default=None, ge=64, description="Memory of one task's process, in MiB; empty: no limit."
     )
+    task_user: str = Field(
+        default="",
+        description="User (name or number) that tasks run as, so that they cannot read the home; needs root. "
+        "Empty: the server's own.",
+    )
     lease_seconds: float = Field(
         default=10.0, ge=1, le=3600, description="How long a job stays with a worker that says nothing."
     )

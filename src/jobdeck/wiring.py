@@ -51,9 +51,12 @@ from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
+from jobdeck.engine.worker.results import forget_abandoned
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.executors import open_files
 from jobdeck.executors.choose import ByIsolation
+from jobdeck.executors.machine.shared_files import share
+from jobdeck.executors.machine.users import TaskUser, keep_out, without_settings
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.registry import load_types
@@ -91,6 +94,7 @@ class Foundation:
     garbage: GarbageCollector
     control: Control
     lock: IO[str] | None
+    task_user: TaskUser | None = None
 
 
 async def lay_foundation(config: Config) -> Foundation:
@@ -104,6 +108,8 @@ async def lay_foundation(config: Config) -> Foundation:
     await migrate(database)
     work_dir = config.home.resolve() / "work"
     work_dir.mkdir(exist_ok=True)
+    forget_abandoned(work_dir)
+    user = _task_user(config, work_dir)
     logs = LogStore(blobs)
     registry = load_types({"allow_commands": config.allow_commands})
     _tell_of_broken(registry)
@@ -112,7 +118,7 @@ async def lay_foundation(config: Config) -> Foundation:
     garbage = GarbageCollector(database, blobs, partial(_clean_staged, environments))
     return Foundation(
         config, database, blobs, registry, installation,
-        environments, vault, logs, garbage, Control(database, garbage), lock,
+        environments, vault, logs, garbage, Control(database, garbage), lock, user,
     )  # fmt: skip
 
 
@@ -122,6 +128,16 @@ def _tell_of_broken(registry: TypeRegistry) -> None:
         log.error("job_type_not_loaded", type=job_type.name, reason=job_type.reason)
     for kind, reason in connectors.broken().items():
         log.error("connector_not_loaded", kind=kind, reason=reason)
+
+
+def _task_user(config: Config, work_dir: Path) -> TaskUser | None:
+    """Whom tasks run as, with what they need opened to them; None where they run as this process."""
+    if not config.task_user:
+        return None
+    user = TaskUser.called(config.task_user)
+    share(config.home.resolve(), work_dir, config.blobs_url, user)
+    user.try_out(str(work_dir), without_settings())
+    return user
 
 
 def _installation(config: Config) -> Installation:
@@ -185,7 +201,7 @@ def core_of(base: Foundation) -> Core:
         base.installation,
         base.garbage,
         base.vault,
-        Previewer(_task_memory(base.config)),
+        Previewer(_task_memory(base.config), user=base.task_user),
         broken_connectors=connectors.broken(),
     )
 
@@ -251,7 +267,7 @@ def working(base: Foundation) -> list[Service]:
     recorder = Recorder(base.database)
     shipper = LogShipper(base.blobs, config.home)
     executor = ByIsolation({
-        "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config)),
+        "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user),
         "thread": ThreadExecutor(max(1, config.light_slots)),
     })  # fmt: skip
     me = Worker(
@@ -275,6 +291,7 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
     """Serve API and pages, and schedule, with a worker in the same process if `worker`, until `stop` is set.
 
     `ready` is called with the address and an administrator's login link once it answers."""
+    keep_out()
     allowed = _allowed_connections(config, config.workers if worker else 0)
     listening = listen(config.host, config.port)
     if not is_of_this_machine_only(listening) and not config.trusted_proxies:
@@ -333,6 +350,7 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
             field="database_url",
             hint="Set JOBDECK_DATABASE_URL.",
         )
+    keep_out()
     open_files.raise_limit()
     base = await lay_foundation(config)
     try:

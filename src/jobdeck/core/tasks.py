@@ -19,6 +19,13 @@ PREVIEW = "preview"
 
 
 @dataclass(frozen=True, slots=True)
+class ResultFile:
+    """Where a step's result lies as JSON, on the machine that runs the task."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRequest:
     """Everything a task needs to run, wherever that is. `implementation` is `module:Class` of the job type."""
 
@@ -37,7 +44,9 @@ class TaskRequest:
     params: Json
     part: Json = None
     results: Mapping[str, Json] = field(default_factory=dict)
-    """Earlier steps' results by step name; a list, in task order, for a step that was split with `each`."""
+    """Earlier steps' results by step name; a list, in task order, for a step that was split with `each`. Small ones."""
+    result_files: Mapping[str, ResultFile] = field(default_factory=dict)
+    """The others: read when they are asked for."""
     cursor: Json = None
     """What the task last gave to `checkpoint`, or None when it starts from the beginning."""
     failures: int = 0
@@ -132,6 +141,11 @@ class Executor(Protocol):
         """All leases of this worker hold until `deadline` (`time.monotonic()`); a process that sees it pass dies.
 
         Called from the thread that renews leases; must not block."""
+        ...
+
+    @property
+    def shortage(self) -> str | None:
+        """What the system has none of just now, so that tasks wait for it; for people. None while nothing is short."""
         ...
 
     async def aclose(self) -> None:

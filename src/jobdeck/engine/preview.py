@@ -17,6 +17,7 @@ from jobdeck.core.outline import StepOutline
 from jobdeck.core.preview import Preview
 from jobdeck.core.registry import RegisteredType
 from jobdeck.core.tasks import PLAN, PREVIEW, Executor, TaskRequest
+from jobdeck.executors.machine.users import TaskUser
 from jobdeck.executors.processes import ProcessExecutor
 
 PATIENCE = 30.0
@@ -40,8 +41,11 @@ class Look:
 class Previewer:
     """Asks job types what they would do. Every look has a process of its own, dead when the answer is given."""
 
-    def __init__(self, memory_limit: int | None = None, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, memory_limit: int | None = None, patience: float = PATIENCE, user: TaskUser | None = None
+    ) -> None:
         self._memory_limit = memory_limit
+        self._user = user
         self._patience = patience
         self._places = asyncio.Semaphore(AT_ONCE)
 
@@ -81,7 +85,7 @@ class Previewer:
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[Executor]:
         """Also for types that run in threads: only a process can be killed."""
-        executor = ProcessExecutor(1, memory_limit=self._memory_limit)
+        executor = ProcessExecutor(1, memory_limit=self._memory_limit, user=self._user)
         try:
             yield executor
         finally:

@@ -23,5 +23,9 @@ class ByIsolation:
         for executor in self._executors.values():
             executor.extend(deadline)
 
+    @property
+    def shortage(self) -> str | None:
+        return next((e.shortage for e in self._executors.values() if e.shortage), None)
+
     async def aclose(self) -> None:
         await asyncio.gather(*(executor.aclose() for executor in self._executors.values()))

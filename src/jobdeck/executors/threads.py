@@ -16,6 +16,7 @@ from jobdeck.core.tasks import TaskMessage, TaskRequest
 from jobdeck.executors.context import TaskContext
 from jobdeck.executors.harness import perform, timed_out
 from jobdeck.executors.host import HOST
+from jobdeck.executors.machine.shortage import Shortage, is_shortage
 from jobdeck.executors.mailbox import Mailbox
 
 
@@ -123,6 +124,7 @@ class ThreadExecutor:
         self._running: dict[ThreadTask, _Hand | None] = {}
         self._idle: list[_Hand] = []
         self._closed = False
+        self._shortage = Shortage()
 
     async def start(self, request: TaskRequest) -> ThreadTask:
         """Start a task when there is a free place, first come, first served."""
@@ -134,14 +136,33 @@ class ThreadExecutor:
             return task
         self._running[task] = None
         try:
-            hand = self._idle.pop() if self._idle else _Hand()
-        except RuntimeError as error:
-            task.finish(Lost(f"no thread could be started: {error}"))
+            hand = await self._take()
+        except BaseException as error:
+            task.finish(Stopped(killed=True) if isinstance(error, asyncio.CancelledError) else Lost(str(error)))
             self._ended(task)
-            return task
+            raise
         self._running[task] = hand
         hand.do(partial(task.run, self._ended))
         return task
+
+    async def _take(self) -> _Hand:
+        """A thread; while the system has none to give, it waits."""
+        while True:
+            if self._idle:
+                return self._idle.pop()
+            try:
+                hand = _Hand()
+            except RuntimeError as error:
+                if not is_shortage(error):
+                    raise
+                await self._shortage.wait(error)
+            else:
+                self._shortage.over()
+                return hand
+
+    @property
+    def shortage(self) -> str | None:
+        return self._shortage.what
 
     def extend(self, deadline: float) -> None:
         for task in list(self._running):

@@ -4,6 +4,7 @@ Knows nothing of claims or SQL; what it records goes through core.life.records.C
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,7 @@ from jobdeck.core.tasks import UNDO, Executor, Printed, TaskRequest
 from jobdeck.core.values import MAX_RESULT, bounded, clip, encode
 from jobdeck.engine.worker.asks import Ask, Brakes
 from jobdeck.engine.worker.meter import Meter
+from jobdeck.engine.worker.results import Results, ResultsTooLarge
 from jobdeck.engine.worker.step_run import Dispatch, StepRun, TaskLog, run_quietly
 from jobdeck.executors.harness import describe
 from jobdeck.store.running.assignments import Assignment
@@ -75,7 +77,8 @@ class Runner:
         self._now = now
         self._parallel = parallel
         self._dirty_since = job.dirty_since
-        self._results: dict[str, Any] = {}
+        self._results = Results(environment.work_dir)
+        self._params = json.loads(job.params)
         self.unwritten: tuple[Record, ...] = ()
         """The end of a step, which is written together with what follows it: the next step, or the end of the stay.
         Its tasks are recorded, so that nothing is lost without it; but for the last one if nothing comes between."""
@@ -92,6 +95,8 @@ class Runner:
         except LeaseLost:
             self.brakes.ask(Ask.DIE)
             return None
+        finally:
+            self._results.close()
 
     async def _run(self) -> Ending | None:
         trouble = await self._undo(before=self._job.attempt)
@@ -117,12 +122,13 @@ class Runner:
 
     def _result(self, step: str) -> str | None:
         """What the last step returned is the job's result, within the bound of a result."""
-        last = self._results[step]
-        if last is None or (isinstance(last, list) and all(item is None for item in last)):
-            return None
-        text = encode(last)
-        if len(text.encode()) <= MAX_RESULT:
-            return text
+        if not self._results.too_large(step):
+            last = self._results.of(step)
+            if last is None or (isinstance(last, list) and all(item is None for item in last)):
+                return None
+            text = encode(last)
+            if len(text.encode()) <= MAX_RESULT:
+                return text
         told = f"The results of step '{step}' are too large together to be the job's result; see its tasks."
         self._log.say(step, 0, Printed(self._now(), "warning", told))
         return None
@@ -153,9 +159,13 @@ class Runner:
         self, index: int, spec: StepSpec, job_type: JobType, saved: list[SavedStep], meter: Meter, followed: bool
     ) -> Ending | None:
         step = next((s for s in saved if s.index == index), None)
+        if step is not None:
+            kept = self._keep_saved(spec, saved, step)
+            if isinstance(kept, ErrorInfo):
+                return Broke(kept)
+            step = kept
         if step is not None and step.state is StepState.SUCCEEDED:
-            self._keep_result(spec, step.tasks)
-            return None
+            return self._keep_results(spec, len(step.tasks))
         if self.brakes.asked is not Ask.NOTHING:
             return await self._halted()
         opened = await self._open_step(index, spec, job_type, step)
@@ -183,8 +193,7 @@ class Runner:
             return await self._halted()
         meter.end_step(index)
         self.unwritten = (*step_run.unwritten, StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
-        self._keep_result(spec, tasks)
-        return None
+        return self._keep_results(spec, len(tasks))
 
     async def _open_step(
         self, index: int, spec: StepSpec, job_type: JobType, step: SavedStep | None
@@ -228,16 +237,41 @@ class Runner:
         if spec.each is None:
             return [None]
         if isinstance(spec.each, str):
-            return list(self._results[spec.each] or [])
+            return list(self._results.of(spec.each) or [])
         return list(spec.each(job_type.params))
 
-    def _keep_result(self, spec: StepSpec, tasks: tuple[SavedTask, ...]) -> None:
-        results = [json.loads(t.result) if t.result else None for t in tasks]
-        self._results[spec.name] = results if spec.each is not None else results[0]
+    def _returned(self, spec: StepSpec, task: int, text: str | None) -> ErrorInfo | None:
+        """A task returned it; why it cannot be kept for the steps after it."""
+        try:
+            self._results.add(task, text)
+        except (ResultsTooLarge, OSError) as error:
+            return describe(error, f"{self._job.type}.{spec.name}")
+        return None
+
+    def _keep_results(self, spec: StepSpec, tasks: int) -> Ending | None:
+        """The step is done: keep what it returned for those after it; the job's ending if that cannot be."""
+        try:
+            self._results.close_step(spec.name, tasks, split=spec.each is not None)
+        except OSError as error:
+            return Broke(describe(error, f"{self._job.type}.{spec.name}"))
+        return None
+
+    def _keep_saved(self, spec: StepSpec, saved: list[SavedStep], step: SavedStep) -> SavedStep | ErrorInfo:
+        """What its tasks returned before this stay goes where that of the others goes, and is not held beside."""
+        saved.remove(step)
+        tasks = []
+        for task in step.tasks:
+            if task.state is StepState.SUCCEEDED and (error := self._returned(spec, task.index, task.result)):
+                return error
+            tasks.append(dataclasses.replace(task, result=None))
+        return dataclasses.replace(step, tasks=tuple(tasks))
 
     def _dispatch(self, index: int, spec: StepSpec) -> Dispatch:
         parallel = min(spec.parallel or self._parallel, self._parallel)
-        return Dispatch(self._executor, lambda task, failures: self._request(index, spec, task, failures), parallel)
+        return Dispatch(
+            self._executor, lambda task, failures: self._request(index, spec, task, failures), parallel,
+            lambda task, text: self._returned(spec, task, text),
+        )  # fmt: skip
 
     def _request(self, index: int, spec: StepSpec, task: SavedTask, failures: int) -> TaskRequest:
         return TaskRequest(
@@ -252,9 +286,10 @@ class Runner:
             step_index=index,
             index=task.index,
             key=task.key,
-            params=json.loads(self._job.params),
+            params=self._params,
             part=json.loads(task.part) if task.part else None,
-            results=self._results,
+            results=self._results.inline,
+            result_files=self._results.files,
             cursor=json.loads(task.cursor) if task.cursor else None,
             failures=failures,
             environment=self._environment,
@@ -303,7 +338,7 @@ class Runner:
             step_index=-1,
             index=0,
             key=UNDO,
-            params=json.loads(job.params),
+            params=self._params,
             environment=self._environment,
             isolation=self._registered.job_type.isolation,
             timeout=UNDO_SECONDS,

@@ -14,7 +14,7 @@ from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
 from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.life.records import JobLeft, Record
-from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
 from jobdeck.engine.logs import LogLine
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
@@ -26,6 +26,7 @@ from jobdeck.engine.worker.renewal import OwnThread, Renewal
 from jobdeck.engine.worker.runner import Runner
 from jobdeck.engine.worker.surroundings import Surroundings
 from jobdeck.executors.harness import describe
+from jobdeck.executors.machine.sources import changed, sources_of
 from jobdeck.store.running import assignments, leases, workers
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import UNDO, Lease
@@ -93,6 +94,9 @@ class WorkerService:
         self._parts = parts
         self._clock = DatabaseTime()
         self._surroundings = Surroundings(parts.environments)
+        self._sources = {
+            t.name: sources_of(t.implementation.partition(":")[0].partition(".")[0]) for t in parts.registry
+        }
         self._stays: dict[int, Stay] = {}
         self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._poke = asyncio.Event()
@@ -269,6 +273,7 @@ class WorkerService:
             return _cannot_begin(job, describe(error, f"{job.type}.environment"))
         if environment is None:
             return None
+        self._tell_if_edited(registered, job_log)
         runner = Runner(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
@@ -283,6 +288,13 @@ class WorkerService:
         except Exception as error:
             log.exception("runner_broke", job=job.id)
             return _own_error(job, error)
+
+    def _tell_if_edited(self, registered: RegisteredType, job_log: JobLog) -> None:
+        """Tasks load the code as it is on disk; what runs in this process is as it was when it started."""
+        file = changed(self._sources.get(registered.name, {}))
+        if file is not None:
+            text = f"{file} was changed after this worker had loaded it: tasks run the new code, `plan` the old one."
+            job_log.write(LogLine(self._clock(), "warning", "", 0, f"{text} Restart the worker."))
 
     def _remember_left(self, job: Assignment) -> None:
         """A look that was under way when the lease was given back must not start the job again."""
