@@ -12,18 +12,22 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from jobdeck.core.answers import Accepted, BadAnswer, accepted
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, JobdeckError
+from jobdeck.core.foreign import accepts_here, is_plain
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
+from jobdeck.engine.hooks import HookProcesses, RefusedAt, Wanted, broke
 from jobdeck.executors.harness import describe
+from jobdeck.executors.hooks import Refusal
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.jobs import NewJob
 from jobdeck.store.sql.database import Database, Tx
@@ -62,17 +66,21 @@ class InvalidParams(InvalidInput):
     code = "invalid_params"
 
 
-class JobTypeBroke(InvalidInput):
-    """The type's own code raised something unforeseen while it looked at the parameters."""
-
-
 class Submitter:
     """Accepts jobs."""
 
-    def __init__(self, database: Database, registry: TypeRegistry, environments: Environments) -> None:
+    def __init__(
+        self,
+        database: Database,
+        registry: TypeRegistry,
+        environments: Environments,
+        hooks: HookProcesses | None = None,
+    ) -> None:
+        """Without `hooks` all types are asked in this process: for tests, and where all types are known."""
         self._database = database
         self._registry = registry
         self._environments = environments
+        self._hooks = hooks
 
     async def submit(
         self,
@@ -88,7 +96,7 @@ class Submitter:
         request differs. Raises InvalidInput (and kin) naming the field, NotFound for a missing parent."""
         try:
             environments = {name: await self._environments(name) for name in {s.project for s in submissions_}}
-            prepared = await asyncio.to_thread(self._prepare_all, submissions_, environments)
+            prepared = await self._prepare_all(submissions_, environments)
         except JobdeckError:
             # What was accepted once stays accepted, even if the same would be refused by now.
             earlier = await self._remembered(principal_id, idempotency)
@@ -109,13 +117,14 @@ class Submitter:
                     await submissions.remember(tx, principal_id, *idempotency, batch.answer)
             return batch.answer
 
-        return await submissions.settle_races(self._database, work, alone=len(prepared) == 1)
+        # Whoever asked may have gone: what was begun here is ended in good order.
+        return await asyncio.shield(submissions.settle_races(self._database, work, alone=len(prepared) == 1))
 
     async def check(self, wanted: Submission) -> tuple[NewJob, int | None]:
         """All that `submit` checks and works out, storing nothing; and the unfinished job that `submit` would give
         instead of a new one, where duplicates are not wanted. Raises what `submit` raises."""
         environment = await self._environments(wanted.project)
-        prepared = await asyncio.to_thread(self._prepare, wanted, environment)
+        (prepared,) = await self._prepare_all([wanted], {wanted.project: environment})
 
         async def look(tx: Tx) -> int | None:
             await _parents(tx, {wanted.parent} if wanted.parent is not None else set(), [wanted])
@@ -129,51 +138,112 @@ class Submitter:
             return None
         return await self._database.transact(lambda tx: submissions.remembered(tx, principal_id, *key))
 
-    def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
+    async def fits(self, type_name: str, params: Mapping[str, Any], project: str) -> None:
+        """Raises InvalidParams unless the parameters fit the type, and UnknownJobType."""
+        registered = self._registry.get(type_name)
+        if self._hooks is None or is_plain(registered.job_type.Params):
+            with _foreign(type_name):
+                _instance(registered, params)
+            return
+        try:
+            await self._hooks.fits(registered, params, project)
+        except RefusedAt as refused:
+            raise _error_of(registered, refused) from refused
+
+    async def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
+        drafts = await asyncio.to_thread(self._draft_all, wanted, environments)
+        missing: dict[tuple[str, str], list[int]] = {}
+        for i, draft in enumerate(drafts):
+            if draft.said is None:
+                missing.setdefault((draft.wanted.type, draft.wanted.project), []).append(i)
+        for (_, project), places in missing.items():
+            said = await self._ask([drafts[i] for i in places], places, environments[project], len(wanted) > 1)
+            for i, one in zip(places, said, strict=True):
+                drafts[i] = replace(drafts[i], said=one)
+        return [_new_job(draft) for draft in drafts]
+
+    async def _ask(
+        self, drafts: Sequence[_Draft], places: Sequence[int], environment: Environment, several: bool
+    ) -> list[Accepted]:
+        """What the type says of jobs of one project, told by a process that can be killed."""
+        assert self._hooks is not None
+        registered, project = drafts[0].registered, drafts[0].wanted.project
+        questions = [Wanted(d.wanted.params, d.wanted.description) for d in drafts]
+        try:
+            return await self._hooks.accept(registered, questions, project, environment)
+        except RefusedAt as refused:
+            error = _error_of(registered, refused)
+            if several:
+                error.field = _field_of(places[refused.index], error.field)
+            raise error from refused
+
+    def _draft_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[_Draft]:
         several = len(wanted) > 1
-        prepared = []
+        drafts = []
         for i, submission in enumerate(wanted):
             try:
-                prepared.append(self._prepare(submission, environments[submission.project]))
+                drafts.append(self._draft(submission, environments[submission.project]))
             except JobdeckError as error:
                 if several:
                     error.field = _field_of(i, error.field)
                 raise
-        return prepared
+        return drafts
 
-    def _prepare(self, wanted: Submission, environment: Environment) -> NewJob:
+    def _draft(self, wanted: Submission, environment: Environment) -> _Draft:
         registered = self._registry.get(wanted.type)
         _check_priority(wanted.priority)
         tags = _tags_text(wanted.tags)
         params = _params_text(wanted.params)
-        with _foreign(wanted.type):
-            job_type = _instance(registered, wanted.params)
-            job_type.check(environment)
-            own = [_checked(claim) for claim in job_type.claims()]
-            subject = clip(job_type.subject() or "", 1000) or None
-            description = clip(wanted.description or job_type.description(), 500)
-        return NewJob(
-            project_id=wanted.project_id,
-            type=wanted.type,
-            category=job_type.category,
-            isolation=job_type.isolation,
-            description=description,
-            subject=subject,
-            params=params,
-            tags=tags,
-            claims=_claims_text(wanted, own, wanted.token_id if job_type.parallel_per_token else None),
-            priority=wanted.priority,
-            parent_id=wanted.parent,
-            run_prefix="",
-            on_child_failure=str(wanted.on_child_failure),
-            created_by=wanted.created_by,
-            token_id=wanted.token_id,
-            configuration_id=wanted.configuration,
-            configuration_version=wanted.configuration_version,
-            copied_from=wanted.copied_from,
-            dedupe_key=_dedupe_key(wanted, params) if wanted.deduplicate else None,
-            not_before=wanted.not_before,
-        )
+        kind = registered.job_type
+        said = None
+        if self._hooks is None or accepts_here(kind):
+            with _foreign(wanted.type):
+                said = accepted(_instance(registered, wanted.params), environment, wanted.description)
+        elif is_plain(kind.Params):  # tells of many faults at once, and needs no process for it
+            _check_params(registered, wanted.params)
+        return _Draft(wanted, registered, params, tags, said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A submission that was looked at; `said` is missing where the type's own code is still to be asked."""
+
+    wanted: Submission
+    registered: RegisteredType
+    params: str
+    tags: str
+    said: Accepted | None
+
+
+def _new_job(draft: _Draft) -> NewJob:
+    wanted, kind, said = draft.wanted, draft.registered.job_type, draft.said
+    assert said is not None
+    return NewJob(
+        project_id=wanted.project_id,
+        type=wanted.type,
+        category=kind.category,
+        isolation=kind.isolation,
+        description=said.description,
+        subject=said.subject,
+        params=draft.params,
+        tags=draft.tags,
+        claims=_claims_text(wanted, said.claims, wanted.token_id if kind.parallel_per_token else None),
+        priority=wanted.priority,
+        parent_id=wanted.parent,
+        run_prefix="",
+        on_child_failure=str(wanted.on_child_failure),
+        created_by=wanted.created_by,
+        token_id=wanted.token_id,
+        configuration_id=wanted.configuration,
+        configuration_version=wanted.configuration_version,
+        copied_from=wanted.copied_from,
+        dedupe_key=_dedupe_key(wanted, draft.params) if wanted.deduplicate else None,
+        not_before=wanted.not_before,
+    )
+
+
+def _error_of(registered: RegisteredType, refused: RefusedAt) -> JobdeckError:
+    return refused.error or _told_params(registered.name, refused.faults)
 
 
 @contextmanager
@@ -181,21 +251,13 @@ def _foreign(type_name: str) -> Iterator[None]:
     """Around the type's own code: whatever it raises refuses this request and nothing else."""
     try:
         yield
+    except BadAnswer as error:
+        raise Refusal(error.code, "invalid", error.message, field=error.field, hint=error.hint) from error
     except JobdeckError:
         raise
     except (Exception, SystemExit) as error:
         log.warning("job_type_broke", type=type_name, exc_info=error)
-        raise JobTypeBroke(
-            f"The job type '{type_name}' failed on these parameters: {describe(error, type_name).message}",
-            field="type",
-            hint="Report it to those who wrote the job type.",
-        ) from error
-
-
-def _checked(claim: Any) -> Claim:
-    if isinstance(claim, Claim) and claim.resource and claim.units == int(claim.units) > 0:
-        return claim
-    raise TypeError(f"{claim!r} is not a claim of at least one unit of a resource")
+        raise broke(type_name, describe(error, type_name).message) from error
 
 
 def _params_text(params: Mapping[str, Any]) -> str:
@@ -221,17 +283,20 @@ def _tags_text(tags: Sequence[str]) -> str:
 
 
 def _instance(registered: RegisteredType, params: Mapping[str, Any]) -> JobType:
+    return registered.job_type(_check_params(registered, params))
+
+
+def _check_params(registered: RegisteredType, params: Mapping[str, Any]) -> BaseModel:
     try:
-        return registered.job_type(registered.job_type.Params.model_validate(dict(params)))
+        return registered.job_type.Params.model_validate(dict(params))
     except ValidationError as error:
-        raise invalid_params(registered.name, error) from error
+        faults = error.errors(include_url=False, include_context=False)
+        raise _told_params(registered.name, faults) from error
 
 
-def invalid_params(type_name: str, error: ValidationError) -> InvalidParams:
+def _told_params(type_name: str, faults: Sequence[Any]) -> InvalidParams:
     """Every field at fault with its reason, in one error."""
-    errors = [
-        {"field": _path(e["loc"]), "message": e["msg"]} for e in error.errors(include_url=False, include_context=False)
-    ]
+    errors = [{"field": _path(tuple(e["loc"])), "message": e["msg"]} for e in faults]
     first = errors[0]
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     return InvalidParams(
