@@ -29,6 +29,7 @@ from jobdeck.engine.duties import bury_workers, end_silent, expire_leases, give_
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
@@ -55,6 +56,8 @@ from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
 
 log = structlog.get_logger(__name__)
+ASIDE = 4
+"""Processes of a worker for what must not wait behind tasks: removing what canceled jobs left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Foundation:
     vault: Vault
     logs: LogStore
     control: Control
+    hooks: HookProcesses
     lock: IO[str] | None
 
 
@@ -87,8 +91,18 @@ async def lay_foundation(config: Config) -> Foundation:
     vault = Vault(config.secret_key) if config.secret_key else Vault.in_home(config.home)
     return Foundation(
         config, database, blobs, load_types({"allow_commands": config.allow_commands}), installation,
-        Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock,
+        Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs),
+        _hooks(config), lock,
     )  # fmt: skip
+
+
+def _hooks(config: Config) -> HookProcesses:
+    return HookProcesses(
+        config.check_processes,
+        check_seconds=config.check_seconds,
+        plan_seconds=config.plan_seconds,
+        memory_limit=_task_memory(config),
+    )
 
 
 def _installation(config: Config) -> Installation:
@@ -119,7 +133,7 @@ def _lock_home(home: Path) -> IO[str]:
 
 def core_of(base: Foundation) -> Core:
     """The parts that services stand on."""
-    submitter = Submitter(base.database, base.registry, base.environments.of)
+    submitter = Submitter(base.database, base.registry, base.environments.of, base.hooks)
     feed = Feed(base.database)
     return Core(
         base.database,
@@ -185,6 +199,7 @@ def working(base: Foundation) -> list[Service]:
     executor = ByIsolation({
         "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config)),
         "thread": ThreadExecutor(max(1, config.light_slots)),
+        "aside": ProcessExecutor(ASIDE, memory_limit=_task_memory(config)),
     })  # fmt: skip
     me = Worker(
         id=uuid.uuid4().hex, name=config.worker_name, host=socket.gethostname(), pid=os.getpid(), slots=config.workers,
@@ -199,6 +214,8 @@ def working(base: Foundation) -> list[Service]:
         shipper,
         config.lease_seconds,
         config.parallel,
+        hooks=base.hooks,
+        undo_seconds=config.undo_seconds,
     )
     return [recorder, shipper, WorkerService(me, parts)]
 
@@ -259,6 +276,7 @@ def _always(base: Foundation) -> list[Service]:
 
 
 async def _close(base: Foundation) -> None:
+    await base.hooks.aclose()
     await base.database.close()
     if base.lock is not None:
         base.lock.close()

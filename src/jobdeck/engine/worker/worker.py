@@ -16,6 +16,7 @@ from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogLine
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
 from jobdeck.engine.worker.asks import Ask
@@ -23,7 +24,7 @@ from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.log_writer import JobLog, LogShipper
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
 from jobdeck.engine.worker.renewal import OwnThread, Renewal
-from jobdeck.engine.worker.runner import Runner
+from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
 from jobdeck.engine.worker.surroundings import Surroundings
 from jobdeck.executors.harness import describe
 from jobdeck.store.running import assignments, leases, workers
@@ -57,6 +58,9 @@ class WorkerParts:
     """Tasks of one job at the same time, at most."""
     apart: Callable[[Service], Service] = OwnThread
     """Where leases are renewed from: not from the loop in which jobs run, unless time itself is simulated."""
+    hooks: HookProcesses | None = None
+    """Where types are asked for their steps; without them in this process, which is for tests."""
+    undo_seconds: float = UNDO_SECONDS
 
 
 @dataclass(slots=True)
@@ -265,7 +269,7 @@ class WorkerService:
         runner = Runner(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
-            parts.executor, _Lines(job_log), self._clock, parts.parallel,
+            parts.executor, _Lines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds,
         )  # fmt: skip
         stay.runner = runner
         runner.brakes.ask(stay.asked)
