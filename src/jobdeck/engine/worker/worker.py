@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 LEAVE_SECONDS = 12.0
+PARTING_SECONDS = 2.0
+"""Seconds in which jobs that were not handed back die; code in threads that does not return ends with the process."""
 LISTEN_SECONDS = 0.05
 """Until the scheduler has heard that the worker leaves, most of the time; what it assigns later waits for its lease."""
 REMEMBERED = 10_000
@@ -300,7 +302,8 @@ class WorkerService:
         left = [stay.task for stay in self._stays.values()]
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left and (await asyncio.wait(left, timeout=PARTING_SECONDS))[1]:
+            log.warning("jobs_do_not_stop", jobs=list(self._stays), then="they end with this process")
 
     async def _hand_back(self, after: float = 0.0) -> bool:
         """Hand back all that is here `after` so many seconds; whether there was anything."""
