@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from jobdeck.core.answers import Accepted
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, InvalidInput, JobdeckError, Unavailable
+from jobdeck.core.hooks.answers import Accepted
 from jobdeck.core.jobtype import StepSpec
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped, Succeeded
 from jobdeck.core.registry import RegisteredType

@@ -14,11 +14,11 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from jobdeck.core.answers import Accepted, BadAnswer, accepted
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, JobdeckError
-from jobdeck.core.foreign import accepts_here, is_plain
+from jobdeck.core.hooks.answers import Accepted, BadAnswer, accepted
+from jobdeck.core.hooks.foreign import accepts_here, is_plain
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
@@ -117,8 +117,13 @@ class Submitter:
                     await submissions.remember(tx, principal_id, *idempotency, batch.answer)
             return batch.answer
 
-        # Whoever asked may have gone: what was begun here is ended in good order.
-        return await asyncio.shield(submissions.settle_races(self._database, work, alone=len(prepared) == 1))
+        storing = asyncio.ensure_future(submissions.settle_races(self._database, work, alone=len(prepared) == 1))
+        try:
+            return await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            # Whoever asked has gone: the transaction is ended in good order, and nobody hears how.
+            storing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            raise
 
     async def check(self, wanted: Submission) -> tuple[NewJob, int | None]:
         """All that `submit` checks and works out, storing nothing; and the unfinished job that `submit` would give

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from jobdeck.core.answers import Accepted, accepted, checked_plan, parts_of
 from jobdeck.core.claims import Claim
 from jobdeck.core.errors import ErrorKind, InvalidInput, JobdeckError
+from jobdeck.core.hooks.answers import Accepted, accepted, checked_plan, parts_of
 from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.retry import RetryPolicy
 from jobdeck.core.tasks import ACCEPT, TaskRequest

@@ -7,9 +7,9 @@ import json
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from jobdeck.core.answers import checked_plan, parts_of, parts_of_result
 from jobdeck.core.errors import ErrorInfo, JobdeckError
-from jobdeck.core.foreign import plans_here, splits_here
+from jobdeck.core.hooks.answers import checked_plan, parts_of, parts_of_result
+from jobdeck.core.hooks.foreign import plans_here, splits_here
 from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.life.records import SavedStep, SavedTask
 from jobdeck.core.life.states import StepState
