@@ -95,15 +95,15 @@ def _text(kind: str, hook: str, value: object) -> str:
     return str(value)
 
 
-def _items(kind: str, hook: str, value: Any, most: int) -> list[Any]:
-    """The first of them, one more than `most` at most: what is given may have no end."""
+def _several(kind: str, hook: str, value: Any) -> Iterable[Any]:
+    """What is given, which may have no end."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise _wrong(kind, hook, f"gave {_shown(value)}, and no list")
-    return list(islice(value, most + 1))
+    return value
 
 
 def _listed(kind: str, hook: str, value: Any, most: int) -> list[Any]:
-    found = _items(kind, hook, value, most)
+    found = list(islice(_several(kind, hook, value), most + 1))
     if len(found) > most:
         raise _wrong(kind, hook, f"gave more than {most} items")
     return found
@@ -177,7 +177,7 @@ def _is_policy(policy: Any) -> bool:
 def parts_of(kind: str, spec: StepSpec, params: Any) -> list[str]:
     """The parts into which a function of the parameters splits a step, as JSON. Runs the type's own code."""
     assert callable(spec.each)
-    return checked_parts(spec, _items(kind, f"each of step '{spec.name}'", spec.each(params), MAX_TASKS))
+    return checked_parts(spec, _several(kind, f"each of step '{spec.name}'", spec.each(params)))
 
 
 def parts_of_result(spec: StepSpec, result: Json) -> list[str]:
@@ -188,14 +188,14 @@ def parts_of_result(spec: StepSpec, result: Json) -> list[str]:
     return checked_parts(spec, result or [])
 
 
-def checked_parts(spec: StepSpec, parts: list[Any]) -> list[str]:
-    """Each part as JSON; raises TooManyTasks, PartsTooLarge or BadAnswer."""
-    if len(parts) > MAX_TASKS:
-        said = f"Step '{spec.name}' has more than the {MAX_TASKS} tasks that are allowed."
-        raise TooManyTasks(said, hint="Make the parts larger.")
+def checked_parts(spec: StepSpec, parts: Iterable[Any]) -> list[str]:
+    """Each part as JSON; raises TooManyTasks, PartsTooLarge or BadAnswer. Looks at no more of them than are allowed."""
     size = 0
     texts: list[str] = []
     for index, part in enumerate(parts):
+        if index == MAX_TASKS:
+            said = f"Step '{spec.name}' has more than the {MAX_TASKS} tasks that are allowed."
+            raise TooManyTasks(said, hint="Make the parts larger.")
         texts.append(_part(part, spec, index))
         size += len(texts[-1].encode())
         if size > MAX_PARTS:

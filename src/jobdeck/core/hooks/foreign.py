@@ -17,7 +17,7 @@ from jobdeck.core.jobtype import JobType, StepSpec
 _MAKING = ("__init__", "__new__", "__getattribute__", "__getattr__", "params")
 _SAYING = ("claims", "writes", "reads", "subject", "description", "type_doc", "type_name")
 _PURE_PACKAGES = ("pydantic", "pydantic_core", "annotated_types")
-_LOOKS_OUTSIDE = ("PathType.", "ImportString.")
+_LOOKS_OUTSIDE = ("PathType.", "ImportString.", "import_string", "_import_string")
 """Validators of pydantic that ask the file system, or import what they are given."""
 _NOT_CALLED = frozenset({"default", "metadata", "serialization", "expected", "cls_name"})
 """Parts of a schema that hold no code which runs while a value is validated."""
