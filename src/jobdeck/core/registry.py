@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+from weakref import WeakKeyDictionary
+
+from pydantic import BaseModel
 
 from jobdeck.core.errors import JobTypeDisabled, UnknownJobType
 from jobdeck.core.jobtype import JobType
@@ -21,7 +25,15 @@ class RegisteredType:
     enabled: bool = True
 
     def params_schema(self) -> dict[str, Any]:
-        return self.job_type.Params.model_json_schema()
+        """Made once, when the type is loaded: a model may bring code of its own, which must not run in requests."""
+        model = self.job_type.Params
+        if model not in _SCHEMAS:
+            _SCHEMAS[model] = json.dumps(model.model_json_schema())
+        schema: dict[str, Any] = json.loads(_SCHEMAS[model])
+        return schema
+
+
+_SCHEMAS: WeakKeyDictionary[type[BaseModel], str] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def _load(point: EntryPoint, switches: Mapping[str, Any]) -> RegisteredType:
         raise TypeError(f"{point.value} is not a JobType")
     if not _NAME.fullmatch(job_type.type_name()):
         raise ValueError(f"'{job_type.type_name()}' is no name for a job type: letters, digits, '_', '-' and '.'")
-    job_type.Params.model_json_schema()
     enabled = job_type.enabled_by is None or bool(switches.get(job_type.enabled_by))
-    return RegisteredType(job_type.type_name(), point.value, job_type, enabled)
+    found = RegisteredType(job_type.type_name(), point.value, job_type, enabled)
+    found.params_schema()
+    return found
