@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -156,16 +156,17 @@ class Submitter:
             raise _error_of(registered, refused) from refused
 
     async def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
-        drafts = await asyncio.to_thread(self._draft_all, wanted, environments)
-        missing: dict[tuple[str, str], list[int]] = {}
-        for i, draft in enumerate(drafts):
-            if draft.said is None:
-                missing.setdefault((draft.wanted.type, draft.wanted.project), []).append(i)
-        for (_, project), places in missing.items():
-            said = await self._ask([drafts[i] for i in places], places, environments[project], len(wanted) > 1)
-            for i, one in zip(places, said, strict=True):
-                drafts[i] = replace(drafts[i], said=one)
-        return [_new_job(draft) for draft in drafts]
+        prepared = await asyncio.to_thread(self._draft_all, wanted, environments)
+        open_: dict[tuple[str, str], list[int]] = {}
+        for i, one in enumerate(prepared):
+            if isinstance(one, _Draft):
+                open_.setdefault((one.wanted.type, one.wanted.project), []).append(i)
+        for (_, project), places in open_.items():
+            drafts = [prepared[i] for i in places]
+            said = await self._ask(drafts, places, environments[project], len(wanted) > 1)
+            for i, draft, one_said in zip(places, drafts, said, strict=True):
+                prepared[i] = _new_job(draft, one_said)
+        return prepared
 
     async def _ask(
         self, drafts: Sequence[_Draft], places: Sequence[int], environment: Environment, several: bool
@@ -182,9 +183,10 @@ class Submitter:
                 error.field = _field_of(places[refused.index], error.field)
             raise error from refused
 
-    def _draft_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[_Draft]:
+    def _draft_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[Any]:
+        """A new job for each, or a draft where its type is still to be asked elsewhere."""
         several = len(wanted) > 1
-        drafts = []
+        drafts: list[NewJob | _Draft] = []
         for i, submission in enumerate(wanted):
             try:
                 drafts.append(self._draft(submission, environments[submission.project]))
@@ -194,35 +196,32 @@ class Submitter:
                 raise
         return drafts
 
-    def _draft(self, wanted: Submission, environment: Environment) -> _Draft:
+    def _draft(self, wanted: Submission, environment: Environment) -> NewJob | _Draft:
         registered = self._registry.get(wanted.type)
         _check_priority(wanted.priority)
         tags = _tags_text(wanted.tags)
         params = _params_text(wanted.params)
         kind = registered.job_type
-        said = None
+        draft = _Draft(wanted, registered, params, tags)
         if self._hooks is None or accepts_here(kind):
             with _foreign(wanted.type):
-                said = accepted(_instance(registered, wanted.params), environment, wanted.description)
-        elif is_plain(kind.Params):  # tells of many faults at once, and needs no process for it
+                return _new_job(draft, accepted(_instance(registered, wanted.params), environment, wanted.description))
+        if is_plain(kind.Params):  # tells of many faults at once, and needs no process for it
             _check_params(registered, wanted.params)
-        return _Draft(wanted, registered, params, tags, said)
+        return draft
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A submission that was looked at; `said` is missing where the type's own code is still to be asked."""
+class _Draft(NamedTuple):
+    """A submission that was looked at, but for what the type's own code says of it."""
 
     wanted: Submission
     registered: RegisteredType
     params: str
     tags: str
-    said: Accepted | None
 
 
-def _new_job(draft: _Draft) -> NewJob:
-    wanted, kind, said = draft.wanted, draft.registered.job_type, draft.said
-    assert said is not None
+def _new_job(draft: _Draft, said: Accepted) -> NewJob:
+    wanted, kind = draft.wanted, draft.registered.job_type
     return NewJob(
         project_id=wanted.project_id,
         type=wanted.type,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -53,8 +52,7 @@ class PartsTooLarge(TaskFailure):
     retryable = False
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What a type says of a job whose parameters it has looked at."""
 
     claims: tuple[Claim, ...]
@@ -66,7 +64,8 @@ def accepted(job: JobType, environment: Environment, description: str | None) ->
     """Ask the type all that a submission asks. Runs its own code. A `description` that was sent is kept."""
     job.check(environment)
     kind = type(job).type_name()
-    claims = tuple(_claim(kind, claim) for claim in _listed(kind, "claims", job.claims(), MAX_CLAIMS))
+    wanted = job.claims()
+    claims = tuple(_claim(kind, claim) for claim in _listed(kind, "claims", wanted, MAX_CLAIMS)) if wanted != [] else ()
     subject = job.subject()
     if subject is not None:
         subject = clip(_text(kind, "subject", subject), 1000) or None
@@ -97,6 +96,8 @@ def _text(kind: str, hook: str, value: object) -> str:
 
 def _several(kind: str, hook: str, value: Any) -> Iterable[Any]:
     """What is given, which may have no end."""
+    if isinstance(value, list | tuple):  # mostly, and quicker to see than that it is none of the others
+        return value
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise _wrong(kind, hook, f"gave {_shown(value)}, and no list")
     return value

@@ -8,7 +8,6 @@ import abc
 import functools
 import re
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
 
@@ -21,29 +20,21 @@ _LOOKS_OUTSIDE = ("PathType.", "ImportString.", "import_string", "_import_string
 """Validators of pydantic that ask the file system, or import what they are given."""
 _NOT_CALLED = frozenset({"default", "metadata", "serialization", "expected", "cls_name"})
 """Parts of a schema that hold no code which runs while a value is validated."""
-
-_ACCEPTING: WeakKeyDictionary[type[JobType], bool] = WeakKeyDictionary()
-_PLANNING: WeakKeyDictionary[type[JobType], bool] = WeakKeyDictionary()
-_PLAIN: WeakKeyDictionary[type[BaseModel], bool] = WeakKeyDictionary()
+_MANY = 1000
+"""Answers that are kept: classes do not change, and each job asks."""
 
 
-def accepts_here(job_type: type[JobType]) -> bool:
+@functools.lru_cache(_MANY)
+def accepts_here(job_type: Any) -> bool:
     """Whether all that a submission calls is this package's own and only computes. A `check` looks at the world."""
-    known = _ACCEPTING.get(job_type)
-    if known is None:
-        ours = all(_is_ours(job_type, name) for name in (*_MAKING, *_SAYING))
-        known = ours and _definer(job_type, "check") is JobType and _is_plain_class(job_type)
-        _ACCEPTING[job_type] = known
-    return known
+    ours = all(_is_ours(job_type, name) for name in (*_MAKING, *_SAYING))
+    return ours and _definer(job_type, "check") is JobType and _is_plain_class(job_type)
 
 
-def plans_here(job_type: type[JobType]) -> bool:
+@functools.lru_cache(_MANY)
+def plans_here(job_type: Any) -> bool:
     """Whether planning its steps runs this package's own code only."""
-    known = _PLANNING.get(job_type)
-    if known is None:
-        known = all(_is_ours(job_type, name) for name in (*_MAKING, "plan")) and _is_plain_class(job_type)
-        _PLANNING[job_type] = known
-    return known
+    return all(_is_ours(job_type, name) for name in (*_MAKING, "plan")) and _is_plain_class(job_type)
 
 
 def splits_here(job_type: type[JobType], spec: StepSpec) -> bool:
@@ -51,14 +42,10 @@ def splits_here(job_type: type[JobType], spec: StepSpec) -> bool:
     return plans_here(job_type) and (not callable(spec.each) or _is_own_function(spec.each))
 
 
+@functools.lru_cache(_MANY)
 def is_plain(model: Any) -> bool:
     """Whether validating values of `model` runs no code but pydantic's and this package's."""
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        return False
-    known = _PLAIN.get(model)
-    if known is None:
-        known = _PLAIN[model] = _has_plain_schema(model)
-    return known
+    return isinstance(model, type) and issubclass(model, BaseModel) and _has_plain_schema(model)
 
 
 def _is_plain_class(job_type: type[JobType]) -> bool:
