@@ -80,6 +80,18 @@ class Config(BaseModel):
         description="User (name or number) that tasks run as, so that they cannot read the home; needs root. "
         "Empty: the server's own.",
     )
+    check_processes: int = Field(
+        default=4, ge=2, le=100, description="Processes in which job types are asked; one project gets half of them."
+    )
+    check_seconds: float = Field(
+        default=10.0, ge=0.1, le=300, description="Seconds that a job type may take to check a submission."
+    )
+    plan_seconds: float = Field(
+        default=30.0, ge=0.1, le=3600, description="Seconds that a job type may take to plan the steps of a job."
+    )
+    undo_seconds: float = Field(
+        default=3600.0, ge=1, le=86_400, description="Seconds that removing leftovers may take, whatever the type says."
+    )
     lease_seconds: float = Field(
         default=10.0, ge=1, le=3600, description="How long a job stays with a worker that says nothing."
     )

@@ -43,6 +43,7 @@ from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
@@ -74,6 +75,8 @@ from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
 
 log = structlog.get_logger(__name__)
+ASIDE = 4
+"""Processes of a worker for what must not wait behind tasks: removing what canceled jobs left."""
 
 _FEW_CONNECTIONS = 200
 """A server that can take in fewer tells it when it starts."""
@@ -93,6 +96,7 @@ class Foundation:
     logs: LogStore
     garbage: GarbageCollector
     control: Control
+    hooks: HookProcesses
     lock: IO[str] | None
     task_user: TaskUser | None = None
 
@@ -118,7 +122,7 @@ async def lay_foundation(config: Config) -> Foundation:
     garbage = GarbageCollector(database, blobs, partial(_clean_staged, environments))
     return Foundation(
         config, database, blobs, registry, installation,
-        environments, vault, logs, garbage, Control(database, garbage), lock, user,
+        environments, vault, logs, garbage, Control(database, garbage), _hooks(config, user), lock, user,
     )  # fmt: skip
 
 
@@ -138,6 +142,16 @@ def _task_user(config: Config, work_dir: Path) -> TaskUser | None:
     share(config.home.resolve(), work_dir, config.blobs_url, user)
     user.try_out(str(work_dir), without_settings())
     return user
+
+
+def _hooks(config: Config, user: TaskUser | None) -> HookProcesses:
+    return HookProcesses(
+        config.check_processes,
+        check_seconds=config.check_seconds,
+        plan_seconds=config.plan_seconds,
+        memory_limit=_task_memory(config),
+        user=user,
+    )
 
 
 def _installation(config: Config) -> Installation:
@@ -188,7 +202,7 @@ def _lock_home(home: Path) -> IO[str]:
 
 def core_of(base: Foundation) -> Core:
     """The parts that services stand on."""
-    submitter = Submitter(base.database, base.registry, base.environments.of)
+    submitter = Submitter(base.database, base.registry, base.environments.of, base.hooks)
     feed = Feed(base.database)
     return Core(
         base.database,
@@ -269,6 +283,7 @@ def working(base: Foundation) -> list[Service]:
     executor = ByIsolation({
         "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user),
         "thread": ThreadExecutor(max(1, config.light_slots)),
+        "aside": ProcessExecutor(ASIDE, memory_limit=_task_memory(config), user=base.task_user),
     })  # fmt: skip
     me = Worker(
         id=uuid.uuid4().hex, name=config.worker_name, host=socket.gethostname(), pid=os.getpid(), slots=config.workers,
@@ -283,6 +298,8 @@ def working(base: Foundation) -> list[Service]:
         shipper,
         config.lease_seconds,
         config.parallel,
+        hooks=base.hooks,
+        undo_seconds=config.undo_seconds,
     )
     return [recorder, shipper, WorkerService(me, parts)]
 
@@ -370,6 +387,7 @@ def _always(base: Foundation) -> list[Service]:
 
 
 async def _close(base: Foundation) -> None:
+    await base.hooks.aclose()
     await base.database.close()
     if base.lock is not None:
         base.lock.close()

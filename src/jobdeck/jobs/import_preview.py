@@ -15,6 +15,7 @@ from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, dump_sc
 from jobdeck.connectors.files.source import FilesSource, grouped, part_of
 from jobdeck.connectors.files.survey import Survey
 from jobdeck.connectors.files.unify import unified
+from jobdeck.connectors.files.walk import Budget
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
@@ -41,6 +42,7 @@ class Look:
     def __init__(self, params: ImportParams, environment: Environment, part_bytes: int) -> None:
         self._params, self._environment, self._part_bytes = params, environment, part_bytes
         self._config = files_config(params)
+        self._budget = Budget()
         self._until = time.monotonic() + SECONDS
         self._refusals: list[Refusal] = []
         self._notes: list[str] = []
@@ -77,7 +79,7 @@ class Look:
 
     def _located(self, entry: str) -> list[Located]:
         try:
-            return locate(entry, self._environment)
+            return locate(entry, self._environment, self._budget)
         except TaskFailure as error:
             self._refuse(error, entry)
             return []

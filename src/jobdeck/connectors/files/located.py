@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Literal
 
 from pydantic import BaseModel
 
 from jobdeck.connectors.errors import DataFailure, FileMissing, PathNotAllowed, SourceChanged
+from jobdeck.connectors.files.walk import Budget, files_below, has_marks, is_inside, matching
 from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.storage import connection as connection_options
 from jobdeck.storage.folders import Entry, Folder
@@ -38,15 +38,17 @@ class Located(BaseModel):
         return self.path.rsplit("/", 1)[-1]
 
 
-def locate(entry: str, environment: Environment) -> list[Located]:
-    """The files `entry` means, sorted, at least one. Raises FileMissing, PathNotAllowed or another DataFailure."""
+def locate(entry: str, environment: Environment, budget: Budget | None = None) -> list[Located]:
+    """The files `entry` means, sorted, at least one. Raises FileMissing, PathNotAllowed or another DataFailure.
+
+    `budget` bounds how much is looked at on the server, for all entries it is used for together."""
     if not entry or "\0" in entry:
         raise FileMissing("A file has an empty name, or one with a NUL character.")
     if entry.startswith("file:") and not entry.startswith("file:/"):
         return [_project_file(entry, environment)]
     if needs_secrets(entry):
         return _bucket(entry, environment)
-    return _server(entry.removeprefix("file://"), environment)
+    return _server(entry.removeprefix("file://"), environment, budget or Budget())
 
 
 def _project_file(entry: str, environment: Environment) -> Located:
@@ -129,33 +131,23 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(parts.get(piece, re.escape(piece)) for piece in pieces))
 
 
-def _server(entry: str, environment: Environment) -> list[Located]:
+def _server(entry: str, environment: Environment, budget: Budget) -> list[Located]:
     allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
     if not entry.startswith("/"):
         raise PathNotAllowed(
             f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://…."
         )
-    fixed = entry if not glob.has_magic(entry) else re.split(r"[*?\[]", entry, maxsplit=1)[0]
+    fixed = entry if not has_marks(entry) else re.split(r"[*?\[]", entry, maxsplit=1)[0]
     if ".." in Path(entry[len(fixed) :]).parts:
         raise PathNotAllowed(f"'{entry}' climbs with '..' behind a pattern.")
     _inside(entry, os.path.realpath(fixed.rpartition("/")[0] if fixed != entry else fixed), allowed)
-    paths = [entry] if os.path.lexists(entry) else sorted(glob.iglob(entry, recursive=True))  # noqa: PTH207  (absolute patterns)
-    found = [_local(path, allowed) for top in paths for path in _files_below(top)]
+    paths = [entry] if os.path.lexists(entry) else matching(entry, allowed, budget)
+    found = [_local(path, allowed) for path in dict.fromkeys(p for top in paths for p in files_below(top, budget))]
     if not found:
         raise FileMissing(f"There is no file at {entry}.")
     if len(found) > MAX_FILES:
         raise DataFailure(f"{entry} means {len(found)} files; {MAX_FILES} are allowed in one job.")
     return found
-
-
-def _files_below(top: str) -> Iterator[str]:
-    """The file itself, or the files below a folder, sorted; hidden ones and those that begin with `_` are left out."""
-    if not Path(top).is_dir():
-        yield top
-        return
-    for folder, folders, names in os.walk(top):
-        folders[:] = sorted(name for name in folders if name[0] not in "._")
-        yield from (f"{folder}/{name}" for name in sorted(names) if name[0] not in "._")
 
 
 def _local(path: str, allowed: list[str]) -> Located:
@@ -175,7 +167,7 @@ def _mark(facts: os.stat_result) -> str:
 
 
 def _inside(entry: str, real: str, allowed: Iterable[str]) -> None:
-    if not any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in allowed):
+    if not is_inside(real, allowed):
         raise PathNotAllowed(
             f"{entry} is not in a folder that jobs may read.",
             hint="Upload the file, or let an administrator allow its folder.",

@@ -23,6 +23,7 @@ from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, 
 from jobdeck.connectors.files.streams import skip
 from jobdeck.connectors.files.survey import Survey, open_text
 from jobdeck.connectors.files.unify import unified
+from jobdeck.connectors.files.walk import Budget
 from jobdeck.core.environment import Environment
 from jobdeck.core.values import Json
 
@@ -45,7 +46,8 @@ class FilesSource:
 
     def located(self) -> list[Located]:
         """All files, in the order in which they were named; the same file twice is read twice."""
-        return [file for entry in self._config.files for file in locate(entry, self._environment)]
+        budget = Budget()
+        return [file for entry in self._config.files for file in locate(entry, self._environment, budget)]
 
     def look(self, files: list[Located]) -> Iterator[int]:
         """Look at those `files` that come after the ones in `facts`; gives bytes looked at, to be stopped between."""

@@ -16,6 +16,7 @@ from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogLine
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
 from jobdeck.engine.worker.asks import Ask
@@ -23,7 +24,7 @@ from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.log_writer import JobLog, LogShipper
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
 from jobdeck.engine.worker.renewal import OwnThread, Renewal
-from jobdeck.engine.worker.runner import Runner
+from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
 from jobdeck.engine.worker.surroundings import Surroundings
 from jobdeck.executors.harness import describe
 from jobdeck.executors.machine.sources import changed, sources_of
@@ -37,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 LEAVE_SECONDS = 12.0
+PARTING_SECONDS = 2.0
+"""Seconds in which jobs that were not handed back die; code in threads that does not return ends with the process."""
 LISTEN_SECONDS = 0.05
 """Until the scheduler has heard that the worker leaves, most of the time; what it assigns later waits for its lease."""
 REMEMBERED = 10_000
@@ -58,6 +61,9 @@ class WorkerParts:
     """Tasks of one job at the same time, at most."""
     apart: Callable[[Service], Service] = OwnThread
     """Where leases are renewed from: not from the loop in which jobs run, unless time itself is simulated."""
+    hooks: HookProcesses | None = None
+    """Where types are asked for their steps; without them in this process, which is for tests."""
+    undo_seconds: float = UNDO_SECONDS
 
 
 @dataclass(slots=True)
@@ -277,7 +283,7 @@ class WorkerService:
         runner = Runner(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
-            parts.executor, _Lines(job_log), self._clock, parts.parallel,
+            parts.executor, _Lines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds,
         )  # fmt: skip
         stay.runner = runner
         runner.brakes.ask(stay.asked)
@@ -315,7 +321,8 @@ class WorkerService:
         left = [stay.task for stay in self._stays.values()]
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left and (await asyncio.wait(left, timeout=PARTING_SECONDS))[1]:
+            log.warning("jobs_do_not_stop", jobs=list(self._stays), then="they end with this process")
 
     async def _hand_back(self, after: float = 0.0) -> bool:
         """Hand back all that is here `after` so many seconds; whether there was anything."""
