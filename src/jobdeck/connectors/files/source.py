@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from jobdeck.connectors.base import Column, Description, Read, SourcePart
 from jobdeck.connectors.columns import type_name
+from jobdeck.connectors.files.bounds import CELLS, inner_width, width
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.formats import csv as csv_format
 from jobdeck.connectors.files.formats import jsonl as jsonl_format
@@ -30,8 +31,9 @@ PART_BYTES = 64 * 1024 * 1024
 MAX_PARTS = 4000
 MAX_SLICES = 200
 """Files in one part at most."""
-MIN_BLOCK = 1 << 16
-_CELLS = 24 * 1024 * 1024
+MIN_BLOCK = 1 << 12
+_CELLS = 3 * CELLS
+"""Bytes of text times columns: a row has three bytes at least."""
 
 
 class FilesSource:
@@ -134,21 +136,26 @@ class FilesSource:
                 yield from self._numpy(file, piece, place)
 
     def _blocks(
-        self, file: FileFacts, piece: Slice, at: int, cutter: records.Cutter, width: int
+        self, file: FileFacts, piece: Slice, place: dict[str, Any], cutter: records.Cutter, width: int
     ) -> Iterator[records.Block]:
         encoding = (self._config.csv.encoding or "") if file.detected.format == "csv" else ""
         encoding = "" if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig") else encoding
         size = max(min(MIN_BLOCK, records.BLOCK), min(records.BLOCK, _CELLS // max(1, width)))
+        json = file.detected.format != "csv"
+        line = place["line"] if file.detected.format != "json" else None
+        hint = records.JSON_HINT if json else records.CSV_HINT
         with open_text(file.located, file.detected, self._environment, encoding) as stream:
-            skip(stream, at)
-            yield from records.blocks(stream, cutter, at, piece.end, file.located.name, size)
+            skip(stream, place["at"])
+            yield from records.blocks(
+                stream, cutter, place["at"], piece.end, file.located.name, size, line=line, hint=hint
+            )
 
     def _csv(
         self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
     ) -> Iterator[tuple[Raw, int, int, int]]:
         dialect = Dialect.model_validate(file.dialect)
         row, line = place["row"], place["line"]
-        for block in self._blocks(file, piece, place["at"], csv_format.cutter_for(dialect), len(how.schema)):
+        for block in self._blocks(file, piece, place, csv_format.cutter_for(dialect), how.sources.count(None)):
             raw = csv_format.parse_block(block, dialect, self._config.csv, how.file, row, line)
             row, line = row + raw.consumed, line + block.data.count(b"\n")
             yield raw, len(block.data), block.end, line
@@ -157,12 +164,16 @@ class FilesSource:
         self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
     ) -> Iterator[tuple[Raw, int, int, int]]:
         wanted = {source: f.type for f, source in zip(how.schema, how.sources, strict=True) if source is not None}
+        held = dict(zip(file.held().names, file.held().types, strict=True))
+        columns, inner = width(how.schema), max(map(inner_width, wanted.values()), default=0)
         row, line = place["row"], place["line"]
-        for block in self._blocks(file, piece, place["at"], records.LineCutter(), len(how.schema)):
+        for block in self._blocks(file, piece, place, records.LineCutter(), 1):
             jsonl_format.check_text(block, how.file, line)
-            raw = jsonl_format.parse_block(block, wanted, how.file, row, line)
-            row, line = row + raw.consumed, line + block.data.count(b"\n")
-            yield raw, len(block.data), block.end, line
+            for part in jsonl_format.pieces(block, columns, inner):
+                told = line if file.detected.format == "jsonl" else None
+                raw = jsonl_format.parse_block(part, wanted, held, how.file, row, told, file.dialect.get("unnamed", ""))
+                row, line = row + raw.consumed, line + part.data.count(b"\n")
+                yield raw, len(part.data), part.end, line
 
     def _parquet(
         self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting

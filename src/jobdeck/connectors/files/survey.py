@@ -8,6 +8,7 @@ from typing import IO
 import pyarrow as pa
 
 from jobdeck.connectors.base import Reject
+from jobdeck.connectors.files.bounds import check_columns
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.detect import Detected, detect
 from jobdeck.connectors.files.formats import csv as csv_format
@@ -15,7 +16,7 @@ from jobdeck.connectors.files.formats import jsonl as jsonl_format
 from jobdeck.connectors.files.formats import parquet as parquet_format
 from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
-from jobdeck.connectors.files.formats.json_array import array_lines
+from jobdeck.connectors.files.formats.json_stream import document_lines
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.records import Block, IrregularQuotes
 from jobdeck.connectors.files.formats.rows import bad_row
@@ -31,7 +32,7 @@ def open_text(located: Located, detected: Detected, environment: Environment, en
     raw = open_located(located, environment)
     stream = unpacked(raw, detected.compression, located.size, located.name)
     stream = transcoded(stream, encoding or detected.encoding, located.name)
-    return array_lines(stream, located.name) if detected.format == "json" else stream
+    return document_lines(stream, located.name) if detected.format == "json" else stream
 
 
 class Survey:
@@ -59,7 +60,14 @@ class Survey:
     def steps(self) -> Iterator[int]:
         """Raises the DataFailure that tells what is wrong with the file."""
         with open_located(self._located, self._environment) as raw:
-            detected = detect(raw, self._located.filename, self._located.size, self._config.format, self._name)
+            detected = detect(
+                raw,
+                self._located.filename,
+                self._located.size,
+                self._config.format,
+                self._name,
+                self._config.csv.encoding,
+            )
         match detected.format:
             case "parquet":
                 yield self._parquet(detected)
@@ -95,7 +103,7 @@ class Survey:
         rule = csv_format.text_rule(self._config.csv)
         guesses = [Guess(rule) for _ in dialect.names]
         slices = Slices(dialect.data_start, dialect.first_line, self._part_bytes)
-        for block in self._blocks(detected, dialect.data_start, csv_format.cutter_for(dialect)):
+        for block in self._blocks(detected, dialect.data_start, csv_format.cutter_for(dialect), dialect.first_line):
             csv_format.check_regular(block, dialect, self._name)
             raw = csv_format.parse_block(block, dialect, self._config.csv, self._name, slices.row, slices.line)
             self._bad(raw.rejects)
@@ -112,11 +120,13 @@ class Survey:
         slices = Slices(detected.bom, 1, self._part_bytes)
         for block in self._blocks(detected, detected.bom, records.LineCutter()):
             jsonl_format.check_text(block, self._name, slices.line)
-            rows, rejects = shape.feed(block, self._name, slices.row, slices.line)
+            line = slices.line if detected.format == "jsonl" else None
+            rows, rejects = shape.feed(block, self._name, slices.row, line)
             self._bad(rejects)
             slices.add(block, rows)
             yield len(block.data)
-        self._conclude(detected, shape.schema(), self._settled(slices, detected), soft=True)
+        unnamed: dict[str, object] = {"unnamed": shape.unnamed}
+        self._conclude(detected, shape.schema(), self._settled(slices, detected), unnamed, soft=True)
 
     def _text(self, detected: Detected) -> IO[bytes]:
         encoding = (self._config.csv.encoding or "") if detected.format == "csv" else ""
@@ -124,11 +134,15 @@ class Survey:
             encoding = ""
         return open_text(self._located, detected, self._environment, encoding)
 
-    def _blocks(self, detected: Detected, start: int, cutter: records.Cutter) -> Iterator[Block]:
+    def _blocks(
+        self, detected: Detected, start: int, cutter: records.Cutter, first_line: int | None = 1
+    ) -> Iterator[Block]:
         with self._text(detected) as stream:
             stream.read(start)
+            hint = records.CSV_HINT if detected.format == "csv" else records.JSON_HINT
+            first_line = first_line if detected.format != "json" else None
             looked = 0
-            for block in records.blocks(stream, cutter, start, None, self._name):
+            for block in records.blocks(stream, cutter, start, None, self._name, line=first_line, hint=hint):
                 if self._most is not None and looked >= self._most:
                     self.partial = True
                     return
@@ -155,6 +169,7 @@ class Survey:
         dialect: dict[str, object] | None = None,
         soft: bool = False,
     ) -> None:
+        check_columns(schema, self._name)
         self.facts = FileFacts(
             located=self._located,
             detected=detected,

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from jobdeck.connectors.errors import BadEncoding, BadHeader, FileDamaged, TooBigToRead
+from jobdeck.connectors.errors import BadEncoding, BadHeader, FileDamaged, TooBigToRead, TooManyColumns
+from jobdeck.connectors.files.bounds import MAX_COLUMNS
 from jobdeck.connectors.files.config import CsvOptions
 
 CANDIDATES = ",;\t|"
 SAMPLE_ROWS = 100
-MAX_COLUMNS = 10_000
 
 
 class Dialect(BaseModel):
@@ -136,7 +136,7 @@ def _sniff(text: str, options: CsvOptions) -> str:
 def column_names(cells: list[str], name: str) -> list[str]:
     """Header cells as names: empty ones become `column_N`. Raises BadHeader for two of the same name."""
     if len(cells) > MAX_COLUMNS:
-        raise BadHeader(f"{name} has {len(cells)} columns; {MAX_COLUMNS} are allowed.")
+        raise TooManyColumns(f"{name} has {len(cells)} columns; {MAX_COLUMNS} are allowed.")
     names = [cell.strip() or f"column_{index + 1}" for index, cell in enumerate(cells)]
     seen: dict[str, int] = {}
     for index, column in enumerate(names):

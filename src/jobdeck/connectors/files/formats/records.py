@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO, NoReturn, Protocol
 
 import numpy as np
 
@@ -119,14 +119,30 @@ def regular(data: bytes, delimiter: str, quote: str) -> bool:
     return bool(np.isin(before, edges).all() and np.isin(after, edges).all())
 
 
-def blocks(stream: IO[bytes], cutter: Cutter, start: int, end: int | None, name: str, size: int = 0) -> Iterator[Block]:
+CSV_HINT = "The file may not be what it seems, or a quote is not closed; see csv.quote and csv.delimiter."
+JSON_HINT = "One object is one row; where the rows are inside of an object, take them out of it."
+
+
+def blocks(
+    stream: IO[bytes],
+    cutter: Cutter,
+    start: int,
+    end: int | None,
+    name: str,
+    size: int = 0,
+    line: int | None = 1,
+    hint: str = CSV_HINT,
+) -> Iterator[Block]:
     """Blocks of about `size` bytes of `stream`, which stands at `start`, up to `end` (None: to its end).
+
+    `line` is the line of the file at `start`, None where lines are not the file's. Raises TooBigToRead.
 
     The cuts depend on `start` and `size` only, so that a second reading from any cut gives the same blocks."""
     size = size or BLOCK
     rest, at = b"", start
     while True:
-        room = size - len(rest) if len(rest) < size else size
+        # Twice as much where no record has ended, so that a long one is not looked through again and again.
+        room = size - len(rest) if len(rest) < size else min(len(rest), max(size, MAX_RECORD + 1 - len(rest)))
         if end is not None:
             room = min(room, end - at - len(rest))
         data = stream.read(room) if room > 0 else b""
@@ -138,12 +154,17 @@ def blocks(stream: IO[bytes], cutter: Cutter, start: int, end: int | None, name:
         whole = cutter.cut(rest)
         if whole:
             yield Block(rest[:whole], at, at + whole)
+            line = None if line is None else line + rest.count(b"\n", 0, whole)
             rest, at = rest[whole:], at + whole
         elif len(rest) > MAX_RECORD:
-            raise TooBigToRead(
-                f"{name} has a row of more than {MAX_RECORD} bytes from byte {at} on.",
-                hint="The file may not be what it seems, or a quote is not closed; see csv.quote and csv.delimiter.",
-            )
+            _too_long(name, line, at, hint)
     if rest:
         cutter.check_end(rest, name)
+        if len(rest) > MAX_RECORD and not cutter.cut(rest):
+            _too_long(name, line, at, hint)
         yield Block(rest, at, at + len(rest))
+
+
+def _too_long(name: str, line: int | None, at: int, hint: str) -> NoReturn:
+    where = f"from line {line} on" if line is not None else f"from byte {at} of its text on"
+    raise TooBigToRead(f"{name} has a row of more than {MAX_RECORD} bytes {where}.", hint=hint)
