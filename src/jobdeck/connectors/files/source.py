@@ -17,7 +17,7 @@ from jobdeck.connectors.files.formats import parquet as parquet_format
 from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
 from jobdeck.connectors.files.formats.numpy import Arrays
-from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted
+from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted, without
 from jobdeck.connectors.files.formats.types import TextRule
 from jobdeck.connectors.files.located import Located, locate, open_located, unchanged
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, dump_schema
@@ -181,11 +181,11 @@ class FilesSource:
         columns = [source for source in how.sources if source is not None]
         with open_located(file.located, self._environment) as stream:
             done = place["at"]
-            for batch in parquet_format.batches(stream, piece, columns, done, how.file):
+            for batch, bad in parquet_format.batches(stream, piece, columns, done, how.file):
                 first = piece.first_row + done
                 done += batch.num_rows
                 raw = Raw(batch, range(first, first + batch.num_rows), _no_line)
-                yield raw, batch.nbytes, done, 0
+                yield without(raw, bad, how.file), batch.nbytes, done, 0
 
     def _numpy(self, file: FileFacts, piece: Slice, place: dict[str, Any]) -> Iterator[tuple[Raw, int, int, int]]:
         with open_located(file.located, self._environment) as stream:

@@ -134,8 +134,7 @@ def _inexact(node: Node, column: pa.ChunkedArray) -> bool:
     if t.is_list(kind) and node.items is not None:
         return _inexact(node.items, pc.list_flatten(column))
     if t.is_struct(kind) and node.seen & OBJECT:
-        fields = enumerate(node.fields.values())
-        return any(_inexact(field, pc.struct_field(column, index)) for index, field in fields)
+        return any(map(_inexact, node.fields.values(), column.flatten()))
     if t.is_int64(kind):
         return not node.seen & WIDE and _beyond(column)
     return t.is_float64(kind) and bool(node.seen & FLOAT) and _beyond(column)
@@ -287,7 +286,7 @@ def _rounded(column: pa.ChunkedArray) -> bool:
     if t.is_list(column.type):
         return _rounded(pc.list_flatten(column))
     if t.is_struct(column.type):
-        return any(_rounded(pc.struct_field(column, index)) for index in range(column.type.num_fields))
+        return any(map(_rounded, column.flatten()))
     return bool(t.is_float64(column.type)) and _beyond(column)
 
 

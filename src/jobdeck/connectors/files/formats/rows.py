@@ -16,6 +16,8 @@ from jobdeck.connectors.files.formats.types import TextRule, fit, misfits
 from jobdeck.core.values import clip
 
 LONGEST_VALUE = 200
+BadValues = dict[int, tuple[str, str | None, str]]
+"""Rows of a batch with a value that is none: column, value and reason, by the row's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,19 @@ class Raw:
     @property
     def consumed(self) -> int:
         return int(self.table.num_rows) + len(self.rejects)
+
+
+def without(raw: Raw, bad: BadValues, file: str) -> Raw:
+    """`raw` with those of its rows rejected."""
+    if not bad:
+        return raw
+    rejects = [
+        Reject(file, raw.numbers[place], column, value and clip(value, LONGEST_VALUE), reason, raw.line_of(place))
+        for place, (column, value, reason) in sorted(bad.items())
+    ]
+    kept = [place for place in range(raw.table.num_rows) if place not in bad]
+    table = raw.table.take(pa.array(kept, pa.int64()))
+    return Raw(table, [raw.numbers[i] for i in kept], lambda i: raw.line_of(kept[i]), [*raw.rejects, *rejects])
 
 
 @dataclass(frozen=True, slots=True)
