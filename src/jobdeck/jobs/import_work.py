@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from jobdeck.connectors.base import Published, StagedFile, Stamp
 from jobdeck.connectors.errors import AttemptBuried, AttemptReused, CountMismatch, FileMissing, SchemaMismatch
 from jobdeck.connectors.files.config import FilesConfig
-from jobdeck.connectors.files.located import Located, unchanged
+from jobdeck.connectors.files.located import Located, left_out, unchanged
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan
 from jobdeck.connectors.files.source import FilesSource, part_of
 from jobdeck.connectors.lake.config import table_folder
@@ -77,6 +77,8 @@ class Work:
     def _survey(self, source: FilesSource) -> list[Located]:
         """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
         files = source.located()
+        if source.left_out:
+            self._run.log(left_out(source.left_out))
         total = sum(file.size for file in files)
         source.part_bytes = part_size(self._part_bytes, total)
         source.facts = self._known(files)

@@ -19,7 +19,8 @@ from jobdeck.connectors.files.formats.csv_dialect import Dialect
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted, without
 from jobdeck.connectors.files.formats.types import TextRule
-from jobdeck.connectors.files.located import Located, locate, open_located, unchanged
+from jobdeck.connectors.files.located import Located, find, open_located, unchanged
+from jobdeck.connectors.files.partitions import completed, with_partitions
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, dump_schema
 from jobdeck.connectors.files.streams import skip
 from jobdeck.connectors.files.survey import Survey, open_text
@@ -43,11 +44,14 @@ class FilesSource:
         self._config, self._environment = config, environment
         self._plan = plan
         self.facts: list[FileFacts] = []
+        self.left_out: list[str] = []
         self.part_bytes = PART_BYTES
 
     def located(self) -> list[Located]:
         """All files, in the order in which they were named; the same file twice is read twice."""
-        return [file for entry in self._config.files for file in locate(entry, self._environment)]
+        found = [find(entry, self._environment) for entry in self._config.files]
+        self.left_out = [name for item in found for name in item.left_out]
+        return [file for item in found for file in item.files]
 
     def look(self, files: list[Located]) -> Iterator[int]:
         """Look at those `files` that come after the ones in `facts`; gives bytes looked at, to be stopped between."""
@@ -62,9 +66,10 @@ class FilesSource:
         if self._plan is None:
             for _ in self.look(self.located()):
                 pass
-            schema, mappings = unified(self.facts, self._config, target)
+            files = with_partitions(self.facts)
+            schema, mappings = unified(files, self._config, target)
             self._plan = FilesPlan(
-                files=self.facts,
+                files=files,
                 mappings=mappings,
                 columns=dump_schema(schema),
                 parts=grouped(self.facts, self.part_bytes),
@@ -105,7 +110,7 @@ class FilesSource:
         file = self.plan().files[piece.file]
         how = self._fitting(piece.file, schema or self.plan().result())
         for raw, size, at, line in self._raw(file, piece, place, how):
-            batch, rejects = fitted(raw, how)
+            batch, rejects = fitted(completed(raw, file), how)
             place = {**place, "at": at, "row": place["row"] + raw.consumed, "line": line}
             yield Read(batch, place, raw.consumed, size, rejects, file.located.name)
 
@@ -163,7 +168,8 @@ class FilesSource:
     def _jsonl(
         self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
     ) -> Iterator[tuple[Raw, int, int, int]]:
-        wanted = {source: f.type for f, source in zip(how.schema, how.sources, strict=True) if source is not None}
+        pairs = zip(how.schema, how.sources, strict=True)
+        wanted = {source: f.type for f, source in pairs if source is not None and source not in file.partition}
         held = dict(zip(file.held().names, file.held().types, strict=True))
         columns, inner = width(how.schema), max(map(inner_width, wanted.values()), default=0)
         row, line = place["row"], place["line"]
@@ -178,7 +184,7 @@ class FilesSource:
     def _parquet(
         self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
     ) -> Iterator[tuple[Raw, int, int, int]]:
-        columns = [source for source in how.sources if source is not None]
+        columns = [source for source in how.sources if source is not None and source not in file.partition]
         with open_located(file.located, self._environment) as stream:
             done = place["at"]
             for batch, bad in parquet_format.batches(stream, piece, columns, done, how.file):

@@ -100,7 +100,7 @@ def _type(column: ResultColumn, files: Sequence[FileFacts]) -> pa.DataType:
     soft: pa.DataType | None = None
     for index, origin in column.sources.items():
         kind = files[index].held().field(origin).type
-        if files[index].soft:
+        if files[index].is_text(origin):
             soft = _soft(soft, kind)
         elif not t.is_null(kind):
             hard = _hard(hard, index, _held(files[index], origin, kind), files, column)
@@ -175,7 +175,11 @@ def _check(column: ResultColumn, files: Sequence[FileFacts], target: pa.Field) -
         file = files[index]
         kind = file.held().field(origin).type
         impossible = file.soft and file.detected.format == "csv" and t.is_nested(target.type)
-        loses = not file.soft and column.declared is None and not lossless(_held(file, origin, kind), target.type)
+        loses = (
+            not file.is_text(origin)
+            and column.declared is None
+            and not lossless(_held(file, origin, kind), target.type)
+        )
         if impossible or loses:
             raise SchemaMismatch(
                 f"{file.located.name}: column '{origin}' is {type_name(kind)}, and '{target.name}' of the table is "
