@@ -137,7 +137,7 @@ def _below(entry: str, root: Folder, connection: str) -> Found:
         if not (inside or (pattern is not None and pattern.fullmatch(item.name))):
             continue
         relative = item.name.removeprefix(base).lstrip("/")
-        for folder in _folders_of(base, relative):
+        for folder in _folders_of("", item.name):
             if folder in tables:
                 refuse_table(f"{root.url}/{folder}".rstrip("/"), tables[folder])
         if _leave_out(relative, entry, left_out, f"{root.url}/{base}".rstrip("/")):
@@ -212,6 +212,7 @@ def _server(entry: str, environment: Environment) -> Found:
     base = entry.rstrip("/") if exact else fixed.rpartition("/")[0]
     tops = [base] if exact else sorted(glob.iglob(entry, recursive=True))  # noqa: PTH207  (absolute patterns)
     look = _Look(base, entry, allowed)
+    look.above()
     for top in tops:
         look.at(top)
     if len(look.found) > MAX_FILES:
@@ -228,6 +229,14 @@ class _Look:
         self._added: set[str] = set()
         self.found: list[Located] = []
         self.left_out: list[str] = []
+
+    def above(self) -> None:
+        """A part of a table is none of its rows either; above the allowed folders nothing is looked at."""
+        for folder in (Path(self._base), *Path(self._base).parents):
+            real = os.path.realpath(folder)
+            if not any(real == top or real.startswith(top.rstrip("/") + "/") for top in self._allowed):
+                return
+            self._refuse_table(str(folder))
 
     def at(self, top: str) -> None:
         relative = top[len(self._base) :].lstrip("/")

@@ -171,13 +171,14 @@ class FilesSource:
         pairs = zip(how.schema, how.sources, strict=True)
         wanted = {source: f.type for f, source in pairs if source is not None and source not in file.partition}
         held = dict(zip(file.held().names, file.held().types, strict=True))
+        known = jsonl_format.Known(held, **file.dialect)
         columns, inner = width(how.schema), max(map(inner_width, wanted.values()), default=0)
         row, line = place["row"], place["line"]
         for block in self._blocks(file, piece, place, records.LineCutter(), 1):
             jsonl_format.check_text(block, how.file, line)
             for part in jsonl_format.pieces(block, columns, inner):
                 told = line if file.detected.format == "jsonl" else None
-                raw = jsonl_format.parse_block(part, wanted, held, how.file, row, told, file.dialect.get("unnamed", ""))
+                raw = jsonl_format.parse_block(part, wanted, known, how.file, row, told)
                 row, line = row + raw.consumed, line + part.data.count(b"\n")
                 yield raw, len(part.data), part.end, line
 

@@ -125,8 +125,8 @@ class Survey:
             self._bad(rejects)
             slices.add(block, rows)
             yield len(block.data)
-        unnamed: dict[str, object] = {"unnamed": shape.unnamed}
-        self._conclude(detected, shape.schema(), self._settled(slices, detected), unnamed, soft=True)
+        found: dict[str, object] = {"unnamed": shape.unnamed, "whole": shape.whole}
+        self._conclude(detected, shape.schema(), self._settled(slices, detected), found, soft=True)
 
     def _text(self, detected: Detected) -> IO[bytes]:
         encoding = (self._config.csv.encoding or "") if detected.format == "csv" else ""

@@ -237,7 +237,7 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
 
 
 def _number(value: Decimal | float, kind: pa.DataType) -> Any:
-    if isinstance(value, float) or abs(value) > 10**_LARGEST:
+    if isinstance(value, float) or Decimal(value).adjusted() > _LARGEST:
         return _unbounded(value, kind)
     if t.is_integer(kind):
         whole = int(value)

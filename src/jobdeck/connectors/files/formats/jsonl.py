@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -34,13 +35,24 @@ MAX_OBJECTS = 1_000_000
 """Objects in one row; each takes far more memory than its text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was learned of a whole file: its columns, what the one with the empty name is called, and whether all of
+    its lines are objects; the fast reader, which leaves out what is not wanted, would take some that are none."""
+
+    held: Kinds
+    unnamed: str = ""
+    whole: bool = True
+
+
 class Shape:
     """The columns of all objects so far, in the order of their first appearance, with types that hold all values.
 
-    `unnamed`: what the column with the empty name is called."""
+    `unnamed`: what the column with the empty name is called; `whole`: whether all lines so far were objects."""
 
     def __init__(self) -> None:
         self._names = Names()
+        self.whole = True
         self._root = Node(self._names)
         self._schema, self._known, self._inner = pa.schema([]), -1, 0
 
@@ -56,6 +68,7 @@ class Shape:
         for piece in self._pieces(block):
             found, bad = self._feed(piece, name, first_row + rows, line)
             rows, rejects = rows + found, rejects + bad
+            self.whole = self.whole and not bad
             line = None if line is None else line + piece.data.count(b"\n")
         return rows, rejects
 
@@ -239,19 +252,17 @@ def check_text(block: Block, name: str, first_line: int) -> None:
         ) from error
 
 
-def parse_block(
-    block: Block, wanted: Kinds, held: Kinds, name: str, first_row: int, first_line: int | None, unnamed: str = ""
-) -> Raw:
-    """The block's rows with the columns `wanted`, typed where the fast reader can, else as they are needed.
-
-    `held` are the columns as `Shape` learned them of the whole file."""
+def parse_block(block: Block, wanted: Kinds, known: Known, name: str, first_row: int, first_line: int | None) -> Raw:
+    """The block's rows with the columns `wanted`, typed where the fast reader can, else as they are needed."""
     check_size(block, max((inner_width(kind) for kind in wanted.values()), default=0), name, first_row, first_line)
-    direct = wanted and all(_direct(kind, held[column]) for column, kind in wanted.items())
+    direct = wanted and known.whole and all(_direct(kind, known.held[column]) for column, kind in wanted.items())
     lines = plain_lines(block.data) if direct else 0
-    schema = pa.schema([("" if column == unnamed else column, fast_type(kind)) for column, kind in wanted.items()])
+    schema = pa.schema(
+        [("" if column == known.unnamed else column, fast_type(kind)) for column, kind in wanted.items()]
+    )
     table = _read(block, schema, "ignore") if lines else None
     if table is None or table.num_rows != lines or any(_rounded(column) for column in table.columns):
-        return _slow(block, wanted, name, first_row, first_line, unnamed)
+        return _slow(block, wanted, name, first_row, first_line, known.unnamed)
     arrays = [column.combine_chunks() for column in table.columns]
     batch = pa.record_batch(arrays, names=list(wanted))
     return Raw(batch, range(first_row, first_row + lines), lambda place: _line(block, place, first_line))

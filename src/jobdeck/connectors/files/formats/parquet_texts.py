@@ -33,7 +33,7 @@ def decoded(batch: pa.RecordBatch, name: str) -> Iterator[tuple[pa.RecordBatch, 
         before = int(ends[start - 1]) if start else 0
         end = max(start + 1, int(np.searchsorted(ends, before + MAX_BATCH, "right")))
         piece = batch.slice(start, end - start)
-        arrays = [_plain(column) for column in piece.columns]
+        arrays = [_plain(_alone(column, batch.num_rows)) for column in piece.columns]
         if arrays:
             piece = pa.record_batch(arrays, names=batch.schema.names)
         yield piece, start
@@ -63,6 +63,13 @@ def _listed(column: pa.Array) -> Any:
 
 def _bytes_of(kind: pa.DataType) -> pa.DataType:
     return pa.large_binary() if t.is_large_string(kind) or t.is_large_binary(kind) else pa.binary()
+
+
+def _alone(column: pa.Array, rows: int) -> pa.Array:
+    """A piece of a column of lists carries all values of the column along, until it is taken out of it."""
+    if len(column) == rows or not t.is_nested(column.type):
+        return column
+    return column.take(pa.array(np.arange(len(column))))
 
 
 def _plain(column: pa.Array) -> pa.Array:

@@ -142,7 +142,7 @@ def blocks(
     rest, at = b"", start
     while True:
         # Twice as much where no record has ended, so that a long one is not looked through again and again.
-        room = size - len(rest) if len(rest) < size else min(len(rest), max(size, MAX_RECORD + 1 - len(rest)))
+        room = size - len(rest) if len(rest) < size else min(len(rest), max(1, MAX_RECORD + 1 - len(rest)))
         if end is not None:
             room = min(room, end - at - len(rest))
         data = stream.read(room) if room > 0 else b""
