@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobdeck.connectors.errors import TableExists, TableMissing, VersionMissing
-from jobdeck.connectors.files.formats.types import Guess, TextRule, parse
+from jobdeck.connectors.files.formats.types import Guess
 from jobdeck.connectors.lake import catalog
+from jobdeck.connectors.words import TextRule, parse
 from jobdeck.core.environment import Environment
 from tests.connectors.harness import Job, environment, rows, table
 

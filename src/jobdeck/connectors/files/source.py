@@ -17,12 +17,12 @@ from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted
-from jobdeck.connectors.files.formats.types import TextRule
 from jobdeck.connectors.files.located import Located, locate, open_located, unchanged
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, dump_schema
 from jobdeck.connectors.files.streams import skip
 from jobdeck.connectors.files.survey import Survey, open_text
 from jobdeck.connectors.files.unify import unified
+from jobdeck.connectors.words import TextRule
 from jobdeck.core.environment import Environment
 from jobdeck.core.values import Json
 

@@ -16,7 +16,7 @@ from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import ENCODING_HINT, Dialect, find_dialect
 from jobdeck.connectors.files.formats.records import Block, Cutter, IrregularQuotes, LineCutter, QuoteCutter, ScanCutter
 from jobdeck.connectors.files.formats.rows import LONGEST_VALUE, Raw
-from jobdeck.connectors.files.formats.types import TextRule
+from jobdeck.connectors.words import TextRule
 from jobdeck.core.values import clip
 
 HEAD = 1 << 20

@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as t
 
-from jobdeck.connectors.files.formats.types import TextRule, parse
+from jobdeck.connectors.exact_numbers import exactly
+from jobdeck.connectors.files.formats.types import EXACT_FLOAT, WIDE
+from jobdeck.connectors.words import TextRule, parse
 
 _BIG = pa.decimal128(38, 0)
 _PLAIN = TextRule()
 MAX_DEPTH = 64
 """Levels of lists and objects in one value."""
-_LARGEST = 308
-"""Powers of ten that a float holds; int() of more would fill the memory with zeros."""
 
 
 def load(line: bytes) -> dict[str, Any] | Exception:
@@ -49,9 +49,11 @@ def kind_of(value: Any) -> pa.DataType:
     if isinstance(value, bool):
         return pa.bool_()
     if isinstance(value, int):
-        return pa.int64() if -(2**63) <= value < 2**63 else _BIG if abs(value) < 10**38 else pa.string()
+        if -(2**63) <= value < 2**63:
+            return pa.int64() if abs(value) <= EXACT_FLOAT else WIDE
+        return _BIG if abs(value) < 10**38 else pa.string()
     if isinstance(value, Decimal | float):
-        return pa.float64()
+        return pa.string() if exactly(Decimal(value), pa.float64()) is None else pa.float64()
     if isinstance(value, list):
         kind = pa.null()
         for item in value:
@@ -70,8 +72,8 @@ def widened(left: pa.DataType, right: pa.DataType) -> pa.DataType:
         return right
     if {left, right} == {pa.int64(), pa.float64()}:
         return pa.float64()
-    if {left, right} == {pa.int64(), _BIG}:
-        return _BIG
+    if {left, right} <= {pa.int64(), WIDE, _BIG}:
+        return _BIG if _BIG in (left, right) else WIDE
     if t.is_list(left) and t.is_list(right):
         return pa.list_(widened(left.value_type, right.value_type))
     if t.is_struct(left) and t.is_struct(right):
@@ -86,6 +88,8 @@ def settled(kind: pa.DataType) -> pa.DataType:
     """A type that a table can hold: only nulls and empty objects become text."""
     if t.is_null(kind) or (t.is_struct(kind) and not kind.num_fields):
         return pa.string()
+    if kind == WIDE:
+        return pa.int64()
     if t.is_list(kind):
         return pa.list_(pa.field("element", settled(kind.value_type)))
     if t.is_struct(kind):
@@ -113,22 +117,14 @@ def coerced(value: Any, kind: pa.DataType) -> Any:
 def _number(value: Any, kind: pa.DataType) -> Any:
     if not isinstance(value, int | Decimal | float):
         raise TypeError("no number")
-    if isinstance(value, Decimal) and abs(value.adjusted()) > _LARGEST:
-        raise ValueError("a number beyond all types")
-    if t.is_integer(kind):
-        whole = int(value)
-        if whole != value or not -(1 << kind.bit_width - 1) <= whole < 1 << kind.bit_width - 1:
-            raise ValueError("not in range")
-        return whole
-    if t.is_floating(kind):
-        return float(value)
-    if t.is_decimal(kind):
-        return (
-            pa.scalar(Decimal(value), pa.decimal128(38, max(0, -int(Decimal(value).as_tuple().exponent))))
-            .cast(kind)
-            .as_py()
-        )
-    raise ValueError("a number")
+    found = exactly(Decimal(value), kind) if _is_number(kind) else None
+    if found is None:
+        raise ValueError(f"no {kind}")
+    return found
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind))
 
 
 def _nested(value: Any, kind: pa.DataType) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,14 +16,15 @@ import pyarrow.types as t
 from jobdeck.connectors.base import Reject
 from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import BadEncoding
-from jobdeck.connectors.files.formats.json_values import MAX_DEPTH, coerced, kind_of, load, settled, widened
+from jobdeck.connectors.files.formats.json_values import MAX_DEPTH, coerced, kind_of, load, widened
 from jobdeck.connectors.files.formats.records import Block
 from jobdeck.connectors.files.formats.rows import LONGEST_VALUE, Raw
-from jobdeck.connectors.files.formats.types import EXACT_FLOAT
+from jobdeck.connectors.files.formats.types import EXACT_FLOAT, WIDE
 from jobdeck.core.values import clip
 
 Kinds = dict[str, pa.DataType]
 _OPENING = np.frombuffer(b"{[", np.uint8)
+_LONG_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9][0-9.]{17}|[0-9.]+[eE][-+]?[0-9]{3}|[0-9][0-9.]{14,}[eE])")
 _CLOSING = np.frombuffer(b"}]", np.uint8)
 
 
@@ -31,7 +33,6 @@ class Shape:
 
     def __init__(self) -> None:
         self.kinds: Kinds = {}
-        self._big: set[str] = set()
 
     def feed(self, block: Block, name: str, first_row: int, first_line: int) -> tuple[int, list[Reject]]:
         """Learn from a block; how many lines it has that are not blank, and those of them that hold no object."""
@@ -41,12 +42,10 @@ class Shape:
             table = pajson.read_json(pa.BufferReader(block.data), read_options=_read_options(block))
         except pa.ArrowInvalid:
             return self._feed_slowly(block, name, first_row, first_line)
-        if any(_inexact(column) for column in table.columns):
+        if any(_inexact(column) for column in table.columns) or _rounded(block.data, table.schema):
             return self._feed_slowly(block, name, first_row, first_line)
         for column, values in zip(table.column_names, table.columns, strict=True):
-            self._widen(column, _plain(values.type))
-            if t.is_int64(values.type) and _beyond(values):
-                self._big.add(column)
+            self._widen(column, _plain(values))
         return int(table.num_rows), []
 
     def _feed_slowly(self, block: Block, name: str, first_row: int, first_line: int) -> tuple[int, list[Reject]]:
@@ -58,19 +57,14 @@ class Shape:
                 continue
             for column, item in value.items():
                 self._widen(column, kind_of(item))
-                if isinstance(item, int) and abs(item) > EXACT_FLOAT:
-                    self._big.add(column)
         return rows, rejects
 
     def _widen(self, name: str, kind: pa.DataType) -> None:
         self.kinds[name] = widened(self.kinds.get(name, pa.null()), kind)
 
     def schema(self) -> pa.Schema:
-        """A column with both fractions and integers that no float holds becomes text."""
-        return pa.schema([(name, self._settled(name, kind)) for name, kind in self.kinds.items()])
-
-    def _settled(self, name: str, kind: pa.DataType) -> pa.DataType:
-        return pa.string() if t.is_float64(kind) and name in self._big else settled(kind)
+        """The types as they are before they are settled together with those of other files."""
+        return pa.schema(list(self.kinds.items()))
 
 
 def _read_options(block: Block) -> pajson.ReadOptions:
@@ -101,14 +95,28 @@ def too_deep(data: bytes) -> bool:
     return int(np.cumsum(steps, dtype=np.int32).max()) > MAX_DEPTH
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def _rounded(data: bytes, schema: pa.Schema) -> bool:
+    """Whether a number may have been written with more digits than the float that it was read into has."""
+    return any(_has_float(field.type) for field in schema) and _LONG_NUMBER.search(data) is not None
+
+
+def _has_float(kind: pa.DataType) -> bool:
+    if t.is_nested(kind):
+        return any(_has_float(kind.field(index).type) for index in range(kind.num_fields))
+    return bool(t.is_floating(kind))
+
+
+def _plain(values: pa.ChunkedArray) -> pa.DataType:
     """The reader takes texts that look like times for times; in JSON a text is a text."""
+    kind = values.type
     if t.is_timestamp(kind):
         return pa.string()
+    if t.is_int64(kind):
+        return WIDE if _beyond(values) else kind
     if t.is_list(kind):
-        return pa.list_(_plain(kind.value_type))
+        return pa.list_(_plain(pc.list_flatten(values)))
     if t.is_struct(kind):
-        return pa.struct([(f.name, _plain(f.type)) for f in kind.fields])
+        return pa.struct([(f.name, _plain(pc.struct_field(values, i))) for i, f in enumerate(kind.fields)])
     return kind
 
 
@@ -142,6 +150,8 @@ def parse_block(block: Block, wanted: Kinds, name: str, first_row: int, first_li
         options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
         table = pajson.read_json(pa.BufferReader(block.data), _read_options(block), options).select(schema.names)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return _slow(block, wanted, name, first_row, first_line)
+    if any(_inexact(column) for column in table.columns) or _rounded(block.data, schema):
         return _slow(block, wanted, name, first_row, first_line)
     batches = table.combine_chunks().to_batches()
     batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema)

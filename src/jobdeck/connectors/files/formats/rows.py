@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from jobdeck.connectors.base import Reject
+from jobdeck.connectors.casting import exact, reason
 from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import BadRow
 from jobdeck.connectors.files.config import OnBadRow
-from jobdeck.connectors.files.formats.types import TextRule, fit, misfits
+from jobdeck.connectors.words import TextRule
 from jobdeck.core.values import clip
 
 LONGEST_VALUE = 200
@@ -69,26 +71,34 @@ def fitted(raw: Raw, how: Fitting) -> tuple[pa.RecordBatch, list[Reject]]:
 def _column(
     raw: Raw, column: pa.Array, source: str, target: pa.Field, how: Fitting, bad: dict[int, Reject]
 ) -> pa.Array:
-    try:
-        result = fit(column, target.type, how.rule)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        places = misfits(column, target.type, how.rule, 1 if how.on_bad_row == "fail" else None)
-        for place in places:
-            bad.setdefault(place, _reject(raw, place, column, source, f"not a {type_name(target.type)}", how))
-        mask = np.zeros(len(column), bool)
-        mask[places] = True
-        if how.on_bad_row == "fail":
-            return pa.nulls(len(column), target.type)
-        emptied = pa.array(np.arange(len(column)), mask=mask)
-        result = fit(column.take(emptied), target.type, how.rule)
+    found = exact(column, target.type, how.rule)
+    if found.wrong is not None:
+        for place in np.flatnonzero(found.wrong)[: 1 if how.on_bad_row == "fail" else None].tolist():
+            if place not in bad:
+                bad[place] = _reject(raw, place, column, source, _wrong(column, place, target.type, how.rule), how)
+    result = found.values
     if target.name in how.required and result.null_count:
         for place in np.flatnonzero(result.is_null(nan_is_null=False).to_numpy(zero_copy_only=False)).tolist():
-            bad.setdefault(place, _reject(raw, place, column, source, "empty, and keys must not be", how))
+            if place not in bad:
+                bad[place] = _reject(raw, place, column, source, "empty, and keys must not be", how)
     return result
 
 
+def _wrong(column: pa.Array, place: int, target: pa.DataType, rule: TextRule) -> str:
+    why = reason(_value(column, place), column.type, target, rule)
+    return f"not a {type_name(target)}" + (f": {why}" if why else "")
+
+
+def _value(column: pa.Array, place: int) -> Any:
+    """As Python has it; as Arrow writes it where Python has no such value."""
+    try:
+        return column[place].as_py()
+    except (ValueError, OverflowError, ArithmeticError):
+        return str(column.slice(place, 1).cast(pa.string())[0].as_py())
+
+
 def _reject(raw: Raw, place: int, column: pa.Array, source: str, reason: str, how: Fitting) -> Reject:
-    value = column[place].as_py() if column[place].is_valid else None
+    value = _value(column, place)
     text = None if value is None else clip(value if isinstance(value, str) else str(value), LONGEST_VALUE)
     return Reject(how.file, raw.numbers[place], source, text, reason, raw.line_of(place))
 

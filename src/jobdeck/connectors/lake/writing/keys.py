@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobdeck.connectors.columns import cast
+from jobdeck.connectors.casting import cast
 from jobdeck.connectors.storage import Folder
 
 MEMORY = "128MB"
