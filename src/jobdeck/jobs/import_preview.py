@@ -94,6 +94,7 @@ class Look:
             self._whole = False
             self._partial.add(file.name)
         self._facts.append(survey.facts)
+        self._notes += survey.facts.notes[: max(0, SHOWN - len(self._notes))]
 
     def _refuse(self, error: TaskFailure, about: str | None = None) -> None:
         self._refusals.append(Refusal(code=error.code, message=error.message, hint=error.hint, object=about))

@@ -56,7 +56,9 @@ class Detected(BaseModel):
     encoding: str = ""
 
 
-def detect(raw: IO[bytes], filename: str, size: int, asked: FormatName, name: str) -> Detected:
+def detect(
+    raw: IO[bytes], filename: str, size: int, asked: FormatName, name: str, encoding: str | None = None
+) -> Detected:
     """Look at the first bytes of `raw`. Raises FormatUnknown when they contradict the name or what was asked for."""
     if size == 0:
         return _empty(filename, asked, name)
@@ -73,7 +75,7 @@ def detect(raw: IO[bytes], filename: str, size: int, asked: FormatName, name: st
         )
     if compression:
         head = unpacked(raw, compression, size, name).read(PEEK)
-    looks = _looks(head, path.suffix, name, asked)
+    looks = _looks(_decoded(head, encoding), path.suffix, name, asked)
     chosen = _agreed(looks, BY_NAME.get(path.suffix), asked, name, path.suffix)
     if compression and chosen in ("parquet", "numpy"):
         raise FormatUnknown(f"{name}: {chosen} files are not read packed.", hint="Unpack it; Parquet is packed inside.")
@@ -82,6 +84,13 @@ def detect(raw: IO[bytes], filename: str, size: int, asked: FormatName, name: st
     if encoding == "utf-8":
         return Detected(format=chosen, compression=compression, bom=len(mark))
     return Detected(format=chosen, compression=compression, encoding=encoding)
+
+
+def _decoded(head: bytes, encoding: str | None) -> bytes:
+    """Text in the encoding that CSV files were said to have, as UTF-8; other bytes as they are."""
+    if not encoding or any(head.startswith(mark) for mark in (b"PAR1", b"\x93NUMPY", b"PK", *BOMS)):
+        return head
+    return head.decode(encoding, "replace").encode("utf-8", "replace")
 
 
 def _empty(filename: str, asked: FormatName, name: str) -> Detected:
@@ -101,14 +110,21 @@ def _looks(head: bytes, suffix: str, name: str, asked: FormatName) -> Format:
             raise FormatUnknown(
                 f"{name} is {kind}; that is not read.", hint="Parquet, CSV, JSON, JSON Lines and NumPy are."
             )
-    if not any(head.startswith(mark) for mark in BOMS) and b"\0" in head:
+    called_text = asked == "csv" or BY_NAME.get(suffix) == "csv"
+    if not any(head.startswith(mark) for mark in BOMS) and _binary(head, called_text):
         raise FormatUnknown(
-            f"{name} is neither text nor a known format.", hint="For UTF-16 without a byte order mark convert it first."
+            f"{name} is neither text nor a known format.",
+            hint="If it is CSV in UTF-16 without a byte order mark, set csv.encoding to utf-16-le or utf-16-be.",
         )
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"{"):
         return "jsonl"
     return "json" if text.startswith(b"[") else "csv"
+
+
+def _binary(head: bytes, called_text: bool) -> bool:
+    """NUL is no text, but a few of them in what is called CSV are values that somebody wrote."""
+    return b"\0" in head and not (called_text and head.count(b"\0") * 10 < len(head))
 
 
 def _agreed(looks: Format, named: Format | None, asked: FormatName, name: str, suffix: str) -> Format:

@@ -39,6 +39,8 @@ class FileFacts(BaseModel):
     """The types are a reading of text: another type may be asked for, and values that do not fit are bad rows."""
     rows: int = 0
     slices: list[Slice] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+    """What people should be told of this file, though it can be read."""
 
     def held(self) -> pa.Schema:
         """The file's columns."""

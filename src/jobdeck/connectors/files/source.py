@@ -136,10 +136,8 @@ class FilesSource:
     def _blocks(
         self, file: FileFacts, piece: Slice, at: int, cutter: records.Cutter, width: int
     ) -> Iterator[records.Block]:
-        encoding = (self._config.csv.encoding or "") if file.detected.format == "csv" else ""
-        encoding = "" if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig") else encoding
         size = max(min(MIN_BLOCK, records.BLOCK), min(records.BLOCK, _CELLS // max(1, width)))
-        with open_text(file.located, file.detected, self._environment, encoding) as stream:
+        with open_text(file.located, file.detected, self._environment, self._config.csv) as stream:
             skip(stream, at)
             yield from records.blocks(stream, cutter, at, piece.end, file.located.name, size)
 
@@ -148,9 +146,11 @@ class FilesSource:
     ) -> Iterator[tuple[Raw, int, int, int]]:
         dialect = Dialect.model_validate(file.dialect)
         row, line = place["row"], place["line"]
-        for block in self._blocks(file, piece, place["at"], csv_format.cutter_for(dialect), len(how.schema)):
+        # A cell of the file takes a byte at least, so only columns that it does not have need smaller blocks.
+        width = len(how.schema) // len(dialect.names)
+        for block in self._blocks(file, piece, place["at"], csv_format.cutter_for(dialect), width):
             raw = csv_format.parse_block(block, dialect, self._config.csv, how.file, row, line)
-            row, line = row + raw.consumed, line + block.data.count(b"\n")
+            row, line = row + raw.consumed, line + records.line_count(block.data)
             yield raw, len(block.data), block.end, line
 
     def _jsonl(

@@ -83,7 +83,7 @@ def _inexact(column: pa.ChunkedArray) -> bool:
 def _beyond(column: pa.ChunkedArray) -> bool:
     bounds = pc.min_max(column)
     low, high = bounds["min"].as_py(), bounds["max"].as_py()
-    return low is not None and (low < -EXACT_FLOAT or high > EXACT_FLOAT)
+    return low is not None and (low <= -EXACT_FLOAT or high >= EXACT_FLOAT)
 
 
 def too_deep(data: bytes) -> bool:

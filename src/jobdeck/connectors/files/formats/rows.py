@@ -29,6 +29,8 @@ class Raw:
     line_of: Callable[[int], int | None]
     rejects: list[Reject] = field(default_factory=list)
     """Rows that are no rows at all: too few fields, no JSON."""
+    notes: list[str] = field(default_factory=list)
+    """What people should be told of these rows."""
 
     @property
     def consumed(self) -> int:
