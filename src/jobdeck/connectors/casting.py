@@ -92,10 +92,11 @@ def _checked(array: pa.Array, target: pa.DataType) -> Exact:
 
 
 def _floats_to_decimals(array: pa.Array, target: pa.DataType) -> Exact:
-    """A float is what it is written as: 0.1 is one tenth."""
-    floats = array.to_pylist()
-    texts = array.cast(pa.string()).to_pylist()
-    values = [None if f is None else exactly(Decimal(text), target) for f, text in zip(floats, texts, strict=True)]
+    """A float is what it is written as, 0.1 one tenth; but what is so large that it has no fraction is what it is."""
+    bound = 2.0**53 if t.is_float64(array.type) else 2.0**24
+    pairs = zip(array.to_pylist(), array.cast(pa.string()).to_pylist(), strict=True)
+    said = [None if f is None else Decimal(text) if abs(f) < bound else Decimal(f) for f, text in pairs]
+    values = [None if value is None else exactly(value, target) for value in said]
     return _wrong_where_null(array, pa.array(values, target))
 
 

@@ -12,6 +12,7 @@ import pyarrow.types as t
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE)
+_WIDE = Context(prec=100)
 MOST_DIGITS = 1000
 """Digits of one number; more are no number to anybody."""
 
@@ -39,7 +40,7 @@ def exactly(value: Decimal, kind: pa.DataType) -> int | float | Decimal | None:
         return _integer(value, kind)
     if t.is_floating(kind):
         return _float(value, kind)
-    return value if t.is_decimal(kind) and _within(value, kind.precision, kind.scale) else None
+    return _decimal(value, kind.precision, kind.scale) if t.is_decimal(kind) else None
 
 
 def _significant(value: Decimal) -> tuple[str, int]:
@@ -93,6 +94,11 @@ def float_keeps(value: Decimal, nearest: float, *, narrow: bool = False) -> bool
     return 0 < len(digits) <= 800 and nearest != 0 and Context(prec=len(digits)).plus(exact) == value
 
 
-def _within(value: Decimal, precision: int, scale: int) -> bool:
+def _decimal(value: Decimal, precision: int, scale: int) -> Decimal | None:
+    """Written without a power of ten, as Arrow wants it."""
     digits, exponent = _significant(value)
-    return not digits or (exponent >= -scale and len(digits) + exponent <= precision - scale)
+    if not digits:
+        return Decimal(0)
+    if exponent < -scale or len(digits) + exponent > precision - scale:
+        return None
+    return Decimal(f"{'-' if value.is_signed() else ''}{digits}{'0' * exponent}").scaleb(min(exponent, 0), _WIDE)

@@ -124,7 +124,7 @@ def _looks(head: bytes, suffix: str, name: str, asked: FormatName) -> Format:
 
 def _binary(head: bytes, called_text: bool) -> bool:
     """NUL is no text, but a few of them in what is called CSV are values that somebody wrote."""
-    return b"\0" in head and not (called_text and head.count(b"\0") * 10 < len(head))
+    return b"\0" in head and not (called_text and head.count(b"\0") * 4 < len(head))
 
 
 def _agreed(looks: Format, named: Format | None, asked: FormatName, name: str, suffix: str) -> Format:

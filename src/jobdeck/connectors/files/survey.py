@@ -21,7 +21,7 @@ from jobdeck.connectors.files.formats.json_array import array_lines
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.records import Block, IrregularQuotes
 from jobdeck.connectors.files.formats.rows import Raw, bad_row
-from jobdeck.connectors.files.formats.types import Guess
+from jobdeck.connectors.files.formats.types import Guess, feed_all
 from jobdeck.connectors.files.located import Located, open_located
 from jobdeck.connectors.files.plan import FileFacts, Slice, dump_schema
 from jobdeck.connectors.files.streams import transcoded, unpacked
@@ -121,8 +121,7 @@ class Survey:
             raw = csv_format.parse_block(block, dialect, options, self._name, slices.row, slices.line)
             self._bad(raw.rejects)
             notes.feed(block, raw, slices.line)
-            for guess, column in zip(guesses, raw.table.columns, strict=True):
-                guess.feed(column)
+            feed_all(guesses, raw.table.columns, rule)
             slices.add(block, raw.consumed, records.line_count(block.data))
             yield len(block.data)
         kinds = [guess.type or pa.null() for guess in guesses]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.types as t
 
 from jobdeck.connectors.columns import MAX_COLUMNS, common, is_list, lake_type, lossless, parse_type, type_name
-from jobdeck.connectors.errors import SchemaMismatch, UnsupportedType
+from jobdeck.connectors.errors import BadHeader, SchemaMismatch, UnsupportedType
 from jobdeck.connectors.files.config import FilesConfig, Wanted
 from jobdeck.connectors.files.formats.json_values import settled, widened
 from jobdeck.connectors.files.formats.types import widest
@@ -108,6 +108,9 @@ def _distinct(columns: list[ResultColumn]) -> None:
 
 
 def _bounded(columns: list[ResultColumn]) -> None:
+    nul = next((column.name for column in columns if "\0" in column.name), None)
+    if nul is not None:
+        raise BadHeader(f"The name of the column '{clip(nul, 40)}' has a NUL character.", hint="Rename it.")
     if len(columns) > MAX_COLUMNS:
         raise SchemaMismatch(
             f"The files have {len(columns)} different columns together; {MAX_COLUMNS} are allowed.",

@@ -76,7 +76,7 @@ def _inexact(column: pa.ChunkedArray) -> bool:
     if t.is_list(column.type):
         return _inexact(pc.list_flatten(column))
     if t.is_struct(column.type):
-        return any(_inexact(pc.struct_field(column, index)) for index in range(column.type.num_fields))
+        return any(_inexact(child) for child in column.flatten())
     return bool(t.is_float64(column.type)) and _beyond(column)
 
 
@@ -116,7 +116,7 @@ def _plain(values: pa.ChunkedArray) -> pa.DataType:
     if t.is_list(kind):
         return pa.list_(_plain(pc.list_flatten(values)))
     if t.is_struct(kind):
-        return pa.struct([(f.name, _plain(pc.struct_field(values, i))) for i, f in enumerate(kind.fields)])
+        return pa.struct([(f.name, _plain(child)) for f, child in zip(kind.fields, values.flatten(), strict=True)])
     return kind
 
 

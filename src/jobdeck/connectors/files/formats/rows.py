@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as t
 
 from jobdeck.connectors.base import Reject
 from jobdeck.connectors.casting import exact, reason
 from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import BadRow
 from jobdeck.connectors.files.config import OnBadRow
-from jobdeck.connectors.words import TextRule
+from jobdeck.connectors.words import TextRule, cut_up, end_to_end, without_nulls
 from jobdeck.core.values import clip
 
 LONGEST_VALUE = 200
@@ -54,11 +55,13 @@ def fitted(raw: Raw, how: Fitting) -> tuple[pa.RecordBatch, list[Reject]]:
     rejects = list(raw.rejects)
     bad: dict[int, Reject] = {}
     columns = []
-    for target, source in zip(how.schema, how.sources, strict=True):
+    cleared, how = _cleared(raw, how)
+    for place, (target, source) in enumerate(zip(how.schema, how.sources, strict=True)):
         if source is None:
             columns.append(pa.nulls(raw.table.num_rows, target.type))
             continue
-        columns.append(_column(raw, raw.table.column(source), source, target, how, bad))
+        column = raw.table.column(source)
+        columns.append(_column(raw, column, cleared.get(place, column), source, target, how, bad))
     rejects += bad.values()
     if rejects and how.on_bad_row == "fail":
         raise bad_row(min(rejects, key=lambda r: r.row))
@@ -70,10 +73,31 @@ def fitted(raw: Raw, how: Fitting) -> tuple[pa.RecordBatch, list[Reject]]:
     return batch, sorted(rejects, key=lambda r: r.row)
 
 
+def _cleared(raw: Raw, how: Fitting) -> tuple[dict[int, pa.Array], Fitting]:
+    """The columns of text that are to become something else, nulls in the place of words that mean it."""
+    if not how.rule.nulls:
+        return {}, how
+    texts = {
+        place: raw.table.column(source)
+        for place, (target, source) in enumerate(zip(how.schema, how.sources, strict=True))
+        if source is not None and not t.is_string(target.type)
+    }
+    if texts and raw.table.num_rows:
+        words = without_nulls(end_to_end(list(texts.values())), how.rule)
+        texts = dict(zip(texts, cut_up(words, len(texts)), strict=True))
+    return texts, replace(how, rule=replace(how.rule, cleared=True))
+
+
 def _column(
-    raw: Raw, column: pa.Array, source: str, target: pa.Field, how: Fitting, bad: dict[int, Reject]
+    raw: Raw,
+    column: pa.Array,
+    cleared: pa.Array,
+    source: str,
+    target: pa.Field,
+    how: Fitting,
+    bad: dict[int, Reject],
 ) -> pa.Array:
-    found = exact(column, target.type, how.rule)
+    found = exact(cleared, target.type, how.rule)
     if found.wrong is not None:
         for place in np.flatnonzero(found.wrong)[: 1 if how.on_bad_row == "fail" else None].tolist():
             if place not in bad:

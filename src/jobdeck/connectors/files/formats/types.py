@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobdeck.connectors.words import TextRule, at_once, has, without_nulls
+from jobdeck.connectors.words import TextRule, at_once, cut_up, end_to_end, without_nulls
 
 EXACT_FLOAT = 2**53
 
@@ -43,6 +45,7 @@ class Guess:
         self._chain: tuple[pa.DataType, ...] | None = None
         self._inexact = False
         self._quoted = False
+        self._named = False
 
     @property
     def type(self) -> pa.DataType | None:
@@ -54,13 +57,24 @@ class Guess:
         return self._chain[0] if self._chain else TEXT
 
     def feed(self, column: pa.Array) -> None:
-        if self._chain == ():
-            return
-        words = without_nulls(column, self._rule).drop_null()
+        """Learn from these words."""
+        feed_all([self], [column], self._rule)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no word can change the type any more."""
+        return self._chain == ()
+
+    def learn(self, words: pa.Array, *, kept: bool, named: bool) -> None:
+        """From words, nulls in the place of those that mean it. `kept`: there are words that were quoted to be none.
+
+        `named`: a word is a name, though it is made of digits."""
+        words = words.drop_null() if words.null_count else words
         if not len(words):
             # A word that was quoted so as to be no null is a text, until other words say what the column is.
-            self._quoted = self._quoted or (self._rule.quoted and column.null_count < len(column))
+            self._quoted = self._quoted or kept
             return
+        self._named = named
         if self._chain is None:
             self._chain = next((rest for chain in _CHAINS if (rest := self._from(chain, words))), ())
         else:
@@ -75,50 +89,67 @@ class Guess:
 
     def _is(self, kind: pa.DataType, words: pa.Array) -> bool:
         try:
-            return self._tests()[kind](words)
+            return _TESTS[kind](self, words)
         except pa.ArrowInvalid:
             return False
 
-    def _tests(self) -> dict[pa.DataType, Callable[[pa.Array], bool]]:
-        return {
-            INT: self._is_integer,
-            BIG: self._is_big,
-            FLOAT: self._is_float,
-            BOOL: lambda words: bool(
-                pc.all(pc.is_in(pc.utf8_lower(words), value_set=pa.array(["true", "false"]))).as_py()
-            ),
-            DATE: lambda words: at_once(words, DATE, self._rule) is not None,
-            NAIVE: lambda words: at_once(words, NAIVE, self._rule) is not None,
-            ZONED: lambda words: at_once(words, ZONED, self._rule) is not None,
-        }
-
-    def _is_integer(self, words: pa.Array) -> bool:
-        if _is_name(words) or has(words, "x") or has(words, "X"):
+    def is_integer(self, words: pa.Array) -> bool:
+        """Raises pa.ArrowInvalid where a word is none."""
+        if self._named:
             return False
         numbers = words.cast(INT)
         self._inexact = self._inexact or not _exact(numbers)
         return True
 
-    def _is_big(self, words: pa.Array) -> bool:
+    def is_big(self, words: pa.Array) -> bool:
+        """Whether all words are whole numbers of up to 38 digits."""
         if not pc.all(pc.match_substring_regex(words, "^-?[1-9][0-9]{0,37}$|^-?0$")).as_py():
             return False
         self._inexact = True
         return True
 
-    def _is_float(self, words: pa.Array) -> bool:
-        if _is_name(words) or at_once(words, FLOAT, self._rule) is None:
+    def is_float(self, words: pa.Array) -> bool:
+        """Whether all words are numbers whose digits floats keep."""
+        if self._named or at_once(words, FLOAT, self._rule) is None:
             return False
         whole = words.filter(pc.match_substring_regex(words, r"^-?[0-9]{16,}$"))
         self._inexact = self._inexact or bool(len(whole))
         return True
 
 
-def _is_name(words: pa.Array) -> bool:
-    """007 and +420… are names, no numbers: as numbers they would lose their zeros, and their sign."""
-    if pc.any(pc.starts_with(words, "+")).as_py():
-        return True
-    candidates = words.filter(pc.or_(pc.starts_with(words, "0"), pc.starts_with(words, "-0")))
-    return bool(len(candidates)) and bool(pc.any(pc.match_substring_regex(candidates, "^-?0[0-9]")).as_py())
+def _is_bool(_: Guess, words: pa.Array) -> bool:
+    return bool(pc.all(pc.is_in(pc.utf8_lower(words), value_set=pa.array(["true", "false"]))).as_py())
+
+
+_TESTS: dict[pa.DataType, Callable[[Guess, pa.Array], bool]] = {
+    INT: Guess.is_integer,
+    BIG: Guess.is_big,
+    FLOAT: Guess.is_float,
+    BOOL: _is_bool,
+    DATE: lambda _, words: at_once(words, DATE, TextRule()) is not None,
+    NAIVE: lambda _, words: at_once(words, NAIVE, TextRule()) is not None,
+    ZONED: lambda _, words: at_once(words, ZONED, TextRule()) is not None,
+}
+_NAME = r"^(\+|-?0[0-9xX])"
+"""007, 0x1f and +420… are names, no numbers: as numbers they would lose their zeros, their shape and their sign."""
+
+
+def feed_all(guesses: Sequence[Guess], columns: Sequence[pa.Array], rule: TextRule) -> None:
+    """Feed each guess with its column; all columns are of one length."""
+    open_ = [pair for pair in zip(guesses, columns, strict=True) if not pair[0].settled]
+    if not open_ or not len(columns[0]):
+        return
+    texts = end_to_end([column for _, column in open_])
+    words = without_nulls(texts, rule)
+    named = _any_in_each(pc.fill_null(pc.match_substring_regex(words, _NAME), False), len(open_))
+    kept = _any_in_each(texts.is_valid(), len(open_)) if rule.quoted else [False] * len(open_)
+    for place, column in enumerate(cut_up(words, len(open_))):
+        open_[place][0].learn(column, kept=kept[place], named=named[place])
+
+
+def _any_in_each(marks: pa.Array, columns: int) -> list[bool]:
+    flags: npt.NDArray[np.bool_] = marks.to_numpy(zero_copy_only=False).reshape(columns, -1)
+    return [bool(flag) for flag in flags.max(axis=1)]
 
 
 def _exact(numbers: pa.Array) -> bool:
