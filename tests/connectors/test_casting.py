@@ -135,7 +135,7 @@ def same(value: Any, before: Any, kind: pa.DataType, held: pa.DataType) -> bool:
     if isinstance(before, pa.Scalar):
         return bool(pa.scalar(value, kind).cast(held).value == before.value)
     if isinstance(before, float) and math.isnan(before):
-        return isinstance(value, float) and math.isnan(value)
+        return math.isnan(float(value))
     if isinstance(value, str):
         return (
             str(before).lower() in (value.lower(), value.removesuffix("Z") + "+00:00")

@@ -21,6 +21,8 @@ Mask = npt.NDArray[np.bool_]
 _ZONE = r"[Tt ][0-9:.]+ ?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 _FRACTION = re.compile(r"(:[0-9]{2}\.[0-9]{6})0+(?![0-9])")
 _LONG_FRACTION = re.compile(r":[0-9]{2}\.([0-9]{7,})")
+_PLAIN_DECIMAL = r"^[+-]?[0-9]{0,38}(\.[0-9]{0,38})?$"
+"""Arrow takes 1E-347 for zero, so powers of ten are read word by word."""
 _HEX = "^-?0[xX]"
 _MANY_DIGITS = r"^[+-]?[0.]*[1-9](\.?[0-9]){17}"
 _ZERO = r"^[+-]?[0.]+([eE]|$)"
@@ -107,7 +109,8 @@ def at_once(column: pa.Array, target: pa.DataType, rule: TextRule) -> pa.Array |
         if t.is_floating(target):
             return _floats(column, target, rule)
         if t.is_decimal(target):
-            return None if _foreign_point(column, rule) else _pointed(column, rule).cast(target)
+            plain = pc.all(pc.match_substring_regex(_pointed(column, rule), _PLAIN_DECIMAL)).as_py() is not False
+            return _pointed(column, rule).cast(target) if plain and not _foreign_point(column, rule) else None
         if t.is_boolean(target):
             return column.cast(target)
         if t.is_date(target) or t.is_timestamp(target):
