@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 
 from jobdeck.connectors.columns import lossless, type_name
 from jobdeck.connectors.errors import FileMissing
+from jobdeck.connectors.files.formats.json_values import settled
 from jobdeck.connectors.files.located import Located, locate
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, dump_schema
 from jobdeck.connectors.files.source import FilesSource, grouped, part_of
@@ -146,7 +147,7 @@ class Look:
                 found.append(PlannedColumn(name=name, type=kind, how="empty"))
                 continue
             held = file.held().field(source).type
-            said = "text" if file.soft and file.detected.format == "csv" else type_name(held)
+            said = "text" if file.soft and file.detected.format == "csv" else type_name(settled(held))
             how = _how(held, field.type, soft=file.soft)
             found.append(PlannedColumn(name=name, type=kind, source=source, source_type=said, how=how))
         return found

@@ -11,6 +11,7 @@ import pyarrow.types as t
 from jobdeck.connectors.columns import MAX_COLUMNS, common, is_list, lake_type, lossless, parse_type, type_name
 from jobdeck.connectors.errors import BadHeader, SchemaMismatch, UnsupportedType
 from jobdeck.connectors.files.config import FilesConfig, Wanted
+from jobdeck.connectors.files.formats.csv_dialect import free_name
 from jobdeck.connectors.files.formats.json_values import settled, widened
 from jobdeck.connectors.files.formats.types import widest
 from jobdeck.connectors.files.plan import FileFacts, Mapping
@@ -35,7 +36,7 @@ def unified(
     looks = [_Look(file, {field.name: field.type for field in file.held()}) for file in files]
     columns = _chosen(looks, config) if config.chosen() is not None else _all(looks, config)
     _distinct(columns)
-    _bounded(columns)
+    _bounded(columns, looks)
     _belong_together(columns, looks)
     schema = _to_target(columns, looks, target) if target is not None else _new(columns, looks)
     if not len(schema):
@@ -77,7 +78,8 @@ def _all(files: Sequence[_Look], config: FilesConfig) -> list[ResultColumn]:
     for index, file in enumerate(files):
         for place, origin in enumerate(file.kinds):
             if origin not in columns:
-                wish = wishes.get(origin) or Wanted(name=origin or f"column_{place + 1}", **{"from": origin})
+                name = origin or free_name(place, set(file.kinds))
+                wish = wishes.get(origin) or Wanted(name=name, **{"from": origin})
                 columns[origin] = _result_column(wish)
             columns[origin].sources[index] = origin
     for origin in wishes:
@@ -107,10 +109,13 @@ def _distinct(columns: list[ResultColumn]) -> None:
         seen[lower] = column.name
 
 
-def _bounded(columns: list[ResultColumn]) -> None:
-    nul = next((column.name for column in columns if "\0" in column.name), None)
-    if nul is not None:
-        raise BadHeader(f"The name of the column '{clip(nul, 40)}' has a NUL character.", hint="Rename it.")
+def _bounded(columns: list[ResultColumn], files: Sequence[_Look]) -> None:
+    for column in columns:
+        if "\0" in column.name:
+            name = files[next(iter(column.sources))].name
+            raise BadHeader(
+                f"{name}: the column name '{clip(column.name, 40)}' has a NUL character.", hint="Rename it."
+            )
     if len(columns) > MAX_COLUMNS:
         raise SchemaMismatch(
             f"The files have {len(columns)} different columns together; {MAX_COLUMNS} are allowed.",
@@ -140,7 +145,7 @@ def _belong_together(columns: list[ResultColumn], files: Sequence[_Look]) -> Non
             members.setdefault(top(index), []).append(index)
     if len(members) < 2:
         return
-    stranger = min(members.values(), key=lambda found: (len(found), -found[0]))[0]
+    stranger = min(members.values(), key=lambda found: (len(found), len(files[found[0]].kinds), -found[0]))[0]
     other = next(index for index, file in enumerate(files) if file.kinds and top(index) != top(stranger))
     raise SchemaMismatch(
         f"{files[stranger].name} shares no column with {files[other].name}: "
@@ -246,7 +251,7 @@ def _check(column: ResultColumn, files: Sequence[_Look], target: pa.Field) -> No
         loses = not file.facts.soft and column.declared is None and not lossless(_held(file, origin, kind), target.type)
         if _shapeless(file, target.type) or loses:
             raise SchemaMismatch(
-                f"{file.name}: column '{origin}' is {type_name(kind)}, and '{target.name}' of the table is "
+                f"{file.name}: column '{origin}' is {type_name(settled(kind))}, and '{target.name}' of the table is "
                 f"{type_name(target.type)}, which cannot hold all of its values.",
                 hint="Give it this type with `columns` to check value by value, or use mode=replace.",
             )

@@ -169,7 +169,11 @@ def _sniff(text: str, options: CsvOptions) -> str:
 
 def column_names(cells: list[str], name: str) -> list[str]:
     """Header cells as names: empty ones become `column_N`. Raises BadHeader for two of the same name."""
-    names = [cell.strip() or f"column_{index + 1}" for index, cell in enumerate(cells)]
+    names = [cell.strip() for cell in cells]
+    taken = set(names)
+    for index, column in enumerate(names):
+        if not column:
+            names[index] = free_name(index, taken)
     seen: dict[str, int] = {}
     for index, column in enumerate(names):
         if column in seen:
@@ -179,3 +183,11 @@ def column_names(cells: list[str], name: str) -> list[str]:
             )
         seen[column] = index + 1
     return names
+
+
+def free_name(index: int, taken: set[str]) -> str:
+    """The name of the column at `index` that has none, unlike all that are taken."""
+    name = f"column_{index + 1}"
+    while name in taken:
+        name += "_"
+    return name
