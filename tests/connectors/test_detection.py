@@ -110,7 +110,7 @@ REFUSED: list[tuple[str, bytes, dict[str, Any], str, str]] = [
     ("a.png", b"\x89PNG\r\n\x1a\n\0\0", {}, "format_unknown", "picture"),
     ("a.xml", b"<data><row>1</row></data>", {}, "format_unknown", "HTML or XML"),
     ("a.html", b"  <!DOCTYPE html>\n", {}, "format_unknown", "HTML or XML"),
-    ("a.csv", b"x,y\ntest\0test,R\n", {}, "format_unknown", "NUL character in line 2 (byte 9)"),
+    ("a.jsonl", b'{"a":1}\n{"a":"x\0"}\n', {}, "format_unknown", "NUL character in line 2 (byte 16)"),
     ("a.csv", "id,b\n1,x\n".encode("utf-16-le"), {}, "format_unknown", "utf-16-le"),
     ("a.bin", bytes(range(256)), {}, "format_unknown", "neither text"),
     ("a.csv.gz", gzip.compress(gzip.compress(b"a\n1\n")), {}, "format_unknown", "packed twice"),

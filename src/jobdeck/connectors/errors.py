@@ -93,6 +93,12 @@ class BadRow(DataFailure):
     code = "bad_row"
 
 
+class AllRejected(DataFailure):
+    """Every row was rejected, so that there is nothing to load."""
+
+    code = "all_rejected"
+
+
 class SchemaMismatch(DataFailure):
     """Columns of the files and of the target do not fit together without losing something."""
 

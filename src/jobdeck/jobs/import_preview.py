@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 
 from jobdeck.connectors.columns import lossless, type_name
 from jobdeck.connectors.errors import FileMissing
+from jobdeck.connectors.files.formats.json_values import settled
 from jobdeck.connectors.files.located import Located, find, left_out
 from jobdeck.connectors.files.partitions import with_partitions
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, dump_schema
@@ -99,6 +100,7 @@ class Look:
             self._whole = False
             self._partial.add(file.name)
         self._facts.append(survey.facts)
+        self._notes += survey.facts.notes[: max(0, SHOWN - len(self._notes))]
 
     def _refuse(self, error: TaskFailure, about: str | None = None) -> None:
         self._refusals.append(Refusal(code=error.code, message=error.message, hint=error.hint, object=about))
@@ -152,7 +154,7 @@ class Look:
             held = file.held().field(source).type
             text = source in file.partition or (file.soft and file.detected.format == "csv")
             how = _how(held, field.type, soft=file.is_text(source))
-            said = "text" if text else type_name(held)
+            said = "text" if text else type_name(settled(held))
             found.append(PlannedColumn(name=name, type=kind, source=source, source_type=said, how=how))
         return found
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.types as t
 
+from jobdeck.connectors.columns import MAX_COLUMNS
 from jobdeck.connectors.errors import BadHeader, TooManyColumns
 
-MAX_COLUMNS = 10_000
-"""Columns of one file, the fields inside structs included."""
 CELLS = 8 * 1024 * 1024
 """Values, nulls included, that are held at once: a table is wide or has many rows, not both."""
 

@@ -90,14 +90,16 @@ def _unpacked(head: bytes, suffix: str, asked: FormatName, name: str, encoding: 
     mark = next((m for m in BOMS if head.startswith(m)), b"")
     found = BOMS.get(mark, "") or _unmarked(head)
     if not found or (encoding and not mark):
-        _refuse_foreign(head, name, readable=bool(encoding))
+        called_text = asked == "csv" or BY_NAME.get(suffix) == "csv"
+        _refuse_foreign(head, name, readable=bool(encoding) or (called_text and head.count(b"\0") * 4 < len(head)))
     text = _decoded(head[len(mark) :], (encoding if not mark else "") or found)
     if not text.strip("\ufeff"):
         return _empty(suffix, asked, name)
     chosen = _agreed(_looks(text, asked, name), suffix, asked, name, text.encode("utf-8", "replace"))
     if not mark and found and chosen == "csv" and not encoding:
         raise FormatUnknown(
-            f"{name} seems to be {found} without a byte order mark.", hint=f"Set csv.encoding to {found}."
+            f"{name} is neither text in UTF-8 nor a known format: it seems to be {found} without a byte order mark.",
+            hint=f"If it is, set csv.encoding to {found}.",
         )
     if found == "utf-8":
         return Detected(format=chosen, bom=0 if chosen == "json" else len(mark))
@@ -130,6 +132,7 @@ def _decoded(head: bytes, encoding: str) -> str:
 
 
 def _refuse_foreign(head: bytes, name: str, *, readable: bool) -> None:
+    """`readable`: NUL characters, if there are any, are values that somebody wrote, or part of an encoding."""
     known = foreign(head)
     if known is not None:
         raise FormatUnknown(f"{name} is {known[0]}; that is not read.", hint=known[1])

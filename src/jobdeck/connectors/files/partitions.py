@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import PartitionConflict
 from jobdeck.connectors.files.formats.rows import Raw
-from jobdeck.connectors.files.formats.types import TextRule, fit
 from jobdeck.connectors.files.plan import FileFacts, dump_schema
+from jobdeck.connectors.words import TextRule, parse
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -73,7 +73,7 @@ def completed(raw: Raw, file: FileFacts) -> Raw:
 def _compare(raw: Raw, name: str, word: str | None, file: str) -> None:
     column = raw.table.column(name)
     try:
-        wanted = fit(pa.array([word], pa.string()), column.type, TextRule())[0]
+        wanted = parse(pa.array([word], pa.string()), column.type, TextRule())[0]
         same = column.is_null() if word is None else pc.fill_null(pc.equal(column, wanted), False)
     except pa.ArrowException:
         same = pa.array([False] * len(column), pa.bool_())

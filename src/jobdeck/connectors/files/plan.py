@@ -42,6 +42,8 @@ class FileFacts(BaseModel):
     partition: dict[str, str | None] = Field(default_factory=dict)
     """Columns that the names of the folders give: the same text, or null, in every row."""
     _held: pa.Schema | None = PrivateAttr(None)
+    notes: list[str] = Field(default_factory=list)
+    """What people should be told of this file, though it can be read."""
 
     def held(self) -> pa.Schema:
         """The file's columns, those that its folders give included."""

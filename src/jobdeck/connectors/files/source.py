@@ -18,13 +18,13 @@ from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted, without
-from jobdeck.connectors.files.formats.types import TextRule
 from jobdeck.connectors.files.located import Located, find, open_located, unchanged
 from jobdeck.connectors.files.partitions import completed, with_partitions
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, dump_schema
 from jobdeck.connectors.files.streams import skip
 from jobdeck.connectors.files.survey import Survey, open_text
 from jobdeck.connectors.files.unify import unified
+from jobdeck.connectors.words import TextRule
 from jobdeck.core.environment import Environment
 from jobdeck.core.values import Json
 
@@ -143,13 +143,11 @@ class FilesSource:
     def _blocks(
         self, file: FileFacts, piece: Slice, place: dict[str, Any], cutter: records.Cutter, width: int
     ) -> Iterator[records.Block]:
-        encoding = (self._config.csv.encoding or "") if file.detected.format == "csv" else ""
-        encoding = "" if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig") else encoding
         size = max(min(MIN_BLOCK, records.BLOCK), min(records.BLOCK, _CELLS // max(1, width)))
         json = file.detected.format != "csv"
         line = place["line"] if file.detected.format != "json" else None
         hint = records.JSON_HINT if json else records.CSV_HINT
-        with open_text(file.located, file.detected, self._environment, encoding) as stream:
+        with open_text(file.located, file.detected, self._environment, self._config.csv) as stream:
             skip(stream, place["at"])
             yield from records.blocks(
                 stream, cutter, place["at"], piece.end, file.located.name, size, line=line, hint=hint
@@ -160,9 +158,11 @@ class FilesSource:
     ) -> Iterator[tuple[Raw, int, int, int]]:
         dialect = Dialect.model_validate(file.dialect)
         row, line = place["row"], place["line"]
-        for block in self._blocks(file, piece, place, csv_format.cutter_for(dialect), how.sources.count(None)):
+        # A cell of the file takes a byte at least, so only columns that it does not have need smaller blocks.
+        width = len(how.schema) // len(dialect.names)
+        for block in self._blocks(file, piece, place, csv_format.cutter_for(dialect), width):
             raw = csv_format.parse_block(block, dialect, self._config.csv, how.file, row, line)
-            row, line = row + raw.consumed, line + block.data.count(b"\n")
+            row, line = row + raw.consumed, line + records.line_count(block.data)
             yield raw, len(block.data), block.end, line
 
     def _jsonl(

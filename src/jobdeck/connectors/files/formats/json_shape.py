@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
+from jobdeck.connectors.columns import MAX_COLUMNS
 from jobdeck.connectors.errors import TooManyColumns
-from jobdeck.connectors.files.bounds import MAX_COLUMNS
+from jobdeck.connectors.exact_numbers import exactly
+from jobdeck.connectors.files.formats import types
 from jobdeck.connectors.files.formats.types import EXACT_FLOAT
 
 BOOL, INT, WIDE, BIG, HUGE, FLOAT, TEXT, LIST, OBJECT = (1 << place for place in range(9))
@@ -90,7 +91,7 @@ class Node:
         return bool(self.seen & HUGE) or numbers or sum(bool(self.seen & group) for group in _GROUPS) > 1
 
     def type(self) -> pa.DataType:
-        """The narrowest type of all values; null where there was none."""
+        """The narrowest type of all values, not settled yet with those of other files; null where there was none."""
         seen = self.seen
         if not seen:
             return pa.null()
@@ -104,7 +105,7 @@ class Node:
             return pa.bool_()
         if seen & FLOAT:
             return pa.float64()
-        return pa.decimal128(38, 0) if seen & BIG else pa.int64()
+        return types.BIG if seen & BIG else types.WIDE if seen & WIDE else types.INT
 
 
 def _integer(value: int) -> int:
@@ -116,8 +117,4 @@ def _integer(value: int) -> int:
 
 
 def _fraction(value: Decimal | float) -> int:
-    if isinstance(value, float):
-        return FLOAT
-    number = float(value)
-    plain = math.isfinite(number) and bool(number) == bool(value) and len(value.as_tuple().digits) < 1000
-    return FLOAT if plain else HUGE
+    return FLOAT if isinstance(value, float) or exactly(value, types.FLOAT) is not None else HUGE

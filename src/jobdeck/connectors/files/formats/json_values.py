@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -14,14 +13,13 @@ import pyarrow as pa
 import pyarrow.types as t
 
 from jobdeck.connectors.columns import type_name
-from jobdeck.connectors.files.formats.types import TextRule, parse
+from jobdeck.connectors.exact_numbers import exactly
+from jobdeck.connectors.files.formats.types import BIG, WIDE
+from jobdeck.connectors.words import TextRule, parse
 
-_BIG = pa.decimal128(38, 0)
 _PLAIN = TextRule()
 MAX_DEPTH = 64
 """Levels of lists and objects in one value."""
-_LARGEST = 308
-"""Powers of ten that a float holds; int() of more would fill the memory with zeros."""
 _REASONS = {
     "Extra data": "there is more after the object",
     "Expecting value": "a value is missing or misspelt",
@@ -144,8 +142,8 @@ def widened(left: pa.DataType, right: pa.DataType) -> pa.DataType:
         return right
     if {left, right} == {pa.int64(), pa.float64()}:
         return pa.float64()
-    if {left, right} == {pa.int64(), _BIG}:
-        return _BIG
+    if {left, right} <= {pa.int64(), WIDE, BIG}:
+        return BIG if BIG in (left, right) else WIDE
     if t.is_list(left) and t.is_list(right):
         return pa.list_(widened(left.value_type, right.value_type))
     if t.is_struct(left) and t.is_struct(right):
@@ -160,6 +158,8 @@ def settled(kind: pa.DataType) -> pa.DataType:
     """A type that a table can hold: only nulls and empty objects become text."""
     if t.is_null(kind) or (t.is_struct(kind) and not kind.num_fields):
         return pa.string()
+    if kind == WIDE:
+        return pa.int64()
     if t.is_list(kind):
         return pa.list_(pa.field("element", settled(kind.value_type)))
     if t.is_struct(kind):
@@ -237,35 +237,10 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
 
 
 def _number(value: Decimal | float, kind: pa.DataType) -> Any:
-    if isinstance(value, float) or Decimal(value).adjusted() > _LARGEST:
-        return _unbounded(value, kind)
-    if t.is_integer(kind):
-        whole = int(value)
-        if whole != value or not -(1 << kind.bit_width - 1) <= whole < 1 << kind.bit_width - 1:
-            raise ValueError("not in range")
-        return whole
-    if t.is_floating(kind):
-        return _float(value, kind)
-    if t.is_decimal(kind):
-        exact = Decimal(value)
-        scale = max(0, -int(exact.as_tuple().exponent))
-        return pa.scalar(exact, pa.decimal128(38, scale)).cast(kind).as_py()
-    raise ValueError("a number")
-
-
-def _unbounded(value: Decimal | float, kind: pa.DataType) -> float:
-    """NaN and infinity, which only floats have; a written number beyond all floats is not infinity."""
-    if isinstance(value, float) and t.is_floating(kind):
-        return value
-    raise ValueError("beyond all numbers of the type")
-
-
-def _float(value: int | Decimal, kind: pa.DataType) -> float:
-    """Fractions are rounded, as in every reader of JSON; whole numbers must be exact."""
-    number = float(pa.scalar(float(value), kind).as_py())
-    if not math.isfinite(number) or (value and not number) or (isinstance(value, int) and int(number) != value):
-        raise ValueError("not exact")
-    return number
+    found = exactly(Decimal(value), kind)
+    if found is None:
+        raise ValueError("another number")
+    return found
 
 
 def text_of(value: Any) -> str:

@@ -16,8 +16,8 @@ import pyarrow.types as t
 from jobdeck.connectors.base import Reject
 from jobdeck.connectors.errors import BadEncoding, TooBigToRead, TooManyColumns
 from jobdeck.connectors.files.bounds import CELLS, inner_width
-from jobdeck.connectors.files.formats.json_shape import FLOAT, OBJECT, WIDE, Names, Node
-from jobdeck.connectors.files.formats.json_values import MAX_DEPTH, converter, load, text_of
+from jobdeck.connectors.files.formats.json_shape import BIG, FLOAT, OBJECT, WIDE, Names, Node
+from jobdeck.connectors.files.formats.json_values import MAX_DEPTH, converter, load, settled, text_of
 from jobdeck.connectors.files.formats.records import Block
 from jobdeck.connectors.files.formats.rows import LONGEST_VALUE, Raw
 from jobdeck.connectors.files.formats.types import EXACT_FLOAT
@@ -26,6 +26,7 @@ from jobdeck.core.values import clip
 Kinds = dict[str, pa.DataType]
 _OPENING = np.frombuffer(b"{[", np.uint8)
 _CLOSING = np.frombuffer(b"}]", np.uint8)
+_LONG_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9][0-9.]{17}|[0-9.]+[eE][-+]?[0-9]{3}|[0-9][0-9.]{14,}[eE])")
 _BLANK = re.compile(rb"(?m)^[ \t\r]*$")
 _NO_OBJECT = re.compile(rb"(?m)^[ \t\r]*(?:[^{ \t\r\n]|\{[^\n]*[^} \t\r\n][ \t\r]*$)")
 _LEARN = 64 * 1024
@@ -99,6 +100,8 @@ class Shape:
         table = _read(block, self._schema, "error")
         if table is None or table.num_rows != lines:
             return False
+        if any(map(_has_float, self._schema.types)) and _LONG_NUMBER.search(block.data):
+            return False
         nodes = self._root.fields
         return not any(_inexact(nodes[name], table.column(name)) for name in table.column_names)
 
@@ -131,9 +134,9 @@ def _too_many(error: TooManyColumns, name: str, row: int, line: int | None) -> N
 
 def _checked(node: Node) -> pa.DataType:
     """The type that the fast reader checks by: it refuses what is to be learned, and numbers in place of texts."""
-    kind = node.type()
-    if t.is_decimal(kind):
+    if node.seen & BIG and not node.mixed:
         return pa.string()
+    kind = settled(node.type()) if node.seen & WIDE else node.type()
     if t.is_list(kind) and node.items is not None:
         return pa.list_(_checked(node.items))
     if t.is_struct(kind):
@@ -151,6 +154,13 @@ def _inexact(node: Node, column: pa.ChunkedArray) -> bool:
     if t.is_int64(kind):
         return not node.seen & WIDE and _beyond(column)
     return t.is_float64(kind) and bool(node.seen & FLOAT) and _beyond(column)
+
+
+def _has_float(kind: pa.DataType) -> bool:
+    """Whether a number may have been written with more digits than the float that it would be read into has."""
+    if t.is_nested(kind):
+        return any(_has_float(kind.field(index).type) for index in range(kind.num_fields))
+    return bool(t.is_floating(kind))
 
 
 def _beyond(column: pa.ChunkedArray) -> bool:
@@ -260,7 +270,8 @@ def parse_block(block: Block, wanted: Kinds, known: Known, name: str, first_row:
     schema = pa.schema(
         [("" if column == known.unnamed else column, fast_type(kind)) for column, kind in wanted.items()]
     )
-    table = _read(block, schema, "ignore") if lines else None
+    long = any(map(_has_float, wanted.values())) and _LONG_NUMBER.search(block.data)
+    table = _read(block, schema, "ignore") if lines and not long else None
     if table is None or table.num_rows != lines or any(_rounded(column) for column in table.columns):
         return _slow(block, wanted, name, first_row, first_line, known.unnamed)
     arrays = [column.combine_chunks() for column in table.columns]
