@@ -49,7 +49,12 @@ READ: list[tuple[str, bytes, dict[str, Any], list[dict[str, Any]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "params", "right"), READ)
+def names(cases: list[Any]) -> list[str]:
+    """Packed bytes hold the time, so that they are no names for tests."""
+    return [f"{number} {case[0]}" for number, case in enumerate(cases)]
+
+
+@pytest.mark.parametrize(("name", "content", "params", "right"), READ, ids=names(READ))
 def test_what_is_read(
     env: Environment, data: Path, name: str, content: bytes, params: dict[str, Any], right: list[dict[str, Any]]
 ) -> None:
@@ -140,7 +145,7 @@ REFUSED: list[tuple[str, bytes, dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "params", "code", "words"), REFUSED)
+@pytest.mark.parametrize(("name", "content", "params", "code", "words"), REFUSED, ids=names(REFUSED))
 def test_what_is_refused(
     env: Environment, data: Path, name: str, content: bytes, params: dict[str, Any], code: str, words: str
 ) -> None:

@@ -216,7 +216,7 @@ NUMPY: list[tuple[str, Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "code", "words"), NUMPY)
+@pytest.mark.parametrize(("name", "content", "code", "words"), NUMPY, ids=[case[3] for case in NUMPY])
 def test_numpy_of_other_kinds(env: Environment, data: Path, name: str, content: Any, code: str, words: str) -> None:
     file = data / name
     if isinstance(content, bytes):
