@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import PurePosixPath
 from typing import IO, Literal
 
@@ -90,7 +91,7 @@ def _decoded(head: bytes, encoding: str | None) -> bytes:
     """Text in the encoding that CSV files were said to have, as UTF-8; other bytes as they are."""
     if not encoding or any(head.startswith(mark) for mark in (b"PAR1", b"\x93NUMPY", b"PK", *BOMS)):
         return head
-    return head.decode(encoding, "replace").encode("utf-8", "replace")
+    return codecs.getincrementaldecoder(encoding)("replace").decode(head).encode("utf-8", "replace")
 
 
 def _empty(filename: str, asked: FormatName, name: str) -> Detected:
