@@ -104,6 +104,8 @@ REFUSED: list[tuple[str, bytes | str, dict[str, Any], str, str]] = [
     ("all-skipped", "a,b\n", {"skip_rows": 9}, "file_damaged", "no header"),
     ("lone-cr", "a,b\n1,x\ry\n2,z\n", {}, "bad_row", "row 2 (line 3): 'y' is a row of 1 field"),
     ("utf-16-unsaid", "id,n\n1,é\n".encode("utf-16-le"), {}, "format_unknown", "neither text"),
+    ("utf-16-of-no-order", "a\n1\n".encode("utf-16-le"), {"encoding": "utf-16"}, "format_unknown", "neither text"),
+    ("utf-32-that-is-none", "a\n1\n", {"encoding": "utf-32"}, "bad_encoding", "utf-32"),
     ("utf-16-cut", "a,b\n1,xy".encode("utf-16-le")[:-1], {"encoding": "utf-16-le"}, "bad_encoding", "utf-16-le"),
     ("surrogate", "a\n".encode("utf-16-le") + b"\x3d\xd8" + "\n".encode("utf-16-le"), {"encoding": "utf-16-le"},
      "bad_encoding", "utf-16-le"),

@@ -91,7 +91,10 @@ def _decoded(head: bytes, encoding: str | None) -> bytes:
     """Text in the encoding that CSV files were said to have, as UTF-8; other bytes as they are."""
     if not encoding or any(head.startswith(mark) for mark in (b"PAR1", b"\x93NUMPY", b"PK", *BOMS)):
         return head
-    return codecs.getincrementaldecoder(encoding)("replace").decode(head).encode("utf-8", "replace")
+    try:
+        return codecs.getincrementaldecoder(encoding)("replace").decode(head).encode("utf-8", "replace")
+    except UnicodeError:  # UTF-16 and UTF-32 of no said order begin with a mark
+        return head
 
 
 def _empty(filename: str, asked: FormatName, name: str) -> Detected:
