@@ -8,8 +8,8 @@ from jobdeck.connectors import registry
 from jobdeck.connectors.columns import parse_type
 from jobdeck.connectors.errors import DataFailure
 from jobdeck.connectors.files.config import FilesConfig
+from jobdeck.connectors.files.finding.walk import Budget
 from jobdeck.connectors.files.located import covering, locate, needs_secrets
-from jobdeck.connectors.files.walk import Budget
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import arrow_schema, open_table

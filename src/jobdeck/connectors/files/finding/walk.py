@@ -72,7 +72,7 @@ def _beyond(base: str, part: str, rest: Sequence[str], allowed: Sequence[str], b
         return
     fits = re.compile(fnmatch.translate(part)).match
     hidden = part.startswith(".")
-    for entry in _entries(base, budget):
+    for entry in entries(base, budget):
         if (hidden or entry.name[0] != ".") and fits(entry.name):
             path = f"{base}/{entry.name}"
             if not rest:
@@ -87,16 +87,16 @@ def _any_depth(base: str, rest: Sequence[str], allowed: Sequence[str], budget: B
         folder = folders.pop()
         if rest:
             yield from _matching(folder, rest, allowed, budget)
-        for entry in _entries(folder, budget):
+        for entry in entries(folder, budget):
             if entry.name[0] == ".":
                 continue
-            if _is_folder(entry):
+            if is_folder(entry):
                 folders.append(f"{folder}/{entry.name}")
-            elif not rest and not _leads_to_folder(entry):
+            elif not rest and not leads_to_folder(entry):
                 yield f"{folder}/{entry.name}"
 
 
-def _entries(folder: str, budget: Budget) -> list[os.DirEntry[str]]:
+def entries(folder: str, budget: Budget) -> list[os.DirEntry[str]]:
     """What is in a folder; nothing where it is none, or may not be read."""
     found = []
     try:
@@ -109,14 +109,14 @@ def _entries(folder: str, budget: Budget) -> list[os.DirEntry[str]]:
     return found
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
         return False
 
 
-def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+def leads_to_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
@@ -130,17 +130,3 @@ def _may_enter(entry: os.DirEntry[str], path: str, allowed: Sequence[str]) -> bo
         return entry.is_dir() and is_inside(os.path.realpath(path), allowed)
     except OSError:
         return False
-
-
-def files_below(top: str, budget: Budget) -> Iterator[str]:
-    """The file itself, or the files below a folder, sorted; hidden ones and those that begin with `_` are left out."""
-    budget.take()
-    if not os.path.isdir(top):  # noqa: PTH112  (a path as text, a hundred thousand times)
-        yield top
-        return
-    waiting = [top]
-    while waiting:
-        folder = waiting.pop()
-        seen = [entry for entry in _entries(folder, budget) if entry.name[0] not in "._"]
-        yield from sorted(f"{folder}/{entry.name}" for entry in seen if not _leads_to_folder(entry))
-        waiting += sorted((f"{folder}/{entry.name}" for entry in seen if _is_folder(entry)), reverse=True)
