@@ -8,6 +8,7 @@ import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -125,6 +126,26 @@ class Config(BaseModel):
         return self.storage_url.rstrip("/") or (self.home.resolve() / "storage").as_uri()
 
     @property
+    def sqlite_path(self) -> Path | None:
+        """The file of an SQLite database."""
+        if not self.is_sqlite:
+            return None
+        rest = self.async_database_url.partition("://")[2].partition("?")[0]
+        file = unquote(rest.partition("/")[2])
+        return Path(file).absolute() if file and file != ":memory:" else None
+
+    @property
+    def forbidden_paths(self) -> tuple[str, ...]:
+        """Folders and files that no job may read by path, whatever is allowed: the installation's own."""
+        own = [self.home, Path(self.home / "storage")]
+        if self.blobs_url.startswith("file://"):
+            own.append(Path(unquote(urlsplit(self.blobs_url).path)))
+        if self.sqlite_path is not None:
+            beside = ("", "-wal", "-shm", "-journal", ".lock")
+            own += [self.sqlite_path.with_name(self.sqlite_path.name + ending) for ending in beside]
+        return tuple(dict.fromkeys(os.path.realpath(path) for path in own))
+
+    @property
     def is_sqlite(self) -> bool:
         return self.async_database_url.startswith("sqlite")
 
@@ -146,7 +167,22 @@ def load(**given: Any) -> Config:
         name = ".".join(str(part) for part in first["loc"])
         raise InvalidConfiguration(f"Setting '{name}': {first['msg']}.", field=name) from error
     _check_scheme(config)
+    _check_allowed(config)
     return config
+
+
+def _check_allowed(config: Config) -> None:
+    """A folder of the installation's own is not allowed by anybody; one that contains it is, without it."""
+    for allowed in config.allowed_paths:
+        real = Path(os.path.realpath(allowed))
+        for own in config.forbidden_paths:
+            if real.is_relative_to(own):
+                raise InvalidConfiguration(
+                    f"Setting 'allowed_paths': {allowed} lies within {own}, which holds tokens, keys and the data of all "
+                    "projects.",
+                    field="allowed_paths",
+                    hint="Allow a folder outside of the home, the storage and the database.",
+                )
 
 
 def _check_scheme(config: Config) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import socket
 import uuid
@@ -11,18 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import structlog
 
 from jobdeck import __version__
-from jobdeck.access.first_admin import first_admin
+from jobdeck.access.first_admin import AdminElsewhere, first_admin, new_admin_token
+from jobdeck.access.home_lock import Locks, lock_installation
+from jobdeck.access.own_key import proved_vault
+from jobdeck.access.private_home import make_files_private, make_private
 from jobdeck.access.vault import Vault
 from jobdeck.api.admin.login_links import link_at
 from jobdeck.api.app import create_app
 from jobdeck.api.http.serving import address_of, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
-from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
 from jobdeck.engine.duties import bury_workers, end_silent, expire_leases, give_back, resume_paused, seal, sweep
@@ -55,6 +55,7 @@ from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
 
 log = structlog.get_logger(__name__)
+Ready = Callable[[str, str | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +71,34 @@ class Foundation:
     vault: Vault
     logs: LogStore
     control: Control
-    lock: IO[str] | None
+    lock: Locks | None
 
 
 async def lay_foundation(config: Config) -> Foundation:
-    """Open home, database and storage, and bring the schema up to date. Raises Conflict when the home is in use."""
-    config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = _lock_home(config.home) if config.is_sqlite else None
+    """Open home, database and storage, and bring the schema up to date. Raises Conflict when home or database is in
+    use, WrongSecretKey where secrets could not be read, InvalidConfiguration for folders that must not be read."""
+    make_private(config.home)
+    lock = lock_installation(config.home, config.sqlite_path) if config.sqlite_path else None
     database = Database(config.async_database_url)
+    try:
+        return await _found(config, database, lock)
+    except BaseException:
+        await database.close()
+        if lock is not None:
+            lock.release()
+        raise
+
+
+async def _found(config: Config, database: Database, lock: Locks | None) -> Foundation:
     await migrate(database)
+    if config.sqlite_path:
+        make_files_private(config.sqlite_path)
+    vault = await proved_vault(database, config.secret_key, config.home)
     work_dir = config.home.resolve() / "work"
     work_dir.mkdir(exist_ok=True)
     blobs = Blobs(config.blobs_url, config.storage_options)
     installation = _installation(config)
     logs = LogStore(blobs)
-    vault = Vault(config.secret_key) if config.secret_key else Vault.in_home(config.home)
     return Foundation(
         config, database, blobs, load_types({"allow_commands": config.allow_commands}), installation,
         Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock,
@@ -97,24 +111,12 @@ def _installation(config: Config) -> Installation:
         storage_url=config.blobs_url,
         storage_options=config.storage_options,
         allowed_paths=tuple(str(p) for p in config.allowed_paths),
+        forbidden_paths=config.forbidden_paths,
         project_limit=config.project_limit,
         worker_silence=config.lease_seconds * 0.75,
         max_upload=config.max_upload_mb * 1024 * 1024,
         session_days=config.session_days,
     )
-
-
-def _lock_home(home: Path) -> IO[str]:
-    """SQLite has one writing process: the second one that starts in a home is told so."""
-    handle = (home / "jobdeck.lock").open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        raise Conflict(
-            f"Jobdeck is running in {home} already.", hint="Stop it first, or choose another folder with --home."
-        ) from error
-    return handle
 
 
 def core_of(base: Foundation) -> Core:
@@ -203,18 +205,19 @@ def working(base: Foundation) -> list[Service]:
     return [recorder, shipper, WorkerService(me, parts)]
 
 
-async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str], None], stop: asyncio.Event) -> None:
+async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asyncio.Event) -> None:
     """Serve API and pages, and schedule, with a worker in the same process if `worker`, until `stop` is set.
 
-    `ready` is called with the address and an administrator's login link once it answers."""
+    `ready` is called with the address once it answers, and with an administrator's login link; None: this home has
+    no token of the administrator, another one has."""
     listening = listen(config.host, config.port)
     base = await lay_foundation(config)
     try:
-        token = await first_admin(base.database, config.home)
+        token = await _admin(base)
         use_cases = UseCases(core_of(base))
         address = address_of(listening)
         reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        link = link_at(reachable, await _login_code(use_cases, token))
+        link = None if token is None else link_at(reachable, await _login_code(use_cases, token))
         await use_cases.metrics.start()
         app = create_app(use_cases)
         mount(app)
@@ -227,6 +230,25 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
             await services.stop()
     finally:
         await _close(base)
+
+
+async def _admin(base: Foundation) -> str | None:
+    try:
+        return await first_admin(base.database, base.config.home)
+    except AdminElsewhere:
+        log.info("admin_elsewhere", home=str(base.config.home))
+        return None
+
+
+async def make_admin_token(config: Config) -> Path:
+    """A new token for the administrator, also while servers run; the file that has it."""
+    make_private(config.home)
+    database = Database(config.async_database_url)
+    try:
+        await migrate(database)
+        return await new_admin_token(database, config.home)
+    finally:
+        await database.close()
 
 
 async def _login_code(use_cases: UseCases, token: str) -> str:
@@ -261,4 +283,4 @@ def _always(base: Foundation) -> list[Service]:
 async def _close(base: Foundation) -> None:
     await base.database.close()
     if base.lock is not None:
-        base.lock.close()
+        base.lock.release()

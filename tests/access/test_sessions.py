@@ -10,8 +10,8 @@ from jobdeck.access.secrets import TokenText
 from jobdeck.access.sessions import DAY, LINK_LIFE, LoginLinkEnded, LoginLinkUsed, Sessions
 from jobdeck.access.tokens import Authenticator, TokenWish, issue
 from jobdeck.core.errors import Unauthenticated
+from jobdeck.store.access import principals, tokens
 from jobdeck.store.access import sessions as stored_sessions
-from jobdeck.store.access import tokens
 from jobdeck.store.schema import login_links, sessions
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import read_after
@@ -27,7 +27,7 @@ async def token(database: Database) -> TokenText:
     """Of a viewer, who expires when it is told to."""
 
     async def work(tx: Tx) -> TokenText:
-        return (await issue(tx, TokenWish("ann", Role.VIEWER), "test"))[1]
+        return (await issue(tx, TokenWish(await principals.ensure(tx, "ann"), "ann", Role.VIEWER), "test"))[1]
 
     return await database.transact(work)
 

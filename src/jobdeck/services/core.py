@@ -26,6 +26,7 @@ class Installation:
     storage_url: str
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     allowed_paths: tuple[str, ...] = ()
+    forbidden_paths: tuple[str, ...] = ()
     project_limit: int | None = DEFAULT_PROJECT_LIMIT
     """Jobs of a project that run at the same time where no limit was set; None is without bound."""
     worker_silence: float = WORKER_SILENCE

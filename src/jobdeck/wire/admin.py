@@ -34,7 +34,9 @@ class Health(Response):
 class Me(Response):
     """Who the token in use speaks for."""
 
-    name: str
+    name: str = Field(description="The principal's whole name; nobody else has it, or one that looks like it.")
+    id: int | None = Field(default=None, description="The principal's id.")
+    token: int | None = Field(default=None, description="The id of the token in use.")
     role: str
     project: str | None = Field(default=None, description="None: all projects.")
     expires_at: Instant | None = None
@@ -75,7 +77,8 @@ class Token(Response):
     """An access token, without its secret."""
 
     id: int
-    name: str
+    name: str = Field(description="A label; who acts is `principal`.")
+    principal: str | None = Field(default=None, description="The whole name of the principal whom it speaks for.")
     role: str
     project: str | None = Field(default=None, description="None: all projects.")
     created_by: str | None = None
@@ -92,9 +95,12 @@ class NewToken(Token):
 
 
 class TokenRequest(Request):
-    """A token to make."""
+    """A token to make, for a new principal of this name unless `for` says whose it is."""
 
     name: Name
+    whose: Name | None = Field(
+        default=None, alias="for", description="The whole name of the principal that is to have one more token."
+    )
     role: Role
     project: ProjectName | None = None
     expires_in_days: int | None = Field(default=None, ge=1, le=3650)

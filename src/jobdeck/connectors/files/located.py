@@ -6,7 +6,8 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
@@ -121,7 +122,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _server(entry: str, environment: Environment) -> list[Located]:
-    allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
+    allowed = Allowed.by(environment)
     if not entry.startswith("/"):
         raise PathNotAllowed(
             f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://…."
@@ -149,7 +150,7 @@ def _files_below(top: str) -> Iterator[str]:
         yield from (f"{folder}/{name}" for name in sorted(names) if name[0] not in "._")
 
 
-def _local(path: str, allowed: list[str]) -> Located:
+def _local(path: str, allowed: Allowed) -> Located:
     real = os.path.realpath(path)
     _inside(path, real, allowed)
     try:
@@ -165,8 +166,29 @@ def _mark(facts: os.stat_result) -> str:
     return f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
 
 
-def _inside(entry: str, real: str, allowed: Iterable[str]) -> None:
-    if not any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in allowed):
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Folders that jobs may read, and those of the installation that they may not, all resolved."""
+
+    folders: tuple[str, ...]
+    forbidden: tuple[str, ...]
+
+    @classmethod
+    def by(cls, environment: Environment) -> Allowed:
+        return cls(tuple(map(os.path.realpath, environment.allowed_paths)), environment.forbidden_paths)
+
+
+def _is_in(real: str, folder: str) -> bool:
+    return real == folder or real.startswith(folder.rstrip("/") + "/")
+
+
+def _inside(entry: str, real: str, allowed: Allowed) -> None:
+    if any(_is_in(real, own) for own in allowed.forbidden):
+        raise PathNotAllowed(
+            f"{entry} is among the installation's own files, which no job may read.",
+            hint="Upload the file, or name it in another folder.",
+        )
+    if not any(_is_in(real, folder) for folder in allowed.folders):
         raise PathNotAllowed(
             f"{entry} is not in a folder that jobs may read.",
             hint="Upload the file, or let an administrator allow its folder.",
@@ -182,7 +204,7 @@ def open_located(file: Located, environment: Environment) -> IO[bytes]:
 
 
 def _open_local(file: Located, environment: Environment) -> IO[bytes]:
-    allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
+    allowed = Allowed.by(environment)
     try:
         # A link put in its place since is not followed, and a pipe does not hang.
         handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

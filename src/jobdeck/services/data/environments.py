@@ -45,6 +45,7 @@ class Environments:
             storage_url=self._installation.storage_url,
             storage_options=dict(self._installation.storage_options),
             allowed_paths=self._installation.allowed_paths,
+            forbidden_paths=self._installation.forbidden_paths,
             connections={c.name: ConnectionSpec(name=c.name, kind=c.kind, options=options[c.name]) for c in stored},
             work_dir=self._work_dir,
         )

@@ -144,7 +144,7 @@ class JobSides:
             found = await job_sides.newest_events(connection, job_id, before, kinds, limit + 1)
             names = await scope.names(connection)
         more, found = len(found) > limit, found[:limit]
-        items = [event(e.id, e.at, e.kind, names.get(e.project_id or 0), e.job_id, e.actor, e.data) for e in found]
+        items = [event(e, names.get(e.project_id or 0)) for e in found]
         return Page[Event](items=items, next=str(found[-1].id) if more else None)
 
     async def ancestors(self, caller: Caller, job: Job) -> list[Job]:
