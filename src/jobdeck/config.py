@@ -90,6 +90,9 @@ class Config(BaseModel):
     session_days: float = Field(
         default=14.0, gt=0, le=400, description="Days without use after which a browser has to log in again."
     )
+    session_max_days: float = Field(
+        default=90.0, gt=0, le=400, description="Days after which a session ends even if it is used all the time."
+    )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least level of the server's own log."
     )
@@ -178,8 +181,7 @@ def _check_allowed(config: Config) -> None:
         for own in config.forbidden_paths:
             if real.is_relative_to(own):
                 raise InvalidConfiguration(
-                    f"Setting 'allowed_paths': {allowed} lies within {own}, which holds tokens, keys and the data of all "
-                    "projects.",
+                    f"Setting 'allowed_paths': {allowed} lies within {own}, which holds tokens, keys and all data.",
                     field="allowed_paths",
                     hint="Allow a folder outside of the home, the storage and the database.",
                 )

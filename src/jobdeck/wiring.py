@@ -45,6 +45,9 @@ from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs.bulk_runner import BulkRunner
+from jobdeck.services.masking import Masker
+from jobdeck.services.seal_stored import seal_stored
+from jobdeck.services.sealing import ParamVault
 from jobdeck.services.services import Services as UseCases
 from jobdeck.store.blobs import Blobs
 from jobdeck.store.migrate import migrate
@@ -69,6 +72,7 @@ class Foundation:
     installation: Installation
     environments: Environments
     vault: Vault
+    seals: ParamVault
     logs: LogStore
     control: Control
     lock: Locks | None
@@ -99,9 +103,11 @@ async def _found(config: Config, database: Database, lock: Locks | None) -> Foun
     blobs = Blobs(config.blobs_url, config.storage_options)
     installation = _installation(config)
     logs = LogStore(blobs)
+    registry = load_types({"allow_commands": config.allow_commands})
+    seals = ParamVault(Masker(registry), vault)
     return Foundation(
-        config, database, blobs, load_types({"allow_commands": config.allow_commands}), installation,
-        Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock,
+        config, database, blobs, registry, installation, Environments(database, installation, str(work_dir), vault),
+        vault, seals, logs, Control(database, logs), lock,
     )  # fmt: skip
 
 
@@ -116,12 +122,13 @@ def _installation(config: Config) -> Installation:
         worker_silence=config.lease_seconds * 0.75,
         max_upload=config.max_upload_mb * 1024 * 1024,
         session_days=config.session_days,
+        session_max_days=config.session_max_days,
     )
 
 
 def core_of(base: Foundation) -> Core:
     """The parts that services stand on."""
-    submitter = Submitter(base.database, base.registry, base.environments.of)
+    submitter = Submitter(base.database, base.registry, base.environments.of, base.seals)
     feed = Feed(base.database)
     return Core(
         base.database,
@@ -201,6 +208,7 @@ def working(base: Foundation) -> list[Service]:
         shipper,
         config.lease_seconds,
         config.parallel,
+        seals=base.seals,
     )
     return [recorder, shipper, WorkerService(me, parts)]
 
@@ -214,6 +222,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
     base = await lay_foundation(config)
     try:
         token = await _admin(base)
+        await seal_stored(base.database, base.seals, config.sqlite_path)
         use_cases = UseCases(core_of(base))
         address = address_of(listening)
         reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

@@ -19,6 +19,8 @@ from jobdeck.engine.submit import Submitter
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
+from jobdeck.services.masking import Masker
+from jobdeck.services.sealing import ParamVault
 from jobdeck.store.blobs import Blobs
 from jobdeck.store.migrate import migrate
 from jobdeck.store.sql.database import Database
@@ -86,8 +88,9 @@ def make_core(database_url: str, folder: Path) -> Core:
     blobs = Blobs(installation.storage_url)
     registry = load_types({})
     logs = LogStore(blobs)
-    submitter = Submitter(database, registry, Environments(database, installation).of)
     vault = Vault.in_home(folder)
+    seals = ParamVault(Masker(registry), vault)
+    submitter = Submitter(database, registry, Environments(database, installation).of, seals)
     return Core(
         database, registry, blobs, submitter, Control(database, logs), Feed(database), logs, installation, vault
     )

@@ -98,7 +98,7 @@ def admin_token(*, home: Path | None = None, database_url: str | None = None) ->
     return _start({"home": home, "database_url": database_url}, _admin_token)
 
 
-async def _admin_token(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+async def _admin_token(config: Config, _ready: Callable[[str], None], _stop: asyncio.Event) -> None:
     from jobdeck.wiring import make_admin_token
 
     print(f"The administrator's token is now in {await make_admin_token(config)}. The one before it has ended.")
@@ -171,10 +171,10 @@ async def _until_signal(config: Config, runner: Runner) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await runner(config, lambda where: _say_ready(config, where), stop)
+    await runner(config, _say_ready, stop)
 
 
-def _say_ready(config: Config, where: str) -> None:
+def _say_ready(where: str) -> None:
     if not where.startswith("http"):
         print(f"Worker '{where}' is ready.", flush=True)
         return

@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Actor(str):
-    """A principal's name, with its id and that of the token by which it acted. Whoever takes it as text has the name."""
+    """A principal's name, with its id and that of the token by which it acted. Taken as text, it is the name."""
 
     __slots__ = ("principal_id", "token_id")
     principal_id: int

@@ -22,6 +22,7 @@ from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.registry import RegisteredType, TypeRegistry
+from jobdeck.core.sealed import ParamSeals, Stored
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.executors.harness import describe
 from jobdeck.store.jobs import jobs, submissions
@@ -54,6 +55,8 @@ class Submission:
     description: str | None = None
     token_id: int | None = None
     copied_from: int | None = None
+    secrets_by: int | None = None
+    """The principal who typed the secrets among the parameters; None: who submits."""
 
 
 class InvalidParams(InvalidInput):
@@ -69,8 +72,12 @@ class JobTypeBroke(InvalidInput):
 class Submitter:
     """Accepts jobs."""
 
-    def __init__(self, database: Database, registry: TypeRegistry, environments: Environments) -> None:
+    def __init__(
+        self, database: Database, registry: TypeRegistry, environments: Environments, seals: ParamSeals | None = None
+    ) -> None:
+        """`seals` keeps the secrets among parameters; None: nobody does, as where types are tried out."""
         self._database = database
+        self._seals = seals
         self._registry = registry
         self._environments = environments
 
@@ -152,6 +159,7 @@ class Submitter:
             own = [_checked(claim) for claim in job_type.claims()]
             subject = clip(job_type.subject() or "", 1000) or None
             description = clip(wanted.description or job_type.description(), 500)
+        stored = self._stored(wanted)
         return NewJob(
             project_id=wanted.project_id,
             type=wanted.type,
@@ -159,7 +167,7 @@ class Submitter:
             isolation=job_type.isolation,
             description=description,
             subject=subject,
-            params=params,
+            params=params if stored.box is None else encode(stored.params),
             tags=tags,
             claims=_claims_text(wanted, own, wanted.token_id if job_type.parallel_per_token else None),
             priority=wanted.priority,
@@ -173,7 +181,14 @@ class Submitter:
             copied_from=wanted.copied_from,
             dedupe_key=_dedupe_key(wanted, params) if wanted.deduplicate else None,
             not_before=wanted.not_before,
+            secrets=stored.box,
         )
+
+    def _stored(self, wanted: Submission) -> Stored:
+        if self._seals is None:
+            return Stored(dict(wanted.params), None)
+        by = wanted.secrets_by if wanted.secrets_by is not None else wanted.created_by
+        return self._seals.seal(wanted.type, wanted.project_id, wanted.params, by)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE
 from jobdeck.engine.submit import Submitter
+from jobdeck.services.masking import Masker
+from jobdeck.services.sealing import ParamVault
 from jobdeck.store.blobs import Blobs
 from jobdeck.store.sql.database import Database
 
@@ -35,6 +37,8 @@ class Installation:
     """Bytes of one uploaded file, at most."""
     session_days: float = 14.0
     """Days without use after which a browser has to log in again."""
+    session_max_days: float = 90.0
+    """Days after which it has to in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +57,7 @@ class Core:
     """Keeps secrets; without one, none can be stored."""
     previews: Previewer = field(default_factory=Previewer)
     """Asks job types what they would do."""
+
+    def seals(self) -> ParamVault:
+        """Keeps the secrets among parameters."""
+        return ParamVault(Masker(self.registry), self.vault)

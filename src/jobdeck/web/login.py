@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import RedirectResponse, Response
 
-from jobdeck.access.sessions import NewSession
+from jobdeck.access.sessions import Device, NewSession
 from jobdeck.api.admin.login_links import PATH
 from jobdeck.api.http.cookies import cookie_name
 from jobdeck.api.http.pace import Pace
@@ -28,8 +28,8 @@ Link = Annotated[str | None, Query(max_length=200)]
 
 @router.api_route(PATH, methods=["GET", "HEAD"])
 async def login_page(page: AnyonesPageDep, next: Next = None, link: Link = None) -> Response:
-    """The form; with a link, one button (which a script presses). Looking at it uses nothing up: browsers and mail
-    programs fetch links that nobody has followed yet."""
+    """The form; with a link, one button, which only a person presses: a link that somebody else sent must not change
+    who a browser is. Looking at it uses nothing up: browsers and mail programs fetch links that nobody followed."""
     if link is None:
         return page.redirect(local(next)) if page.known else await _show(page, next)
     try:
@@ -56,7 +56,8 @@ async def log_in(
         return await _show(page, next, error, status=429, retry_after=seconds)
     sessions = page.services.sessions
     try:
-        begun = await (sessions.begin_by_link(link) if link else sessions.begin(token))
+        device = Device(address, page.request.headers.get("user-agent"))
+        begun = await (sessions.begin_by_link(link, device) if link else sessions.begin(token, device))
     except Unauthenticated as error:
         failures.take(address, time.monotonic())
         return await _show(page, next, error, status=410 if link else 401)

@@ -49,6 +49,19 @@ class LoginLink(Response):
     expires_at: Instant
 
 
+class Session(Response):
+    """A browser that is logged in as the principal who asks."""
+
+    id: str = Field(description="Names it and opens nothing.")
+    token: str = Field(description="The label of the token that it acts for.")
+    address: str | None = Field(default=None, description="From where it was begun.")
+    agent: str | None = Field(default=None, description="What the browser calls itself.")
+    created_at: Instant
+    last_seen_at: Instant
+    ends_at: Instant = Field(description="When it ends if it is not used any more.")
+    current: bool = Field(description="It is the session that asks.")
+
+
 class Project(Response):
     """A room of its own for jobs, objects, files, connections and limits."""
 

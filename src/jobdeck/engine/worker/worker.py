@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,9 @@ from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
 from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.sealed import ParamSeals
 from jobdeck.core.tasks import Executor, Printed
+from jobdeck.core.values import encode
 from jobdeck.engine.logs import LogLine
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
 from jobdeck.engine.worker.asks import Ask
@@ -57,6 +60,8 @@ class WorkerParts:
     """Tasks of one job at the same time, at most."""
     apart: Callable[[Service], Service] = OwnThread
     """Where leases are renewed from: not from the loop in which jobs run, unless time itself is simulated."""
+    seals: ParamSeals | None = None
+    """Opens the secrets among parameters."""
 
 
 @dataclass(slots=True)
@@ -262,6 +267,10 @@ class WorkerService:
             return _cannot_begin(job, describe(error, f"{job.type}.environment"))
         if environment is None:
             return None
+        try:
+            job = self._opened(job)
+        except Exception as error:  # noqa: BLE001  (a box that was tampered with is this job's trouble)
+            return _cannot_begin(job, describe(error, f"{job.type}.params"))
         runner = Runner(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
@@ -276,6 +285,15 @@ class WorkerService:
         except Exception as error:
             log.exception("runner_broke", job=job.id)
             return _own_error(job, error)
+
+    def _opened(self, job: Assignment) -> Assignment:
+        """With the secrets among its parameters, which leave this process only for that of its tasks."""
+        if job.secrets is None:
+            return job
+        if self._parts.seals is None:
+            raise Unavailable("This worker has no key to read the job's secrets with.", hint="Set JOBDECK_SECRET_KEY.")
+        params = self._parts.seals.open(job.project_id, json.loads(job.params), job.secrets)
+        return job._replace(params=encode(params), secrets=None)
 
     def _remember_left(self, job: Assignment) -> None:
         """A look that was under way when the lease was given back must not start the job again."""

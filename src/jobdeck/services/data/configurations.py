@@ -28,6 +28,7 @@ class Configurations:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._masker = Masker(core.registry)
+        self._seals = core.seals()
 
     async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[Configuration]:
         caller.require(Permission.CONFIGURATION_READ)
@@ -51,10 +52,13 @@ class Configurations:
     async def create(self, caller: Caller, project_name: str, asked: ConfigurationRequest) -> Configuration:
         """Save version 1; raises Conflict when the name is taken, InvalidInput where parameters do not fit the type."""
         project = await self._writable(caller, project_name)
-        params = checked_params(self._core.registry, asked)
+        check_params(self._core.registry, asked)
+        stored = self._seals.seal(asked.type, project.id, asked.params, caller.principal_id)
 
         async def work(tx: Tx) -> int:
-            made = await configurations.create(tx, project.id, asked.name, asked.type, params, caller.principal_id)
+            made = await configurations.create(
+                tx, project.id, asked.name, asked.type, encode(stored.params), caller.principal_id, stored.box
+            )
             tx.emit(_event("configuration.created", project, made, caller, asked.name))
             return made
 
@@ -70,8 +74,12 @@ class Configurations:
             before = await configurations.get(tx.connection, project.id, id)
             if before is None:
                 raise _missing(id)
-            params = checked_params(self._core.registry, self._meant(asked, before))
-            if not await configurations.save(tx, project.id, id, asked.name, asked.type, params):
+            wanted, owner = self._meant(caller, asked, before)
+            check_params(self._core.registry, wanted)
+            stored = self._seals.seal(asked.type, project.id, wanted.params, owner)
+            if not await configurations.save(
+                tx, project.id, id, asked.name, asked.type, encode(stored.params), stored.box
+            ):
                 raise _missing(id)
             tx.emit(_event("configuration.saved", project, id, caller, asked.name))
 
@@ -89,10 +97,19 @@ class Configurations:
 
         await self._core.database.transact(work)
 
-    def _meant(self, asked: ConfigurationRequest, before: configurations.Configuration) -> ConfigurationRequest:
+    def _meant(
+        self, caller: Caller, asked: ConfigurationRequest, before: configurations.Configuration
+    ) -> tuple[ConfigurationRequest, int]:
+        """With the secrets that came masked, and who knows them; raises SecretNeededAgain."""
         check_depth(asked.params, "params")
-        known = before.params if before.type == asked.type else {}
-        return asked.model_copy(update={"params": unmasked(asked.params, known, self._masker.mask(asked.type, known))})
+        same_type = before.type == asked.type
+        known = self._seals.open(before.project_id, before.params, before.secrets) if same_type else {}
+        params = unmasked(asked.params, known, self._masker.mask(asked.type, known))
+        owner = self._seals.kept(
+            asked.type, before.project_id, known, before.secrets, typed=asked.params, wanted=params,
+            principal_id=caller.principal_id,
+        )  # fmt: skip
+        return asked.model_copy(update={"params": params}), owner
 
     async def _writable(self, caller: Caller, project_name: str) -> Project:
         async with self._core.database.read() as connection:
@@ -113,8 +130,8 @@ class Configurations:
         )
 
 
-def checked_params(registry: TypeRegistry, asked: ConfigurationRequest) -> str:
-    """The parameters as JSON text, when they fit the type."""
+def check_params(registry: TypeRegistry, asked: ConfigurationRequest) -> None:
+    """Raises InvalidInput where the parameters do not fit the type."""
     registered = registry.get(asked.type)
     check_depth(asked.params, "params")
     bounded(asked.params, MAX_PARAMS, "params")
@@ -122,7 +139,6 @@ def checked_params(registry: TypeRegistry, asked: ConfigurationRequest) -> str:
         registered.job_type.Params.model_validate(asked.params)
     except ValidationError as error:
         raise invalid_params(registered.name, error) from error
-    return encode(asked.params)
 
 
 def _event(kind: str, project: Project, id: int, caller: Caller, name: str | None) -> NewEvent:

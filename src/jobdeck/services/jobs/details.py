@@ -39,6 +39,7 @@ class JobDetails:
     def __init__(self, core: Core, jobs: Jobs) -> None:
         self._core = core
         self._jobs = jobs
+        self._seals = core.seals()
         self._masker = Masker(core.registry)
 
     async def steps(
@@ -99,7 +100,7 @@ class JobDetails:
             raise NotFound(f"Job {job_id} runs no other one again.", field="with", hint="Say with which to compare it.")
         if before is None or not caller.sees(before["project_id"]):
             raise no_such_job(wanted, "with")
-        old, new = json.loads(before["params"]), json.loads(row["params"])
+        old, new = (self._seals.open(r["project_id"], json.loads(r["params"]), r["secrets"]) for r in (before, row))
         shown = self._masker.mask(before["type"], old), self._masker.mask(row["type"], new)
         return JobDiff(job=job_id, other=wanted, same=old == new, changes=changes(old, new, *shown))
 

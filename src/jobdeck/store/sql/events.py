@@ -30,7 +30,7 @@ _COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": 
 
 
 class NewEvent(NamedTuple):
-    """Something that happened, to be written with what it tells of. `actor` may be an Actor, whose ids are kept, too."""
+    """Something that happened, to be written with what it tells of. Of an Actor, the ids are kept, too."""
 
     kind: str
     project_id: int | None = None
@@ -115,7 +115,7 @@ async def last_id(connection: AsyncConnection) -> int:
 
 
 def _stored(row: RowMapping) -> StoredEvent:
-    return StoredEvent(  # fmt: skip
+    return StoredEvent(
         row["id"],
         row["at"],
         row["kind"],
