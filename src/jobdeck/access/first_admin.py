@@ -9,9 +9,6 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from jobdeck.access.roles import Role
 from jobdeck.access.secrets import TokenText
 from jobdeck.access.tokens import Authenticator, TokenWish, issue
@@ -20,7 +17,7 @@ from jobdeck.core.errors import Conflict, Unauthenticated
 from jobdeck.core.home import ADMIN_TOKEN
 from jobdeck.store import installation, projects
 from jobdeck.store.access import principals, tokens
-from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.database import Connection, Database, Tx
 
 HOME_ID = "home.id"
 """A file with a random name for the home, by which the installation knows the one that has the token."""
@@ -77,13 +74,13 @@ async def _make(database: Database, path: Path, mine: str, *, first: bool) -> st
 
     try:
         text = str(await database.transact(work))
-    except IntegrityError as error:
+    except installation.AlreadySet as error:
         raise AdminElsewhere("Another server has made the administrator just now.", hint="Start again.") from error
     _write(path, text)
     return text
 
 
-async def _has_admin(connection: AsyncConnection) -> bool:
+async def _has_admin(connection: Connection) -> bool:
     """Whether an older version began this installation, which did not note where."""
     admin = await principals.by_name(connection, principals.ADMIN)
     return admin is not None and await tokens.has_named(connection, admin.id, ADMIN_TOKEN)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.access.vault import KEY_FILE, SecretsUnreadable, UnusableSecretKey, Vault
 from jobdeck.core.errors import InvalidInput
-from jobdeck.store import installation
-from jobdeck.store.schema import connections
-from jobdeck.store.sql.database import Database
+from jobdeck.store import connections, installation
+from jobdeck.store.sql.database import Connection, Database
 
 _PLACE = "installation:key_check"
 _KNOWN = {"key": "of this installation"}
@@ -67,8 +62,7 @@ def _prove(vault: Vault, box: str, place: str, source: str) -> None:
         ) from error
 
 
-async def _older_box(connection: AsyncConnection) -> tuple[str, str] | None:
+async def _older_box(connection: Connection) -> tuple[str, str] | None:
     """Secrets that an older version sealed, before the database knew the key's check value, and their place."""
-    query = select(connections.c.project_id, connections.c.name, connections.c.secrets)
-    row = (await connection.execute(query.where(connections.c.secrets.is_not(None)).limit(1))).first()
-    return None if row is None else (json.loads(row.secrets)["box"], f"connection:{row.project_id}/{row.name}")
+    found = await connections.any_sealed(connection)
+    return None if found is None else (found.box, f"connection:{found.project_id}/{found.name}")

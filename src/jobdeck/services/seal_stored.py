@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Table
 
 from jobdeck.core.sealed import Stored
 from jobdeck.services.sealing import ParamVault
 from jobdeck.store import installation, unsealed
 from jobdeck.store.sql.database import Database
-from jobdeck.store.unsealed import Unsealed
+from jobdeck.store.unsealed import StoredIn, Unsealed
 
 AT_ONCE = 1000
 
@@ -33,7 +32,7 @@ async def seal_stored(database: Database, seals: ParamVault, sqlite_path: Path |
     await database.transact(lambda tx: installation.put(tx, installation.PARAMS_SEALED, "yes"))
 
 
-async def _seal(database: Database, seals: ParamVault, table: Table) -> int:
+async def _seal(database: Database, seals: ParamVault, table: StoredIn) -> int:
     """How many rows had secrets."""
     after, count = 0, 0
     while True:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.errors import Conflict
 from jobdeck.store.schema import installation
 from jobdeck.store.sql.database import Database, Tx
 
@@ -15,6 +16,12 @@ ADMIN_HOME = "admin_home"
 """The home that has the administrator's token."""
 PARAMS_SEALED = "params_sealed"
 """The secrets among the parameters of all jobs and configurations are sealed."""
+
+
+class AlreadySet(Conflict):
+    """Another server was a moment earlier."""
+
+    code = "already_set"
 
 
 async def get(connection: AsyncConnection, name: str) -> str | None:
@@ -39,17 +46,15 @@ async def put_once(database: Database, name: str, value: str) -> str:
         return there
     try:
         await database.transact(lambda tx: put_new(tx, name, value))
-    except IntegrityError:
+    except AlreadySet:
         pass
     async with database.read() as connection:
         return await get(connection, name) or value
 
 
 async def put_new(tx: Tx, name: str, value: str) -> None:
-    """Set a value that is not there; a race ends in IntegrityError."""
-    await tx.connection.execute(insert(installation).values(name=name, value=value))
-
-
-async def forget(tx: Tx, name: str) -> None:
-    """Remove the value."""
-    await tx.connection.execute(delete(installation).where(installation.c.name == name))
+    """Set a value that is not there; raises AlreadySet where it is."""
+    try:
+        await tx.connection.execute(insert(installation).values(name=name, value=value))
+    except IntegrityError as error:
+        raise AlreadySet(f"The installation has a {name} already.") from error

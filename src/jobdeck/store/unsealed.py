@@ -16,6 +16,8 @@ from jobdeck.core.values import encode
 from jobdeck.store.schema import configurations, jobs
 from jobdeck.store.sql.database import Tx
 
+StoredIn = Table
+
 TABLES: tuple[Table, ...] = (jobs, configurations)
 
 
