@@ -12,9 +12,9 @@ from pathlib import Path
 from jobdeck.access.roles import Role
 from jobdeck.access.secrets import TokenText
 from jobdeck.access.tokens import Authenticator, TokenWish, issue
-from jobdeck.core.actor import Actor
 from jobdeck.core.errors import Conflict, Unauthenticated
 from jobdeck.core.home import ADMIN_TOKEN
+from jobdeck.core.identity.actor import Actor
 from jobdeck.store import installation, projects
 from jobdeck.store.access import principals, tokens
 from jobdeck.store.sql.database import Connection, Database, Tx

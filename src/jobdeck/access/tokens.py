@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Role
 from jobdeck.access.secrets import TokenText
-from jobdeck.core.actor import Actor, ids_of
 from jobdeck.core.errors import Unauthenticated
+from jobdeck.core.identity.actor import Actor, ids_of
 from jobdeck.store.access import tokens
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, JobdeckError
+from jobdeck.core.identity.sealed import ParamSeals, Stored
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.core.sealed import ParamSeals, Stored
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.executors.harness import describe
 from jobdeck.store.jobs import jobs, submissions

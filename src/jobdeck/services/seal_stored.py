@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from jobdeck.core.sealed import Stored
+from jobdeck.core.identity.sealed import Stored
 from jobdeck.services.sealing import ParamVault
 from jobdeck.store import installation, unsealed
 from jobdeck.store.sql.database import Database

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobdeck.access.vault import Vault
 from jobdeck.core.errors import InvalidInput, Unavailable
-from jobdeck.core.sealed import Stored, at, hidden, named, put
+from jobdeck.core.identity.sealed import Stored, at, hidden, named, put
 from jobdeck.core.secrecy import MASK
 from jobdeck.services.masking import Masker
 

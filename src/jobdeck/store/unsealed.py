@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.sealed import Stored
+from jobdeck.core.identity.sealed import Stored
 from jobdeck.core.values import encode
 from jobdeck.store.schema import configurations, jobs
 from jobdeck.store.sql.database import Tx

@@ -13,10 +13,10 @@ import structlog
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
+from jobdeck.core.identity.sealed import ParamSeals
 from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.registry import TypeRegistry
-from jobdeck.core.sealed import ParamSeals
 from jobdeck.core.tasks import Executor, Printed
 from jobdeck.core.values import encode
 from jobdeck.engine.logs import LogLine

@@ -11,8 +11,8 @@ from jobdeck.access import tokens as access_tokens
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission, Role, at_most
 from jobdeck.access.tokens import TokenWish
-from jobdeck.core import names
 from jobdeck.core.errors import Conflict, Forbidden, NotFound
+from jobdeck.core.identity import names
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.store.access import principals, tokens

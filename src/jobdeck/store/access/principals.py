@@ -8,7 +8,7 @@ from sqlalchemy import insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.names import NameTaken, skeleton
+from jobdeck.core.identity.names import NameTaken, skeleton
 from jobdeck.store.schema import principals
 from jobdeck.store.sql.database import Tx
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.actor import Actor
+from jobdeck.core.identity.actor import Actor
 from jobdeck.core.life.bulk import BulkOperation, BulkState, Group, Outcome, Treated, account, merged
 from jobdeck.store.schema import bulk_items, bulks, projects
 from jobdeck.store.sql.database import Tx

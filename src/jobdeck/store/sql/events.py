@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Insert, RowMapping, Subquery, bindparam, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.actor import ids_of
+from jobdeck.core.identity.actor import ids_of
 from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
 from jobdeck.store.sql.batch import INT, TEXT

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from jobdeck.core import names
+from jobdeck.core.identity import names
 
 revision = "0002"
 down_revision = "0001"
