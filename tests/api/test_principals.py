@@ -9,12 +9,13 @@ import pytest
 from tests.api.harness import Api, is_problem
 
 LIKE_ADMIN = (
-    "admin", "Admin", "ADMIN", "аdmin", "αdmin", "admın", "adm1n", "ADMlN", "ａｄｍｉｎ", "𝐚𝐝𝐦𝐢𝐧", "admín", "ad-min", "admin.",
-    "ad min", "\U0001d4d0dmin", "ᴀᴅᴍɪɴ",
+    "admin", "Admin", "ADMIN", "аdmin", "αdmin", "admın", "adm1n", "ADMlN", "ａｄｍｉｎ", "𝐚𝐝𝐦𝐢𝐧", "admín", "ad-min",
+    "admin.", "ad min", "\U0001d4d0dmin", "ᴀᴅᴍɪɴ",
 )  # fmt: skip
 LIKE_JOBDECK = ("jobdeck", "JobDeck", "jоbdeck", "j0bdeck", "јobdeck", "jobdecк", "job_deck", "ｊobdeck")
 LIKE_ALICE = ("Alice", "ALICE", "aIice", "a1ice", "álice", "аliсe", "ａlice", " alice ", "𝓪𝓵𝓲𝓬𝓮")
-UNSEEN = ("admin\u200b", "al\u200dice", "x\u202ey", "\x1b[31mred", "x\u2066y", "a\u00adb", "\u3164", "x\u115fy", "\u2800", "a\ufe0fb")
+UNSEEN = ("admin\u200b", "al\u200dice", "x\u202ey", "\x1b[31mred", "x\u2066y", "a\u00adb", "\u3164",
+          "x\u115fy", "\u2800", "a\ufe0fb")  # fmt: skip
 
 
 @pytest.fixture
