@@ -102,7 +102,7 @@ async def measure(config: Config, jobs: int) -> dict[str, float]:
 
 
 async def _run(base: Foundation, jobs: int) -> None:
-    submitter = Submitter(base.database, base.registry, base.environments.of)
+    submitter = Submitter(base.database, base.registry, base.environments.of, seals=base.seals)
     ids = await submitter.submit([Submission("ten", {}, 1, "default", 1)] * jobs, actor="bench", principal_id=1)
     query = text("SELECT count(*) FROM jobs WHERE id BETWEEN :first AND :last AND state = 'succeeded'")
     while True:

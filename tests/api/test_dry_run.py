@@ -78,7 +78,7 @@ async def test_it_names_who_holds_what_it_needs(api: Api) -> None:
     assert plan["wait"][0]["holders"] == [holder]
     hidden = await api.post("projects/other/jobs?dry_run=true", {"type": "noop"}, 200, token="elsewhere")
     (instance,) = [c for c in hidden["claims"] if c["resource"] == "instance"]
-    assert (instance["used"], instance["holders"]) == (1, [])
+    assert (instance["used"], instance["holders"]) == (0, [])
 
 
 async def test_it_refuses_what_a_submission_refuses(api: Api) -> None:

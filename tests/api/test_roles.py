@@ -17,6 +17,9 @@ BODY = {"name": "n", "type": "noop"}
 TABLE: list[tuple[str, str, Any, str]] = [
     ("GET", "me", None, "viewer"),
     ("POST", "login-links", None, "viewer"),
+    ("GET", "me/sessions", None, "viewer"),
+    ("DELETE", "me/sessions", None, "viewer"),
+    ("DELETE", "me/sessions/{id}", None, "viewer"),
     ("GET", "openapi.json", None, "viewer"),
     ("GET", "types", None, "viewer"),
     ("GET", "types/{type}", None, "viewer"),

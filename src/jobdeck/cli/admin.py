@@ -33,6 +33,7 @@ PROJECT_COLUMNS: list[Column[Project]] = [
 TOKEN_COLUMNS: list[Column[Token]] = [
     Column("ID", lambda t: t.id, right=True),
     Column("NAME", lambda t: t.name, least=8),
+    Column("FOR", lambda t: t.principal, drop=4, least=8),
     Column("ROLE", lambda t: t.role),
     Column("PROJECT", lambda t: t.project or "all"),
     Column("CREATED", lambda t: text.moment(t.created_at), drop=2),
@@ -128,20 +129,26 @@ def tokens_create(
     /,
     *,
     role: Annotated[Literal["viewer", "operator", "admin"], Parameter(help="What it may do.")],
+    whose: Annotated[
+        str | None, Parameter(name="--for", help="The principal that gets it. [default: a new one of this name]")
+    ] = None,
     expires_in_days: Annotated[int | None, Parameter(help="Days until it expires. [default: never]")] = None,
     common: Common | None = None,
 ) -> None:
     """Create a token and print it, this once: for --project, or for all projects without."""
     common = common or Common()
     with common.client() as client:
-        made = client.tokens.create(name, role, project=common.chosen_project, expires_in_days=expires_in_days)
+        made = client.tokens.create(
+            name, role, project=common.chosen_project, whose=whose, expires_in_days=expires_in_days
+        )
     print_one(common.output, made, _show_new_token, lambda t: t.id)
 
 
 def _show_new_token(made: NewToken) -> None:
     print(made.token)
     scope = f"in project {made.project}" if made.project else "in all projects"
-    say(f"Token {made.id} '{made.name}' ({made.role} {scope}). It is shown only now; keep it safe.")
+    whose = f" of {made.principal}" if made.principal and made.principal != made.name else ""
+    say(f"Token {made.id} '{made.name}'{whose} ({made.role} {scope}). It is shown only now; keep it safe.")
 
 
 @tokens.command(name="revoke")

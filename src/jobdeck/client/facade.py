@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobdeck.client.admin import Configurations, Connections, Projects, Tokens, Types, Workers
+from jobdeck.client.admin import Configurations, Connections, Projects, Sessions, Tokens, Types, Workers
 from jobdeck.client.bulk import BulkOperations
 from jobdeck.client.events import Events
 from jobdeck.client.failures import Failures
@@ -45,6 +45,7 @@ class Client:
         self.events = Events(self._transport)
         self.projects = Projects(self._transport)
         self.tokens = Tokens(self._transport)
+        self.sessions = Sessions(self._transport)
         self.limits = Limits(self._transport)
         self.pauses = Pauses(self._transport)
         self.workers = Workers(self._transport)

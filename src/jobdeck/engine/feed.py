@@ -30,6 +30,8 @@ class FeedItem:
     job_id: int | None
     actor: str | None
     data: dict[str, Any]
+    principal_id: int | None = None
+    token_id: int | None = None
 
 
 class Feed:
@@ -94,7 +96,7 @@ class Feed:
         async with self._database.read() as connection:
             newest = await events.last_id(connection)
             found = await events.read_after(connection, cursor, BATCH, projects=project_ids, job=job)
-        return [FeedItem(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, e.data) for e in found], newest
+        return [_item(e) for e in found], newest
 
     async def _progress(self) -> list[FeedItem]:
         """The progress of the jobs that are alive; read once for all readers, at most twice a second."""
@@ -108,3 +110,7 @@ class Feed:
                         for p in await progress.of_running(connection)
                     ]
             return self._moved
+
+
+def _item(e: events.StoredEvent) -> FeedItem:
+    return FeedItem(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, e.data, e.principal_id, e.token_id)

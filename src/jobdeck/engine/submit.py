@@ -19,6 +19,7 @@ from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, JobdeckError
 from jobdeck.core.hooks.answers import Accepted, BadAnswer, accepted
 from jobdeck.core.hooks.foreign import accepts_here, is_plain
+from jobdeck.core.identity.sealed import ParamSeals, Stored
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
@@ -58,6 +59,8 @@ class Submission:
     description: str | None = None
     token_id: int | None = None
     copied_from: int | None = None
+    secrets_by: int | None = None
+    """The principal who typed the secrets among the parameters; None: who submits."""
 
 
 class InvalidParams(InvalidInput):
@@ -75,9 +78,12 @@ class Submitter:
         registry: TypeRegistry,
         environments: Environments,
         hooks: HookProcesses | None = None,
+        seals: ParamSeals | None = None,
     ) -> None:
-        """Without `hooks` all types are asked in this process: for tests, and where all types are known."""
+        """Without `hooks` all types are asked in this process: for tests, and where all types are known. `seals` keeps
+        the secrets among parameters; None: nobody does, as where types are tried out."""
         self._database = database
+        self._seals = seals
         self._registry = registry
         self._environments = environments
         self._hooks = hooks
@@ -202,13 +208,21 @@ class Submitter:
         tags = _tags_text(wanted.tags)
         params = _params_text(wanted.params)
         kind = registered.job_type
-        draft = _Draft(wanted, registered, params, tags)
+        stored = self._stored(wanted)
+        shown = params if stored.box is None else encode(stored.params)
+        draft = _Draft(wanted, registered, params, shown, stored.box, tags)
         if self._hooks is None or accepts_here(kind):
             with _foreign(wanted.type):
                 return _new_job(draft, accepted(_instance(registered, wanted.params), environment, wanted.description))
         if is_plain(kind.Params):  # tells of many faults at once, and needs no process for it
             _check_params(registered, wanted.params)
         return draft
+
+    def _stored(self, wanted: Submission) -> Stored:
+        if self._seals is None:
+            return Stored(dict(wanted.params), None)
+        by = wanted.secrets_by if wanted.secrets_by is not None else wanted.created_by
+        return self._seals.seal(wanted.type, wanted.project_id, wanted.params, by)
 
 
 class _Draft(NamedTuple):
@@ -217,6 +231,10 @@ class _Draft(NamedTuple):
     wanted: Submission
     registered: RegisteredType
     params: str
+    """As they were sent, secrets included."""
+    stored: str
+    """With masks in the places of secrets."""
+    secrets: str | None
     tags: str
 
 
@@ -229,7 +247,7 @@ def _new_job(draft: _Draft, said: Accepted) -> NewJob:
         isolation=kind.isolation,
         description=said.description,
         subject=said.subject,
-        params=draft.params,
+        params=draft.stored,
         tags=draft.tags,
         claims=_claims_text(wanted, said.claims, wanted.token_id if kind.parallel_per_token else None),
         priority=wanted.priority,
@@ -243,6 +261,7 @@ def _new_job(draft: _Draft, said: Accepted) -> NewJob:
         copied_from=wanted.copied_from,
         dedupe_key=_dedupe_key(draft) if wanted.deduplicate else None,
         not_before=wanted.not_before,
+        secrets=draft.secrets,
     )
 
 

@@ -72,7 +72,7 @@ class Events:
                 if item.id is not None and item.id > newest:
                     await self._measure(item.at)
                 project = await self._project_name(item.project_id)
-                yield item.id, event(item.id, item.at, item.kind, project, item.job_id, item.actor, item.data)
+                yield item.id, event(item, project)
         finally:
             self._streams.dec()
             if isinstance(items, AsyncGenerator):

@@ -37,7 +37,8 @@ class Services:
     def __init__(self, core: Core) -> None:
         self.installation = core.installation
         self.authenticator = Authenticator(core.database)
-        self.sessions = Sessions(core.database, self.authenticator, core.installation.session_days)
+        own = core.installation
+        self.sessions = Sessions(core.database, self.authenticator, own.session_days, own.session_max_days)
         self.jobs = Jobs(core)
         self.job_details = JobDetails(core, self.jobs)
         self.job_sides = JobSides(core, self.jobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -12,10 +13,12 @@ import structlog
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
+from jobdeck.core.identity.sealed import ParamSeals
 from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
+from jobdeck.core.values import encode
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogLine
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
@@ -64,6 +67,8 @@ class WorkerParts:
     hooks: HookProcesses | None = None
     """Where types are asked for their steps; without them in this process, which is for tests."""
     undo_seconds: float = UNDO_SECONDS
+    seals: ParamSeals | None = None
+    """Opens the secrets among parameters."""
 
 
 @dataclass(slots=True)
@@ -280,6 +285,10 @@ class WorkerService:
         if environment is None:
             return None
         self._tell_if_edited(registered, job_log)
+        try:
+            job = self._opened(job)
+        except Exception as error:  # noqa: BLE001  (a box that was tampered with is this job's trouble)
+            return _cannot_begin(job, describe(error, f"{job.type}.params"))
         runner = Runner(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
@@ -301,6 +310,15 @@ class WorkerService:
         if file is not None:
             text = f"{file} was changed after this worker had loaded it: tasks run the new code, `plan` the old one."
             job_log.write(LogLine(self._clock(), "warning", "", 0, f"{text} Restart the worker."))
+
+    def _opened(self, job: Assignment) -> Assignment:
+        """With the secrets among its parameters, which leave this process only for that of its tasks."""
+        if job.secrets is None:
+            return job
+        if self._parts.seals is None:
+            raise Unavailable("This worker has no key to read the job's secrets with.", hint="Set JOBDECK_SECRET_KEY.")
+        params = self._parts.seals.open(job.project_id, json.loads(job.params), job.secrets)
+        return job._replace(params=encode(params), secrets=None)
 
     def _remember_left(self, job: Assignment) -> None:
         """A look that was under way when the lease was given back must not start the job again."""

@@ -7,6 +7,7 @@ from functools import partial
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import Conflict, NotFound
+from jobdeck.core.identity.sealed import Stored
 from jobdeck.core.values import MAX_PARAMS, bounded, encode
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
@@ -29,6 +30,7 @@ class Configurations:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._masker = Masker(core.registry)
+        self._seals = core.seals()
 
     async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[Configuration]:
         caller.require(Permission.CONFIGURATION_READ)
@@ -52,10 +54,13 @@ class Configurations:
     async def create(self, caller: Caller, project_name: str, asked: ConfigurationRequest) -> Configuration:
         """Save version 1; raises Conflict when the name is taken, InvalidInput where parameters do not fit the type."""
         project = await self._writable(caller, project_name)
-        params = await self._checked_params(project, asked)
+        await self._check_params(project, asked)
+        stored = self._seals.seal(asked.type, project.id, asked.params, caller.principal_id)
 
         async def work(tx: Tx) -> int:
-            made = await configurations.create(tx, project.id, asked.name, asked.type, params, caller.principal_id)
+            made = await configurations.create(
+                tx, project.id, asked.name, asked.type, encode(stored.params), caller.principal_id, stored.box
+            )
             tx.emit(_event("configuration.created", project, made, caller, asked.name))
             return made
 
@@ -68,8 +73,10 @@ class Configurations:
         project = await self._writable(caller, project_name)
         for _ in range(SAVE_TRIES):
             before = await self._before(project, id)
-            params = await self._checked_params(project, self._meant(asked, before))
-            if await self._core.database.transact(partial(self._save, caller, project, before, asked, params)):
+            wanted, owner = self._meant(caller, asked, before)
+            await self._check_params(project, wanted)
+            stored = self._seals.seal(asked.type, project.id, wanted.params, owner)
+            if await self._core.database.transact(partial(self._save, caller, project, before, asked, stored)):
                 return await self.get(caller, project_name, id)
         raise Conflict("Others keep changing this configuration.", field="id", hint="Look at it, then save again.")
 
@@ -86,7 +93,7 @@ class Configurations:
         project: Project,
         before: configurations.Configuration,
         asked: ConfigurationRequest,
-        params: str,
+        stored: Stored,
         tx: Tx,
     ) -> bool:
         """Whether it was still what it was `before`, which the parameters were made of, and is saved now."""
@@ -95,7 +102,9 @@ class Configurations:
             raise _missing(before.id)
         if now.version != before.version:
             return False
-        if not await configurations.save(tx, project.id, before.id, asked.name, asked.type, params):
+        if not await configurations.save(
+            tx, project.id, before.id, asked.name, asked.type, encode(stored.params), stored.box
+        ):
             raise _missing(before.id)
         tx.emit(_event("configuration.saved", project, before.id, caller, asked.name))
         return True
@@ -111,10 +120,19 @@ class Configurations:
 
         await self._core.database.transact(work)
 
-    def _meant(self, asked: ConfigurationRequest, before: configurations.Configuration) -> ConfigurationRequest:
+    def _meant(
+        self, caller: Caller, asked: ConfigurationRequest, before: configurations.Configuration
+    ) -> tuple[ConfigurationRequest, int]:
+        """With the secrets that came masked, and who knows them; raises SecretNeededAgain."""
         check_depth(asked.params, "params")
-        known = before.params if before.type == asked.type else {}
-        return asked.model_copy(update={"params": unmasked(asked.params, known, self._masker.mask(asked.type, known))})
+        same_type = before.type == asked.type
+        known = self._seals.open(before.project_id, before.params, before.secrets) if same_type else {}
+        params = unmasked(asked.params, known, self._masker.mask(asked.type, known))
+        owner = self._seals.kept(
+            asked.type, before.project_id, known, before.secrets, typed=asked.params, wanted=params,
+            principal_id=caller.principal_id,
+        )  # fmt: skip
+        return asked.model_copy(update={"params": params}), owner
 
     async def _writable(self, caller: Caller, project_name: str) -> Project:
         async with self._core.database.read() as connection:
@@ -122,13 +140,12 @@ class Configurations:
         caller.require(Permission.CONFIGURATION_WRITE)
         return project
 
-    async def _checked_params(self, project: Project, asked: ConfigurationRequest) -> str:
-        """The parameters as JSON text, when they fit the type."""
+    async def _check_params(self, project: Project, asked: ConfigurationRequest) -> None:
+        """Raises InvalidInput where the parameters do not fit the type."""
         self._core.registry.get(asked.type)
         check_depth(asked.params, "params")
         bounded(asked.params, MAX_PARAMS, "params")
         await self._core.submitter.fits(asked.type, asked.params, project.name)
-        return encode(asked.params)
 
     def _view(self, found: configurations.Configuration, project: Project) -> Configuration:
         return Configuration(

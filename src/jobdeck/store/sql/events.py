@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Insert, RowMapping, Subquery, bindparam, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.identity.actor import ids_of
 from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
 from jobdeck.store.sql.batch import INT, TEXT
@@ -24,11 +25,12 @@ SUBMITTED = "submitted"
 """The kind of the first event of a job."""
 
 _LOCK = 0x6A6F6264
-_COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT}
+_COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT,
+            "principal_id": INT, "token_id": INT}  # fmt: skip
 
 
 class NewEvent(NamedTuple):
-    """Something that happened, to be written with what it tells of."""
+    """Something that happened, to be written with what it tells of. Of an Actor, the ids are kept, too."""
 
     kind: str
     project_id: int | None = None
@@ -48,6 +50,8 @@ class StoredEvent:
     job_id: int | None
     actor: str | None
     data: dict[str, Any]
+    principal_id: int | None = None
+    token_id: int | None = None
 
 
 async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int, called: Called = None) -> None:
@@ -55,7 +59,10 @@ async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: i
 
     On PostgreSQL a transaction lock is held from here to the commit, so that ids become visible in the order they
     grow: a reader that has seen event n will never meet a smaller one later."""
-    rows = [(now, e.kind, e.project_id, e.job_id, e.actor, _text_of(e.data)) for e in events]
+    rows = [
+        (now, e.kind, e.project_id, e.job_id, e.actor and str(e.actor), _text_of(e.data), *ids_of(e.actor))
+        for e in events
+    ]
     cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
     if connection.dialect.name == "postgresql":
         await run_batch(connection, _insert_in_order, cells, _COLUMNS, called=announcement(called))
@@ -109,5 +116,13 @@ async def last_id(connection: AsyncConnection) -> int:
 
 def _stored(row: RowMapping) -> StoredEvent:
     return StoredEvent(
-        row["id"], row["at"], row["kind"], row["project_id"], row["job_id"], row["actor"], json.loads(row["data"])
+        row["id"],
+        row["at"],
+        row["kind"],
+        row["project_id"],
+        row["job_id"],
+        row["actor"],
+        json.loads(row["data"]),
+        row["principal_id"],
+        row["token_id"],
     )

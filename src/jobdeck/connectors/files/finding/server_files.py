@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -34,7 +34,7 @@ from jobdeck.core.environment import Environment
 
 def find_on_server(entry: str, environment: Environment, budget: Budget) -> Found:
     """The files that an absolute path or a pattern means."""
-    allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
+    allowed = Allowed.by(environment)
     if not entry.startswith("/"):
         raise PathNotAllowed(
             f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://…."
@@ -47,7 +47,7 @@ def find_on_server(entry: str, environment: Environment, budget: Budget) -> Foun
     if exact and not Path(entry).is_dir():
         return Found(files=[local(entry, allowed)])
     base = entry.rstrip("/") if exact else fixed.rpartition("/")[0]
-    tops = [base] if exact else matching(entry, allowed, budget)
+    tops = [base] if exact else matching(entry, allowed.folders, budget)
     look = _Look(base, entry, allowed, budget)
     look.above()
     for top in tops:
@@ -60,7 +60,7 @@ def find_on_server(entry: str, environment: Environment, budget: Budget) -> Foun
 class _Look:
     """Gathers the files below folders of the server; `base` is where names of folders begin to mean columns."""
 
-    def __init__(self, base: str, entry: str, allowed: list[str], budget: Budget) -> None:
+    def __init__(self, base: str, entry: str, allowed: Allowed, budget: Budget) -> None:
         self._base, self._entry, self._allowed, self._budget = base, entry, allowed, budget
         self._looked: set[str] = set()
         self._added: set[str] = set()
@@ -71,7 +71,7 @@ class _Look:
         """A part of a table is none of its rows either; above the allowed folders nothing is looked at."""
         for folder in (Path(self._base), *Path(self._base).parents):
             real = os.path.realpath(folder)
-            if not is_inside(real, self._allowed):
+            if not is_inside(real, self._allowed.folders):
                 return
             self._refuse_table(str(folder))
 
@@ -123,7 +123,7 @@ class _Look:
         return [entry.name for entry in entries(folder, self._budget)]
 
 
-def local(path: str, allowed: list[str]) -> Located:
+def local(path: str, allowed: Allowed) -> Located:
     real = os.path.realpath(path)
     _inside(path, real, allowed)
     try:
@@ -139,8 +139,25 @@ def _mark(facts: os.stat_result) -> str:
     return f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
 
 
-def _inside(entry: str, real: str, allowed: Iterable[str]) -> None:
-    if not is_inside(real, allowed):
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Folders that jobs may read, and those of the installation that they may not, all resolved."""
+
+    folders: tuple[str, ...]
+    forbidden: tuple[str, ...]
+
+    @classmethod
+    def by(cls, environment: Environment) -> Allowed:
+        return cls(tuple(map(os.path.realpath, environment.allowed_paths)), environment.forbidden_paths)
+
+
+def _inside(entry: str, real: str, allowed: Allowed) -> None:
+    if is_inside(real, allowed.forbidden):
+        raise PathNotAllowed(
+            f"{entry} is among the installation's own files, which no job may read.",
+            hint="Upload the file, or name it in another folder.",
+        )
+    if not is_inside(real, allowed.folders):
         raise PathNotAllowed(
             f"{entry} is not in a folder that jobs may read.",
             hint="Upload the file, or let an administrator allow its folder.",
@@ -148,7 +165,7 @@ def _inside(entry: str, real: str, allowed: Iterable[str]) -> None:
 
 
 def open_local(file: Located, environment: Environment) -> IO[bytes]:
-    allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
+    allowed = Allowed.by(environment)
     try:
         # A link put in its place since is not followed, and a pipe does not hang.
         handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
