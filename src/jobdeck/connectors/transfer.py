@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ class Consumed(BaseModel):
 
     rows: int = 0
     bytes: int = 0
+    name: str | None = None
 
 
 class Moved(BaseModel):
@@ -100,10 +101,10 @@ class Transfer:
         pending.rows += read.batch.num_rows
         pending.rejected += len(read.rejects)
         pending.bytes += read.bytes
-        unit = pending.units.setdefault(read.unit, Consumed())
+        unit = pending.units.setdefault(read.unit, Consumed(name=read.unit_name))
         unit.rows += read.rows
         unit.bytes += read.bytes
-        self._waiting += read.rejects
+        self._waiting += (replace(reject, file=read.unit, name=read.unit_name) for reject in read.rejects)
 
     def _tell(self, run: Run, pending: Moved) -> None:
         run.progress(pending.rows + pending.rejected, self.part.rows, "rows", rows=pending.rows, bytes=pending.bytes)

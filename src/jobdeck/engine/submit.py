@@ -23,6 +23,7 @@ from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_P
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
+from jobdeck.engine.naming import with_names
 from jobdeck.executors.harness import describe
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.jobs import NewJob
@@ -89,6 +90,7 @@ class Submitter:
         try:
             environments = {name: await self._environments(name) for name in {s.project for s in submissions_}}
             prepared = await asyncio.to_thread(self._prepare_all, submissions_, environments)
+            prepared = await with_names(self._database, prepared, [bool(s.description) for s in submissions_])
         except JobdeckError:
             # What was accepted once stays accepted, even if the same would be refused by now.
             earlier = await self._remembered(principal_id, idempotency)
@@ -116,6 +118,7 @@ class Submitter:
         instead of a new one, where duplicates are not wanted. Raises what `submit` raises."""
         environment = await self._environments(wanted.project)
         prepared = await asyncio.to_thread(self._prepare, wanted, environment)
+        (prepared,) = await with_names(self._database, [prepared], [bool(wanted.description)])
 
         async def look(tx: Tx) -> int | None:
             await _parents(tx, {wanted.parent} if wanted.parent is not None else set(), [wanted])

@@ -88,8 +88,17 @@ class TaskContext:
     def warn(self, text: str, count: int = 1) -> None:
         self._send(Warned(clip(str(text)), int(count)))
 
-    def reads(self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None) -> None:
-        self._send(Touched("input", clip(str(ref), MAX_NAME), _name(version), _whole(rows), _whole(bytes)))
+    def reads(
+        self,
+        ref: object,
+        *,
+        version: object = None,
+        rows: int | None = None,
+        bytes: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        touched = clip(str(ref), MAX_NAME)
+        self._send(Touched("input", touched, _name(version), _whole(rows), _whole(bytes), _name(name)))
 
     def writes(self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None) -> None:
         self._send(Touched("output", clip(str(ref), MAX_NAME), _name(version), _whole(rows), _whole(bytes)))

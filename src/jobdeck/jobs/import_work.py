@@ -134,6 +134,7 @@ class Work:
             bytes=moved.bytes,
             reject_files=moved.reject_files,
             sources={name: (unit.rows, unit.bytes) for name, unit in moved.units.items()},
+            names={name: unit.name for name, unit in moved.units.items() if unit.name is not None},
         )
 
     def _plan(self) -> FilesPlan:
@@ -209,13 +210,15 @@ class Work:
 
     def _lineage(self, loaded: list[Loaded], version: int | None, rows: int) -> None:
         totals: dict[str, list[int]] = {}
+        names: dict[str, str] = {}
         for item in loaded:
+            names |= item.names
             for name, (count, size) in item.sources.items():
                 total = totals.setdefault(name, [0, 0])
                 total[0] += count
                 total[1] += size
         for name, (count, size) in totals.items():
-            self._run.reads(name, rows=count, bytes=size)
+            self._run.reads(name, rows=count, bytes=size, name=names.get(name))
         written = sum(file.bytes for item in loaded for file in item.files)
         self._run.writes(self._params.into, version=version, rows=rows, bytes=written)
 

@@ -9,21 +9,29 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Literal
+from urllib.parse import unquote
 
 from pydantic import BaseModel
 
 from jobdeck.connectors.errors import DataFailure, FileMissing, PathNotAllowed, SourceChanged
 from jobdeck.connectors.storage import Entry, Folder
 from jobdeck.core.environment import ConnectionSpec, Environment
+from jobdeck.core.refs import shown, with_id
 
 MAX_FILES = 100_000
 _FILE_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
 class Located(BaseModel):
-    """A file that was found. `name` is what people see and lineage records; `fingerprint` changes with the content."""
+    """A file that was found. `name` is what people see, in messages and lists: a path, an address, or the name that a
+    project file was uploaded under with what jobs call it, as in `orders.csv (file:22)`. `fingerprint` changes with the
+    content."""
 
     name: str
+    uploaded_as: str | None = None
+    """Of a project file: the name alone."""
+    ref: str = ""
+    """What jobs call it and lineage records; see `object`."""
     kind: Literal["local", "stored"]
     path: str
     """The resolved path (`local`), or the key below `folder` (`stored`)."""
@@ -35,6 +43,11 @@ class Located(BaseModel):
     @property
     def filename(self) -> str:
         return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def object(self) -> str:
+        """The stable reference for programs."""
+        return self.ref or self.name
 
 
 def locate(entry: str, environment: Environment) -> list[Located]:
@@ -56,7 +69,9 @@ def _project_file(entry: str, environment: Environment) -> Located:
     found = list(folder.entries())
     if len(found) != 1:
         raise FileMissing(f"There is no project file {number}.", hint="It may have expired; upload it again.")
-    return _stored(entry, folder, found[0])
+    name = shown(unquote(found[0].name))
+    located = _stored(with_id(name, entry), folder, found[0])
+    return located.model_copy(update={"uploaded_as": name, "ref": entry})
 
 
 def _stored(name: str, folder: Folder, entry: Entry, connection: str = "") -> Located:
