@@ -236,13 +236,23 @@ def invalid_params(type_name: str, error: ValidationError) -> InvalidParams:
         {"field": _path(e["loc"]), "message": e["msg"]} for e in error.errors(include_url=False, include_context=False)
     ]
     first = errors[0]
+    last = error.errors(include_url=False, include_context=False)[0]["loc"][-1:]
+    dotted = last[0] if last and isinstance(last[0], str) and "." in last[0].strip(".") else None
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     return InvalidParams(
         f"{first['field']}: {first['message']}{more}",
         field=first["field"],
-        hint=f"GET /api/v1/types/{type_name} shows the parameters.",
+        hint=_nested_hint(dotted) if dotted else f"GET /api/v1/types/{type_name} shows the parameters.",
         errors=errors,
     )
+
+
+def _nested_hint(name: str) -> str:
+    """How a parameter within a group is written, for those who wrote it with dots."""
+    inner = "…"
+    for part in reversed(name.split(".")):
+        inner = f'{{"{part}": {inner}}}'
+    return f"In JSON, a value in a group is written {inner}."
 
 
 def _path(location: tuple[int | str, ...]) -> str:
