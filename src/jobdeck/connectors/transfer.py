@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,8 @@ from jobdeck.core.tasks import Run
 from jobdeck.core.values import Json
 
 CHUNK_ROWS = 131_072
+MAX_SOURCES = 20
+"""Files of rejected rows that a summary names, those with most of them."""
 CHUNK_BYTES = 128 * 1024 * 1024
 """Arrow bytes: a chunk of wide rows ends earlier."""
 
@@ -44,15 +47,27 @@ class Moved(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Rejects:
-    """Where rows that do not fit are written, as JSON Lines, a file a chunk; a repeated chunk writes the same file."""
+    """Where rows that do not fit are written, as JSON Lines, a file a chunk; a repeated chunk writes the same file.
+
+    Beside it lies a summary: how many rows, and of which files."""
 
     folder: Folder
 
     def write(self, stamp: Stamp, chunk: int, rejects: list[Reject]) -> str:
         name = f"t{stamp.task:05d}-c{chunk:04d}.jsonl"
         lines = b"".join(orjson.dumps(reject.to_json()) + b"\n" for reject in rejects)
+        self.folder.write(name.replace(".jsonl", ".summary.json"), orjson.dumps(_summary(rejects)))
         self.folder.write(name, lines)
         return name
+
+
+def _summary(rejects: list[Reject]) -> dict[str, Json]:
+    counts = Counter((reject.file, reject.name) for reject in rejects)
+    sources: list[Json] = [
+        {"file": file, **({} if name is None else {"name": name}), "rows": rows}
+        for (file, name), rows in counts.most_common(MAX_SOURCES)
+    ]
+    return {"rows": len(rejects), "sources": sources, "source_count": len(counts)}
 
 
 @dataclass(slots=True)

@@ -125,7 +125,10 @@ class Work:
                 f"{moved.rows + moved.rejected} rows were read where {part.rows} were counted.", hint="Restart the job."
             )
         if moved.rejected:
-            self._run.warn(f"{moved.rejected} rows did not fit and are in the reject files.", moved.rejected)
+            what = f"{counted(moved.rejected, 'row')} did not fit and {'is' if moved.rejected == 1 else 'are'}"
+            self._run.warn(
+                f"{what} in the reject files; `jobdeck job rejects {self._stamp.job}` shows why.", moved.rejected
+            )
         return Loaded(
             index=part.index,
             files=[StagedChunk(path=f.path, rows=f.rows, bytes=f.bytes) for f in moved.files],

@@ -17,6 +17,7 @@ from jobdeck.services import cursors
 from jobdeck.services.jobs.queries import JobConditions, JobQuery
 from jobdeck.web.job import events as job_events
 from jobdeck.web.job import logs as job_logs
+from jobdeck.web.job import rejects as job_rejects
 from jobdeck.web.job import steps as job_steps
 from jobdeck.web.job.head import JobPath, head_of, show
 from jobdeck.web.page import Page, PageDep
@@ -39,8 +40,13 @@ EventId = Annotated[int | None, Query(ge=0, le=MAX_ID)]
 
 
 @router.get("/jobs/{job_id:int}")
-async def overview(page: PageDep, job_id: JobPath) -> Response:
-    """Everything about the job at one glance."""
+async def overview(
+    page: PageDep,
+    job_id: JobPath,
+    rejects: Annotated[str | None, Query(max_length=100)] = None,
+    rows: Cursor = None,
+) -> Response:
+    """Everything about the job at one glance; of rejected rows those of the file `rejects`, from `rows` on."""
     job = await page.services.jobs.get(page.caller, job_id)
     sides = await page.services.job_sides.of(page.caller, job_id)
     touched = await page.services.job_details.lineage(page.caller, job_id)
@@ -51,6 +57,7 @@ async def overview(page: PageDep, job_id: JobPath) -> Response:
         claims=await page.services.job_sides.claims(page.caller, job_id),
         lineage=touched,
         named=await _named(page, job, touched),
+        rejected=await job_rejects.of(page, job, rejects, rows),
         diff=await _diff(page, job),
         pretty=pretty,
     )  # fmt: skip
