@@ -44,7 +44,7 @@ class Schema:
         before, _, last = name.rpartition(".")
         if any(last in _properties(node) for node in values):
             return [before, last]
-        return [name] if all(_scalar(node) for node in values) else [head, *self._path(values, tail)]
+        return [name] if any(_scalar(node) for node in values) else [head, *self._path(values, tail)]
 
     def _kinds(self, path: Sequence[str]) -> set[str]:
         """The JSON types that may stand at `path`; empty where that is not known."""
