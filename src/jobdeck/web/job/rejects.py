@@ -11,7 +11,7 @@ from jobdeck.wire.jobs import Job
 from jobdeck.wire.rejects import RejectedRow, RejectFile
 
 FILES = 20
-ROWS = 20
+ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
