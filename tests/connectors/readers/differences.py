@@ -1,0 +1,107 @@
+"""Where Jobdeck's reading differs from another tool's, and why its answer is right. What is not here is a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jobdeck.connectors.files.config import NULL_WORDS
+from tests.connectors.readers.canon import agree
+from tests.connectors.readers.made import Made, Refused, Table
+
+
+@dataclass
+class Case:
+    """One difference: of a value (`ours` and `value`, the peer's, in `column`), of a whole table, or a refusal.
+
+    `said`: the reference, what the bytes say without any guess."""
+
+    made: Made
+    peer: str
+    column: str
+    table: Table | None = None
+    theirs: Table | None = None
+    said: Table | None = None
+    ours: Any = None
+    value: Any = None
+    kinds: tuple[str, str] = ("", "")
+    row: int | None = None
+    type: str = ""
+    refused: Refused | None = None
+
+    @property
+    def of_value(self) -> bool:
+        return self.row is not None
+
+    @property
+    def of_table(self) -> bool:
+        return self.row is None and self.theirs is not None
+
+    @property
+    def written(self) -> Any:
+        """What the file says in this place; `NOT_KNOWN` where nobody can tell."""
+        said = self.said
+        if said is None or self.row is None or self.table is None or said.rows != self.table.rows:
+            return NOT_KNOWN
+        if self.column not in said.names:
+            return NOT_KNOWN
+        return said.columns[said.names.index(self.column)][self.row]
+
+
+NOT_KNOWN = object()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`why` argues for Jobdeck's answer; `applies` says when it is this one."""
+
+    name: str
+    why: str
+    applies: Callable[[Case], bool]
+
+
+def _csv(case: Case) -> bool:
+    return case.made.format == "csv" and case.of_value
+
+
+def _json(case: Case) -> bool:
+    return case.made.format in ("json", "jsonl") and case.of_value
+
+
+def _as_written(case: Case) -> bool:
+    return case.of_value and case.written is not NOT_KNOWN and agree(case.ours, case.written)
+
+
+def _table_as_said(case: Case) -> bool:
+    """Ours has the names and the number of rows that the reference has."""
+    if not case.of_table or case.said is None or case.table is None:
+        return False
+    return sorted(case.table.names) == sorted(case.said.names) and case.table.rows == case.said.rows
+
+
+ALL: list[Difference] = [
+    Difference(
+        "null words",
+        "Documented: in columns that are not text, these words and nothing at all mean null. A column with nothing else "
+        "is one of nulls.",
+        lambda c: _csv(c) and c.ours is None and (c.written if c.written is not NOT_KNOWN else c.value) in NULL_WORDS,
+    ),
+    Difference(
+        "text stays text",
+        "Documented: in text columns everything stays text, also the empty text and words that mean null elsewhere; the "
+        "peer makes null of them.",
+        lambda c: _csv(c) and c.value is None and c.type == "string" and _as_written(c),
+    ),
+    Difference(
+        "as written",
+        "Jobdeck's value is exactly what the file says (by Python's csv or json, which guess nothing); the peer rounds, "
+        "converts or drops.",
+        _as_written,
+    ),
+    Difference(
+        "rows as written",
+        "Names and rows are those of the file by Python's csv or json; the peer skips, joins, renames or leaves out.",
+        _table_as_said,
+    ),
+]
