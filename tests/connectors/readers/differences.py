@@ -29,6 +29,8 @@ class Case:
     row: int | None = None
     type: str = ""
     refused: Refused | None = None
+    place: int = 0
+    """Of a name: which column it is."""
 
     @property
     def of_value(self) -> bool:
@@ -80,7 +82,36 @@ def _table_as_said(case: Case) -> bool:
     return sorted(case.table.names) == sorted(case.said.names) and case.table.rows == case.said.rows
 
 
+NAMES: list[Difference] = [
+    Difference(
+        "empty names",
+        "Documented: an empty header cell becomes column_N, so that every column can be named; peers keep it empty or call "
+        "it otherwise.",
+        lambda c: c.column == f"column_{c.place + 1}" and (not c.value.strip() or c.value == f"Unnamed: {c.place}"),
+    ),
+    Difference(
+        "trimmed names",
+        "Blanks and line ends around a name are no part of it: nobody could tell such columns apart, or name them.",
+        lambda c: c.made.format == "csv" and c.value.strip() == c.column,
+    ),
+]
+"""Of names: `column` is ours, `value` the peer's."""
+
 ALL: list[Difference] = [
+    Difference(
+        "fortran order",
+        "Documented: rows of an array in Fortran order lie all over the file, so that it cannot be read piece by piece; "
+        "the error says how to save it.",
+        lambda c: c.made.format == "numpy" and c.refused is not None and "Fortran order" in c.refused.message,
+    ),
+    Difference(
+        "no columns",
+        "A file of JSON without a single named value tells of no column, and a table needs one; what is refused with a "
+        "clear error loses nothing.",
+        lambda c: (
+            c.refused is not None and c.refused.code == "schema_mismatch" and c.said is not None and not c.said.columns
+        ),
+    ),
     Difference(
         "null words",
         "Documented: in columns that are not text, these words and nothing at all mean null. A column with nothing else "

@@ -62,10 +62,12 @@ def _keep(verdict: Verdict, seed: int, number: int, keep: Path) -> None:
     made.table = None
     until = time.monotonic() + 20
     sort = _sort(finding)
-    least = shrunk(made, lambda one: time.monotonic() < until and _sort(judge(one).finding) == sort)
-    made.path.write_bytes(least)
-    again = judge(made).finding
-    least = least if _sort(again) == sort else original
+    again, least = finding, original
+    if not sort.startswith("refused"):  # anything can be refused
+        least = shrunk(made, lambda one: time.monotonic() < until and _sort(judge(one).finding) == sort)
+        made.path.write_bytes(least)
+        again = judge(made).finding
+        least = least if _sort(again) == sort else original
     target = keep / f"{number}-{made.path.name}"
     target.write_bytes(least)
     told = again if _sort(again) == sort else finding

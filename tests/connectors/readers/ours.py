@@ -25,7 +25,7 @@ PYTHON = re.compile(
     r"codec can't|invalid literal|out of range\b.*list|list index|has no attribute|NoneType|Errno|"
     r"unsupported operand|positional argument|<class|object at 0x|Traceback|\bpa\.|Arrow(?:Invalid|TypeError|"
     r"NotImplemented)|(?:Key|Value|Type|Index|Unicode|Attribute|Overflow|Struct|Decode|Encode)\w*Error|\(char \d+\)|"
-    r"^'.*'$|expected str instance|not subscriptable|C\+\+|pydantic|newline=|universal-newline"
+    r"^'.*'$|expected str instance|not subscriptable|C\+\+|not implemented|pydantic|newline=|universal-newline"
 )
 """What words of a Python exception look like; a person is told without them."""
 

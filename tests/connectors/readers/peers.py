@@ -78,6 +78,15 @@ def _duckdb(query: str, *arguments: Any) -> Table:
         return _arrow(connection.execute(query, list(arguments)).to_arrow_table())
 
 
+def _plain(made: Made) -> str:
+    """The path of the unpacked file: DuckDB does not know all packings."""
+    if not made.compression:
+        return str(made.path)
+    path = made.path.with_name("unpacked")
+    path.write_bytes(unpacked(made))
+    return str(path)
+
+
 # CSV, as text (nothing is guessed) and as each reads it by itself.
 
 
@@ -87,8 +96,10 @@ def csv_python(made: Made) -> Table:
     quote = made.dialect.quote
     more: dict[str, Any] = {"quotechar": quote, "strict": False} if quote else {"quoting": csv.QUOTE_NONE}
     lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=made.dialect.delimiter, **more))
-    found = [line for line in lines if line]
-    names, rows = found[0], found[1:]
+    start = next(i for i, line in enumerate(lines) if line)
+    names = lines[start]
+    # In a file of one column an empty line is a row; in others it is nothing.
+    rows = [line or [""] for line in lines[start + 1 :] if line or len(names) == 1]
     if any(len(row) != len(names) for row in rows):
         raise ValueError("ragged")
     return _of(names, [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in names])
@@ -150,12 +161,12 @@ def csv_polars(made: Made) -> Table:
 def csv_duckdb_text(made: Made) -> Table:
     return _duckdb(
         "SELECT * FROM read_csv(?, delim=?, quote=?, header=true, all_varchar=true, null_padding=false)",
-        str(made.path), made.dialect.delimiter, made.dialect.quote or "",
+        _plain(made), made.dialect.delimiter, made.dialect.quote or "",
     )  # fmt: skip
 
 
 def csv_duckdb(made: Made) -> Table:
-    return _duckdb("SELECT * FROM read_csv(?)", str(made.path))
+    return _duckdb("SELECT * FROM read_csv(?)", _plain(made))
 
 
 # JSON.
@@ -192,7 +203,7 @@ def json_polars(made: Made) -> Table:
 
 def json_duckdb(made: Made) -> Table:
     form = "array" if made.format == "json" else "newline_delimited"
-    return _duckdb("SELECT * FROM read_json(?, format=?, sample_size=-1)", str(made.path), form)
+    return _duckdb("SELECT * FROM read_json(?, format=?, sample_size=-1)", _plain(made), form)
 
 
 # Parquet and NumPy.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.connectors.readers import differences, ours
@@ -59,9 +59,9 @@ def judge(made: Made, block: int = 64) -> Verdict:
     if isinstance(found, Refused):
         verdict.outcome = "refused"
         if made.how == "written":
-            _name(verdict, Case(made, "", "", refused=found), f"refused: {found.code}: {found.message}")
+            _name(verdict, Case(made, "", "", said=reference(made), refused=found), f"refused: {found.code}: {found.message}")
         return verdict
-    if made.how != "written" and found.dialect:
+    if made.how != "written" and "delimiter" in found.dialect:
         made.dialect = Dialect(found.dialect["delimiter"], found.dialect["quote"])
     said = reference(made)
     if made.how == "written":
@@ -124,15 +124,15 @@ def _compare_any(verdict: Verdict, found: Table, said: Table | None) -> None:
 def _compare(verdict: Verdict, peer: str, found: Table, theirs: Table, said: Table | None) -> None:
     made = verdict.made
     case = Case(made, peer, "", table=found, theirs=theirs, said=said)
-    if found.names != theirs.names and sorted(found.names) != sorted(theirs.names):
-        _name(verdict, case, f"{peer}: names {theirs.names}, ours {found.names}")
+    order = _order(verdict, case, found, theirs)
+    if order is None:
         return
     if found.rows != theirs.rows and theirs.columns and found.columns:
         _name(verdict, case, f"{peer}: {theirs.rows} rows, ours {found.rows}")
         return
     for place, name in enumerate(found.names):
         column = found.columns[place]
-        other = theirs.columns[theirs.names.index(name)]
+        other = theirs.columns[order[place]]
         kinds = kind_of(column), kind_of(other)
         for row, (o, p) in enumerate(zip(column, other, strict=True)):
             if agree(o, p):
@@ -143,6 +143,21 @@ def _compare(verdict: Verdict, peer: str, found: Table, theirs: Table, said: Tab
             _name(verdict, one, f"{peer}: column {name!r}, row {row + 1}: {p!r}, ours {o!r} ({one.type})")
             if verdict.finding:
                 return
+
+
+def _order(verdict: Verdict, case: Case, found: Table, theirs: Table) -> list[int] | None:
+    """Where each of our columns is among theirs; None where they have others."""
+    if len(set(theirs.names)) == len(theirs.names) and sorted(found.names) == sorted(theirs.names):
+        return [theirs.names.index(name) for name in found.names]
+    if len(found.names) == len(theirs.names):
+        names = zip(found.names, theirs.names, strict=True)
+        other = [replace(case, column=o, value=p, place=i) for i, (o, p) in enumerate(names) if o != p]
+        argued = [next((d.name for d in differences.NAMES if d.applies(one)), None) for one in other]
+        if None not in argued:
+            verdict.named.update(name for name in argued if name)
+            return list(range(len(found.names)))
+    _name(verdict, case, f"{case.peer}: names {theirs.names}, ours {found.names}")
+    return None
 
 
 def _name(verdict: Verdict, case: Case, told: str) -> None:
