@@ -65,13 +65,7 @@ def readings(text: str, like: Any) -> Iterator[Any]:
     if isinstance(like, bool):
         yield from (value for word, value in (("true", True), ("false", False)) if plain.lower() == word)
     elif _number(like):
-        if _INTEGER.fullmatch(plain):
-            yield int(plain)
-            # A float that is the nearest to a number which no float holds is another number.
-        elif _NUMBER.fullmatch(plain):
-            yield float(plain) if isinstance(like, float) else Decimal(plain)
-        elif plain.lower() in _WORDS:
-            yield _WORDS[plain.lower()]
+        yield from _numbers(plain, like)
     elif isinstance(like, datetime):
         yield from _moment(plain)
     elif isinstance(like, bytes):
@@ -83,6 +77,16 @@ def readings(text: str, like: Any) -> Iterator[Any]:
             yield canon(json.loads(text))
         except ValueError:
             return
+
+
+def _numbers(text: str, like: Any) -> Iterator[Any]:
+    if _INTEGER.fullmatch(text):
+        # The float nearest to a whole number that no float holds is another number.
+        yield int(text)
+    elif _NUMBER.fullmatch(text):
+        yield float(text) if isinstance(like, float) else Decimal(text)
+    elif text.lower() in _WORDS:
+        yield _WORDS[text.lower()]
 
 
 def _moment(text: str) -> Iterator[datetime]:

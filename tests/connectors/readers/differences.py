@@ -85,8 +85,8 @@ def _table_as_said(case: Case) -> bool:
 NAMES: list[Difference] = [
     Difference(
         "empty names",
-        "Documented: an empty header cell becomes column_N, so that every column can be named; peers keep it empty or call "
-        "it otherwise.",
+        "Documented: an empty header cell becomes column_N, so that every column can be named; peers keep it empty or "
+        "call it otherwise.",
         lambda c: c.column == f"column_{c.place + 1}" and (not c.value.strip() or c.value == f"Unnamed: {c.place}"),
     ),
     Difference(
@@ -100,8 +100,8 @@ NAMES: list[Difference] = [
 ALL: list[Difference] = [
     Difference(
         "fortran order",
-        "Documented: rows of an array in Fortran order lie all over the file, so that it cannot be read piece by piece; "
-        "the error says how to save it.",
+        "Documented: rows of an array in Fortran order lie all over the file, so that it cannot be read piece by "
+        "piece; the error says how to save it.",
         lambda c: c.made.format == "numpy" and c.refused is not None and "Fortran order" in c.refused.message,
     ),
     Difference(
@@ -114,20 +114,20 @@ ALL: list[Difference] = [
     ),
     Difference(
         "null words",
-        "Documented: in columns that are not text, these words and nothing at all mean null. A column with nothing else "
-        "is one of nulls.",
+        "Documented: in columns that are not text, these words and nothing at all mean null. A column with nothing "
+        "else is one of nulls.",
         lambda c: _csv(c) and c.ours is None and (c.written if c.written is not NOT_KNOWN else c.value) in NULL_WORDS,
     ),
     Difference(
         "text stays text",
-        "Documented: in text columns everything stays text, also the empty text and words that mean null elsewhere; the "
-        "peer makes null of them.",
+        "Documented: in text columns everything stays text, also the empty text and words that mean null elsewhere; "
+        "the peer makes null of them.",
         lambda c: _csv(c) and c.value is None and c.type == "string" and _as_written(c),
     ),
     Difference(
         "as written",
-        "Jobdeck's value is exactly what the file says (by Python's csv or json, which guess nothing); the peer rounds, "
-        "converts or drops.",
+        "Jobdeck's value is exactly what the file says (by Python's csv or json, which guess nothing); the peer "
+        "rounds, converts or drops.",
         _as_written,
     ),
     Difference(

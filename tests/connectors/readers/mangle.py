@@ -11,7 +11,8 @@ from tests.connectors.readers.packing import ENDINGS, packed, unpacked
 PIECES = [
     b"", b"\n", b"\r", b"\r\n", b"\0", b'"', b'""', b",", b";", b"\t", b"|", b"\\", b"\xff", b"\xef\xbb\xbf", b"\xc3",
     b"{", b"}", b"[", b"]", b":", b"null", b"NaN", b"Infinity", b"1e999", b"-", b"007", b"9007199254740993", b"1.5",
-    b"\\ud800", b"\\u0000", b"\xed\xa0\x80", b"true", b"{}", b"[]", b"//", b"#", b" ", b"\x1f\x8b", b"PAR1", b"PK\x03\x04",
+    b"\\ud800", b"\\u0000", b"\xed\xa0\x80", b"true", b"{}", b"[]", b"//", b"#", b" ", b"\x1f\x8b", b"PAR1",
+    b"PK\x03\x04",
     b"\xe2\x80\xa8", b"\xf0\x9f\x98\x80", b"x" * 100, b'{"a": 1}', b"a,b\n1,2\n", b"\x1a", b"sep=;\n", b"+5", b"'",
 ]  # fmt: skip
 """What files have that readers stumble over."""

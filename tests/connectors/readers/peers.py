@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import duckdb
 import numpy as np
-import pandas
+import pandas  # type: ignore[import-untyped]
 import polars
 import pyarrow as pa
 import pyarrow.csv
@@ -62,7 +64,7 @@ def _polars(frame: Any) -> Table:
 
 def _pandas(frame: Any) -> Table:
     def missing(value: Any) -> bool:
-        return value is pandas.NA or value is pandas.NaT or (isinstance(value, float) and value != value)
+        return value is pandas.NA or value is pandas.NaT or (isinstance(value, float) and math.isnan(value))
 
     columns = [[None if missing(v) else _moment(v) for v in frame.iloc[:, i]] for i in range(frame.shape[1])]
     return _of([str(name) for name in frame.columns], columns)
@@ -78,12 +80,24 @@ def _duckdb(query: str, *arguments: Any) -> Table:
         return _arrow(connection.execute(query, list(arguments)).to_arrow_table())
 
 
+def _text(made: Made) -> bytes:
+    """The content as peers are given it: unpacked, in UTF-8 where a mark says another encoding, without a line `sep=;`,
+    which tells spreadsheets (and Jobdeck) what the delimiter is."""
+    data = unpacked(made)
+    for mark, encoding in ((b"\xff\xfe\0\0", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            data = data.decode(encoding).encode()
+            break
+    return _SEP.sub(b"", data) if made.format == "csv" else data
+
+
+_SEP = re.compile(rb"\A(?:\xef\xbb\xbf)?sep=.(?:\r\n|\r|\n)", re.IGNORECASE)
+
+
 def _plain(made: Made) -> str:
-    """The path of the unpacked file: DuckDB does not know all packings."""
-    if not made.compression:
-        return str(made.path)
+    """The path of a file of that: DuckDB does not know all packings and encodings."""
     path = made.path.with_name("unpacked")
-    path.write_bytes(unpacked(made))
+    path.write_bytes(_text(made))
     return str(path)
 
 
@@ -92,7 +106,7 @@ def _plain(made: Made) -> str:
 
 def csv_python(made: Made) -> Table:
     """Python's csv over the whole text."""
-    text = unpacked(made).decode("utf-8-sig")
+    text = _text(made).decode("utf-8-sig")
     quote = made.dialect.quote
     more: dict[str, Any] = {"quotechar": quote, "strict": False} if quote else {"quoting": csv.QUOTE_NONE}
     lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=made.dialect.delimiter, **more))
@@ -107,14 +121,14 @@ def csv_python(made: Made) -> Table:
 
 def csv_pandas_text(made: Made) -> Table:
     frame = pandas.read_csv(
-        io.BytesIO(unpacked(made)), sep=made.dialect.delimiter, dtype=object, keep_default_na=False, **_quoting(made)
+        io.BytesIO(_text(made)), sep=made.dialect.delimiter, dtype=object, keep_default_na=False, **_quoting(made)
     )
     return _pandas(frame)
 
 
 def csv_pandas(made: Made) -> Table:
     frame = pandas.read_csv(
-        io.BytesIO(unpacked(made)), sep=made.dialect.delimiter, dtype_backend="pyarrow", **_quoting(made)
+        io.BytesIO(_text(made)), sep=made.dialect.delimiter, dtype_backend="pyarrow", **_quoting(made)
     )
     return _pandas(frame)
 
@@ -127,7 +141,7 @@ def _arrow_csv(made: Made, convert: Any) -> pa.Table:
     parse = pyarrow.csv.ParseOptions(
         delimiter=made.dialect.delimiter, quote_char=made.dialect.quote or False, newlines_in_values=True
     )
-    return pyarrow.csv.read_csv(io.BytesIO(unpacked(made)), parse_options=parse, convert_options=convert)
+    return pyarrow.csv.read_csv(io.BytesIO(_text(made)), parse_options=parse, convert_options=convert)
 
 
 def csv_pyarrow_text(made: Made) -> Table:
@@ -143,7 +157,7 @@ def csv_pyarrow(made: Made) -> Table:
 def csv_polars_text(made: Made) -> Table:
     return _polars(
         polars.read_csv(
-            io.BytesIO(unpacked(made)), separator=made.dialect.delimiter, quote_char=made.dialect.quote,
+            io.BytesIO(_text(made)), separator=made.dialect.delimiter, quote_char=made.dialect.quote,
             infer_schema=False,
         )
     )  # fmt: skip
@@ -152,7 +166,7 @@ def csv_polars_text(made: Made) -> Table:
 def csv_polars(made: Made) -> Table:
     return _polars(
         polars.read_csv(
-            io.BytesIO(unpacked(made)), separator=made.dialect.delimiter, quote_char=made.dialect.quote,
+            io.BytesIO(_text(made)), separator=made.dialect.delimiter, quote_char=made.dialect.quote,
             infer_schema_length=None, try_parse_dates=True,
         )
     )  # fmt: skip
@@ -174,28 +188,30 @@ def csv_duckdb(made: Made) -> Table:
 
 def json_python(made: Made) -> Table:
     """Python's json: integers of any size, the last of equal names."""
-    text = unpacked(made).decode("utf-8-sig")
-    rows = json.loads(text) if made.format == "json" else [json.loads(line) for line in text.split("\n") if line.strip()]
+    text = _text(made).decode("utf-8-sig")
+    rows = (
+        json.loads(text) if made.format == "json" else [json.loads(line) for line in text.split("\n") if line.strip()]
+    )
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError("not a list of objects")  # noqa: TRY004
+        raise ValueError("not a list of objects")
     names = list(dict.fromkeys(name for row in rows for name in row))
     return _of(names, [[row.get(name) for row in rows] for name in names])
 
 
 def json_pandas(made: Made) -> Table:
     frame = pandas.read_json(
-        io.BytesIO(unpacked(made)), orient="records", lines=made.format == "jsonl", dtype=False, convert_dates=False,
+        io.BytesIO(_text(made)), orient="records", lines=made.format == "jsonl", dtype=False, convert_dates=False,
         convert_axes=False, precise_float=True,
     )  # fmt: skip
     return _pandas(frame)
 
 
 def json_pyarrow(made: Made) -> Table:
-    return _arrow(pyarrow.json.read_json(io.BytesIO(unpacked(made))))
+    return _arrow(pyarrow.json.read_json(io.BytesIO(_text(made))))
 
 
 def json_polars(made: Made) -> Table:
-    content = io.BytesIO(unpacked(made))
+    content = io.BytesIO(_text(made))
     if made.format == "json":
         return _polars(polars.read_json(content, infer_schema_length=None))
     return _polars(polars.read_ndjson(content, infer_schema_length=None))

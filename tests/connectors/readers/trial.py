@@ -59,7 +59,11 @@ def judge(made: Made, block: int = 64) -> Verdict:
     if isinstance(found, Refused):
         verdict.outcome = "refused"
         if made.how == "written":
-            _name(verdict, Case(made, "", "", said=reference(made), refused=found), f"refused: {found.code}: {found.message}")
+            _name(
+                verdict,
+                Case(made, "", "", said=reference(made), refused=found),
+                f"refused: {found.code}: {found.message}",
+            )
         return verdict
     if made.how != "written" and "delimiter" in found.dialect:
         made.dialect = Dialect(found.dialect["delimiter"], found.dialect["quote"])
@@ -137,9 +141,7 @@ def _compare(verdict: Verdict, peer: str, found: Table, theirs: Table, said: Tab
         for row, (o, p) in enumerate(zip(column, other, strict=True)):
             if agree(o, p):
                 continue
-            one = Case(
-                made, peer, name, found, theirs, said, o, p, kinds, row=row, type=found.types[place]
-            )
+            one = Case(made, peer, name, found, theirs, said, o, p, kinds, row=row, type=found.types[place])
             _name(verdict, one, f"{peer}: column {name!r}, row {row + 1}: {p!r}, ours {o!r} ({one.type})")
             if verdict.finding:
                 return

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pandas
+import pandas  # type: ignore[import-untyped]
 import polars
 import pyarrow as pa
 import pyarrow.csv
@@ -119,7 +119,7 @@ def _json_pandas(table: pa.Table, path: Path, r: random.Random) -> Dialect:
     return Dialect()
 
 
-def _json_polars(table: pa.Table, path: Path, r: random.Random) -> Dialect:  # noqa: ARG001
+def _json_polars(table: pa.Table, path: Path, r: random.Random) -> Dialect:
     frame = polars.DataFrame(polars.from_arrow(table))
     if path.suffix == ".jsonl":
         frame.write_ndjson(path)
@@ -128,7 +128,7 @@ def _json_polars(table: pa.Table, path: Path, r: random.Random) -> Dialect:  # n
     return Dialect()
 
 
-def _json_duckdb(table: pa.Table, path: Path, r: random.Random) -> Dialect:  # noqa: ARG001
+def _json_duckdb(table: pa.Table, path: Path, r: random.Random) -> Dialect:
     _copy(table, path, f"FORMAT json, ARRAY {path.suffix == '.json'}")
     return Dialect()
 
@@ -195,13 +195,16 @@ def _numpy(r: random.Random, folder: Path) -> Made:
         kind, maker = r.choice(kinds)
         return np.array([maker() for _ in range(rows)], kind)
 
+    found: Any
     shape = r.choice(["one", "two", "structured", "npz"])
     path = folder / ("made.npz" if shape == "npz" else "made.npy")
     if shape == "npz":
         saver = r.choice([np.savez, np.savez_compressed])
         saver(path, **{f"c{i}": array() for i in range(r.randint(1, 4))})
     elif shape == "two":
-        found = np.array([[r.uniform(-9, 9) for _ in range(r.randint(1, 1) + 2)] for _ in range(rows)]).reshape(-1, 3)
+        found: Any = np.array([[r.uniform(-9, 9) for _ in range(r.randint(1, 1) + 2)] for _ in range(rows)]).reshape(
+            -1, 3
+        )
         np.save(path, np.asfortranarray(found) if r.random() < 0.5 else found)
     elif shape == "structured":
         arrays = [array() for _ in range(r.randint(1, 4))]
