@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import sys
 import tempfile
 import time
@@ -14,6 +15,10 @@ from pathlib import Path
 
 from tests.connectors.readers.trial import HOWS, Verdict, judge, shrunk, trial
 from tests.connectors.readers.writers import FORMATS
+
+
+_VARIABLE = re.compile(r"\d+|made[.\w]*|'[^']*'|\[[^\]]*\]?")
+"""What differs between findings of one sort."""
 
 
 def main() -> int:
@@ -31,27 +36,33 @@ def main() -> int:
     keep = asked.keep or Path(tempfile.mkdtemp(prefix="jobdeck-hunt-"))
     keep.mkdir(parents=True, exist_ok=True)
     print(f"seed {seed}, {asked.minutes:g} minutes; failing inputs are kept in {keep}", flush=True)
-    figures, named, findings = Counter[str](), Counter[str](), 0
+    figures, named, findings = Counter[str](), Counter[str](), Counter[str]()
     until = time.monotonic() + 60 * asked.minutes
     number = asked.only or 0
-    while time.monotonic() < until and findings < asked.most:
-        verdict = _one(seed, number, asked.format, asked.how, keep)
+    while time.monotonic() < until and len(findings) < asked.most:
+        verdict = _one(seed, number, asked.format, asked.how, keep, findings)
         if verdict is not None:
             made = verdict.made
             figures[f"{made.format:8} {made.how:8} {made.tool:8} {verdict.outcome}"] += 1
             named += verdict.named
-            findings += verdict.finding is not None
         if asked.only is not None:
             break
         number += 1
-    _tell(figures, named, number, findings)
+    _tell(figures, named, findings)
     return 1 if findings else 0
 
 
-def _one(seed: int, number: int, format: str | None, how: str | None, keep: Path) -> Verdict | None:
+def _one(
+    seed: int, number: int, format: str | None, how: str | None, keep: Path, findings: Counter[str]
+) -> Verdict | None:
+    """One trial; the first finding of its sort is made small, kept and told."""
     with tempfile.TemporaryDirectory() as folder:
         verdict = trial(seed * 1_000_003 + number, Path(folder), format=format, how=how)
-        if verdict is not None and verdict.finding is not None:
+        if verdict is None or verdict.finding is None:
+            return verdict
+        sort = f"{verdict.made.format}: {_VARIABLE.sub('…', verdict.finding)[:90]}"
+        findings[sort] += 1
+        if findings[sort] == 1:
             _keep(verdict, seed, number, keep)
         return verdict
 
@@ -80,8 +91,10 @@ def _sort(finding: str | None) -> str:
     return "" if finding is None else " ".join(finding.split()[:2])
 
 
-def _tell(figures: Counter[str], named: Counter[str], count: int, findings: int) -> None:
-    print(f"{count} trials, {sum(figures.values())} files, {findings} findings")
+def _tell(figures: Counter[str], named: Counter[str], findings: Counter[str]) -> None:
+    print(f"{sum(figures.values())} files, {sum(findings.values())} findings of {len(findings)} sorts")
+    for what, times in findings.most_common():
+        print(f"  {times:6} {what}")
     for what, times in sorted(figures.items()):
         print(f"  {what:44} {times:8}")
     print("differences by name:")

@@ -22,7 +22,7 @@ from tests.connectors.readers.canon import canon
 from tests.connectors.readers.made import Refused, Table
 
 PYTHON = re.compile(
-    r"codec can't|invalid literal|out of range\b.*list|list index|has no attribute|NoneType|Errno|"
+    r"codec can't|invalid literal for|out of range\b.*list|list index|has no attribute|NoneType|Errno|"
     r"unsupported operand|positional argument|<class|object at 0x|Traceback|\bpa\.|Arrow(?:Invalid|TypeError|"
     r"NotImplemented)|(?:Key|Value|Type|Index|Unicode|Attribute|Overflow|Struct|Decode|Encode)\w*Error|\(char \d+\)|"
     r"^'.*'$|expected str instance|not subscriptable|C\+\+|not implemented|pydantic|newline=|universal-newline"

@@ -202,9 +202,7 @@ def _numpy(r: random.Random, folder: Path) -> Made:
         saver = r.choice([np.savez, np.savez_compressed])
         saver(path, **{f"c{i}": array() for i in range(r.randint(1, 4))})
     elif shape == "two":
-        found: Any = np.array([[r.uniform(-9, 9) for _ in range(r.randint(1, 1) + 2)] for _ in range(rows)]).reshape(
-            -1, 3
-        )
+        found = np.array([r.uniform(-9, 9) for _ in range(3 * rows)]).reshape(-1, 3)
         np.save(path, np.asfortranarray(found) if r.random() < 0.5 else found)
     elif shape == "structured":
         arrays = [array() for _ in range(r.randint(1, 4))]
