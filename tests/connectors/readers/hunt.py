@@ -16,7 +16,6 @@ from pathlib import Path
 from tests.connectors.readers.trial import HOWS, Verdict, judge, shrunk, trial
 from tests.connectors.readers.writers import FORMATS
 
-
 _VARIABLE = re.compile(r"\d+|made[.\w]*|'[^']*'|\[[^\]]*\]?")
 """What differs between findings of one sort."""
 
