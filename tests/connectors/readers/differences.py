@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,20 @@ ALL: list[Difference] = [
         "Documented: in text columns everything stays text, also the empty text and words that mean null elsewhere; "
         "the peer makes null of them.",
         lambda c: _csv(c) and c.value is None and c.type == "string" and _as_written(c),
+    ),
+    Difference(
+        "NaN is a number",
+        "Parquet and NumPy tell a float that is no number from a null, and so does Jobdeck; the peer's table has "
+        "one mark for both.",
+        lambda c: (
+            c.of_value and c.peer == "pandas" and c.value is None and isinstance(c.ours, float) and math.isnan(c.ours)
+        ),
+    ),
+    Difference(
+        "years of calendars",
+        "Days and times outside of the years 1 to 9999 are bad rows: no calendar of people has them, and "
+        "Python, JSON and most databases cannot show them.",
+        lambda c: c.refused is not None and "not of the years 1 to 9999" in c.refused.message,
     ),
     Difference(
         "as written",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ MAX_ARCHIVE = 512 * 1024 * 1024
 """Bytes that a .npz may unpack to: its columns are packed whole, so all of it is in memory."""
 MAX_COLUMNS = 4096
 _BATCH = 4 * 1024 * 1024
+_BROKEN = (
+    ValueError, OSError, EOFError, KeyError, RuntimeError, NotImplementedError, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
 _PACKED = (zipfile.BadZipFile, zlib.error)
 _ARRAYS = "A .npz holds arrays of one dimension and equal length, one a column: np.savez(file, a=…, b=…)."
 
@@ -35,7 +39,7 @@ class Arrays:
             self._columns = self._archive() if mark == b"PK" else None
             if self._columns is None:
                 self._header()
-        except (ValueError, OSError, EOFError, KeyError, RuntimeError, NotImplementedError, *_PACKED) as error:
+        except (*_BROKEN, *_PACKED) as error:
             raise FileDamaged(
                 f"{name} cannot be read as NumPy: {_reason(error)}.", hint="It may be truncated; copy it again."
             ) from error

@@ -132,7 +132,9 @@ class Reader:
     def _texts(self) -> list[str]:
         schema = self._metadata.schema
         found = (schema.column(index) for index in range(self._metadata.num_columns))
-        return [column.path for column in found if column.physical_type == "BYTE_ARRAY" and _is_text(column)]
+        # Within lists and structs they are read as they are: Arrow does not put dictionaries together there.
+        plain = (column for column in found if "." not in column.path)
+        return [column.path for column in plain if column.physical_type == "BYTE_ARRAY" and _is_text(column)]
 
 
 def _is_text(column: Any) -> bool:
