@@ -78,3 +78,14 @@ def test_days_and_times_that_no_calendar_has_are_bad_rows(tmp_path: Path, column
 def test_the_first_and_the_last_day_are_read(tmp_path: Path, days: int) -> None:
     pq.write_table(pa.table({"a": pa.array([days], pa.int32()).cast(pa.date32())}), tmp_path / "a.parquet")
     assert isinstance(_read(tmp_path / "a.parquet"), Table)
+
+
+@pytest.mark.parametrize("code", [0xD800, 0xDFFF, 0x110000, 0xFFFFFFFF])
+@pytest.mark.parametrize("kind", ["<U2", ">U2"])
+def test_numbers_that_are_no_characters_are_told_with_their_row(tmp_path: Path, code: int, kind: str) -> None:
+    values = np.array([[65, 66], [65, code]], f"{kind[0]}u4")
+    np.save(tmp_path / "a.npy", values.view(kind).reshape(-1))
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Refused)
+    assert found.code == "file_damaged"
+    assert "row 2, column 'value'" in found.message

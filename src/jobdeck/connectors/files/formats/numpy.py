@@ -20,6 +20,7 @@ from jobdeck.core.values import clip
 MAX_ARCHIVE = 512 * 1024 * 1024
 """Bytes that a .npz may unpack to: its columns are packed whole, so all of it is in memory."""
 MAX_COLUMNS = 4096
+_LAST_CHARACTER = 0x10FFFF
 _BATCH = 4 * 1024 * 1024
 _BROKEN = (
     ValueError, OSError, EOFError, KeyError, RuntimeError, NotImplementedError, SyntaxError, tokenize.TokenError,
@@ -119,6 +120,7 @@ class Arrays:
         columns = self._named(start, end)
         arrays = []
         for column, array in columns.items():
+            self._check_texts(array, column, start)
             try:
                 arrays.append(_arrow(array))
             except (pa.ArrowException, TypeError, ValueError, UnicodeError) as error:
@@ -127,6 +129,21 @@ class Arrays:
                     hint="Save it as numbers, texts, dates or truth values.",
                 ) from error
         return pa.record_batch(arrays, names=named(list(columns)))
+
+    def _check_texts(self, array: Any, column: str, start: int) -> None:
+        """Texts are stored as numbers of characters, and any number may stand there."""
+        if array.dtype.kind != "U" or not array.size:
+            return
+        codes = (
+            np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32).reshape(len(array), -1)
+        )
+        wrong = ((codes > _LAST_CHARACTER) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any(axis=1)
+        if wrong.any():
+            row = start + int(np.flatnonzero(wrong)[0]) + 1
+            raise FileDamaged(
+                f"{self._name}: row {row}, column '{column}' has a character that does not exist.",
+                hint="It is corrupt, or no text; copy or save it again.",
+            )
 
     def schema(self) -> pa.Schema:
         return self.rows(0, min(1, self.count)).schema
