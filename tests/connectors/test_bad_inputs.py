@@ -385,6 +385,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"columns": {"a": "intt"}}, "params.columns.a"),
     ({"csv": {"delimiter": "ab"}}, "params.csv.delimiter"),
     ({"csv": {"encoding": "klingon"}}, "params.csv.encoding"),
+    ({"csv": {"encoding": "punycode"}}, "params.csv.encoding"),
+    ({"columns": {"a": "struct<x: intt>"}}, "params.columns.a"),
 ]
 
 

@@ -104,6 +104,8 @@ REFUSED: list[tuple[str, bytes | str, dict[str, Any], str, str]] = [
     ("all-skipped", "a,b\n", {"skip_rows": 9}, "file_damaged", "no header"),
     ("lone-cr", "a,b\n1,x\ry\n2,z\n", {}, "bad_row", "row 2 (line 3): 'y' is a row of 1 field"),
     ("utf-16-unsaid", "id,n\n1,é\n".encode("utf-16-le"), {}, "format_unknown", "neither text"),
+    ("utf-16-of-no-order", "a\n1\n".encode("utf-16-le"), {"encoding": "utf-16"}, "format_unknown", "neither text"),
+    ("utf-32-that-is-none", "a\n1\n", {"encoding": "utf-32"}, "bad_encoding", "utf-32"),
     ("utf-16-cut", "a,b\n1,xy".encode("utf-16-le")[:-1], {"encoding": "utf-16-le"}, "bad_encoding", "utf-16-le"),
     ("surrogate", "a\n".encode("utf-16-le") + b"\x3d\xd8" + "\n".encode("utf-16-le"), {"encoding": "utf-16-le"},
      "bad_encoding", "utf-16-le"),
@@ -135,15 +137,16 @@ def test_refused(
 
 
 def test_cr_lines_in_a_file_larger_than_a_record_may_be(env: Environment, data: Path) -> None:
-    rows = records.MAX_RECORD // 8
-    file = put(data, b"a,b\r" + b"".join(b'%07d,"y\r"\r' % i for i in range(rows)))
+    rows = records.MAX_RECORD // 64
+    value = b"y" * 60 + b"\r"
+    file = put(data, b"a,b\r" + b"".join(b'%07d,"%b"\r' % (i, value) for i in range(rows)))
     job = Job(env, {"files": [str(file)], "into": "lake/b/t"})
     job.run()
     found = table(env)
     assert found is not None
     assert found.num_rows == rows
     assert sorted(found["a"].to_pylist()) == [f"{i:07}" for i in range(rows)]
-    assert found["b"].unique().to_pylist() == ["y\r"]
+    assert found["b"].unique().to_pylist() == [value.decode()]
 
 
 def test_a_row_that_is_too_long_is_named(env: Environment, data: Path) -> None:

@@ -92,6 +92,9 @@ def _in_years(array: pa.Array) -> Exact:
 
 def _plain(array: pa.Array, target: pa.DataType) -> Exact:
     kind = array.type
+    if t.is_float16(kind):
+        # Half floats cannot be compared; single ones hold them all.
+        return _plain(array.cast(pa.float32()), target)
     if t.is_temporal(kind) or t.is_temporal(target):
         return _temporal(array, target)
     if t.is_decimal(kind) and not (t.is_decimal(target) or t.is_string(target)):

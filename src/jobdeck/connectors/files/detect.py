@@ -80,7 +80,12 @@ def detect(
         head = unpacked(raw, compression, size, name).read(PEEK)
         if any(head.startswith(mark) for mark in MAGIC):
             raise FormatUnknown(f"{name} is packed twice.", hint="Unpack it once.")
-    return _unpacked(head, path.suffix, asked, name, encoding).model_copy(update={"compression": compression})
+    found = _unpacked(head, path.suffix, asked, name, encoding)
+    if compression and found.format in ("parquet", "numpy"):
+        raise FormatUnknown(
+            f"{name}: {found.format} files are not read packed.", hint="Unpack it; Parquet is packed inside."
+        )
+    return found.model_copy(update={"compression": compression})
 
 
 def _unpacked(head: bytes, suffix: str, asked: FormatName, name: str, encoding: str | None) -> Detected:
@@ -128,7 +133,10 @@ def _unmarked(head: bytes) -> str:
 
 def _decoded(head: bytes, encoding: str) -> str:
     """The first characters, without what the end of `head` cuts; they are checked when they are read."""
-    return head.decode(encoding or "utf-8", "ignore" if encoding.startswith("utf") else "replace")
+    try:
+        return head.decode(encoding or "utf-8", "ignore" if encoding.startswith("utf") else "replace")
+    except UnicodeError:  # UTF-16 and UTF-32 of no said order begin with a mark
+        return head.decode("latin-1")
 
 
 def _refuse_foreign(head: bytes, name: str, *, readable: bool) -> None:

@@ -112,10 +112,8 @@ def _distinct(columns: list[ResultColumn]) -> None:
 def _bounded(columns: list[ResultColumn], files: Sequence[_Look]) -> None:
     for column in columns:
         if "\0" in column.name:
-            name = files[next(iter(column.sources))].name
-            raise BadHeader(
-                f"{name}: the column name '{clip(column.name, 40)}' has a NUL character.", hint="Rename it."
-            )
+            file, name = files[next(iter(column.sources))].name, clip(column.name, 40)
+            raise BadHeader(f"{file}: the column name '{name}' has a NUL character.", hint="Rename it.")
     if len(columns) > MAX_COLUMNS:
         raise SchemaMismatch(
             f"The files have {len(columns)} different columns together; {MAX_COLUMNS} are allowed.",

@@ -6,11 +6,9 @@ import csv
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from jobdeck.connectors.base import Reject
@@ -62,8 +60,9 @@ def parse_block(block: Block, dialect: Dialect, options: CsvOptions, name: str, 
         ragged.append(row)
         return "skip"
 
+    data, notes = _without_marks(block.data, dialect, name, first_line)
+    data = _with_null_words(data, dialect, options)
     try:
-        data = _with_null_words(block.data, dialect, options)
         table = pacsv.read_csv(pa.BufferReader(data), *_options(len(data), dialect, options, note))
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
@@ -75,8 +74,7 @@ def parse_block(block: Block, dialect: Dialect, options: CsvOptions, name: str, 
     lines = _LineFinder(block, dialect, first_line)
     rejects = [_ragged(row, name, first_row, lines) for row in ragged]
     places = range(batch.num_rows) if not skipped else [n - first_row for n in numbers]
-    raw = Raw(batch, numbers, lambda place: lines.of(places[place]), rejects)
-    return _without_marks(raw, block, dialect, name) if MARK.encode() in block.data else raw
+    return Raw(batch, numbers, lambda place: lines.of(places[place]), rejects, notes)
 
 
 def _check_text(block: Block, name: str, first_line: int) -> None:
@@ -129,20 +127,25 @@ def _with_null_words(data: bytes, dialect: Dialect, options: CsvOptions) -> byte
     return pattern.sub(lambda match: mark + match[0] if match["word"] is not None else match[0], data)
 
 
-def _without_marks(raw: Raw, block: Block, dialect: Dialect, name: str) -> Raw:
-    """Rows that begin with a byte order mark, as where files were joined, without it. Raises FileDamaged."""
-    first = raw.table.column(0)
-    marked = pc.fill_null(pc.starts_with(first, MARK), False)
-    places = pc.indices_nonzero(marked).to_pylist()
-    if not places or len(places) != len(re.findall(rb"(?:\A|[\r\n])" + MARK.encode(), block.data)):
-        return raw
-    line = raw.line_of(places[0])
+def _without_marks(data: bytes, dialect: Dialect, name: str, first_line: int) -> tuple[bytes, list[str]]:
+    """`data` without byte order marks at the beginning of rows, as where files were joined, and what to tell of them.
+
+    Raises FileDamaged where a quote follows: the cuts took it for a part of the value."""
+    mark = MARK.encode()
+    if mark not in data:
+        return data, []
+    quoted = records.quoted_field(dialect.delimiter, dialect.quote, dialect.escape) + rb"|" if dialect.quote else b""
+    pattern = re.compile(quoted + rb"(?:\A|(?<=[\r\n]))(?P<mark>(?:%b)+)" % mark, re.DOTALL)
+    found = [match.span("mark") for match in pattern.finditer(data) if match["mark"] is not None]
+    if not found:
+        return data, []
+    line = first_line + records.line_count(data[: found[0][0]])
     told = f"Line {line} of {name} begins with a byte order mark, as where files were joined"
-    clean = pc.if_else(marked, pc.utf8_slice_codeunits(first, 1), first)
-    if dialect.quote and pc.any(pc.starts_with(clean.filter(marked), dialect.quote)).as_py():
-        raise FileDamaged(f"{told}, and a quoted field behind it.", hint="Take them out.")
-    table = raw.table.set_column(0, raw.table.schema.field(0), clean)
-    return replace(raw, table=table, notes=[f"{told}; it was left out."])
+    if dialect.quote and any(data.startswith(dialect.quote.encode(), end) for _, end in found):
+        raise FileDamaged(f"{told}, and a quoted field behind it.", hint="Take the marks out.")
+    ends = [0, *(end for _, end in found)]
+    starts = [*(start for start, _ in found), len(data)]
+    return b"".join(data[end:start] for end, start in zip(ends, starts, strict=True)), [f"{told}; it was left out."]
 
 
 def lone_cr(data: bytes, dialect: Dialect) -> int | None:

@@ -33,7 +33,9 @@ class Names:
         self.count += 1
         self.changes += 1
         if self.count > MAX_COLUMNS:
-            raise TooManyColumns(f"has more than {MAX_COLUMNS} different names; the next is {name[:60]!r}")
+            raise TooManyColumns(
+                f"has more than {MAX_COLUMNS} different names, and no more are allowed; the next is {name[:60]!r}"
+            )
 
 
 class Node:
