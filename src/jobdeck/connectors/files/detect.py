@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from pathlib import PurePosixPath
@@ -93,6 +94,8 @@ def _unpacked(head: bytes, suffix: str, asked: FormatName, name: str, encoding: 
     if binary is not None:
         return Detected(format=_agreed(binary, suffix, asked, name, head))
     mark = next((m for m in BOMS if head.startswith(m)), b"")
+    if not mark and encoding and codecs.lookup(encoding).name in ("utf-16", "utf-32"):
+        encoding = None  # These say the order of their bytes by a mark.
     found = BOMS.get(mark, "") or _unmarked(head)
     if not found or (encoding and not mark):
         called_text = asked == "csv" or BY_NAME.get(suffix) == "csv"
@@ -114,7 +117,10 @@ def _unpacked(head: bytes, suffix: str, asked: FormatName, name: str, encoding: 
 def _empty(suffix: str, asked: FormatName, name: str) -> Detected:
     if (asked if asked != "auto" else BY_NAME.get(suffix, "csv")) == "jsonl":
         return Detected(format="jsonl")
-    raise FileDamaged(f"{name} is empty.", hint="A CSV file needs at least a header; leave empty files out.")
+    raise FileDamaged(
+        f"{name} is empty: it has no header and no rows.",
+        hint="A CSV file needs at least a header; leave empty files out.",
+    )
 
 
 def _binary(head: bytes, suffix: str, asked: FormatName) -> Format | None:
