@@ -33,8 +33,6 @@ def exact(array: pa.Array, target: pa.DataType, rule: TextRule = PLAIN) -> Exact
     kind = array.type
     if kind == target:
         return _nested(array, target, rule) if _holds_times(kind) else _in_years(array)
-    if t.is_float16(kind):
-        return exact(array.cast(pa.float32()), target, rule)
     if isinstance(kind, pa.BaseExtensionType):
         return exact(array.storage, target, rule)
     if t.is_dictionary(kind):

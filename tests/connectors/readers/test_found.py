@@ -27,6 +27,15 @@ def test_texts_in_lists_of_several_row_groups_are_read(tmp_path: Path) -> None:
     assert found.columns == [values]
 
 
+def test_texts_in_lists_whose_dictionary_is_given_up_are_read(tmp_path: Path) -> None:
+    values = [[{"k": f"{i}" * 50}] for i in range(3000)]
+    table = pa.table({"a": pa.array(values, pa.list_(pa.struct([("k", pa.string())])))})
+    pq.write_table(table, tmp_path / "a.parquet", dictionary_pagesize_limit=1000, data_page_size=1000)
+    found = _read(tmp_path / "a.parquet")
+    assert isinstance(found, Table)
+    assert found.columns == [values]
+
+
 def test_halves_are_floats(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([0.5, -2.0], "<f2"))
     found = _read(tmp_path / "a.npy")
