@@ -98,3 +98,13 @@ def test_numbers_that_are_no_characters_are_told_with_their_row(tmp_path: Path, 
     assert isinstance(found, Refused)
     assert found.code == "file_damaged"
     assert "row 2, column 'value'" in found.message
+
+
+def test_days_of_numpy_beyond_32_bits_are_bad_rows(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([0, 4063501806087436789, -(2**62), -(2**63)], np.int64).view("M8[D]"))
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Refused)
+    assert "row 2" in found.message
+    rest = _read(tmp_path / "a.npy", params={"on_bad_row": "reject"})
+    assert isinstance(rest, Table)
+    assert [value is None for value in rest.columns[0]] == [False, True]

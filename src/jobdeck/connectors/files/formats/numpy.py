@@ -175,4 +175,8 @@ def _arrow(array: Any) -> pa.Array:
     if array.ndim == 2:
         return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(array).reshape(-1)), array.shape[1])
     native = array.astype(array.dtype.newbyteorder("="), copy=True)
+    if native.dtype == np.dtype("M8[D]"):
+        # Arrow has 32 bits for days and drops the others; days beyond them are no dates in any case, and stay so.
+        days = np.clip(native.view(np.int64), -(2**31) + 1, 2**31 - 1).astype(np.int32)
+        return pa.array(days, mask=np.isnat(native)).cast(pa.date32())
     return pa.array(np.ascontiguousarray(native))
