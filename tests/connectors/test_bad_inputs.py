@@ -58,7 +58,7 @@ def test_bad_rows_go_to_the_reject_file(env: Environment, data: Path, storage: P
     result, job = load(env, file, columns={"id": "int64", "when": "date"}, on_bad_row="reject")
     assert (result.rows, result.rejected) == (3, 4)
     assert [row["id"] for row in rows(env)] == [1, 5, 7]
-    assert job.warnings == [("4 rows did not fit and are in the reject files.", 4)]
+    assert job.warnings == [("4 rows did not fit and are in the reject files; `jobdeck job rejects 1` shows why.", 4)]
     lines = (storage / "projects/default" / result.rejects[0]).read_text().splitlines()
     told = [json.loads(line) for line in lines]
     assert [(r["row"], r["line"], r["column"], r["value"]) for r in told] == [

@@ -23,10 +23,11 @@ from jobdeck.api.http.pace import Pace
 from jobdeck.api.http.proxies import Proxies
 from jobdeck.api.jobs import bulk, jobs, saved_views
 from jobdeck.api.jobs import details as job_details
+from jobdeck.api.jobs import rejects as job_rejects
 from jobdeck.services.services import Services
 
 _RESOURCES = (
-    *(health, jobs, job_details, bulk, failures, saved_views, files, objects, limits, pauses),
+    *(health, jobs, job_details, job_rejects, bulk, failures, saved_views, files, objects, limits, pauses),
     *(projects, tokens, login_links, sessions, types, workers, configurations, connections, events),
 )
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.options import Common, noun
-from jobdeck.cli.arguments.params import nested, parameters
+from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
+from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one
@@ -241,8 +242,9 @@ def configurations_create(
 ) -> None:
     """Save parameters of a job type under a name."""
     common = common or Common()
-    params = parameters(param or (), params_json)
+    typed, base = pairs(param), document(params_json)
     with common.client() as client:
+        params = assembled(typed, schema_for(client, type, typed), base=base)
         made = client.configurations.create(name, type, params, project=common.project_or_default)
     print_one(
         common.output, made, lambda c: print(f"Configuration {c.id} '{text.line(c.name)}' is created."), lambda c: c.id
@@ -277,8 +279,8 @@ def connections_create(
     common = common or Common()
     if secrets_json is not None and not secrets_json.startswith("@"):
         raise UsageError("Others could read secrets on the command line.", "Give --secrets-json @FILE, or @-.")
-    options = nested(parameters(option or (), None, "--option"))
-    secrets = parameters((), secrets_json, "--secrets-json")
+    options = assembled(pairs(option, "--option"), Schema(None))
+    secrets = document(secrets_json, "--secrets-json")
     with common.client() as client:
         made = client.connections.create(name, kind, options, secrets, project=common.project_or_default)
     print_one(common.output, made, lambda c: print(f"Connection {c.name} ({c.kind}) is created."), lambda c: c.name)

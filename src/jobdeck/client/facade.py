@@ -14,6 +14,7 @@ from jobdeck.client.files import Files
 from jobdeck.client.http.transport import Transport
 from jobdeck.client.jobs import Jobs
 from jobdeck.client.objects import Objects
+from jobdeck.client.rejects import Rejects
 from jobdeck.client.rules import Limits, Pauses
 from jobdeck.client.saved_views import SavedViews
 from jobdeck.client.settings import resolve
@@ -38,6 +39,7 @@ class Client:
     ) -> None:
         self._transport = Transport(resolve(url, token, home), timeout, attempts)
         self.jobs = Jobs(self._transport)
+        self.rejects = Rejects(self._transport)
         self.bulk = BulkOperations(self._transport)
         self.failures = Failures(self._transport)
         self.files = Files(self._transport)

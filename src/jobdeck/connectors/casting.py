@@ -32,7 +32,7 @@ def exact(array: pa.Array, target: pa.DataType, rule: TextRule = PLAIN) -> Exact
     """`array` as `target`, null where a value is not exactly one of it; texts by `rule`."""
     kind = array.type
     if kind == target:
-        return Exact(array)
+        return _nested(array, target, rule) if _holds_times(kind) else _in_years(array)
     if isinstance(kind, pa.BaseExtensionType):
         return exact(array.storage, target, rule)
     if t.is_dictionary(kind):
@@ -43,9 +43,49 @@ def exact(array: pa.Array, target: pa.DataType, rule: TextRule = PLAIN) -> Exact
         return Exact(pa.nulls(len(array), target))
     if t.is_nested(target) or t.is_nested(kind):
         return _nested(array, target, rule)
+    if t.is_date(target) or t.is_timestamp(target):
+        return _both(_other(array, target, rule), _in_years)
+    return _other(array, target, rule)
+
+
+def _other(array: pa.Array, target: pa.DataType, rule: TextRule) -> Exact:
+    kind = array.type
     if t.is_string(kind) or t.is_large_string(kind) or t.is_string_view(kind):
         return parsed(array.cast(pa.string()), target, rule)
     return _plain(array, target)
+
+
+def _both(first: Exact, further: Callable[[pa.Array], Exact]) -> Exact:
+    """What `further` finds in the values of `first`, and what was wrong before."""
+    second = further(first.values)
+    if first.wrong is None or second.wrong is None:
+        return Exact(second.values, second.wrong if first.wrong is None else first.wrong)
+    return Exact(second.values, first.wrong | second.wrong)
+
+
+_YEARS = {
+    pa.date32().id: (-719_162, 2_932_896),
+    pa.timestamp("us").id: (-62_135_596_800_000_000, 253_402_300_799_999_999),
+}
+"""The first and the last value of the years 1 to 9999, in days and in microseconds."""
+
+
+def _holds_times(kind: pa.DataType) -> bool:
+    """Whether it is a list or struct with days or times in it."""
+    inner = [kind.field(place).type for place in range(kind.num_fields)]
+    return any(one.id in _YEARS or _holds_times(one) for one in inner)
+
+
+def _in_years(array: pa.Array) -> Exact:
+    """Days and times of the years 1 to 9999; others no calendar of people has, and no JSON shows."""
+    kind = array.type
+    if kind.id not in _YEARS or (t.is_timestamp(kind) and kind.unit != "us"):
+        return Exact(array)
+    numbers = array.cast(pa.int32() if t.is_date32(kind) else pa.int64())
+    first, last = _YEARS[kind.id]
+    outside = pc.or_(pc.less(numbers, first), pc.greater(numbers, last))
+    wrong = pc.fill_null(outside, False).to_numpy(zero_copy_only=False)
+    return _masked(array, wrong)
 
 
 def _plain(array: pa.Array, target: pa.DataType) -> Exact:
@@ -258,7 +298,7 @@ def _masked(values: pa.Array, wrong: Mask) -> Exact:
 def reason(value: Any, kind: pa.DataType, target: pa.DataType, rule: TextRule) -> str:
     """Why `value`, as Python has it, of type `kind`, is not one of `target`; nothing where that is plain to see."""
     if isinstance(value, str):
-        return why_not(value, target, rule)
+        return "it is not of the years 1 to 9999" if t.is_temporal(kind) else why_not(value, target, rule)
     if t.is_timestamp(kind) and t.is_timestamp(target):
         return "it has a time zone" if kind.tz is not None and target.tz is None else f"it has parts of a {target.unit}"
     if t.is_timestamp(kind) and t.is_date(target):

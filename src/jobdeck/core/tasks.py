@@ -101,6 +101,8 @@ class Touched:
     version: str | None = None
     rows: int | None = None
     bytes: int | None = None
+    name: str | None = None
+    """What people call it, where that is not `object`: the name that a file was uploaded under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +191,17 @@ class Run(Protocol):
     def log(self, text: str, level: str = "info") -> None: ...
     def warn(self, text: str, count: int = 1) -> None: ...
     def reads(
-        self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None
-    ) -> None: ...
+        self,
+        ref: object,
+        *,
+        version: object = None,
+        rows: int | None = None,
+        bytes: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        """`name`: what people call it, where that is not `ref`."""
+        ...
+
     def writes(
         self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None
     ) -> None: ...

@@ -27,6 +27,7 @@ from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.engine.hooks import HookProcesses, RefusedAt, Wanted, broke
+from jobdeck.engine.naming import with_names
 from jobdeck.executors.harness import describe
 from jobdeck.executors.hooks import Refusal
 from jobdeck.store.jobs import jobs, submissions
@@ -103,6 +104,7 @@ class Submitter:
         try:
             environments = {name: await self._environments(name) for name in {s.project for s in submissions_}}
             prepared = await self._prepare_all(submissions_, environments)
+            prepared = await with_names(self._database, prepared, [bool(s.description) for s in submissions_])
         except JobdeckError:
             # What was accepted once stays accepted, even if the same would be refused by now.
             earlier = await self._remembered(principal_id, idempotency)
@@ -136,6 +138,7 @@ class Submitter:
         instead of a new one, where duplicates are not wanted. Raises what `submit` raises."""
         environment = await self._environments(wanted.project)
         (prepared,) = await self._prepare_all([wanted], {wanted.project: environment})
+        (prepared,) = await with_names(self._database, [prepared], [bool(wanted.description)])
 
         async def look(tx: Tx) -> int | None:
             await _parents(tx, {wanted.parent} if wanted.parent is not None else set(), [wanted])
@@ -322,13 +325,23 @@ def _told_params(type_name: str, faults: Sequence[Any]) -> InvalidParams:
     """Every field at fault with its reason, in one error."""
     errors = [{"field": _path(tuple(e["loc"])), "message": e["msg"]} for e in faults]
     first = errors[0]
+    last = tuple(faults[0]["loc"])[-1:]
+    dotted = last[0] if last and isinstance(last[0], str) and "." in last[0].strip(".") else None
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     return InvalidParams(
         f"{first['field']}: {first['message']}{more}",
         field=first["field"],
-        hint=f"GET /api/v1/types/{type_name} shows the parameters.",
+        hint=_nested_hint(dotted) if dotted else f"GET /api/v1/types/{type_name} shows the parameters.",
         errors=errors,
     )
+
+
+def _nested_hint(name: str) -> str:
+    """How a parameter within a group is written, for those who wrote it with dots."""
+    inner = "…"
+    for part in reversed(name.split(".")):
+        inner = f'{{"{part}": {inner}}}'
+    return f"In JSON, a value in a group is written {inner}."
 
 
 def _path(location: tuple[int | str, ...]) -> str:

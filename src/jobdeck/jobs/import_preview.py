@@ -97,7 +97,7 @@ class Look:
             for _ in survey.steps():
                 pass
         except TaskFailure as error:
-            self._refuse(error, file.name)
+            self._refuse(error, file.object)
             return
         if survey.partial:
             self._whole = False
@@ -174,7 +174,7 @@ class Look:
             try:
                 first = next(source.read(part), None)
             except TaskFailure as error:
-                self._refuse(error, facts.located.name)
+                self._refuse(error, facts.located.object)
                 continue
             rejected += len(first.rejects) if first is not None else 0
         if rejected:
@@ -186,7 +186,8 @@ class Look:
         facts = next((f for f in self._facts if f.located.name == file.name), None)
         known = facts is not None and file.name not in self._partial
         return PlannedInput(
-            object=file.name,
+            object=file.object,
+            name=file.uploaded_as,
             format=facts.detected.format if facts is not None else None,
             rows=facts.rows if facts is not None and known else None,
             bytes=file.size,

@@ -144,7 +144,10 @@ class Work:
                 f"{moved.rows + moved.rejected} rows were read where {part.rows} were counted.", hint="Restart the job."
             )
         if moved.rejected:
-            self._run.warn(f"{moved.rejected} rows did not fit and are in the reject files.", moved.rejected)
+            what = f"{counted(moved.rejected, 'row')} did not fit and {'is' if moved.rejected == 1 else 'are'}"
+            self._run.warn(
+                f"{what} in the reject files; `jobdeck job rejects {self._stamp.job}` shows why.", moved.rejected
+            )
         return Loaded(
             index=part.index,
             files=[StagedChunk(path=f.path, rows=f.rows, bytes=f.bytes) for f in moved.files],
@@ -153,6 +156,7 @@ class Work:
             bytes=moved.bytes,
             reject_files=moved.reject_files,
             sources={name: (unit.rows, unit.bytes) for name, unit in moved.units.items()},
+            names={name: unit.name for name, unit in moved.units.items() if unit.name is not None},
         )
 
     def _plan(self) -> FilesPlan:
@@ -240,13 +244,15 @@ class Work:
 
     def _lineage(self, loaded: list[Loaded], version: int | None, rows: int) -> None:
         totals: dict[str, list[int]] = {}
+        names: dict[str, str] = {}
         for item in loaded:
+            names |= item.names
             for name, (count, size) in item.sources.items():
                 total = totals.setdefault(name, [0, 0])
                 total[0] += count
                 total[1] += size
         for name, (count, size) in totals.items():
-            self._run.reads(name, rows=count, bytes=size)
+            self._run.reads(name, rows=count, bytes=size, name=names.get(name))
         written = sum(file.bytes for item in loaded for file in item.files)
         self._run.writes(self._params.into, version=version, rows=rows, bytes=written)
 

@@ -26,6 +26,7 @@ from jobdeck.services.jobs.dry_runs import DryRuns
 from jobdeck.services.jobs.jobs import Jobs
 from jobdeck.services.jobs.log_window import LogWindows
 from jobdeck.services.jobs.logs import JobLogs
+from jobdeck.services.jobs.rejects import JobRejects
 from jobdeck.services.jobs.saved_views import SavedViews
 from jobdeck.services.jobs.sides import JobSides
 from jobdeck.services.jobs.timeline import Timelines
@@ -45,6 +46,7 @@ class Services:
         self.saved_views = SavedViews(core)
         self.timelines = Timelines(core, self.jobs)
         self.job_logs = JobLogs(core, self.jobs)
+        self.job_rejects = JobRejects(core, self.jobs)
         self.log_windows = LogWindows(core, self.jobs)
         self.bulks = Bulks(core)
         self.failures = Failures(core)

@@ -455,6 +455,7 @@ lineage = Table(
     Column("rows", BigInteger),
     Column("bytes", BigInteger),
     Column("at", BigInteger, nullable=False),
+    Column("name", Text),
     Index("ix_lineage_job", "job_id"),
     Index("ix_lineage_object", "object", "id"),
     sqlite_autoincrement=True,

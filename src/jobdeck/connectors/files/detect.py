@@ -195,6 +195,8 @@ def _agreed(looks: Format, suffix: str, asked: FormatName, name: str, head: byte
     if wanted == "csv" and looks in ("json", "jsonl"):
         return wanted
     source = "was to be read as" if asked != "auto" else "is called"
+    if wanted == "jsonl" and not head.strip():
+        return wanted
     if wanted in ("json", "jsonl") and looks == "csv":
         shown = head.lstrip()[:_SHOWN].decode("utf-8", "replace")
         raise FormatUnknown(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import IO
+from urllib.parse import unquote
 
 from jobdeck.connectors.errors import DataFailure, FileMissing, PathNotAllowed, SourceChanged
 from jobdeck.connectors.files.finding.folders import partition_of, refuse_table, table_kind
@@ -21,6 +22,7 @@ from jobdeck.connectors.files.finding.found import (
 from jobdeck.connectors.files.finding.server_files import find_on_server, open_local
 from jobdeck.connectors.files.finding.walk import Budget, has_marks
 from jobdeck.core.environment import ConnectionSpec, Environment
+from jobdeck.core.refs import shown, with_id
 from jobdeck.storage import connection as connection_options
 from jobdeck.storage.folders import Entry, Folder
 
@@ -53,7 +55,9 @@ def _project_file(entry: str, environment: Environment) -> Located:
     found = folder.some(2)
     if len(found) != 1:
         raise FileMissing(f"There is no project file {number}.", hint="It may have expired; upload it again.")
-    return _stored(entry, folder, found[0])
+    name = shown(unquote(found[0].name))
+    located = _stored(with_id(name, entry), folder, found[0])
+    return located.model_copy(update={"uploaded_as": name, "ref": entry})
 
 
 def _stored(name: str, folder: Folder, entry: Entry, connection: str = "") -> Located:

@@ -115,7 +115,8 @@ class FilesSource:
         for raw, size, at, line in self._raw(file, piece, place, how):
             batch, rejects = fitted(completed(raw, file), how)
             place = {**place, "at": at, "row": place["row"] + raw.consumed, "line": line}
-            yield Read(batch, place, raw.consumed, size, rejects, file.located.name)
+            located = file.located
+            yield Read(batch, place, raw.consumed, size, rejects, located.object, located.uploaded_as)
 
     def _fitting(self, index: int, schema: pa.Schema) -> Fitting:
         plan = self.plan()

@@ -216,7 +216,9 @@ def _task_error(row: Row, traceback: bool) -> ErrorView | None:
 
 
 def _object(touched: lineage.Touched) -> TouchedObject:
-    return TouchedObject(object=touched.object, version=touched.version, rows=touched.rows, bytes=touched.bytes)
+    return TouchedObject(
+        object=touched.object, name=touched.name, version=touched.version, rows=touched.rows, bytes=touched.bytes
+    )
 
 
 def _maybe(micros: int | None) -> Any:

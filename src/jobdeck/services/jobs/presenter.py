@@ -170,7 +170,9 @@ def _error(row: JobRow, caller: Caller) -> ErrorView | None:
 
 
 def _object(touched: lineage.Touched) -> TouchedObject:
-    return TouchedObject(object=touched.object, version=touched.version, rows=touched.rows, bytes=touched.bytes)
+    return TouchedObject(
+        object=touched.object, name=touched.name, version=touched.version, rows=touched.rows, bytes=touched.bytes
+    )
 
 
 def _actions(row: JobRow, beside: Beside, caller: Caller) -> dict[str, ActionView]:

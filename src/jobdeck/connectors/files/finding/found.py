@@ -15,9 +15,15 @@ MAX_FILES = 100_000
 
 
 class Located(BaseModel):
-    """A file that was found. `name` is what people see and lineage records; `fingerprint` changes with the content."""
+    """A file that was found. `name` is what people see, in messages and lists: a path, an address, or the name that a
+    project file was uploaded under with what jobs call it, as in `orders.csv (file:22)`. `fingerprint` changes with the
+    content."""
 
     name: str
+    uploaded_as: str | None = None
+    """Of a project file: the name alone."""
+    ref: str = ""
+    """What jobs call it and lineage records; see `object`."""
     kind: Literal["local", "stored"]
     path: str
     """The resolved path (`local`), or the key below `folder` (`stored`)."""
@@ -31,6 +37,11 @@ class Located(BaseModel):
     @property
     def filename(self) -> str:
         return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def object(self) -> str:
+        """The stable reference for programs."""
+        return self.ref or self.name
 
 
 class Found(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,7 +20,11 @@ from jobdeck.core.values import clip
 MAX_ARCHIVE = 512 * 1024 * 1024
 """Bytes that a .npz may unpack to: its columns are packed whole, so all of it is in memory."""
 MAX_COLUMNS = 4096
+_LAST_CHARACTER = 0x10FFFF
 _BATCH = 4 * 1024 * 1024
+_BROKEN = (
+    ValueError, OSError, EOFError, KeyError, RuntimeError, NotImplementedError, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
 _PACKED = (zipfile.BadZipFile, zlib.error)
 _ARRAYS = "A .npz holds arrays of one dimension and equal length, one a column: np.savez(file, a=…, b=…)."
 
@@ -35,7 +40,7 @@ class Arrays:
             self._columns = self._archive() if mark == b"PK" else None
             if self._columns is None:
                 self._header()
-        except (ValueError, OSError, EOFError, KeyError, RuntimeError, NotImplementedError, *_PACKED) as error:
+        except (*_BROKEN, *_PACKED) as error:
             raise FileDamaged(
                 f"{name} cannot be read as NumPy: {_reason(error)}.", hint="It may be truncated; copy it again."
             ) from error
@@ -115,6 +120,7 @@ class Arrays:
         columns = self._named(start, end)
         arrays = []
         for column, array in columns.items():
+            self._check_texts(array, column, start)
             try:
                 arrays.append(_arrow(array))
             except (pa.ArrowException, TypeError, ValueError, UnicodeError) as error:
@@ -123,6 +129,21 @@ class Arrays:
                     hint="Save it as numbers, texts, dates or truth values.",
                 ) from error
         return pa.record_batch(arrays, names=named(list(columns)))
+
+    def _check_texts(self, array: Any, column: str, start: int) -> None:
+        """Texts are stored as numbers of characters, and any number may stand there."""
+        if array.dtype.kind != "U" or not array.size:
+            return
+        codes = (
+            np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32).reshape(len(array), -1)
+        )
+        wrong = ((codes > _LAST_CHARACTER) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any(axis=1)
+        if wrong.any():
+            row = start + int(np.flatnonzero(wrong)[0]) + 1
+            raise FileDamaged(
+                f"{self._name}: row {row}, column '{column}' has a character that does not exist.",
+                hint="It is corrupt, or no text; copy or save it again.",
+            )
 
     def schema(self) -> pa.Schema:
         return self.rows(0, min(1, self.count)).schema
@@ -154,4 +175,8 @@ def _arrow(array: Any) -> pa.Array:
     if array.ndim == 2:
         return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(array).reshape(-1)), array.shape[1])
     native = array.astype(array.dtype.newbyteorder("="), copy=True)
+    if native.dtype == np.dtype("M8[D]"):
+        # Arrow has 32 bits for days and drops the others; days beyond them are no dates in any case, and stay so.
+        days = np.clip(native.view(np.int64), -(2**31) + 1, 2**31 - 1).astype(np.int32)
+        return pa.array(days, mask=np.isnat(native)).cast(pa.date32())
     return pa.array(np.ascontiguousarray(native))

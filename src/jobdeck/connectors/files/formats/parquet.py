@@ -19,6 +19,8 @@ from jobdeck.connectors.files.plan import Slice
 
 _BROKEN = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, pa.ArrowKeyError, OSError, UnicodeError)
 _MAX_ROWS = 65_536
+_FEW_ROWS = 256
+"""Rows of a batch where nobody says how far its texts unfold."""
 _MAX_NESTED = 1 << 31
 """Bytes to which the values of a list column may unfold in one row group: how many of them one row has, nobody says."""
 _UNKNOWN = 16
@@ -102,15 +104,33 @@ class Reader:
     def batches(self, groups: list[int]) -> Iterator[tuple[pa.RecordBatch, BadValues]]:
         """Rows in bounded batches, and which of their values are none. Raises FileDamaged, TooBigToRead."""
         texts = self._texts()
-        # Dictionaries stay apart from their rows until it is known how much a row is.
+        nested = [text for text in texts if "." in text]
+        # Dictionaries stay apart from their rows until it is known how much a row is. Within lists and structs Arrow
+        # does not put those of several row groups together, and sometimes not those of one.
+        for some in [[group] for group in groups] if nested else [groups]:
+            done = 0
+            try:
+                for batch, bad in self._batches(some, texts):
+                    yield batch, bad
+                    done += batch.num_rows
+            except pa.ArrowNotImplementedError:
+                if not nested:
+                    raise
+                plain = self._batches(some, [text for text in texts if text not in nested], _FEW_ROWS)
+                yield from _behind(plain, done)
+
+    def _batches(
+        self, groups: list[int], texts: list[str], most: int = _MAX_ROWS
+    ) -> Iterator[tuple[pa.RecordBatch, BadValues]]:
         parquet = pq.ParquetFile(
             self._stream,
+            metadata=self._metadata,
             pre_buffer=False,
             buffer_size=1 << 20,
             read_dictionary=texts,
             coerce_int96_timestamp_unit="us",
         )
-        size = batch_rows(self._metadata, parquet.schema_arrow)
+        size = min(most, batch_rows(self._metadata, parquet.schema_arrow))
         checks = self._times.batches(self._stream, groups, size)
         for batch in parquet.iter_batches(size, row_groups=groups, columns=self._wanted):
             lost = next(checks) if self._times else {}
@@ -182,16 +202,23 @@ def batches(
         groups = list(range(piece.start, piece.end))
         while groups and done >= reader.rows(groups[0]):
             done -= reader.rows(groups.pop(0))
-        for batch, bad in reader.batches(groups):
-            if done >= batch.num_rows:
-                done -= batch.num_rows
-                continue
-            yield batch.slice(done), {place - done: why for place, why in bad.items() if place >= done}
-            done = 0
+        yield from _behind(reader.batches(groups), done)
     except _BROKEN as error:
         raise FileDamaged(
             f"{name} cannot be read to its end: {_first_line(error)}.", hint="It is corrupt; copy it again."
         ) from error
+
+
+def _behind(
+    batches: Iterator[tuple[pa.RecordBatch, BadValues]], done: int
+) -> Iterator[tuple[pa.RecordBatch, BadValues]]:
+    """What comes after the first `done` rows."""
+    for batch, bad in batches:
+        if done >= batch.num_rows > 0:
+            done -= batch.num_rows
+            continue
+        yield batch.slice(done), {place - done: why for place, why in bad.items() if place >= done}
+        done = 0
 
 
 def _first_line(error: BaseException) -> str:

@@ -135,6 +135,8 @@ def _value(column: pa.Array, place: int) -> Any:
     try:
         return column[place].as_py()
     except (ValueError, OverflowError, ArithmeticError):
+        if t.is_nested(column.type):
+            return f"a {type_name(column.type)}"
         return str(column.slice(place, 1).cast(pa.string())[0].as_py())
 
 
