@@ -252,6 +252,7 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
         try:
             await serve(app, listening, lambda: ready(address, link), stop)
         finally:
+            await core.feed.close()
             await services.stop()
     finally:
         await _close(base)
