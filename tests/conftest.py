@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a home, and databases on SQLite and on a real PostgreSQL."""
+"""Fixtures for all tests: a home, databases on SQLite and on a real PostgreSQL, and a real S3 server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ import psycopg
 import pytest
 from hypothesis import settings
 
+from tests.s3 import Bucket, new_bucket
+
 settings.register_profile("long", max_examples=5000, deadline=None)
 """For a long search by hand: `pytest tests/store/test_life_stateful.py --hypothesis-profile=long --timeout=0`."""
 
 GUARDIAN = Path(__file__).with_name("postgres_guardian.py")
+S3_GUARDIAN = Path(__file__).with_name("s3_guardian.py")
 
 
 @pytest.fixture
@@ -39,6 +42,27 @@ def postgres_url() -> Iterator[str]:
         yield url
         guardian.stdin.close()
         guardian.stdout.read()  # ends when PostgreSQL has stopped and its data is gone
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of a real S3 server that lives as long as the tests do."""
+    command = [sys.executable, str(S3_GUARDIAN)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as guardian:
+        assert guardian.stdin is not None
+        assert guardian.stdout is not None
+        url = guardian.stdout.readline().strip()
+        assert url, "the S3 server did not start; its messages are above"
+        guardian.wait(10)
+        yield url
+        guardian.stdin.close()
+        guardian.stdout.read()  # ends when the server has stopped and its data is gone
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str) -> Bucket:
+    """A new bucket on that server."""
+    return new_bucket(s3_endpoint)
 
 
 @pytest.fixture

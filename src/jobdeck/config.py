@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, field_validator
 
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.home import default_home
@@ -35,6 +35,18 @@ class Config(BaseModel):
     home: Path = Field(default_factory=default_home, description="Folder of the database, storage, logs and tokens.")
     host: str = Field(default="127.0.0.1", description="Address to listen on. Beyond loopback, put TLS in front.")
     port: int = Field(default=8380, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Names under which it may be asked (the `Host` header); empty: any."
+    )
+    max_connections: int = Field(
+        default=5000, ge=10, le=1_000_000, description="Connections to the server at the same time, at most."
+    )
+    max_connections_per_address: int = Field(
+        default=1000, ge=5, le=1_000_000, description="Connections of one address, at most; proxies are not bounded."
+    )
     database_url: str = Field(
         default="", repr=False, description="`sqlite:///path` or `postgresql://…`; empty: SQLite in the home."
     )
@@ -63,6 +75,23 @@ class Config(BaseModel):
     memory_limit_mb: int | None = Field(
         default=None, ge=64, description="Memory of one task's process, in MiB; empty: no limit."
     )
+    task_user: str = Field(
+        default="",
+        description="User (name or number) that tasks run as, so that they cannot read the home; needs root. "
+        "Empty: the server's own.",
+    )
+    check_processes: int = Field(
+        default=4, ge=2, le=100, description="Processes in which job types are asked; one project gets half of them."
+    )
+    check_seconds: float = Field(
+        default=10.0, ge=0.1, le=300, description="Seconds that a job type may take to check a submission."
+    )
+    plan_seconds: float = Field(
+        default=30.0, ge=0.1, le=3600, description="Seconds that a job type may take to plan the steps of a job."
+    )
+    undo_seconds: float = Field(
+        default=3600.0, ge=1, le=86_400, description="Seconds that removing leftovers may take, whatever the type says."
+    )
     lease_seconds: float = Field(
         default=10.0, ge=1, le=3600, description="How long a job stays with a worker that says nothing."
     )
@@ -76,6 +105,9 @@ class Config(BaseModel):
     )
     allowed_paths: tuple[Path, ...] = Field(
         default=(), description="Folders of the server that jobs may read files from."
+    )
+    allowed_endpoints: tuple[str, ...] = Field(
+        default=(), description="Hosts and networks that connections may reach besides public addresses."
     )
     allow_commands: bool = Field(
         default=False, description="Whether jobs of type `command` may run programs on the workers."
@@ -99,6 +131,19 @@ class Config(BaseModel):
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return [p for p in value.split(os.pathsep) if p] if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", "allowed_hosts", "allowed_endpoints", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("host")
+    @classmethod
+    def _is_named(cls, value: str) -> str:
+        """An empty address would mean every address of the machine."""
+        if not value.strip():
+            raise ValueError("it is empty; name the address to listen on, such as 127.0.0.1, or 0.0.0.0 for all")
+        return value.strip()
 
     @field_validator("storage_options", mode="before")
     @classmethod
@@ -145,7 +190,8 @@ def load(**given: Any) -> Config:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise InvalidConfiguration(f"Setting '{name}': {first['msg']}.", field=name) from error
+        why = first["msg"].removeprefix("Value error, ")
+        raise InvalidConfiguration(f"Setting '{name}': {why}.", field=name) from error
     _check_scheme(config)
     return config
 

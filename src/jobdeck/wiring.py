@@ -21,16 +21,29 @@ from jobdeck.access.first_admin import first_admin
 from jobdeck.access.vault import Vault
 from jobdeck.api.admin.login_links import link_at
 from jobdeck.api.app import create_app
-from jobdeck.api.http.serving import address_of, listen, serve
+from jobdeck.api.http.connections import Bounds, bounds
+from jobdeck.api.http.frame import Doors
+from jobdeck.api.http.serving import BACKLOG, address_of, is_of_this_machine_only, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.connectors import registry as connectors
 from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
-from jobdeck.engine.duties import bury_workers, end_silent, expire_leases, give_back, resume_paused, seal, sweep
+from jobdeck.engine.duties import (
+    bury_workers,
+    collect_garbage,
+    end_silent,
+    expire_leases,
+    give_back,
+    resume_paused,
+    seal,
+    sweep,
+)
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
+from jobdeck.engine.garbage import GarbageCollector
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
@@ -39,8 +52,12 @@ from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
+from jobdeck.engine.worker.results import forget_abandoned
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
+from jobdeck.executors import open_files
 from jobdeck.executors.choose import ByIsolation
+from jobdeck.executors.machine.shared_files import share
+from jobdeck.executors.machine.users import TaskUser, keep_out, without_settings
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.registry import load_types
@@ -48,7 +65,8 @@ from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs.bulk_runner import BulkRunner
 from jobdeck.services.services import Services as UseCases
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage import endpoints
+from jobdeck.storage.blobs import Blobs
 from jobdeck.store.migrate import migrate
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.segments.sealing import Sealer
@@ -57,6 +75,11 @@ from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
 
 log = structlog.get_logger(__name__)
+ASIDE = 4
+"""Processes of a worker for what must not wait behind tasks: removing what canceled jobs left."""
+
+_FEW_CONNECTIONS = 200
+"""A server that can take in fewer tells it when it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +94,35 @@ class Foundation:
     environments: Environments
     vault: Vault
     logs: LogStore
+    garbage: GarbageCollector
     control: Control
+    hooks: HookProcesses
     lock: IO[str] | None
+    task_user: TaskUser | None = None
 
 
 async def lay_foundation(config: Config) -> Foundation:
     """Open home, database and storage, and bring the schema up to date. Raises Conflict when the home is in use."""
     _make_home(config.home)
     lock = _lock_home(config.home) if config.is_sqlite else None
+    installation = _installation(config)
+    blobs = Blobs(config.blobs_url, config.storage_options)
+    await blobs.check()
     database = Database(config.async_database_url)
     await migrate(database)
     work_dir = config.home.resolve() / "work"
     work_dir.mkdir(exist_ok=True)
-    blobs = Blobs(config.blobs_url, config.storage_options)
-    installation = _installation(config)
+    forget_abandoned(work_dir)
+    user = _task_user(config, work_dir)
     logs = LogStore(blobs)
     registry = load_types({"allow_commands": config.allow_commands})
     _tell_of_broken(registry)
     vault = Vault(config.secret_key) if config.secret_key else Vault.in_home(config.home)
+    environments = Environments(database, installation, str(work_dir), vault)
+    garbage = GarbageCollector(database, blobs, partial(_clean_staged, environments))
     return Foundation(
         config, database, blobs, registry, installation,
-        Environments(database, installation, str(work_dir), vault), vault, logs, Control(database, logs), lock,
+        environments, vault, logs, garbage, Control(database, garbage), _hooks(config, user), lock, user,
     )  # fmt: skip
 
 
@@ -103,12 +134,33 @@ def _tell_of_broken(registry: TypeRegistry) -> None:
         log.error("connector_not_loaded", kind=kind, reason=reason)
 
 
+def _task_user(config: Config, work_dir: Path) -> TaskUser | None:
+    """Whom tasks run as, with what they need opened to them; None where they run as this process."""
+    if not config.task_user:
+        return None
+    user = TaskUser.called(config.task_user)
+    share(config.home.resolve(), work_dir, config.blobs_url, user)
+    user.try_out(str(work_dir), without_settings())
+    return user
+
+
+def _hooks(config: Config, user: TaskUser | None) -> HookProcesses:
+    return HookProcesses(
+        config.check_processes,
+        check_seconds=config.check_seconds,
+        plan_seconds=config.plan_seconds,
+        memory_limit=_task_memory(config),
+        user=user,
+    )
+
+
 def _installation(config: Config) -> Installation:
     return Installation(
         version=__version__,
         storage_url=config.blobs_url,
         storage_options=config.storage_options,
         allowed_paths=tuple(str(p) for p in config.allowed_paths),
+        allowed_endpoints=_checked_endpoints(config),
         project_limit=config.project_limit,
         worker_silence=config.lease_seconds * 0.75,
         max_upload=config.max_upload_mb * 1024 * 1024,
@@ -129,6 +181,12 @@ def _make_home(home: Path) -> None:
         ) from error
 
 
+def _checked_endpoints(config: Config) -> tuple[str, ...]:
+    """Raises InvalidStorageOption: a rule that cannot be read must not be taken for one that allows nothing."""
+    endpoints.rules(config.allowed_endpoints)
+    return config.allowed_endpoints
+
+
 def _lock_home(home: Path) -> IO[str]:
     """SQLite has one writing process: the second one that starts in a home is told so."""
     handle = (home / "jobdeck.lock").open("w")
@@ -144,7 +202,7 @@ def _lock_home(home: Path) -> IO[str]:
 
 def core_of(base: Foundation) -> Core:
     """The parts that services stand on."""
-    submitter = Submitter(base.database, base.registry, base.environments.of)
+    submitter = Submitter(base.database, base.registry, base.environments.of, base.hooks)
     feed = Feed(base.database)
     return Core(
         base.database,
@@ -155,8 +213,9 @@ def core_of(base: Foundation) -> Core:
         feed,
         base.logs,
         base.installation,
+        base.garbage,
         base.vault,
-        Previewer(_task_memory(base.config)),
+        Previewer(_task_memory(base.config), user=base.task_user),
         broken_connectors=connectors.broken(),
     )
 
@@ -171,7 +230,7 @@ def scheduling(base: Foundation) -> list[Service]:
     database, config = base.database, base.config
     leadership = Leadership(database, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
     retention = Retention(config.keep_jobs_days, config.keep_events_days)
-    prune = Prune(database, leadership, base.control, retention, base.blobs)
+    prune = Prune(database, leadership, base.control, retention, base.garbage)
     return [
         leadership,
         Scheduler(database, leadership, project_limit=config.project_limit, lease_seconds=config.lease_seconds),
@@ -189,6 +248,11 @@ def scheduling(base: Foundation) -> list[Service]:
         Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
         BulkRunner(database, leadership, base.control),
         Loop("prune", PRUNE_EVERY, prune),
+        Loop(
+            "collect_garbage",
+            collect_garbage.EVERY,
+            partial(collect_garbage.collect_garbage, leadership, base.garbage),
+        ),
         Loop("seal", seal.EVERY, partial(seal.seal, leadership, Sealer(database))),
         Loop("sweep", sweep.EVERY, partial(sweep.sweep, database, leadership, partial(_clean_lake, base))),
     ]
@@ -203,14 +267,23 @@ async def _clean_lake(base: Foundation, project: str, alive: sweep.Attempts) -> 
     return await asyncio.to_thread(sweep_lake, await base.environments.of(project), set(alive))
 
 
+async def _clean_staged(environments: Environments, prefix: str) -> None:
+    """Remove what a deleted job staged beside a table, off the loop: it reads the table's log."""
+    from jobdeck.connectors.lake.sweep import remove_staged  # loads the table formats, which a server else never does
+
+    project = prefix.split("/")[1]
+    await asyncio.to_thread(remove_staged, await environments.of(project), prefix)
+
+
 def working(base: Foundation) -> list[Service]:
     """A worker with what it needs, in the order in which it is started."""
     config = base.config
     recorder = Recorder(base.database)
     shipper = LogShipper(base.blobs, config.home)
     executor = ByIsolation({
-        "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config)),
+        "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user),
         "thread": ThreadExecutor(max(1, config.light_slots)),
+        "aside": ProcessExecutor(ASIDE, memory_limit=_task_memory(config), user=base.task_user),
     })  # fmt: skip
     me = Worker(
         id=uuid.uuid4().hex, name=config.worker_name, host=socket.gethostname(), pid=os.getpid(), slots=config.workers,
@@ -225,6 +298,8 @@ def working(base: Foundation) -> list[Service]:
         shipper,
         config.lease_seconds,
         config.parallel,
+        hooks=base.hooks,
+        undo_seconds=config.undo_seconds,
     )
     return [recorder, shipper, WorkerService(me, parts)]
 
@@ -233,7 +308,11 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
     """Serve API and pages, and schedule, with a worker in the same process if `worker`, until `stop` is set.
 
     `ready` is called with the address and an administrator's login link once it answers."""
+    keep_out()
+    allowed = _allowed_connections(config, config.workers if worker else 0)
     listening = listen(config.host, config.port)
+    if not is_of_this_machine_only(listening) and not config.trusted_proxies:
+        _warn_of_plain_http(address_of(listening))
     base = await lay_foundation(config)
     try:
         token = await first_admin(base.database, config.home)
@@ -243,19 +322,38 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
         reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         link = link_at(reachable, await _login_code(use_cases, token))
         await use_cases.metrics.start()
-        app = create_app(use_cases)
+        app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts))
         mount(app)
         parts = [*_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness]
         services = Services(parts)
         core.service_states.update(services.states)
         await services.start()
         try:
-            await serve(app, listening, lambda: ready(address, link), stop)
+            await serve(app, listening, lambda: ready(address, link), stop, allowed)
         finally:
             await core.feed.close()
             await services.stop()
     finally:
         await _close(base)
+
+
+def _allowed_connections(config: Config, processes: int) -> Bounds:
+    """So many that strangers never use up the files that jobs and the database need."""
+    limit = open_files.raise_limit()
+    files = open_files.left_for_others(limit, processes) - BACKLOG
+    allowed = bounds(config.max_connections, config.max_connections_per_address, files, config.trusted_proxies)
+    if allowed.in_all < min(config.max_connections, _FEW_CONNECTIONS):
+        hint = "Raise the limit of open files (`ulimit -n`, `LimitNOFILE=`)."
+        log.warning("few_connections", connections=allowed.in_all, open_files=limit, hint=hint)
+    return allowed
+
+
+def _warn_of_plain_http(address: str) -> None:
+    hint = (
+        "Tokens and data travel unencrypted. Put a proxy with TLS in front and name it in `trusted_proxies`, or listen "
+        "on 127.0.0.1."
+    )
+    log.warning("serves_without_tls", address=address, hint=hint)
 
 
 async def _login_code(use_cases: UseCases, token: str) -> str:
@@ -270,6 +368,8 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
             field="database_url",
             hint="Set JOBDECK_DATABASE_URL.",
         )
+    keep_out()
+    open_files.raise_limit()
     base = await lay_foundation(config)
     try:
         services = Services([*_always(base), *working(base)])
@@ -288,6 +388,7 @@ def _always(base: Foundation) -> list[Service]:
 
 
 async def _close(base: Foundation) -> None:
+    await base.hooks.aclose()
     await base.database.close()
     if base.lock is not None:
         base.lock.close()

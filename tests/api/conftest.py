@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -14,12 +14,13 @@ import pytest
 from jobdeck.access.vault import Vault
 from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
+from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.submit import Submitter
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage.blobs import Blobs
 from jobdeck.store.migrate import migrate
 from jobdeck.store.sql.database import Database
 from tests.api.harness import Api
@@ -79,18 +80,21 @@ def ready_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-def make_core(database_url: str, folder: Path) -> Core:
-    """The parts of an installation."""
+def make_core(database_url: str, folder: Path, storage_url: str = "", options: Mapping[str, str] | None = None) -> Core:
+    """The parts of an installation; its storage is a folder, unless an address is given."""
     database = Database(database_url)
-    installation = Installation("9.9.9", (folder / "storage").as_uri(), max_upload=8 * 1024 * 1024)
-    blobs = Blobs(installation.storage_url)
+    url = storage_url or (folder / "storage").as_uri()
+    installation = Installation("9.9.9", url, options or {}, max_upload=8 * 1024 * 1024)
+    blobs = Blobs(installation.storage_url, installation.storage_options)
     registry = load_types({})
     logs = LogStore(blobs)
     submitter = Submitter(database, registry, Environments(database, installation).of)
     vault = Vault.in_home(folder)
+    garbage = GarbageCollector(database, blobs)
     return Core(
-        database, registry, blobs, submitter, Control(database, logs), Feed(database), logs, installation, vault
-    )
+        database, registry, blobs, submitter, Control(database, garbage), Feed(database), logs, installation, garbage,
+        vault,
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -429,7 +429,7 @@ async def test_old_ones_go_with_the_events(api: Api, runner: BulkRunner) -> None
     async def kept(events_days: float | None) -> set[int]:
         leadership = runner._leadership
         retention = Retention(None, events_days)
-        await Prune(api.core.database, leadership, api.core.control, retention, api.core.blobs)()
+        await Prune(api.core.database, leadership, api.core.control, retention, api.core.garbage)()
         async with api.core.database.read() as connection:
             there = set((await connection.execute(select(bulks.c.id))).scalars())
             assert set((await connection.execute(select(bulk_items.c.bulk_id).distinct())).scalars()) == there

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -233,7 +235,8 @@ async def test_an_error_is_shown_and_its_traceback_only_to_those_who_may(api: Ap
 
 
 async def test_health_needs_no_token(api: Api) -> None:
-    found = await api.get("health", token="none")
+    assert await api.get("health", token="none") == {"status": "degraded"}, "strangers are told no more"
+    found = await api.get("health")
     assert found["version"] == "9.9.9"
     assert found["status"] == "degraded"
     assert found["parts"]["database"]["status"] == "ok"
@@ -281,3 +284,17 @@ async def test_what_is_answered_is_declared(api: Api) -> None:
     ]
     for model, answer in answers:
         assert not answer.keys() - model.model_fields.keys()
+
+
+async def test_a_locked_database_is_not_well(small: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be read, and takes nothing in."""
+    for name, value in (("REMEMBERED", -1.0), ("SURE", -1.0), ("PATIENCE", 0.5)):
+        monkeypatch.setattr(health, name, value)
+    assert (await small.get("health"))["parts"]["database"]["status"] == "ok"
+    with closing(sqlite3.connect(str(small.core.database.url.database), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        found = await small.get("health", 503)
+        assert (found["status"], found["parts"]["database"]["status"]) == ("unavailable", "takes_no_writes")
+        other.execute("ROLLBACK")
+    monkeypatch.setattr(health, "PATIENCE", 20.0)
+    assert (await small.get("health"))["parts"]["database"]["status"] == "ok"

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from jobdeck.store.blobs import segment
+from jobdeck.storage.places import segment
 from tests.api.harness import V1, Api, is_problem
 
 FILES = f"{V1}/projects/default/files"

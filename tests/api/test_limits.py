@@ -39,8 +39,17 @@ async def test_a_projects_resources_by_name(small: Api, named: str, shown: str) 
 @pytest.mark.parametrize(
     "named",
     [
-        "instance", "project:other", "children:x", "children:1/token:2", "configuration:", "configuration:3/token:",
-        "type:", "object:lake", "object:", " ", "a\tb",
+        "instance",
+        "project:other",
+        "children:x",
+        "children:1/token:2",
+        "configuration:",
+        "configuration:3/token:",
+        "type:",
+        "object:lake",
+        "object:",
+        " ",
+        "a\tb",
     ],
 )
 async def test_what_no_job_of_the_project_can_claim_is_refused(small: Api, named: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.client import Client, ServerFailed, Unauthorized, Unreachable
+from jobdeck.client import Client, ServerFailed, Unauthorized, UnexpectedAnswer, Unreachable
 from jobdeck.client.settings import resolve
 from jobdeck.core.errors import InvalidInput
 from tests.client.contract_server import TOKEN, ContractServer, Fault
@@ -44,6 +44,16 @@ def test_a_server_that_stays_broken_is_told_with_what_it_said(client: Client, se
     with pytest.raises(ServerFailed, match="busy") as caught:
         client.health()
     assert caught.value.status == 502
+
+
+@pytest.mark.parametrize("status", ["200", "303", "401", "404"])
+def test_a_page_for_people_is_no_error_text(client: Client, server: ContractServer, status: str) -> None:
+    """As at an address such as `…/jobs`, or of a login in front."""
+    server.faults = [Fault("GET", "/health", status)]
+    with pytest.raises(UnexpectedAnswer, match="a page for people") as caught:
+        client.health()
+    assert "<" not in str(caught.value)
+    assert "address of the server alone" in (caught.value.hint or "")
 
 
 def test_an_internal_error_is_not_repeated(client: Client, server: ContractServer) -> None:

@@ -11,7 +11,7 @@ from tests.connectors.harness import environment
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Power cuts are not tried here, and thousands of small files would each wait for the disk."""
-    monkeypatch.setattr("jobdeck.connectors.storage.os.fsync", lambda _handle: None)
+    monkeypatch.setattr("jobdeck.storage.disk.os.fsync", lambda _handle: None)
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from jobdeck.connectors.files.source import FilesSource
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.sink import LakeSink
 from jobdeck.connectors.lake.source import LakeSource
-from jobdeck.connectors.storage import Folder
 from jobdeck.core.environment import Environment
+from jobdeck.storage.folders import Folder
 from tests.connectors.harness import Job, table
 
 ROWS = pa.table({"id": pa.array(range(5000), pa.int64()), "s": [f"s {i}" for i in range(5000)]})

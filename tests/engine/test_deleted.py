@@ -48,7 +48,7 @@ async def test_of_delete_and_another_operation_at_one_moment_one_wins(engine: En
     await engine.pause_scope("instance")
     await engine.settled()
     elsewhere = engine.database.sibling()
-    other = Control(elsewhere, engine.logs)
+    other = Control(elsewhere, engine.garbage)
     won = []
     try:
         for place, job in enumerate(ids):

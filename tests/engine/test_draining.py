@@ -25,7 +25,7 @@ async def engine(url: str, home: Path) -> AsyncIterator[Engine]:
 def workers_of(engine: Engine) -> tuple[Workers, Caller]:
     """What the command line and the API call, and an administrator."""
     parts = engine.database, engine.registry, engine.blobs, engine.submitter, engine.control, engine.feed, engine.logs
-    core = Core(*parts, Installation("0", engine.blobs.url))
+    core = Core(*parts, Installation("0", engine.blobs.url), engine.garbage)
     return Workers(core), Caller("boss", engine.principal, 1, Role.ADMIN)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 
 from jobdeck.core.life.operations import Operation
 from jobdeck.engine.duties.prune import DAY, Prune, Retention
-from jobdeck.store.blobs import file_path
+from jobdeck.storage.places import file_path
 from jobdeck.store.schema import events, files, idempotency, jobs
 from jobdeck.store.sql.database import Tx
 from tests.engine.harness import Engine, script
@@ -17,7 +17,7 @@ from tests.engine.test_operations import FAR
 
 
 def prune_of(engine: Engine, **days: float | None) -> Prune:
-    return Prune(engine.database, engine.leadership, engine.control, Retention(**days), engine.blobs)  # type: ignore[arg-type]
+    return Prune(engine.database, engine.leadership, engine.control, Retention(**days), engine.garbage)  # type: ignore[arg-type]
 
 
 async def age(engine: Engine, job: int, days: float) -> None:
@@ -89,7 +89,7 @@ async def test_only_the_leader_prunes(engine: Engine) -> None:
     from jobdeck.engine.scheduling.leader import Leadership
 
     standby = Prune(
-        engine.database, Leadership(engine.database, "other"), engine.control, Retention(jobs=1), engine.blobs
+        engine.database, Leadership(engine.database, "other"), engine.control, Retention(jobs=1), engine.garbage
     )
     await standby()
     assert await there(engine) == {job}

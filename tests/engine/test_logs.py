@@ -15,7 +15,7 @@ from jobdeck.core.errors import InvalidInput, Unavailable
 from jobdeck.core.life.operations import Operation
 from jobdeck.engine.logs import SEAL_BYTES, LogFilter, LogLine, LogStore
 from jobdeck.engine.worker.log_writer import LogShipper
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage.blobs import Blobs
 from tests.engine.harness import Engine, reached, running, script
 
 MANY = 100_000
@@ -122,7 +122,7 @@ import os, signal, sys
 from pathlib import Path
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.logs import LogLine
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage.blobs import Blobs
 
 home = Path(sys.argv[1])
 log = LogShipper(Blobs((home / "storage").as_uri()), home).open(7, 1, 3)

@@ -104,6 +104,41 @@ async def test_too_many_losses_without_progress(engine: Engine) -> None:
     assert (await engine.kinds(job)).count("worker_lost") == 2
 
 
+async def test_the_poison_is_blamed_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker dies whenever one of its jobs runs; those that ran beside it go on when that one has failed."""
+    monkeypatch.setattr("jobdeck.core.retry.SETTLED", 1.0)
+    plots = [script() for _ in range(4)]
+    gates = [plot.hold("s0/0/0") for plot in plots]
+    ids = [await engine.submit(key=plot.key) for plot in plots]
+    poison, innocent = ids[1], [i for i in ids if i != ids[1]]
+    for losses in (1, 2, 3):
+        await engine.true(lambda: engine.lease(poison))
+        if losses == 1:
+            await engine.true(partial(_all_leased, engine, ids))
+        await _die_with_all(engine, poison)
+    row = await engine.until(poison, "failed")
+    assert row["error_code"] == "worker_lost"
+    for gate in gates:
+        gate.opened.set()
+    for job in innocent:
+        await engine.until(job, "succeeded")
+
+
+async def _all_leased(engine: Engine, ids: list[int]) -> bool:
+    return all([await engine.lease(i) is not None for i in ids])
+
+
+async def _die_with_all(engine: Engine, job: int) -> None:
+    """All leases that there are run out at once, until that of the job is gone."""
+    lease = await engine.lease(job)
+    assert lease is not None
+    while await _lease_of_epoch(engine, job, lease["epoch"]):
+        leader = engine.leadership.current
+        assert leader is not None
+        await engine.database.transact(lambda tx: tx.connection.execute(update(leases).values(expires_at=1)))
+        await expire_leases(engine.database, leader)
+
+
 async def test_progress_between_losses_starts_the_count_again(engine: Engine) -> None:
     plot = script()
     gates = [plot.hold(f"s0/0/{unit}") for unit in range(5)]

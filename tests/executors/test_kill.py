@@ -67,7 +67,7 @@ async def test_a_death_from_outside_leaves_nothing(executor: ProcessExecutor, tm
     pid = int(task.host.rpartition(":")[2])
     os.kill(pid, signal.SIGKILL)
     heard = await hear(task)
-    assert heard.outcome == Lost(f"process {pid} was killed by signal 9 (SIGKILL)")
+    assert heard.outcome == Lost(f"process {pid} was killed by signal 9 (SIGKILL)", outside=True)
     # One without environment and in a session of its own can only be told by its parent, who is dead.
     assert len(alive(written(tmp_path))) <= 1
     for left in alive(written(tmp_path)):

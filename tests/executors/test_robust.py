@@ -107,6 +107,7 @@ async def test_the_memory_limit_is_told(tmp_path: Path) -> None:
 
 async def test_no_process_to_be_had_is_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     executor = ProcessExecutor(1)
+    monkeypatch.setattr("jobdeck.executors.processes.pool.PAUSES_TO_START", (0.0, 0.0))
     monkeypatch.setattr("sys.executable", "/no/such/python")
     outcome = (await go(executor, "pid", tmp_path)).outcome
     assert isinstance(outcome, Lost)

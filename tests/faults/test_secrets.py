@@ -28,7 +28,8 @@ URLS = (
 
 @pytest.fixture
 def jobdeck(home: Path, database_url: str) -> Iterator[Installation]:
-    with installation(home, database_url, allow_commands="true", log_level="debug") as made:
+    allowed = {"allow_commands": "true", "allowed_endpoints": "127.0.0.1:9"}
+    with installation(home, database_url, log_level="debug", **allowed) as made:
         yield made
 
 

@@ -216,6 +216,10 @@ class SimulatedExecutor:
         run.begin(self._loop)
         return run
 
+    @property
+    def shortage(self) -> str | None:
+        return None
+
     def extend(self, deadline: float) -> None:
         self.deadline = deadline
         if self._alarm is not None:

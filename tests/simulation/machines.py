@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from jobdeck.core.environment import Environment
 from jobdeck.engine.control import Control
 from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, sweep
 from jobdeck.engine.duties.prune import Prune, Retention
+from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.logs import LogLine, LogStore
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
@@ -19,7 +20,6 @@ from jobdeck.engine.submit import Submitter
 from jobdeck.engine.worker.log_writer import JobLog, LogShipper
 from jobdeck.engine.worker.recorder import Recorder
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
-from jobdeck.store.blobs import Blobs
 from jobdeck.store.running.workers import Worker
 from tests.simulation.database import SimulatedDatabase, SimulatedWakeups
 from tests.simulation.executor import SimulatedExecutor
@@ -49,13 +49,14 @@ class _NoLogs(LogShipper, LogStore):
 
     async def close(self, job_log: JobLog) -> None: ...
 
-    async def delete(self, job: int) -> None: ...
 
 
-class _NoBlobs(Blobs):
-    """There are no files here."""
+class _NoContent(GarbageCollector):
+    """So is what jobs leave there."""
 
     def __init__(self) -> None: ...
+
+    async def collect(self, ids: Sequence[int]) -> None: ...
 
 
 _KEPT_SECONDS = 2.0
@@ -85,7 +86,7 @@ class Node(Machine):
         self.stop: asyncio.Event = asyncio.Event()
         self.wakeups = SimulatedWakeups(partial(world.spread_wakeup, self))
         self.database = SimulatedDatabase(world.clock, self.wakeups)
-        self.control = Control(self.database, _NoLogs())
+        self.control = Control(self.database, _NoContent())
         self.submitter = Submitter(self.database, REGISTRY, self._environment)
         self.task = world.loop.spawn(self, self._main())
 
@@ -138,7 +139,7 @@ class Node(Machine):
     def _tidying(self, leadership: Leadership) -> list[Service]:
         """Duties that look once in a minute or an hour, in a hurry."""
         retention = Retention(jobs=_KEPT_SECONDS / 86_400, events=None)
-        prune = Prune(self.database, leadership, self.control, retention, _NoBlobs())
+        prune = Prune(self.database, leadership, self.control, retention, _NoContent())
         return [
             Loop("prune", 1.0, prune),
             Loop("sweep", 1.0, partial(sweep.sweep, self.database, leadership, self.world.guarantees.sweep)),

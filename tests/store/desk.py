@@ -51,10 +51,10 @@ async def furnished(database: Database) -> None:
         await workers.join(database, worker)
 
 
-class NoLogs:
-    """Control also removes a job's log files; here there are none."""
+class NoContent:
+    """Control also deletes a job's content; here there is none."""
 
-    async def delete(self, job: int) -> None: ...
+    async def collect(self, ids: Sequence[int]) -> None: ...
 
 
 def new_job(
@@ -134,7 +134,7 @@ class Desk:
         return await self.job(job.id)
 
     async def operate(self, operation: Operation, *ids: int, **more: Any) -> list[Result]:
-        control = Control(self.database, NoLogs())  # type: ignore[arg-type]
+        control = Control(self.database, NoContent())  # type: ignore[arg-type]
         return await control.operate(list(ids), operation, actor="ann", **more)
 
     async def expire(self, seconds: float = LEASE + 1) -> list[int]:

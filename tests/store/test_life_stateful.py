@@ -52,7 +52,7 @@ from jobdeck.store.running.leases import RUN, Pick
 from jobdeck.store.scheduling import due, families
 from jobdeck.store.sql.database import Tx
 from tests.store.conftest import TEMPLATE, address
-from tests.store.desk import LEASE, Desk, NoLogs, new_job
+from tests.store.desk import LEASE, Desk, NoContent, new_job
 from tests.store.life_scheduler import Scheduler
 
 T = TypeVar("T")
@@ -144,7 +144,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.promised)
     @rule(which=chosen, priority=st.integers(0, 9))
     def prioritize(self, which: int, priority: int) -> None:
-        control = Control(self.desk.database, NoLogs())  # type: ignore[arg-type]
+        control = Control(self.desk.database, NoContent())  # type: ignore[arg-type]
         self.run(control.set_priority(sorted(self.promised)[which % len(self.promised)], priority, actor="ann"))
 
     @rule(resource=st.sampled_from([*LIMITS]), capacity=st.sampled_from([None, 0, 1, 2, 5]))

@@ -29,7 +29,7 @@ from jobdeck.store.running.leases import claims_of
 from jobdeck.store.running.workers import ACTIVE, DRAINING, GONE, Worker
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.sql.database import Tx
-from tests.store.desk import LEASE, Desk, NoLogs, new_job
+from tests.store.desk import LEASE, Desk, NoContent, new_job
 
 PROJECT_LIMIT = 4
 ROUNDS = 25
@@ -235,7 +235,7 @@ class Story:
         await self.desk.database.transact(work)
 
     async def prioritize(self) -> None:
-        control = Control(self.desk.database, NoLogs())  # type: ignore[arg-type]
+        control = Control(self.desk.database, NoContent())  # type: ignore[arg-type]
         for job in await self.some(State.PENDING):
             await control.set_priority(job, self.chance.randint(0, 9), actor="ann")
 
@@ -336,7 +336,7 @@ async def test_who_is_moved_up_in_the_line_for_a_claim_gets_it(desk: Desk) -> No
     first, second, third = await desk.submit(*[new_job(table) for _ in range(3)])
     assert await decided(desk, scheduler) == [holder, first]
     assert [r.holders for r in (await desk.told(LEASE))[third]] == [(first,)]
-    control = Control(desk.database, NoLogs())  # type: ignore[arg-type]
+    control = Control(desk.database, NoContent())  # type: ignore[arg-type]
     assert (await control.set_priority(third, 9, actor="ann")).changed
     assert await decided(desk, scheduler) == []
     await desk.leave(await desk.job(first), Finished())

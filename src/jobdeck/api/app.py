@@ -17,9 +17,10 @@ from jobdeck.api.http import problem
 from jobdeck.api.http.cross_site import CrossSite
 from jobdeck.api.http.depends import CallerDep, refuse_unknown_query
 from jobdeck.api.http.described import PREFIX, describe
-from jobdeck.api.http.frame import Frame
+from jobdeck.api.http.frame import Doors, Frame
 from jobdeck.api.http.gate import Authentication, Bodies
 from jobdeck.api.http.pace import Pace
+from jobdeck.api.http.proxies import Proxies
 from jobdeck.api.jobs import bulk, jobs, saved_views
 from jobdeck.api.jobs import details as job_details
 from jobdeck.services.services import Services
@@ -30,8 +31,9 @@ _RESOURCES = (
 )
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
     """The REST API over `services`. Whoever serves it sets `app.state.closing` before it stops: live streams end."""
+    doors = doors or Doors()
     app = FastAPI(
         title="Jobdeck",
         version=services.installation.version,
@@ -40,7 +42,8 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(Frame, registry=services.metrics.registry),
+            Middleware(Proxies, trusted=doors.trusted_proxies),
+            Middleware(Frame, registry=services.metrics.registry, allowed_hosts=doors.allowed_hosts),
             Middleware(Authentication, authenticator=services.authenticator, sessions=services.sessions, pace=Pace()),
             Middleware(Bodies),
             Middleware(CrossSite),

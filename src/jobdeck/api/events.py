@@ -15,7 +15,12 @@ from jobdeck.api.http.described import PREFIX
 from jobdeck.core.errors import JobdeckError
 from jobdeck.services.events import EventQuery, Told
 from jobdeck.services.services import Services
+<<<<<<< HEAD
 from jobdeck.wire.base import MAX_ID
+=======
+from jobdeck.wire.base import MAX_ID, Digits
+from jobdeck.wire.events import Event
+>>>>>>> main
 
 router = APIRouter(prefix=f"{PREFIX}/events", tags=["events"])
 
@@ -28,7 +33,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events, for ever."}
 }
 EventId = Annotated[
-    int | None, Query(ge=0, le=MAX_ID, description="Begin behind this event; default: with what comes.")
+    Digits | None, Query(ge=0, le=MAX_ID, description="Begin behind this event; default: with what comes.")
 ]
 
 
@@ -38,9 +43,9 @@ async def follow(
     caller: CallerDep,
     request: Request,
     project: Annotated[str | None, Query(max_length=200)] = None,
-    job: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    job: Annotated[Digits | None, Query(ge=1, le=MAX_ID)] = None,
     after: EventId = None,
-    last_event_id: Annotated[int | None, Header(ge=0, le=MAX_ID)] = None,
+    last_event_id: Annotated[Digits | None, Header(ge=0, le=MAX_ID)] = None,
 ) -> StreamingResponse:
     """Each event has `id`, `event` (its kind) and `data` (JSON). `Last-Event-ID` goes on behind the last one seen."""
     asked = EventQuery(project, job, last_event_id if last_event_id is not None else after)

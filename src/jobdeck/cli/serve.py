@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from jobdeck.cli.parting import Parting
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError
 from jobdeck.core.home import ADMIN_TOKEN
@@ -143,10 +144,11 @@ def _spare_collector() -> None:
 
 async def _until_signal(config: Config, runner: Runner) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    loop, parting = asyncio.get_running_loop(), Parting(stop)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, parting.asked)
     await runner(config, lambda where: _say_ready(config, where), stop)
+    parting.in_order()
 
 
 def _say_ready(config: Config, where: str) -> None:

@@ -27,7 +27,8 @@ def health(*, common: Common | None = None) -> int:
     if common.output == "json":
         print_json(found)
     else:
-        print(f"{client.url}: {text.line(found.status)}, version {text.line(found.version)}")
+        version = f", version {text.line(found.version)}" if found.version else ""
+        print(f"{client.url}: {text.line(found.status)}{version}")
         print_facts((name, _part(part)) for name, part in found.parts.items())
     return DONE if found.status in GOOD else UNREACHABLE
 

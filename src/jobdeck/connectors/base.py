@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -192,6 +192,11 @@ class Connector(ABC):
 
     @abstractmethod
     def sink(self, environment: Environment, options: dict[str, Any], path: tuple[str, ...]) -> Sink: ...
+
+    def check_options(self, options: dict[str, Any], allowed_endpoints: Sequence[str]) -> None:  # noqa: B027  (optional)
+        """Raise InvalidInput for options, secrets among them, that cannot work; asked when a connection is made.
+
+        `allowed_endpoints`: addresses besides public ones that the installation allows connections to reach."""
 
 
 def batch_rows(metadata: pq.FileMetaData) -> int:

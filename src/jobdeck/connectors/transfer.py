@@ -11,9 +11,9 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from jobdeck.connectors.base import ChunkWriter, Read, Reject, Sink, Source, SourcePart, StagedFile, Stamp
-from jobdeck.connectors.storage import Folder
 from jobdeck.core.tasks import Run
 from jobdeck.core.values import Json
+from jobdeck.storage.folders import Folder
 
 CHUNK_ROWS = 131_072
 CHUNK_BYTES = 128 * 1024 * 1024

@@ -28,6 +28,8 @@ class Environment(BaseModel):
     storage_options: dict[str, str] = Field(default_factory=dict, repr=False)
     allowed_paths: tuple[str, ...] = ()
     """Folders of the server that jobs may read files from; empty means none."""
+    allowed_endpoints: tuple[str, ...] = ()
+    """Addresses that connections may reach besides public ones: hosts with or without a port, and networks."""
     connections: dict[str, ConnectionSpec] = Field(default_factory=dict)
     work_dir: str = ""
     """A folder on the machine that runs the task, for temporary files."""

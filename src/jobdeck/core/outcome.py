@@ -34,6 +34,8 @@ class Lost:
     """Its process died without a word. It is dead; what it did since its last checkpoint is unknown."""
 
     reason: str
+    outside: bool = False
+    """Whether something outside the task may have ended it, such as the system when it ran out of memory."""
 
 
 Outcome = Succeeded | Failed | Stopped | Lost

@@ -10,6 +10,17 @@ LOSSES_IN_A_ROW = 3
 """Times a job may lose its worker without any progress between before it fails with `worker_lost`."""
 
 
+_AFTER_LOSS = (1.0, 5.0)
+_AFTER_LOSS_FROM_OUTSIDE = (2.0, 60.0)
+"""Seconds before a task whose process was lost runs again, so that what is short for a minute fails no job."""
+
+
+def pause_after_loss(losses: int, *, outside: bool) -> float:
+    """Seconds until a task runs again that lost its process `losses` times in a row without progress."""
+    pauses = _AFTER_LOSS_FROM_OUTSIDE if outside else _AFTER_LOSS
+    return pauses[min(losses, len(pauses)) - 1]
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """At most `attempts` tries of a task; `backoff` seconds before the second, growing to `longest`."""
@@ -25,6 +36,22 @@ class RetryPolicy:
             return None
         exponent = min(failures - 1, 64)
         return float(min(self.longest, self.backoff * self.factor**exponent))
+
+
+SETTLED = 10.0
+"""Seconds after which a job that runs is not thought to kill its worker."""
+
+
+def is_suspect(losses: int) -> bool:
+    """Whether the next loss would make a job fail, so that it begins apart from others, to be blamed alone."""
+    return losses >= LOSSES_IN_A_ROW - 1
+
+
+def settles_after(losses: int) -> float:
+    """Seconds from its start for which nobody joins a job that lost its worker `losses` times in a row; longer each
+    time, until it is alone where it dies. For others: after which they are not in a suspect's way."""
+    again = max(0, losses - LOSSES_IN_A_ROW + 1)
+    return SETTLED if not is_suspect(losses) else 2 * SETTLED * 4.0 ** min(again, 6)
 
 
 def losses_exhausted(losses: int) -> bool:

@@ -16,6 +16,21 @@ PLAN = "plan"
 """The method name of the request that asks for the outline of the steps, without a job."""
 PREVIEW = "preview"
 """The method name of the request that asks what a job would do, without a job."""
+ACCEPT = "hook.accept"
+"""Asks a type's `check`, `claims`, `subject`, `description`; `part` lists parameters. No method has such a name."""
+FITS = "hook.fits"
+"""Asks whether parameters are accepted by the type's model."""
+STEPS = "hook.steps"
+"""Asks for the steps with all that running them needs."""
+SPLIT = "hook.split"
+"""Asks for the parts of the step whose place is `part`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """Where a step's result lies as JSON, on the machine that runs the task."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +52,16 @@ class TaskRequest:
     params: Json
     part: Json = None
     results: Mapping[str, Json] = field(default_factory=dict)
-    """Earlier steps' results by step name; a list, in task order, for a step that was split with `each`."""
+    """Earlier steps' results by step name; a list, in task order, for a step that was split with `each`. Small ones."""
+    result_files: Mapping[str, ResultFile] = field(default_factory=dict)
+    """The others: read when they are asked for."""
     cursor: Json = None
     """What the task last gave to `checkpoint`, or None when it starts from the beginning."""
     failures: int = 0
     """How often this task has failed in the life of the job, earlier attempts included."""
     environment: Environment = field(default_factory=Environment)
-    isolation: Literal["process", "thread"] = "process"
+    isolation: Literal["process", "thread", "aside"] = "process"
+    """`aside`: a process that no step of a job can take, for what must not wait behind them."""
     timeout: float | None = None
 
 
@@ -132,6 +150,11 @@ class Executor(Protocol):
         """All leases of this worker hold until `deadline` (`time.monotonic()`); a process that sees it pass dies.
 
         Called from the thread that renews leases; must not block."""
+        ...
+
+    @property
+    def shortage(self) -> str | None:
+        """What the system has none of just now, so that tasks wait for it; for people. None while nothing is short."""
         ...
 
     async def aclose(self) -> None:

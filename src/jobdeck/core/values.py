@@ -18,6 +18,9 @@ MAX_DEPTH = 64
 """Levels of lists and objects in a value; deeper ones would exhaust the stack of whatever reads them."""
 MAX_TAGS = 20
 MAX_TAG = 100
+MAX_COUNT = 9 * 10**14
+"""The largest number of units, rows or bytes that one task reports; the sum over all tasks of a step fits a database's
+integer."""
 
 
 def encode(value: object) -> str:

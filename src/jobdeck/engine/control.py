@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -15,15 +14,13 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.life.transitions import Transition
-from jobdeck.engine.logs import LogStore
-from jobdeck.store.jobs import jobs, transitions
+from jobdeck.engine.garbage import GarbageCollector
+from jobdeck.store import garbage
+from jobdeck.store.jobs import jobs, leftovers, transitions
 from jobdeck.store.jobs import removal as job_removal
 from jobdeck.store.running import leases, steps
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
-
-LOGS_AT_ONCE = 16
-"""Jobs whose logs are deleted at the same time, where the storage is far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +48,9 @@ class Request:
 class Control:
     """What people do to jobs."""
 
-    def __init__(self, database: Database, logs: LogStore) -> None:
+    def __init__(self, database: Database, garbage: GarbageCollector) -> None:
         self._database = database
-        self._logs = logs
+        self._garbage = garbage
 
     async def operate(
         self,
@@ -79,15 +76,14 @@ class Control:
         return result
 
     async def _delete(self, ids: Sequence[int], actor: str) -> list[Result]:
-        """Rows first, in one transaction; then the logs, which nothing refers to any more."""
-        results, removed = await self._database.transact(lambda tx: delete_in(tx, ids, actor))
-        await self.forget_logs(removed)
+        """Rows first, in one transaction; then the content, which nothing refers to any more."""
+        results, doomed = await self._database.transact(lambda tx: delete_in(tx, ids, actor))
+        await self.delete_content(doomed)
         return results
 
-    async def forget_logs(self, removed: Sequence[int]) -> None:
-        """Delete the logs of jobs that were removed."""
-        for first in range(0, len(removed), LOGS_AT_ONCE):
-            await asyncio.gather(*(self._logs.delete(i) for i in removed[first : first + LOGS_AT_ONCE]))
+    async def delete_content(self, doomed: Sequence[int]) -> None:
+        """Delete the content of jobs that were removed, which `delete_in` remembered as garbage of these ids."""
+        await self._garbage.collect(doomed)
 
 
 async def operate_in(tx: Tx, ids: Sequence[int], request: Request) -> list[Result]:
@@ -163,13 +159,14 @@ async def prioritize_in(
 async def delete_in(
     tx: Tx, ids: Sequence[int], actor: str, bulk: int | None = None
 ) -> tuple[list[Result], list[int]]:  # fmt: skip
-    """As `Control.operate` for deleting, within a transaction; and the jobs whose logs are to be forgotten."""
+    """As `Control.operate` for deleting, within a transaction; and the ids of the garbage that it leaves."""
     families = await job_removal.families(tx, ids)
     results = [_doom(tx, i, families.get(i, [])) for i in ids]
     # A job may be named twice, or be in the family of another one.
     doomed = {job.id: job for result in results if result.changed for job in families[result.id]}
+    content = await garbage.add(tx, await leftovers.of_jobs(tx, list(doomed.values())))
     await job_removal.remove(tx, list(doomed.values()), actor, bulk)
-    return results, list(doomed)
+    return results, content
 
 
 def _doom(tx: Tx, job_id: int, family: list[Job]) -> Result:

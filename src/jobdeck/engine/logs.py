@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from jobdeck.core.errors import InvalidInput
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage.blobs import Blobs
+from jobdeck.storage.places import log_prefix
 
 SEAL_BYTES = 256 * 1024
 """A chunk that reaches this size is closed; until then it is written again as it grows."""
@@ -66,7 +67,7 @@ EVERY_LINE = LogFilter()
 
 def chunk_path(job: int, attempt: int, epoch: int, number: int) -> str:
     """Chunks sort in the order in which they were written."""
-    return f"{_prefix(job, attempt)}/{epoch:06d}-{number:06d}.jsonl.gz"
+    return f"{log_prefix(job, attempt)}/{epoch:06d}-{number:06d}.jsonl.gz"
 
 
 def pack(lines: Iterable[str]) -> bytes:
@@ -77,10 +78,6 @@ def pack(lines: Iterable[str]) -> bytes:
 def _unpack(content: bytes) -> list[str]:
     # Not `splitlines`: JSON leaves characters such as U+2028 in a line, which end no line of this file.
     return gzip.decompress(content).decode().split("\n")[:-1]
-
-
-def _prefix(job: int, attempt: int | None = None) -> str:
-    return f"logs/{job}" if attempt is None else f"logs/{job}/{attempt:04d}"
 
 
 class LogStore:
@@ -111,7 +108,7 @@ class LogStore:
         end = _cursor(before)
         lines: list[LogLine] = []
         cursor = None
-        for blob in reversed(await self._blobs.list(_prefix(job, attempt))):
+        for blob in reversed(await self._blobs.list(log_prefix(job, attempt))):
             name = _name(blob.path)
             if before is not None and name > end[0]:
                 continue
@@ -126,16 +123,12 @@ class LogStore:
 
     async def text(self, job: int, attempt: int) -> AsyncIterator[bytes]:
         """The whole log as text, a chunk at a time."""
-        for blob in await self._blobs.list(_prefix(job, attempt)):
+        for blob in await self._blobs.list(log_prefix(job, attempt)):
             chunk = _unpack(await self._blobs.get(blob.path))
             yield "".join(f"{LogLine.from_json(line).to_text()}\n" for line in chunk).encode()
 
-    async def delete(self, job: int) -> None:
-        """Remove the logs of all attempts."""
-        await self._blobs.delete_prefix(_prefix(job))
-
     async def _lines(self, job: int, attempt: int, cursor: tuple[str, int]) -> AsyncIterator[LogLine]:
-        for blob in await self._blobs.list(_prefix(job, attempt)):
+        for blob in await self._blobs.list(log_prefix(job, attempt)):
             name = _name(blob.path)
             if name < cursor[0]:
                 continue

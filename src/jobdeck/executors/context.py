@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic_core import to_jsonable_python
 
+from jobdeck.core.errors import JobdeckError, TaskFailure
 from jobdeck.core.tasks import Checkpointed, Printed, Progressed, TaskMessage, TaskRequest, Touched, Warned
 from jobdeck.core.values import Json, bounded, clip
+from jobdeck.executors import given
 
 MAX_CURSOR = 64 * 1024
 """Bytes of JSON that one checkpoint may have."""
@@ -19,8 +21,20 @@ MAX_LINE = 64 * 1024
 MAX_NAME = 1024
 PROGRESS_EVERY = 0.1
 """Seconds between two progress messages of a task, at least."""
-LEVELS = {name: name for name in ("debug", "info", "warning", "error", "stdout", "stderr")}
-LEVELS |= {"warn": "warning", "critical": "error", "fatal": "error"}
+
+
+class RunEnded(JobdeckError):
+    """A `run` was used after its task had ended, by a callback or a thread that outlived it."""
+
+    code = "run_ended"
+    kind = "refused"
+
+
+class CursorNotStorable(TaskFailure):
+    """What a task gave to `checkpoint` has no JSON form, or is too large to be kept."""
+
+    code = "cursor_not_storable"
+    retryable = False
 
 
 class PoliteStop(BaseException):
@@ -41,12 +55,11 @@ def now_us() -> int:
 def printed(text: str, level: str) -> list[Printed]:
     """`text` as lines of a log, each bounded."""
     at = now_us()
-    name = LEVELS.get(level.lower(), "info")
-    return [Printed(at, name, clip(line, MAX_LINE)) for line in text.split("\n")]
+    return [Printed(at, level, clip(line, MAX_LINE)) for line in text.split("\n")]
 
 
 class TaskContext:
-    """The concrete `core.tasks.Run`. `send` takes messages from any thread."""
+    """The concrete `core.tasks.Run`. `send` takes messages from any thread. Once closed, it says nothing any more."""
 
     def __init__(self, request: TaskRequest, send: Callable[[TaskMessage], None], stop: StopSignal) -> None:
         self.job = request.job
@@ -58,8 +71,12 @@ class TaskContext:
         self.failures = request.failures
         self.environment = request.environment
         self.cursor: Any = request.cursor
+        self.stopping = False
+        """Whether `PoliteStop` was raised: what the task does from then on is no success, whatever catches it."""
         self._send = send
         self._stop = stop
+        self._ended = False
+        self._odd = False
         self._progress = _ProgressGate(send)
         self._results: Callable[[str], Any] = lambda step: request.results[step]
 
@@ -68,10 +85,18 @@ class TaskContext:
         self._results = results
 
     def result(self, step: str) -> Any:
+        self._must_live("result")
         return self._results(step)
 
     def checkpoint(self, cursor: Json) -> None:
-        plain = bounded(to_jsonable_python(cursor), MAX_CURSOR, "cursor")
+        self._must_live("checkpoint")
+        try:
+            plain = bounded(to_jsonable_python(cursor), MAX_CURSOR, "The cursor")
+        except JobdeckError as error:
+            raise CursorNotStorable(error.message, hint="Keep a position in it, and data in files.") from error
+        except (ValueError, TypeError, RecursionError) as error:
+            message = f"What was given to checkpoint cannot be stored as JSON: {clip(given.text(error))}"
+            raise CursorNotStorable(message, hint="Give numbers, text, lists and dicts.") from error
         self._send(Checkpointed(plain))
         self.cursor = plain
         self.stop_here()
@@ -79,40 +104,63 @@ class TaskContext:
     def progress(
         self, done: int, total: int | None = None, unit: str = "", *, rows: int | None = None, bytes: int | None = None
     ) -> None:
-        self._progress.offer(Progressed(int(done), _whole(total), clip(unit, 32), _whole(rows), _whole(bytes)))
+        self._must_live("progress")
+        name = given.name(unit, 32) or ""
+        units = self._count(done, "progress")
+        numbers = [self._count(value, "progress") for value in (total, rows, bytes)]
+        if units is not None:
+            self._progress.offer(Progressed(units, numbers[0], name, numbers[1], numbers[2]))
 
     def log(self, text: str, level: str = "info") -> None:
-        for line in printed(str(text), level):
+        self._must_live("log")
+        for line in printed(given.text(text), given.level(level)):
             self._send(line)
 
     def warn(self, text: str, count: int = 1) -> None:
-        self._send(Warned(clip(str(text)), int(count)))
+        self._must_live("warn")
+        self._send(Warned(clip(given.text(text)), given.warnings(count)))
 
     def reads(self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None) -> None:
-        self._send(Touched("input", clip(str(ref), MAX_NAME), _name(version), _whole(rows), _whole(bytes)))
+        self._must_live("reads")
+        self._touch("input", ref, version, rows, bytes)
 
     def writes(self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None) -> None:
-        self._send(Touched("output", clip(str(ref), MAX_NAME), _name(version), _whole(rows), _whole(bytes)))
+        self._must_live("writes")
+        self._touch("output", ref, version, rows, bytes)
 
     @property
     def should_stop(self) -> bool:
-        return self._stop.is_set()
+        return self._ended or self._stop.is_set()
 
     def stop_here(self) -> None:
+        self._must_live("stop_here")
         if self._stop.is_set():
+            self.stopping = True
             raise PoliteStop
 
     def close(self) -> None:
-        """Send what was held back; nothing is sent by itself afterwards."""
+        """Send what was held back. From here on nothing is sent: who still calls gets RunEnded."""
+        self._ended = True
         self._progress.close()
 
+    def _must_live(self, call: str) -> None:
+        if self._ended:
+            raise RunEnded(
+                f"run.{call} was called after task {self.task} of step '{self.step}' of job {self.job} had ended.",
+                hint="End threads and drop callbacks that use `run` before the step returns.",
+            )
 
-def _whole(value: int | None) -> int | None:
-    return None if value is None else int(value)
+    def _touch(self, direction: Literal["input", "output"], ref: object, version: object, *counts: object) -> None:
+        rows, size = (self._count(value, f"{direction}s") for value in counts)
+        self._send(Touched(direction, clip(given.text(ref), MAX_NAME), given.name(version, MAX_NAME), rows, size))
 
-
-def _name(value: object) -> str | None:
-    return None if value is None else clip(str(value), MAX_NAME)
+    def _count(self, value: object, what: str) -> int | None:
+        """A number that can be recorded. One that is none is left out, and the task's log says so once."""
+        number = None if value is None else given.count(value)
+        if number is None and value is not None and not self._odd:
+            self._odd = True
+            self.log(f"A number of {what} was left out: '{clip(given.text(value), 100)}' is none.", "warning")
+        return number
 
 
 class _ProgressGate:
@@ -129,6 +177,8 @@ class _ProgressGate:
 
     def offer(self, progress: Progressed) -> None:
         with self._lock:
+            if self._closed.is_set():
+                return
             self._held = progress
         if time.monotonic() - self._sent_at >= PROGRESS_EVERY:
             self.flush()

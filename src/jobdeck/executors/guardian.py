@@ -11,6 +11,7 @@ import select
 import signal
 import time
 
+from jobdeck.executors.machine.users import keep_out
 from jobdeck.executors.tree import Tree, kill_all
 
 
@@ -48,6 +49,7 @@ def main() -> None:
     """Guard until the worker is gone, then kill what it left, then end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends when its worker does, not before
+    keep_out()
     guardian = Guardian()
     rest = ""
     while True:

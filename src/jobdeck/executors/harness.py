@@ -5,10 +5,14 @@ from __future__ import annotations
 import collections.abc
 import errno
 import importlib
+import inspect
+import json
 import os
+import re
 import traceback
 import typing
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,12 +23,16 @@ from jobdeck.core.errors import ErrorInfo, JobdeckError, TaskFailure
 from jobdeck.core.jobtype import JobType, part_type, result_type
 from jobdeck.core.outcome import Failed, Outcome, Stopped, Succeeded
 from jobdeck.core.outline import outline
-from jobdeck.core.tasks import PLAN, UNDO, TaskRequest
-from jobdeck.core.values import MAX_RESULT, Json, bounded, clip, encode
+from jobdeck.core.tasks import ACCEPT, FITS, PLAN, SPLIT, STEPS, UNDO, TaskRequest
+from jobdeck.core.values import MAX_MESSAGE, MAX_RESULT, Json, bounded, clip, encode
+from jobdeck.executors import given
 from jobdeck.executors.context import PoliteStop, TaskContext
+from jobdeck.executors.hooks import looked_at, planned, split
 
 MAX_TRACEBACK = 32 * 1024
+MAX_CODE = 100
 _LASTING = ("invalid", "unauthenticated", "forbidden", "not_found", "too_large")
+_CODE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.:-]{{0,{MAX_CODE - 1}}}")
 _STREAMS = (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator)
 
 
@@ -56,18 +64,32 @@ class NoSuchResult(TaskFailure):
     retryable = False
 
 
+class AsyncStep(TaskFailure):
+    """A step is an `async def`, which nothing here awaits."""
+
+    code = "async_step"
+    retryable = False
+
+
 def perform(request: TaskRequest, run: TaskContext) -> Outcome:
-    """Run the task to its end, whatever happens in it."""
+    """Run the task to its end, whatever happens in it. One that was told to stop has stopped, however it ends:
+    code that catches everything must not make half a result a whole one."""
     try:
-        return Succeeded(_call(request, run))
+        result = _call(request, run)
+        return Stopped() if run.stopping else Succeeded(result)
     except PoliteStop:
         return Stopped()
     except BaseException as error:  # noqa: BLE001 – the task answers with a value, whatever was raised
+        if run.stopping:
+            run.log(f"It was stopping and raised {clip(given.text(error))}", "warning")
+            return Stopped()
         return Failed(describe(error, f"{request.type}.{request.step}"))
 
 
 def _call(request: TaskRequest, run: TaskContext) -> Json:
     job_type = load_type(request.implementation)
+    if request.method in (ACCEPT, FITS):
+        return looked_at(job_type, request)
     job = job_type(_params(job_type, request))
     run.decode_results_with(lambda step: _earlier(job, request, step))
     if request.method == UNDO:
@@ -75,10 +97,27 @@ def _call(request: TaskRequest, run: TaskContext) -> Json:
         return None
     if request.method == PLAN:
         return [step.model_dump(mode="json") for step in outline(job)]
+    if request.method == STEPS:
+        return planned(job)
+    if request.method == SPLIT:
+        return split(job, request.part)
     method = getattr(job, request.method)
+    if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+        raise _async_step(request)
     declared = part_type(job_type, request.method)
     result = method(run) if declared is None else method(run, decode(declared, request.part))
+    if inspect.isawaitable(result) or inspect.isasyncgen(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise _async_step(request)
     return _storable(job_type, request, result)
+
+
+def _async_step(request: TaskRequest) -> AsyncStep:
+    hint = "Make it a plain `def` and call asyncio.run(…) in it."
+    return AsyncStep(
+        f"Step '{request.step}' of '{request.type}' is an `async def`; steps are plain functions.", hint=hint
+    )
 
 
 def load_type(implementation: str) -> type[JobType]:
@@ -110,9 +149,12 @@ def _params(job_type: type[JobType], request: TaskRequest) -> Any:
 
 
 def _earlier(job: JobType, request: TaskRequest, step: str) -> Any:
-    if step not in request.results:
+    if step in request.results:
+        stored = request.results[step]
+    elif step in request.result_files:
+        stored = json.loads(Path(request.result_files[step].path).read_bytes())
+    else:
         raise NoSuchResult(f"There is no result of a step '{step}' before step '{request.step}'.")
-    stored = request.results[step]
     spec = next((s for s in job.plan() if s.name == step), None)
     if spec is None:
         return stored
@@ -170,20 +212,40 @@ def _dump(adapter: TypeAdapter[Any] | None, result: Any) -> Any:
 def describe(error: BaseException, place: str) -> ErrorInfo:
     """The error as a value for people and for the retry policy."""
     if isinstance(error, JobdeckError):
-        retryable = getattr(error, "retryable", error.kind not in _LASTING)
-        hint = None if error.hint is None else clip(error.hint)
-        return ErrorInfo(error.code, clip(error.message), hint, _traceback(error), bool(retryable), place)
+        return _told(error, place)
     text = _text(error)
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, MemoryError):
         hint = "Give tasks a higher memory limit, or make the parts smaller."
         message = f"The task ran out of memory. {message}"
-        return ErrorInfo("out_of_memory", message, hint, _traceback(error), True, place)
+        return ErrorInfo("out_of_memory", clip(message), hint, _traceback(error), True, place)
     if _is_full_disk(error, text):
         message = f"A disk is full: {text.partition(chr(10))[0]}"
         hint = "Make room on it, then resume the job; it goes on where it was."
         return ErrorInfo("disk_full", clip(message), hint, _traceback(error), True, place)
     return ErrorInfo("unexpected_error", clip(message), None, _traceback(error), True, place)
+
+
+def _told(error: JobdeckError, place: str) -> ErrorInfo:
+    """What the error says of itself. Task code writes such classes, and may put anything into their fields."""
+    message = given.text(getattr(error, "message", None) or _text(error)) or type(error).__name__
+    retryable = getattr(error, "retryable", getattr(error, "kind", None) not in _LASTING)
+    return ErrorInfo(
+        _code(error),
+        clip(message),
+        given.name(getattr(error, "hint", None), MAX_MESSAGE),
+        _traceback(error),
+        retryable is not False and retryable is not None and retryable != 0,
+        place,
+    )
+
+
+def _code(error: JobdeckError) -> str:
+    """A stable name: that of its class where the error's own cannot be one."""
+    for code in (getattr(error, "code", None), *(vars(base).get("code") for base in type(error).__mro__)):
+        if isinstance(code, str) and _CODE.fullmatch(code):
+            return code
+    return TaskFailure.code
 
 
 def _is_full_disk(error: BaseException, text: str) -> bool:

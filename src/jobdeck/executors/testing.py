@@ -28,6 +28,7 @@ from jobdeck.core.tasks import (
     Touched,
     Warned,
 )
+from jobdeck.core.values import MAX_COUNT
 from jobdeck.executors.probe import HUGE, Probe
 
 Ability = Literal["kill", "capture", "process"]
@@ -132,7 +133,7 @@ async def messages_come_in_order(executor: Executor, folder: Path) -> None:
     ]
     assert heard.lines("warning") == ["one", "two"]
     assert heard.lines("info") == ["nul ␀ and ? surrogate"]
-    assert heard.of(Progressed) == [Progressed(1, 2, "rows", HUGE)]
+    assert heard.of(Progressed) == [Progressed(1, 2, "rows", MAX_COUNT)]
     assert heard.of(Warned) == [Warned("careful", 3)]
     assert heard.of(Touched) == [Touched("input", "lake/in", "7", 5), Touched("output", "file:12")]
     assert heard.of(Checkpointed) == [Checkpointed({"row": HUGE})]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 MARK = "JOBDECK_TREE"
 """The environment variable by which a child's descendants are known, wherever they moved in the tree."""
 
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _ROUND = 0.001
 _LONGEST_ROUND = 0.05
 
@@ -37,8 +41,8 @@ class Tree:
 
     @classmethod
     def of(cls, pid: int, mark: str) -> Tree:
-        """The tree of a child that was just started and is not reaped."""
-        seen = _look(pid, zombies=True)
+        """The tree of a child that was just started and is not reaped. Raises OSError when files have run out."""
+        seen = _look(pid, zombies=True, patient=False)
         return cls(pid, seen.started if seen else 0, mark)
 
     def members(self, known: Mapping[int, Seen]) -> dict[int, Seen]:
@@ -92,13 +96,13 @@ def _add_descendants(found: set[int], table: Mapping[int, Seen], known: Collecti
 
 def processes() -> dict[int, Seen]:
     """Every live process of this machine that can be seen."""
-    names = os.listdir("/proc")  # noqa: PTH208 – a thousand plain names, in a hurry
+    names = _patiently(lambda: os.listdir("/proc"))  # noqa: PTH208 – a thousand plain names, in a hurry
     numbers = (int(name) for name in names if name.isdigit())
     return {pid: seen for pid in numbers if (seen := _look(pid)) is not None}
 
 
-def _look(pid: int, zombies: bool = False) -> Seen | None:
-    stat = _read(f"/proc/{pid}/stat")
+def _look(pid: int, zombies: bool = False, patient: bool = True) -> Seen | None:
+    stat = _read(f"/proc/{pid}/stat", patient)
     end = stat.rfind(b")")
     if end < 0:
         return None
@@ -112,8 +116,22 @@ def _carries(pid: int, mark: str) -> bool:
     return f"{MARK}={mark}".encode() in _read(f"/proc/{pid}/environ").split(b"\0")
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, patient: bool = True) -> bytes:
+    """Empty for what is not there, or not to be read."""
     try:
-        return Path(path).read_bytes()
-    except OSError:
+        return _patiently(Path(path).read_bytes) if patient else Path(path).read_bytes()
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise
         return b""
+
+
+def _patiently(look: Callable[[], T]) -> T:
+    """Look again while files have run out: who cannot be looked at must not be taken for dead. Blocks."""
+    while True:
+        try:
+            return look()
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise
+        time.sleep(_LONGEST_ROUND)

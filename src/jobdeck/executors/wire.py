@@ -11,11 +11,12 @@ from typing import Any
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped, Succeeded
-from jobdeck.core.tasks import Checkpointed, Printed, Progressed, TaskMessage, TaskRequest, Touched, Warned
+from jobdeck.core.tasks import Checkpointed, Printed, Progressed, ResultFile, TaskMessage, TaskRequest, Touched, Warned
 
 MAX_FRAME = 256 * 1024 * 1024
 """Bytes; a longer frame is nonsense, not a message."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _HEAD = struct.Struct(">I")
 _MESSAGES: Mapping[str, type[Any]] = {c.__name__: c for c in (Checkpointed, Progressed, Printed, Touched, Warned)}
 _OUTCOMES: Mapping[str, type[Any]] = {c.__name__: c for c in (Succeeded, Failed, Stopped, Lost)}
@@ -27,7 +28,7 @@ class BrokenWire(Exception):
 
 def pack(frame: Mapping[str, Any]) -> bytes:
     """One frame as bytes. The standard library's JSON, because faster ones lose integers beyond 64 bits."""
-    body = json.dumps(frame, separators=(",", ":")).encode()
+    body = _ENCODER.encode(frame).encode()
     return _HEAD.pack(len(body)) + body
 
 
@@ -105,10 +106,13 @@ def request_to_json(request: TaskRequest) -> dict[str, Any]:
     """Its fields, all of them plain."""
     value = _values(request)
     value["results"] = dict(request.results)
+    value["result_files"] = {step: file.path for step, file in request.result_files.items()}
     value["environment"] = request.environment.model_dump(mode="json")
     return value
 
 
 def request_from_json(value: dict[str, Any]) -> TaskRequest:
     """The request that was sent."""
-    return TaskRequest(**{**value, "environment": Environment.model_validate(value["environment"])})
+    files = {step: ResultFile(path) for step, path in value["result_files"].items()}
+    environment = Environment.model_validate(value["environment"])
+    return TaskRequest(**{**value, "result_files": files, "environment": environment})

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import time
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, TaskFailure
 from jobdeck.core.jobtype import JobType, StepSpec, step
+from jobdeck.core.output.lines import LINE_PATIENCE, MAX_LINE, LineCutter
 from jobdeck.core.secrecy import Redaction
 from jobdeck.core.tasks import Run
 from jobdeck.core.values import clip
 
 TAIL = 20
 """Lines of output that the error of a failed program repeats."""
-MAX_LINE = 64 * 1024
 PIPE = 1024 * 1024
 """Bytes that a pipe may hold at most: one read takes all there is."""
 LOOK_EVERY = 0.1
@@ -154,7 +155,9 @@ class _Program:
         self._run = run
         self._stop_signal = stop_signal
         self._redaction = redaction
-        self._rest = {"stdout": b"", "stderr": b""}
+        self._lines = {"stdout": LineCutter(), "stderr": LineCutter()}
+        self._looked = (0.0, {"stdout": -1, "stderr": -1})
+        """When it was looked for lines that stay open, and how many had ended then."""
         self._selector = selectors.DefaultSelector()
         self._open(process.stdout, "stdout")
         self._open(process.stderr, "stderr")
@@ -163,13 +166,14 @@ class _Program:
         """Its exit status, negative for a signal, once it ended and what it printed is logged."""
         while self._process.poll() is None:
             self._forward(LOOK_EVERY)
+            self._show_open_lines()
             if self._run.should_stop and not self.asked_to_stop:
                 self.asked_to_stop = True
                 self._signal()
         self._forward(0)  # what it left in the pipes, and not what a process it left behind may go on printing
-        for level, rest in self._rest.items():
-            if rest:
-                self._log(rest, level)
+        for level, lines in self._lines.items():
+            for line in lines.finish():
+                self._log(line, level)
         self._selector.close()
         return self._process.returncode
 
@@ -198,13 +202,20 @@ class _Program:
         if not data:
             self._selector.unregister(fd)
             return
-        *lines, rest = (self._rest[level] + data).split(b"\n")
-        for line in lines:
-            self._log(line.removesuffix(b"\r"), level)
-        if len(rest) > MAX_LINE:
-            self._log(rest, level)
-            rest = b""
-        self._rest[level] = rest
+        for line in self._lines[level].feed(data):
+            self._log(line, level)
+
+    def _show_open_lines(self) -> None:
+        """Of a line that does not end, such as a question, people see the beginning after a moment."""
+        now, (then, ended) = time.monotonic(), self._looked
+        if now - then < LINE_PATIENCE:
+            return
+        for level, lines in self._lines.items():
+            if lines.open and lines.ended == ended[level]:
+                for line in lines.show():
+                    self._log(line, level)
+        open_now = {level: lines.ended if lines.open else -1 for level, lines in self._lines.items()}
+        self._looked = (now, open_now)
 
     def _log(self, line: bytes, level: str) -> None:
         text = self._redaction.of(line.decode("utf-8", "replace"))

@@ -74,6 +74,7 @@ def _faults_of_attributes(job_type: type[JobType], switches: Collection[str]) ->
     if isolation not in ("process", "thread"):
         yield f"isolation is {_shown(isolation)}; it must be 'process' or 'thread'"
     yield from _number(_value(job_type, "grace"), "grace", MAX_SECONDS)
+    yield from _number(_value(job_type, "undo_timeout"), "undo_timeout", MAX_SECONDS, positive=True)
     yield from _number(_value(job_type, "credits_per_hour"), "credits_per_hour", MAX_CREDITS)
     yield from _number(_value(job_type, "credits_per_gb"), "credits_per_gb", MAX_CREDITS)
     parallel = _value(job_type, "parallel_per_token")

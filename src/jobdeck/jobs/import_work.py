@@ -10,22 +10,32 @@ import pyarrow.types as t
 from pydantic import TypeAdapter
 
 from jobdeck.connectors.base import Published, StagedFile, Stamp
-from jobdeck.connectors.errors import AttemptBuried, AttemptReused, CountMismatch, FileMissing, SchemaMismatch
+from jobdeck.connectors.errors import (
+    AllRejected,
+    AttemptBuried,
+    AttemptReused,
+    CountMismatch,
+    FileMissing,
+    SchemaMismatch,
+)
 from jobdeck.connectors.files.config import FilesConfig
-from jobdeck.connectors.files.located import Located, unchanged
+from jobdeck.connectors.files.finding.found import Located, left_out
+from jobdeck.connectors.files.located import unchanged
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan
 from jobdeck.connectors.files.source import FilesSource, part_of
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.sink import LakeSink
-from jobdeck.connectors.storage import Folder
 from jobdeck.connectors.transfer import Rejects, Transfer
 from jobdeck.core.amounts import counted
 from jobdeck.core.tasks import Run
 from jobdeck.jobs.import_checks import files_config
 from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, StagedChunk
+from jobdeck.storage.folders import Folder
 
 PLAN = "plan.json"
 LOOKED_AT = "looked.json"
+MOST_NOTES = 20
+"""Remarks on files that one job tells, at most."""
 SPREAD = 4
 """Parts that a small import is split into at least, while a part stays over a quarter of the usual size."""
 REUSED = "reused"
@@ -41,7 +51,7 @@ class Work:
         self._chunk_rows, self._part_bytes = chunk_rows, part_bytes
         self._stamp = Stamp(run.job, run.attempt, run.epoch, run.task, _origin(params))
         environment = run.environment
-        root = Folder(environment.project_root(), environment.storage_options)
+        root = Folder.of_project(environment)
         self._all_plans = root.sub("plans")
         self._plans = self._all_plans.sub(self._stamp.folder)
         self._rejects = root.sub("rejects", self._stamp.folder)
@@ -59,12 +69,19 @@ class Work:
         plan = source.plan(target if self._params.mode != "replace" else None)
         plan.required = required_columns(self._params, plan.result(), target)
         self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
+        self._tell_notes([note for facts in plan.files for note in facts.notes])
         rows = sum(f.rows for f in plan.files)
         self._run.log(", ".join((counted(len(files), "file"), counted(rows, "row"), counted(len(plan.parts), "part"))))
         return [
             Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices))
             for index, slices in enumerate(plan.parts)
         ]
+
+    def _tell_notes(self, notes: list[str]) -> None:
+        for note in notes[:MOST_NOTES]:
+            self._run.warn(note)
+        if len(notes) > MOST_NOTES:
+            self._run.warn(f"{len(notes) - MOST_NOTES} more such remarks on other files are left out.")
 
     def _check_number(self) -> None:
         """Raises AttemptReused, and remembers it, so that undo leaves alone what is another job's."""
@@ -77,6 +94,8 @@ class Work:
     def _survey(self, source: FilesSource) -> list[Located]:
         """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
         files = source.located()
+        if source.left_out:
+            self._run.log(left_out(source.left_out))
         total = sum(file.size for file in files)
         source.part_bytes = part_size(self._part_bytes, total)
         source.facts = self._known(files)
@@ -156,6 +175,7 @@ class Work:
         earlier = self._published_before()
         if earlier is not None:
             return self._kept(*earlier)
+        self._check_some_fit(loaded)
         published = self._publish(loaded, staged)
         self._lineage(loaded, published.version, published.rows)
         self._forget_plan()
@@ -166,6 +186,17 @@ class Work:
             rejected=sum(item.rejected for item in loaded),
             rejects=[f"rejects/{self._stamp.folder}/{name}" for item in loaded for name in item.reject_files],
         )
+
+    def _check_some_fit(self, loaded: list[Loaded]) -> None:
+        """Raises AllRejected: a table of nothing is not what anybody meant by leaving out what does not fit."""
+        rejected = sum(item.rejected for item in loaded)
+        if rejected and not sum(item.rows for item in loaded):
+            names = [f"rejects/{self._stamp.folder}/{name}" for item in loaded for name in item.reject_files]
+            raise AllRejected(
+                f"None of the {rejected} rows fits, so nothing was loaded. They are in {', '.join(names[:3])}"
+                f"{' and more' if len(names) > 3 else ''}, each with its reason.",
+                hint="Look at the reasons; mend the files, or give types, delimiter or format.",
+            )
 
     def _publish(self, loaded: list[Loaded], staged: list[StagedFile]) -> Published:
         """May be stopped until just before the commit, never after it."""

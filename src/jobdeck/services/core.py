@@ -9,13 +9,14 @@ from jobdeck.access.vault import Vault
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
+from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE
 from jobdeck.engine.service import ServiceState
 from jobdeck.engine.submit import Submitter
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage.blobs import Blobs
 from jobdeck.store.sql.database import Database
 
 
@@ -27,6 +28,7 @@ class Installation:
     storage_url: str
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     allowed_paths: tuple[str, ...] = ()
+    allowed_endpoints: tuple[str, ...] = ()
     project_limit: int | None = DEFAULT_PROJECT_LIMIT
     """Jobs of a project that run at the same time where no limit was set; None is without bound."""
     worker_silence: float = WORKER_SILENCE
@@ -49,6 +51,7 @@ class Core:
     feed: Feed
     logs: LogStore
     installation: Installation
+    garbage: GarbageCollector
     vault: Vault | None = None
     """Keeps secrets; without one, none can be stored."""
     previews: Previewer = field(default_factory=Previewer)

@@ -403,6 +403,20 @@ files = Table(
     sqlite_autoincrement=True,
 )  # fmt: skip
 
+storage_garbage = Table(
+    "storage_garbage", metadata,
+    Column("id", Id, primary_key=True),
+    Column("prefix", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("last_error", Text),
+    Index("ix_storage_garbage_due", "due_at", "id"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""Content that nothing refers to any more, until it is deleted from the object storage."""
+
 lineage = Table(
     "lineage", metadata,
     Column("id", Id, primary_key=True),

@@ -10,8 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from jobdeck.access.sessions import NewSession
 from jobdeck.api.admin.login_links import PATH
-from jobdeck.api.http.cookies import cookie_name
+from jobdeck.api.http.connections import bounded_address
+from jobdeck.api.http.cookies import cookie_name, is_secure
 from jobdeck.api.http.pace import Pace
+from jobdeck.api.http.proxies import client_of
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.web.page import AnyonesPageDep, Page
 
@@ -19,8 +21,8 @@ router = APIRouter(include_in_schema=False)
 
 AFTER_LOGIN = "/jobs"
 FAILURES = (0.2, 20)
-"""Logins of one address that may fail: so many a second for ever, and so many at once. Nobody guesses 256 bits; this
-keeps whoever tries from keeping the database busy."""
+"""Logins of one address that may fail and are told why: so many a second for ever, and so many at once. Nobody guesses
+256 bits; whoever tries is told to stop, and whoever has the right token is never kept out by them."""
 
 Next = Annotated[str | None, Query(max_length=2000)]
 Link = Annotated[str | None, Query(max_length=200)]
@@ -47,18 +49,16 @@ async def log_in(
     link: Annotated[str, Form(max_length=200)] = "",
     next: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
-    """Begin a session."""
-    failures: Pace = page.request.app.state.login_failures
-    address = page.request.client.host if page.request.client else ""
-    seconds = failures.wait(address, time.monotonic())
-    if seconds:
-        error = Unauthenticated(f"Too many tries from here. Wait {seconds} s.")
-        return await _show(page, next, error, status=429, retry_after=seconds)
+    """Begin a session. What is right is let in however much else was tried: only failures are counted."""
     sessions = page.services.sessions
     try:
         begun = await (sessions.begin_by_link(link) if link else sessions.begin(token))
     except Unauthenticated as error:
-        failures.take(address, time.monotonic())
+        failures: Pace = page.request.app.state.login_failures
+        seconds = failures.take(bounded_address(client_of(page.request.scope)), time.monotonic())
+        if seconds:
+            slow_down = Unauthenticated(f"Too many tries from here. Wait {seconds} s.")
+            return await _show(page, next, slow_down, status=429, retry_after=seconds)
         return await _show(page, next, error, status=410 if link else 401)
     if page.session is not None:
         await sessions.end(page.session)
@@ -71,7 +71,8 @@ async def log_out(page: AnyonesPageDep) -> Response:
     if page.session is not None:
         await page.services.sessions.end(page.session)
     response = page.redirect(f"{PATH}?bye=1")
-    response.delete_cookie(cookie_name(page.request.scope), path="/")
+    scope = page.request.scope
+    response.delete_cookie(cookie_name(scope), path="/", secure=is_secure(scope), httponly=True, samesite="lax")
     return response
 
 
@@ -99,7 +100,7 @@ def _with_cookie(page: Page, begun: NewSession, response: Response) -> Response:
         begun.cookie,
         max_age=page.services.sessions.seconds,
         path="/",
-        secure=page.request.url.scheme == "https",
+        secure=is_secure(page.request.scope),
         httponly=True,
         samesite="lax",
     )

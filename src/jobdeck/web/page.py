@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import secrets
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -20,11 +21,12 @@ from jobdeck.wire.admin import Project
 PROJECT = "project"
 """The query parameter that every page and every link carries, unless all projects are looked at."""
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'nonce-{nonce}'; worker-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+"""A script runs only where the page itself names it, by a word that is another one each time: what people have uploaded
+has an address of this server, too."""
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     # Forms of a page without a referrer would come with `Origin: null`, as if from nowhere.
     "Referrer-Policy": "same-origin",
     "Vary": "HX-Request, Cookie, Accept-Encoding",
@@ -53,6 +55,8 @@ class Page:
     projects: list[Project] = field(default_factory=list)
     live_after: int | None = None
     """Id of the newest event before the page read anything: the live stream goes on from there."""
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    """By which the page's own scripts are known."""
 
     @property
     def caller(self) -> Caller:
@@ -101,7 +105,8 @@ class Page:
                 self.live_after = await self.services.events.newest()
             self.projects = (await self.services.projects.page(self.known, None, _MOST_PROJECTS)).items
         text = self.templates.render(template, {"page": self, **context}, alone)
-        return _html(text, status, self.request.headers.get("accept-encoding", ""))
+        headers = {**HEADERS, "Content-Security-Policy": POLICY.format(nonce=self.nonce)}
+        return _html(text, status, headers, self.request.headers.get("accept-encoding", ""))
 
     def redirect(self, url: str) -> Response:
         """Go there now; a script that asked for a fragment makes its whole page go."""
@@ -110,11 +115,11 @@ class Page:
         return RedirectResponse(url, 303)
 
 
-def _html(text: str, status: int, accepted: str) -> HTMLResponse:
+def _html(text: str, status: int, headers: dict[str, str], accepted: str) -> HTMLResponse:
     content = text.encode("utf-8", "replace")
     if "gzip" not in accepted or len(content) < _WORTH_COMPRESSING:
-        return HTMLResponse(content, status, HEADERS)
-    return HTMLResponse(gzip.compress(content, 5), status, {**HEADERS, "Content-Encoding": "gzip"})
+        return HTMLResponse(content, status, headers)
+    return HTMLResponse(gzip.compress(content, 5), status, {**headers, "Content-Encoding": "gzip"})
 
 
 def templates_of(request: Request) -> Templates:

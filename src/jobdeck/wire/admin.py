@@ -24,10 +24,10 @@ ProjectName = Annotated[str, BeforeValidator(_project_name), StringConstraints(p
 
 
 class Health(Response):
-    """That the server serves, its version, and how its parts are."""
+    """That the server serves; for those whom it knows, also its version and how its parts are."""
 
     status: str
-    version: str
+    version: str | None = None
     parts: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 T = TypeVar("T")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_ID = 2**63 - 1
 MAX_NAME = 200
+_DIGITS = re.compile(r"-?[0-9]{1,20}")
 
 
 class Request(BaseModel):
@@ -50,8 +52,21 @@ def storable(text: str) -> str:
     return text
 
 
+def _plain(value: Any) -> Any:
+    """A text that is a number has its digits only: neither those of other scripts, nor `1_000`, ` 7`, `+7`, `7.0`."""
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("write a whole number with the digits 0 to 9")
+    return value
+
+
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A time with its zone; in JSON RFC 3339 in UTC, `2026-11-20T07:34:00.123456Z`."""
+
+Digits = Annotated[int, BeforeValidator(_plain)]
+"""A whole number in an address, a header or a form."""
+
+AskedId = Annotated[Digits, Field(ge=1, le=MAX_ID)]
+"""An id in an address."""
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 """An id that a client names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from jobdeck.api.http.depends import CallerDep, ServicesDep
@@ -14,13 +14,19 @@ router = APIRouter(prefix=PREFIX, tags=["health"])
 metrics_router = APIRouter(tags=["health"])
 
 
-@router.get("/health", summary="Show whether the server serves", responses={503: {"model": Health}})
-async def health(services: ServicesDep, response: Response) -> Health:
-    """`status` is `ok`, `degraded` (it serves, jobs do not run) or, with 503, `unavailable`. Needs no token."""
+@router.get(
+    "/health",
+    summary="Show whether the server serves",
+    responses={503: {"model": Health}},
+    response_model_exclude_unset=True,
+)
+async def health(services: ServicesDep, request: Request, response: Response) -> Health:
+    """`status` is `ok`, `degraded` (it serves, jobs do not run) or, with 503, `unavailable`. Needs no token;
+    with one it also tells the version, and how the parts are."""
     found = await services.health.look()
     if found.status == "unavailable":
         response.status_code = 503
-    return found
+    return found if "caller" in request.scope["state"] else Health(status=found.status)
 
 
 @metrics_router.get("/metrics", summary="Read figures for Prometheus", response_class=PlainTextResponse)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.core.refs import MAX_REF
-from jobdeck.wire.base import Page
+from jobdeck.wire.base import Digits, Page
 from jobdeck.wire.objects import Rows, TableObject
 
 router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/objects", tags=["objects"])
@@ -23,9 +23,9 @@ RefPath = Annotated[
     ),
 ]
 Version = Annotated[
-    int | None, Query(ge=0, le=2**63 - 1, description="A version of the object; default: the present one.")
+    Digits | None, Query(ge=0, le=2**63 - 1, description="A version of the object; default: the present one.")
 ]
-RowLimit = Annotated[int, Query(ge=1, le=1000, description="Rows, at most.")]
+RowLimit = Annotated[Digits, Query(ge=1, le=1000, description="Rows, at most.")]
 SLASHES = 2
 """Slashes in the shortest name of an object: `<connection>/<bucket>/<table>`."""
 _HELD = refusals(conflict="A job holds the object.")

@@ -18,6 +18,7 @@ from jobdeck.core.errors import Forbidden
 HEADER = "X-CSRF-Token"
 FIELD = "_csrf"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_MOST_FIELDS = 10_000
 _OWN_SITE = ("same-origin", "none")
 
 
@@ -69,13 +70,19 @@ def _is_own(headers: Headers) -> bool:
     if headers.get("sec-fetch-site", "none") not in _OWN_SITE:
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == headers.get("host")
+    except ValueError:  # no address at all
+        return False
 
 
 async def _field(receive: Receive) -> tuple[str | None, Receive]:
     """The field of a form; its body has been taken in by then, so that it is one message."""
     message = await receive()
-    fields = parse_qs(bytes(message.get("body", b"")).decode("utf-8", "replace"))
+    try:
+        fields = parse_qs(bytes(message.get("body", b"")).decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        fields = {}
     return next(iter(fields.get(FIELD, ())), None), _again(message, receive)
 
 

@@ -13,7 +13,7 @@ from jobdeck.core.errors import InvalidInput, Unauthenticated
 from jobdeck.services.cursors import MAX_CURSOR
 from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT
 from jobdeck.services.services import Services
-from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.base import MAX_ID, Digits
 
 
 async def _services(request: Request) -> Services:
@@ -44,10 +44,10 @@ async def refuse_unknown_query(request: Request) -> None:
 
 ServicesDep = Annotated[Services, Depends(_services)]
 CallerDep = Annotated[Caller, Depends(_caller)]
-IdPath = Annotated[int, Path(ge=1, le=MAX_ID)]
+IdPath = Annotated[Digits, Path(ge=1, le=MAX_ID)]
 ProjectPath = Annotated[str, Path(max_length=200, description="The project's short name.", examples=["default"])]
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items of a page, at most.")]
+Limit = Annotated[Digits, Query(ge=1, le=MAX_LIMIT, description="Items of a page, at most.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import traceback
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -14,6 +17,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobdeck.api.http import problem
+from jobdeck.api.http.proxies import Network
+from jobdeck.api.http.requests import METHODS, refusal_of
+from jobdeck.core.values import clip
 
 log = structlog.get_logger("jobdeck.access_log")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -23,14 +29,29 @@ _SAFE = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
 }
+_ONLY_HTTPS = "max-age=31536000"
+"""For a year, browsers that came by https come by nothing else."""
+_MOST_OF_A_PATH = 500
+"""Characters of a path that the log shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """By which ways requests may come in: past which proxies, and under which names (none: any)."""
+
+    trusted_proxies: Sequence[Network] = ()
+    allowed_hosts: Sequence[str] = ()
 
 
 class Frame:
-    """The outermost layer of the API."""
+    """The outermost layer of the API. HEAD is GET whose answer is not sent: what can be read can be asked."""
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, allowed_hosts: Sequence[str] = ()) -> None:
         self._app = app
+        self._hosts = frozenset(name.lower() for name in allowed_hosts)
         labels = ["method", "route", "status"]
         self._count = Counter("jobdeck_http_requests", "Requests answered.", labels, registry=registry)
         self._seconds = Histogram("jobdeck_http_seconds", "Time until the answer began.", ["route"], registry=registry)
@@ -40,8 +61,22 @@ class Frame:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        exchange = _Exchange(send, given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex)
+        secure = scope["scheme"] == "https"
+        exchange = _Exchange(send, given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex, scope["method"], secure)
         scope.setdefault("state", {})["request_id"] = exchange.request_id
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+            receive = exchange.only_head(receive)
+        try:
+            await self._answer(scope, receive, exchange)
+        finally:
+            self._note(scope, exchange)
+
+    async def _answer(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+        refusal = refusal_of(scope, self._hosts)
+        if refusal is not None:
+            await problem.response(refusal)(scope, receive, exchange.send)
+            return
         try:
             await self._app(scope, receive, exchange.send)
         except ClientDisconnect:
@@ -51,25 +86,24 @@ class Frame:
             if exchange.status is None:
                 answer = problem.response(problem.of_crash(exchange.request_id))
                 await answer(scope, receive, exchange.send)
-        finally:
-            self._note(scope, exchange)
 
     def _tell(self, scope: Scope, exchange: _Exchange, error: Exception) -> None:
         """The traceback as text: log renderers that show local variables would show secrets."""
         lines = "".join(traceback.format_exception(error))
-        path = scope["path"]
-        log.error("request_crashed", request_id=exchange.request_id, method=scope["method"], path=path, traceback=lines)
+        path = clip(scope["path"], _MOST_OF_A_PATH)
+        log.error("request_crashed", request_id=exchange.request_id, method=exchange.method, path=path, traceback=lines)
 
     def _note(self, scope: Scope, exchange: _Exchange) -> None:
+        """In the figures there is nothing that whoever asks makes up: they would grow with it."""
         route = getattr(scope.get("route"), "path_format", "(none)")
         status = str(exchange.status or 499)
-        self._count.labels(scope["method"], route, status).inc()
+        self._count.labels(exchange.method if exchange.method in METHODS else "other", route, status).inc()
         self._seconds.labels(route).observe(exchange.answered_after)
         caller = scope.get("state", {}).get("caller")
         log.info(
             "request",
-            method=scope["method"],
-            path=scope["path"],
+            method=clip(exchange.method, 20),
+            path=clip(scope["path"], _MOST_OF_A_PATH),
             status=int(status),
             seconds=round(exchange.answered_after, 4),
             caller=caller.name if caller else None,
@@ -80,21 +114,44 @@ class Frame:
 class _Exchange:
     """One request and what became of it."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, method: str, secure: bool) -> None:
         self._send = send
         self._began = time.monotonic()
+        self._secure = secure
+        self.method = method
         self.request_id = request_id
         self.status: int | None = None
         self.answered_after = 0.0
+        self._ended = asyncio.Event()
 
     async def send(self, message: Message) -> None:
+        if self._ended.is_set():
+            return
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.answered_after = time.monotonic() - self._began
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.request_id
-            for name, value in _SAFE.items():
-                headers.setdefault(name, value)
-            headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
-            headers.setdefault("Cache-Control", "no-store")
+            self._complete(MutableHeaders(scope=message))
         await self._send(message)
+        if self.method == "HEAD" and message["type"] == "http.response.start":
+            self._ended.set()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def only_head(self, receive: Receive) -> Receive:
+        """What the application hears of a client that wants no body: once the head is sent, it is gone. So a body
+        without end, such as the live events, ends as well."""
+
+        async def heard() -> Message:
+            if self._ended.is_set():
+                return {"type": "http.disconnect"}
+            return await receive()
+
+        return heard
+
+    def _complete(self, headers: MutableHeaders) -> None:
+        headers["X-Request-Id"] = self.request_id
+        for name, value in _SAFE.items():
+            headers.setdefault(name, value)
+        headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+        headers.setdefault("Cache-Control", "no-store")
+        if self._secure:
+            headers.setdefault("Strict-Transport-Security", _ONLY_HTTPS)

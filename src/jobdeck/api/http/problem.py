@@ -32,15 +32,21 @@ _CODES = {
     400: "malformed",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: "too_large",
     415: "unsupported_media_type",
 }
 _RESERVED = frozenset(Problem.model_fields) - {"errors"}
 
 
+def headers_of(problem: Problem) -> Mapping[str, str]:
+    """What its status asks for."""
+    return _HEADERS.get(problem.status, {})
+
+
 def response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as a response."""
-    extra = {**_HEADERS.get(problem.status, {}), **(headers or {})}
+    extra = {**headers_of(problem), **(headers or {})}
     return Response(problem.model_dump_json(), problem.status, extra, MEDIA_TYPE)
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
 
+from jobdeck.api.http.connections import Bounds, Connections
+from jobdeck.api.http.protocol import IDLE_SECONDS, MAX_HEAD, protocol_of
 from jobdeck.core.errors import Conflict
 
 GOODBYE_SECONDS = 3
-BACKLOG = 2048
+BACKLOG = 128
+"""Connections that wait to be taken in. All of them are taken in at once, before the first can be refused, so they
+count among the open files."""
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at whether a connection has taken too long."""
 
 
 class AddressTaken(Conflict):
@@ -57,10 +64,46 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: FastAPI, listening: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
+def is_of_this_machine_only(listening: socket.socket) -> bool:
+    """Whether only programs of this machine can reach it."""
+    return ipaddress.ip_address(listening.getsockname()[0].partition("%")[0]).is_loopback
+
+
+async def serve(
+    app: FastAPI,
+    listening: socket.socket,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    allowed: Bounds | None = None,
+) -> None:
     """Answer on `listening` until `stop` is set, then let requests end; `ready` is called once it answers."""
+    connections = Connections(allowed or Bounds())
+    looking = asyncio.create_task(_look(connections), name="connections")
+    try:
+        await _serve(app, listening, ready, stop, connections)
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
+async def _look(connections: Connections) -> None:
+    clock = asyncio.get_running_loop().time
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        connections.look(clock())
+
+
+async def _serve(
+    app: FastAPI, listening: socket.socket, ready: Callable[[], None], stop: asyncio.Event, connections: Connections
+) -> None:
     settings = uvicorn.Config(
         app,
+        http=protocol_of(connections),
+        ws="none",
+        proxy_headers=False,  # `proxies.py` knows whom to believe; this would believe this machine
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -15,7 +15,7 @@ from jobdeck.services.jobs.log_window import LogFilter
 from jobdeck.services.jobs.logs import LogQuery
 from jobdeck.services.jobs.queries import MAX_LIMIT
 from jobdeck.services.jobs.timeline import TaskQuery
-from jobdeck.wire.base import MAX_ID, Page
+from jobdeck.wire.base import MAX_ID, Digits, Page
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Attempt, Lineage
 from jobdeck.wire.plans import JobClaim, JobDiff
@@ -24,7 +24,7 @@ from jobdeck.wire.timeline import Timeline
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{id}}", tags=["one job"])
 
-AttemptNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Default: the present attempt.")]
+AttemptNumber = Annotated[Digits | None, Query(ge=1, le=2**31 - 1, description="Default: the present attempt.")]
 Search = Annotated[str | None, Query(min_length=1, max_length=200, description="Only lines with this text.")]
 LogCursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before.")]
 
@@ -35,7 +35,7 @@ async def steps(
     caller: CallerDep,
     id: IdPath,
     attempt: AttemptNumber = None,
-    tasks: Annotated[int, Query(ge=0, le=MAX_TASKS, description="Tasks of each step, at most.")] = MAX_TASKS,
+    tasks: Annotated[Digits, Query(ge=0, le=MAX_TASKS, description="Tasks of each step, at most.")] = MAX_TASKS,
     limit: Limit = MAX_LIMIT,
     cursor: Cursor = None,
 ) -> Page[Step]:
@@ -50,7 +50,7 @@ async def tasks_of_step(
     services: ServicesDep,
     caller: CallerDep,
     id: IdPath,
-    index: Annotated[int, Path(ge=0, le=MAX_ID)],
+    index: Annotated[Digits, Path(ge=0, le=MAX_ID)],
     state: Annotated[list[StepState] | None, Query(max_length=20, description="Only tasks in any of these.")] = None,
     sort: Annotated[
         Literal["index", "-duration"], Query(description="In order, or those first that took longest.")
@@ -77,7 +77,7 @@ async def diff(
     caller: CallerDep,
     id: IdPath,
     other: Annotated[
-        int | None, Query(alias="with", ge=1, le=MAX_ID, description="Default: the job that it runs again.")
+        Digits | None, Query(alias="with", ge=1, le=MAX_ID, description="Default: the job that it runs again.")
     ] = None,
 ) -> JobDiff:
     """From the parameters of the other job to those of this one, place by place; secrets are masked."""
@@ -113,7 +113,7 @@ async def events(
     services: ServicesDep,
     caller: CallerDep,
     id: IdPath,
-    after: Annotated[int, Query(ge=0, le=MAX_ID, description="`next` of the page before, or an event's id.")] = 0,
+    after: Annotated[Digits, Query(ge=0, le=MAX_ID, description="`next` of the page before, or an event's id.")] = 0,
     limit: Limit = PAGE,
 ) -> Page[Event]:
     """What happened to the job, oldest first."""
@@ -128,12 +128,12 @@ async def logs(
     attempt: AttemptNumber = None,
     after: LogCursor = None,
     before: Annotated[str | None, Query(max_length=100, description="`cursor` of a line: the lines before it.")] = None,
-    tail: Annotated[int | None, Query(ge=1, le=1000, description="Begin with the last so many lines.")] = None,
+    tail: Annotated[Digits | None, Query(ge=1, le=1000, description="Begin with the last so many lines.")] = None,
     level: Annotated[
         list[LogLevel] | None, Query(max_length=20, description="Only lines of any of these levels.")
     ] = None,
     step: Annotated[str | None, Query(max_length=200, description="Only lines of the step of this name.")] = None,
-    task: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only lines of tasks with this index.")] = None,
+    task: Annotated[Digits | None, Query(ge=0, le=MAX_ID, description="Only lines of tasks with this index.")] = None,
     q: Search = None,
     limit: Limit = PAGE,
 ) -> Page[LogLine]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 import uuid
 import weakref
@@ -23,6 +24,7 @@ R = TypeVar("R", bound=BaseModel)
 Params = Mapping[str, Any]
 
 PREFIX = "/api/v1"
+_MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 RETRIED_STATUS = frozenset({429, 502, 503, 504})
 LONGEST_PAUSE = 30.0
 """Seconds that a request waits at most before it is tried again, whatever the server asks."""
@@ -77,6 +79,7 @@ class Transport:
             with self._http.stream(
                 "GET", PREFIX + path, params=_query(params), headers=headers, timeout=timeout
             ) as response:
+                _refuse_page(response, self.settings.url)
                 if not response.is_success:
                     response.read()
                     raise error_of(_problem(response))
@@ -101,6 +104,7 @@ class Transport:
                 lost = lost or not isinstance(error, httpx2.ConnectError)
                 time.sleep(_pause(attempt))
                 continue
+            _refuse_page(response, self.settings.url)
             # A deletion whose answer was lost finds nothing the second time: it was done the first time.
             if response.is_success or (method == "DELETE" and lost and response.status_code == 404):
                 return response
@@ -141,6 +145,27 @@ def parsed(answer: type[R], response: httpx2.Response) -> R:
         ) from error
 
 
+def _refuse_page(response: httpx2.Response, url: str) -> None:
+    """Raises UnexpectedAnswer for a page for people, or a way to one: its text is of no use to a program."""
+    final = response.status_code < 500 and response.status_code not in RETRIED_STATUS
+    if final and (_is_page(response) or response.is_redirect):
+        status = f"status {response.status_code}"
+        raise UnexpectedAnswer(
+            f"{response.request.url} answered with a page for people ({status}), not with Jobdeck's API.",
+            hint=f"Name the address of the server alone, such as http://127.0.0.1:8380, not of a page ({url}).",
+        )
+
+
+def _is_page(response: httpx2.Response) -> bool:
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml")
+
+
+def _words(page: str) -> str:
+    """What a page of a proxy says, without its markup."""
+    return " ".join(_MARKUP.sub(" ", page[:100_000]).split())
+
+
 def _problem(response: httpx2.Response) -> Problem:
     try:
         body = response.json()
@@ -149,7 +174,7 @@ def _problem(response: httpx2.Response) -> Problem:
             values["detail"] = str(values["detail"])
         return Problem.model_validate(values)
     except (ValueError, TypeError):
-        text = response.text.strip()[:200]
+        text = (_words(response.text) if _is_page(response) else response.text.strip())[:200]
         return Problem(status=response.status_code, title=response.reason_phrase, detail=text)
 
 

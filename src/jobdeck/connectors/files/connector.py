@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from jobdeck.connectors.base import Capabilities, Connector
-from jobdeck.connectors.errors import PathNotAllowed
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.sink import FilesSink
 from jobdeck.connectors.files.source import FilesSource
-from jobdeck.connectors.storage import Folder
 from jobdeck.core.environment import Environment
+from jobdeck.storage import connection
+from jobdeck.storage.folders import Folder
 
 
 class FilesConnector(Connector):
@@ -27,8 +28,9 @@ class FilesConnector(Connector):
         return FilesSource(FilesConfig(files=["/".join((str(options["url"]).rstrip("/"), *path))]), environment)
 
     def sink(self, environment: Environment, options: dict[str, Any], path: tuple[str, ...]) -> FilesSink:
-        url = str(options["url"]).rstrip("/")
-        if not url.startswith("s3://"):
-            raise PathNotAllowed("Connections of kind 'files' are buckets.", hint="Set the url to s3://bucket/prefix.")
-        keys = {str(k): str(v) for k, v in options.get("options", {}).items()}
-        return FilesSink(Folder("/".join((url, *path)), keys))
+        url = str(options.get("url", "")).rstrip("/")
+        return FilesSink(Folder("/".join((url, *path)), connection.given(options), environment.allowed_endpoints))
+
+    def check_options(self, options: dict[str, Any], allowed_endpoints: Sequence[str]) -> None:
+        """Whether it is a bucket, with options that a connection may give, at an address that it may reach."""
+        connection.check(options, allowed_endpoints)

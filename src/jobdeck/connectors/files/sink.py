@@ -12,7 +12,7 @@ from jobdeck.connectors.base import ChunkWriter, Published, StagedFile, Stamp
 from jobdeck.connectors.errors import CountMismatch
 from jobdeck.connectors.files.formats.json_values import text_of
 from jobdeck.connectors.plain import plain
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.folders import Folder
 
 OutputFormat = Literal["parquet", "csv", "jsonl"]
 STAGING = ".staging"

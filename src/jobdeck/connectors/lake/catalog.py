@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Iterable, Sequence
 
@@ -14,12 +13,16 @@ from pydantic import BaseModel
 from jobdeck.connectors.base import Column
 from jobdeck.connectors.columns import parse_type, type_name
 from jobdeck.connectors.errors import TableExists, TableMissing, VersionMissing
-from jobdeck.connectors.lake.config import DROPPED, lake_folder, table_folder, table_ref, unescape
+from jobdeck.connectors.lake.config import DROPPED, lake_folder, table_folder, table_ref
 from jobdeck.connectors.lake.source import LakeSource
-from jobdeck.connectors.lake.tables import arrow_schema, open_table
+from jobdeck.connectors.lake.tables import arrow_schema, open_table, table_errors
+from jobdeck.connectors.lake.writing.undo import LOG
+from jobdeck.connectors.lake.writing.writer import JOBS
 from jobdeck.connectors.plain import plain
 from jobdeck.core.environment import Environment
 from jobdeck.core.refs import ObjectRef
+from jobdeck.storage.folders import Folder
+from jobdeck.storage.places import escape, unescape
 
 
 class ObjectInfo(BaseModel):
@@ -172,21 +175,36 @@ def create(
         raise TableExists(f"There is a table '{parsed}' already.", hint="Choose another name, or drop it first.")
     if folder.path is not None:
         folder.path.mkdir(parents=True, exist_ok=True)
-    DeltaTable.create(folder.url, Schema.from_arrow(schema), mode="error", storage_options=dict(folder.options))
+    with table_errors(folder):
+        DeltaTable.create(folder.url, Schema.from_arrow(schema), mode="error", storage_options=folder.table_options())
     return describe(environment, parsed)
 
 
 def drop(environment: Environment, ref: ObjectRef | str) -> None:
     """Remove the table with all its versions. Raises TableMissing."""
+    for prefix in withdraw(environment, ref):
+        folder = Folder.of_project(environment).sub(*prefix.split("/"))
+        folder.delete([entry.name for entry in folder.entries()])
+        folder.tidy()
+        folder.tidy_above()
+
+
+def withdraw(environment: Environment, ref: ObjectRef | str) -> list[str]:
+    """Take the table with all its versions out of sight; the prefixes below the project's folder that are left of it.
+
+    None of them is ever a place of another table, so that they may be deleted at any time. Raises TableMissing."""
     _, (bucket, name) = _open(environment, ref)
     folder = table_folder(environment, (bucket, name))
+    where = f"lake/{escape(bucket)}"
     if folder.path is not None:
         # A rename is one step: nobody sees half a table.
         aside = folder.path.with_name(f"{DROPPED}{uuid.uuid4().hex}")
         folder.path.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.tidy_above()
-        return
-    log = folder.sub("_delta_log")
-    log.delete([entry.name for entry in log.entries()])
-    folder.delete([entry.name for entry in folder.entries()])
+        return [f"{where}/{aside.name}"]
+    # The newest entry first: broken off anywhere, it is still a table that can be dropped, until its first entry goes.
+    log = folder.sub(LOG)
+    for entry in sorted(log.entries(), key=lambda e: e.name, reverse=True):
+        log.delete([entry.name])
+    staged = folder.sub(JOBS).folders()
+    folder.delete([entry.name for entry in folder.entries() if not entry.name.startswith(f"{JOBS}/")])
+    return [f"{where}/{escape(name)}/{JOBS}/{attempt}" for attempt in staged]

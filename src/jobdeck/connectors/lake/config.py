@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import unquote
-
 from pydantic import BaseModel, ConfigDict
 
-from jobdeck.connectors.storage import Folder
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.refs import ObjectRef
+from jobdeck.storage.folders import Folder
+from jobdeck.storage.places import escape
 
 MAX_SEGMENT = 200
 """Bytes of an escaped name; file systems take 255."""
 
 DROPPED = "~dropped-"
 """Prefix of folders of tables on their way out; escaped names never begin with it."""
-
-_ESCAPE = "="
-_UNSAFE = re.compile(rb"[^A-Za-z0-9_.\-]")
 
 
 class LakeConfig(BaseModel):
@@ -32,18 +27,6 @@ class NotALakeTable(InvalidInput):
     """The reference does not name a table of the lake."""
 
     code = "not_a_lake_table"
-
-
-def escape(segment: str) -> str:
-    """A name as a folder: letters, digits, `_.-` stay, other bytes become `=XX`.
-
-    Not percent signs: Delta readers decode those, some of them twice, and then look for another folder."""
-    return _UNSAFE.sub(lambda m: b"%s%02X" % (_ESCAPE.encode(), m[0][0]), segment.encode()).decode()
-
-
-def unescape(name: str) -> str:
-    """The name that `escape` was given."""
-    return unquote(name.replace(_ESCAPE, "%"))
 
 
 def table_name(path: tuple[str, ...]) -> tuple[str, str]:
@@ -62,7 +45,7 @@ def table_name(path: tuple[str, ...]) -> tuple[str, str]:
 
 def lake_folder(environment: Environment) -> Folder:
     """The folder of all buckets of the project."""
-    return Folder(environment.project_root(), environment.storage_options).sub("lake")
+    return Folder.of_project(environment).sub("lake")
 
 
 def table_folder(environment: Environment, path: tuple[str, ...]) -> Folder:

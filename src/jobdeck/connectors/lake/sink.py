@@ -13,7 +13,7 @@ from jobdeck.connectors.lake.tables import PUBLISHED, arrow_schema, landed, open
 from jobdeck.connectors.lake.writing import undo
 from jobdeck.connectors.lake.writing.publication import Publication
 from jobdeck.connectors.lake.writing.writer import ParquetChunk, chunk_path, own_files
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.folders import Folder
 
 
 class LakeSink:

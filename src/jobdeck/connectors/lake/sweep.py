@@ -14,8 +14,8 @@ from jobdeck.connectors.lake.config import DROPPED, lake_folder
 from jobdeck.connectors.lake.tables import PUBLISHED, open_table, state_of
 from jobdeck.connectors.lake.writing.undo import live_files
 from jobdeck.connectors.lake.writing.writer import ASIDE, JOBS
-from jobdeck.connectors.storage import Folder
 from jobdeck.core.environment import Environment
+from jobdeck.storage.folders import Folder
 
 DAY = 86_400.0
 _ATTEMPT = re.compile(r"([0-9]+)-([0-9]+)")
@@ -29,7 +29,7 @@ def sweep(
     `alive`: (job, attempt) of all that may still go on or be undone. What a version of a table refers to stays.
     `now`: µs since 1970, None for this machine's clock. Returns what it removed, as keys below the project's folder."""
     limit = (now if now is not None else time.time_ns() // 1000) - int(age * 1_000_000)
-    plans = Folder(environment.project_root(), environment.storage_options).sub("plans")
+    plans = Folder.of_project(environment).sub("plans")
     found = [f"plans/{name}/{file}" for name in _over(plans, alive) for file in _remove(plans.sub(name), limit)]
     lake = lake_folder(environment)
     for bucket in lake.folders():
@@ -38,6 +38,23 @@ def sweep(
             names = _remove(folder, limit) if table.startswith(DROPPED) else _sweep_table(folder, alive, limit)
             found += [f"lake/{bucket}/{table}/{name}" for name in names]
     return found
+
+
+def remove_staged(environment: Environment, prefix: str) -> None:
+    """Remove what a gone attempt has at `…/lake/<bucket>/<table>/jobs/<job>-<attempt>`, if nothing shows it.
+
+    `prefix` is below the storage's root. A table that cannot be opened keeps its files."""
+    bucket, table, _, name = prefix.split("/")[-4:]
+    folder = lake_folder(environment).sub(bucket, table)
+    found = open_table(folder)
+    if found is None or name not in _shown(found, [name]):
+        staged = folder.sub(JOBS, name)
+        staged.delete([entry.name for entry in staged.entries()])
+        staged.tidy()
+        folder.sub(JOBS).tidy()
+    if found is None:
+        folder.tidy()
+        folder.tidy_above()
 
 
 def _over(folder: Folder, alive: AbstractSet[tuple[int, int]]) -> list[str]:

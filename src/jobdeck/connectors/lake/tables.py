@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import TableNotFoundError
 
 from jobdeck.connectors.base import Stamp
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.errors import OBJECT_STORAGE, told
+from jobdeck.storage.folders import Folder
 
 RETRIES = 1000
 """Commits of other jobs that may come between; each costs one more look at the log."""
@@ -21,12 +23,18 @@ UNDO = "undo"
 _HISTORY = 1000
 
 
+def table_errors(folder: Folder | None = None) -> AbstractContextManager[None]:
+    """What the table library says of the storage (of the bucket that `folder` is in), as our errors."""
+    return told(OBJECT_STORAGE, folder.bucket if folder is not None else "")
+
+
 def open_table(folder: Folder, version: int | None = None) -> DeltaTable | None:
     """The table at its latest version, or None when there is none."""
     if folder.path is not None and not (folder.path / "_delta_log").is_dir():
         return None
     try:
-        return DeltaTable(folder.url, version=version, storage_options=dict(folder.options))
+        with table_errors(folder):
+            return DeltaTable(folder.url, version=version, storage_options=folder.table_options())
     except TableNotFoundError:
         return None
 
@@ -57,7 +65,8 @@ def properties(stamp: Stamp, mark: int, retries: int = RETRIES, **facts: Any) ->
 
 def recent(table: DeltaTable) -> list[dict[str, Any]]:
     """The latest commits, newest first, as far back as is looked at."""
-    return table.history(_HISTORY)
+    with table_errors():
+        return table.history(_HISTORY)
 
 
 def landed(entries: list[dict[str, Any]], stamp: Stamp) -> dict[str, Any] | None:

@@ -47,5 +47,8 @@ class HandedBack:
 class WorkerLost:
     """Its lease expired: the worker is dead, cut off or stopped, and nothing it writes can land any more."""
 
+    last_begun: bool = True
+    """Whether no other job had begun later there: another one may be to blame else."""
+
 
 Ending = Finished | Broke | RetryLater | Halted | HandedBack | WorkerLost

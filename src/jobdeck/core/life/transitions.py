@@ -82,8 +82,8 @@ def settle(job: Job, ending: Ending, now: int, children: Children = NO_CHILDREN)
             data = {"code": error.code, "message": error.message, "at": ending.at}
             waiting = _pend(replace(free, error=error), now)
             return Transition(replace(waiting, not_before=ending.at), "retrying", data)
-        case WorkerLost() if job.state is State.RUNNING:
-            return _lost(free, now, children)
+        case WorkerLost(last_begun) if job.state is State.RUNNING:
+            return _lost(free, now, children, last_begun)
         case WorkerLost() if job.state is State.CANCELING:
             return _lost_while_canceling(free, now, children)
         case Halted():
@@ -155,12 +155,12 @@ def _failed(job: Job, error: ErrorInfo, now: int) -> Transition:
     return Transition(after, "failed", data)
 
 
-def _lost(job: Job, now: int, children: Children) -> Transition:
+def _lost(job: Job, now: int, children: Children, last_begun: bool) -> Transition:
     losses = job.losses + 1
-    if losses_exhausted(losses):
+    if losses_exhausted(losses) and last_begun:
         error = ErrorInfo(
             "worker_lost",
-            f"Its worker died {LOSSES_IN_A_ROW} times in a row without progress, the last one was {job.worker}.",
+            f"Its worker died {losses} times in a row without progress, the last one was {job.worker}.",
             "Look at the worker's memory and log; then resume the job.",
         )
         return _broke(replace(job, losses=losses), error, now, children)

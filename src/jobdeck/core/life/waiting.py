@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from jobdeck.core.claims import Claim, Holding, Mode, fits, local_name
+from jobdeck.core.retry import is_suspect
 
 SHOWN_HOLDERS = 20
 """Holders named in one reason at most; the text says how many there are."""
@@ -87,11 +88,14 @@ def obstacles(job: Waiting, world: World, now: int) -> Iterator[WaitReason]:
         yield WaitReason(Reason.NO_WORKER, f"No live worker can run jobs of type '{job.type}'; start one.")
 
 
-def turn(*, has_place: bool, number: int | None) -> WaitReason:
+def turn(*, has_place: bool, number: int | None, losses: int = 0) -> WaitReason:
     """The reason of a job that has no obstacle: it waits for its place in the order, or for one on a worker.
 
     With `has_place`, a worker has one free for it: then the next decision starts it, or those before it take them all.
     `number` counts in the queue of its project: by priority and age, those who wait for a time or children left out."""
+    if is_suspect(losses):
+        apart = f"Its worker was lost {losses} times in a row, so it starts apart from other jobs, in a moment."
+        return WaitReason(Reason.TURN, apart)
     places = "a worker has a place free" if has_place else "all places for it on workers are taken"
     queue = f" It is number {number} in its project's queue." if number else ""
     return WaitReason(Reason.TURN, f"It can run and waits for its turn; {places}.{queue}")

@@ -9,12 +9,15 @@ import structlog
 
 from jobdeck.core.life.operations import Operation
 from jobdeck.engine.control import Control
+from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.storage.places import file_prefix
+from jobdeck.store import garbage
 from jobdeck.store.access import sessions
-from jobdeck.store.blobs import Blobs, file_prefix
 from jobdeck.store.bulks import records
+from jobdeck.store.garbage import Doomed
 from jobdeck.store.scheduling import due
-from jobdeck.store.sql.database import Database
+from jobdeck.store.sql.database import Database, Tx
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +40,13 @@ class Prune:
 
     def __init__(
         self, database: Database, leadership: Leadership, control: Control, retention: Retention,
-        blobs: Blobs,
+        collector: GarbageCollector,
     ) -> None:  # fmt: skip
         self._database = database
         self._leadership = leadership
         self._control = control
         self._retention = retention
-        self._blobs = blobs
+        self._collector = collector
 
     async def __call__(self) -> None:
         """One round, if this process leads."""
@@ -85,9 +88,13 @@ class Prune:
                 continue
 
     async def _files(self, now: int) -> None:
-        """Rows first: what nothing refers to any more may be removed at leisure."""
-        for project, file_id in await self._database.transact(lambda tx: due.remove_expired_files(tx, now, BATCH)):
-            await self._blobs.delete_prefix(file_prefix(project, file_id))
+        """Rows first, their content remembered with them: what nothing refers to may be removed at leisure."""
+
+        async def work(tx: Tx) -> list[int]:
+            removed = await due.remove_expired_files(tx, now, BATCH)
+            return await garbage.add(tx, [Doomed(file_prefix(project, file_id)) for project, file_id in removed])
+
+        await self._collector.collect(await self._database.transact(work))
 
 
 def _days(days: float) -> int:

@@ -70,10 +70,11 @@ async def explain(
     world = await snapshot(connection, now, project_limit, silence)
     children = await positions.unended_children(connection, [r["id"] for r in pending if r["waits_for_children"]])
     reasons = {r["id"]: list(obstacles(_waiting(r, children), world, now)) for r in pending}
+    losses = {r["id"]: r.get("losses") or 0 for r in pending}
     ready = {r["id"]: r["type"] for r in pending if not reasons[r["id"]]}
     for job, stands in (await positions.standings(connection, list(ready), now)).items():
         has_place = world.has_place(ready[job], stands.isolation)
-        reasons[job] = [turn(has_place=has_place, number=stands.number)]
+        reasons[job] = [turn(has_place=has_place, number=stands.number, losses=losses.get(job, 0))]
     return reasons
 
 

@@ -11,6 +11,7 @@ from jobdeck.core.claims import Claim, Held, Holding, fits, implicit_claims
 from jobdeck.core.life.order import share
 from jobdeck.core.life.states import State
 from jobdeck.core.life.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles
+from jobdeck.core.retry import is_suspect
 from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.places import Places
 from jobdeck.store.running.leases import RUN, UNDO, Pick, claims_of
@@ -69,6 +70,8 @@ class QueueIndex:
         self._leased: dict[int, QueuedJob] = {}
         self._lines: dict[str, dict[Line, Heap]] = {}
         self._delayed: Heap = []
+        self._apart: list[Entry] = []
+        """Jobs that may be what kills workers and found no place apart from others."""
         self._undo: dict[int, QueuedJob] = {}
         self._timed: set[int] = set()
         """Jobs with a time among those that may be able to start."""
@@ -111,7 +114,7 @@ class QueueIndex:
             self._held.take(job.id, claims)
             self._leased[job.id] = job
             self._projects[job.project_id].running += 1
-            self.places.take(job.id, worker_id, job.isolation)
+            self.places.take(job.id, worker_id, job.isolation, job.losses)
         self.remove(job.id)
 
     def release(self, job_id: int) -> None:
@@ -205,6 +208,7 @@ class QueueIndex:
         After many that cannot start it stops, `unfinished`: the next decision goes on from there."""
         self._looks = LOOKS
         self._wake_delayed(now)
+        self._wake_apart()
         picks = self._pick_undo(limit)
         turns = [(share(q.running, q.weight), i) for i, q in self._projects.items() if q.ready]
         heapq.heapify(turns)
@@ -246,7 +250,12 @@ class QueueIndex:
                 continue
             obstacle = next(obstacles(entry.waiting, self, now), None)
             if obstacle is None:
-                worker = self.places.find(entry.job.type, entry.job.isolation)
+                suspect = is_suspect(entry.job.losses)
+                worker = self.places.find(entry.job.type, entry.job.isolation, suspect=suspect)
+                if worker is None and suspect:
+                    self._drop_head(queue, type_name)
+                    self._apart.append(entry)
+                    continue
                 if worker is None:
                     stalled.add((project_id, type_name))
                     continue
@@ -295,6 +304,13 @@ class QueueIndex:
         heapq.heappop(queue.ready[type_name])
         if not queue.ready[type_name]:
             del queue.ready[type_name]
+
+    def _wake_apart(self) -> None:
+        """Suspects that found no place of their own try again; meanwhile they are in nobody's way."""
+        apart, self._apart = self._apart, []
+        for entry in apart:
+            if self._entries.get(entry.job.id) is entry:
+                self._make_ready(entry)
 
     def _wake_delayed(self, now: int) -> None:
         while self._delayed and self._delayed[0][0] <= now:

@@ -1,11 +1,30 @@
-"""Free places on workers: each has some for jobs that need processes and some for light jobs that run in threads."""
+"""Free places on workers: each has some for jobs that need processes and some for light jobs that run in threads.
+
+A job that lost its workers again and again may be what kills them. It begins apart from others: where all the others
+have run for a while, and nobody joins it for a while. So the next loss tells whether it is the one to blame."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from jobdeck.core.retry import settles_after
 from jobdeck.store.running.workers import ACTIVE, Worker
+
+HELD_FREE = 15.0
+"""Seconds for which a worker takes nobody else, after a look at whether a suspect could begin there."""
+
+
+class Taken(NamedTuple):
+    """The place of a job: where, of which kind, and when (s, steady) the job counts as settled there."""
+
+    worker_id: str
+    isolation: str
+    settles: float
+    suspect: bool
 
 
 @dataclass(slots=True)
@@ -29,24 +48,33 @@ class Places:
 
     def __init__(self) -> None:
         self._desks: dict[str, Desk] = {}
-        self._taken: dict[int, tuple[str, str]] = {}
+        self._taken: dict[int, Taken] = {}
+        self._suspects: dict[int, Taken] = {}
+        self._held_free: dict[str, float] = {}
+        """Workers that take nobody but a suspect, and until when."""
 
     def replace(self, workers: Iterable[Worker]) -> None:
         """The workers that are there now; what they have in hand is kept."""
         self._desks = {w.id: Desk(w) for w in workers}
-        for worker_id, isolation in self._taken.values():
-            if worker_id in self._desks:
-                self._desks[worker_id].used[isolation] += 1
+        for taken in self._taken.values():
+            if taken.worker_id in self._desks:
+                self._desks[taken.worker_id].used[taken.isolation] += 1
 
-    def take(self, job: int, worker_id: str, isolation: str) -> None:
-        self._taken[job] = (worker_id, isolation)
+    def take(self, job: int, worker_id: str, isolation: str, losses: int = 0) -> None:
+        after = settles_after(losses)
+        taken = Taken(worker_id, isolation, _now() + after, after > settles_after(0))
+        self._taken[job] = taken
+        if taken.suspect:
+            self._suspects[job] = taken
+            self._held_free.pop(worker_id, None)
         if worker_id in self._desks:
             self._desks[worker_id].used[isolation] += 1
 
     def give_back(self, job: int) -> None:
-        worker_id, isolation = self._taken.pop(job, ("", ""))
-        if worker_id in self._desks:
-            self._desks[worker_id].used[isolation] -= 1
+        taken = self._taken.pop(job, None)
+        self._suspects.pop(job, None)
+        if taken is not None and taken.worker_id in self._desks:
+            self._desks[taken.worker_id].used[taken.isolation] -= 1
 
     def can_run(self, type_name: str) -> bool:
         """Whether a worker that takes jobs knows the type."""
@@ -60,11 +88,52 @@ class Places:
     def any_free(self) -> bool:
         return any(d.takes and (d.free("process") > 0 or d.free("thread") > 0) for d in self._desks.values())
 
-    def find(self, type_name: str, isolation: str, *, beyond: bool = False) -> Worker | None:
-        """The worker for the next job of this type; with `beyond`, also one that has no place left."""
-        able = [
+    def find(self, type_name: str, isolation: str, *, beyond: bool = False, suspect: bool = False) -> Worker | None:
+        """The worker for the next job of this type; with `beyond`, also one that has no place left. For a `suspect` one
+        is held free where it cannot begin yet."""
+        able = self._able(type_name, isolation, beyond=beyond)
+        if beyond or not able:
+            return _freest(able, isolation)
+        if not suspect:
+            return _freest(able if self._all_open() else [d for d in able if self._joins(d)], isolation)
+        calm = [d for d in able if self._settled(d)]
+        if not calm:
+            best = _freest(able, isolation)
+            assert best is not None
+            self._held_free[best.id] = _now() + HELD_FREE
+        return _freest(calm, isolation)
+
+    def _able(self, type_name: str, isolation: str, *, beyond: bool) -> list[Desk]:
+        return [
             d
             for d in self._desks.values()
             if d.takes and type_name in d.worker.types and (beyond or d.free(isolation) > 0)
         ]
-        return max(able, key=lambda d: d.free(isolation)).worker if able else None
+
+    def _all_open(self) -> bool:
+        return not self._suspects and not self._held_free
+
+    def _joins(self, desk: Desk) -> bool:
+        """Whether a job that nobody suspects may begin there now."""
+        now = _now()
+        if self._held_free.get(desk.worker.id, now) > now:
+            return False
+        self._held_free.pop(desk.worker.id, None)
+        return all(t.settles <= now for t in self._suspects.values() if t.worker_id == desk.worker.id)
+
+    def _settled(self, desk: Desk) -> bool:
+        now = _now()
+        return all(t.settles <= now for t in self._taken.values() if t.worker_id == desk.worker.id)
+
+
+def _freest(desks: Iterable[Desk], isolation: str) -> Worker | None:
+    found = max(desks, key=lambda d: d.free(isolation), default=None)
+    return found.worker if found is not None else None
+
+
+def _now() -> float:
+    """Steady seconds: those of the event loop, which may be simulated."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()

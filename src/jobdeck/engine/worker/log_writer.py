@@ -13,7 +13,7 @@ from jobdeck.core.errors import Unavailable
 from jobdeck.engine.logs import SEAL_BYTES, LogLine, chunk_path, pack
 from jobdeck.engine.service import Trouble, sleep_unless
 from jobdeck.engine.worker.spool import Spool
-from jobdeck.store.blobs import Blobs
+from jobdeck.storage.blobs import Blobs
 
 log = structlog.get_logger(__name__)
 

@@ -4,14 +4,14 @@ Knows nothing of claims or SQL; what it records goes through core.life.records.C
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
 from jobdeck.core.environment import Environment
-from jobdeck.core.errors import ErrorInfo, JobdeckError, LeaseLost
+from jobdeck.core.errors import ErrorInfo, LeaseLost
 from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack
 from jobdeck.core.life.records import (
@@ -28,28 +28,19 @@ from jobdeck.core.life.states import StepState
 from jobdeck.core.outcome import Failed, Lost, Stopped
 from jobdeck.core.registry import RegisteredType
 from jobdeck.core.tasks import UNDO, Executor, Printed, TaskRequest
-from jobdeck.core.values import MAX_RESULT, bounded, clip, encode
+from jobdeck.core.values import MAX_RESULT, encode
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.worker.asks import Ask, Brakes
 from jobdeck.engine.worker.meter import Meter
+from jobdeck.engine.worker.planning import Interrupted, Planner
+from jobdeck.engine.worker.results import Results, ResultsTooLarge
 from jobdeck.engine.worker.step_run import Dispatch, StepRun, TaskLog, run_quietly
 from jobdeck.executors.harness import describe
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import UNDO as UNDO_PURPOSE
 
-MAX_TASKS = 10_000
-UNDO_SECONDS = 600.0
-
-
-class TooManyTasks(JobdeckError):
-    """A step split into more tasks than one step may have."""
-
-    code = "too_many_tasks"
-
-
-class PlanChanged(JobdeckError):
-    """The type's steps are others than those this attempt began with."""
-
-    code = "plan_changed"
+UNDO_SECONDS = 3600.0
+"""Seconds that undoing one attempt may take at most, whatever its type says."""
 
 
 class Runner:
@@ -65,6 +56,8 @@ class Runner:
         log: TaskLog,
         now: Callable[[], int],
         parallel: int,
+        hooks: HookProcesses | None = None,
+        undo_seconds: float = UNDO_SECONDS,
     ) -> None:
         self._job = job
         self._registered = registered
@@ -75,13 +68,16 @@ class Runner:
         self._now = now
         self._parallel = parallel
         self._dirty_since = job.dirty_since
-        self._results: dict[str, Any] = {}
+        self._results = Results(environment.work_dir)
+        self._params = json.loads(job.params)
         self.unwritten: tuple[Record, ...] = ()
         """The end of a step, which is written together with what follows it: the next step, or the end of the stay.
         Its tasks are recorded, so that nothing is lost without it; but for the last one if nothing comes between."""
         self._opening: StepOpened | None = None
         """The first step's, which is written together with the start of its first task."""
         self.brakes = Brakes(registered.job_type.grace)
+        self._planner = Planner(job, registered, hooks, self.brakes)
+        self._undo_seconds = _undo_seconds(registered, undo_seconds)
 
     async def run(self) -> Ending | None:
         """How the stay ended; None when the lease was lost, so that there is nothing to say."""
@@ -89,76 +85,62 @@ class Runner:
             if self._job.purpose == UNDO_PURPOSE:
                 return await self._halted()
             return await self._run()
+        except Interrupted:
+            return await self._halted()
         except LeaseLost:
             self.brakes.ask(Ask.DIE)
             return None
+        finally:
+            self._results.close()
 
     async def _run(self) -> Ending | None:
         trouble = await self._undo(before=self._job.attempt)
         if trouble is not None:
             return Broke(ErrorInfo("undo_failed", trouble, "Look at the log; then resume or restart the job."))
-        planned = self._plan()
-        if isinstance(planned, ErrorInfo):
-            return Broke(planned)
-        plan, job_type = planned
+        plan = await self._planner.plan()
+        if isinstance(plan, ErrorInfo):
+            return Broke(plan)
         # In its first epoch a job has nothing saved; a look-up each would be most of what a short job costs.
         saved = await self._checkpoints.load() if self._job.epoch > 1 else []
-        changed = self._changed(plan, saved)
+        changed = self._planner.changed(plan, saved)
         if changed is not None:
             return Broke(changed)
         meter = Meter(plan, saved, self._job.fraction)
         for index, spec in enumerate(plan):
             # Code of the type's that splits the next step could take long, and so could the end of the stay.
             followed = index + 1 < len(plan) and not callable(plan[index + 1].each)
-            ending = await self._run_step(index, spec, job_type, saved, meter, followed)
+            ending = await self._run_step(index, spec, saved, meter, followed)
             if ending is not None or self.brakes.asked is Ask.DIE:
                 return ending
         return Finished(self._result(plan[-1].name) if plan else None)
 
     def _result(self, step: str) -> str | None:
         """What the last step returned is the job's result, within the bound of a result."""
-        last = self._results[step]
-        if last is None or (isinstance(last, list) and all(item is None for item in last)):
-            return None
-        text = encode(last)
-        if len(text.encode()) <= MAX_RESULT:
-            return text
+        if not self._results.too_large(step):
+            last = self._results.of(step)
+            if last is None or (isinstance(last, list) and all(item is None for item in last)):
+                return None
+            text = encode(last)
+            if len(text.encode()) <= MAX_RESULT:
+                return text
         told = f"The results of step '{step}' are too large together to be the job's result; see its tasks."
         self._log.say(step, 0, Printed(self._now(), "warning", told))
         return None
 
-    def _plan(self) -> tuple[list[StepSpec], JobType] | ErrorInfo:
-        """The type's own code decides; what it raises fails this job and nothing else."""
-        try:
-            types = self._registered.job_type
-            job_type = types(types.Params.model_validate_json(self._job.params))
-            plan: list[Any] = list(job_type.plan())
-            if not all(isinstance(spec, StepSpec) for spec in plan):
-                raise TypeError("plan() is to return a list of StepSpec")
-            return plan, job_type
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
-            return describe(error, f"{self._job.type}.plan")
-
-    def _changed(self, plan: list[StepSpec], saved: list[SavedStep]) -> ErrorInfo | None:
-        """Steps that this attempt has begun and that the type, as it is now, does not have in their places."""
-        for step in saved:
-            now = plan[step.index].name if step.index < len(plan) else None
-            if now != step.name:
-                there = f"is '{now}' now" if now is not None else "is not there any more"
-                text = f"Step {step.index} was '{step.name}' when this attempt began and {there}."
-                return describe(PlanChanged(text, hint="Restart the job."), f"{self._job.type}.plan")
-        return None
-
     async def _run_step(
-        self, index: int, spec: StepSpec, job_type: JobType, saved: list[SavedStep], meter: Meter, followed: bool
+        self, index: int, spec: StepSpec, saved: list[SavedStep], meter: Meter, followed: bool
     ) -> Ending | None:
         step = next((s for s in saved if s.index == index), None)
+        if step is not None:
+            kept = self._keep_saved(spec, saved, step)
+            if isinstance(kept, ErrorInfo):
+                return Broke(kept)
+            step = kept
         if step is not None and step.state is StepState.SUCCEEDED:
-            self._keep_result(spec, step.tasks)
-            return None
+            return self._keep_results(spec, len(step.tasks))
         if self.brakes.asked is not Ask.NOTHING:
             return await self._halted()
-        opened = await self._open_step(index, spec, job_type, step)
+        opened = await self._open_step(index, spec, step)
         if isinstance(opened, ErrorInfo):
             return Broke(opened)
         meter.open(opened)
@@ -183,13 +165,10 @@ class Runner:
             return await self._halted()
         meter.end_step(index)
         self.unwritten = (*step_run.unwritten, StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
-        self._keep_result(spec, tasks)
-        return None
+        return self._keep_results(spec, len(tasks))
 
-    async def _open_step(
-        self, index: int, spec: StepSpec, job_type: JobType, step: SavedStep | None
-    ) -> SavedStep | ErrorInfo:
-        tasks = step.tasks if step is not None else self._split(spec, job_type)
+    async def _open_step(self, index: int, spec: StepSpec, step: SavedStep | None) -> SavedStep | ErrorInfo:
+        tasks = step.tasks if step is not None else await self._planner.split(index, spec, self._results)
         if isinstance(tasks, ErrorInfo):
             return tasks
         dirties = self._registered.job_type.has_undo()
@@ -211,33 +190,38 @@ class Runner:
         taken, self._opening = self._opening, None
         return taken
 
-    def _split(self, spec: StepSpec, job_type: JobType) -> tuple[SavedTask, ...] | ErrorInfo:
+    def _returned(self, spec: StepSpec, task: int, text: str | None) -> ErrorInfo | None:
+        """A task returned it; why it cannot be kept for the steps after it."""
         try:
-            parts = self._parts(spec, job_type)
-            if len(parts) > MAX_TASKS:
-                raise TooManyTasks(f"Step '{spec.name}' has {len(parts)} tasks; {MAX_TASKS} are allowed.")
-            encoded = [None if spec.each is None else _storable(part, spec, i) for i, part in enumerate(parts)]
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
+            self._results.add(task, text)
+        except (ResultsTooLarge, OSError) as error:
             return describe(error, f"{self._job.type}.{spec.name}")
-        return tuple(
-            SavedTask(i, _key(spec, part, i), StepState.PENDING, text, None, None, 0, 0)
-            for i, (part, text) in enumerate(zip(parts, encoded, strict=True))
-        )
+        return None
 
-    def _parts(self, spec: StepSpec, job_type: JobType) -> list[Any]:
-        if spec.each is None:
-            return [None]
-        if isinstance(spec.each, str):
-            return list(self._results[spec.each] or [])
-        return list(spec.each(job_type.params))
+    def _keep_results(self, spec: StepSpec, tasks: int) -> Ending | None:
+        """The step is done: keep what it returned for those after it; the job's ending if that cannot be."""
+        try:
+            self._results.close_step(spec.name, tasks, split=spec.each is not None)
+        except OSError as error:
+            return Broke(describe(error, f"{self._job.type}.{spec.name}"))
+        return None
 
-    def _keep_result(self, spec: StepSpec, tasks: tuple[SavedTask, ...]) -> None:
-        results = [json.loads(t.result) if t.result else None for t in tasks]
-        self._results[spec.name] = results if spec.each is not None else results[0]
+    def _keep_saved(self, spec: StepSpec, saved: list[SavedStep], step: SavedStep) -> SavedStep | ErrorInfo:
+        """What its tasks returned before this stay goes where that of the others goes, and is not held beside."""
+        saved.remove(step)
+        tasks = []
+        for task in step.tasks:
+            if task.state is StepState.SUCCEEDED and (error := self._returned(spec, task.index, task.result)):
+                return error
+            tasks.append(dataclasses.replace(task, result=None))
+        return dataclasses.replace(step, tasks=tuple(tasks))
 
     def _dispatch(self, index: int, spec: StepSpec) -> Dispatch:
         parallel = min(spec.parallel or self._parallel, self._parallel)
-        return Dispatch(self._executor, lambda task, failures: self._request(index, spec, task, failures), parallel)
+        return Dispatch(
+            self._executor, lambda task, failures: self._request(index, spec, task, failures), parallel,
+            lambda task, text: self._returned(spec, task, text),
+        )  # fmt: skip
 
     def _request(self, index: int, spec: StepSpec, task: SavedTask, failures: int) -> TaskRequest:
         return TaskRequest(
@@ -252,9 +236,10 @@ class Runner:
             step_index=index,
             index=task.index,
             key=task.key,
-            params=json.loads(self._job.params),
+            params=self._params,
             part=json.loads(task.part) if task.part else None,
-            results=self._results,
+            results=self._results.inline,
+            result_files=self._results.files,
             cursor=json.loads(task.cursor) if task.cursor else None,
             failures=failures,
             environment=self._environment,
@@ -279,6 +264,9 @@ class Runner:
         for attempt in range(self._dirty_since, before):
             outcome = await run_quietly(self._executor, self._undo_request(attempt), self._log, self.brakes)
             match outcome:
+                case Failed(error) if error.code == "timeout":
+                    took = f"`undo` took longer than {self._undo_seconds:g} seconds and was killed."
+                    return f"What attempt {attempt} half made could not be removed: {took}"
                 case Failed(error):
                     return f"What attempt {attempt} half made could not be removed: {error.message}"
                 case Lost(reason):
@@ -303,18 +291,15 @@ class Runner:
             step_index=-1,
             index=0,
             key=UNDO,
-            params=json.loads(job.params),
+            params=self._params,
             environment=self._environment,
-            isolation=self._registered.job_type.isolation,
-            timeout=UNDO_SECONDS,
+            isolation="aside",  # in a process, whatever the type says, because only that can be killed
+            timeout=self._undo_seconds,
         )
 
 
-def _key(spec: StepSpec, part: Any, index: int) -> str:
-    """What people see of a task: a part's own `key` if it has one, else its number."""
-    key = part.get("key") if isinstance(part, dict) else None
-    return clip(str(key), 200) if key else f"{spec.name}[{index}]"
-
-
-def _storable(part: Any, spec: StepSpec, index: int) -> str:
-    return encode(bounded(to_jsonable_python(part), MAX_RESULT, f"Part {index} of step '{spec.name}'"))
+def _undo_seconds(registered: RegisteredType, most: float) -> float:
+    """What the type allows its `undo`, within what the installation does."""
+    wanted: Any = registered.job_type.undo_timeout
+    good = isinstance(wanted, int | float) and not isinstance(wanted, bool) and 0 < wanted < math.inf
+    return float(min(wanted if good else JobType.undo_timeout, most))

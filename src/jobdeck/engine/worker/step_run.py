@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
@@ -23,7 +24,7 @@ from jobdeck.core.life.records import (
 )
 from jobdeck.core.life.states import StepState
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped, Succeeded
-from jobdeck.core.retry import losses_exhausted
+from jobdeck.core.retry import losses_exhausted, pause_after_loss
 from jobdeck.core.tasks import (
     Checkpointed,
     Executor,
@@ -42,6 +43,9 @@ from jobdeck.engine.worker.trail import Trail
 
 START_SECONDS = 0.01
 """How long the record of a first step's or a task's start waits for more to be written with it."""
+MAX_WARNINGS = 1_000_000_000
+LOOK_SECONDS = 1.0
+"""Between two looks at why a task does not start."""
 
 
 class TaskLog(Protocol):
@@ -52,11 +56,13 @@ class TaskLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """How tasks get to an executor: the request for a task that failed so often, and how many run at a time."""
+    """How tasks get to an executor: the request for a task that failed so often, how many run at a time, and where what
+    they return goes, which answers with why it cannot be kept."""
 
     executor: Executor
     request: Callable[[SavedTask, int], TaskRequest]
     parallel: int
+    returned: Callable[[int, str | None], ErrorInfo | None]
 
 
 @dataclass(slots=True)
@@ -91,6 +97,8 @@ class StepRun:
         self._index = index
         self._spec = spec
         self._tasks = {t.index: t for t in step.tasks}
+        self._open = sum(t.state is not StepState.SUCCEEDED for t in step.tasks)
+        """Tasks that have not succeeded."""
         self._dispatch = dispatch
         self._checkpoints = checkpoints
         self._brakes = brakes
@@ -162,7 +170,7 @@ class StepRun:
         losses = 0
         while True:
             failures = self._earlier.get(task.index, 0) + task.failures
-            run = await self._start(self._dispatch.request(task, failures))
+            run = await self._start(task, self._dispatch.request(task, failures))
             if run is None:
                 return None
             stay = _Stay(run.host, asyncio.get_running_loop().time())
@@ -172,19 +180,36 @@ class StepRun:
             if isinstance(outcome, Lost) and self._goes_on() and not losses_exhausted(losses):
                 if start := self._start_of(task.index):
                     await self._write(*start)
-                self._say(task, f"The task's process was lost ({outcome.reason}); it goes on from its last checkpoint.")
+                pause = pause_after_loss(losses, outside=outcome.outside)
+                lost = f"The task's process was lost ({outcome.reason}); it goes on from its last checkpoint"
+                self._say(task, f"{lost} in {pause:g} s.")
+                if not await self._nothing_asked_for(pause):
+                    return await self._end(task, outcome, stay)
                 continue
             return await self._end(task, outcome, stay)
+
+    async def _nothing_asked_for(self, seconds: float) -> bool:
+        """Wait; False as soon as something is asked of the job, or its step is given up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._brakes.changed.wait()
+        return self._goes_on()
 
     def _goes_on(self) -> bool:
         return self._brakes.asked is Ask.NOTHING and not self._given_up
 
-    async def _start(self, request: TaskRequest) -> TaskRun | None:
+    async def _start(self, task: SavedTask, request: TaskRequest) -> TaskRun | None:
         """Start it once the executor has a place; None if something is asked of the job before."""
-        starting = asyncio.ensure_future(self._dispatch.executor.start(request))
+        executor = self._dispatch.executor
+        starting = asyncio.ensure_future(executor.start(request))
         asked = asyncio.ensure_future(self._brakes.changed.wait())
+        told = None
         try:
-            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            while not (starting.done() or asked.done()):
+                await asyncio.wait({starting, asked}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if not starting.done() and executor.shortage not in (None, told):
+                    told = executor.shortage
+                    self._say(task, f"The task waits. {told}")
             if starting.done():
                 return starting.result()
             starting.cancel()
@@ -229,7 +254,7 @@ class StepRun:
             case Touched():
                 stay.touched += (message,)
             case Warned():
-                stay.warnings += message.count
+                stay.warnings = min(stay.warnings + message.count, MAX_WARNINGS)
                 self._log.say(self._spec.name, task.index, Printed(self._now(), "warning", message.text))
             case _:
                 assert_never(message)
@@ -275,14 +300,15 @@ class StepRun:
             self._meter.end_task(self._index, task.index)
         records += self._reading()
         records = [*self._start_of(task.index), *records, ended]
-        others = (t.state for t in self._tasks.values() if t.index != task.index)
-        if self._followed and all(state is StepState.SUCCEEDED for state in (ended.state, *others)):
+        if ended.state is StepState.SUCCEEDED:
+            self._open -= 1
+        if self._followed and not self._open:
             self.unwritten = tuple(records)
         else:
             await self._write(*records)
         failed = int(ended.state is StepState.FAILED)
         self._tasks[task.index] = replace(
-            task, state=ended.state, result=ended.result, tries=task.tries + failed, failures=task.failures + failed
+            task, state=ended.state, tries=task.tries + failed, failures=task.failures + failed
         )
         if ended.error is not None:
             self._failed(task, ended.error)
@@ -292,6 +318,8 @@ class StepRun:
         match outcome:
             case Succeeded(result):
                 text = encode(result) if result is not None else None
+                if error := self._dispatch.returned(place, text):
+                    return TaskEnded(index, place, StepState.FAILED, None, error, (), stay.warnings)
                 return TaskEnded(index, place, StepState.SUCCEEDED, text, None, stay.touched, stay.warnings)
             case Failed(error):
                 return TaskEnded(index, place, StepState.FAILED, None, error, (), stay.warnings)

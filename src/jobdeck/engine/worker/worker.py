@@ -14,8 +14,9 @@ from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
 from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.life.records import JobLeft, Record
-from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogLine
 from jobdeck.engine.own_thread import OwnThread
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
@@ -23,10 +24,11 @@ from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.log_writer import JobLog, LogShipper
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
-from jobdeck.engine.worker.renewal import Renewal
-from jobdeck.engine.worker.runner import Runner
+from jobdeck.engine.worker.renewal import OwnThread, Renewal
+from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
 from jobdeck.engine.worker.surroundings import Surroundings
 from jobdeck.executors.harness import describe
+from jobdeck.executors.machine.sources import changed, sources_of
 from jobdeck.store.running import assignments, leases, workers
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import UNDO, Lease
@@ -37,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 LEAVE_SECONDS = 12.0
+PARTING_SECONDS = 2.0
+"""Seconds in which jobs that were not handed back die; code in threads that does not return ends with the process."""
 LISTEN_SECONDS = 0.05
 """Until the scheduler has heard that the worker leaves, most of the time; what it assigns later waits for its lease."""
 REMEMBERED = 10_000
@@ -58,6 +62,9 @@ class WorkerParts:
     """Tasks of one job at the same time, at most."""
     apart: Callable[[Service], Service] = OwnThread
     """Where leases are renewed from: not from the loop in which jobs run, unless time itself is simulated."""
+    hooks: HookProcesses | None = None
+    """Where types are asked for their steps; without them in this process, which is for tests."""
+    undo_seconds: float = UNDO_SECONDS
 
 
 @dataclass(slots=True)
@@ -94,6 +101,9 @@ class WorkerService:
         self._parts = parts
         self._clock = DatabaseTime()
         self._surroundings = Surroundings(parts.environments)
+        self._sources = {
+            t.name: sources_of(t.implementation.partition(":")[0].partition(".")[0]) for t in parts.registry
+        }
         self._stays: dict[int, Stay] = {}
         self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._poke = asyncio.Event()
@@ -270,10 +280,11 @@ class WorkerService:
             return _cannot_begin(job, describe(error, f"{job.type}.environment"))
         if environment is None:
             return None
+        self._tell_if_edited(registered, job_log)
         runner = Runner(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
-            parts.executor, _Lines(job_log), self._clock, parts.parallel,
+            parts.executor, _Lines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds,
         )  # fmt: skip
         stay.runner = runner
         runner.brakes.ask(stay.asked)
@@ -284,6 +295,13 @@ class WorkerService:
         except Exception as error:
             log.exception("runner_broke", job=job.id)
             return _own_error(job, error)
+
+    def _tell_if_edited(self, registered: RegisteredType, job_log: JobLog) -> None:
+        """Tasks load the code as it is on disk; what runs in this process is as it was when it started."""
+        file = changed(self._sources.get(registered.name, {}))
+        if file is not None:
+            text = f"{file} was changed after this worker had loaded it: tasks run the new code, `plan` the old one."
+            job_log.write(LogLine(self._clock(), "warning", "", 0, f"{text} Restart the worker."))
 
     def _remember_left(self, job: Assignment) -> None:
         """A look that was under way when the lease was given back must not start the job again."""
@@ -304,7 +322,8 @@ class WorkerService:
         left = [stay.task for stay in self._stays.values()]
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left and (await asyncio.wait(left, timeout=PARTING_SECONDS))[1]:
+            log.warning("jobs_do_not_stop", jobs=list(self._stays), then="they end with this process")
 
     async def _hand_back(self, after: float = 0.0) -> bool:
         """Hand back all that is here `after` so many seconds; whether there was anything."""

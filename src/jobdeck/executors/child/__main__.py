@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import ctypes
 import faulthandler
 import resource
@@ -12,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.outcome import Failed, Outcome
+from jobdeck.core.outcome import Failed, Outcome, Succeeded
 from jobdeck.core.tasks import TaskRequest
 from jobdeck.executors.child.channel import Channel
 from jobdeck.executors.child.output import Output
+from jobdeck.executors.child.settings import recover
 from jobdeck.executors.child.tidy import Traces, leave_if_forked
 from jobdeck.executors.context import TaskContext
 from jobdeck.executors.harness import perform
+from jobdeck.executors.machine.sources import sources_of
 from jobdeck.executors.wire import outcome_to_json, request_from_json
 
 PR_SET_CHILD_SUBREAPER = 36
-MAX_RSS = 1024 * 1024 * 1024
-"""Bytes; a process that grew beyond this is not used for another task."""
 
 
 def main() -> None:
@@ -32,12 +33,14 @@ def main() -> None:
     output = Output()
     _become_reaper()
     channel.listen()
+    traces = None
     while True:
         frame = channel.next()
         if frame["t"] == "setup":
             _set_up(frame, output)
         else:
-            _run(frame, channel, output)
+            traces = traces or Traces()
+            _run(frame, channel, output, traces)
 
 
 def _become_reaper() -> None:
@@ -58,31 +61,44 @@ def _set_up(frame: dict[str, Any], output: Output) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (top, top))
 
 
-def _run(frame: dict[str, Any], channel: Channel, output: Output) -> None:
-    stop = channel.begin(frame["number"])
-    traces = Traces()
-    output.attach(channel)
+def _run(frame: dict[str, Any], channel: Channel, output: Output, traces: Traces) -> None:
+    stop, send = channel.begin(frame["number"]), channel.sender(frame["number"])
+    output.attach(send)
+    package = ""
     outcome: Outcome
     try:
         request: TaskRequest = request_from_json(frame["request"])
-        run = TaskContext(request, channel.send_message, stop)
-        outcome = perform(request, run)
+        package = request.implementation.partition(":")[0].partition(".")[0]
+        run = TaskContext(request, send, stop)
+        # In a context of its own: what it sets there, such as the precision of decimal numbers, ends with it.
+        outcome = contextvars.copy_context().run(perform, request, run)
         leave_if_forked(channel.pid)
+        recover()
+        if isinstance(outcome, Succeeded):
+            _wait_for_threads(run, traces)
         run.close()
     except BaseException as error:  # noqa: BLE001 – a signal's exception may arrive between any two lines
+        recover()
         outcome = Failed(ErrorInfo("unexpected_error", f"{type(error).__name__}: {error}"[:8000]))
     leave_if_forked(channel.pid)
     output.restore()
-    clean = traces.removed() and not _spent(outcome)
-    channel.send({"t": "ended", "number": frame["number"], "outcome": outcome_to_json(outcome), "clean": clean})
+    spoiled = "memory" if _spent(outcome) else traces.removed(package)
+    channel.send({
+        "t": "ended", "number": frame["number"], "outcome": outcome_to_json(outcome), "clean": spoiled is None,
+        "spoiled": spoiled, "sources": sources_of(package),
+    })  # fmt: skip
+
+
+def _wait_for_threads(run: TaskContext, traces: Traces) -> None:
+    """As a program waits at its end for its threads; what they did not get done is told."""
+    left = traces.leftovers.wait_for_threads(lambda: run.should_stop)
+    if left:
+        names = ", ".join(sorted(left)[:10])
+        run.warn(f"The step returned while {len(left)} of its threads ran ({names}); they are ended with its process.")
 
 
 def _spent(outcome: Outcome) -> bool:
-    if isinstance(outcome, Failed) and outcome.error.code == "out_of_memory":
-        return True
-    # Not `ru_maxrss`, which counts what the worker had when it started this process.
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() > MAX_RSS
+    return isinstance(outcome, Failed) and outcome.error.code == "out_of_memory"
 
 
 if __name__ == "__main__":

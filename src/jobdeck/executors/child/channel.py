@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from jobdeck.core.tasks import Printed, TaskMessage
@@ -58,13 +59,17 @@ class Channel:
             except OSError:
                 _die()
 
-    def send_message(self, message: TaskMessage) -> None:
+    def sender(self, number: int) -> Callable[[TaskMessage], None]:
+        """What sends the messages of task `number`, and of no other, however long somebody keeps it."""
+        return lambda message: self._send_message(number, message)
+
+    def _send_message(self, number: int, message: TaskMessage) -> None:
         if isinstance(message, Printed):
             if os.getpid() != self.pid:  # a fork made by task code: the pipes are safe to share
                 os.write(2, (message.text + "\n").encode("utf-8", "replace"))
                 return
             settle(1, 2)
-        self.send({"t": "message", "number": self._number, "message": message_to_json(message)})
+        self.send({"t": "message", "number": number, "message": message_to_json(message)})
 
     def _listen(self) -> None:
         unpacker = Unpacker()

@@ -11,11 +11,14 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor as Threads
 from typing import Any
 
+from jobdeck.core.output.lines import LINE_PATIENCE
 from jobdeck.core.tasks import Printed, TaskRequest
+from jobdeck.executors.machine.sources import Stamp, changed
+from jobdeck.executors.machine.users import UMASK, TaskUser, without_settings
 from jobdeck.executors.pipes import at_end, waiting_in
 from jobdeck.executors.processes.ends import Died, Ended
 from jobdeck.executors.processes.exits import when_ended
@@ -35,11 +38,15 @@ class ChildGone(Exception):
 
 
 class ChildProcess:
-    """Starts the process at once; raises OSError when the system has none to give."""
+    """Starts the process at once; raises OSError or RuntimeError when the system has none to give."""
 
-    def __init__(self, guard: Guard, memory_limit: int | None, threads: Threads) -> None:
+    def __init__(self, guard: Guard, memory_limit: int | None, threads: Threads, user: TaskUser | None = None) -> None:
+        self._user = user
         self.tasks = 0
-        self.loaded: set[str] = set()
+        self.spoiled: str | None = None
+        """What the last task changed or left, if this process is not to be used again."""
+        self._sources: dict[str, Stamp] = {}
+        """Files of job types that were loaded, as they were then."""
         self.last_lines: deque[str] = deque(maxlen=5)
         self.exited = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -50,6 +57,7 @@ class ChildProcess:
         self._has_begun = False
         self._killing: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
+        self._showing: asyncio.TimerHandle | None = None
         self._unpacker = Unpacker()
         self._setup = pack({"t": "setup", "path": sys.path, "memory_limit": memory_limit})
         self._start()
@@ -63,22 +71,38 @@ class ChildProcess:
             try:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                    pass_fds=[theirs.fileno()], start_new_session=True, env=_environment(mark), bufsize=0,
+                    pass_fds=[theirs.fileno()], start_new_session=True, env=self._environment(mark), bufsize=0,
+                    **_as(self._user),
                 )  # fmt: skip
-            except OSError:
+            except (OSError, RuntimeError):
                 self._sock.close()
                 raise
         out, err = self._process.stdout, self._process.stderr
         assert out is not None
         assert err is not None
-        self.tree = Tree.of(self._process.pid, mark)
         self._pipes = {out.fileno(): Lines("stdout"), err.fileno(): Lines("stderr")}
         self._open = {self._sock.fileno(), *self._pipes}
         for fd in self._open:
             os.set_blocking(fd, False)
-        when_ended(self.pid, self._loop, self._on_exit)
+        try:
+            self.tree = Tree.of(self._process.pid, mark)
+            when_ended(self.pid, self._loop, self._on_exit)
+        except (OSError, RuntimeError):  # no file or thread to be had: a process that nobody could watch is none
+            self._give_up()
+            raise
         self._listen()
         self._guard.watch(self.tree)
+
+    def _environment(self, mark: str) -> dict[str, str]:
+        """The worker's, without its settings."""
+        own = {} if self._user is None else self._user.environment()
+        return {**without_settings(), **own, MARK: mark}
+
+    def _give_up(self) -> None:
+        """It has started nothing yet."""
+        self._process.kill()
+        self._process.wait()
+        self._close()
 
     @property
     def pid(self) -> int:
@@ -86,7 +110,8 @@ class ChildProcess:
 
     @property
     def usable(self) -> bool:
-        return not self.exited.is_set() and self._killing is None
+        """Whether it can take another task: it lives, and the code that it has loaded is the one on disk."""
+        return not self.exited.is_set() and self._killing is None and changed(self._sources) is None
 
     # Speaking.
 
@@ -97,7 +122,6 @@ class ChildProcess:
         self._began = self._loop.create_future()
         self._has_begun = False
         self.tasks += 1
-        self.loaded.add(request.implementation)
         frame = {"t": "run", "number": task.number, "request": request_to_json(request)}
         data, self._setup = self._setup + pack(frame), b""
         try:
@@ -166,6 +190,21 @@ class ChildProcess:
     def _hear_pipe(self, fd: int, data: bytes) -> None:
         for line in self._pipes[fd].feed(data):
             self._heard(line)
+        self._show_later()
+
+    def _show_later(self) -> None:
+        if self._showing is None and any(lines.open for lines in self._pipes.values()):
+            ended = {fd: lines.ended for fd, lines in self._pipes.items() if lines.open}
+            self._showing = self._loop.call_later(LINE_PATIENCE, self._show_lines, ended)
+
+    def _show_lines(self, ended: Mapping[int, int]) -> None:
+        """Lines that have been open all the while are not kept from people who wait for them."""
+        self._showing = None
+        for fd, lines in self._pipes.items():
+            if ended.get(fd) == lines.ended:
+                for line in lines.show():
+                    self._heard(line)
+        self._show_later()
 
     def _read(self, fd: int, size: int = _CHUNK) -> bytes:
         """Up to `size` bytes; empty when there is nothing now, or never again."""
@@ -198,7 +237,14 @@ class ChildProcess:
             case "message":
                 task.mailbox.put(message_from_json(frame["message"]))
             case "ended":
+                self.spoiled = frame.get("spoiled")
+                self._loaded(frame.get("sources") or {})
                 task.ended_by(Ended(outcome_from_json(frame["outcome"]), frame["clean"] is True))
+
+    def _loaded(self, sources: Mapping[str, Sequence[int]]) -> None:
+        """Of a file that was there before, what was loaded is the first."""
+        for file, stamp in sources.items():
+            self._sources.setdefault(file, (stamp[0], stamp[1]))
 
     def _heard(self, line: Printed) -> None:
         self.last_lines.append(line.text)
@@ -206,6 +252,9 @@ class ChildProcess:
             self._task.mailbox.put(line)
 
     def _finish_lines(self) -> None:
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
         for lines in self._pipes.values():
             for line in lines.finish():
                 self._heard(line)
@@ -255,6 +304,12 @@ class ChildProcess:
             if pipe is not None:
                 pipe.close()
 
+    @property
+    def killed(self) -> bool:
+        """Whether something outside the process ended it, once it is reaped: the system when memory ran out, or a
+        person."""
+        return self._process.returncode == -signal.SIGKILL
+
     def obituary(self) -> str:
         """How it died, for people; once it is reaped."""
         code = self._process.returncode
@@ -265,7 +320,6 @@ class ChildProcess:
         return f"{text}, because the lease of its worker ran out" if self._guard.expired else text
 
 
-def _environment(mark: str) -> dict[str, str]:
-    """The worker's environment without its settings, which may hold credentials that no task should see."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
-    return {**kept, MARK: mark}
+def _as(user: TaskUser | None) -> dict[str, Any]:
+    """How to start a process as that user."""
+    return {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": [], "umask": UMASK}

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from jobdeck.executors.machine.users import without_settings
 from jobdeck.executors.processes.exits import when_ended
 from jobdeck.executors.tree import Tree
 
@@ -30,7 +31,7 @@ class Guard:
         return self._process.pid if self._process else None
 
     def ready(self) -> None:
-        """To be called before a child is started; raises OSError when the system has no process to give."""
+        """To be called before a child is started; raises OSError or RuntimeError when the system has none to give."""
         if self._process is None:
             self._start()
 
@@ -69,14 +70,29 @@ class Guard:
             self._say(f"= {self._deadline!r}\n")
         try:
             self._process = subprocess.Popen(
-                command, stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+                command,
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env=without_settings(),
             )
         except OSError:
-            self._let_go()
+            process = self._let_go()
+            if process is not None:
+                process.kill()
+                process.wait()
             raise
         finally:
             os.close(reading)
-        when_ended(self._process.pid, asyncio.get_running_loop(), self._ended)
+        try:
+            when_ended(self._process.pid, asyncio.get_running_loop(), self._ended)
+        except RuntimeError:  # no thread to be had; without its pipe, the guardian ends
+            process = self._let_go()
+            if process is not None:
+                process.kill()
+                process.wait()
+            raise
 
     def _ended(self) -> None:
         """Something killed the guardian: another one takes over."""
@@ -85,7 +101,7 @@ class Guard:
             return
         process.wait()
         if self._trees:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, RuntimeError):
                 self._start()
 
     def _let_go(self) -> subprocess.Popen[bytes] | None:

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from jobdeck.core.output.lines import LineCutter
 from jobdeck.core.tasks import Printed
 from jobdeck.core.values import clip
 from jobdeck.executors.context import MAX_LINE, now_us
 
 
 class Lines:
-    """Cuts at newlines, and after 64 KiB without one. Invalid UTF-8 is replaced; a character is never cut in two."""
+    """What comes through one pipe. Invalid UTF-8 is replaced."""
 
     def __init__(self, level: str) -> None:
         self._level = level
-        self._rest = bytearray()
+        self._cutter = LineCutter()
 
     def feed(self, data: bytes) -> Iterator[Printed]:
         """The lines complete by now."""
-        at = now_us()
-        *whole, rest = (self._rest + data).split(b"\n")
-        for line in whole:
-            yield from self._pieces(line, at)
-        while len(rest) > MAX_LINE:
-            size = _boundary(rest, MAX_LINE)
-            yield self._printed(rest[:size], at)
-            rest = rest[size:]
-        self._rest = bytearray(rest)
+        return self._printed(self._cutter.feed(data))
+
+    @property
+    def open(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return self._cutter.open
+
+    @property
+    def ended(self) -> int:
+        """Lines that have ended."""
+        return self._cutter.ended
+
+    def show(self) -> Iterator[Printed]:
+        """The open line as it stands."""
+        return self._printed(self._cutter.show())
 
     def finish(self) -> Iterator[Printed]:
         """The last line, if it had no newline; the next byte begins a new one."""
-        rest, self._rest = self._rest, bytearray()
-        if rest:
-            yield self._printed(rest, now_us())
+        return self._printed(self._cutter.finish())
 
-    def _pieces(self, line: bytes | bytearray, at: int) -> Iterator[Printed]:
-        line = line.removesuffix(b"\r")
-        while len(line) > MAX_LINE:
-            size = _boundary(line, MAX_LINE)
-            yield self._printed(line[:size], at)
-            line = line[size:]
-        yield self._printed(line, at)
-
-    def _printed(self, line: bytes | bytearray, at: int) -> Printed:
-        return Printed(at, self._level, clip(line.decode("utf-8", "replace"), MAX_LINE))
-
-
-def _boundary(data: bytes | bytearray, limit: int) -> int:
-    """The largest size up to `limit` that ends between two characters."""
-    for size in range(limit, limit - 4, -1):
-        if size >= len(data) or data[size] & 0xC0 != 0x80:
-            return size
-    return limit
+    def _printed(self, lines: Iterable[bytes]) -> Iterator[Printed]:
+        at = now_us()
+        for line in lines:
+            yield Printed(at, self._level, clip(line.decode("utf-8", "replace"), MAX_LINE))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Generic, TypeVar
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.services.core import Core
+from jobdeck.store.sql.database import Tx
 from jobdeck.store.views import worker_views
 from jobdeck.wire.admin import Health
+
+T = TypeVar("T")
 
 REMEMBERED = 1.0
 """Seconds that an answer counts; everyone may ask, so asking must cost nothing."""
 BROKEN = "broken"
 PATIENCE = 5.0
 """Seconds that the database may take to answer."""
+SURE = 3.0
+"""Seconds after a write that was taken in which another one is not tried."""
 
 
 class HealthCheck:
@@ -26,7 +31,8 @@ class HealthCheck:
         self._core = core
         self._lock = asyncio.Lock()
         self._known: tuple[float, Health] | None = None
-        self._looking: asyncio.Task[dict[str, Any]] | None = None
+        self._reading = _Question[dict[str, Any]]("health reads")
+        self._writing = _Question[None]("health writes")
 
     async def look(self) -> Health:
         """`status` is `ok`, `degraded` (jobs do not run) or `unavailable` (the database does not answer)."""
@@ -39,24 +45,26 @@ class HealthCheck:
         version = self._core.installation.version
         began = time.monotonic()
         try:
-            parts = await self._answer()
+            parts = await self._reading.answer(self._parts)
         except (Unavailable, TimeoutError):
             return Health(status="unavailable", version=version, parts={"database": {"status": "unavailable"}})
-        kind = self._core.database.dialect
-        parts["database"] = {"status": "ok", "kind": kind, "seconds": round(time.monotonic() - began, 4)}
+        database = {"kind": self._core.database.dialect, "seconds": round(time.monotonic() - began, 4)}
+        if not await self._takes_writes():
+            parts["database"] = {"status": "takes_no_writes", **database}
+            return Health(status="unavailable", version=version, parts=parts)
+        parts["database"] = {"status": "ok", **database}
         good = all(part["status"] in ("ok", BROKEN) for part in parts.values())
         return Health(status="ok" if good else "degraded", version=version, parts=parts)
 
-    async def _answer(self) -> dict[str, Any]:
-        """The parts; raises TimeoutError and leaves the question standing, so that a hung database is asked once.
-
-        Breaking it off would not do: to cancel a statement politely takes an answer of the database, too."""
-        self._looking = self._looking or asyncio.create_task(self._parts(), name="health")
-        done, _ = await asyncio.wait([self._looking], timeout=PATIENCE)
-        if not done:
-            raise TimeoutError
-        asked, self._looking = self._looking, None
-        return asked.result()
+    async def _takes_writes(self) -> bool:
+        """A database that is locked, or full, can be read and is of no use; mostly one was written a moment ago."""
+        if time.monotonic() - self._core.database.wrote_at < SURE:
+            return True
+        try:
+            await self._writing.answer(lambda: self._core.database.transact(_nothing))
+        except (Unavailable, TimeoutError):
+            return False
+        return True
 
     async def _parts(self) -> dict[str, Any]:
         silence = int(self._core.installation.worker_silence * 1_000_000)
@@ -84,3 +92,25 @@ class HealthCheck:
 def _broken(part: str, reasons: Mapping[str, str]) -> dict[str, Any]:
     """A part for what others wrote and could not be loaded, if there is any. Nothing else is harmed by it."""
     return {part: {"status": BROKEN, "broken": dict(reasons)}} if reasons else {}
+
+
+async def _nothing(_tx: Tx) -> None:
+    """A transaction that only begins and ends."""
+
+
+class _Question(Generic[T]):
+    """What the database is asked; it is left standing when the answer takes too long, so that a hung database is asked
+    once. Breaking it off would not do: to cancel a statement politely takes an answer of the database, too."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._asked: asyncio.Task[T] | None = None
+
+    async def answer(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The answer; raises TimeoutError, and what `ask` raises."""
+        self._asked = self._asked or asyncio.create_task(ask(), name=self._name)
+        done, _ = await asyncio.wait([self._asked], timeout=PATIENCE)
+        if not done:
+            raise TimeoutError
+        asked, self._asked = self._asked, None
+        return asked.result()

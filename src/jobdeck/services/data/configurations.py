@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from functools import partial
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
-from jobdeck.core.errors import NotFound
-from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.errors import Conflict, NotFound
 from jobdeck.core.values import MAX_PARAMS, bounded, encode
-from jobdeck.engine.submit import invalid_params
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.masking import Masker, unmasked
@@ -20,6 +18,9 @@ from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
 from jobdeck.wire.admin import Configuration, ConfigurationRequest
 from jobdeck.wire.base import Page, instant
+
+SAVE_TRIES = 5
+"""Times a configuration is looked at anew because somebody else has saved it meanwhile."""
 
 
 class Configurations:
@@ -51,7 +52,7 @@ class Configurations:
     async def create(self, caller: Caller, project_name: str, asked: ConfigurationRequest) -> Configuration:
         """Save version 1; raises Conflict when the name is taken, InvalidInput where parameters do not fit the type."""
         project = await self._writable(caller, project_name)
-        params = checked_params(self._core.registry, asked)
+        params = await self._checked_params(project, asked)
 
         async def work(tx: Tx) -> int:
             made = await configurations.create(tx, project.id, asked.name, asked.type, params, caller.principal_id)
@@ -65,18 +66,39 @@ class Configurations:
 
         A secret that comes masked, as it was shown, stays what it is."""
         project = await self._writable(caller, project_name)
+        for _ in range(SAVE_TRIES):
+            before = await self._before(project, id)
+            params = await self._checked_params(project, self._meant(asked, before))
+            if await self._core.database.transact(partial(self._save, caller, project, before, asked, params)):
+                return await self.get(caller, project_name, id)
+        raise Conflict("Others keep changing this configuration.", field="id", hint="Look at it, then save again.")
 
-        async def work(tx: Tx) -> None:
-            before = await configurations.get(tx.connection, project.id, id)
-            if before is None:
-                raise _missing(id)
-            params = checked_params(self._core.registry, self._meant(asked, before))
-            if not await configurations.save(tx, project.id, id, asked.name, asked.type, params):
-                raise _missing(id)
-            tx.emit(_event("configuration.saved", project, id, caller, asked.name))
+    async def _before(self, project: Project, id: int) -> configurations.Configuration:
+        async with self._core.database.read() as connection:
+            found = await configurations.get(connection, project.id, id)
+        if found is None:
+            raise _missing(id)
+        return found
 
-        await self._core.database.transact(work)
-        return await self.get(caller, project_name, id)
+    async def _save(
+        self,
+        caller: Caller,
+        project: Project,
+        before: configurations.Configuration,
+        asked: ConfigurationRequest,
+        params: str,
+        tx: Tx,
+    ) -> bool:
+        """Whether it was still what it was `before`, which the parameters were made of, and is saved now."""
+        now = await configurations.get(tx.connection, project.id, before.id)
+        if now is None:
+            raise _missing(before.id)
+        if now.version != before.version:
+            return False
+        if not await configurations.save(tx, project.id, before.id, asked.name, asked.type, params):
+            raise _missing(before.id)
+        tx.emit(_event("configuration.saved", project, before.id, caller, asked.name))
+        return True
 
     async def delete(self, caller: Caller, project_name: str, id: int) -> None:
         """Remove it; raises NotFound, and Conflict while jobs remember it."""
@@ -100,6 +122,14 @@ class Configurations:
         caller.require(Permission.CONFIGURATION_WRITE)
         return project
 
+    async def _checked_params(self, project: Project, asked: ConfigurationRequest) -> str:
+        """The parameters as JSON text, when they fit the type."""
+        self._core.registry.get(asked.type)
+        check_depth(asked.params, "params")
+        bounded(asked.params, MAX_PARAMS, "params")
+        await self._core.submitter.fits(asked.type, asked.params, project.name)
+        return encode(asked.params)
+
     def _view(self, found: configurations.Configuration, project: Project) -> Configuration:
         return Configuration(
             id=found.id,
@@ -111,18 +141,6 @@ class Configurations:
             created_by=found.created_by,
             created_at=instant(found.created_at),
         )
-
-
-def checked_params(registry: TypeRegistry, asked: ConfigurationRequest) -> str:
-    """The parameters as JSON text, when they fit the type."""
-    registered = registry.get(asked.type)
-    check_depth(asked.params, "params")
-    bounded(asked.params, MAX_PARAMS, "params")
-    try:
-        registered.read_params(asked.params)
-    except ValidationError as error:
-        raise invalid_params(registered.name, error) from error
-    return encode(asked.params)
 
 
 def _event(kind: str, project: Project, id: int, caller: Caller, name: str | None) -> NewEvent:

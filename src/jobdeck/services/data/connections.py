@@ -43,7 +43,7 @@ class Connections:
     async def create(self, caller: Caller, project_name: str, asked: ConnectionRequest) -> Connection:
         """Keep a connection, its secrets encrypted; raises Conflict when the name is taken."""
         project = await self._writable(caller, project_name)
-        _check(asked)
+        _check(asked, self._core.installation.allowed_endpoints)
         secrets = self._sealed(project, asked)
         new = connections.Connection(asked.name, asked.kind, asked.options, secrets, 0)
 
@@ -84,7 +84,16 @@ def place(project_id: int, name: str) -> str:
     return f"connection:{project_id}/{name}"
 
 
-def _check(asked: ConnectionRequest) -> None:
+def merged(options: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+    """Options with secrets put among them, also into the same groups of values."""
+    made = dict(options)
+    for name, value in secrets.items():
+        there = made.get(name)
+        made[name] = merged(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
+    return made
+
+
+def _check(asked: ConnectionRequest, allowed_endpoints: tuple[str, ...]) -> None:
     from jobdeck.connectors import registry
 
     if asked.name == LAKE.name:
@@ -98,6 +107,7 @@ def _check(asked: ConnectionRequest) -> None:
         check_depth(value, field)
         bounded(value, MAX_PARAMS, field)
     _check_apart(asked.options, asked.secrets, "secrets")
+    registry.connector(asked.kind).check_options(merged(asked.options, asked.secrets), allowed_endpoints)
 
 
 def _check_apart(options: dict[str, Any], secrets: dict[str, Any], field: str) -> None:

@@ -8,7 +8,7 @@ from jobdeck.access.vault import Vault
 from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.errors import NotFound, Unavailable
 from jobdeck.services.core import Installation
-from jobdeck.services.data.connections import place
+from jobdeck.services.data.connections import merged, place
 from jobdeck.store import connections, projects
 from jobdeck.store.connections import Connection
 from jobdeck.store.sql.database import Database
@@ -45,6 +45,7 @@ class Environments:
             storage_url=self._installation.storage_url,
             storage_options=dict(self._installation.storage_options),
             allowed_paths=self._installation.allowed_paths,
+            allowed_endpoints=self._installation.allowed_endpoints,
             connections={c.name: ConnectionSpec(name=c.name, kind=c.kind, options=options[c.name]) for c in stored},
             work_dir=self._work_dir,
         )
@@ -54,13 +55,4 @@ class Environments:
             return stored.options
         if self._vault is None:
             raise Unavailable("This process has no key to read secrets with.", hint="Set JOBDECK_SECRET_KEY.")
-        return _merged(stored.options, self._vault.open(stored.secrets.box, place(project_id, stored.name)))
-
-
-def _merged(options: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
-    """Options with secrets put among them, also into the same groups of values."""
-    merged = dict(options)
-    for name, value in secrets.items():
-        there = merged.get(name)
-        merged[name] = _merged(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
-    return merged
+        return merged(stored.options, self._vault.open(stored.secrets.box, place(project_id, stored.name)))

@@ -10,13 +10,14 @@ from typing import Any
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
-from jobdeck.core.errors import InvalidInput, NotFound, TooLarge
+from jobdeck.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.store import files
-from jobdeck.store.blobs import file_path
+from jobdeck.storage.places import file_path, file_prefix
+from jobdeck.store import files, garbage
 from jobdeck.store.files import NewFile
+from jobdeck.store.garbage import Doomed
 from jobdeck.store.jobs import submissions
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
@@ -25,6 +26,8 @@ from jobdeck.wire.base import Page, instant
 from jobdeck.wire.objects import File
 
 MAX_NAME = 1000
+LONGEST_UPLOAD = 7 * 24 * 3600 * 1_000_000
+"""µs after which content that came without its row being written is taken for left behind."""
 
 
 @dataclass(slots=True)
@@ -90,7 +93,7 @@ class Files:
 
         The same `key` with the same file answers with the first one's."""
         check_name(upload.name)
-        file_id = await self._core.database.transact(lambda tx: files.reserve_id(tx, project.id, caller.principal_id))
+        file_id, content_id = await self._core.database.transact(lambda tx: _reserve(tx, project, caller))
         path = file_path(project.name, file_id, upload.name)
         content = _Counted(upload.content, self._core.installation.max_upload)
         try:
@@ -100,12 +103,14 @@ class Files:
                 file_id, project.id, upload.name, content.size, content.sha256, upload.content_type, upload.tags,
                 caller.principal_id, upload.permanent,
             )  # fmt: skip
-            (kept,) = await submissions.settle_races(self._core.database, lambda tx: _keep(tx, new, caller, key))
+            (kept,) = await submissions.settle_races(
+                self._core.database, lambda tx: _keep(tx, new, caller, key, content_id)
+            )
         except BaseException:
-            await self._core.blobs.delete(path)
+            await self._core.garbage.collect([content_id])
             raise
         if kept != file_id:
-            await self._core.blobs.delete(path)
+            await self._core.garbage.collect([content_id])
         return await self.get(caller, project.name, kept)
 
     async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[File]:
@@ -139,19 +144,25 @@ class Files:
         """Remove row and content; raises NotFound."""
         project = await self.writable(caller, project_name)
 
-        async def work(tx: Tx) -> str:
+        async def work(tx: Tx) -> list[int]:
             found = await files.get(tx.connection, project.id, file_id)
             if found is None or not await files.remove(tx, project.id, file_id):
                 raise _missing(file_id)
             data = {"file": file_id, "name": found.name}
             tx.emit(NewEvent("file.deleted", project.id, None, caller.name, data))
-            return found.name
+            return await garbage.add(tx, [Doomed(file_prefix(project.name, file_id))])
 
-        name = await self._core.database.transact(work)
-        await self._core.blobs.delete(file_path(project.name, file_id, name))
+        await self._core.garbage.collect(await self._core.database.transact(work))
 
 
-async def _keep(tx: Tx, new: NewFile, caller: Caller, key: str | None) -> list[int]:
+async def _reserve(tx: Tx, project: Project, caller: Caller) -> tuple[int, int]:
+    """An id for a file, and the id under which its content is garbage until its row is written."""
+    file_id = await files.reserve_id(tx, project.id, caller.principal_id)
+    (content_id,) = await garbage.add(tx, [Doomed(file_prefix(project.name, file_id))], wait=LONGEST_UPLOAD)
+    return file_id, content_id
+
+
+async def _keep(tx: Tx, new: NewFile, caller: Caller, key: str | None, content_id: int) -> list[int]:
     """Write the row; the file's id, or that of the file which an earlier request with this key made."""
     request_hash = _request_hash(new)
     if key is not None:
@@ -159,6 +170,8 @@ async def _keep(tx: Tx, new: NewFile, caller: Caller, key: str | None) -> list[i
         if earlier is not None:
             return earlier
         await submissions.remember(tx, caller.principal_id, key, request_hash, [new.id])
+    if not await garbage.forget(tx, [content_id]):
+        raise Unavailable("The upload took so long that its content was removed.", hint="Upload the file again.")
     await files.create(tx, new)
     data: dict[str, Any] = {"file": new.id, "name": new.name, "bytes": new.size, "sha256": new.sha256}
     tx.emit(NewEvent("file.uploaded", new.project_id, None, caller.name, data))

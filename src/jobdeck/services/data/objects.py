@@ -16,7 +16,10 @@ from jobdeck.core.refs import MalformedRef, ObjectRef
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.data.environments import Environments
-from jobdeck.store import limits
+from jobdeck.storage.errors import OBJECT_STORAGE, told
+from jobdeck.storage.places import project_prefix
+from jobdeck.store import garbage, limits
+from jobdeck.store.garbage import Doomed
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -83,12 +86,13 @@ class Objects:
         project, environment = await self._project(caller, project_name, Permission.OBJECT_DROP)
         ref = _ref(text)
         await self._require_free(project, ref)
-        await self._look(catalog.drop, environment, ref)
+        leftovers = await self._look(catalog.withdraw, environment, ref)
 
-        async def work(tx: Tx) -> None:
+        async def work(tx: Tx) -> list[int]:
             tx.emit(NewEvent("object.dropped", project.id, None, caller.name, {"object": str(ref)}))
+            return await garbage.add(tx, [Doomed(f"{project_prefix(project.name)}/{below}") for below in leftovers])
 
-        await self._core.database.transact(work)
+        await self._core.garbage.collect(await self._core.database.transact(work))
 
     async def _project(self, caller: Caller, name: str, permission: Permission) -> tuple[Project, Environment]:
         async with self._core.database.read() as connection:
@@ -108,7 +112,11 @@ class Objects:
             )
 
     async def _look(self, look: Callable[..., T], *arguments: Any) -> T:
-        running = asyncio.get_running_loop().run_in_executor(self._threads, look, *arguments)
+        def told_look() -> T:
+            with told(OBJECT_STORAGE):
+                return look(*arguments)
+
+        running = asyncio.get_running_loop().run_in_executor(self._threads, told_look)
         try:
             async with asyncio.timeout(PATIENCE):
                 return await running

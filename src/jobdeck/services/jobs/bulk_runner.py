@@ -62,7 +62,7 @@ class BulkRunner:
     async def advance(self, bulk_id: int, size: int = BATCH) -> None:
         """Treat the next `size` jobs; where that cannot be done, each by itself, so that one stops no other."""
         try:
-            removed = await self._database.transact(partial(_step, bulk_id=bulk_id, size=size))
+            doomed = await self._database.transact(partial(_step, bulk_id=bulk_id, size=size))
         except JobdeckError:
             raise
         except Exception as error:
@@ -74,11 +74,11 @@ class BulkRunner:
             for _ in range(size):
                 await self.advance(bulk_id, 1)
         else:
-            await self._control.forget_logs(removed)
+            await self._control.delete_content(doomed)
 
 
 async def _step(tx: Tx, bulk_id: int, size: int) -> list[int]:
-    """The next `size` jobs of the bulk, in one transaction; the jobs that were deleted."""
+    """The next `size` jobs of the bulk, in one transaction; the garbage that deleted ones leave."""
     bulk = await records.lock(tx, bulk_id)
     if bulk is None or bulk.state is not BulkState.RUNNING:
         return []

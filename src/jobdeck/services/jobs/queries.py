@@ -25,7 +25,7 @@ from jobdeck.core.life.states import State
 from jobdeck.services import cursors, scope
 from jobdeck.store.views import Reader
 from jobdeck.store.views.job_lists import SORTS, JobFilter, Position, Sort
-from jobdeck.wire.base import MAX_ID, Id, Instant, micros, storable
+from jobdeck.wire.base import MAX_ID, AskedId, Digits, Instant, micros, storable
 from jobdeck.wire.jobs import Job, Priority
 
 MAX_LIMIT = 500
@@ -74,9 +74,9 @@ class JobConditions(BaseModel):
     category: Words = []
     subject: Word | None = None
     created_by: Word | None = None
-    token: Id | None = None
-    configuration: Id | None = None
-    parent: Id | None = None
+    token: AskedId | None = None
+    configuration: AskedId | None = None
+    parent: AskedId | None = None
     run_id: Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$", max_length=500)] | None = Field(
         default=None, description="A run id, and all that run below it."
     )
@@ -104,7 +104,7 @@ class JobQuery(JobConditions):
     """A page of a list of jobs."""
 
     sort: SortBy = Field(default="-created_at", description="A field; with `-` in front, the largest first.")
-    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
     cursor: Annotated[str, StringConstraints(max_length=cursors.MAX_CURSOR)] | None = Field(
         default=None, description="`next` of the page before."
     )

@@ -30,6 +30,9 @@ from jobdeck.store.sql.events import NewEvent
 from jobdeck.store.sql.many_rows import insert_cells
 from jobdeck.store.sql.wakeups import SCHEDULER
 
+MAX_WARNINGS = 2**31 - 1
+"""What the column of a job's warnings holds."""
+
 
 class AttemptWrite(NamedTuple):
     """What the holder of `job` in `epoch` has to record, in order."""
@@ -107,7 +110,7 @@ class _Gathered:
         self._steps.patch_task(job, record)
         self._touched += [(job, touched) for touched in record.touched]
         self._events += _task_events(job, record)
-        return replace(job, warnings=job.warnings + record.warnings)
+        return replace(job, warnings=min(job.warnings + record.warnings, MAX_WARNINGS))
 
     async def flush(self, tx: Tx) -> None:
         children = await jobs.children_of(tx.connection, (i for i in self._left if self._locked[i].has_children))

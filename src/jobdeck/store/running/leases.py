@@ -186,11 +186,33 @@ async def expire(database: Database, leader: Leader, *, until: int | None = None
         # A renewal may have come between the look above and the lock.
         dead = [locked[i] for i in await _run_out(tx.connection, min(now, tx.now), lock=True) if i in locked]
         children = await jobs.children_of(tx.connection, (j.id for j in dead if j.has_children))
-        changes = [(j, becoming.settle(j, WorkerLost(), tx.now, children.get(j.id, NO_CHILDREN))) for j in dead]
+        last = await _last_begun(tx.connection, [j.id for j in dead])
+        changes = [
+            (j, becoming.settle(j, WorkerLost(j.id in last), tx.now, children.get(j.id, NO_CHILDREN))) for j in dead
+        ]
         await transitions.apply(tx, changes)
         return [job.id for job in dead]
 
     return await database.transact(work)
+
+
+async def _last_begun(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:
+    """Those of the jobs after which no other one began on their worker, of those that it still has."""
+    if not ids:
+        return set()
+    of_workers = select(leases.c.worker_id).where(leases.c.job_id.in_(ids))
+    query = select(leases.c.worker_id, leases.c.acquired_at, leases.c.job_id).where(
+        leases.c.worker_id.in_(of_workers), leases.c.purpose == RUN
+    )
+    latest: dict[str, list[tuple[int, int]]] = {}
+    for worker_id, at, job in await connection.execute(query):
+        latest.setdefault(worker_id, []).append((at, job))
+    last = set()
+    for begun in latest.values():
+        top = max(at for at, _ in begun)
+        among_last = [job for at, job in begun if at == top]
+        last |= set(among_last) if len(among_last) == 1 else set()
+    return last
 
 
 async def _run_out(connection: AsyncConnection, now: int, *, lock: bool = False) -> list[int]:

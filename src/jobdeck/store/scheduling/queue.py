@@ -34,6 +34,7 @@ class QueuedJob(NamedTuple):
     dirty_since: int
     parent_id: int | None
     has_children: bool
+    losses: int = 0
 
 
 _COLUMNS = [jobs.c[name] for name in QueuedJob._fields]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -37,7 +39,10 @@ _NO_ANSWER = (OperationalError, InterfaceError, PoolTimeout)
 _BROKEN_OFF_SQLSTATES = {"25P03", "25P04"}
 """The server ended the session, and undid its transaction, because we were silent in it. To the driver that is a
 mistake of ours."""
-_RETRYABLE_SQLSTATES = {"40001", "40P01"} | _BROKEN_OFF_SQLSTATES
+_WRITTEN_MEANWHILE = {"23505"}
+"""Another transaction wrote a row with the same key after this one had looked for it and found none. The second time it
+is found, and what was meant (to change it, or to say that the name is taken) is done."""
+_RETRYABLE_SQLSTATES = {"40001", "40P01"} | _BROKEN_OFF_SQLSTATES | _WRITTEN_MEANWHILE
 _IN_NOBODYS_WAY = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 """Who only reads keeps no locks that others want."""
 
@@ -96,6 +101,8 @@ class Database:
         self.clock = clock or DatabaseClock()
         self.wakeups = wakeups or Wakeups()
         self.dialect = self.url.get_backend_name()
+        self.wrote_at = -math.inf
+        """When it took the last write of this process (`time.monotonic()`)."""
         self._one_writer: asyncio.Lock | None = None
         self._at_hand: _AtHand | None = None
         if self.dialect == "sqlite":
@@ -191,6 +198,7 @@ class Database:
             if tx.events:
                 async with tx.last_writes():
                     pass
+        self.wrote_at = time.monotonic()
         if tx.told:
             self.wakeups.call(tx.called)
         return result

@@ -14,7 +14,7 @@ from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.services.jobs.queries import JobConditions, When
 from jobdeck.web.failures.chart import chart
 from jobdeck.web.page import Page, PageDep
-from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.bulk import Bulk, BulkPlan, BulkSelect
 from jobdeck.wire.failures import FailureGroup
 
@@ -28,7 +28,7 @@ _SMALL = (132, 26)
 _LARGE = (720, 120)
 _JOB_FIELDS = {"id", "state", "type", "description", "subject", "project", "warnings", "ended_at", "attempt"}
 Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
-BulkId = Annotated[int, Path(ge=1, le=MAX_ID)]
+BulkId = Annotated[Digits, Path(ge=1, le=MAX_ID)]
 
 
 class FailuresAddress(FailureQuery):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Path
 from starlette.responses import Response
 
 from jobdeck.access.roles import Permission
@@ -15,10 +14,8 @@ from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.services.jobs.sides import Sides
 from jobdeck.web.job.why import ASKED, Why, whys
 from jobdeck.web.page import Page
-from jobdeck.wire.base import MAX_ID
 from jobdeck.wire.jobs import Job
 
-JobPath = Annotated[int, Path(ge=0, le=MAX_ID)]
 TABS = ("overview", "steps", "events", "logs", "family", "attempts")
 
 

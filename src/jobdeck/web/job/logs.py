@@ -9,24 +9,26 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from jobdeck.services.jobs.log_window import LogFilter, LogPlace, LogSlice, NumberedLine
-from jobdeck.web.job.head import JobPath, show
+from jobdeck.web.job.head import show
+from jobdeck.web.job.ids import JobPath
 from jobdeck.web.page import PageDep
+from jobdeck.wire.base import Digits
 
 router = APIRouter(include_in_schema=False)
 
-Attempt = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+Attempt = Annotated[Digits | None, Query(ge=1, le=2**31 - 1)]
 Cursor = Annotated[str | None, Query(max_length=100)]
 LEVELS = ("debug", "info", "warning", "error", "stdout", "stderr")
 
 
-@router.get("/jobs/{job_id:int}/logs")
+@router.get("/jobs/{job_id:id}/logs")
 async def logs(
     page: PageDep,
     job_id: JobPath,
     attempt: Attempt = None,
     level: Annotated[str | None, Query(max_length=20)] = None,
     step: Annotated[str | None, Query(max_length=200)] = None,
-    task: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+    task: Annotated[Digits | None, Query(ge=0, le=2**31 - 1)] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """The frame of the log; its script fills it."""
@@ -46,19 +48,19 @@ async def logs(
     )  # fmt: skip
 
 
-@router.get("/jobs/{job_id:int}/logs/lines")
+@router.get("/jobs/{job_id:id}/logs/lines")
 async def lines(
     page: PageDep,
     job_id: JobPath,
     attempt: Attempt = None,
     after: Cursor = None,
     before: Cursor = None,
-    line: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    line: Annotated[Digits | None, Query(ge=1, le=2**53)] = None,
     level: Annotated[list[str] | None, Query(max_length=10)] = None,
     step: Annotated[str | None, Query(max_length=200)] = None,
-    task: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+    task: Annotated[Digits | None, Query(ge=0, le=2**31 - 1)] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=2000)] = 500,
+    limit: Annotated[Digits, Query(ge=1, le=2000)] = 500,
 ) -> Response:
     """Numbered lines as JSON."""
     place = LogPlace(after, before, line)

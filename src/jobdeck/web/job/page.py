@@ -16,9 +16,10 @@ from jobdeck.services.jobs.queries import JobConditions, JobQuery
 from jobdeck.web.job import events as job_events
 from jobdeck.web.job import logs as job_logs
 from jobdeck.web.job import steps as job_steps
-from jobdeck.web.job.head import JobPath, head_of, show
+from jobdeck.web.job.head import head_of, show
+from jobdeck.web.job.ids import JobPath
 from jobdeck.web.page import Page, PageDep
-from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.plans import JobDiff
 from jobdeck.wire.timeline import SpanView
@@ -30,10 +31,10 @@ router.include_router(job_logs.router)
 CHILDREN = 50
 EVENTS = 100
 Cursor = Annotated[str | None, Query(max_length=cursors.MAX_CURSOR)]
-EventId = Annotated[int | None, Query(ge=0, le=MAX_ID)]
+EventId = Annotated[Digits | None, Query(ge=0, le=MAX_ID)]
 
 
-@router.get("/jobs/{job_id:int}")
+@router.get("/jobs/{job_id:id}")
 async def overview(page: PageDep, job_id: JobPath) -> Response:
     """Everything about the job at one glance."""
     job = await page.services.jobs.get(page.caller, job_id)
@@ -49,7 +50,7 @@ async def overview(page: PageDep, job_id: JobPath) -> Response:
     )  # fmt: skip
 
 
-@router.get("/jobs/{job_id:int}/head")
+@router.get("/jobs/{job_id:id}/head")
 async def head(page: PageDep, job_id: JobPath, tab: Annotated[str, Query(max_length=20)] = "overview") -> Response:
     """The head alone, for a page that keeps it up to date."""
     if not page.is_fragment:
@@ -73,7 +74,7 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-@router.get("/jobs/{job_id:int}/events")
+@router.get("/jobs/{job_id:id}/events")
 async def events(
     page: PageDep,
     job_id: JobPath,
@@ -105,7 +106,7 @@ async def events(
     )  # fmt: skip
 
 
-@router.get("/jobs/{job_id:int}/family")
+@router.get("/jobs/{job_id:id}/family")
 async def family(
     page: PageDep,
     job_id: JobPath,
@@ -130,7 +131,7 @@ async def family(
     )  # fmt: skip
 
 
-@router.get("/jobs/{job_id:int}/children")
+@router.get("/jobs/{job_id:id}/children")
 async def children(
     page: PageDep,
     job_id: JobPath,
@@ -153,7 +154,7 @@ async def _children(page: Page, job_id: int, state: State | None, cursor: str | 
     return {"children": found.items, "below": below, "next": found.next}
 
 
-@router.get("/jobs/{job_id:int}/attempts")
+@router.get("/jobs/{job_id:id}/attempts")
 async def attempts(page: PageDep, job_id: JobPath) -> Response:
     """The runs of the job from its first step."""
     timeline = await page.services.timelines.get(page.caller, job_id)

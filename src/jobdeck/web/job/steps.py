@@ -11,9 +11,11 @@ from jobdeck.core.errors import NotFound
 from jobdeck.core.life.states import StepState
 from jobdeck.services.cursors import MAX_CURSOR
 from jobdeck.services.jobs.timeline import TaskQuery
-from jobdeck.web.job.head import JobPath, show
+from jobdeck.web.job.head import show
+from jobdeck.web.job.ids import JobPath
 from jobdeck.web.job.timeline import draw
 from jobdeck.web.page import PageDep
+from jobdeck.wire.base import Digits
 from jobdeck.wire.base import Page as WirePage
 from jobdeck.wire.steps import Task
 from jobdeck.wire.timeline import StepBar, Timeline
@@ -21,14 +23,14 @@ from jobdeck.wire.timeline import StepBar, Timeline
 router = APIRouter(include_in_schema=False)
 
 TASKS = 50
-Number = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
+Number = Annotated[Digits | None, Query(ge=0, le=2**31 - 1)]
 
 
-@router.get("/jobs/{job_id:int}/steps")
+@router.get("/jobs/{job_id:id}/steps")
 async def steps(
     page: PageDep,
     job_id: JobPath,
-    attempt: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    attempt: Annotated[Digits | None, Query(ge=1, le=2**31 - 1)] = None,
     step: Number = None,
     tasks: Annotated[StepState | None, Query(description="Only tasks in this state.")] = None,
     sort: Literal["index", "slowest"] = "index",

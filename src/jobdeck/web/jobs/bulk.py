@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Form, Path, Query
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from jobdeck.core.errors import InvalidInput
@@ -16,13 +16,14 @@ from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.services.jobs.queries import JobConditions
 from jobdeck.web.fragments import FragmentDep
 from jobdeck.web.jobs.query import PATH, JobsAddress
-from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.base import MAX_ID, AskedId, Digits
 from jobdeck.wire.bulk import Bulk, BulkOutcome, BulkSelect
 
 router = APIRouter(include_in_schema=False)
-BulkId = Annotated[int, Path(ge=1, le=MAX_ID)]
+BulkId = Annotated[Digits, Path(ge=1, le=MAX_ID)]
 DEFAULT_PRIORITY = 9
 _LISTED = 200
+_IDS = TypeAdapter(list[AskedId])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,14 @@ class PreviewAsked(BaseModel):
     reason: str = ""
     resume_at: str = ""
     priority: str = ""
-    replaces: str = ""
+    replaces: AskedId | Literal[""] = ""
 
 
 @router.post(f"{PATH}/bulk")
 async def preview(page: FragmentDep, asked: Annotated[PreviewAsked, Form()]) -> Response:
     """What the operation would do to the selection."""
-    if asked.replaces.isdigit():
-        await page.services.bulks.stop(page.caller, int(asked.replaces))
+    if asked.replaces:
+        await page.services.bulks.stop(page.caller, asked.replaces)
     plan = await page.services.bulks.preview(page.caller, _asked(asked))
     return await _shown(page, plan, token=plan.token, selection=asked)
 
@@ -121,7 +122,7 @@ def _asked(asked: PreviewAsked) -> BulkAsked:
         given["priority"] = asked.priority or DEFAULT_PRIORITY
     try:
         if asked.ids:
-            select = BulkSelect[JobConditions](ids=[int(part) for part in asked.ids.split(",")])
+            select = BulkSelect[JobConditions](ids=_IDS.validate_python(asked.ids.split(",")))
         else:
             select = BulkSelect[JobConditions](filter=_address(asked.address).conditions())
         return BulkAsked(**given, select=select)
@@ -129,13 +130,14 @@ def _asked(asked: PreviewAsked) -> BulkAsked:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(f"This cannot be used: {first['msg']}.", field=field) from error
-    except ValueError as error:
-        raise InvalidInput("The selection has a job id that is no number.", field="ids") from error
 
 
 def _address(url: str) -> JobsAddress:
     """The filters of a list's address."""
-    found = parse_qs(url.partition("?")[2], max_num_fields=100)
+    try:
+        found = parse_qs(url.partition("?")[2], max_num_fields=100)
+    except ValueError as error:
+        raise InvalidInput("The list has too many filters.", field="address") from error
     return JobsAddress.model_validate(
         {name: values if len(values) > 1 else values[0] for name, values in found.items()}
     )

@@ -19,6 +19,7 @@ from jobdeck.web.jobs import filters as jobs_filters
 from jobdeck.web.jobs.list import Listed, by_ids, counts, listed, told_by_rows
 from jobdeck.web.jobs.query import PATH, RANGES, SIZES, JobsAddress
 from jobdeck.web.page import Page, PageDep
+from jobdeck.wire.base import Digits
 
 router = APIRouter(include_in_schema=False)
 
@@ -60,7 +61,7 @@ def _numbers(value: Any) -> Any:
     return value
 
 
-Ids = Annotated[list[Annotated[int, Field(ge=1, le=2**63 - 1)]], BeforeValidator(_numbers), Field(max_length=500)]
+Ids = Annotated[list[Annotated[Digits, Field(ge=1, le=2**63 - 1)]], BeforeValidator(_numbers), Field(max_length=500)]
 
 
 class ChangesAsked(JobsAddress):

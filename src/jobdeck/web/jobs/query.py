@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from jobdeck.services import cursors
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, SortBy, Words
+from jobdeck.wire.base import Digits
 
 PATH = "/jobs"
 DEFAULT_SORT: SortBy = "-created_at"
@@ -30,7 +31,7 @@ class JobsAddress(JobConditions):
     limit: Literal["50", "100", "200"] = "50"
     cursor: Cursor | None = None
     before: Cursor | None = Field(default=None, description="The page that ends before this place.")
-    room: Annotated[int, Field(ge=1, le=max(SIZES))] | None = Field(
+    room: Annotated[Digits, Field(ge=1, le=max(SIZES))] | None = Field(
         default=None, description="Rows that a page still has room for, which is filled piece by piece."
     )
 

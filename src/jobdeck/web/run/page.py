@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from jobdeck.api.http.presence import Presence
 from jobdeck.api.http.problem import field_name
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, Unauthenticated
 from jobdeck.services.jobs.queries import JobQuery
@@ -19,7 +20,7 @@ from jobdeck.web.forms.values import strict_json
 from jobdeck.web.page import Page, PageDep
 from jobdeck.web.run import view as run_view
 from jobdeck.web.run.draft import Origin, RunDraft
-from jobdeck.wire.base import MAX_ID
+from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.jobs import RunAgainRequest, SubmitRequest
 from jobdeck.wire.plans import JobPlan
 
@@ -32,8 +33,8 @@ PICKED = 50
 
 TypePath = Annotated[str, Path(max_length=200)]
 Search = Annotated[str, Query(max_length=200)]
-Id = Annotated[int | None, Query(ge=1, le=MAX_ID)]
-From = Annotated[int | None, Query(alias="from", ge=1, le=MAX_ID)]
+Id = Annotated[Digits | None, Query(ge=1, le=MAX_ID)]
+From = Annotated[Digits | None, Query(alias="from", ge=1, le=MAX_ID)]
 Text = Annotated[str | None, Query(max_length=100_000)]
 
 
@@ -143,12 +144,13 @@ def _first_params(origin: Origin, text: str | None) -> dict[str, Any]:
 
 async def _plan(page: Page, draft: RunDraft) -> Response:
     plan: JobPlan | None = None
+    present = Presence(page.request)
     try:
         asked = _request(draft)
         if isinstance(asked, RunAgainRequest) and draft.origin.source:
-            plan = await page.services.dry_runs.of_again(page.caller, draft.origin.source.id, asked)
+            plan = await present.whilst(page.services.dry_runs.of_again(page.caller, draft.origin.source.id, asked))
         elif isinstance(asked, SubmitRequest):
-            plan = await page.services.dry_runs.of(page.caller, _project(draft), asked)
+            plan = await present.whilst(page.services.dry_runs.of(page.caller, _project(draft), asked))
     except JobdeckError as error:
         _take(draft, error)
     return await run_view.show(page, draft, plan, block="both" if plan else "form")
@@ -157,13 +159,14 @@ async def _plan(page: Page, draft: RunDraft) -> Response:
 async def _run(page: Page, draft: RunDraft) -> Response:
     """The job's own page; or the form again, with what is wrong."""
     job: int | None = None
+    jobs, present = page.services.jobs, Presence(page.request)
     try:
         asked = _request(draft)
         if isinstance(asked, RunAgainRequest) and draft.origin.source:
             key = _key(draft, asked)
-            job = (await page.services.jobs.run_again(page.caller, draft.origin.source.id, asked, key)).id
+            job = (await present.whilst(jobs.run_again(page.caller, draft.origin.source.id, asked, key))).id
         elif isinstance(asked, SubmitRequest):
-            (job,) = await page.services.jobs.submit(page.caller, _project(draft), [asked], _key(draft, asked))
+            (job,) = await present.whilst(jobs.submit(page.caller, _project(draft), [asked], _key(draft, asked)))
     except JobdeckError as error:
         _take(draft, error)
     if job is not None:

@@ -15,13 +15,23 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 
 from jobdeck.connectors.base import Published, StagedFile, Stamp
 from jobdeck.connectors.errors import AttemptBuried, CountMismatch, TargetChanged
-from jobdeck.connectors.lake.tables import BURIED, PUBLISHED, arrow_schema, open_table, properties, state_of, version_of
+from jobdeck.connectors.lake.tables import (
+    BURIED,
+    PUBLISHED,
+    arrow_schema,
+    open_table,
+    properties,
+    state_of,
+    table_errors,
+    version_of,
+)
 from jobdeck.connectors.lake.writing.stats import add_action
 from jobdeck.connectors.lake.writing.types import NTZ, lacks_ntz
 from jobdeck.connectors.lake.writing.undo import LOG, discard
 from jobdeck.connectors.lake.writing.upsert import Removed
 from jobdeck.connectors.lake.writing.writer import JOBS
-from jobdeck.connectors.storage import Folder, settled
+from jobdeck.storage.disk import settled
+from jobdeck.storage.folders import Folder
 
 
 @dataclass(slots=True)
@@ -100,13 +110,14 @@ def _create_by_rename(folder: Folder, path: Path, stamp: Stamp, actions: Actions
 
 
 def _write_first(folder: Folder, stamp: Stamp, actions: Actions, schema: pa.Schema) -> None:
-    create_table_with_add_actions(
-        folder.url,
-        Schema.from_arrow(schema),
-        actions.adds,
-        storage_options=dict(folder.options),
-        commit_properties=properties(stamp, PUBLISHED, rows=actions.rows, mode="create"),
-    )
+    with table_errors(folder):
+        create_table_with_add_actions(
+            folder.url,
+            Schema.from_arrow(schema),
+            actions.adds,
+            storage_options=folder.table_options(),
+            commit_properties=properties(stamp, PUBLISHED, rows=actions.rows, mode="create"),
+        )
 
 
 def _still_staged(folder: Folder, actions: Actions) -> bool:
@@ -165,7 +176,8 @@ def _commit(
 ) -> None:
     """`table` must have been asked for `state_of` since it was opened: only later commits make this one conflict."""
     try:
-        table.create_write_transaction(list(actions), mode, Schema.from_arrow(schema), commit_properties=marks)
+        with table_errors():
+            table.create_write_transaction(list(actions), mode, Schema.from_arrow(schema), commit_properties=marks)
     except CommitFailedError as error:
         raise TargetChanged(
             f"The table was changed by someone else meanwhile ({error}).", hint="Restart the job."

@@ -13,7 +13,8 @@ from jobdeck.connectors.lake.tables import arrow_schema, open_table, version_of
 from jobdeck.connectors.lake.writing import commit, upsert
 from jobdeck.connectors.lake.writing.undo import LOG, live_files
 from jobdeck.connectors.lake.writing.writer import own_files
-from jobdeck.connectors.storage import Folder, settled
+from jobdeck.storage.disk import settled
+from jobdeck.storage.folders import Folder
 
 
 class Publication:

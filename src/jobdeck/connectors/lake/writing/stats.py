@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from jobdeck.connectors.base import StagedFile
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.folders import Folder
 
 INDEXED = 32
 """Columns with bounds, counted from the left, as Delta writers do by convention."""

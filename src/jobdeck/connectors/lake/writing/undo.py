@@ -15,9 +15,19 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from jobdeck.connectors.base import Stamp
 from jobdeck.connectors.errors import AlreadyPublished
-from jobdeck.connectors.lake.tables import BURIED, PUBLISHED, UNDO, landed, open_table, properties, recent, state_of
+from jobdeck.connectors.lake.tables import (
+    BURIED,
+    PUBLISHED,
+    UNDO,
+    landed,
+    open_table,
+    properties,
+    recent,
+    state_of,
+    table_errors,
+)
 from jobdeck.connectors.lake.writing.writer import ASIDE, JOBS, own_files
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.folders import Folder
 
 LOG = "_delta_log"
 _NEUTRAL = {"OPTIMIZE", "VACUUM START", "VACUUM END"}
@@ -63,7 +73,9 @@ def _withdraw(folder: Folder, stamp: Stamp) -> bool:
 def _bury(table: DeltaTable, stamp: Stamp) -> None:
     """An empty commit with the attempt's transaction: a commit of a dead task that was prepared before conflicts with
     it, and one that is prepared after sees it."""
-    table.create_write_transaction([], "append", table.schema(), commit_properties=properties(stamp, BURIED, mode=UNDO))
+    marks = properties(stamp, BURIED, mode=UNDO)
+    with table_errors():
+        table.create_write_transaction([], "append", table.schema(), commit_properties=marks)
 
 
 def _take_back(folder: Folder, table: DeltaTable, stamp: Stamp) -> bool:
@@ -81,7 +93,8 @@ def _take_back(folder: Folder, table: DeltaTable, stamp: Stamp) -> bool:
         _remove_table(folder, table, stamp)
         return True
     try:
-        table.restore(version - 1, commit_properties=properties(stamp, BURIED, 0, mode=UNDO, restored=version - 1))
+        with table_errors():
+            table.restore(version - 1, commit_properties=properties(stamp, BURIED, 0, mode=UNDO, restored=version - 1))
     except CommitFailedError:
         raise
     except DeltaError as error:

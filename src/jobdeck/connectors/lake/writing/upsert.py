@@ -19,7 +19,7 @@ from jobdeck.connectors.errors import CountMismatch
 from jobdeck.connectors.lake.source import fitted
 from jobdeck.connectors.lake.writing.keys import Keys
 from jobdeck.connectors.lake.writing.writer import JOBS, ParquetChunk
-from jobdeck.connectors.storage import Folder
+from jobdeck.storage.folders import Folder
 
 
 @dataclass(frozen=True, slots=True)

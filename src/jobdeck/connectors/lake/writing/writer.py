@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobdeck.connectors.base import StagedFile, Stamp
-from jobdeck.connectors.storage import Folder, flushed
+from jobdeck.storage.folders import Folder, flushed
 
 GROUP_BYTES = 32 * 1024 * 1024
 """Arrow bytes that are gathered for one row group: what a writer holds in memory, about."""

@@ -1,0 +1,76 @@
+"""Whom a request comes from, and under which address it was asked, where a proxy stands in front."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Proxies:
+    """Takes client, scheme and host from `X-Forwarded-For`, `-Proto` and `-Host`, where one of `trusted` sends them.
+    From anybody else, this machine included, these headers mean nothing."""
+
+    def __init__(self, app: ASGIApp, trusted: Sequence[Network] = ()) -> None:
+        self._app = app
+        self._trusted = tuple(trusted)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._trusted and scope["type"] == "http" and is_among(client_of(scope), self._trusted):
+            _take_over(scope, Headers(scope=scope), self._trusted)
+        await self._app(scope, receive, send)
+
+
+def client_of(scope: Scope) -> str:
+    """The address that asks."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def is_among(host: str, networks: Sequence[Network]) -> bool:
+    """Whether `host` is an address in one of `networks`."""
+    if not networks:
+        return False
+    try:
+        address: Any = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in networks)
+
+
+def _take_over(scope: Scope, headers: Headers, trusted: Sequence[Network]) -> None:
+    """Each proxy appends whom it was asked by, so the last address that is no trusted proxy is the client's."""
+    passed = [part.strip() for line in headers.getlist("x-forwarded-for") for part in line.split(",")]
+    for given in reversed(passed):
+        host = _without_port(given)
+        if host is None:
+            break  # what stands before it cannot be relied on either
+        scope["client"] = (host, 0)
+        if not is_among(host, trusted):
+            break
+    scheme = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
+    if scheme in ("http", "https"):
+        scope["scheme"] = scheme
+    host_asked = headers.get("x-forwarded-host", "").rpartition(",")[2].strip()
+    if host_asked:
+        kept = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        scope["headers"] = [*kept, (b"host", host_asked.encode("latin-1"))]
+
+
+def _without_port(given: str) -> str | None:
+    """The address of `203.0.113.7`, `203.0.113.7:4711`, `[2001:db8::1]:4711`; None for anything else."""
+    host = given
+    if given.startswith("["):
+        host = given[1:].partition("]")[0]
+    elif given.count(":") == 1:
+        host = given.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None

@@ -1,0 +1,90 @@
+"""The user that tasks run as, where they have one of their own; and keeping others out of a process."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pwd
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from jobdeck.core.errors import JobdeckError
+
+PR_SET_DUMPABLE = 4
+UMASK = 0o007
+"""Of tasks that run as another user: what they write, the server can read and change, by its group."""
+TRIAL_SECONDS = 60.0
+
+
+class TaskUserUnusable(JobdeckError):
+    """Tasks cannot run as the user that the settings name."""
+
+    code = "task_user_unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskUser:
+    """A user of this machine."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+    @classmethod
+    def called(cls, text: str) -> TaskUser:
+        """By name or number; raises TaskUserUnusable."""
+        try:
+            found = pwd.getpwuid(int(text)) if text.isascii() and text.isdigit() else pwd.getpwnam(text)
+        except (KeyError, OverflowError, ValueError, TypeError) as error:
+            hint = "Make one, such as with `useradd --system jobdeck-tasks`."
+            raise TaskUserUnusable(
+                f"There is no user '{text}' on this machine.", field="task_user", hint=hint
+            ) from error
+        if found.pw_uid in (0, os.geteuid()) or found.pw_gid in (0, os.getegid()):
+            raise TaskUserUnusable(
+                f"Tasks cannot run as '{text}': it is root, or shares user or group with the server.",
+                field="task_user",
+                hint="Make a user with a group of its own.",
+            )
+        return cls(found.pw_name, found.pw_uid, found.pw_gid, found.pw_dir)
+
+    def environment(self) -> dict[str, str]:
+        """What a process takes from its environment to know whose it is."""
+        return {"HOME": self.home, "USER": self.name, "LOGNAME": self.name}
+
+    def try_out(self, folder: str, environment: dict[str, str]) -> None:
+        """Start a process as this user, which must find Jobdeck and may write to `folder`, and can be killed."""
+        program = "import sys, tempfile, jobdeck.executors.child.__main__; tempfile.TemporaryFile(dir=sys.argv[1])"
+        try:
+            tried = subprocess.run(
+                [sys.executable, "-P", "-c", program, folder], user=self.uid, group=self.gid, extra_groups=[],
+                env={**environment, **self.environment()}, cwd="/", capture_output=True,
+                timeout=TRIAL_SECONDS, check=False,
+            )  # fmt: skip
+        except PermissionError as error:
+            raise TaskUserUnusable(
+                f"Tasks cannot run as '{self.name}': {error}.",
+                field="task_user",
+                hint="Start the server as root, with a Python that all can read.",
+            ) from error
+        if tried.returncode:
+            last = tried.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise TaskUserUnusable(
+                f"The user '{self.name}' cannot run tasks: {last}",
+                field="task_user",
+                hint="It must be able to read Python and Jobdeck's package, and to reach the home's folder `work`.",
+            )
+
+
+def keep_out() -> None:
+    """Let no process of the same user read this one's memory or environment, which hold keys; on Linux."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def without_settings() -> dict[str, str]:
+    """The environment of this process without its settings, which may hold credentials that no task should see."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}

@@ -1,0 +1,1 @@
+"""The only place that speaks to object storage: options, stores, blobs, folders; and whom connections may reach."""

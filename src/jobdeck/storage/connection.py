@@ -1,0 +1,112 @@
+"""What a connection to a bucket says: the address and options it may give, and nothing from the surroundings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobdeck.storage import endpoints, options
+from jobdeck.storage.endpoints import Endpoint
+from jobdeck.storage.errors import InvalidStorageOption
+
+ALLOWED = (
+    "access_key_id", "secret_access_key", "session_token", "region", "endpoint", "skip_signature",
+    "virtual_hosted_style_request", "unsigned_payload", "request_payer", "allow_http", "timeout", "connect_timeout",
+)  # fmt: skip
+"""Options that a connection may give. Others reach for files, other servers, or do without a check (`proxy_url`)."""
+DEFAULT_REGION = "us-east-1"
+_BUCKET = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?")
+
+
+def given(spec: Mapping[str, Any]) -> dict[str, str]:
+    """The options that a connection's configuration names, by their one name. Raises InvalidStorageOption."""
+    found = spec.get("options", {})
+    if not isinstance(found, dict):
+        raise InvalidStorageOption("The options of a bucket are a table of names and values.", field="options.options")
+    beside = sorted(name for name in spec if options.canonical(name) in options.NAMES)
+    if beside:
+        raise InvalidStorageOption(
+            f"Option '{beside[0][:100]}' stands beside the options of the bucket and not among them.",
+            field="options",
+            hint="Write keys, region and endpoint below options, or below options of the secrets.",
+        )
+    made: dict[str, str] = {}
+    for name, value in found.items():
+        plain = options.canonical(str(name))
+        if plain not in ALLOWED:
+            raise InvalidStorageOption(
+                f"Option '{str(name)[:100]}' is not allowed in a connection.",
+                field="options.options",
+                hint=f"Allowed are: {', '.join(ALLOWED)}.",
+            )
+        if not isinstance(value, str | bool | int):
+            raise InvalidStorageOption(f"Option '{plain}' is a text.", field="options.options")
+        if plain in made:
+            raise InvalidStorageOption(f"Option '{plain}' is given twice.", field="options.options")
+        made[plain] = str(value).lower() if isinstance(value, bool) else str(value)
+    return made
+
+
+def check(spec: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    """All that can be said of a connection without reaching out. Raises InvalidStorageOption, EndpointNotAllowed."""
+    bucket, _ = address(str(spec.get("url", "")))
+    parsed = options.parse(given(spec), "options.options", whole=False)
+    endpoints.check_written(endpoint(bucket, parsed), allowed)
+
+
+def address(url: str) -> tuple[str, str]:
+    """Bucket and prefix of `s3://bucket/prefix`. Raises InvalidStorageOption."""
+    scheme, found, rest = url.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if not found or scheme != "s3" or not _BUCKET.fullmatch(bucket) or ".." in bucket:
+        raise InvalidStorageOption(
+            "Connections of kind 'files' are S3 buckets.",
+            field="options.url",
+            hint="Set the url to s3://bucket/prefix.",
+        )
+    return bucket, prefix.strip("/")
+
+
+def endpoint(bucket: str, made: options.Options) -> Endpoint:
+    """Where it leads; Amazon's own address for its region where it names none."""
+    named = made.bucket.get("endpoint")
+    if named:
+        return endpoints.parse(str(named))
+    region = str(made.bucket.get("region", DEFAULT_REGION)).lower()
+    host = f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    if made.bucket.get("virtual_hosted_style_request"):
+        host = f"{bucket}.{host}"
+    return endpoints.parse(f"https://{host}")
+
+
+def complete(bucket: str, made: options.Options) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """Options of the bucket with which nothing is taken from environment or machine, and the keys to sign with.
+
+    Without keys, requests are anonymous. Keys go by another way than the options: among those, the environment's
+    session token would be put beside them."""
+    keys = _keys(made)
+    config: dict[str, Any] = {
+        "region": str(made.bucket.get("region", DEFAULT_REGION)),
+        "endpoint": endpoint(bucket, made).url,
+        "aws_endpoint_url_s3": endpoint(bucket, made).url,
+        "skip_signature": keys is None,
+        "virtual_hosted_style_request": bool(made.bucket.get("virtual_hosted_style_request", False)),
+        "unsigned_payload": bool(made.bucket.get("unsigned_payload", False)),
+        "request_payer": bool(made.bucket.get("request_payer", False)),
+        "imdsv1_fallback": False,
+        "disable_tagging": False,
+        "s3_express": False,
+        "conditional_put": "etag",
+    }
+    return config, keys
+
+
+def _keys(made: options.Options) -> dict[str, str] | None:
+    if "access_key_id" not in made.bucket or made.bucket.get("skip_signature"):
+        return None
+    return {
+        name: str(made.bucket[name])
+        for name in ("access_key_id", "secret_access_key", "session_token")
+        if name in made.bucket
+    }
