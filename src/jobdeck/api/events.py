@@ -15,12 +15,7 @@ from jobdeck.api.http.described import PREFIX
 from jobdeck.core.errors import JobdeckError
 from jobdeck.services.events import EventQuery, Told
 from jobdeck.services.services import Services
-<<<<<<< HEAD
-from jobdeck.wire.base import MAX_ID
-=======
 from jobdeck.wire.base import MAX_ID, Digits
-from jobdeck.wire.events import Event
->>>>>>> main
 
 router = APIRouter(prefix=f"{PREFIX}/events", tags=["events"])
 
