@@ -24,7 +24,7 @@ from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.log_writer import JobLog, LogShipper
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
-from jobdeck.engine.worker.renewal import OwnThread, Renewal
+from jobdeck.engine.worker.renewal import Renewal
 from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
 from jobdeck.engine.worker.surroundings import Surroundings
 from jobdeck.executors.harness import describe
