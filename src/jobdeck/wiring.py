@@ -326,26 +326,33 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
         _warn_of_plain_http(address_of(listening))
     base = await lay_foundation(config)
     try:
-        token = await _admin(base)
-        await seal_stored(base.database, base.seals, config.sqlite_path)
         core = core_of(base)
         use_cases = UseCases(core)
         address = address_of(listening)
-        reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        link = None if token is None else link_at(reachable, await _login_code(use_cases, token))
+        link = await _admins_link(base, use_cases, address)
+        await seal_stored(base.database, base.seals, config.sqlite_path)
         await use_cases.metrics.start()
         app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts))
         mount(app)
-        parts = [*_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness]
-        services = Services(parts)
+        services = Services([
+            *_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness,
+        ])  # fmt: skip
         core.service_states.update(services.states)
         await services.start()
         try:
             await serve(app, listening, lambda: ready(address, link), stop, allowed)
         finally:
+            await core.feed.close()
             await services.stop()
     finally:
         await _close(base)
+
+
+async def _admins_link(base: Foundation, use_cases: UseCases, address: str) -> str | None:
+    """A link that logs in as the administrator; None where another home has the token."""
+    token = await _admin(base)
+    reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    return None if token is None else link_at(reachable, await _login_code(use_cases, token))
 
 
 def _allowed_connections(config: Config, processes: int) -> Bounds:

@@ -21,12 +21,13 @@ from jobdeck.core.tasks import Executor, Printed
 from jobdeck.core.values import encode
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogLine
+from jobdeck.engine.own_thread import OwnThread
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
 from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.log_writer import JobLog, LogShipper
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
-from jobdeck.engine.worker.renewal import OwnThread, Renewal
+from jobdeck.engine.worker.renewal import Renewal
 from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
 from jobdeck.engine.worker.surroundings import Surroundings
 from jobdeck.executors.harness import describe

@@ -12,7 +12,8 @@ from jobdeck.core.errors import NotFound
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs, no_such_job
-from jobdeck.storage.blobs import Blob, segment
+from jobdeck.storage.blobs import Blob
+from jobdeck.storage.places import attempt_prefix
 from jobdeck.store.views import job_views
 from jobdeck.wire.base import Page
 from jobdeck.wire.rejects import RejectedRow, RejectFile
@@ -111,7 +112,7 @@ class JobRejects:
         if row is None:
             raise no_such_job(job_id)
         chosen = int(row["attempt"]) if attempt is None else attempt
-        folder = f"projects/{segment(row['project'])}/rejects/{job_id}-{chosen}"
+        folder = attempt_prefix(row["project"], "rejects", job_id, int(chosen))
         return chosen, [blob for blob in await self._core.blobs.list(folder) if blob.path.endswith(ENDING)]
 
     async def _view(self, blob: Blob, attempt: int) -> RejectFile:

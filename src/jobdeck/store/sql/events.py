@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Insert, RowMapping, Subquery, bindparam, func, insert, select, true
+from sqlalchemy import Insert, Subquery, bindparam, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.identity.actor import ids_of
@@ -54,6 +54,20 @@ class StoredEvent:
     token_id: int | None = None
 
 
+class EventRow(NamedTuple):
+    """An event as it lies in the table: `data` is JSON, which those who only pass it on need not read."""
+
+    id: int
+    at: int
+    kind: str
+    project_id: int | None
+    job_id: int | None
+    actor: str | None
+    data: str
+    principal_id: int | None
+    token_id: int | None
+
+
 async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int, called: Called = None) -> None:
     """Write `events` as the last statement of a transaction, whose commit will call those `called`.
 
@@ -91,6 +105,24 @@ def _text_of(data: Mapping[str, Any]) -> str:
     return text
 
 
+async def rows_after(
+    connection: AsyncConnection,
+    cursor: int,
+    limit: int,
+    *,
+    projects: Collection[int] | None = None,
+    job: int | None = None,
+) -> list[EventRow]:
+    """Up to `limit` events with an id above `cursor`, oldest first; of these projects, of this job (None: of any)."""
+    columns = (schema.events.c[name] for name in EventRow._fields)
+    query = select(*columns).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
+    if projects is not None:
+        query = query.where(schema.events.c.project_id.in_(list(projects)))
+    if job is not None:
+        query = query.where(schema.events.c.job_id == job)
+    return [EventRow(*row) for row in await connection.execute(query)]
+
+
 async def read_after(
     connection: AsyncConnection,
     cursor: int,
@@ -100,29 +132,11 @@ async def read_after(
     job: int | None = None,
 ) -> list[StoredEvent]:
     """Up to `limit` events with an id above `cursor`, oldest first; of these projects, of this job (None: of any)."""
-    query = select(schema.events).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
-    if projects is not None:
-        query = query.where(schema.events.c.project_id.in_(list(projects)))
-    if job is not None:
-        query = query.where(schema.events.c.job_id == job)
-    return [_stored(row) for row in (await connection.execute(query)).mappings()]
+    found = await rows_after(connection, cursor, limit, projects=projects, job=job)
+    return [StoredEvent(**{**row._asdict(), "data": json.loads(row.data)}) for row in found]
 
 
 async def last_id(connection: AsyncConnection) -> int:
     """The id of the newest event, 0 when there is none."""
     query = select(schema.events.c.id).order_by(schema.events.c.id.desc()).limit(1)
     return (await connection.execute(query)).scalar() or 0
-
-
-def _stored(row: RowMapping) -> StoredEvent:
-    return StoredEvent(
-        row["id"],
-        row["at"],
-        row["kind"],
-        row["project_id"],
-        row["job_id"],
-        row["actor"],
-        json.loads(row["data"]),
-        row["principal_id"],
-        row["token_id"],
-    )
