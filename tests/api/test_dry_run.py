@@ -113,7 +113,7 @@ async def test_an_import_shows_its_columns_and_what_does_not_fit(small: Api) -> 
     plan = await small.post(DRY, body, 200)
     found = plan["preview"]
     assert plan["ok"] is True
-    assert found["inputs"] == [{"object": good, "format": "csv", "rows": 2, "bytes": 41, "columns": 3}]
+    assert found["inputs"] == [{"object": good, "name": "a.csv", "format": "csv", "rows": 2, "bytes": 41, "columns": 3}]
     assert found["outputs"] == [
         {"object": "lake/shop/orders", "action": "create", "exists": False, "version": None, "rows": 2}
     ]
