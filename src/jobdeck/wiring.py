@@ -22,9 +22,9 @@ from jobdeck.access.private_home import make_files_private, make_private
 from jobdeck.access.vault import Vault
 from jobdeck.api.admin.login_links import link_at
 from jobdeck.api.app import create_app
-from jobdeck.api.http.connections import Bounds, bounds
 from jobdeck.api.http.frame import Doors
-from jobdeck.api.http.serving import BACKLOG, address_of, is_of_this_machine_only, listen, serve
+from jobdeck.api.http.server.connections import Bounds, bounds
+from jobdeck.api.http.server.serving import BACKLOG, address_of, is_of_this_machine_only, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.connectors import registry as connectors
 from jobdeck.core.registry import TypeRegistry

@@ -12,9 +12,9 @@ import httpx2
 import pytest
 
 from jobdeck.api.app import create_app
-from jobdeck.api.http.connections import Bounds, Connections, bounded_address, bounds
 from jobdeck.api.http.frame import Doors
 from jobdeck.api.http.pace import Pace
+from jobdeck.api.http.server.connections import Bounds, Connections, bounded_address, bounds
 from jobdeck.config import InvalidConfiguration, load
 from jobdeck.services.services import Services
 from jobdeck.web.mount import mount

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from jobdeck.api import events as routes
-from jobdeck.api.http.serving import address_of, listen, serve
+from jobdeck.api.http.server.serving import address_of, listen, serve
 from tests.api.harness import V1, Api, is_problem
 
 

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import status_code_conformance
 
 from jobdeck.access.first_admin import first_admin
 from jobdeck.api.app import create_app
-from jobdeck.api.http.serving import address_of, listen, serve
+from jobdeck.api.http.server.serving import address_of, listen, serve
 from jobdeck.services.services import Services
 from tests.api.conftest import make_core
 

@@ -16,7 +16,7 @@ import structlog
 
 from jobdeck.access.first_admin import first_admin
 from jobdeck.api.app import create_app
-from jobdeck.api.http.serving import address_of, listen, serve
+from jobdeck.api.http.server.serving import address_of, listen, serve
 from jobdeck.client import Client
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.service import Services as Background

@@ -20,7 +20,7 @@ from jobdeck.api.http.described import PREFIX, describe
 from jobdeck.api.http.frame import Doors, Frame
 from jobdeck.api.http.gate import Authentication, Bodies
 from jobdeck.api.http.pace import Pace
-from jobdeck.api.http.proxies import Proxies
+from jobdeck.api.http.server.proxies import Proxies
 from jobdeck.api.jobs import bulk, jobs, saved_views
 from jobdeck.api.jobs import details as job_details
 from jobdeck.api.jobs import rejects as job_rejects

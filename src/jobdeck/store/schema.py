@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -22,23 +21,42 @@ from sqlalchemy import (
 
 from jobdeck.core.life.bulk import BulkState
 from jobdeck.core.life.states import State, StepState
+from jobdeck.store.schema_access import installation, login_links, principals, sessions, tokens
+from jobdeck.store.schema_base import Id, metadata, one_of
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-metadata = MetaData(naming_convention=NAMING)
-
-Id = BigInteger().with_variant(Integer(), "sqlite")
-"""A 64-bit key; on SQLite plain INTEGER, which alone makes it the table's row id."""
-
-
-def _one_of(column: str, values: list[str]) -> str:
-    return f"{column} IN ({', '.join(repr(v) for v in values)})"
-
+__all__ = [
+    "OPEN_JOBS",
+    "attempts",
+    "bulk_items",
+    "bulks",
+    "configurations",
+    "connections",
+    "events",
+    "failures",
+    "files",
+    "idempotency",
+    "installation",
+    "jobs",
+    "leadership",
+    "leases",
+    "limits",
+    "lineage",
+    "login_links",
+    "loose_jobs",
+    "metadata",
+    "paused_scopes",
+    "principals",
+    "projects",
+    "saved_views",
+    "segment_columns",
+    "segments",
+    "sessions",
+    "steps",
+    "storage_garbage",
+    "tasks",
+    "tokens",
+    "workers",
+]
 
 OPEN_JOBS = "state NOT IN ('succeeded', 'canceled', 'failed')"
 """Jobs that have not ended, in the words of the partial indexes: a query that says it otherwise cannot use them."""
@@ -52,70 +70,6 @@ projects = Table(
     Column("created_at", BigInteger, nullable=False),
 )  # fmt: skip
 
-principals = Table(
-    "principals", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("name", Text, nullable=False, unique=True),
-    Column("created_at", BigInteger, nullable=False),
-    Column("project_id", Integer),
-    Column("created_by", Integer),
-    Column("skeleton", Text),
-    Index("uq_principals_skeleton", "skeleton", unique=True),
-)  # fmt: skip
-"""Who acts. `name` is whole (core/names.py) and never given again; `skeleton` is equal for names that look alike.
-`project_id` is where the principal belongs; none: to the installation."""
-
-tokens = Table(
-    "tokens", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("principal_id", ForeignKey("principals.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("project_id", ForeignKey("projects.id")),
-    Column("lookup", Text, nullable=False, unique=True),
-    Column("hash", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger),
-    Column("revoked_at", BigInteger),
-    Column("last_used_at", BigInteger),
-    Column("created_by", Integer),
-    Index("ix_tokens_principal", "principal_id"),
-)  # fmt: skip
-"""A key of a principal. `name` is a label for people and says nothing about who acts."""
-
-sessions = Table(
-    "sessions", metadata,
-    Column("hash", Text, primary_key=True),
-    Column("token_id", ForeignKey("tokens.id"), nullable=False),
-    Column("csrf", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("last_seen_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-    Column("address", Text),
-    Column("agent", Text),
-    Index("ix_sessions_expires", "expires_at"),
-    Index("ix_sessions_token", "token_id"),
-)  # fmt: skip
-
-login_links = Table(
-    "login_links", metadata,
-    Column("hash", Text, primary_key=True),
-    Column("token_id", ForeignKey("tokens.id"), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-    Column("used_at", BigInteger),
-    Column("session_hash", Text),
-    Index("ix_login_links_token", "token_id"),
-)  # fmt: skip
-"""`session_hash`: the session that made it, with which it ends; none: a token made it by itself."""
-
-installation = Table(
-    "installation", metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)  # fmt: skip
-"""What the installation knows of itself: the check value of its key, who is its administrator, which duties it did."""
 
 connections = Table(
     "connections", metadata,
@@ -208,7 +162,7 @@ jobs = Table(
     Column("result", Text),
     Column("worker", Text),
     Column("secrets", Text),
-    CheckConstraint(_one_of("state", [s.value for s in State]), name="state"),
+    CheckConstraint(one_of("state", [s.value for s in State]), name="state"),
     Index("ix_jobs_open", "state", "id", sqlite_where=text(OPEN_JOBS),
           postgresql_where=text(OPEN_JOBS)),
     Index("ix_jobs_parent", "parent_id", sqlite_where=text("parent_id IS NOT NULL"),
@@ -268,7 +222,7 @@ steps = Table(
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_hint", Text),
-    CheckConstraint(_one_of("state", [s.value for s in StepState]), name="state"),
+    CheckConstraint(one_of("state", [s.value for s in StepState]), name="state"),
 )  # fmt: skip
 
 tasks = Table(
@@ -297,7 +251,7 @@ tasks = Table(
     Column("error_message", Text),
     Column("error_hint", Text),
     Column("error_traceback", Text),
-    CheckConstraint(_one_of("state", [s.value for s in StepState]), name="state"),
+    CheckConstraint(one_of("state", [s.value for s in StepState]), name="state"),
 )  # fmt: skip
 
 events = Table(
@@ -341,7 +295,7 @@ bulks = Table(
     Column("failed", BigInteger, nullable=False, server_default=text("0")),
     Column("account", Text, nullable=False, server_default=text("'[]'")),
     Column("position", BigInteger),
-    CheckConstraint(_one_of("state", [s.value for s in BulkState]), name="state"),
+    CheckConstraint(one_of("state", [s.value for s in BulkState]), name="state"),
     Index("ix_bulks_running", "id", sqlite_where=text("state = 'running'"),
           postgresql_where=text("state = 'running'")),
     Index("ix_bulks_principal", "principal_id", "id"),

@@ -10,10 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from jobdeck.access.sessions import Device, NewSession
 from jobdeck.api.admin.login_links import PATH
-from jobdeck.api.http.connections import bounded_address
 from jobdeck.api.http.cookies import cookie_name, is_secure
 from jobdeck.api.http.pace import Pace
-from jobdeck.api.http.proxies import client_of
+from jobdeck.api.http.server.connections import bounded_address
+from jobdeck.api.http.server.proxies import client_of
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.web.page import AnyonesPageDep, Page
 

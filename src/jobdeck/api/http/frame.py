@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobdeck.api.http import problem
-from jobdeck.api.http.proxies import Network
 from jobdeck.api.http.requests import METHODS, refusal_of
+from jobdeck.api.http.server.proxies import Network
 from jobdeck.core.values import clip
 
 log = structlog.get_logger("jobdeck.access_log")

@@ -20,7 +20,7 @@ from jobdeck.api.http import problem
 from jobdeck.api.http.cookies import session_cookie
 from jobdeck.api.http.described import PUBLIC
 from jobdeck.api.http.pace import Pace
-from jobdeck.api.http.protocol import KNOWN
+from jobdeck.api.http.server.protocol import KNOWN
 from jobdeck.core.errors import JobdeckError
 from jobdeck.wire.problem import Problem
 

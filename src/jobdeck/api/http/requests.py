@@ -12,7 +12,7 @@ from starlette.types import Scope
 from jobdeck.api.http import problem
 from jobdeck.api.http.described import PUBLIC
 from jobdeck.api.http.gate import is_page
-from jobdeck.api.http.protocol import MAX_HEAD
+from jobdeck.api.http.server.protocol import MAX_HEAD
 from jobdeck.wire.problem import Problem
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from jobdeck.api.http.connections import Bounds, Connections
-from jobdeck.api.http.protocol import IDLE_SECONDS, MAX_HEAD, protocol_of
+from jobdeck.api.http.server.connections import Bounds, Connections
+from jobdeck.api.http.server.protocol import IDLE_SECONDS, MAX_HEAD, protocol_of
 from jobdeck.core.errors import Conflict
 
 GOODBYE_SECONDS = 3

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from jobdeck.api.http.proxies import Network, is_among
+from jobdeck.api.http.server.proxies import Network, is_among
 
 log = structlog.get_logger("jobdeck.connections")
 

@@ -14,7 +14,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from jobdeck.api.http import problem
-from jobdeck.api.http.connections import Connections
+from jobdeck.api.http.server.connections import Connections
 from jobdeck.wire.problem import MEDIA_TYPE, Problem
 
 HEADER_SECONDS = 10.0

@@ -1,0 +1,1 @@
+"""How the server listens: connections with their bounds, the protocol, proxies in front."""
