@@ -53,7 +53,9 @@ class Bulks:
             found = await preview.preview(connection, bulk)
 
         async def keep(tx: Tx) -> Stored:
-            await records.plan(tx, bulk, found.allowed, found.refused)
+            if bulk.with_children:
+                await items.add_children(tx, bulk.id, found.along.ids)
+            await records.plan(tx, bulk, found.allowed, found.refused, found.along.states)
             return _there(await records.get(tx.connection, bulk.id), bulk.id)
 
         kept = await self._database.transact(keep)
@@ -168,6 +170,7 @@ def _new(caller: Caller, asked: BulkAsked, token: str, now: int) -> NewBulk:
         reason=asked.reason,
         resume_at=micros(asked.resume_at) if asked.resume_at else None,
         selection=json.dumps(shown),
+        with_children=asked.children,
         project_id=caller.project_id,
         principal_id=caller.principal_id,
         token_id=caller.token_id,
@@ -235,7 +238,7 @@ def _view(bulk: Stored, now: int) -> Bulk:
 
 _AS_IT_IS = (
     "id", "operation", "priority", "reason", "selection", "project", "total", "allowed", "done", "skipped", "failed",
-    "left",
+    "left", "with_children", "children", "children_done",
 )  # fmt: skip
 
 

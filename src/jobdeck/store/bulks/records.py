@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ class NewBulk:
     reason: str | None
     resume_at: int | None
     selection: str
+    with_children: bool
     project_id: int | None
     principal_id: int
     token_id: int
@@ -66,6 +67,9 @@ class Bulk:
     failed: int
     account: list[Group]
     position: int | None
+    with_children: bool
+    children: dict[str, int]
+    children_done: int
 
     @property
     def left(self) -> int:
@@ -85,11 +89,13 @@ async def make(tx: Tx, new: NewBulk) -> int:
     return int((await tx.connection.execute(insert(bulks).values(values).returning(bulks.c.id))).scalar_one())
 
 
-async def plan(tx: Tx, bulk: Bulk, allowed: int, refused: Sequence[Group]) -> None:
-    """Keep what the preview found."""
-    values = {"allowed": allowed, "refused": _text(refused)}
+async def plan(tx: Tx, bulk: Bulk, allowed: int, refused: Sequence[Group], children: Mapping[str, int]) -> None:
+    """Keep what the preview found; `children`: those that a delete would take along, by state."""
+    values = {"allowed": allowed, "refused": _text(refused), "children": json.dumps(dict(children))}
     await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
     data = {"bulk": bulk.id, "operation": str(bulk.operation), "total": bulk.total, "allowed": allowed}
+    if bulk.with_children:
+        data["children"] = sum(children.values())
     tx.emit(NewEvent("bulk.made", bulk.project_id, None, bulk.actor, data))
 
 
@@ -101,13 +107,16 @@ async def start(tx: Tx, bulk: Bulk, token_id: int) -> None:
     tx.emit(NewEvent("bulk.started", bulk.project_id, None, bulk.actor, data))
 
 
-async def progress(tx: Tx, bulk: Bulk, treated: Sequence[Treated], position: int) -> Bulk:
-    """Count what became of some more of its jobs, the last of them `position`; the bulk after it."""
+async def progress(tx: Tx, bulk: Bulk, treated: Sequence[Treated], position: int, along: int) -> Bulk:
+    """Count what became of some more of its jobs, the last of them `position`; the bulk after it.
+
+    `along`: children that were deleted with them."""
     counts = {str(o): getattr(bulk, o) + sum(t.outcome is o for t in treated) for o in Outcome}
     told = merged([*bulk.account, *account(treated)])
-    values = {**counts, "position": position, "account": _text(told)}
+    children = bulk.children_done + along
+    values = {**counts, "position": position, "account": _text(told), "children_done": children}
     await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
-    return replace(bulk, **counts, position=position, account=told)
+    return replace(bulk, **counts, position=position, account=told, children_done=children)
 
 
 async def end(tx: Tx, bulk: Bulk, state: BulkState, actor: str) -> None:
@@ -117,6 +126,7 @@ async def end(tx: Tx, bulk: Bulk, state: BulkState, actor: str) -> None:
     data = {
         "bulk": bulk.id, "operation": str(bulk.operation), "state": str(state), "done": bulk.done,
         "skipped": bulk.skipped, "failed": bulk.failed, "left": bulk.left,
+        **({"children": bulk.children_done} if bulk.children_done else {}),
     }  # fmt: skip
     tx.emit(NewEvent("bulk.ended", bulk.project_id, None, actor, data))
 
@@ -180,7 +190,7 @@ def _bulk(row: RowMapping) -> Bulk:
     return Bulk(**values | {
         "operation": BulkOperation(row["operation"]), "state": BulkState(row["state"]),
         "selection": json.loads(row["selection"]), "refused": _groups(row["refused"]),
-        "account": _groups(row["account"]),
+        "account": _groups(row["account"]), "children": json.loads(row["children"]),
     })  # fmt: skip
 
 

@@ -29,14 +29,10 @@ _POSTGRESQL = [
         EXECUTE FUNCTION events_refuse_change()""",
     f"""CREATE FUNCTION events_refuse_loss() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN
-            IF TG_OP = 'DELETE' THEN
-                IF NOT ({_TOO_YOUNG} AND {_NOT_WITH_ITS_JOB}) THEN RETURN OLD; END IF;
-            END IF;
+            IF NOT ({_TOO_YOUNG} AND {_NOT_WITH_ITS_JOB}) THEN RETURN OLD; END IF;
             RAISE EXCEPTION '{_KEPT}' USING ERRCODE = 'check_violation';
         END $$""",
     """CREATE TRIGGER events_kept BEFORE DELETE ON events FOR EACH ROW
-        EXECUTE FUNCTION events_refuse_loss()""",
-    """CREATE TRIGGER events_kept_whole BEFORE TRUNCATE ON events FOR EACH STATEMENT
         EXECUTE FUNCTION events_refuse_loss()""",
 ]
 
