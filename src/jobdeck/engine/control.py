@@ -191,7 +191,7 @@ async def delete_in(
         # A job may be named twice, or be in the family of another one: it is told of once.
         along = tuple(job for job in result.along if job.id not in doomed)
         results.append(changed(result, along=along))
-        if result.changed and result.before is not None:
+        if result.changed and result.before is not None and job_id not in doomed:
             counts = family.by_state(job.state for job in along)
             doomed[job_id] = job_removal.Doomed(result.before, counts)
             doomed.update({job.id: job_removal.Doomed(job, taken_by=job_id) for job in along})

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission, Role
-from jobdeck.core.errors import Conflict, InvalidInput, NotFound
+from jobdeck.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from jobdeck.core.life.bulk import BulkOperation, BulkState, Group, Outcome
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
@@ -103,12 +103,15 @@ class Bulks:
             bulk = _visible(caller, await records.get(connection, id), id)
             return _view(bulk, await self._database.clock.now(connection))
 
-    async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Bulk]:
-        """Those that the caller asked for, newest first."""
+    async def page(self, caller: Caller, cursor: str | None, limit: int, *, everyone: bool = False) -> Page[Bulk]:
+        """Those that the caller asked for, newest first; with `everyone`, for administrators, all that it may see."""
         caller.require(Permission.JOB_READ)
+        if everyone and caller.role is not Role.ADMIN:
+            raise Forbidden("Only administrators see the operations of others.", field="everyone")
         before = cursors.number(cursor, "bulk")
         async with self._database.read() as connection:
-            found = await records.page(connection, caller.principal_id, caller.project_id, before, limit + 1)
+            whose = None if everyone else caller.principal_id
+            found = await records.page(connection, whose, caller.project_id, before, limit + 1)
             now = await self._database.clock.now(connection)
         last = cursors.encode("bulk", found[limit - 1].id) if len(found) > limit else None
         return Page[Bulk](items=[_view(bulk, now) for bulk in found[:limit]], next=last)

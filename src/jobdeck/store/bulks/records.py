@@ -145,10 +145,12 @@ async def lock(tx: Tx, id: int) -> Bulk | None:
 
 
 async def page(
-    connection: AsyncConnection, principal_id: int, project_id: int | None, before: int | None, limit: int
+    connection: AsyncConnection, principal_id: int | None, project_id: int | None, before: int | None, limit: int
 ) -> list[Bulk]:
-    """Those that the principal asked for, newest first; `project_id`: only those made in this project."""
-    query = _query().where(bulks.c.principal_id == principal_id).order_by(bulks.c.id.desc()).limit(limit)
+    """Those that the principal (None: anybody) asked for, newest first; `project_id`: only those of this project."""
+    query = _query().order_by(bulks.c.id.desc()).limit(limit)
+    if principal_id is not None:
+        query = query.where(bulks.c.principal_id == principal_id)
     if project_id is not None:
         query = query.where(bulks.c.project_id == project_id)
     if before is not None:
