@@ -169,7 +169,7 @@ def _apply(upload: Upload, fields: list[tuple[str, str]]) -> None:
         elif name == "name" and value == upload.name:
             continue
         elif name == "name":
-            raise InvalidInput("The field 'name' stands behind the file.", field="name", hint="Send it before the file.")
+            raise InvalidInput("The field 'name' stands behind the file.", field="name", hint="Send it before it.")
         elif name == "permanent" and value in ("true", "false"):
             upload.permanent = value == "true"
         elif name == "permanent":

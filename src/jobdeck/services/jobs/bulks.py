@@ -116,6 +116,11 @@ class Bulks:
         last = cursors.encode("bulk", found[limit - 1].id) if len(found) > limit else None
         return Page[Bulk](items=[_view(bulk, now) for bulk in found[:limit]], next=last)
 
+    async def under_way(self, caller: Caller) -> int:
+        """How many that the caller asked for are being carried out."""
+        async with self._database.read() as connection:
+            return await records.count_running(connection, caller.principal_id, caller.project_id)
+
     async def items(
         self, caller: Caller, id: int, outcome: BulkOutcome | None, cursor: str | None, limit: int
     ) -> Page[BulkItem]:

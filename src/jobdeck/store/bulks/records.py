@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, insert, select, text, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.bulk import BulkOperation, BulkState, Group, Outcome, Treated, account, merged
@@ -162,6 +162,15 @@ async def running(connection: AsyncConnection) -> list[int]:
     """Those to be carried on, oldest first. In the words of the partial index: a parameter could not use it."""
     query = select(bulks.c.id).where(text("state = 'running'")).order_by(bulks.c.id)
     return list((await connection.execute(query)).scalars())
+
+
+async def count_running(connection: AsyncConnection, principal_id: int, project_id: int | None) -> int:
+    """How many of the principal's are being carried out; `project_id`: only those made in this project."""
+    query = select(func.count()).select_from(bulks).where(text("bulks.state = 'running'"))
+    query = query.where(bulks.c.principal_id == principal_id)
+    if project_id is not None:
+        query = query.where(bulks.c.project_id == project_id)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def outdated(connection: AsyncConnection, unused: int, ended: int | None) -> list[int]:
