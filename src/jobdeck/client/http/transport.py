@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from jobdeck.client.errors import ApiError, UnexpectedAnswer, Unreachable, error_of
 from jobdeck.client.settings import Settings
+from jobdeck.core.errors import InvalidInput
 from jobdeck.wire.base import Request
 from jobdeck.wire.problem import Problem
 
@@ -57,7 +59,7 @@ class Transport:
         if body is None:
             return self._exchange(method, path, headers=headers)
         headers["Content-Type"] = "application/json"
-        return self._exchange(method, path, headers=headers, content=body.model_dump_json(exclude_unset=True))
+        return self._exchange(method, path, headers=headers, content=_sent(body))
 
     def post(self, answer: type[R], path: str, body: Request | None = None, key: str | None = None) -> R:
         return parsed(answer, self.write("POST", path, body, key))
@@ -133,6 +135,14 @@ class Transport:
             why, hint = f"The connection to {self.settings.url} broke", "Try again."
         detail = str(error)
         return Unreachable(f"{why} ({detail})." if detail else f"{why}.", hint=hint)
+
+
+def _sent(body: Request) -> str:
+    """The body as JSON; raises InvalidInput for text that has no UTF-8."""
+    try:
+        return body.model_dump_json(exclude_unset=True)
+    except PydanticSerializationError as error:
+        raise InvalidInput("A value is not text in UTF-8, and cannot be sent.", hint="Write it in UTF-8.") from error
 
 
 def path_part(value: object) -> str:
