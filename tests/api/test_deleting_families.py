@@ -26,7 +26,7 @@ class Family:
 
 async def family(api: Api, state: str = "succeeded") -> Family:
     """Its children are submitted while the parent has not ended."""
-    ids = []
+    ids: list[int] = []
     for parent in (None, 0, 0, 2):
         more = {} if parent is None else {"parent": ids[parent]}
         ids.append((await api.submit("sleep", **more))["id"])

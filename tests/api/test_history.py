@@ -7,8 +7,8 @@ import pytest
 from tests.api.harness import Api, is_problem
 
 
-async def kinds(api: Api, query: str = "", **more: str) -> list[str]:
-    return [e["kind"] for e in (await api.get(f"events/history?limit=100{query}", **more))["items"]]
+async def kinds(api: Api, query: str = "") -> list[str]:
+    return [e["kind"] for e in (await api.get(f"events/history?limit=100{query}"))["items"]]
 
 
 async def test_deeds_are_found_among_many_jobs(api: Api) -> None:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.more import More, print_list
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import DETACHED, DONE, REFUSED, say
 from jobdeck.cli.jobs.bulk import answer, follow, summary, tell_groups
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import More, print_list, print_one
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import Column, print_facts
 from jobdeck.core.life import family
 from jobdeck.core.life.bulk import BulkState
@@ -45,9 +46,7 @@ ITEM_COLUMNS: list[Column[BulkItem]] = [
 @app.command(name="list")
 def list_(
     *,
-    everyone: Annotated[
-        bool, Parameter(help="Those of everybody; for administrators.", negative=())
-    ] = False,
+    everyone: Annotated[bool, Parameter(help="Those of everybody; for administrators.", negative=())] = False,
     limit: Annotated[int | None, Parameter(help="Operations to show. [default: 50 in a table, else all]")] = None,
     common: Common | None = None,
 ) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.more import More, print_list
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import More, print_list, print_one
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import Column, print_facts
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ def list_(
     """List failures, those of a kind together. -o ids gives fingerprints, for `jobs list --error`."""
     common = common or Common()
     with common.client() as client:
-        found = client.failures.list(
-            project=common.chosen_project, type=type, since=since, until=until, q=q, sort=sort
-        )
+        found = client.failures.list(project=common.chosen_project, type=type, since=since, until=until, q=q, sort=sort)
         print_list(common.output, found, GROUP_COLUMNS, lambda g: g.fingerprint, More(limit))
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import file_numbers
+from jobdeck.cli.arguments.more import More, print_list, tell_more
 from jobdeck.cli.arguments.options import STDIN, Common, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import More, print_all, print_list, print_one, print_page, tell_more
+from jobdeck.cli.show.output import print_all, print_one, print_page
 from jobdeck.cli.show.table import Column, print_facts
 from jobdeck.cli.upload import require_readable, upload_all
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.more import More, print_list
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import More, print_json, print_list, print_one
+from jobdeck.cli.show.output import print_json, print_one
 from jobdeck.cli.show.table import Column, print_facts
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ def history(
     """List what was done to all but jobs, and which jobs were deleted, newest first; for administrators."""
     common = common or Common()
     with common.client() as client:
-        found = client.events.history(
-            kind=kind, actor=actor, since=since, until=until, project=common.chosen_project
-        )
+        found = client.events.history(kind=kind, actor=actor, since=since, until=until, project=common.chosen_project)
         print_list(common.output, found, HISTORY_COLUMNS, lambda e: e.id, More(limit))
 
 

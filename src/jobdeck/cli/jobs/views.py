@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import Ids, numbers
+from jobdeck.cli.arguments.more import More, tell_more
 from jobdeck.cli.arguments.options import STDIN, Common
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.show import print_job
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import (
-    More,
-    print_all,
-    print_ids,
-    print_json,
-    print_one,
-    print_page,
-    print_value,
-    tell_more,
-)
+from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one, print_page, print_value
 from jobdeck.cli.show.table import Column, print_table
 
 if TYPE_CHECKING:
@@ -264,4 +256,3 @@ def _place(item: LogLine) -> str:
     level = "" if item.level in ("info", "stdout") else f"{item.level.upper()} "
     task = f"[{item.task}]" if item.task is not None else ""
     return f"{level}{item.step}{task}: " if item.step else level
-

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import islice
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show.table import Column, print_table
 
 if TYPE_CHECKING:
@@ -28,40 +25,6 @@ def print_page(output: Output, page: Page[M], columns: Sequence[Column[M]], id_o
         print_json(page)
     else:
         print_all(output, page.items, columns, id_of)
-
-
-@dataclass(frozen=True, slots=True)
-class More:
-    """How much of a list is printed: what was asked for, else a page of it in a table, and all to programs."""
-
-    limit: int | None = None
-    page: int = 50
-
-    def of(self, output: Output) -> int | None:
-        """How many items; None for all."""
-        return self.page if self.limit is None and output == "table" else self.limit
-
-
-def print_list(
-    output: Output, items: Iterable[M], columns: Sequence[Column[M]], id_of: Callable[[M], object], more: More
-) -> None:
-    """A list as long as `more` says; where it goes on, a remark says so on standard error."""
-    most = more.of(output)
-    if most is None:
-        print_all(output, items, columns, id_of)
-        return
-    if most < 1:
-        raise UsageError("--limit is at least 1.")
-    every = iter(items)
-    print_all(output, islice(every, most), columns, id_of)
-    if next(every, None) is not None:
-        say(f"There are more than these {most}; --limit shows more.")
-
-
-def tell_more(page: Page[M]) -> None:
-    """Say on standard error that the list goes on behind this page, in whatever form it was printed."""
-    if page.next is not None:
-        say(f"There are more than these {len(page.items)}; --limit shows more, --cursor {page.next} the next page.")
 
 
 def print_all(output: Output, items: Iterable[M], columns: Sequence[Column[M]], id_of: Callable[[M], object]) -> None:
