@@ -28,8 +28,8 @@ async def family(api: Api, state: str = "succeeded") -> Family:
     """Its children are submitted while the parent has not ended."""
     ids: list[int] = []
     for parent in (None, 0, 0, 2):
-        more = {} if parent is None else {"parent": ids[parent]}
-        ids.append((await api.submit("sleep", **more))["id"])
+        job = await api.submit() if parent is None else await api.submit(parent=ids[parent])
+        ids.append(job["id"])
     now = await api.core.database.now()
     for job, end in zip(ids, (state, "failed", "succeeded", "failed"), strict=True):
         await api.put_job(job, state=end, ended_at=now)
