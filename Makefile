@@ -19,7 +19,7 @@ PEERS := .peers
 PEER_PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 $(PYTHON),$(shell $(p) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $(p))))
 BENCHMARKS := bench_engine bench_steps bench_lists bench_blocked bench_bulk bench_recovery bench_memory bench_pages
 
-.PHONY: help demo test check bench peers soak docs screenshots assets pin clean
+.PHONY: help demo test check bench peers hunt soak docs screenshots assets pin clean
 
 help:  ## say what there is (this text)
 	@echo "Jobdeck. What make can do here:"
@@ -62,6 +62,9 @@ peers:  ## install what the benchmarks compare with, each in an environment of i
 		$(PEERS)/$$peer/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/$$peer.txt || exit 1; \
 	done
 	@command -v redis-server > /dev/null || echo "Celery needs redis-server, which is not here; it is left out." >&2
+
+hunt: $(VENV)/.test  ## compare the readers of files with four tools over random and broken files, for ten minutes; ARGS="--minutes 60 --seed 1"
+	@$(BIN)/python -m tests.connectors.readers.hunt $(ARGS)
 
 soak: $(VENV)/.test  ## run for ten minutes under fire (kills, freezes, outages), and account for every job; ARGS="--seconds 60 --seed 1"
 	@$(BIN)/python -m tests.faults.soak $(ARGS)

@@ -14,9 +14,10 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import measuring
 import uvloop
@@ -24,7 +25,7 @@ from sqlalchemy import text
 
 from jobdeck.access.first_admin import first_admin
 from jobdeck.config import Config
-from jobdeck.core.jobtype import Isolation, JobType, StepSpec, step
+from jobdeck.core.jobtype import JobType, step
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.service import Services
 from jobdeck.engine.submit import Submission, Submitter
@@ -36,20 +37,21 @@ ALONE = 50
 PEERS = Path(__file__).with_name("peers")
 
 
-class Ten(JobType):
-    """Ten steps that do nothing."""
-
-    name = "ten"
-    isolation: ClassVar[Isolation] = "thread"
-
-    @step
-    def one(self, run: Any) -> int:
+def _step(number: int) -> Callable[[JobType, Any], int]:
+    def work(_self: JobType, run: Any) -> int:
         assert run is not None
         return 1
 
-    def plan(self) -> list[StepSpec]:
-        (spec,) = super().plan()
-        return [replace(spec, name=f"s{number}") for number in range(STEPS)]
+    work.__name__ = f"s{number}"
+    return step(work)
+
+
+Ten: type[JobType] = type(
+    "Ten",
+    (JobType,),
+    {"__doc__": "Ten steps that do nothing.", "name": "ten", "isolation": "thread", "__module__": __name__}
+    | {f"s{number}": _step(number) for number in range(STEPS)},
+)
 
 
 class Checkpoints:
@@ -100,7 +102,7 @@ async def measure(config: Config, jobs: int) -> dict[str, float]:
 
 
 async def _run(base: Foundation, jobs: int) -> None:
-    submitter = Submitter(base.database, base.registry, base.environments.of)
+    submitter = Submitter(base.database, base.registry, base.environments.of, seals=base.seals)
     ids = await submitter.submit([Submission("ten", {}, 1, "default", 1)] * jobs, actor="bench", principal_id=1)
     query = text("SELECT count(*) FROM jobs WHERE id BETWEEN :first AND :last AND state = 'succeeded'")
     while True:

@@ -78,7 +78,7 @@ async def measure(config: Config, kind: type[Many], most: int) -> None:
 
 
 async def _run(base: Foundation, kind: type[Many], params: dict[str, int]) -> None:
-    submitter = Submitter(base.database, base.registry, base.environments.of)
+    submitter = Submitter(base.database, base.registry, base.environments.of, seals=base.seals)
     (job,) = await submitter.submit(
         [Submission(kind.name, params, 1, "default", 1)], actor="bench", principal_id=1
     )  # fmt: skip

@@ -8,7 +8,7 @@ import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, field_validator
 
@@ -80,6 +80,18 @@ class Config(BaseModel):
         description="User (name or number) that tasks run as, so that they cannot read the home; needs root. "
         "Empty: the server's own.",
     )
+    check_processes: int = Field(
+        default=4, ge=2, le=100, description="Processes in which job types are asked; one project gets half of them."
+    )
+    check_seconds: float = Field(
+        default=10.0, ge=0.1, le=300, description="Seconds that a job type may take to check a submission."
+    )
+    plan_seconds: float = Field(
+        default=30.0, ge=0.1, le=3600, description="Seconds that a job type may take to plan the steps of a job."
+    )
+    undo_seconds: float = Field(
+        default=3600.0, ge=1, le=86_400, description="Seconds that removing leftovers may take, whatever the type says."
+    )
     lease_seconds: float = Field(
         default=10.0, ge=1, le=3600, description="How long a job stays with a worker that says nothing."
     )
@@ -109,6 +121,9 @@ class Config(BaseModel):
     max_upload_mb: int = Field(default=1024 * 1024, ge=1, description="Size of one uploaded file, in MiB, at most.")
     session_days: float = Field(
         default=14.0, gt=0, le=400, description="Days without use after which a browser has to log in again."
+    )
+    session_max_days: float = Field(
+        default=90.0, gt=0, le=400, description="Days after which a session ends even if it is used all the time."
     )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least level of the server's own log."
@@ -159,6 +174,26 @@ class Config(BaseModel):
         return self.storage_url.rstrip("/") or (self.home.resolve() / "storage").as_uri()
 
     @property
+    def sqlite_path(self) -> Path | None:
+        """The file of an SQLite database."""
+        if not self.is_sqlite:
+            return None
+        rest = self.async_database_url.partition("://")[2].partition("?")[0]
+        file = unquote(rest.partition("/")[2])
+        return Path(file).absolute() if file and file != ":memory:" else None
+
+    @property
+    def forbidden_paths(self) -> tuple[str, ...]:
+        """Folders and files that no job may read by path, whatever is allowed: the installation's own."""
+        own = [self.home, Path(self.home / "storage")]
+        if self.blobs_url.startswith("file://"):
+            own.append(Path(unquote(urlsplit(self.blobs_url).path)))
+        if self.sqlite_path is not None:
+            beside = ("", "-wal", "-shm", "-journal", ".lock")
+            own += [self.sqlite_path.with_name(self.sqlite_path.name + ending) for ending in beside]
+        return tuple(dict.fromkeys(os.path.realpath(path) for path in own))
+
+    @property
     def is_sqlite(self) -> bool:
         return self.async_database_url.startswith("sqlite")
 
@@ -181,6 +216,7 @@ def load(**given: Any) -> Config:
         why = first["msg"].removeprefix("Value error, ")
         raise InvalidConfiguration(f"Setting '{name}': {why}.", field=name) from error
     _check_scheme(config)
+    _check_allowed(config)
     return config
 
 
@@ -191,6 +227,19 @@ def _default_home() -> Path:
         raise InvalidConfiguration(
             "There is no folder for the user who starts Jobdeck.", field="home", hint="Name one with --home."
         ) from error
+
+
+def _check_allowed(config: Config) -> None:
+    """A folder of the installation's own is not allowed by anybody; one that contains it is, without it."""
+    for allowed in config.allowed_paths:
+        real = Path(os.path.realpath(allowed))
+        for own in config.forbidden_paths:
+            if real.is_relative_to(own):
+                raise InvalidConfiguration(
+                    f"Setting 'allowed_paths': {allowed} lies within {own}, which holds tokens, keys and all data.",
+                    field="allowed_paths",
+                    hint="Allow a folder outside of the home, the storage and the database.",
+                )
 
 
 def _check_scheme(config: Config) -> None:

@@ -40,6 +40,7 @@ from jobdeck.engine.worker.runner import Runner
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
+from jobdeck.jobs.declared import check_type
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import RUN, UNDO
 
@@ -84,7 +85,8 @@ def run_job(
 
     `pause_at` and `cancel_at` ask for that when the record of that number, or a later one, has landed. `isolation`
     overrides the type's: with `process` a crash is a real SIGKILL; the class must then be importable from the working
-    directory."""
+    directory. Raises InvalidJobType, as the loading of the type would, for what it declares."""
+    check_type(job_type)
     job_type.Params.model_validate(dict(params or {}))
     asks = {number: ask for number, ask in ((pause_at, Ask.PAUSE), (cancel_at, Ask.CANCEL)) if number is not None}
     book = _Book(list(crashes), asks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import socket
 import uuid
@@ -12,12 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
 
 import structlog
 
 from jobdeck import __version__
-from jobdeck.access.first_admin import first_admin
+from jobdeck.access.first_admin import AdminElsewhere, first_admin, new_admin_token
+from jobdeck.access.home_lock import Locks, lock_installation
+from jobdeck.access.own_key import proved_vault
+from jobdeck.access.private_home import make_files_private, make_private
 from jobdeck.access.vault import Vault
 from jobdeck.api.admin.login_links import link_at
 from jobdeck.api.app import create_app
@@ -26,7 +27,6 @@ from jobdeck.api.http.frame import Doors
 from jobdeck.api.http.serving import BACKLOG, address_of, is_of_this_machine_only, listen, serve
 from jobdeck.config import Config, InvalidConfiguration
 from jobdeck.connectors import registry as connectors
-from jobdeck.core.errors import Conflict
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
 from jobdeck.engine.duties import (
@@ -43,6 +43,7 @@ from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
@@ -63,6 +64,9 @@ from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs.bulk_runner import BulkRunner
+from jobdeck.services.masking import Masker
+from jobdeck.services.seal_stored import seal_stored
+from jobdeck.services.sealing import ParamVault
 from jobdeck.services.services import Services as UseCases
 from jobdeck.storage import endpoints
 from jobdeck.storage.blobs import Blobs
@@ -74,9 +78,12 @@ from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
 
 log = structlog.get_logger(__name__)
+ASIDE = 4
+"""Processes of a worker for what must not wait behind tasks: removing what canceled jobs left."""
 
 _FEW_CONNECTIONS = 200
 """A server that can take in fewer tells it when it starts."""
+Ready = Callable[[str, str | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +97,38 @@ class Foundation:
     installation: Installation
     environments: Environments
     vault: Vault
+    seals: ParamVault
     logs: LogStore
     garbage: GarbageCollector
     control: Control
-    lock: IO[str] | None
+    hooks: HookProcesses
+    lock: Locks | None
     task_user: TaskUser | None = None
 
 
 async def lay_foundation(config: Config) -> Foundation:
-    """Open home, database and storage, and bring the schema up to date. Raises Conflict when the home is in use."""
+    """Open home, database and storage, and bring the schema up to date. Raises Conflict when home or database is in
+    use, WrongSecretKey where secrets could not be read, InvalidConfiguration for folders that must not be read."""
     _make_home(config.home)
-    lock = _lock_home(config.home) if config.is_sqlite else None
+    lock = lock_installation(config.home, config.sqlite_path) if config.sqlite_path else None
+    database = Database(config.async_database_url)
+    try:
+        return await _found(config, database, lock)
+    except BaseException:
+        await database.close()
+        if lock is not None:
+            lock.release()
+        raise
+
+
+async def _found(config: Config, database: Database, lock: Locks | None) -> Foundation:
+    await migrate(database)
+    if config.sqlite_path:
+        make_files_private(config.sqlite_path)
+    vault = await proved_vault(database, config.secret_key, config.home)
     installation = _installation(config)
     blobs = Blobs(config.blobs_url, config.storage_options)
     await blobs.check()
-    database = Database(config.async_database_url)
-    await migrate(database)
     work_dir = config.home.resolve() / "work"
     work_dir.mkdir(exist_ok=True)
     forget_abandoned(work_dir)
@@ -113,12 +136,12 @@ async def lay_foundation(config: Config) -> Foundation:
     logs = LogStore(blobs)
     registry = load_types({"allow_commands": config.allow_commands})
     _tell_of_broken(registry)
-    vault = Vault(config.secret_key) if config.secret_key else Vault.in_home(config.home)
+    seals = ParamVault(Masker(registry), vault)
     environments = Environments(database, installation, str(work_dir), vault)
     garbage = GarbageCollector(database, blobs, partial(_clean_staged, environments))
     return Foundation(
-        config, database, blobs, registry, installation,
-        environments, vault, logs, garbage, Control(database, garbage), lock, user,
+        config, database, blobs, registry, installation, environments, vault, seals, logs, garbage,
+        Control(database, garbage), _hooks(config, user), lock, user,
     )  # fmt: skip
 
 
@@ -140,6 +163,16 @@ def _task_user(config: Config, work_dir: Path) -> TaskUser | None:
     return user
 
 
+def _hooks(config: Config, user: TaskUser | None) -> HookProcesses:
+    return HookProcesses(
+        config.check_processes,
+        check_seconds=config.check_seconds,
+        plan_seconds=config.plan_seconds,
+        memory_limit=_task_memory(config),
+        user=user,
+    )
+
+
 def _installation(config: Config) -> Installation:
     return Installation(
         version=__version__,
@@ -147,16 +180,19 @@ def _installation(config: Config) -> Installation:
         storage_options=config.storage_options,
         allowed_paths=tuple(str(p) for p in config.allowed_paths),
         allowed_endpoints=_checked_endpoints(config),
+        forbidden_paths=config.forbidden_paths,
         project_limit=config.project_limit,
         worker_silence=config.lease_seconds * 0.75,
         max_upload=config.max_upload_mb * 1024 * 1024,
         session_days=config.session_days,
+        session_max_days=config.session_max_days,
     )
 
 
 def _make_home(home: Path) -> None:
+    """Private to the user of this process, whatever its mode was."""
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(home)
         with TemporaryFile(dir=home):
             return
     except OSError as error:
@@ -173,22 +209,9 @@ def _checked_endpoints(config: Config) -> tuple[str, ...]:
     return config.allowed_endpoints
 
 
-def _lock_home(home: Path) -> IO[str]:
-    """SQLite has one writing process: the second one that starts in a home is told so."""
-    handle = (home / "jobdeck.lock").open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        raise Conflict(
-            f"Jobdeck is running in {home} already.", hint="Stop it first, or choose another folder with --home."
-        ) from error
-    return handle
-
-
 def core_of(base: Foundation) -> Core:
     """The parts that services stand on."""
-    submitter = Submitter(base.database, base.registry, base.environments.of)
+    submitter = Submitter(base.database, base.registry, base.environments.of, base.hooks, base.seals)
     feed = Feed(base.database)
     return Core(
         base.database,
@@ -269,6 +292,7 @@ def working(base: Foundation) -> list[Service]:
     executor = ByIsolation({
         "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user),
         "thread": ThreadExecutor(max(1, config.light_slots)),
+        "aside": ProcessExecutor(ASIDE, memory_limit=_task_memory(config), user=base.task_user),
     })  # fmt: skip
     me = Worker(
         id=uuid.uuid4().hex, name=config.worker_name, host=socket.gethostname(), pid=os.getpid(), slots=config.workers,
@@ -283,14 +307,18 @@ def working(base: Foundation) -> list[Service]:
         shipper,
         config.lease_seconds,
         config.parallel,
+        hooks=base.hooks,
+        undo_seconds=config.undo_seconds,
+        seals=base.seals,
     )
     return [recorder, shipper, WorkerService(me, parts)]
 
 
-async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str], None], stop: asyncio.Event) -> None:
+async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asyncio.Event) -> None:
     """Serve API and pages, and schedule, with a worker in the same process if `worker`, until `stop` is set.
 
-    `ready` is called with the address and an administrator's login link once it answers."""
+    `ready` is called with the address once it answers, and with an administrator's login link; None: this home has
+    no token of the administrator, another one has."""
     keep_out()
     allowed = _allowed_connections(config, config.workers if worker else 0)
     listening = listen(config.host, config.port)
@@ -298,25 +326,33 @@ async def run_server(config: Config, *, worker: bool, ready: Callable[[str, str]
         _warn_of_plain_http(address_of(listening))
     base = await lay_foundation(config)
     try:
-        token = await first_admin(base.database, config.home)
         core = core_of(base)
         use_cases = UseCases(core)
         address = address_of(listening)
-        reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        link = link_at(reachable, await _login_code(use_cases, token))
+        link = await _admins_link(base, use_cases, address)
+        await seal_stored(base.database, base.seals, config.sqlite_path)
         await use_cases.metrics.start()
         app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts))
         mount(app)
-        parts = [*_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness]
-        services = Services(parts)
+        services = Services([
+            *_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness,
+        ])  # fmt: skip
         core.service_states.update(services.states)
         await services.start()
         try:
             await serve(app, listening, lambda: ready(address, link), stop, allowed)
         finally:
+            await core.feed.close()
             await services.stop()
     finally:
         await _close(base)
+
+
+async def _admins_link(base: Foundation, use_cases: UseCases, address: str) -> str | None:
+    """A link that logs in as the administrator; None where another home has the token."""
+    token = await _admin(base)
+    reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    return None if token is None else link_at(reachable, await _login_code(use_cases, token))
 
 
 def _allowed_connections(config: Config, processes: int) -> Bounds:
@@ -336,6 +372,25 @@ def _warn_of_plain_http(address: str) -> None:
         "on 127.0.0.1."
     )
     log.warning("serves_without_tls", address=address, hint=hint)
+
+
+async def _admin(base: Foundation) -> str | None:
+    try:
+        return await first_admin(base.database, base.config.home)
+    except AdminElsewhere:
+        log.info("admin_elsewhere", home=str(base.config.home))
+        return None
+
+
+async def make_admin_token(config: Config) -> Path:
+    """A new token for the administrator, also while servers run; the file that has it."""
+    make_private(config.home)
+    database = Database(config.async_database_url)
+    try:
+        await migrate(database)
+        return await new_admin_token(database, config.home)
+    finally:
+        await database.close()
 
 
 async def _login_code(use_cases: UseCases, token: str) -> str:
@@ -370,6 +425,7 @@ def _always(base: Foundation) -> list[Service]:
 
 
 async def _close(base: Foundation) -> None:
+    await base.hooks.aclose()
     await base.database.close()
     if base.lock is not None:
-        base.lock.close()
+        base.lock.release()

@@ -20,7 +20,7 @@ async def test_the_first_start_makes_it(database: Database, home: Path) -> None:
     path = home / "admin.token"
     assert path.read_text().strip() == text
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [p.name for p in home.iterdir()] == ["admin.token"]
+    assert {p.name for p in home.iterdir()} == {"admin.token", "home.id"}
     caller = await Authenticator(database).caller(text)
     assert (caller.name, caller.role, caller.project_id) == ("admin", Role.ADMIN, None)
     async with database.read() as connection:

@@ -7,11 +7,20 @@ from sqlalchemy import select, update
 
 from jobdeck.access.roles import Role
 from jobdeck.access.secrets import TokenText
-from jobdeck.access.sessions import DAY, LINK_LIFE, LoginLinkEnded, LoginLinkUsed, Sessions
+from jobdeck.access.sessions import (
+    DAY,
+    LINK_LIFE,
+    MOST_LINKS,
+    MOST_SESSIONS,
+    Device,
+    LoginLinkEnded,
+    LoginLinkUsed,
+    Sessions,
+)  # fmt: skip
 from jobdeck.access.tokens import Authenticator, TokenWish, issue
-from jobdeck.core.errors import Unauthenticated
+from jobdeck.core.errors import NotFound, Unauthenticated
+from jobdeck.store.access import principals, tokens
 from jobdeck.store.access import sessions as stored_sessions
-from jobdeck.store.access import tokens
 from jobdeck.store.schema import login_links, sessions
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import read_after
@@ -27,7 +36,7 @@ async def token(database: Database) -> TokenText:
     """Of a viewer, who expires when it is told to."""
 
     async def work(tx: Tx) -> TokenText:
-        return (await issue(tx, TokenWish("ann", Role.VIEWER), "test"))[1]
+        return (await issue(tx, TokenWish(await principals.ensure(tx, "ann"), "ann", Role.VIEWER), "test"))[1]
 
     return await database.transact(work)
 
@@ -163,3 +172,57 @@ async def test_what_has_ended_is_removed(database: Database, keeper: Sessions, t
         assert len((await connection.execute(select(sessions))).all()) == 1
         assert not (await connection.execute(select(login_links))).all()
     assert (await keeper.find(again.cookie)).caller.name == "ann"
+
+
+async def test_a_link_ends_with_the_session_that_made_it(keeper: Sessions, token: TokenText) -> None:
+    session = await keeper.find((await keeper.begin(str(token))).cookie)
+    link = await keeper.make_link(session.caller)
+    await keeper.end(session)
+    for way in (keeper.peek, keeper.begin_by_link):
+        with pytest.raises(LoginLinkEnded):
+            await way(link.code)
+
+
+async def test_a_session_ends_though_it_is_used_all_the_time(
+    database: Database, keeper: Sessions, token: TokenText
+) -> None:
+    cookie = (await keeper.begin(str(token))).cookie
+    now = await database.now()
+    await put(database, created_at=now - 89 * DAY)
+    link = await keeper.make_link((await keeper.find(cookie)).caller)
+    await put(database, created_at=now - 90 * DAY)
+    with pytest.raises(Unauthenticated, match="ended"):
+        await keeper.find(cookie)
+    with pytest.raises(LoginLinkEnded):
+        await keeper.peek(link.code)
+
+
+async def test_sessions_are_listed_and_ended(keeper: Sessions, token: TokenText) -> None:
+    mine = await keeper.find((await keeper.begin(str(token), Device("10.0.0.1", "A\x1b[2J browser"))).cookie)
+    other = await keeper.begin(str(token))
+    listed = await keeper.page(mine.caller)
+    assert sorted(found.current for found in listed) == [False, True]
+    assert [found.stored.agent for found in listed if found.current] == ["A[2J browser"]
+    await keeper.end_one(mine.caller, next(found.id for found in listed if not found.current))
+    with pytest.raises(Unauthenticated):
+        await keeper.find(other.cookie)
+    with pytest.raises(NotFound):
+        await keeper.end_one(mine.caller, "0" * 12)
+    assert await keeper.end_every(mine.caller) == 1
+    assert await keeper.page(mine.caller) == []
+
+
+async def test_sessions_and_links_are_bounded(keeper: Sessions, token: TokenText) -> None:
+    caller = (await keeper.begin(str(token))).caller
+    for _ in range(MOST_SESSIONS + 1):
+        await keeper.begin(str(token))
+    assert len(await keeper.page(caller)) == MOST_SESSIONS
+    links = [await keeper.make_link(caller) for _ in range(MOST_LINKS + 1)]
+    good = 0
+    for link in links:  # the clock of this test stands still: which of them was the oldest is not told
+        try:
+            good += (await keeper.peek(link.code)).name == "ann"
+        except LoginLinkEnded:
+            continue
+    assert good == MOST_LINKS
+    assert (await keeper.peek(links[-1].code)).name == "ann"

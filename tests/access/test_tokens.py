@@ -10,7 +10,7 @@ from jobdeck.access.secrets import TokenText
 from jobdeck.access.tokens import Authenticator, TokenWish, issue, revoke
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.store import projects
-from jobdeck.store.access import tokens
+from jobdeck.store.access import principals, tokens
 from jobdeck.store.schema import tokens as table
 from jobdeck.store.sql.clock import SetClock
 from jobdeck.store.sql.database import Database, Tx
@@ -20,7 +20,11 @@ async def make(database: Database, name: str = "ci", expires_in: float | None = 
     async def work(tx: Tx) -> str:
         project = await projects.by_name(tx.connection, "p") or await projects.create(tx, "p", "P", 1.0, None)
         expires_at = tx.now + int(expires_in * 1_000_000) if expires_in else None
-        _, text = await issue(tx, TokenWish(name, Role.OPERATOR, project.id, project.name, expires_at), "admin")
+        _, text = await issue(
+            tx,
+            TokenWish(await principals.ensure(tx, name), name, Role.OPERATOR, project.id, project.name, expires_at),
+            "admin",
+        )
         return str(text)
 
     return await database.transact(work)

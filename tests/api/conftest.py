@@ -20,6 +20,8 @@ from jobdeck.engine.submit import Submitter
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
+from jobdeck.services.masking import Masker
+from jobdeck.services.sealing import ParamVault
 from jobdeck.storage.blobs import Blobs
 from jobdeck.store.migrate import migrate
 from jobdeck.store.sql.database import Database
@@ -88,9 +90,10 @@ def make_core(database_url: str, folder: Path, storage_url: str = "", options: M
     blobs = Blobs(installation.storage_url, installation.storage_options)
     registry = load_types({})
     logs = LogStore(blobs)
-    submitter = Submitter(database, registry, Environments(database, installation).of)
     vault = Vault.in_home(folder)
     garbage = GarbageCollector(database, blobs)
+    seals = ParamVault(Masker(registry), vault)
+    submitter = Submitter(database, registry, Environments(database, installation).of, seals=seals)
     return Core(
         database, registry, blobs, submitter, Control(database, garbage), Feed(database), logs, installation, garbage,
         vault,

@@ -14,6 +14,8 @@ from jobdeck.core.preview import Preview
 class Hangs(JobType):
     """A type whose look never ends."""
 
+    may_be_empty = True
+
     def preview(self, run: Any) -> Preview:
         while True:
             time.sleep(0.1)
@@ -30,6 +32,8 @@ class HangsEarly(JobType):
 class Refuses(JobType):
     """A type whose look finds a reason."""
 
+    may_be_empty = True
+
     def preview(self, run: Any) -> Preview:
         raise InvalidInput("The moon is full.", hint="Wait a week.")
 
@@ -37,12 +41,16 @@ class Refuses(JobType):
 class Dies(JobType):
     """A type whose look takes its process with it."""
 
+    may_be_empty = True
+
     def preview(self, run: Any) -> Preview:
         os._exit(3)
 
 
 class Nonsense(JobType):
     """A type whose look makes something else."""
+
+    may_be_empty = True
 
     def preview(self, run: Any) -> Any:
         return {"text": 5}

@@ -195,7 +195,7 @@ async def test_steps_tasks_attempts_and_lineage(api: Api) -> None:
 
     await api.core.database.transact(reads)
     shown = await api.get(f"jobs/{job['id']}/lineage")
-    assert shown["inputs"] == [{"object": "file:7", "version": None, "rows": 7, "bytes": 2**41}]
+    assert shown["inputs"] == [{"object": "file:7", "name": None, "version": None, "rows": 7, "bytes": 2**41}]
     assert (shown["upstream"], shown["downstream"]) == ([], [reader["id"]])
     whole = await api.get(f"jobs/{job['id']}")
     assert (whole["inputs"], whole["outputs"][0]["object"]) == (shown["inputs"], "lake/a/b")

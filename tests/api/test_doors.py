@@ -229,7 +229,7 @@ WRITES = [
     ("POST", "projects/default/configurations", [{"name": "c", "type": "sleep", "params": {}}] * 8, {201, 409}),
     ("POST", "projects/default/connections", [{"name": "c", "kind": "lake", "options": {}}] * 8, {201, 409, 422}),
     ("POST", "views", [{"name": "v", "query": "q=a"}] * 8, {201, 409}),
-    ("POST", "tokens", [{"name": "same", "role": "viewer"}] * 8, {201}),
+    ("POST", "tokens", [{"name": "same", "role": "viewer"}] * 8, {201, 409}),
 ]
 
 

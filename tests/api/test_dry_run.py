@@ -78,7 +78,7 @@ async def test_it_names_who_holds_what_it_needs(api: Api) -> None:
     assert plan["wait"][0]["holders"] == [holder]
     hidden = await api.post("projects/other/jobs?dry_run=true", {"type": "noop"}, 200, token="elsewhere")
     (instance,) = [c for c in hidden["claims"] if c["resource"] == "instance"]
-    assert (instance["used"], instance["holders"]) == (1, [])
+    assert (instance["used"], instance["holders"]) == (0, [])
 
 
 async def test_it_refuses_what_a_submission_refuses(api: Api) -> None:
@@ -113,7 +113,7 @@ async def test_an_import_shows_its_columns_and_what_does_not_fit(small: Api) -> 
     plan = await small.post(DRY, body, 200)
     found = plan["preview"]
     assert plan["ok"] is True
-    assert found["inputs"] == [{"object": good, "format": "csv", "rows": 2, "bytes": 41, "columns": 3}]
+    assert found["inputs"] == [{"object": good, "name": "a.csv", "format": "csv", "rows": 2, "bytes": 41, "columns": 3}]
     assert found["outputs"] == [
         {"object": "lake/shop/orders", "action": "create", "exists": False, "version": None, "rows": 2}
     ]

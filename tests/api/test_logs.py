@@ -117,6 +117,7 @@ async def test_a_log_is_narrowed_to_levels_steps_and_tasks(small: Api) -> None:
 async def test_logs_go_with_their_job(small: Api) -> None:
     job = (await small.submit("noop", {}))["id"]
     await write(small, job, 0, ["one"])
+    await small.put_job(job, epoch=1)  # a worker had it
     await small.post(f"jobs/{job}/cancel", status=202)
     await small.ask("DELETE", f"jobs/{job}", 204)
     assert await small.core.blobs.list(f"logs/{job}") == []

@@ -51,8 +51,11 @@ def test_what_the_schema_marks_is_masked() -> None:
     assert mask("fetch", {"url": "x", "login": {"key": None}}) == {"url": "x", "login": {"key": None}}
 
 
-def test_what_the_schema_does_not_mark_is_shown() -> None:
-    assert mask("plain", {"token": "t"}) == {"token": "t"}
+def test_a_text_whose_name_sounds_secret_is_masked_though_the_schema_does_not_mark_it() -> None:
+    assert mask("plain", {"token": "t"}) == {"token": MASK}
+    told = {"max_tokens": 5, "user": "u", "options": {"password": "p", "tokens": ["a", 1]}, "environment": {"A": "v"}}
+    hidden = {"max_tokens": 5, "user": "u", "options": {"password": MASK, "tokens": [MASK, 1]}}
+    assert mask("plain", told) == {**hidden, "environment": {"A": MASK}}
 
 
 def test_of_a_type_that_is_gone_names_tell() -> None:

@@ -14,7 +14,8 @@ from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.submit import Submitter
 from jobdeck.jobs.command import Command
 from jobdeck.services.data.environments import Environments
-from jobdeck.services.masking import MASK
+from jobdeck.services.masking import MASK, Masker
+from jobdeck.services.sealing import ParamVault
 from jobdeck.store.views import job_views
 from tests.api.conftest import make_core
 from tests.api.harness import Api, is_problem
@@ -28,7 +29,8 @@ VALUES = (*PLAIN.values(), "another-s3cret")
 async def api(ready_url: str, tmp_path: Path, home: Path) -> AsyncIterator[Api]:
     core = make_core(ready_url, tmp_path)
     registry = TypeRegistry([RegisteredType("command", "jobdeck.jobs.command:Command", Command)])
-    submitter = Submitter(core.database, registry, Environments(core.database, core.installation).of)
+    seals = ParamVault(Masker(registry), core.vault)
+    submitter = Submitter(core.database, registry, Environments(core.database, core.installation).of, seals=seals)
     async with Api.over(replace(core, registry=registry, submitter=submitter), home) as made:
         yield made
     await core.database.close()
@@ -39,7 +41,8 @@ async def kept(api: Api, job_id: int) -> Any:
     async with api.core.database.read() as connection:
         row = await job_views.get(connection, job_id)
     assert row is not None
-    return json.loads(row["params"])["env"]
+    assert is_silent(row["params"], row["secrets"])
+    return api.core.seals().open(row["project_id"], json.loads(row["params"]), row["secrets"])["env"]
 
 
 def is_silent(*answers: Any) -> bool:

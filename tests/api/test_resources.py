@@ -113,7 +113,8 @@ async def test_tokens_are_shown_once(api: Api) -> None:
     assert (made["role"], made["project"]) == ("operator", "default")
     assert made["expires_at"] is not None
     me = await api.get("me", token=made["token"])
-    assert me == {"name": "ci", "role": "operator", "project": "default", "expires_at": made["expires_at"]}
+    told = {"name": "ci", "role": "operator", "project": "default", "expires_at": made["expires_at"]}
+    assert me == told | {"id": me["id"], "token": made["id"]}
     listed = await api.get("tokens")
     assert [t["name"] for t in listed["items"]] == ["admin.token", "ci"]
     assert made["token"] not in str(listed)

@@ -12,6 +12,8 @@ from jobdeck.core.jobtype import JobType
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.submit import Submitter
 from jobdeck.services.data.environments import Environments
+from jobdeck.services.masking import Masker
+from jobdeck.services.sealing import ParamVault
 from jobdeck.store.views import job_views
 from tests.api.conftest import make_core
 from tests.api.harness import V1, Api, is_problem
@@ -96,7 +98,8 @@ class Fetch(JobType):
 async def test_a_secret_that_was_shown_masked_stays_what_it_was(sqlite_ready_url: str, tmp_path: Path) -> None:
     core = make_core(sqlite_ready_url, tmp_path)
     registry = TypeRegistry([RegisteredType("fetch", f"{__name__}:Fetch", Fetch)])
-    submitter = Submitter(core.database, registry, Environments(core.database, core.installation).of)
+    seals = ParamVault(Masker(registry), core.vault)
+    submitter = Submitter(core.database, registry, Environments(core.database, core.installation).of, seals=seals)
     async with Api.over(replace(core, registry=registry, submitter=submitter), tmp_path) as api:
         old = await api.submit("fetch", {"url": "x", "logins": [{"user": "a", "password": "s3cret"}]})
         shown = old["params"]
@@ -110,6 +113,8 @@ async def test_a_secret_that_was_shown_masked_stays_what_it_was(sqlite_ready_url
         async with core.database.read() as connection:
             rows = await job_views.many(connection, [new["id"], left["id"]])
     for row in rows.values():
-        assert json.loads(row["params"]) == {"url": "y", "logins": [{"user": "b", "password": "s3cret"}]}
+        assert "s3cret" not in row["params"]
+        opened = seals.open(row["project_id"], json.loads(row["params"]), row["secrets"])
+        assert opened == {"url": "y", "logins": [{"user": "b", "password": "s3cret"}]}
     assert len(rows) == 2
     await core.database.close()

@@ -63,7 +63,7 @@ def test_a_dry_run_of_an_import_leaves_no_file_behind(jobdeck: Shell, server: Se
     assert "1 rows of 1 file (csv, 12 bytes) become the new table lake/shop/orders." in said
     assert "int64" in said
     said = jobdeck("import", "a.csv", "b.csv", "--into", "lake/shop/orders", "--dry-run", status=1)
-    assert "✘ file:" in said
+    assert "✘ b.csv (file:" in said
     with server.client() as client:
         assert list(client.files.list()) == []
         assert list(client.objects.list()) == []

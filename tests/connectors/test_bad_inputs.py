@@ -58,7 +58,7 @@ def test_bad_rows_go_to_the_reject_file(env: Environment, data: Path, storage: P
     result, job = load(env, file, columns={"id": "int64", "when": "date"}, on_bad_row="reject")
     assert (result.rows, result.rejected) == (3, 4)
     assert [row["id"] for row in rows(env)] == [1, 5, 7]
-    assert job.warnings == [("4 rows did not fit and are in the reject files.", 4)]
+    assert job.warnings == [("4 rows did not fit and are in the reject files; `jobdeck job rejects 1` shows why.", 4)]
     lines = (storage / "projects/default" / result.rejects[0]).read_text().splitlines()
     told = [json.loads(line) for line in lines]
     assert [(r["row"], r["line"], r["column"], r["value"]) for r in told] == [
@@ -80,7 +80,8 @@ def test_bad_rows_go_to_the_reject_file(env: Environment, data: Path, storage: P
         ("a,b\n1,2\n\n3,4,5\n", "bad_row", "row 2 (line 4)"),
         ('a,b\n1,"never closed\n2,3\n', "file_damaged", "ends inside a quoted field"),
         (b"a,b\n1,caf\xe9\n", "bad_encoding", "line 2"),
-        (b"a,b\n1,\x00\n", "format_unknown", "neither text"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "format_unknown", "neither text"),
+        (b"a\x00z,b\n1,2\n", "bad_header", "NUL"),
         (b"PK\x03\x04rest of a spreadsheet", "format_unknown", "ZIP"),
         ("<html><body>Not found</body></html>", "format_unknown", "HTML"),
         ("A,a\n1,2\n", "schema_mismatch", "case does not count"),
@@ -384,6 +385,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"columns": {"a": "intt"}}, "params.columns.a"),
     ({"csv": {"delimiter": "ab"}}, "params.csv.delimiter"),
     ({"csv": {"encoding": "klingon"}}, "params.csv.encoding"),
+    ({"csv": {"encoding": "punycode"}}, "params.csv.encoding"),
+    ({"columns": {"a": "struct<x: intt>"}}, "params.columns.a"),
 ]
 
 

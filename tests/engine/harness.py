@@ -24,6 +24,7 @@ from jobdeck.engine.duties.expire_leases import ExpireLeases
 from jobdeck.engine.duties.resume_paused import resume_paused
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogStore
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.engine.scheduling.leader import Leadership
@@ -93,13 +94,15 @@ class Engine:
     hands: list[Hand] = field(default_factory=list)
     other_projects: dict[str, int] = field(default_factory=dict)
     environment_error: Exception | None = None
+    hooks: HookProcesses | None = None
+    undo_seconds: float = 3600.0
 
     def __post_init__(self) -> None:
         self.blobs = Blobs((self.home / "storage").as_uri())
         self.logs = LogStore(self.blobs)
-        self.submitter = Submitter(self.database, self.registry, self.environment)
         self.garbage = GarbageCollector(self.database, self.blobs)
         self.control = Control(self.database, self.garbage)
+        self.submitter = Submitter(self.database, self.registry, self.environment, self.hooks)
         self.feed = Feed(self.database)
         self.leadership = Leadership(self.database, "test")
         self.scheduler = Scheduler(
@@ -137,11 +140,17 @@ class Engine:
             uuid.uuid4().hex, f"w{len(self.hands) + 1}", "here", 1, slots, light,
             tuple(known.enabled_names() if types is None else types), "0",
         )  # fmt: skip
-        executor = ByIsolation({"process": ProcessExecutor(max(1, slots)), "thread": ThreadExecutor(max(1, light))})
+        executor = ByIsolation({
+            "process": ProcessExecutor(max(1, slots)),
+            "thread": ThreadExecutor(max(1, light)),
+            # Scripts are played in this process; with `hooks`, all is as on a real worker.
+            "aside": ThreadExecutor(4) if self.hooks is None else ProcessExecutor(2),
+        })  # fmt: skip
         recorder, shipper = Recorder(database), LogShipper(self.blobs, self.home)
         parts = WorkerParts(
-            database, known, self.environment, executor, recorder, shipper, self.lease_seconds, parallel
-        )
+            database, known, self.environment, executor, recorder, shipper, self.lease_seconds, parallel,
+            hooks=self.hooks, undo_seconds=self.undo_seconds,
+        )  # fmt: skip
         service = WorkerService(me, parts)
         hand = Hand(service, executor, recorder, shipper, Services([recorder, shipper, service]))
         self.hands.append(hand)
@@ -346,9 +355,9 @@ def script(key: str | None = None) -> Script:
 @asynccontextmanager
 async def running(
     url: str, home: Path, *, types: Iterable[type[JobType]] = (), lease_seconds: float = 10.0, workers: int = 1,
-    ahead: Ahead | None = None, **hired: Any,
+    ahead: Ahead | None = None, hooks: HookProcesses | None = None, undo_seconds: float = 3600.0, **hired: Any,
 ) -> AsyncIterator[Engine]:  # fmt: skip
-    """An engine over the (migrated) database at `url`, with its workers; stopped at the end."""
+    """An engine over the (migrated) database at `url`, with its workers; stopped at the end, and so are `hooks`."""
     database = Database(url, clock=ahead)
 
     async def prepare(tx: Tx) -> tuple[int, int]:
@@ -356,7 +365,9 @@ async def running(
 
     project_id, principal = await database.transact(prepare)
     registry = TypeRegistry(registered([*TYPES, *types]))
-    engine = Engine(database, home, registry, project_id, principal, lease_seconds)
+    engine = Engine(
+        database, home, registry, project_id, principal, lease_seconds, hooks=hooks, undo_seconds=undo_seconds
+    )
     await engine.start()
     try:
         for _ in range(workers):
@@ -364,4 +375,6 @@ async def running(
         yield engine
     finally:
         await engine.stop()
+        if hooks is not None:
+            await hooks.aclose()
         await database.close()

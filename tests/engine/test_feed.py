@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import pytest
 from sqlalchemy import event
+from sqlalchemy.engine import Engine as Engine_
 
 from jobdeck.engine import feed as feed_module
 from jobdeck.engine.feed import Feed, FeedItem
 from jobdeck.engine.worker.meter import TELL_SECONDS
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import LONG
+from tests.engine.test_operations import FAR
 
 
 async def taken(stream: AsyncIterator[FeedItem], last: Any, seconds: float = LONG) -> list[FeedItem]:
@@ -108,28 +111,68 @@ async def test_more_than_a_batch(engine: Engine) -> None:
     assert numbers == list(range(1, last + 1))
 
 
-async def test_what_is_not_for_a_reader_is_looked_through_once(engine: Engine) -> None:
-    """A quiet job's reader does not read a busy neighbour's events again and again."""
-    quiet = await engine.submit_with("scripted", {}, not_before=4_000_000_000_000_000)
-    await engine.submit_all(*[engine.submission("scripted", {}, not_before=4_000_000_000_000_000)] * 100)
-    last = await engine.feed.last_id()
-    cursors: list[int] = []
+async def test_what_happens_is_read_once_for_all_readers(engine: Engine) -> None:
+    """Also a quiet job's reader does not look through a busy neighbour's events again and again."""
+    quiet = await engine.submit_with("scripted", {}, not_before=FAR)
+    feed, readers, rounds = Feed(engine.database), 20, 10
+    asked_alone: list[str] = []
 
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "FROM events" in statement and "events.id >" in statement and "job_id =" in statement:
-            values = parameters.values() if isinstance(parameters, dict) else parameters
-            cursors.append(next(v for v in values if v != feed_module.BATCH))
+    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM events" in statement and "job_id =" in statement:
+            asked_alone.append(statement)
 
-    reader = engine.database._reader.sync_engine
-    event.listen(reader, "before_cursor_execute", note)
-    listening = asyncio.create_task(taken(Feed(engine.database).subscribe(after=0, job=quiet), lambda i: i.id > last))
-    async with asyncio.timeout(LONG):
-        while len(cursors) < 3:
-            engine.database.wakeups.call()
-            await asyncio.sleep(0.02)
+    event.listen(Engine_, "before_cursor_execute", note)
+    listening = [
+        asyncio.create_task(taken(feed.subscribe(after=0, job=quiet), lambda i: i.kind == "reprioritized"))
+        for _ in range(readers)
+    ]
+    for _ in range(rounds):
+        number = feed._number
+        await engine.submit_all(*[engine.submission("scripted", {}, not_before=FAR)] * 20)
+        async with asyncio.timeout(LONG):
+            while feed._number == number:
+                await feed._more.wait()
     await engine.control.set_priority(quiet, 9, actor="me")
-    (*_, heard) = await listening
-    event.remove(reader, "before_cursor_execute", note)
-    assert heard.kind == "reprioritized"
-    assert cursors[0] == 0
-    assert min(cursors[1:]) >= last
+    heard = await asyncio.gather(*listening)
+    event.remove(Engine_, "before_cursor_execute", note)
+    await feed.close()
+    assert [[i.kind for i in items] for items in heard] == [["submitted", "reprioritized"]] * readers
+    assert len(asked_alone) <= 2 * readers, "readers went on to ask by themselves"
+
+
+async def test_a_reader_that_falls_behind_goes_on_from_the_table(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "KEPT", 30)
+    monkeypatch.setattr(feed_module, "SLICE", 10)
+    slow = engine.feed.subscribe(after=0)
+    await anext(slow)
+    quick = asyncio.create_task(taken(engine.feed.subscribe(), lambda i: i.kind == "reprioritized"))
+    for _ in range(20):
+        await engine.submit_all(*[engine.submission("scripted", {}, not_before=FAR)] * 10)
+    (job,) = await engine.submit_all(engine.submission("scripted", {}, not_before=FAR))
+    await engine.control.set_priority(job, 9, actor="me")
+    heard = await quick
+    assert heard[-1].job_id == job
+    assert sum(len(piece.items) for piece in engine.feed._slices) <= 40
+    rest = await taken(slow, lambda i: i.kind == "reprioritized")
+    numbers = [i.id for i in rest if i.id is not None]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert numbers[-1] == heard[-1].id
+
+
+async def test_readers_that_come_at_any_moment_miss_nothing(engine: Engine) -> None:
+    """They begin at any event, while others happen, and each hears each event behind it once and in order."""
+    await engine.submit_all(*[engine.submission("scripted", {}, not_before=FAR)] * 40)
+    begun = await engine.feed.last_id()
+    streams = []
+    for i in range(30):
+        streams.append(asyncio.create_task(taken(engine.feed.subscribe(after=i), lambda e: e.kind == "reprioritized")))
+        if i % 3 == 0:
+            await engine.submit_with("scripted", {}, not_before=FAR)
+    (job,) = await engine.submit_all(engine.submission("scripted", {}, not_before=FAR))
+    await engine.control.set_priority(job, 9, actor="me")
+    for after, heard in enumerate(await asyncio.gather(*streams)):
+        numbers = [i.id for i in heard if i.id is not None]
+        assert numbers == list(range(after + 1, numbers[-1] + 1))
+        assert numbers[-1] > begun

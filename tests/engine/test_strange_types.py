@@ -12,6 +12,7 @@ import pytest
 from jobdeck.core.errors import BrokenJobType, InvalidInput, Unavailable
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.registry import TypeRegistry
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.jobs import trial
 from jobdeck.jobs.registry import GROUP, load_types
 from tests.engine.harness import Engine, reached, registered, running, script
@@ -19,17 +20,18 @@ from tests.engine.scripted import TYPES
 from tests.engine.strange import Large, Strange
 
 
-@pytest.fixture
-async def engine(url: str, home: Path) -> AsyncIterator[Engine]:
-    async with running(url, home, types=[Strange, Large]) as engine:
+@pytest.fixture(params=["here", "in processes"])
+async def engine(url: str, home: Path, request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    hooks = HookProcesses() if request.param == "in processes" else None
+    async with running(url, home, types=[Strange, Large], hooks=hooks) as engine:
         yield engine
 
 
 REFUSED = ["check", "claims", "claims: negative", "claims: text", "subject", "description", "description: none"]
 FAILED = {
-    "plan": "unexpected_error", "plan: exit": "unexpected_error", "plan: text": "unexpected_error",
-    "plan: no method": "unexpected_error", "plan: unknown step": "unexpected_error", "parts": "unexpected_error",
-    "parts: many": "too_many_tasks", "parts: strange": "unexpected_error", "parts: surrogate": "invalid_input",
+    "plan": "unexpected_error", "plan: exit": "unexpected_error", "plan: text": "bad_answer",
+    "plan: no method": "bad_answer", "plan: unknown step": "bad_answer", "parts": "unexpected_error",
+    "parts: many": "too_many_tasks", "parts: strange": "bad_answer", "parts: surrogate": "invalid_input",
     "work: exit": "unexpected_error", "work: text": "unexpected_error", "work: result": "result_not_storable",
     "work: large": "result_not_storable",
 }  # fmt: skip

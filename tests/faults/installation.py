@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import re
@@ -22,6 +23,8 @@ from jobdeck.wire.jobs import Job
 
 T = TypeVar("T")
 PATIENCE = 60.0
+KEY = base64.b64encode(bytes(range(32))).decode()
+"""Of all processes of an installation, whatever their homes."""
 _URL = re.compile(r"Jobdeck serves (http://\S+)")
 
 
@@ -95,7 +98,8 @@ class Installation:
     def __init__(self, home: Path, database_url: str, settings: dict[str, str]) -> None:
         self.home = home
         self.database_url = database_url
-        self._settings = {"JOBDECK_HOME": str(home), "JOBDECK_DATABASE_URL": database_url, **settings}
+        own = {"JOBDECK_HOME": str(home), "JOBDECK_DATABASE_URL": database_url, "JOBDECK_SECRET_KEY": KEY}
+        self._settings = {**own, **settings}
         self._started: list[Process] = []
         self.url = ""
 

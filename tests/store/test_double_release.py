@@ -109,9 +109,7 @@ async def blocked(task: asyncio.Task[Any]) -> None:
 
 
 @pytest.mark.parametrize("first", ["worker", "leader"])
-async def test_the_second_waits_for_the_first_and_finds_nothing(
-    desk: Desk, job: Job, locked: Gate, first: str
-) -> None:
+async def test_the_second_waits_for_the_first_and_finds_nothing(desk: Desk, job: Job, locked: Gate, first: str) -> None:
     """The second comes while the first has locked the job, with its lease, and not yet written what becomes of it."""
     coming: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
         "worker": lambda: desk.write(job, JobLeft(Finished())),

@@ -93,9 +93,7 @@ async def test_one_that_rested_and_is_gone_is_replaced(
     assert (await desk.job(job)).state is State.PENDING
 
 
-async def test_one_that_rested_and_answers_is_used_again(
-    postgres_desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_that_rested_and_answers_is_used_again(postgres_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = postgres_desk
     running = await desk.running()
     monkeypatch.setattr(sessions, "IDLE_SECONDS", 0.0)

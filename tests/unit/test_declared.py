@@ -78,7 +78,7 @@ def _one(self: Any) -> None: ...
     ],
 )  # fmt: skip
 def test_attributes_that_cannot_be_used(name: str, value: object) -> None:
-    assert refusal(made(**{name: value})).startswith("job type ")
+    assert name.strip("_") in refusal(made(**{name: value}))
 
 
 async def _never(self: Any, *arguments: Any) -> None: ...

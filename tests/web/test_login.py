@@ -56,11 +56,13 @@ async def test_a_wrong_token_is_told_of(open_page: OpenPage, watch: Watch) -> No
     await expect(page.get_by_role("alert")).to_contain_text("This token is not known")
 
 
-async def test_a_link_logs_in_by_itself_and_once(open_page: OpenPage, deck: Deck, watch: Watch) -> None:
+async def test_a_link_logs_in_with_one_click_and_once(open_page: OpenPage, deck: Deck, watch: Watch) -> None:
     watch.allow_status(404, 410)
     link = login_link(deck)
     page = await open_page(logged_in=False)
     await page.goto(f"{link}&next=/nowhere")
+    await expect(page.locator("form[data-submit-now]")).to_have_count(0)
+    await page.get_by_role("button", name="Log in").click()
     await page.wait_for_url("**/nowhere")
     other = await open_page(logged_in=False)
     await other.goto(link)

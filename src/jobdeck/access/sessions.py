@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.tokens import TOUCH_EVERY, Authenticator, caller_of, refuse_ended
-from jobdeck.core.errors import Unauthenticated
+from jobdeck.core.errors import NotFound, Unauthenticated
 from jobdeck.store.access import sessions, tokens
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
@@ -20,6 +20,10 @@ from jobdeck.store.sql.events import NewEvent
 DAY = 86_400_000_000
 LINK_LIFE = 3_600_000_000
 """µs that a login link is good."""
+MOST_SESSIONS = 100
+"""Sessions of one principal; one more ends the one that was used least lately."""
+MOST_LINKS = 20
+"""Login links of one principal that are still good; one more ends the oldest."""
 _SECRET_LENGTH = 43
 
 
@@ -30,9 +34,17 @@ class LoginLinkUsed(Unauthenticated):
 
 
 class LoginLinkEnded(Unauthenticated):
-    """The login link is not known, or older than an hour."""
+    """The login link is not known, older than an hour, or made in a session that has ended."""
 
     code = "login_link_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a session is used, as far as the browser and its connection say."""
+
+    address: str | None = None
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,16 @@ class NewSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A session as its owner sees it; `id` opens nothing. `ends_at` µs. `current`: it is the one that asks."""
+
+    id: str
+    stored: sessions.StoredSession
+    ends_at: int
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewLink:
     """A login link; `code` is the only copy of its secret. `expires_at` µs."""
 
@@ -82,23 +104,24 @@ class NewLink:
 class Sessions:
     """Begins sessions, tells who holds one, and ends them. Looks at the database each time, as `Authenticator` does."""
 
-    def __init__(self, database: Database, authenticator: Authenticator, days: float) -> None:
-        """`days` without any use end a session."""
+    def __init__(self, database: Database, authenticator: Authenticator, days: float, max_days: float = 90.0) -> None:
+        """`days` without any use end a session, and `max_days` after its begin it ends in any case."""
         self._database = database
         self._authenticator = authenticator
         self._life = int(days * DAY)
+        self._whole_life = int(max_days * DAY)
 
     @property
     def seconds(self) -> int:
         """How long a session lasts without any use."""
         return self._life // 1_000_000
 
-    async def begin(self, token: str) -> NewSession:
+    async def begin(self, token: str, device: Device = Device()) -> NewSession:
         """A session for the holder of `token`; raises Unauthenticated."""
         caller = await self._authenticator.caller(token)
-        return await self._database.transact(lambda tx: self._create(tx, caller, "token"))
+        return await self._database.transact(lambda tx: self._create(tx, caller, "token", device))
 
-    async def begin_by_link(self, code: str) -> NewSession:
+    async def begin_by_link(self, code: str, device: Device = Device()) -> NewSession:
         """A session for the holder of a login link, which is used up by it.
 
         Raises LoginLinkUsed, LoginLinkEnded, or Unauthenticated when its token has ended."""
@@ -107,7 +130,7 @@ class Sessions:
         async def work(tx: Tx) -> NewSession:
             if not await sessions.use_link(tx, _hash(code)):
                 raise _used()
-            return await self._create(tx, caller, "link")
+            return await self._create(tx, caller, "link", device)
 
         return await self._database.transact(work)
 
@@ -115,21 +138,25 @@ class Sessions:
         """Whom a login link stands for, without using it; raises as `begin_by_link`."""
         async with self._database.read() as connection:
             link = await sessions.link_by_hash(connection, _hash(code))
+            maker = await sessions.by_hash(connection, link.session) if link and link.session else None
             now = await self._database.clock.now(connection)
         if link is not None and link.used_at is not None:
             raise _used()
         if link is None or link.expires_at <= now:
             raise LoginLinkEnded("This login link is not good, or older than an hour.", hint=_NEW_LINK)
+        if link.session is not None and (maker is None or self._has_ended(maker, now)):
+            raise LoginLinkEnded("The session in which this login link was made has ended.", hint=_NEW_LINK)
         refuse_ended(link.token, now)
         return caller_of(link.token)
 
     async def make_link(self, caller: Caller) -> NewLink:
-        """A login link for the caller's own token."""
+        """A login link for the caller's own token; one made in a session ends with it."""
         code = secrets.token_urlsafe(32)
 
         async def work(tx: Tx) -> int:
             expires_at = min(tx.now + LINK_LIFE, caller.expires_at or tx.now + LINK_LIFE)
-            await sessions.create_link(tx, _hash(code), caller.token_id, expires_at)
+            await sessions.keep_links(tx, caller.principal_id, MOST_LINKS - 1)
+            await sessions.create_link(tx, _hash(code), caller.token_id, expires_at, caller.session)
             return expires_at
 
         return NewLink(code, await self._database.transact(work))
@@ -141,7 +168,7 @@ class Sessions:
         async with self._database.read() as connection:
             stored = await sessions.by_hash(connection, _hash(cookie))
             now = await self._database.clock.now(connection)
-        if stored is None or stored.expires_at <= now:
+        if stored is None or self._has_ended(stored, now):
             raise _ended()
         refuse_ended(stored.token, now)
         await self._touch(stored, now)
@@ -156,10 +183,50 @@ class Sessions:
 
         await self._database.transact(work)
 
-    async def _create(self, tx: Tx, caller: Caller, by: str) -> NewSession:
+    async def page(self, caller: Caller) -> list[Listed]:
+        """The caller's sessions that have not ended, of all its tokens, the latest used first."""
+        async with self._database.read() as connection:
+            found = await sessions.of_principal(connection, caller.principal_id)
+            now = await self._database.clock.now(connection)
+        return [
+            Listed(_public_id(s.hash), s, min(s.expires_at, s.created_at + self._whole_life), s.hash == caller.session)
+            for s in found
+            if not self._has_ended(s, now) and s.token.revoked_at is None
+        ]
+
+    async def end_one(self, caller: Caller, public_id: str) -> None:
+        """End one of the caller's sessions, and the links that were made in it; raises NotFound."""
+        ids = {listed.id: listed.stored for listed in await self.page(caller)}
+        if public_id not in ids:
+            raise NotFound(f"There is no session '{public_id[:100]}' of yours.", field="id")
+        await self._end_all(caller, [ids[public_id]])
+
+    async def end_every(self, caller: Caller) -> int:
+        """End all of the caller's sessions, the one in use included; how many there were."""
+        found = [listed.stored for listed in await self.page(caller)]
+        await self._end_all(caller, found)
+        return len(found)
+
+    async def _end_all(self, caller: Caller, found: list[sessions.StoredSession]) -> None:
+        async def work(tx: Tx) -> None:
+            for stored in found:
+                if await sessions.remove(tx, stored.hash):
+                    tx.emit(_event("session.ended", caller, stored.hash))
+
+        await self._database.transact(work)
+
+    def _has_ended(self, stored: sessions.StoredSession, now: int) -> bool:
+        return stored.expires_at <= now or stored.created_at + self._whole_life <= now
+
+    async def _create(self, tx: Tx, caller: Caller, by: str, device: Device) -> NewSession:
         """`by` what it was proved who it is: token or link."""
         cookie = secrets.token_urlsafe(32)
-        await sessions.create(tx, _hash(cookie), caller.token_id, secrets.token_urlsafe(32), tx.now + self._life)
+        await sessions.keep_sessions(tx, caller.principal_id, MOST_SESSIONS - 1)
+        new = sessions.NewSession(
+            _hash(cookie), caller.token_id, secrets.token_urlsafe(32), tx.now + self._life,
+            _shown(device.address, 100), _shown(device.agent, 300),
+        )  # fmt: skip
+        await sessions.create(tx, new)
         tx.emit(_event("session.begun", caller, _hash(cookie), by=by))
         return NewSession(cookie, caller)
 
@@ -188,6 +255,11 @@ def _public_id(hash: str) -> str:
 def _event(kind: str, caller: Caller, hash: str, **more: str) -> NewEvent:
     data = {"session": _public_id(hash), "token": caller.token_id, **more}
     return NewEvent(kind, caller.project_id, None, caller.name, data)
+
+
+def _shown(text: str | None, most: int) -> str | None:
+    """What a stranger sent, fit to be shown and stored."""
+    return "".join(c for c in text[:most] if c.isprintable()) if text else None
 
 
 def _xor(one: bytes, other: bytes) -> bytes:

@@ -8,7 +8,8 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Role
 from jobdeck.access.secrets import TokenText
 from jobdeck.core.errors import Unauthenticated
-from jobdeck.store.access import principals, tokens
+from jobdeck.core.identity.actor import Actor, ids_of
+from jobdeck.store.access import tokens
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
 
@@ -20,8 +21,10 @@ _NOBODY = TokenText("0" * 16, "0" * 43).hash
 
 @dataclass(frozen=True, slots=True)
 class TokenWish:
-    """A token to make. `project_id` None: for all projects. `expires_at` µs, None: never."""
+    """A token to make for a principal; `name` is a label. `project_id` None: for all projects. `expires_at` µs, None:
+    never."""
 
+    principal_id: int
     name: str
     role: Role
     project_id: int | None = None
@@ -29,13 +32,18 @@ class TokenWish:
     expires_at: int | None = None
 
 
-async def issue(tx: Tx, wish: TokenWish, actor: str, principal: str | None = None) -> tuple[int, TokenText]:
-    """Make a token that speaks for `principal` (default: a program called as the token); its id and its only copy."""
-    principal_id = await principals.ensure(tx, principal or wish.name)
+async def issue(tx: Tx, wish: TokenWish, actor: str) -> tuple[int, TokenText]:
+    """Make a token; its id and its only copy."""
     text = TokenText.new()
-    new = tokens.NewToken(principal_id, wish.name, wish.role, wish.project_id, text.lookup, text.hash, wish.expires_at)
+    new = tokens.NewToken(
+        wish.principal_id, wish.name, wish.role, wish.project_id, text.lookup, text.hash, wish.expires_at,
+        ids_of(actor)[0],
+    )  # fmt: skip
     token_id = await tokens.create(tx, new)
-    data = {"token": token_id, "name": wish.name, "role": str(wish.role), "project": wish.project}
+    data = {
+        "token": token_id, "name": wish.name, "principal": wish.principal_id, "role": str(wish.role),
+        "project": wish.project,
+    }  # fmt: skip
     tx.emit(NewEvent("token.created", wish.project_id, None, actor, data))
     return token_id, text
 
@@ -76,7 +84,7 @@ class Authenticator:
 def caller_of(stored: tokens.StoredToken, *, session: str | None = None) -> Caller:
     """The one whom a token speaks for; `session`: the hash of the session by which it is used."""
     return Caller(
-        stored.principal,
+        Actor(stored.principal, stored.principal_id, stored.id),
         stored.principal_id,
         stored.id,
         Role(stored.role),

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from jobdeck.core.errors import InvalidInput, Unavailable
+from jobdeck.core.errors import InvalidInput, JobdeckError
 
 KEY_FILE = "secret.key"
 _KEY_BYTES = 32
@@ -26,8 +26,12 @@ class UnusableSecretKey(InvalidInput):
     code = "unusable_secret_key"
 
 
-class SecretsUnreadable(Unavailable):
-    """Secrets were stored with another key than this process has."""
+class SecretsUnreadable(JobdeckError):
+    """Secrets were stored with another key than this process has, for another place, or were changed by hand.
+
+    It does not pass by itself, as what is merely unavailable does: a job that needs them fails at once."""
+
+    kind = "unavailable"
 
     code = "secrets_unreadable"
 

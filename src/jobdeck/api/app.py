@@ -11,7 +11,18 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from jobdeck.api import events, failures
-from jobdeck.api.admin import health, history, limits, login_links, pauses, projects, tokens, types, workers
+from jobdeck.api.admin import (
+    health,
+    history,
+    limits,
+    login_links,
+    pauses,
+    projects,
+    sessions,
+    tokens,
+    types,
+    workers,
+)
 from jobdeck.api.data import configurations, connections, files, objects
 from jobdeck.api.http import problem
 from jobdeck.api.http.cross_site import CrossSite
@@ -23,11 +34,12 @@ from jobdeck.api.http.pace import Pace
 from jobdeck.api.http.proxies import Proxies
 from jobdeck.api.jobs import bulk, jobs, saved_views
 from jobdeck.api.jobs import details as job_details
+from jobdeck.api.jobs import rejects as job_rejects
 from jobdeck.services.services import Services
 
 _RESOURCES = (
-    *(health, jobs, job_details, bulk, failures, saved_views, files, objects, limits, pauses),
-    *(projects, tokens, login_links, types, workers, configurations, connections, events, history),
+    *(health, jobs, job_details, job_rejects, bulk, failures, saved_views, files, objects, limits, pauses),
+    *(projects, tokens, login_links, sessions, types, workers, configurations, connections, events, history),
 )
 
 

@@ -13,10 +13,9 @@ from jobdeck.access.caller import Caller
 from jobdeck.api.http.depends import CallerDep, ServicesDep
 from jobdeck.api.http.described import PREFIX
 from jobdeck.core.errors import JobdeckError
-from jobdeck.services.events import EventQuery
+from jobdeck.services.events import EventQuery, Told
 from jobdeck.services.services import Services
 from jobdeck.wire.base import MAX_ID, Digits
-from jobdeck.wire.events import Event
 
 router = APIRouter(prefix=f"{PREFIX}/events", tags=["events"])
 
@@ -52,7 +51,7 @@ async def follow(
 
 
 async def _lines(
-    events: AsyncIterator[tuple[int | None, Event]], services: Services, caller: Caller, closing: asyncio.Event
+    events: AsyncIterator[Told], services: Services, caller: Caller, closing: asyncio.Event
 ) -> AsyncIterator[str]:
     """The stream; ends when the server stops or the token does."""
     yield f"retry: {RETRY}\n\n"
@@ -66,7 +65,7 @@ async def _lines(
             if ending.done():
                 return
             if coming.done():
-                yield _message(*coming.result())
+                yield coming.result().written(_message)
                 coming = asyncio.ensure_future(anext(events))
             if clock() >= due:
                 yield ": still here\n\n"
@@ -82,6 +81,6 @@ async def _lines(
             await events.aclose()
 
 
-def _message(id: int | None, event: Event) -> str:
+def _message(id: int | None, kind: str, text: str) -> str:
     number = f"id: {id}\n" if id is not None else ""
-    return f"{number}event: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+    return f"{number}event: {kind}\ndata: {text}\n\n"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.options import Common, noun
-from jobdeck.cli.arguments.params import nested, parameters
+from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
+from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one
@@ -33,6 +34,7 @@ PROJECT_COLUMNS: list[Column[Project]] = [
 TOKEN_COLUMNS: list[Column[Token]] = [
     Column("ID", lambda t: t.id, right=True),
     Column("NAME", lambda t: t.name, least=8),
+    Column("FOR", lambda t: t.principal, drop=4, least=8),
     Column("ROLE", lambda t: t.role),
     Column("PROJECT", lambda t: t.project or "all"),
     Column("CREATED", lambda t: text.moment(t.created_at), drop=2),
@@ -128,20 +130,26 @@ def tokens_create(
     /,
     *,
     role: Annotated[Literal["viewer", "operator", "admin"], Parameter(help="What it may do.")],
+    whose: Annotated[
+        str | None, Parameter(name="--for", help="The principal that gets it. [default: a new one of this name]")
+    ] = None,
     expires_in_days: Annotated[int | None, Parameter(help="Days until it expires. [default: never]")] = None,
     common: Common | None = None,
 ) -> None:
     """Create a token and print it, this once: for --project, or for all projects without."""
     common = common or Common()
     with common.client() as client:
-        made = client.tokens.create(name, role, project=common.chosen_project, expires_in_days=expires_in_days)
+        made = client.tokens.create(
+            name, role, project=common.chosen_project, whose=whose, expires_in_days=expires_in_days
+        )
     print_one(common.output, made, _show_new_token, lambda t: t.id)
 
 
 def _show_new_token(made: NewToken) -> None:
     print(made.token)
     scope = f"in project {made.project}" if made.project else "in all projects"
-    say(f"Token {made.id} '{made.name}' ({made.role} {scope}). It is shown only now; keep it safe.")
+    whose = f" of {made.principal}" if made.principal and made.principal != made.name else ""
+    say(f"Token {made.id} '{made.name}'{whose} ({made.role} {scope}). It is shown only now; keep it safe.")
 
 
 @tokens.command(name="revoke")
@@ -234,8 +242,9 @@ def configurations_create(
 ) -> None:
     """Save parameters of a job type under a name."""
     common = common or Common()
-    params = parameters(param or (), params_json)
+    typed, base = pairs(param), document(params_json)
     with common.client() as client:
+        params = assembled(typed, schema_for(client, type, typed), base=base)
         made = client.configurations.create(name, type, params, project=common.project_or_default)
     print_one(
         common.output, made, lambda c: print(f"Configuration {c.id} '{text.line(c.name)}' is created."), lambda c: c.id
@@ -270,8 +279,8 @@ def connections_create(
     common = common or Common()
     if secrets_json is not None and not secrets_json.startswith("@"):
         raise UsageError("Others could read secrets on the command line.", "Give --secrets-json @FILE, or @-.")
-    options = nested(parameters(option or (), None, "--option"))
-    secrets = parameters((), secrets_json, "--secrets-json")
+    options = assembled(pairs(option, "--option"), Schema(None))
+    secrets = document(secrets_json, "--secrets-json")
     with common.client() as client:
         made = client.connections.create(name, kind, options, secrets, project=common.project_or_default)
     print_one(common.output, made, lambda c: print(f"Connection {c.name} ({c.kind}) is created."), lambda c: c.name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from jobdeck.cli.arguments.options import Common
-from jobdeck.cli.arguments.params import parameters
+from jobdeck.cli.arguments.params import assembled, pairs, schema_for
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import submitted
@@ -39,10 +39,18 @@ def import_(
     on_bad_row: Annotated[Literal["fail", "reject"] | None, Parameter(help="[default: fail]")] = None,
     csv_delimiter: Annotated[str | None, Parameter(group=CSV, help="What stands between values.")] = None,
     csv_quote: Annotated[str | None, Parameter(group=CSV, help="What stands around values.")] = None,
+    csv_escape: Annotated[str | None, Parameter(group=CSV, help="What stands before a quote inside quotes.")] = None,
+    csv_encoding: Annotated[str | None, Parameter(group=CSV, help="Such as latin-1. [default: UTF-8]")] = None,
+    csv_decimal_point: Annotated[Literal[".", ","] | None, Parameter(group=CSV, help="[default: .]")] = None,
+    csv_skip_rows: Annotated[int | None, Parameter(group=CSV, help="Lines to leave out before the header.")] = None,
     csv_header: Annotated[bool | None, Parameter(group=CSV, help="Whether the first line has the names.")] = None,
     param: Annotated[
         list[str] | None,
-        Parameter(name=["--param", "-p"], help="Any other parameter, name=value.", negative_iterable=()),
+        Parameter(
+            name=["--param", "-p"],
+            help="Any other, name=value; dots for parts: csv.encoding=latin-1.",
+            negative_iterable=(),
+        ),
     ] = None,
     server_path: Annotated[
         bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())
@@ -55,17 +63,24 @@ def import_(
 ) -> int:
     """Load files into a table or collection. A dry run uploads local files too, and deletes them again."""
     common = common or Common()
-    csv = {"delimiter": csv_delimiter, "quote": csv_quote, "header": csv_header}
+    csv = {
+        "delimiter": csv_delimiter, "quote": csv_quote, "escape": csv_escape, "header": csv_header,
+        "encoding": csv_encoding, "decimal_point": csv_decimal_point, "skip_rows": csv_skip_rows,
+    }  # fmt: skip
     options = {"mode": mode, "format": format, "key": _columns(key), "create": create, "on_bad_row": on_bad_row}
-    params = _given({**options, "csv": _given(csv) or None, **parameters(param or (), None)})
+    flags = _given({"into": into, **options, "csv": _given(csv) or None})
+    typed = pairs(param)
     _check(files, server_path=server_path)
     project = common.project_or_default
     with common.client() as client:
+        params = assembled(typed, schema_for(client, "import", typed), flags=flags)
+        if "files" in params:
+            raise UsageError("The files are given twice: as FILE and as files=….", "Name all of them as FILE.")
         local = [] if server_path else [Path(name) for name in files if not _REMOTE.fullmatch(name)]
         kept = upload_all(client, local, project, sys.stderr)
         uploaded = iter(kept)
         names = [name if server_path or _REMOTE.fullmatch(name) else f"file:{next(uploaded).id}" for name in files]
-        params = {"files": names, "into": into, **params}
+        params["files"] = names
         if dry_run:
             return _dry_run(client, params, kept, common)
         job = client.jobs.submit("import", params, project=project, priority=priority, tags=tag)

@@ -39,8 +39,10 @@ COMMANDS = (
     ("limits", "jobdeck.cli.rules:limits", "List, set and clear limits.", RULING),
     ("pauses", "jobdeck.cli.rules:pauses", "Hold back the starting of jobs, and let it go on.", RULING),
     ("workers", "jobdeck.cli.admin:workers", "List and drain workers.", RULING),
+    ("admin-token", "jobdeck.cli.serve:admin_token", "Make a lost administrator's token anew.", RULING),
     ("login", "jobdeck.cli.login:login", "Print a link that logs a browser in.", RULING),
     ("history", "jobdeck.cli.status:history", "What was done to all but jobs, and which jobs were deleted.", RULING),
+    ("sessions", "jobdeck.cli.sessions:app", "List and end your sessions in browsers.", RULING),
     ("me", "jobdeck.cli.status:me", "Say whom the token speaks for.", RULING),
     ("health", "jobdeck.cli.status:health", "Say whether the server serves.", RULING),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.options import Common
-from jobdeck.cli.arguments.params import parameters
+from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
 from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import instant, submitted
 
@@ -26,7 +26,9 @@ def run(
     *,
     param: Annotated[
         list[str] | None,
-        Parameter(name=["--param", "-p"], help="name=value; JSON where it is JSON, else text.", negative_iterable=()),
+        Parameter(
+            name=["--param", "-p"], help="name=value, dots for parts: csv.encoding=latin-1.", negative_iterable=()
+        ),
     ] = None,
     params_json: Annotated[str | None, Parameter(help="All parameters as a JSON object, @FILE, or @-.")] = None,
     wait: Wait = False,
@@ -44,7 +46,7 @@ def run(
 ) -> int:
     """Submit a job."""
     common = common or Common()
-    params = parameters(param or (), params_json)
+    typed, base = pairs(param), document(params_json)
     wishes: Wishes = {
         "priority": priority,
         "not_before": instant(not_before, "--not-before"),
@@ -56,6 +58,7 @@ def run(
         "description": description,
     }
     with common.client() as client:
+        params = assembled(typed, schema_for(client, type, typed), base=base)
         if dry_run:
             return planned(client.jobs.dry_run(type, params, project=common.project_or_default, **wishes), common)
         job = client.jobs.submit(type, params, project=common.project_or_default, key=key, **wishes)

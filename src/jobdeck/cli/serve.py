@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from jobdeck.cli.parting import Parting
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError
 from jobdeck.core.home import ADMIN_TOKEN
@@ -82,14 +83,38 @@ def worker(*, home: Path | None = None, workers: int | None = None, database_url
     return _start({"home": home, "workers": workers, "database_url": database_url}, _worker)
 
 
+def admin_token(*, home: Path | None = None, database_url: str | None = None) -> int:
+    """Make a new token for the administrator, into the home of this machine; the one before it ends.
+
+    It needs no token: whoever can read the home and the database is the installation's owner.
+
+    Parameters
+    ----------
+    home
+        Folder in which admin.token is written.
+    database_url
+        `postgresql://…` instead of the embedded SQLite.
+
+    """
+    return _start({"home": home, "database_url": database_url}, _admin_token)
+
+
+async def _admin_token(config: Config, _ready: Callable[[str], None], _stop: asyncio.Event) -> None:
+    from jobdeck.wiring import make_admin_token
+
+    print(f"The administrator's token is now in {await make_admin_token(config)}. The one before it has ended.")
+
+
 async def _up(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
     from jobdeck.wiring import run_server
 
     _spare_collector()
 
-    def with_link(where: str, link: str) -> None:
+    def with_link(where: str, link: str | None) -> None:
         ready(where)
-        print(f"Log in, once and within an hour: {link}", flush=True)
+        _say_whose(config, link)
+        if link is not None:
+            print(f"Log in, once and within an hour: {link}", flush=True)
         print(_HOW_TO_STOP, flush=True)
 
     await run_server(config, worker=config.workers > 0, ready=with_link, stop=stop)
@@ -100,9 +125,10 @@ async def _server(config: Config, ready: Callable[[str], None], stop: asyncio.Ev
 
     _spare_collector()
 
-    def without_link(where: str, _link: str) -> None:
+    def without_link(where: str, link: str | None) -> None:
         """Its output goes to a log, which is no place for a key; `jobdeck login` makes one."""
         ready(where)
+        _say_whose(config, link)
         print(_HOW_TO_STOP, flush=True)
 
     await run_server(config, worker=False, ready=without_link, stop=stop)
@@ -143,15 +169,24 @@ def _spare_collector() -> None:
 
 async def _until_signal(config: Config, runner: Runner) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    loop, parting = asyncio.get_running_loop(), Parting(stop)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await runner(config, lambda where: _say_ready(config, where), stop)
+        loop.add_signal_handler(number, parting.asked)
+    await runner(config, _say_ready, stop)
+    parting.in_order()
 
 
-def _say_ready(config: Config, where: str) -> None:
+def _say_ready(where: str) -> None:
     if not where.startswith("http"):
         print(f"Worker '{where}' is ready.", flush=True)
         return
     print(f"Jobdeck serves {where}", flush=True)
-    print(f"Token of the administrator: {config.home / ADMIN_TOKEN}", flush=True)
+
+
+def _say_whose(config: Config, link: str | None) -> None:
+    """Where the administrator's token is."""
+    if link is not None:
+        print(f"Token of the administrator: {config.home / ADMIN_TOKEN}", flush=True)
+        return
+    print("The administrator's token is in the home in which this installation was begun, not in this one.", flush=True)
+    print("If it is lost, `jobdeck admin-token` makes a new one here and ends the old one.", flush=True)

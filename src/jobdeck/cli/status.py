@@ -41,6 +41,9 @@ def health(*, common: Common | None = None) -> int:
         version = f", version {text.line(found.version)}" if found.version else ""
         print(f"{client.url}: {text.line(found.status)}{version}")
         print_facts((name, _part(part)) for name, part in found.parts.items())
+        for name, part in found.parts.items():
+            for thing, reason in _faults(part):
+                print(f"  {text.line(name)}: {text.line(thing)}: {text.line(str(reason))}")
     return DONE if found.status in GOOD else UNREACHABLE
 
 
@@ -61,8 +64,18 @@ def _part(part: object) -> str:
     """How a part is: its status first, then what else is known."""
     if not isinstance(part, dict):
         return str(part)
-    rest = ", ".join(f"{name} {value}" for name, value in part.items() if name != "status")
+    rest = ", ".join(f"{name} {value}" for name, value in part.items() if name != "status" and not _is_table(value))
     return f"{part.get('status', '')} ({rest})" if rest else str(part.get("status", ""))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _faults(part: object) -> list[tuple[str, object]]:
+    """What of the part does not work, each with the reason; shown below, a line each."""
+    tables = [value for value in part.values() if isinstance(value, dict)] if isinstance(part, dict) else []
+    return [(str(thing), reason) for table in tables for thing, reason in table.items()]
 
 
 def events(

@@ -19,6 +19,7 @@ from jobdeck.wire.admin import (
     ProjectChange,
     ProjectRequest,
     Role,
+    Session,
     Token,
     TokenRequest,
     TypeInfo,
@@ -45,6 +46,20 @@ class Projects(Resource):
         return parsed(Project, self._transport.write("PATCH", f"/projects/{path_part(name)}", body))
 
 
+class Sessions(Resource):
+    """`client.sessions`: the browsers that are logged in as the token's principal."""
+
+    def list(self) -> builtins.list[Session]:
+        return builtins.list(self._every(Page[Session], "/me/sessions"))
+
+    def end(self, id: str) -> None:
+        self._transport.write("DELETE", f"/me/sessions/{path_part(id)}")
+
+    def end_all(self) -> None:
+        """Log out everywhere; tokens stay good."""
+        self._transport.write("DELETE", "/me/sessions")
+
+
 class Tokens(Resource):
     """`client.tokens`."""
 
@@ -52,10 +67,19 @@ class Tokens(Resource):
         return builtins.list(self._every(Page[Token], "/tokens"))
 
     def create(
-        self, name: str, role: Role, *, project: str | None = None, expires_in_days: int | None = None
+        self,
+        name: str,
+        role: Role,
+        *,
+        project: str | None = None,
+        whose: str | None = None,
+        expires_in_days: int | None = None,
     ) -> NewToken:
-        """A token of `role` in `project`, or in all; its secret is in `.token`, now and never again."""
-        body = request(TokenRequest, name=name, role=role, project=project, expires_in_days=expires_in_days)
+        """A token of `role` in `project`, or in all; its secret is in `.token`, now and never again.
+
+        It is for a new principal called `name`, unless `whose` names one that is to have one more token."""
+        given = {"name": name, "role": role, "project": project, "for": whose, "expires_in_days": expires_in_days}
+        body = request(TokenRequest, **given)
         return self._transport.post(NewToken, "/tokens", body)
 
     def revoke(self, id: int) -> None:

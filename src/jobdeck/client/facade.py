@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobdeck.client.admin import Configurations, Connections, Projects, Tokens, Types, Workers
+from jobdeck.client.admin import Configurations, Connections, Projects, Sessions, Tokens, Types, Workers
 from jobdeck.client.bulk import BulkOperations
 from jobdeck.client.events import Events
 from jobdeck.client.failures import Failures
@@ -14,6 +14,7 @@ from jobdeck.client.files import Files
 from jobdeck.client.http.transport import Transport
 from jobdeck.client.jobs import Jobs
 from jobdeck.client.objects import Objects
+from jobdeck.client.rejects import Rejects
 from jobdeck.client.rules import Limits, Pauses
 from jobdeck.client.saved_views import SavedViews
 from jobdeck.client.settings import resolve
@@ -38,6 +39,7 @@ class Client:
     ) -> None:
         self._transport = Transport(resolve(url, token, home), timeout, attempts)
         self.jobs = Jobs(self._transport)
+        self.rejects = Rejects(self._transport)
         self.bulk = BulkOperations(self._transport)
         self.failures = Failures(self._transport)
         self.files = Files(self._transport)
@@ -45,6 +47,7 @@ class Client:
         self.events = Events(self._transport)
         self.projects = Projects(self._transport)
         self.tokens = Tokens(self._transport)
+        self.sessions = Sessions(self._transport)
         self.limits = Limits(self._transport)
         self.pauses = Pauses(self._transport)
         self.workers = Workers(self._transport)

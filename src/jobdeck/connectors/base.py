@@ -72,10 +72,13 @@ class Reject:
     value: str | None
     reason: str
     line: int | None = None
+    name: str | None = None
+    """The name that a project file was uploaded under; `file` is then `file:<id>`."""
 
     def to_json(self) -> dict[str, Json]:
         return {
             "file": self.file,
+            **({} if self.name is None else {"name": self.name}),
             "row": self.row,
             "line": self.line,
             "column": self.column,
@@ -96,6 +99,8 @@ class Read:
     bytes: int
     rejects: list[Reject] = field(default_factory=list)
     unit: str = ""
+    unit_name: str | None = None
+    """What people call the source file, where that is not `unit`."""
 
 
 class Source(Protocol):

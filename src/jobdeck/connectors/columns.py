@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.types as t
@@ -43,12 +42,26 @@ ALIASES = {
     "varchar": "string",
     "datetime": "timestamp_ntz",
 }
+MAX_NESTING = 64
+MAX_COLUMNS = 10_000
+"""Columns of a file, of several files read as one, and of the tables made of them."""
+_TYPES = f"Types: {', '.join(SIMPLE)}, decimal(p,s), list<type>, map<type, type>, struct<name: type, …>."
+_NESTED = re.compile(r"(?is)(list|array|map|struct)\s*<(.*)>")
 _DECIMAL = re.compile(r"(?:decimal|numeric)\((\d{1,2})(?:,\s*(\d{1,2}))?\)")
 
 
 def parse_type(text: str) -> pa.DataType:
-    """`int64`, `decimal(10,2)`, `timestamp`, … → Arrow type; raises UnsupportedType."""
-    name = text.strip().lower()
+    """`int64`, `decimal(10,2)`, `list<date>`, `struct<x: int64, y: string>`, … → Arrow type; raises UnsupportedType."""
+    try:
+        return _parsed(text.strip(), MAX_NESTING)
+    except UnsupportedType as error:
+        if error.message.startswith(f"'{text}'"):
+            raise
+        raise UnsupportedType(f"'{text}' is no column type: {error.message}", hint=error.hint) from error
+
+
+def _parsed(text: str, depth: int) -> pa.DataType:
+    name = text.lower()
     name = ALIASES.get(name, name)
     if name in SIMPLE:
         return SIMPLE[name]
@@ -57,7 +70,40 @@ def parse_type(text: str) -> pa.DataType:
         precision, scale = int(match[1]), int(match[2] or 0)
         if 1 <= precision <= MAX_DIGITS and scale <= precision:
             return pa.decimal128(precision, scale)
-    raise UnsupportedType(f"'{text}' is no column type.", hint=f"Types: {', '.join(SIMPLE)}, decimal(p,s).")
+    nested = _NESTED.fullmatch(text)
+    if nested and depth:
+        return _parsed_nested(nested[1].lower(), _split_outside(nested[2], ","), depth - 1, text)
+    raise UnsupportedType(f"'{text}' is no column type.", hint=_TYPES)
+
+
+def _parsed_nested(word: str, items: list[str], depth: int, text: str) -> pa.DataType:
+    if word in ("list", "array") and len(items) == 1:
+        return pa.list_(pa.field("element", _parsed(items[0], depth)))
+    if word == "map" and len(items) == 2:
+        return pa.map_(_parsed(items[0], depth), _parsed(items[1], depth))
+    if word == "struct":
+        pairs = [_split_outside(item, ":") for item in items]
+        names = [pair[0].strip('`"') for pair in pairs]
+        if all(len(pair) == 2 for pair in pairs) and all(names) and len(set(names)) == len(names):
+            return pa.struct([(name, _parsed(pair[1], depth)) for name, pair in zip(names, pairs, strict=True)])
+    raise UnsupportedType(f"'{text}' is no column type.", hint=_TYPES)
+
+
+def _split_outside(text: str, mark: str) -> list[str]:
+    """The pieces of `text` between marks that are in no brackets and no quotes."""
+    pieces, depth, quote = [""], 0, ""
+    for sign in text:
+        if quote or sign in '`"':
+            quote = "" if sign == quote else quote or sign
+        elif sign in "<(":
+            depth += 1
+        elif sign in ">)":
+            depth -= 1
+        if sign == mark and not depth and not quote:
+            pieces.append("")
+        else:
+            pieces[-1] += sign
+    return [piece.strip() for piece in pieces]
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -73,12 +119,13 @@ def type_name(kind: pa.DataType) -> str:
         return f"struct<{', '.join(f'{f.name}: {type_name(f.type)}' for f in kind.fields)}>"
     if t.is_map(kind):
         return f"map<{type_name(kind.key_type)}, {type_name(kind.item_type)}>"
-    if _is_list(kind):
+    if is_list(kind):
         return f"list<{type_name(kind.value_type)}>"
     return str(kind)
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether the type is a list of any kind; maps are none."""
     return bool(
         t.is_list(kind)
         or t.is_large_list(kind)
@@ -105,7 +152,7 @@ _BY_ID: dict[int, pa.DataType] = {
     pa.time64("us").id: pa.string(),
     pa.duration("us").id: pa.int64(),
 }
-"""Types that tables lack, and those that hold all their values. Times of day become text, durations numbers."""
+"""Types that tables lack, and those that hold all their values. Times of day become text, durations whole µs."""
 
 
 def lake_type(kind: pa.DataType) -> pa.DataType:
@@ -130,7 +177,7 @@ def _nested(kind: pa.DataType) -> pa.DataType:
         return pa.struct([pa.field(f.name, lake_type(f.type)) for f in kind.fields])
     if t.is_map(kind):
         return pa.map_(lake_type(kind.key_type), lake_type(kind.item_type))
-    if _is_list(kind):
+    if is_list(kind):
         return pa.list_(pa.field("element", lake_type(kind.value_type)))
     raise UnsupportedType(f"Tables cannot hold values of type {kind}.", hint="Leave the column out with `columns`.")
 
@@ -175,7 +222,7 @@ def _integer_fits(source: pa.DataType, target: pa.DataType) -> bool:
 
 
 def _nested_fits(source: pa.DataType, target: pa.DataType) -> bool:
-    if _is_list(source) and _is_list(target):
+    if is_list(source) and is_list(target):
         return lossless(source.value_type, target.value_type)
     if t.is_map(source) and t.is_map(target):
         return lossless(source.key_type, target.key_type) and lossless(source.item_type, target.item_type)
@@ -200,22 +247,3 @@ def common(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind))
-
-
-def cast(array: Any, target: pa.DataType) -> Any:
-    """`array` (Array or ChunkedArray) as `target`; raises pa.ArrowInvalid where a value would be changed by it."""
-    kind = array.type
-    if kind == target:
-        return array
-    if isinstance(kind, pa.BaseExtensionType):
-        storage = (
-            array.storage
-            if isinstance(array, pa.Array)
-            else pa.chunked_array([c.storage for c in array.chunks], kind.storage_type)
-        )
-        return cast(storage, target)
-    if t.is_dictionary(kind):
-        return cast(array.cast(kind.value_type), target)
-    if t.is_float16(kind):
-        return cast(array.cast(pa.float32()), target)
-    return array.cast(target, safe=True)

@@ -69,10 +69,34 @@ class BadHeader(DataFailure):
     code = "bad_header"
 
 
+class TooManyColumns(DataFailure):
+    """A file with more columns than a table may have, such as JSON whose names are data."""
+
+    code = "too_many_columns"
+
+
+class PartitionConflict(DataFailure):
+    """A folder named `column=value` says something else than the column of the same name in a file below it."""
+
+    code = "partition_conflict"
+
+
+class FolderIsTable(DataFailure):
+    """The folder is a table of another system: its files are not its rows."""
+
+    code = "folder_is_table"
+
+
 class BadRow(DataFailure):
     """A row that does not fit: file, row, column, value and the wanted type are in the text and in `facts`."""
 
     code = "bad_row"
+
+
+class AllRejected(DataFailure):
+    """Every row was rejected, so that there is nothing to load."""
+
+    code = "all_rejected"
 
 
 class SchemaMismatch(DataFailure):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -16,6 +17,8 @@ from jobdeck.core.values import Json
 from jobdeck.storage.folders import Folder
 
 CHUNK_ROWS = 131_072
+MAX_SOURCES = 20
+"""Files of rejected rows that a summary names, those with most of them."""
 CHUNK_BYTES = 128 * 1024 * 1024
 """Arrow bytes: a chunk of wide rows ends earlier."""
 
@@ -25,6 +28,7 @@ class Consumed(BaseModel):
 
     rows: int = 0
     bytes: int = 0
+    name: str | None = None
 
 
 class Moved(BaseModel):
@@ -43,15 +47,27 @@ class Moved(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Rejects:
-    """Where rows that do not fit are written, as JSON Lines, a file a chunk; a repeated chunk writes the same file."""
+    """Where rows that do not fit are written, as JSON Lines, a file a chunk; a repeated chunk writes the same file.
+
+    Beside it lies a summary: how many rows, and of which files."""
 
     folder: Folder
 
     def write(self, stamp: Stamp, chunk: int, rejects: list[Reject]) -> str:
         name = f"t{stamp.task:05d}-c{chunk:04d}.jsonl"
         lines = b"".join(orjson.dumps(reject.to_json()) + b"\n" for reject in rejects)
+        self.folder.write(name.replace(".jsonl", ".summary.json"), orjson.dumps(_summary(rejects)))
         self.folder.write(name, lines)
         return name
+
+
+def _summary(rejects: list[Reject]) -> dict[str, Json]:
+    counts = Counter((reject.file, reject.name) for reject in rejects)
+    sources: list[Json] = [
+        {"file": file, **({} if name is None else {"name": name}), "rows": rows}
+        for (file, name), rows in counts.most_common(MAX_SOURCES)
+    ]
+    return {"rows": len(rejects), "sources": sources, "source_count": len(counts)}
 
 
 @dataclass(slots=True)
@@ -100,10 +116,10 @@ class Transfer:
         pending.rows += read.batch.num_rows
         pending.rejected += len(read.rejects)
         pending.bytes += read.bytes
-        unit = pending.units.setdefault(read.unit, Consumed())
+        unit = pending.units.setdefault(read.unit, Consumed(name=read.unit_name))
         unit.rows += read.rows
         unit.bytes += read.bytes
-        self._waiting += read.rejects
+        self._waiting += (replace(reject, file=read.unit, name=read.unit_name) for reject in read.rejects)
 
     def _tell(self, run: Run, pending: Moved) -> None:
         run.progress(pending.rows + pending.rejected, self.part.rows, "rows", rows=pending.rows, bytes=pending.bytes)

@@ -47,6 +47,11 @@ def qualify(project: str, resource: str) -> str:
     return f"project:{project}/{resource}"
 
 
+def is_shared(resource: str) -> bool:
+    """Whether all projects take units of it."""
+    return not resource.startswith("project:")
+
+
 def local_name(resource: str) -> str:
     """The name that people read: without the project in front of the project's own resources."""
     scope, slash, rest = resource.partition("/")

@@ -30,6 +30,8 @@ class Environment(BaseModel):
     """Folders of the server that jobs may read files from; empty means none."""
     allowed_endpoints: tuple[str, ...] = ()
     """Addresses that connections may reach besides public ones: hosts with or without a port, and networks."""
+    forbidden_paths: tuple[str, ...] = ()
+    """What jobs may not read although it lies below an allowed folder: the installation's own files, resolved."""
     connections: dict[str, ConnectionSpec] = Field(default_factory=dict)
     work_dir: str = ""
     """A folder on the machine that runs the task, for temporary files."""

@@ -152,5 +152,7 @@ class ErrorInfo:
 _HEX_ID = r"\b(?=[0-9a-f-]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b"
 _PATH = r"(?<!\S)[^\s/\\]*[/\\]\S*"
 _FILE = r"(?<!\S)[^\s.]+(?:\.[^\s.]+)*?\.(?:csv|tsv|txt|jsonl?|ndjson|parquet|np[yz]|gz|zst|bz2|xlsx?|zip|log)\b"
-_VARIABLE = re.compile(rf"'[^']*'|\"[^\"]*\"|«[^»]*»|{_PATH}|{_FILE}|\b0x[0-9a-f]+\b|{_HEX_ID}|\d+", re.IGNORECASE)
+_PROJECT_FILE = r"^[^:']{1,130}? \(file:\d+\)"
+_QUOTED = r"'[^']*'|\"[^\"]*\"|«[^»]*»"
+_VARIABLE = re.compile(rf"{_PROJECT_FILE}|{_QUOTED}|{_PATH}|{_FILE}|\b0x[0-9a-f]+\b|{_HEX_ID}|\d+", re.IGNORECASE)
 """Each part looks at a character a few times at most: messages may be long, and come from anywhere."""

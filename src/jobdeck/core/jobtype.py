@@ -97,6 +97,8 @@ class JobType:
     """`thread` only for code that is light and returns quickly: a thread cannot be killed."""
     grace: ClassVar[float] = 10.0
     """Seconds between the polite request to stop and the kill, on cancel."""
+    undo_timeout: ClassVar[float] = 300.0
+    """Seconds that `undo` may take before it is killed; the setting `undo_seconds` bounds it."""
     credits_per_hour: ClassVar[float] = 1.0
     """Credits for each hour that a job runs; waiting and being paused cost nothing."""
     credits_per_gb: ClassVar[float] = 0.0
@@ -114,7 +116,7 @@ class JobType:
     def __init__(self, params: Any) -> None:
         self.params = params
 
-    # What a type may say about its parameters; pure, called at submit.
+    # What a type may say about its parameters; pure, called at submit, in a process that is killed when it takes long.
 
     def claims(self) -> Iterable[Claim]:
         """Claims besides the implicit ones, by local names (`object:lake/b/t`). Default: by `reads` and `writes`."""

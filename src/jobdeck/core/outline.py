@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from jobdeck.core.hooks.answers import checked_plan, parts_of
 from jobdeck.core.jobtype import JobType, StepSpec
 
 
@@ -25,14 +26,14 @@ class StepOutline(BaseModel):
 
 def outline(job: JobType) -> list[StepOutline]:
     """The steps of `job`, in order. Runs the type's own code: not for the server's process."""
-    return [_outline(index, spec, job) for index, spec in enumerate(job.plan())]
+    return [_outline(index, spec, job) for index, spec in enumerate(checked_plan(type(job), job.plan()))]
 
 
 def _outline(index: int, spec: StepSpec, job: JobType) -> StepOutline:
     each: str | None = None
     tasks: int | None = 1
     if callable(spec.each):
-        each, tasks = "parameters", len(spec.each(job.params))
+        each, tasks = "parameters", len(parts_of(job.type_name(), spec, job.params))
     elif spec.each is not None:
         each, tasks = spec.each, None
     return StepOutline(

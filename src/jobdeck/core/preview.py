@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobdeck.core.refs import with_id
+
 How = Literal["same", "read", "widened", "checked", "empty"]
 
 
@@ -13,10 +15,16 @@ class PlannedInput(BaseModel):
     """Something that would be read."""
 
     object: str
+    name: str | None = Field(default=None, description="Of a project file: the name that it was uploaded under.")
     format: str | None = None
     rows: int | None = Field(default=None, description="None: not known without reading all of it.")
     bytes: int | None = None
     columns: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """What people see: the name with the reference, where there is one."""
+        return self.object if self.name is None else with_id(self.name, self.object)
 
 
 class PlannedOutput(BaseModel):

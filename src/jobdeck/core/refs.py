@@ -14,9 +14,22 @@ from jobdeck.core.errors import InvalidInput
 from jobdeck.core.values import clip
 
 MAX_REF = 1024
+SHOWN_NAME = 100
+"""Characters of a file's name that are shown."""
 
 FileText = Annotated[str, Field(json_schema_extra={"format": "file-ref"})]
 """A file that a job reads: `file:<id>`, a path of the server, or an address. Forms offer uploads and project files."""
+
+
+def shown(name: str) -> str:
+    """A file's name as it can stand in a line of text: bounded, and what is not seen or ends a line written out."""
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in name)
+    return clip(plain, SHOWN_NAME)
+
+
+def with_id(name: str, ref: str) -> str:
+    """`orders.csv (file:22)`: what people see of the project file `ref`."""
+    return f"{name} ({ref})"
 
 
 class MalformedRef(InvalidInput):

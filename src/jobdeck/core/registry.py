@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
 
@@ -24,12 +26,26 @@ class RegisteredType:
     enabled: bool = True
 
     def params_schema(self) -> dict[str, Any]:
-        return self.job_type.Params.model_json_schema()
+        """Made once, when the type is loaded: a model may bring code of its own, which must not run in requests."""
+        model = self.job_type.Params
+        if model not in _SCHEMAS:
+            _SCHEMAS[model] = json.dumps(model.model_json_schema())
+        schema: dict[str, Any] = json.loads(_SCHEMAS[model])
+        return schema
+
 
     def read_params(self, params: Mapping[str, Any]) -> Any:
         """`params` as the type's model. One that the model does not know is refused, unless the model says what becomes
         of such ones. Raises pydantic's ValidationError."""
-        return self.job_type.Params.model_validate(dict(params), extra=_of_unknown(self.job_type.Params))
+        return read_params(self.job_type, params)
+
+
+_SCHEMAS: WeakKeyDictionary[type[BaseModel], str] = WeakKeyDictionary()
+
+
+def read_params(job_type: type[JobType], params: Mapping[str, Any]) -> Any:
+    """As `RegisteredType.read_params`, where only the class is known."""
+    return job_type.Params.model_validate(dict(params), extra=_of_unknown(job_type.Params))
 
 
 @lru_cache(maxsize=1000)

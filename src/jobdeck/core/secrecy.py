@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 MASK: Final = "********"
 SHORTEST: Final = 6
 """Characters of the shortest secret that is looked for in text: shorter ones stand everywhere."""
 _TELLING = re.compile(
-    r"password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key|credential", re.IGNORECASE
+    r"password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key|credential|cookie|pgpass|"
+    r"(?:^|_)(?:pwd|pw|dsn|bearer)(?:$|_)",
+    re.IGNORECASE,
 )
 
 
+@lru_cache(maxsize=10_000)
 def sounds_secret(name: str) -> bool:
     """Whether a field or variable of this name holds a secret, as far as a name can tell."""
     return _TELLING.search(name) is not None

@@ -16,6 +16,14 @@ PLAN = "plan"
 """The method name of the request that asks for the outline of the steps, without a job."""
 PREVIEW = "preview"
 """The method name of the request that asks what a job would do, without a job."""
+ACCEPT = "hook.accept"
+"""Asks a type's `check`, `claims`, `subject`, `description`; `part` lists parameters. No method has such a name."""
+FITS = "hook.fits"
+"""Asks whether parameters are accepted by the type's model."""
+STEPS = "hook.steps"
+"""Asks for the steps with all that running them needs."""
+SPLIT = "hook.split"
+"""Asks for the parts of the step whose place is `part`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,8 @@ class TaskRequest:
     failures: int = 0
     """How often this task has failed in the life of the job, earlier attempts included."""
     environment: Environment = field(default_factory=Environment)
-    isolation: Literal["process", "thread"] = "process"
+    isolation: Literal["process", "thread", "aside"] = "process"
+    """`aside`: a process that no step of a job can take, for what must not wait behind them."""
     timeout: float | None = None
 
 
@@ -92,6 +101,8 @@ class Touched:
     version: str | None = None
     rows: int | None = None
     bytes: int | None = None
+    name: str | None = None
+    """What people call it, where that is not `object`: the name that a file was uploaded under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +191,17 @@ class Run(Protocol):
     def log(self, text: str, level: str = "info") -> None: ...
     def warn(self, text: str, count: int = 1) -> None: ...
     def reads(
-        self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None
-    ) -> None: ...
+        self,
+        ref: object,
+        *,
+        version: object = None,
+        rows: int | None = None,
+        bytes: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        """`name`: what people call it, where that is not `ref`."""
+        ...
+
     def writes(
         self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None
     ) -> None: ...

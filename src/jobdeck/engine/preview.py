@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from jobdeck.core.outline import StepOutline
 from jobdeck.core.preview import Preview
 from jobdeck.core.registry import RegisteredType
 from jobdeck.core.tasks import PLAN, PREVIEW, Executor, TaskRequest
+from jobdeck.engine.fair_places import FairPlaces
+from jobdeck.engine.hooks import run_to_end
 from jobdeck.executors.machine.users import TaskUser
 from jobdeck.executors.processes import ProcessExecutor
 
@@ -24,8 +26,10 @@ PATIENCE = 30.0
 """Seconds that a type's look may take."""
 OUTLINE_PATIENCE = 10.0
 """Seconds until the outline of the steps must be there."""
-AT_ONCE = 2
+AT_ONCE = 4
 """Looks at the same time; each is a process."""
+OF_A_PROJECT = 2
+"""Of these, those of one project."""
 _OUTLINE: TypeAdapter[list[StepOutline]] = TypeAdapter(list[StepOutline])
 
 
@@ -47,21 +51,21 @@ class Previewer:
         self._memory_limit = memory_limit
         self._user = user
         self._patience = patience
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = FairPlaces(AT_ONCE, OF_A_PROJECT)
 
     async def look(
         self, registered: RegisteredType, params: Mapping[str, Any], project: str, environment: Environment
     ) -> Look:
         """The steps and, where the type can tell, the preview. Raises Unavailable when too many look already."""
         request = _outline_request(registered, params, project, environment)
-        async with self._place(), self._process() as executor:
-            outlined = await _run(executor, replace(request, timeout=min(OUTLINE_PATIENCE, self._patience)))
+        async with self._place(project), self._process() as executor:
+            outlined = await run_to_end(executor, replace(request, timeout=min(OUTLINE_PATIENCE, self._patience)))
             if not isinstance(outlined, Succeeded):
                 return Look(error=_why(outlined))
             steps = tuple(_OUTLINE.validate_python(outlined.result))
             if not registered.job_type.has_preview():
                 return Look(steps)
-            seen = await _run(executor, replace(request, step=PREVIEW, method=PREVIEW, timeout=self._patience))
+            seen = await run_to_end(executor, replace(request, step=PREVIEW, method=PREVIEW, timeout=self._patience))
         if not isinstance(seen, Succeeded):
             return Look(steps, error=_why(seen))
         try:
@@ -71,16 +75,13 @@ class Previewer:
             return Look(steps, error=ErrorInfo("unexpected_error", wrong, "Report it to those who wrote the job type."))
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise Unavailable("Too many dry runs are made just now.", hint="Try again in a moment.") from error
-        try:
+    async def _place(self, project: str) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._places.place(project, self._patience))
+            except TimeoutError as error:
+                raise Unavailable("Too many dry runs are made just now.", hint="Try again in a moment.") from error
             yield
-        finally:
-            self._places.release()
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[Executor]:
@@ -100,13 +101,6 @@ def _outline_request(
         job=0, project=project, type=registered.name, implementation=registered.implementation, attempt=1, epoch=0,
         step=PLAN, method=PLAN, step_index=0, index=0, key="", params=dict(params), environment=environment,
     )  # fmt: skip
-
-
-async def _run(executor: Executor, request: TaskRequest) -> Outcome:
-    task = await executor.start(request)
-    async for _ in task.messages():  # what it says belongs to no log
-        pass
-    return await task.outcome()
 
 
 def _why(outcome: Outcome) -> ErrorInfo:

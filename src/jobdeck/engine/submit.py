@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -17,13 +17,19 @@ from pydantic import BaseModel, ValidationError
 from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, JobdeckError
+from jobdeck.core.hooks.answers import Accepted, BadAnswer, accepted
+from jobdeck.core.hooks.foreign import accepts_here, is_plain
+from jobdeck.core.identity.sealed import ParamSeals, Stored
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
+from jobdeck.engine.hooks import HookProcesses, RefusedAt, Wanted, broke
+from jobdeck.engine.naming import with_names
 from jobdeck.executors.harness import describe
+from jobdeck.executors.hooks import Refusal
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.jobs import NewJob
 from jobdeck.store.sql.database import Database, Tx
@@ -54,6 +60,8 @@ class Submission:
     description: str | None = None
     token_id: int | None = None
     copied_from: int | None = None
+    secrets_by: int | None = None
+    """The principal who typed the secrets among the parameters; None: who submits."""
 
 
 class InvalidParams(InvalidInput):
@@ -62,17 +70,24 @@ class InvalidParams(InvalidInput):
     code = "invalid_params"
 
 
-class JobTypeBroke(InvalidInput):
-    """The type's own code raised something unforeseen while it looked at the parameters."""
-
-
 class Submitter:
     """Accepts jobs."""
 
-    def __init__(self, database: Database, registry: TypeRegistry, environments: Environments) -> None:
+    def __init__(
+        self,
+        database: Database,
+        registry: TypeRegistry,
+        environments: Environments,
+        hooks: HookProcesses | None = None,
+        seals: ParamSeals | None = None,
+    ) -> None:
+        """Without `hooks` all types are asked in this process: for tests, and where all types are known. `seals` keeps
+        the secrets among parameters; None: nobody does, as where types are tried out."""
         self._database = database
+        self._seals = seals
         self._registry = registry
         self._environments = environments
+        self._hooks = hooks
 
     async def submit(
         self,
@@ -88,7 +103,8 @@ class Submitter:
         request differs. Raises InvalidInput (and kin) naming the field, NotFound for a missing parent."""
         try:
             environments = {name: await self._environments(name) for name in {s.project for s in submissions_}}
-            prepared = await asyncio.to_thread(self._prepare_all, submissions_, environments)
+            prepared = await self._prepare_all(submissions_, environments)
+            prepared = await with_names(self._database, prepared, [bool(s.description) for s in submissions_])
         except JobdeckError:
             # What was accepted once stays accepted, even if the same would be refused by now.
             earlier = await self._remembered(principal_id, idempotency)
@@ -109,13 +125,20 @@ class Submitter:
                     await submissions.remember(tx, principal_id, *idempotency, batch.answer)
             return batch.answer
 
-        return await submissions.settle_races(self._database, work, alone=len(prepared) == 1)
+        storing = asyncio.ensure_future(submissions.settle_races(self._database, work, alone=len(prepared) == 1))
+        try:
+            return await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            # Whoever asked has gone: the transaction is ended in good order, and nobody hears how.
+            storing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            raise
 
     async def check(self, wanted: Submission) -> tuple[NewJob, int | None]:
         """All that `submit` checks and works out, storing nothing; and the unfinished job that `submit` would give
         instead of a new one, where duplicates are not wanted. Raises what `submit` raises."""
         environment = await self._environments(wanted.project)
-        prepared = await asyncio.to_thread(self._prepare, wanted, environment)
+        (prepared,) = await self._prepare_all([wanted], {wanted.project: environment})
+        (prepared,) = await with_names(self._database, [prepared], [bool(wanted.description)])
 
         async def look(tx: Tx) -> int | None:
             await _parents(tx, {wanted.parent} if wanted.parent is not None else set(), [wanted])
@@ -129,51 +152,124 @@ class Submitter:
             return None
         return await self._database.transact(lambda tx: submissions.remembered(tx, principal_id, *key))
 
-    def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
+    async def fits(self, type_name: str, params: Mapping[str, Any], project: str) -> None:
+        """Raises InvalidParams unless the parameters fit the type, and UnknownJobType."""
+        registered = self._registry.get(type_name)
+        if self._hooks is None or is_plain(registered.job_type.Params):
+            with _foreign(type_name):
+                _instance(registered, params)
+            return
+        try:
+            await self._hooks.fits(registered, params, project)
+        except RefusedAt as refused:
+            raise _error_of(registered, refused) from refused
+
+    async def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
+        prepared = await asyncio.to_thread(self._draft_all, wanted, environments)
+        open_: dict[tuple[str, str], list[int]] = {}
+        for i, one in enumerate(prepared):
+            if isinstance(one, _Draft):
+                open_.setdefault((one.wanted.type, one.wanted.project), []).append(i)
+        for (_, project), places in open_.items():
+            drafts = [prepared[i] for i in places]
+            said = await self._ask(drafts, places, environments[project], len(wanted) > 1)
+            for i, draft, one_said in zip(places, drafts, said, strict=True):
+                prepared[i] = _new_job(draft, one_said)
+        return prepared
+
+    async def _ask(
+        self, drafts: Sequence[_Draft], places: Sequence[int], environment: Environment, several: bool
+    ) -> list[Accepted]:
+        """What the type says of jobs of one project, told by a process that can be killed."""
+        assert self._hooks is not None
+        registered, project = drafts[0].registered, drafts[0].wanted.project
+        questions = [Wanted(d.wanted.params, d.wanted.description) for d in drafts]
+        try:
+            return await self._hooks.accept(registered, questions, project, environment)
+        except RefusedAt as refused:
+            error = _error_of(registered, refused)
+            if several:
+                error.field = _field_of(places[refused.index], error.field)
+            raise error from refused
+
+    def _draft_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[Any]:
+        """A new job for each, or a draft where its type is still to be asked elsewhere."""
         several = len(wanted) > 1
-        prepared = []
+        drafts: list[NewJob | _Draft] = []
         for i, submission in enumerate(wanted):
             try:
-                prepared.append(self._prepare(submission, environments[submission.project]))
+                drafts.append(self._draft(submission, environments[submission.project]))
             except JobdeckError as error:
                 if several:
                     error.field = _field_of(i, error.field)
                 raise
-        return prepared
+        return drafts
 
-    def _prepare(self, wanted: Submission, environment: Environment) -> NewJob:
+    def _draft(self, wanted: Submission, environment: Environment) -> NewJob | _Draft:
         registered = self._registry.get(wanted.type)
         _check_priority(wanted.priority)
         tags = _tags_text(wanted.tags)
         params = _params_text(wanted.params)
-        with _foreign(wanted.type):
-            job_type = _instance(registered, wanted.params)
-            job_type.check(environment)
-            own = [_checked(claim) for claim in job_type.claims()]
-            subject = clip(job_type.subject() or "", 1000) or None
-            description = clip(wanted.description or job_type.description(), 500)
-        return NewJob(
-            project_id=wanted.project_id,
-            type=wanted.type,
-            category=job_type.category,
-            isolation=job_type.isolation,
-            description=description,
-            subject=subject,
-            params=params,
-            tags=tags,
-            claims=_claims_text(wanted, own, wanted.token_id if job_type.parallel_per_token else None),
-            priority=wanted.priority,
-            parent_id=wanted.parent,
-            run_prefix="",
-            on_child_failure=str(wanted.on_child_failure),
-            created_by=wanted.created_by,
-            token_id=wanted.token_id,
-            configuration_id=wanted.configuration,
-            configuration_version=wanted.configuration_version,
-            copied_from=wanted.copied_from,
-            dedupe_key=_dedupe_key(wanted, job_type.params) if wanted.deduplicate else None,
-            not_before=wanted.not_before,
-        )
+        kind = registered.job_type
+        stored = self._stored(wanted)
+        shown = params if stored.box is None else encode(stored.params)
+        draft = _Draft(wanted, registered, params, shown, stored.box, tags)
+        if self._hooks is None or accepts_here(kind):
+            with _foreign(wanted.type):
+                return _new_job(draft, accepted(_instance(registered, wanted.params), environment, wanted.description))
+        if is_plain(kind.Params):  # tells of many faults at once, and needs no process for it
+            _check_params(registered, wanted.params)
+        return draft
+
+    def _stored(self, wanted: Submission) -> Stored:
+        if self._seals is None:
+            return Stored(dict(wanted.params), None)
+        by = wanted.secrets_by if wanted.secrets_by is not None else wanted.created_by
+        return self._seals.seal(wanted.type, wanted.project_id, wanted.params, by)
+
+
+class _Draft(NamedTuple):
+    """A submission that was looked at, but for what the type's own code says of it."""
+
+    wanted: Submission
+    registered: RegisteredType
+    params: str
+    """As they were sent, secrets included."""
+    stored: str
+    """With masks in the places of secrets."""
+    secrets: str | None
+    tags: str
+
+
+def _new_job(draft: _Draft, said: Accepted) -> NewJob:
+    wanted, kind = draft.wanted, draft.registered.job_type
+    return NewJob(
+        project_id=wanted.project_id,
+        type=wanted.type,
+        category=kind.category,
+        isolation=kind.isolation,
+        description=said.description,
+        subject=said.subject,
+        params=draft.stored,
+        tags=draft.tags,
+        claims=_claims_text(wanted, said.claims, wanted.token_id if kind.parallel_per_token else None),
+        priority=wanted.priority,
+        parent_id=wanted.parent,
+        run_prefix="",
+        on_child_failure=str(wanted.on_child_failure),
+        created_by=wanted.created_by,
+        token_id=wanted.token_id,
+        configuration_id=wanted.configuration,
+        configuration_version=wanted.configuration_version,
+        copied_from=wanted.copied_from,
+        dedupe_key=_dedupe_key(draft) if wanted.deduplicate else None,
+        not_before=wanted.not_before,
+        secrets=draft.secrets,
+    )
+
+
+def _error_of(registered: RegisteredType, refused: RefusedAt) -> JobdeckError:
+    return refused.error or _told_params(registered.name, refused.faults)
 
 
 @contextmanager
@@ -181,21 +277,13 @@ def _foreign(type_name: str) -> Iterator[None]:
     """Around the type's own code: whatever it raises refuses this request and nothing else."""
     try:
         yield
+    except BadAnswer as error:
+        raise Refusal(error.code, "invalid", error.message, field=error.field, hint=error.hint) from error
     except JobdeckError:
         raise
     except (Exception, SystemExit) as error:
         log.warning("job_type_broke", type=type_name, exc_info=error)
-        raise JobTypeBroke(
-            f"The job type '{type_name}' failed on these parameters: {describe(error, type_name).message}",
-            field="type",
-            hint="Report it to those who wrote the job type.",
-        ) from error
-
-
-def _checked(claim: Any) -> Claim:
-    if isinstance(claim, Claim) and claim.resource and claim.units == int(claim.units) > 0:
-        return claim
-    raise TypeError(f"{claim!r} is not a claim of at least one unit of a resource")
+        raise broke(type_name, describe(error, type_name).message) from error
 
 
 def _params_text(params: Mapping[str, Any]) -> str:
@@ -221,25 +309,39 @@ def _tags_text(tags: Sequence[str]) -> str:
 
 
 def _instance(registered: RegisteredType, params: Mapping[str, Any]) -> JobType:
+    return registered.job_type(_check_params(registered, params))
+
+
+def _check_params(registered: RegisteredType, params: Mapping[str, Any]) -> BaseModel:
     try:
-        return registered.job_type(registered.read_params(params))
+        read: BaseModel = registered.read_params(params)
+        return read
     except ValidationError as error:
-        raise invalid_params(registered.name, error) from error
+        faults = error.errors(include_url=False, include_context=False)
+        raise _told_params(registered.name, faults) from error
 
 
-def invalid_params(type_name: str, error: ValidationError) -> InvalidParams:
+def _told_params(type_name: str, faults: Sequence[Any]) -> InvalidParams:
     """Every field at fault with its reason, in one error."""
-    errors = [
-        {"field": _path(e["loc"]), "message": e["msg"]} for e in error.errors(include_url=False, include_context=False)
-    ]
+    errors = [{"field": _path(tuple(e["loc"])), "message": e["msg"]} for e in faults]
     first = errors[0]
+    last = tuple(faults[0]["loc"])[-1:]
+    dotted = last[0] if last and isinstance(last[0], str) and "." in last[0].strip(".") else None
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     return InvalidParams(
         f"{first['field']}: {first['message']}{more}",
         field=first["field"],
-        hint=f"GET /api/v1/types/{type_name} shows the parameters.",
+        hint=_nested_hint(dotted) if dotted else f"GET /api/v1/types/{type_name} shows the parameters.",
         errors=errors,
     )
+
+
+def _nested_hint(name: str) -> str:
+    """How a parameter within a group is written, for those who wrote it with dots."""
+    inner = "…"
+    for part in reversed(name.split(".")):
+        inner = f'{{"{part}": {inner}}}'
+    return f"In JSON, a value in a group is written {inner}."
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -247,9 +349,16 @@ def _path(location: tuple[int | str, ...]) -> str:
     return "params" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
-def _dedupe_key(wanted: Submission, params: BaseModel) -> str:
-    """The same for parameters that mean the same: `5` and `5.0`, and a default written out or left out."""
-    same = json.dumps(params.model_dump(mode="json"), sort_keys=True)
+def _dedupe_key(draft: _Draft) -> str:
+    """The same for parameters that mean the same: `5` and `5.0`, and a default written out or left out.
+
+    Of a type whose model runs code of its own, the parameters are compared as they were sent."""
+    wanted, registered = draft.wanted, draft.registered
+    if is_plain(registered.job_type.Params):
+        params = _check_params(registered, wanted.params).model_dump(mode="json")
+    else:
+        params = json.loads(draft.params)
+    same = json.dumps(params, sort_keys=True)
     return hashlib.sha256(f"{wanted.project_id}|{wanted.type}|{same}".encode()).hexdigest()
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from jobdeck.core.jobtype import Isolation
 from jobdeck.core.tasks import Executor, TaskRequest, TaskRun
 
 
 class ByIsolation:
-    """Routes by `request.isolation`: `ByIsolation({"process": ProcessExecutor(4), "thread": ThreadExecutor(16)})`."""
+    """Routes by `request.isolation`: `ByIsolation({"process": ProcessExecutor(4), "thread": ThreadExecutor(16)})`.
 
-    def __init__(self, executors: Mapping[Isolation, Executor]) -> None:
+    Without an executor for what is to run `aside`, that runs among the other processes."""
+
+    def __init__(self, executors: Mapping[str, Executor]) -> None:
         self._executors = dict(executors)
 
     async def start(self, request: TaskRequest) -> TaskRun:
         """Start it where it belongs; waits for a free place there only."""
-        return await self._executors[request.isolation].start(request)
+        executor = self._executors.get(request.isolation) or self._executors["process"]
+        return await executor.start(request)
 
     def extend(self, deadline: float) -> None:
         for executor in self._executors.values():

@@ -120,13 +120,21 @@ class TaskContext:
         self._must_live("warn")
         self._send(Warned(clip(given.text(text)), given.warnings(count)))
 
-    def reads(self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None) -> None:
+    def reads(
+        self,
+        ref: object,
+        *,
+        version: object = None,
+        rows: int | None = None,
+        bytes: int | None = None,
+        name: str | None = None,
+    ) -> None:
         self._must_live("reads")
-        self._touch("input", ref, version, rows, bytes)
+        self._touch("input", ref, version, name, rows, bytes)
 
     def writes(self, ref: object, *, version: object = None, rows: int | None = None, bytes: int | None = None) -> None:
         self._must_live("writes")
-        self._touch("output", ref, version, rows, bytes)
+        self._touch("output", ref, version, None, rows, bytes)
 
     @property
     def should_stop(self) -> bool:
@@ -150,9 +158,13 @@ class TaskContext:
                 hint="End threads and drop callbacks that use `run` before the step returns.",
             )
 
-    def _touch(self, direction: Literal["input", "output"], ref: object, version: object, *counts: object) -> None:
+    def _touch(
+        self, direction: Literal["input", "output"], ref: object, version: object, name: object, *counts: object
+    ) -> None:
         rows, size = (self._count(value, f"{direction}s") for value in counts)
-        self._send(Touched(direction, clip(given.text(ref), MAX_NAME), given.name(version, MAX_NAME), rows, size))
+        touched = clip(given.text(ref), MAX_NAME)
+        told, called = given.name(version, MAX_NAME), given.name(name, MAX_NAME)
+        self._send(Touched(direction, touched, told, rows, size, called))
 
     def _count(self, value: object, what: str) -> int | None:
         """A number that can be recorded. One that is none is left out, and the task's log says so once."""

@@ -23,10 +23,11 @@ from jobdeck.core.errors import ErrorInfo, JobdeckError, TaskFailure
 from jobdeck.core.jobtype import JobType, part_type, result_type
 from jobdeck.core.outcome import Failed, Outcome, Stopped, Succeeded
 from jobdeck.core.outline import outline
-from jobdeck.core.tasks import PLAN, UNDO, TaskRequest
+from jobdeck.core.tasks import ACCEPT, FITS, PLAN, SPLIT, STEPS, UNDO, TaskRequest
 from jobdeck.core.values import MAX_MESSAGE, MAX_RESULT, Json, bounded, clip, encode
 from jobdeck.executors import given
 from jobdeck.executors.context import PoliteStop, TaskContext
+from jobdeck.executors.hooks import looked_at, planned, split
 
 MAX_TRACEBACK = 32 * 1024
 MAX_CODE = 100
@@ -87,6 +88,8 @@ def perform(request: TaskRequest, run: TaskContext) -> Outcome:
 
 def _call(request: TaskRequest, run: TaskContext) -> Json:
     job_type = load_type(request.implementation)
+    if request.method in (ACCEPT, FITS):
+        return looked_at(job_type, request)
     job = job_type(_params(job_type, request))
     run.decode_results_with(lambda step: _earlier(job, request, step))
     if request.method == UNDO:
@@ -94,6 +97,10 @@ def _call(request: TaskRequest, run: TaskContext) -> Json:
         return None
     if request.method == PLAN:
         return [step.model_dump(mode="json") for step in outline(job)]
+    if request.method == STEPS:
+        return planned(job)
+    if request.method == SPLIT:
+        return split(job, request.part)
     method = getattr(job, request.method)
     if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
         raise _async_step(request)

@@ -13,11 +13,15 @@ from typing import Any
 
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped
 from jobdeck.core.tasks import TaskMessage, TaskRequest
-from jobdeck.executors.context import TaskContext
+from jobdeck.executors.context import TaskContext, printed
 from jobdeck.executors.harness import perform, timed_out
 from jobdeck.executors.host import HOST
 from jobdeck.executors.machine.shortage import Shortage, is_shortage
 from jobdeck.executors.mailbox import Mailbox
+
+PARTING_SECONDS = 2.0
+"""Seconds that code in threads has to return when the executor closes; after that it is left to itself."""
+_UNSTOPPABLE = "It runs in a thread, so nothing can stop it: it ends when its code returns, or with its worker."
 
 
 class StopWish:
@@ -35,7 +39,7 @@ class StopWish:
 
 
 class ThreadTask:
-    """A `TaskRun`. To kill it is to ask it to stop and wait: nothing else ends a thread."""
+    """A `TaskRun`. To kill it is to ask it to stop and wait: nothing else ends a thread. Its log is told so."""
 
     def __init__(self, request: TaskRequest) -> None:
         self.wish = StopWish()
@@ -61,7 +65,13 @@ class ThreadTask:
 
     async def kill(self) -> None:
         self.wish.set()
+        if not self._outcome.done():
+            self._tell("The task was asked to stop and has not stopped.")
         await self.outcome()
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more; its thread may go on until the process ends."""
+        self.finish(Lost("it runs in a thread, whose code did not return"))
 
     def run(self, then: Callable[[ThreadTask], Any]) -> None:
         """In the thread: do the task, then have `then` called in the event loop."""
@@ -88,6 +98,11 @@ class ThreadTask:
     def _too_long(self) -> None:
         self._late = True
         self.wish.set()
+        self._tell(f"The task has run longer than its timeout of {self._request.timeout or 0:g} seconds.")
+
+    def _tell(self, what: str) -> None:
+        for line in printed(f"{what} {_UNSTOPPABLE}", "warning"):
+            self._mailbox.put(line)
 
     def _in_loop(self, function: Callable[[Any], Any], argument: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
@@ -169,8 +184,14 @@ class ThreadExecutor:
             task.wish.deadline = deadline
 
     async def aclose(self) -> None:
+        """Ask what runs to stop; what does not return in time is left to itself, and ends with the process."""
         self._closed = True
-        await asyncio.gather(*(task.kill() for task in list(self._running)))
+        ending = [asyncio.ensure_future(task.kill()) for task in self._running]
+        if ending:
+            await asyncio.wait(ending, timeout=PARTING_SECONDS)
+        for task in list(self._running):
+            task.abandon()
+        await asyncio.gather(*ending)
         for hand in self._idle:
             hand.rest()
         self._idle.clear()

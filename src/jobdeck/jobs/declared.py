@@ -31,7 +31,7 @@ _MAY_BE_A_STEP = {"preview"}
 
 
 class InvalidJobType(ValueError):
-    """A job type declares something that cannot be used; the text names the type, the place and what it may be."""
+    """A job type declares something that cannot be used; the text names each place and what may stand there."""
 
 
 def check_type(job_type: type[JobType], switches: Collection[str] = ()) -> None:
@@ -40,12 +40,7 @@ def check_type(job_type: type[JobType], switches: Collection[str] = ()) -> None:
     Raises InvalidJobType with every fault that was found."""
     faults = list(_faults(job_type, switches))
     if faults:
-        raise InvalidJobType(f"{_called(job_type)}: {'; '.join(faults)}")
-
-
-def _called(job_type: type[JobType]) -> str:
-    name = job_type.__dict__.get("name")
-    return f"job type '{name}'" if isinstance(name, str) and name else f"job type {job_type.__qualname__}"
+        raise InvalidJobType("; ".join(faults))
 
 
 def _faults(job_type: type[JobType], switches: Collection[str]) -> Iterator[str]:
@@ -74,6 +69,7 @@ def _faults_of_attributes(job_type: type[JobType], switches: Collection[str]) ->
     if isolation not in ("process", "thread"):
         yield f"isolation is {_shown(isolation)}; it must be 'process' or 'thread'"
     yield from _number(_value(job_type, "grace"), "grace", MAX_SECONDS)
+    yield from _number(_value(job_type, "undo_timeout"), "undo_timeout", MAX_SECONDS, positive=True)
     yield from _number(_value(job_type, "credits_per_hour"), "credits_per_hour", MAX_CREDITS)
     yield from _number(_value(job_type, "credits_per_gb"), "credits_per_gb", MAX_CREDITS)
     parallel = _value(job_type, "parallel_per_token")
@@ -180,7 +176,7 @@ def _number(value: object, name: str, most: float, *, optional: bool = False, po
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
     if not good or (positive and value == 0):
         least = "more than 0" if positive else "0 or more"
-        yield f"{name} is {_shown(value)}; it must be a number, {least} and at most {most:g}"
+        yield f"{name} is {_shown(value)}; it must be a number, {least} and at most {most:.0f}"
 
 
 def _is_int(value: object) -> bool:

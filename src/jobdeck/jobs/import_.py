@@ -38,7 +38,9 @@ class Import(JobType):
 
     def description(self) -> str:
         files = self.params.files
-        what = files[0].rstrip("/").rpartition("/")[2] or files[0] if len(files) == 1 else f"{len(files)} files"
+        what = files[0].rstrip("/").rpartition("/")[2] or files[0]
+        if len(files) > 1:
+            what += f" and {len(files) - 1} more"
         return f"Import {what} into {self.params.into}"
 
     def check(self, environment: Environment) -> None:

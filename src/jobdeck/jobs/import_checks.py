@@ -1,4 +1,4 @@
-"""What can be seen to be wrong with an import before the job is accepted. Runs in the server: no data is read."""
+"""What can be seen to be wrong with an import before the job is accepted: no data is read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from jobdeck.connectors import registry
 from jobdeck.connectors.columns import parse_type
 from jobdeck.connectors.errors import DataFailure
 from jobdeck.connectors.files.config import FilesConfig
+from jobdeck.connectors.files.finding.walk import Budget
 from jobdeck.connectors.files.located import covering, locate, needs_secrets
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
@@ -38,9 +39,10 @@ def check(params: ImportParams, environment: Environment) -> None:
     _check_types(config)
     _check_key(params, config)
     _check_target(params, environment)
+    budget = Budget()
     for index, entry in enumerate(params.files):
         try:
-            (covering if needs_secrets(entry) else locate)(entry, environment)
+            covering(entry, environment) if needs_secrets(entry) else locate(entry, environment, budget)
         except DataFailure as error:
             raise refuse(error, f"params.files[{index}]") from error
 

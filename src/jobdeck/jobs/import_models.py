@@ -103,6 +103,8 @@ class Loaded(BaseModel):
     reject_files: list[str] = Field(default_factory=list)
     sources: dict[str, tuple[int, int]] = Field(default_factory=dict)
     """Rows and bytes read, by file."""
+    names: dict[str, str] = Field(default_factory=dict)
+    """The names that project files were uploaded under, by file."""
 
 
 class Imported(BaseModel):

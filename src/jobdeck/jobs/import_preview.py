@@ -10,7 +10,11 @@ from deltalake import DeltaTable
 
 from jobdeck.connectors.columns import lossless, type_name
 from jobdeck.connectors.errors import FileMissing
-from jobdeck.connectors.files.located import Located, locate
+from jobdeck.connectors.files.finding.found import Located, left_out
+from jobdeck.connectors.files.finding.walk import Budget
+from jobdeck.connectors.files.formats.json_values import settled
+from jobdeck.connectors.files.located import find
+from jobdeck.connectors.files.partitions import with_partitions
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, dump_schema
 from jobdeck.connectors.files.source import FilesSource, grouped, part_of
 from jobdeck.connectors.files.survey import Survey
@@ -41,6 +45,7 @@ class Look:
     def __init__(self, params: ImportParams, environment: Environment, part_bytes: int) -> None:
         self._params, self._environment, self._part_bytes = params, environment, part_bytes
         self._config = files_config(params)
+        self._budget = Budget()
         self._until = time.monotonic() + SECONDS
         self._refusals: list[Refusal] = []
         self._notes: list[str] = []
@@ -60,6 +65,7 @@ class Look:
             self._survey(file)
         if len(self._facts) < len(files) and not self._refusals:
             self._notes.append(f"{len(self._facts)} of {len(files)} files were looked into; the others when it runs.")
+        self._facts = with_partitions(self._facts)
         table = open_table(table_folder(self._environment, self._params.into.path))
         plan, columns = self._columns(table)
         if plan is not None:
@@ -77,10 +83,13 @@ class Look:
 
     def _located(self, entry: str) -> list[Located]:
         try:
-            return locate(entry, self._environment)
+            found = find(entry, self._environment, self._budget)
         except TaskFailure as error:
             self._refuse(error, entry)
             return []
+        if found.left_out:
+            self._notes.append(left_out(found.left_out))
+        return found.files
 
     def _survey(self, file: Located) -> None:
         survey = Survey(file, self._config, self._environment, self._part_bytes, SAMPLE)
@@ -88,12 +97,13 @@ class Look:
             for _ in survey.steps():
                 pass
         except TaskFailure as error:
-            self._refuse(error, file.name)
+            self._refuse(error, file.object)
             return
         if survey.partial:
             self._whole = False
             self._partial.add(file.name)
         self._facts.append(survey.facts)
+        self._notes += survey.facts.notes[: max(0, SHOWN - len(self._notes))]
 
     def _refuse(self, error: TaskFailure, about: str | None = None) -> None:
         self._refusals.append(Refusal(code=error.code, message=error.message, hint=error.hint, object=about))
@@ -145,8 +155,9 @@ class Look:
                 found.append(PlannedColumn(name=name, type=kind, how="empty"))
                 continue
             held = file.held().field(source).type
-            said = "text" if file.soft and file.detected.format == "csv" else type_name(held)
-            how = _how(held, field.type, soft=file.soft)
+            text = source in file.partition or (file.soft and file.detected.format == "csv")
+            how = _how(held, field.type, soft=file.is_text(source))
+            said = "text" if text else type_name(settled(held))
             found.append(PlannedColumn(name=name, type=kind, source=source, source_type=said, how=how))
         return found
 
@@ -163,7 +174,7 @@ class Look:
             try:
                 first = next(source.read(part), None)
             except TaskFailure as error:
-                self._refuse(error, facts.located.name)
+                self._refuse(error, facts.located.object)
                 continue
             rejected += len(first.rejects) if first is not None else 0
         if rejected:
@@ -175,7 +186,8 @@ class Look:
         facts = next((f for f in self._facts if f.located.name == file.name), None)
         known = facts is not None and file.name not in self._partial
         return PlannedInput(
-            object=file.name,
+            object=file.object,
+            name=file.uploaded_as,
             format=facts.detected.format if facts is not None else None,
             rows=facts.rows if facts is not None and known else None,
             bytes=file.size,

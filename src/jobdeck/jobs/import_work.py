@@ -10,9 +10,17 @@ import pyarrow.types as t
 from pydantic import TypeAdapter
 
 from jobdeck.connectors.base import Published, StagedFile, Stamp
-from jobdeck.connectors.errors import AttemptBuried, AttemptReused, CountMismatch, FileMissing, SchemaMismatch
+from jobdeck.connectors.errors import (
+    AllRejected,
+    AttemptBuried,
+    AttemptReused,
+    CountMismatch,
+    FileMissing,
+    SchemaMismatch,
+)
 from jobdeck.connectors.files.config import FilesConfig
-from jobdeck.connectors.files.located import Located, unchanged
+from jobdeck.connectors.files.finding.found import Located, left_out
+from jobdeck.connectors.files.located import unchanged
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan
 from jobdeck.connectors.files.source import FilesSource, part_of
 from jobdeck.connectors.lake.config import table_folder
@@ -26,6 +34,8 @@ from jobdeck.storage.folders import Folder
 
 PLAN = "plan.json"
 LOOKED_AT = "looked.json"
+MOST_NOTES = 20
+"""Remarks on files that one job tells, at most."""
 SPREAD = 4
 """Parts that a small import is split into at least, while a part stays over a quarter of the usual size."""
 REUSED = "reused"
@@ -59,12 +69,19 @@ class Work:
         plan = source.plan(target if self._params.mode != "replace" else None)
         plan.required = required_columns(self._params, plan.result(), target)
         self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
+        self._tell_notes([note for facts in plan.files for note in facts.notes])
         rows = sum(f.rows for f in plan.files)
         self._run.log(", ".join((counted(len(files), "file"), counted(rows, "row"), counted(len(plan.parts), "part"))))
         return [
             Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices))
             for index, slices in enumerate(plan.parts)
         ]
+
+    def _tell_notes(self, notes: list[str]) -> None:
+        for note in notes[:MOST_NOTES]:
+            self._run.warn(note)
+        if len(notes) > MOST_NOTES:
+            self._run.warn(f"{len(notes) - MOST_NOTES} more such remarks on other files are left out.")
 
     def _check_number(self) -> None:
         """Raises AttemptReused, and remembers it, so that undo leaves alone what is another job's."""
@@ -77,6 +94,8 @@ class Work:
     def _survey(self, source: FilesSource) -> list[Located]:
         """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
         files = source.located()
+        if source.left_out:
+            self._run.log(left_out(source.left_out))
         total = sum(file.size for file in files)
         source.part_bytes = part_size(self._part_bytes, total)
         source.facts = self._known(files)
@@ -125,7 +144,10 @@ class Work:
                 f"{moved.rows + moved.rejected} rows were read where {part.rows} were counted.", hint="Restart the job."
             )
         if moved.rejected:
-            self._run.warn(f"{moved.rejected} rows did not fit and are in the reject files.", moved.rejected)
+            what = f"{counted(moved.rejected, 'row')} did not fit and {'is' if moved.rejected == 1 else 'are'}"
+            self._run.warn(
+                f"{what} in the reject files; `jobdeck job rejects {self._stamp.job}` shows why.", moved.rejected
+            )
         return Loaded(
             index=part.index,
             files=[StagedChunk(path=f.path, rows=f.rows, bytes=f.bytes) for f in moved.files],
@@ -134,6 +156,7 @@ class Work:
             bytes=moved.bytes,
             reject_files=moved.reject_files,
             sources={name: (unit.rows, unit.bytes) for name, unit in moved.units.items()},
+            names={name: unit.name for name, unit in moved.units.items() if unit.name is not None},
         )
 
     def _plan(self) -> FilesPlan:
@@ -156,6 +179,7 @@ class Work:
         earlier = self._published_before()
         if earlier is not None:
             return self._kept(*earlier)
+        self._check_some_fit(loaded)
         published = self._publish(loaded, staged)
         self._lineage(loaded, published.version, published.rows)
         self._forget_plan()
@@ -166,6 +190,17 @@ class Work:
             rejected=sum(item.rejected for item in loaded),
             rejects=[f"rejects/{self._stamp.folder}/{name}" for item in loaded for name in item.reject_files],
         )
+
+    def _check_some_fit(self, loaded: list[Loaded]) -> None:
+        """Raises AllRejected: a table of nothing is not what anybody meant by leaving out what does not fit."""
+        rejected = sum(item.rejected for item in loaded)
+        if rejected and not sum(item.rows for item in loaded):
+            names = [f"rejects/{self._stamp.folder}/{name}" for item in loaded for name in item.reject_files]
+            raise AllRejected(
+                f"None of the {rejected} rows fits, so nothing was loaded. They are in {', '.join(names[:3])}"
+                f"{' and more' if len(names) > 3 else ''}, each with its reason.",
+                hint="Look at the reasons; mend the files, or give types, delimiter or format.",
+            )
 
     def _publish(self, loaded: list[Loaded], staged: list[StagedFile]) -> Published:
         """May be stopped until just before the commit, never after it."""
@@ -209,13 +244,15 @@ class Work:
 
     def _lineage(self, loaded: list[Loaded], version: int | None, rows: int) -> None:
         totals: dict[str, list[int]] = {}
+        names: dict[str, str] = {}
         for item in loaded:
+            names |= item.names
             for name, (count, size) in item.sources.items():
                 total = totals.setdefault(name, [0, 0])
                 total[0] += count
                 total[1] += size
         for name, (count, size) in totals.items():
-            self._run.reads(name, rows=count, bytes=size)
+            self._run.reads(name, rows=count, bytes=size, name=names.get(name))
         written = sum(file.bytes for item in loaded for file in item.files)
         self._run.writes(self._params.into, version=version, rows=rows, bytes=written)
 

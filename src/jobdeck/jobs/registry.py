@@ -52,4 +52,6 @@ def _load(point: EntryPoint, switches: Mapping[str, Any]) -> RegisteredType:
         raise InvalidJobType("it is not a JobType")
     check_type(job_type, switches.keys())
     enabled = job_type.enabled_by is None or bool(switches.get(job_type.enabled_by))
-    return RegisteredType(job_type.type_name(), point.value, job_type, enabled)
+    found = RegisteredType(job_type.type_name(), point.value, job_type, enabled)
+    found.params_schema()
+    return found

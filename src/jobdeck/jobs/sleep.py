@@ -32,6 +32,7 @@ class Sleep(JobType):
 
     name = "sleep"
     category = "test"
+    may_be_empty = True
 
     class Params(BaseModel):
         """How long, in how many pieces, and what should go wrong."""

@@ -16,6 +16,8 @@ from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE
 from jobdeck.engine.service import ServiceState
 from jobdeck.engine.submit import Submitter
+from jobdeck.services.masking import Masker
+from jobdeck.services.sealing import ParamVault
 from jobdeck.storage.blobs import Blobs
 from jobdeck.store.sql.database import Database
 
@@ -29,6 +31,7 @@ class Installation:
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     allowed_paths: tuple[str, ...] = ()
     allowed_endpoints: tuple[str, ...] = ()
+    forbidden_paths: tuple[str, ...] = ()
     project_limit: int | None = DEFAULT_PROJECT_LIMIT
     """Jobs of a project that run at the same time where no limit was set; None is without bound."""
     worker_silence: float = WORKER_SILENCE
@@ -37,6 +40,8 @@ class Installation:
     """Bytes of one uploaded file, at most."""
     session_days: float = 14.0
     """Days without use after which a browser has to log in again."""
+    session_max_days: float = 90.0
+    """Days after which it has to in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +65,7 @@ class Core:
     """How what runs in the background of this process is, by name; filled when it is started."""
     broken_connectors: Mapping[str, str] = field(default_factory=dict)
     """Kinds of connectors that could not be loaded, each with the reason."""
+
+    def seals(self) -> ParamVault:
+        """Keeps the secrets among parameters."""
+        return ParamVault(Masker(self.registry), self.vault)

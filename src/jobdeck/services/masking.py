@@ -1,4 +1,5 @@
-"""Secrets in parameters: fields that a type's schema marks as passwords or write-only are never shown."""
+"""Secrets in parameters are never shown: fields that a type's schema marks as passwords or write-only, texts whose name
+tells that they are secret, and the variables of programs."""
 
 from __future__ import annotations
 
@@ -22,16 +23,19 @@ class Masker:
     def __init__(self, registry: TypeRegistry) -> None:
         self._registry = registry
         self._schemas: dict[str, Mapping[str, Any] | None] = {}
+        self._marks: dict[str, bool] = {}
+        """Whether a type's schema marks any field."""
 
     def mask(self, type_name: str, params: Any) -> Any:
         """`params` with secrets replaced. A type that is gone has no schema: there, names tell."""
         if type_name not in self._schemas:
             found = self._registry.find(type_name)
             self._schemas[type_name] = found.params_schema() if found else None
+            self._marks[type_name] = _has_secrets(self._schemas[type_name] or {})
         schema = self._schemas[type_name]
         if schema is None:
             return mask_by_name(params, 0)
-        return _mask(params, schema, schema, 0) if _has_secrets(schema) else params
+        return _mask_sounding(_mask(params, schema, schema, 0) if self._marks[type_name] else params, 0)
 
 
 def unmasked(value: Any, plain: Any, masked: Any) -> Any:
@@ -108,6 +112,19 @@ def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str
         **root.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}),
         **{k: v for k, v in schema.items() if k != "$ref"},
     }
+
+
+def _mask_sounding(value: Any, depth: int, secret: bool = False) -> Any:
+    """`value` with the texts replaced whose name, or that of what they lie in, sounds secret. Where a schema says what
+    is there, a number of such a name is a count (`max_tokens`)."""
+    if depth > _DEEPEST:
+        return MASK
+    if isinstance(value, dict):
+        inside = {k: secret or secrecy.sounds_secret(k) or k.lower() in _ENVIRONMENTS for k in value}
+        return {k: _mask_sounding(v, depth + 1, inside[k]) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_mask_sounding(item, depth + 1, secret) for item in value]
+    return MASK if secret and isinstance(value, str) and value else value
 
 
 def mask_by_name(value: Any, depth: int = 0) -> Any:

@@ -27,6 +27,7 @@ from jobdeck.services.jobs.dry_runs import DryRuns
 from jobdeck.services.jobs.jobs import Jobs
 from jobdeck.services.jobs.log_window import LogWindows
 from jobdeck.services.jobs.logs import JobLogs
+from jobdeck.services.jobs.rejects import JobRejects
 from jobdeck.services.jobs.saved_views import SavedViews
 from jobdeck.services.jobs.sides import JobSides
 from jobdeck.services.jobs.timeline import Timelines
@@ -38,13 +39,15 @@ class Services:
     def __init__(self, core: Core) -> None:
         self.installation = core.installation
         self.authenticator = Authenticator(core.database)
-        self.sessions = Sessions(core.database, self.authenticator, core.installation.session_days)
+        own = core.installation
+        self.sessions = Sessions(core.database, self.authenticator, own.session_days, own.session_max_days)
         self.jobs = Jobs(core)
         self.job_details = JobDetails(core, self.jobs)
         self.job_sides = JobSides(core, self.jobs)
         self.saved_views = SavedViews(core)
         self.timelines = Timelines(core, self.jobs)
         self.job_logs = JobLogs(core, self.jobs)
+        self.job_rejects = JobRejects(core, self.jobs)
         self.log_windows = LogWindows(core, self.jobs)
         self.bulks = Bulks(core)
         self.failures = Failures(core)

@@ -28,6 +28,8 @@ class Configuration:
     version: int
     created_by: str | None
     created_at: int
+    secrets: str | None = None
+    """What is masked in `params`, sealed."""
 
 
 async def get(connection: AsyncConnection, project_id: int, id: int) -> Configuration | None:
@@ -44,11 +46,13 @@ async def page(connection: AsyncConnection, project_id: int, after: int, limit: 
     return [_configuration(row) for row in rows]
 
 
-async def create(tx: Tx, project_id: int, name: str, type: str, params: str, created_by: int) -> int:
+async def create(
+    tx: Tx, project_id: int, name: str, type: str, params: str, created_by: int, secrets: str | None = None
+) -> int:
     """Save version 1; its id. Raises Conflict when the name is taken. `params` is JSON text."""
     values = {
         "project_id": project_id, "name": name, "type": type, "params": params, "version": 1, "created_by": created_by,
-        "created_at": tx.now,
+        "created_at": tx.now, "secrets": secrets,
     }  # fmt: skip
     statement = insert(configurations).values(values).returning(configurations.c.id)
     try:
@@ -57,10 +61,11 @@ async def create(tx: Tx, project_id: int, name: str, type: str, params: str, cre
         raise _taken(name) from error
 
 
-async def save(tx: Tx, project_id: int, id: int, name: str, type: str, params: str) -> bool:
+async def save(tx: Tx, project_id: int, id: int, name: str, type: str, params: str, secrets: str | None = None) -> bool:
     """Save the next version; whether the configuration is there. Raises Conflict when the name is taken."""
     mine = (configurations.c.project_id == project_id, configurations.c.id == wide(id))
-    values = {"name": name, "type": type, "params": params, "version": configurations.c.version + 1}
+    new = {"name": name, "type": type, "params": params, "secrets": secrets}
+    values = {**new, "version": configurations.c.version + 1}
     try:
         return (await tx.connection.execute(update(configurations).where(*mine).values(values))).rowcount > 0
     except IntegrityError as error:

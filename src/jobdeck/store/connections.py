@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, delete, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -40,6 +40,21 @@ async def of_project(connection: AsyncConnection, project_id: int) -> list[Conne
     """The project's connections, by name."""
     query = select(connections).where(connections.c.project_id == project_id).order_by(connections.c.name)
     return [_connection(row) for row in (await connection.execute(query)).mappings()]
+
+
+class SealedSample(NamedTuple):
+    """The secrets of one connection, sealed."""
+
+    project_id: int
+    name: str
+    box: str
+
+
+async def any_sealed(connection: AsyncConnection) -> SealedSample | None:
+    """The secrets of any connection, to try a key on."""
+    columns = (connections.c.project_id, connections.c.name, connections.c.secrets)
+    row = (await connection.execute(select(*columns).where(connections.c.secrets.is_not(None)).limit(1))).first()
+    return None if row is None else SealedSample(row[0], row[1], json.loads(row[2])["box"])
 
 
 async def create(tx: Tx, project_id: int, new: Connection, principal_id: int, actor: str) -> None:

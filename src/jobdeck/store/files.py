@@ -77,6 +77,16 @@ async def get(connection: AsyncConnection, project_id: int, id: int) -> File | N
     return _file(row) if row is not None else None
 
 
+async def names(connection: AsyncConnection, project_id: int, ids: Sequence[int]) -> dict[int, str]:
+    """The names of those of the files that are the project's, by id."""
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), 1000):
+        some = files.c.id.in_(ids[start : start + 1000])
+        query = select(files.c.id, files.c.name).where(files.c.project_id == project_id, some)
+        found |= {row.id: row.name for row in await connection.execute(query)}
+    return found
+
+
 async def page(connection: AsyncConnection, project_id: int, before: int | None, limit: int) -> list[File]:
     """Files of a project, newest first, with ids below `before`."""
     query = _QUERY.where(files.c.project_id == project_id).order_by(files.c.id.desc()).limit(limit)

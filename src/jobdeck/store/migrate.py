@@ -71,7 +71,7 @@ async def _is_current(database: Database) -> bool:
             versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
     except (DBAPIError, Unavailable):
         return False
-    if unknown := [version for version in versions if f"v{version}" not in known]:
+    if unknown := [version for version in versions if f"v{version}" > max(known)]:
         raise DatabaseTooNew(
             f"The database has the schema {unknown[0]} of a newer version of Jobdeck; this one knows {max(known)[1:]}.",
             hint="Start that version, or restore the database from before the upgrade.",

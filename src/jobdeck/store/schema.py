@@ -61,7 +61,13 @@ principals = Table(
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
+    Column("project_id", Integer),
+    Column("created_by", Integer),
+    Column("skeleton", Text),
+    Index("uq_principals_skeleton", "skeleton", unique=True),
 )  # fmt: skip
+"""Who acts. `name` is whole (core/names.py) and never given again; `skeleton` is equal for names that look alike.
+`project_id` is where the principal belongs; none: to the installation."""
 
 tokens = Table(
     "tokens", metadata,
@@ -76,7 +82,10 @@ tokens = Table(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
+    Column("created_by", Integer),
+    Index("ix_tokens_principal", "principal_id"),
 )  # fmt: skip
+"""A key of a principal. `name` is a label for people and says nothing about who acts."""
 
 sessions = Table(
     "sessions", metadata,
@@ -86,7 +95,10 @@ sessions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("address", Text),
+    Column("agent", Text),
     Index("ix_sessions_expires", "expires_at"),
+    Index("ix_sessions_token", "token_id"),
 )  # fmt: skip
 
 login_links = Table(
@@ -96,7 +108,17 @@ login_links = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("used_at", BigInteger),
+    Column("session_hash", Text),
+    Index("ix_login_links_token", "token_id"),
 )  # fmt: skip
+"""`session_hash`: the session that made it, with which it ends; none: a token made it by itself."""
+
+installation = Table(
+    "installation", metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)  # fmt: skip
+"""What the installation knows of itself: the check value of its key, who is its administrator, which duties it did."""
 
 connections = Table(
     "connections", metadata,
@@ -121,8 +143,10 @@ configurations = Table(
     Column("version", Integer, nullable=False),
     Column("created_by", ForeignKey("principals.id")),
     Column("created_at", BigInteger, nullable=False),
+    Column("secrets", Text),
     UniqueConstraint("project_id", "name"),
 )  # fmt: skip
+"""`params` has masks where secrets are; `secrets` has these, sealed."""
 
 # The tables that are written for every job have no foreign keys: each costs a look-up for each row. What refers to a
 # job goes with it (store/jobs/removal.py); projects, people and workers are never deleted.
@@ -186,6 +210,7 @@ jobs = Table(
     Column("reason", Text),
     Column("result", Text),
     Column("worker", Text),
+    Column("secrets", Text),
     CheckConstraint(_one_of("state", [s.value for s in State]), name="state"),
     Index("ix_jobs_open", "state", "id", sqlite_where=text(OPEN_JOBS),
           postgresql_where=text(OPEN_JOBS)),
@@ -287,6 +312,8 @@ events = Table(
     Column("job_id", BigInteger),
     Column("actor", Text),
     Column("data", Text, nullable=False),
+    Column("principal_id", Integer),
+    Column("token_id", Integer),
     Index("ix_events_job", "job_id", "id"),
     Index("ix_events_history", "id", sqlite_where=text(HISTORY), postgresql_where=text(HISTORY)),
     sqlite_autoincrement=True,
@@ -445,6 +472,7 @@ lineage = Table(
     Column("rows", BigInteger),
     Column("bytes", BigInteger),
     Column("at", BigInteger, nullable=False),
+    Column("name", Text),
     Index("ix_lineage_job", "job_id"),
     Index("ix_lineage_object", "object", "id"),
     sqlite_autoincrement=True,

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import RedirectResponse, Response
 
-from jobdeck.access.sessions import NewSession
+from jobdeck.access.sessions import Device, NewSession
 from jobdeck.api.admin.login_links import PATH
 from jobdeck.api.http.connections import bounded_address
 from jobdeck.api.http.cookies import cookie_name, is_secure
@@ -30,8 +30,8 @@ Link = Annotated[str | None, Query(max_length=200)]
 
 @router.api_route(PATH, methods=["GET", "HEAD"])
 async def login_page(page: AnyonesPageDep, next: Next = None, link: Link = None) -> Response:
-    """The form; with a link, one button (which a script presses). Looking at it uses nothing up: browsers and mail
-    programs fetch links that nobody has followed yet."""
+    """The form; with a link, one button, which only a person presses: a link that somebody else sent must not change
+    who a browser is. Looking at it uses nothing up: browsers and mail programs fetch links that nobody followed."""
     if link is None:
         return page.redirect(local(next)) if page.known else await _show(page, next)
     try:
@@ -51,11 +51,13 @@ async def log_in(
 ) -> Response:
     """Begin a session. What is right is let in however much else was tried: only failures are counted."""
     sessions = page.services.sessions
+    address = client_of(page.request.scope)
     try:
-        begun = await (sessions.begin_by_link(link) if link else sessions.begin(token))
+        device = Device(address, page.request.headers.get("user-agent"))
+        begun = await (sessions.begin_by_link(link, device) if link else sessions.begin(token, device))
     except Unauthenticated as error:
         failures: Pace = page.request.app.state.login_failures
-        seconds = failures.take(bounded_address(client_of(page.request.scope)), time.monotonic())
+        seconds = failures.take(bounded_address(address), time.monotonic())
         if seconds:
             slow_down = Unauthenticated(f"Too many tries from here. Wait {seconds} s.")
             return await _show(page, next, slow_down, status=429, retry_after=seconds)

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from jobdeck.api.http.gate import STATIC
 from jobdeck.api.http.pace import Pace
 from jobdeck.services.services import Services
-from jobdeck.web import errors, login
+from jobdeck.web import errors, login, sessions
 from jobdeck.web.failures import page as failures
 from jobdeck.web.job import page as job
 from jobdeck.web.jobs import bulk as jobs_bulk
@@ -24,7 +24,7 @@ from jobdeck.web.rendering import Templates
 from jobdeck.web.run import page as run
 from jobdeck.web.static_files import StaticFiles
 
-_PAGES: tuple[Any, ...] = (login, jobs_bulk, jobs_views, jobs, run, failures, operations, job)
+_PAGES: tuple[Any, ...] = (login, sessions, jobs_bulk, jobs_views, jobs, run, failures, operations, job)
 """One module for each page or family of pages, each with its `router`."""
 
 _common = APIRouter(include_in_schema=False)

@@ -34,7 +34,9 @@ class Health(Response):
 class Me(Response):
     """Who the token in use speaks for."""
 
-    name: str
+    name: str = Field(description="The principal's whole name; nobody else has it, or one that looks like it.")
+    id: int | None = Field(default=None, description="The principal's id.")
+    token: int | None = Field(default=None, description="The id of the token in use.")
     role: str
     project: str | None = Field(default=None, description="None: all projects.")
     expires_at: Instant | None = None
@@ -45,6 +47,19 @@ class LoginLink(Response):
 
     url: str = Field(repr=False)
     expires_at: Instant
+
+
+class Session(Response):
+    """A browser that is logged in as the principal who asks."""
+
+    id: str = Field(description="Names it and opens nothing.")
+    token: str = Field(description="The label of the token that it acts for.")
+    address: str | None = Field(default=None, description="From where it was begun.")
+    agent: str | None = Field(default=None, description="What the browser calls itself.")
+    created_at: Instant
+    last_seen_at: Instant
+    ends_at: Instant = Field(description="When it ends if it is not used any more.")
+    current: bool = Field(description="It is the session that asks.")
 
 
 class Project(Response):
@@ -75,7 +90,8 @@ class Token(Response):
     """An access token, without its secret."""
 
     id: int
-    name: str
+    name: str = Field(description="A label; who acts is `principal`.")
+    principal: str | None = Field(default=None, description="The whole name of the principal whom it speaks for.")
     role: str
     project: str | None = Field(default=None, description="None: all projects.")
     created_by: str | None = None
@@ -92,9 +108,12 @@ class NewToken(Token):
 
 
 class TokenRequest(Request):
-    """A token to make."""
+    """A token to make, for a new principal of this name unless `for` says whose it is."""
 
     name: Name
+    whose: Name | None = Field(
+        default=None, alias="for", description="The whole name of the principal that is to have one more token."
+    )
     role: Role
     project: ProjectName | None = None
     expires_in_days: int | None = Field(default=None, ge=1, le=3650)

@@ -18,6 +18,8 @@ class Event(Response):
     project: str | None = None
     job: int | None = None
     actor: str | None = None
+    principal: int | None = Field(default=None, description="The id of the principal who did it; none: the system.")
+    token: int | None = Field(default=None, description="The id of the token by which it was done.")
     data: dict[str, Any] = Field(
         default_factory=dict, description="`state` after the event, and what else the kind has to tell."
     )

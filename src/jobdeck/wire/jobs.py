@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import State
+from jobdeck.core.refs import with_id
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.wire.base import Id, Instant, Name, Request, Response, Text, storable
 
@@ -69,9 +70,15 @@ class TouchedObject(Response):
     """An object or file that a job read or wrote."""
 
     object: str
+    name: str | None = Field(default=None, description="Of a project file: the name that it was uploaded under.")
     version: str | None = None
     rows: int | None = None
     bytes: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """What people see: the name with the reference, where there is one."""
+        return self.object if self.name is None else with_id(self.name, self.object)
 
 
 class Job(Response):

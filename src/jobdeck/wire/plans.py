@@ -19,8 +19,8 @@ class ClaimView(Response):
     units: int = 1
     mode: Literal["shared", "exclusive"] = "shared"
     free: bool = Field(default=True, description="Whether it could be held now.")
-    capacity: int | None = Field(default=None, description="None: no limit is set.")
-    used: int = Field(default=0, description="Units held now.")
+    capacity: int | None = Field(default=None, description="None: no limit is set, or all projects share it.")
+    used: int = Field(default=0, description="Units held now; of what all projects share, by those you may see.")
     holders: list[int] = Field(default_factory=list, description="Ids of the jobs that hold it, if they may be seen.")
 
 

@@ -40,6 +40,18 @@ class Shown:
         return self._desk.done("import", params, tags=["orders"]).id
 
     @cached_property
+    def rejected(self) -> int:
+        """An import of two files with rows that do not fit."""
+        refs = []
+        for name in ("orders of march.csv", "orders of april.csv"):
+            source = self._deck.home / name
+            source.write_text("id,amount\n" + "".join(f"{i},{i if i % 3 else 'none'}\n" for i in range(60)))
+            refs.append(f"file:{self._client.files.upload(source, project=self.project).id}")
+        columns = {"amount": "int64"}
+        params = {"files": refs, "into": "lake/in.shop/amounts", "on_bad_row": "reject", "columns": columns}
+        return self._desk.done("import", params).id
+
+    @cached_property
     def failed(self) -> int:
         return self._desk.done("sleep", {**FAILING, "tasks": 3}).id
 

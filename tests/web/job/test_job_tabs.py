@@ -20,7 +20,7 @@ async def test_overview_of_an_import(page: Page, shown: Shown) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^Import .* into lake/in.shop/orders$"))
     await expect(page.get_by_label("Parameters").first).to_contain_text('"into": "lake/in.shop/orders"')
     await expect(page.locator(".job-data tr", has_text="wrote")).to_contain_text("1 500")
-    read = page.locator(".job-data tr", has_text="read").get_by_role("link", name="file:")
+    read = page.locator(".job-data tr", has_text="read").get_by_role("link", name="orders.csv (file:")
     async with page.expect_download() as download:
         await read.click()
     assert (await (await download.value).path()).read_text().startswith("id,name\n0,order 0\n")
@@ -28,6 +28,37 @@ async def test_overview_of_an_import(page: Page, shown: Shown) -> None:
         await expect(page.locator("dt", has_text=name).first).to_be_visible()
     await expect(page.locator(".job-claims li", has_text="object:lake/in.shop/orders")).to_contain_text("exclusive")
     await expect(page.get_by_role("link", name="orders", exact=True)).to_have_attribute("href", "/jobs?tag=orders")
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_rejected_rows_are_a_link_away_from_the_warning(
+    open_page: OpenPage, shown: Shown, axe: Axe, theme: Theme, size: tuple[int, int]
+) -> None:
+    page = await open_page(width=size[0], height=size[1], theme=theme)
+    await page.goto(f"/jobs/{shown.rejected}/logs")
+    await page.get_by_role("link", name="Rejected rows").click()
+    card = page.locator("#rejects")
+    await expect(card).to_be_in_viewport()
+    rows = card.locator("tbody tr", has_text="row ")
+    await expect(rows.first).to_contain_text("row 1, line 2")
+    await expect(rows.first).to_contain_text("orders of march.csv (file:")
+    await expect(rows.first).to_contain_text("not a int64")
+    await card.get_by_role("link", name="More rows").click()
+    await expect(rows.first).not_to_contain_text("row 1, line 2")
+    async with page.expect_download() as download:
+        await page.locator("#rejects").get_by_role("link", name="Download all").click()
+    assert (await (await download.value).path()).read_bytes().count(b"\n") == 40
+    await expect(page.locator(".job-named")).to_contain_text("2 files: orders of march.csv (file:")
+    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    await page.evaluate("window.scrollTo(0, 0)")  # what the fixed head hides is no target
+    await axe(page)
+
+
+async def test_a_reject_file_that_is_not_there_is_said(page: Page, shown: Shown) -> None:
+    answer = await page.request.get(f"/jobs/{shown.rejected}?rejects=t99999-c0000")
+    assert answer.status == 404
+    assert "has no reject file" in await answer.text()
 
 
 async def test_steps_of_an_import(page: Page, shown: Shown) -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Query, Response
 
 from jobdeck.api.http.depends import CallerDep, IdempotencyKey, IdPath, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.presence import PresentDep
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import State
 from jobdeck.services.jobs.jobs import Asked
@@ -63,13 +64,14 @@ async def submit(
     project: ProjectPath,
     body: Annotated[SubmitRequest, Body(openapi_examples=_SUBMIT)],
     response: Response,
+    present: PresentDep,
     dry_run: DryRun = False,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Accept a job; it is queued. `Location` names it. With `dry_run` it only is planned: 200 with the plan."""
     if dry_run:
-        return _plan(await services.dry_runs.of(caller, project, body))
-    (job_id,) = await services.jobs.submit(caller, project, [body], idempotency_key)
+        return _plan(await present.whilst(services.dry_runs.of(caller, project, body)))
+    (job_id,) = await present.whilst(services.jobs.submit(caller, project, [body], idempotency_key))
     response.headers["Location"] = f"{PREFIX}/jobs/{job_id}"
     return await services.jobs.get(caller, job_id)
 
@@ -86,12 +88,13 @@ async def submit_batch(
     caller: CallerDep,
     project: ProjectPath,
     body: BatchRequest,
+    present: PresentDep,
     fields: Fields = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Accept all of them or none; the jobs, in the order of the request. With `fields=id` the answer costs little."""
     wanted = wanted_fields(fields or [])
-    ids = await services.jobs.submit(caller, project, body.jobs, idempotency_key)
+    ids = await present.whilst(services.jobs.submit(caller, project, body.jobs, idempotency_key))
     if wanted == {"id"}:
         return _json({"items": [{"id": job_id} for job_id in ids], "next": None}, 202)
     jobs = await services.jobs.get_many(caller, ids, wanted)
@@ -194,6 +197,7 @@ async def run_again(
     caller: CallerDep,
     id: IdPath,
     response: Response,
+    present: PresentDep,
     body: RunAgainRequest | None = None,
     dry_run: DryRun = False,
     idempotency_key: IdempotencyKey = None,
@@ -202,7 +206,7 @@ async def run_again(
 
     With `dry_run` it only is planned: 200 with the plan, whose `changes` tell how the parameters differ."""
     if dry_run:
-        return _plan(await services.dry_runs.of_again(caller, id, body or RunAgainRequest()))
-    job = await services.jobs.run_again(caller, id, body or RunAgainRequest(), idempotency_key)
+        return _plan(await present.whilst(services.dry_runs.of_again(caller, id, body or RunAgainRequest())))
+    job = await present.whilst(services.jobs.run_again(caller, id, body or RunAgainRequest(), idempotency_key))
     response.headers["Location"] = f"{PREFIX}/jobs/{job.id}"
     return job

@@ -24,6 +24,7 @@ for _name, _function, _help in (
     ("attempts", f"{_VIEWS}:attempts", "Show the attempts of jobs."),
     ("events", f"{_VIEWS}:events", "Show what happened to jobs."),
     ("lineage", f"{_VIEWS}:lineage", "Show what jobs read and wrote."),
+    ("rejects", "jobdeck.cli.jobs.rejects:rejects", "Show the rows that a job did not take, and why."),
     ("cancel", f"{_VERBS}:cancel", "End jobs for good and remove what they half made."),
     ("pause", f"{_VERBS}:pause", "Stop jobs at their next checkpoint."),
     ("resume", f"{_VERBS}:resume", "Let paused or failed jobs go on from where they stopped."),

@@ -29,7 +29,7 @@ STEP_COLUMNS: list[Column[StepOutline]] = [
     Column("WEIGHT", lambda s: f"{s.weight:g}", drop=2, right=True),
 ]
 INPUT_COLUMNS: list[Column[PlannedInput]] = [
-    Column("READS", lambda i: i.object, least=12),
+    Column("READS", lambda i: text.line(i.shown), least=12),
     Column("FORMAT", lambda i: i.format or ""),
     Column("ROWS", lambda i: "?" if i.rows is None else text.number(i.rows), right=True),
     Column("SIZE", lambda i: text.size(i.bytes), drop=1, right=True),

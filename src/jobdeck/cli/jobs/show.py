@@ -56,7 +56,9 @@ def _progress(job: Job) -> str:
 
 
 def _objects(objects: list[TouchedObject]) -> str:
-    return ", ".join(f"{t.object}{f' ({text.number(t.rows)} rows)' if t.rows is not None else ''}" for t in objects)
+    return ", ".join(
+        f"{text.line(t.shown)}{f' ({text.number(t.rows)} rows)' if t.rows is not None else ''}" for t in objects
+    )
 
 
 def _offers(job: Job) -> Iterator[str]:

@@ -11,7 +11,8 @@ from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import Ids, numbers
 from jobdeck.cli.arguments.options import STDIN, Common
-from jobdeck.cli.arguments.params import parameters
+from jobdeck.cli.arguments.params import Pair, are_plain, assembled, document, merged, pairs, schema_for
+from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import DETACHED, DONE, UsageError, code_of, say, tell
 from jobdeck.cli.jobs.bulk import Asked, Together, is_bulk, operate_all
 from jobdeck.cli.jobs.filters import Which
@@ -163,14 +164,28 @@ def run_again(
     """Submit a new job with the parameters of an old one, or edited ones."""
     common = common or Common()
     (number,) = numbers((id,))
-    params = parameters(param or (), params_json) or ({} if replace else None)
+    typed, base = pairs(param), document(params_json)
     with common.client() as client:
+        params = _put_over(client, number, typed, base, replace=replace) or ({} if replace else None)
         if without:
             params, replace = _without(client.jobs.get(number), without, params or {}), True
         job = client.jobs.run_again(
             number, params, replace=replace, priority=priority, tags=tag, description=description
         )
         return submitted(client, job, common, wait=wait)
+
+
+def _put_over(
+    client: Client, number: int, typed: Sequence[Pair], base: dict[str, Any], *, replace: bool
+) -> dict[str, Any]:
+    """What was given; of a group of which only a part was given with dots, the old job's other parts too."""
+    if are_plain(typed):
+        return assembled(typed, Schema(None), base=base)
+    old = client.jobs.get(number)
+    schema = schema_for(client, old.type, typed)
+    parts = {path[0] for path in (schema.path(name) for name, _ in typed) if len(path) > 1}
+    kept = {} if replace else {name: value for name, value in old.params.items() if name in parts}
+    return assembled(typed, schema, base=merged(kept, base))
 
 
 def _without(job: Job, names: Sequence[str], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ EVENT_COLUMNS: list[Column[Event]] = [
 ]
 
 TOUCHED_COLUMNS: list[Column[TouchedObject]] = [
-    Column("OBJECT", lambda t: t.object, least=12),
+    Column("OBJECT", lambda t: text.line(t.shown), least=12),
     Column("VERSION", lambda t: t.version, drop=1),
     Column("ROWS", lambda t: text.number(t.rows), drop=2, right=True),
     Column("SIZE", lambda t: text.size(t.bytes), drop=3, right=True),

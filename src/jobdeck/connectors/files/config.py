@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 FormatName = Literal["auto", "parquet", "csv", "json", "jsonl", "numpy"]
 OnBadRow = Literal["fail", "reject"]
+_NO_FILES = ("idna", "punycode", "undefined")
+"""Encodings of Python in which names are written, and no files."""
 NULL_WORDS = ("", "NA", "N/A", "NULL", "null", "NaN", "nan", "\\N")
 
 
@@ -47,7 +49,8 @@ class CsvOptions(BaseModel):
         if value is None:
             return None
         try:
-            codecs.lookup(value).incrementaldecoder  # noqa: B018
+            if codecs.lookup(value).name in _NO_FILES:
+                raise LookupError
             "".encode(value)
         except (LookupError, UnicodeError) as error:
             raise ValueError(f"'{value}' is no known text encoding") from error

@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import re
-import stat
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import IO, Literal
-
-from pydantic import BaseModel
+from collections.abc import Iterable
+from typing import IO
+from urllib.parse import unquote
 
 from jobdeck.connectors.errors import DataFailure, FileMissing, PathNotAllowed, SourceChanged
+from jobdeck.connectors.files.finding.folders import partition_of, refuse_table, table_kind
+from jobdeck.connectors.files.finding.found import (
+    MAX_FILES,
+    Found,
+    Located,
+    check_same,
+    fixed_part,
+    folders_on_the_way,
+    leave_out,
+    some,
+)
+from jobdeck.connectors.files.finding.server_files import find_on_server, open_local
+from jobdeck.connectors.files.finding.walk import Budget, has_marks
 from jobdeck.core.environment import ConnectionSpec, Environment
+from jobdeck.core.refs import shown, with_id
 from jobdeck.storage import connection as connection_options
 from jobdeck.storage.folders import Entry, Folder
 
-MAX_FILES = 100_000
 _FILE_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
-class Located(BaseModel):
-    """A file that was found. `name` is what people see and lineage records; `fingerprint` changes with the content."""
-
-    name: str
-    kind: Literal["local", "stored"]
-    path: str
-    """The resolved path (`local`), or the key below `folder` (`stored`)."""
-    folder: str = ""
-    connection: str = ""
-    size: int
-    fingerprint: str
-
-    @property
-    def filename(self) -> str:
-        return self.path.rsplit("/", 1)[-1]
-
-
-def locate(entry: str, environment: Environment) -> list[Located]:
+def locate(entry: str, environment: Environment, budget: Budget | None = None) -> list[Located]:
     """The files `entry` means, sorted, at least one. Raises FileMissing, PathNotAllowed or another DataFailure."""
+    return find(entry, environment, budget).files
+
+
+def find(entry: str, environment: Environment, budget: Budget | None = None) -> Found:
+    """The files `entry` means. Raises FileMissing, PathNotAllowed, FolderIsTable or another DataFailure.
+
+    `budget` bounds how much is looked at on the server, for all entries it is used for together."""
     if not entry or "\0" in entry:
         raise FileMissing("A file has an empty name, or one with a NUL character.")
     if entry.startswith("file:") and not entry.startswith("file:/"):
-        return [_project_file(entry, environment)]
+        return Found(files=[_project_file(entry, environment)])
     if needs_secrets(entry):
         return _bucket(entry, environment)
-    return _server(entry.removeprefix("file://"), environment)
+    return find_on_server(entry.removeprefix("file://"), environment, budget or Budget())
 
 
 def _project_file(entry: str, environment: Environment) -> Located:
@@ -57,7 +55,9 @@ def _project_file(entry: str, environment: Environment) -> Located:
     found = folder.some(2)
     if len(found) != 1:
         raise FileMissing(f"There is no project file {number}.", hint="It may have expired; upload it again.")
-    return _stored(entry, folder, found[0])
+    name = shown(unquote(found[0].name))
+    located = _stored(with_id(name, entry), folder, found[0])
+    return located.model_copy(update={"uploaded_as": name, "ref": entry})
 
 
 def _stored(name: str, folder: Folder, entry: Entry, connection: str = "") -> Located:
@@ -95,7 +95,7 @@ def _root(connection: ConnectionSpec) -> str:
     return str(connection.options.get("url", "")).rstrip("/")
 
 
-def _bucket(entry: str, environment: Environment) -> list[Located]:
+def _bucket(entry: str, environment: Environment) -> Found:
     connection = covering(entry, environment)
     return _below(entry, _bucket_of(connection, _root(connection), environment), connection.name)
 
@@ -105,21 +105,51 @@ def _bucket_of(spec: ConnectionSpec, url: str, environment: Environment) -> Fold
     return Folder(url, connection_options.given(spec.options), environment.allowed_endpoints)
 
 
-def _below(entry: str, root: Folder, connection: str) -> list[Located]:
+def _below(entry: str, root: Folder, connection: str) -> Found:
     wanted = entry.removeprefix(root.url).strip("/")
-    if not any(mark in wanted for mark in "*?["):
-        single = root.entry(wanted) if wanted else None
-        items = [single] if single is not None else root.entries(wanted)
-    else:
-        fixed = re.split(r"[*?\[]", wanted, maxsplit=1)[0].rpartition("/")[0]
-        pattern = _pattern(wanted)
-        items = (item for item in root.entries(fixed) if pattern.fullmatch(item.name))
-    found = [_stored(f"{root.url}/{item.name}", root, item, connection) for item in items]
-    if not found:
-        raise FileMissing(f"There is nothing at {entry}.")
+    pattern = _pattern(wanted) if has_marks(wanted) else None
+    single = root.entry(wanted) if wanted and pattern is None else None
+    if single is not None:
+        return Found(files=[_stored(f"{root.url}/{single.name}", root, single, connection)])
+    base = wanted if pattern is None else fixed_part(wanted).rpartition("/")[0]
+    _refuse_tables_above(base, root)
+    items = list(root.entries(base))
+    tables = _tables_of(item.name for item in items)
+    found, left_out = [], list[str]()
+    for item in items:
+        if pattern is not None and not pattern.fullmatch(item.name):
+            continue
+        relative = item.name.removeprefix(base).lstrip("/")
+        for folder in folders_on_the_way("", item.name):
+            if folder in tables:
+                refuse_table(f"{root.url}/{folder}".rstrip("/"), tables[folder])
+        if leave_out(relative, entry, left_out, f"{root.url}/{base}".rstrip("/")):
+            continue
+        file = _stored(f"{root.url}/{item.name}", root, item, connection)
+        found.append(file.model_copy(update={"partition": partition_of(relative)}))
     if len(found) > MAX_FILES:
         raise DataFailure(f"{entry} means {len(found)} files; {MAX_FILES} are allowed in one job.")
-    return found
+    return some(found, left_out, f"There is nothing at {entry}.")
+
+
+def _refuse_tables_above(base: str, root: Folder) -> None:
+    """A part of a table is none of its rows either; each folder above is asked for the table's own folder."""
+    for folder in folders_on_the_way("", base):
+        for own in ("_delta_log", ".hoodie"):
+            if root.some(1, f"{folder}/{own}".lstrip("/")):
+                refuse_table(f"{root.url}/{folder}".rstrip("/"), str(table_kind([own])))
+
+
+def _tables_of(names: Iterable[str]) -> dict[str, str]:
+    """Folders that are tables of other systems, by the keys below them."""
+    tables: dict[str, str] = {}
+    for name in names:
+        folder, _, last = name.rpartition("/")
+        above, _, inner = folder.rpartition("/")
+        kind = table_kind([inner], [last] if inner == "metadata" else [])
+        if kind is not None:
+            tables.setdefault(above, kind)
+    return tables
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -129,100 +159,22 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(parts.get(piece, re.escape(piece)) for piece in pieces))
 
 
-def _server(entry: str, environment: Environment) -> list[Located]:
-    allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
-    if not entry.startswith("/"):
-        raise PathNotAllowed(
-            f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://…."
-        )
-    fixed = entry if not glob.has_magic(entry) else re.split(r"[*?\[]", entry, maxsplit=1)[0]
-    if ".." in Path(entry[len(fixed) :]).parts:
-        raise PathNotAllowed(f"'{entry}' climbs with '..' behind a pattern.")
-    _inside(entry, os.path.realpath(fixed.rpartition("/")[0] if fixed != entry else fixed), allowed)
-    paths = [entry] if os.path.lexists(entry) else sorted(glob.iglob(entry, recursive=True))  # noqa: PTH207  (absolute patterns)
-    found = [_local(path, allowed) for top in paths for path in _files_below(top)]
-    if not found:
-        raise FileMissing(f"There is no file at {entry}.")
-    if len(found) > MAX_FILES:
-        raise DataFailure(f"{entry} means {len(found)} files; {MAX_FILES} are allowed in one job.")
-    return found
-
-
-def _files_below(top: str) -> Iterator[str]:
-    """The file itself, or the files below a folder, sorted; hidden ones and those that begin with `_` are left out."""
-    if not Path(top).is_dir():
-        yield top
-        return
-    for folder, folders, names in os.walk(top):
-        folders[:] = sorted(name for name in folders if name[0] not in "._")
-        yield from (f"{folder}/{name}" for name in sorted(names) if name[0] not in "._")
-
-
-def _local(path: str, allowed: list[str]) -> Located:
-    real = os.path.realpath(path)
-    _inside(path, real, allowed)
-    try:
-        facts = Path(real).stat()
-    except OSError:
-        raise FileMissing(f"There is no file at {path}.") from None
-    if not stat.S_ISREG(facts.st_mode):
-        raise PathNotAllowed(f"{path} is not an ordinary file.")
-    return Located(name=path, kind="local", path=real, size=facts.st_size, fingerprint=_mark(facts))
-
-
-def _mark(facts: os.stat_result) -> str:
-    return f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ino}"
-
-
-def _inside(entry: str, real: str, allowed: Iterable[str]) -> None:
-    if not any(real == folder or real.startswith(folder.rstrip("/") + "/") for folder in allowed):
-        raise PathNotAllowed(
-            f"{entry} is not in a folder that jobs may read.",
-            hint="Upload the file, or let an administrator allow its folder.",
-        )
-
-
 def open_located(file: Located, environment: Environment) -> IO[bytes]:
     """The file's bytes, seekable. Raises SourceChanged when it is not the file that was located."""
     if file.kind == "local":
-        return _open_local(file, environment)
+        return open_local(file, environment)
     unchanged(file, environment)
     return _folder(file, environment).open_input(file.path)
-
-
-def _open_local(file: Located, environment: Environment) -> IO[bytes]:
-    allowed = [os.path.realpath(folder) for folder in environment.allowed_paths]
-    try:
-        # A link put in its place since is not followed, and a pipe does not hang.
-        handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise SourceChanged(f"{file.name} can no longer be opened: {error.strerror}.") from error
-    opened = os.fdopen(handle, "rb", 1 << 20)
-    try:
-        _inside(file.name, os.path.realpath(file.path), allowed)
-        _same(file, _mark(os.fstat(handle)))
-    except BaseException:
-        opened.close()
-        raise
-    return opened
 
 
 def unchanged(file: Located, environment: Environment) -> None:
     """Raises SourceChanged unless the file is still the one that was located."""
     if file.kind == "local":
-        _open_local(file, environment).close()
+        open_local(file, environment).close()
         return
     folder = _folder(file, environment)
     found = folder.entry(file.path)
-    _same(file, found.fingerprint if found is not None else None)
-
-
-def _same(file: Located, fingerprint: str | None) -> None:
-    if fingerprint != file.fingerprint:
-        raise SourceChanged(
-            f"{file.name} has changed since the job looked at it.",
-            hint="Restart the job to load the file as it is now.",
-        )
+    check_same(file, found.fingerprint if found is not None else None)
 
 
 def _folder(file: Located, environment: Environment) -> Folder:

@@ -6,10 +6,10 @@ import base64
 from typing import Any
 
 import pyarrow as pa
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 
 from jobdeck.connectors.files.detect import Detected
-from jobdeck.connectors.files.located import Located
+from jobdeck.connectors.files.finding.found import Located
 
 
 class Slice(BaseModel):
@@ -39,10 +39,21 @@ class FileFacts(BaseModel):
     """The types are a reading of text: another type may be asked for, and values that do not fit are bad rows."""
     rows: int = 0
     slices: list[Slice] = Field(default_factory=list)
+    partition: dict[str, str | None] = Field(default_factory=dict)
+    """Columns that the names of the folders give: the same text, or null, in every row."""
+    _held: pa.Schema | None = PrivateAttr(None)
+    notes: list[str] = Field(default_factory=list)
+    """What people should be told of this file, though it can be read."""
 
     def held(self) -> pa.Schema:
-        """The file's columns."""
-        return load_schema(self.columns)
+        """The file's columns, those that its folders give included."""
+        if self._held is None:
+            self._held = load_schema(self.columns)
+        return self._held
+
+    def is_text(self, column: str) -> bool:
+        """Whether the column's type is a reading of text, so that another may be asked for."""
+        return self.soft or column in self.partition
 
 
 class Mapping(BaseModel):

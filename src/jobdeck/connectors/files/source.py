@@ -9,20 +9,24 @@ import pyarrow as pa
 
 from jobdeck.connectors.base import Column, Description, Read, SourcePart
 from jobdeck.connectors.columns import type_name
+from jobdeck.connectors.files.bounds import CELLS, inner_width, width
 from jobdeck.connectors.files.config import FilesConfig
+from jobdeck.connectors.files.finding.found import Located
+from jobdeck.connectors.files.finding.walk import Budget
 from jobdeck.connectors.files.formats import csv as csv_format
 from jobdeck.connectors.files.formats import jsonl as jsonl_format
 from jobdeck.connectors.files.formats import parquet as parquet_format
 from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
 from jobdeck.connectors.files.formats.numpy import Arrays
-from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted
-from jobdeck.connectors.files.formats.types import TextRule
-from jobdeck.connectors.files.located import Located, locate, open_located, unchanged
+from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted, without
+from jobdeck.connectors.files.located import find, open_located, unchanged
+from jobdeck.connectors.files.partitions import completed, with_partitions
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, dump_schema
 from jobdeck.connectors.files.streams import skip
 from jobdeck.connectors.files.survey import Survey, open_text
 from jobdeck.connectors.files.unify import unified
+from jobdeck.connectors.words import TextRule
 from jobdeck.core.environment import Environment
 from jobdeck.core.values import Json
 
@@ -30,8 +34,9 @@ PART_BYTES = 64 * 1024 * 1024
 MAX_PARTS = 4000
 MAX_SLICES = 200
 """Files in one part at most."""
-MIN_BLOCK = 1 << 16
-_CELLS = 24 * 1024 * 1024
+MIN_BLOCK = 1 << 12
+_CELLS = 3 * CELLS
+"""Bytes of text times columns: a row has three bytes at least."""
 
 
 class FilesSource:
@@ -41,11 +46,15 @@ class FilesSource:
         self._config, self._environment = config, environment
         self._plan = plan
         self.facts: list[FileFacts] = []
+        self.left_out: list[str] = []
         self.part_bytes = PART_BYTES
 
     def located(self) -> list[Located]:
         """All files, in the order in which they were named; the same file twice is read twice."""
-        return [file for entry in self._config.files for file in locate(entry, self._environment)]
+        budget = Budget()
+        found = [find(entry, self._environment, budget) for entry in self._config.files]
+        self.left_out = [name for item in found for name in item.left_out]
+        return [file for item in found for file in item.files]
 
     def look(self, files: list[Located]) -> Iterator[int]:
         """Look at those `files` that come after the ones in `facts`; gives bytes looked at, to be stopped between."""
@@ -60,9 +69,10 @@ class FilesSource:
         if self._plan is None:
             for _ in self.look(self.located()):
                 pass
-            schema, mappings = unified(self.facts, self._config, target)
+            files = with_partitions(self.facts)
+            schema, mappings = unified(files, self._config, target)
             self._plan = FilesPlan(
-                files=self.facts,
+                files=files,
                 mappings=mappings,
                 columns=dump_schema(schema),
                 parts=grouped(self.facts, self.part_bytes),
@@ -103,9 +113,10 @@ class FilesSource:
         file = self.plan().files[piece.file]
         how = self._fitting(piece.file, schema or self.plan().result())
         for raw, size, at, line in self._raw(file, piece, place, how):
-            batch, rejects = fitted(raw, how)
+            batch, rejects = fitted(completed(raw, file), how)
             place = {**place, "at": at, "row": place["row"] + raw.consumed, "line": line}
-            yield Read(batch, place, raw.consumed, size, rejects, file.located.name)
+            located = file.located
+            yield Read(batch, place, raw.consumed, size, rejects, located.object, located.uploaded_as)
 
     def _fitting(self, index: int, schema: pa.Schema) -> Fitting:
         plan = self.plan()
@@ -134,47 +145,58 @@ class FilesSource:
                 yield from self._numpy(file, piece, place)
 
     def _blocks(
-        self, file: FileFacts, piece: Slice, at: int, cutter: records.Cutter, width: int
+        self, file: FileFacts, piece: Slice, place: dict[str, Any], cutter: records.Cutter, width: int
     ) -> Iterator[records.Block]:
-        encoding = (self._config.csv.encoding or "") if file.detected.format == "csv" else ""
-        encoding = "" if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig") else encoding
         size = max(min(MIN_BLOCK, records.BLOCK), min(records.BLOCK, _CELLS // max(1, width)))
-        with open_text(file.located, file.detected, self._environment, encoding) as stream:
-            skip(stream, at)
-            yield from records.blocks(stream, cutter, at, piece.end, file.located.name, size)
+        json = file.detected.format != "csv"
+        line = place["line"] if file.detected.format != "json" else None
+        hint = records.JSON_HINT if json else records.CSV_HINT
+        with open_text(file.located, file.detected, self._environment, self._config.csv) as stream:
+            skip(stream, place["at"])
+            yield from records.blocks(
+                stream, cutter, place["at"], piece.end, file.located.name, size, line=line, hint=hint
+            )
 
     def _csv(
         self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
     ) -> Iterator[tuple[Raw, int, int, int]]:
         dialect = Dialect.model_validate(file.dialect)
         row, line = place["row"], place["line"]
-        for block in self._blocks(file, piece, place["at"], csv_format.cutter_for(dialect), len(how.schema)):
+        # A cell of the file takes a byte at least, so only columns that it does not have need smaller blocks.
+        width = len(how.schema) // len(dialect.names)
+        for block in self._blocks(file, piece, place, csv_format.cutter_for(dialect), width):
             raw = csv_format.parse_block(block, dialect, self._config.csv, how.file, row, line)
-            row, line = row + raw.consumed, line + block.data.count(b"\n")
+            row, line = row + raw.consumed, line + records.line_count(block.data)
             yield raw, len(block.data), block.end, line
 
     def _jsonl(
         self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
     ) -> Iterator[tuple[Raw, int, int, int]]:
-        wanted = {source: f.type for f, source in zip(how.schema, how.sources, strict=True) if source is not None}
+        pairs = zip(how.schema, how.sources, strict=True)
+        wanted = {source: f.type for f, source in pairs if source is not None and source not in file.partition}
+        held = dict(zip(file.held().names, file.held().types, strict=True))
+        known = jsonl_format.Known(held, **file.dialect)
+        columns, inner = width(how.schema), max(map(inner_width, wanted.values()), default=0)
         row, line = place["row"], place["line"]
-        for block in self._blocks(file, piece, place["at"], records.LineCutter(), len(how.schema)):
+        for block in self._blocks(file, piece, place, records.LineCutter(), 1):
             jsonl_format.check_text(block, how.file, line)
-            raw = jsonl_format.parse_block(block, wanted, how.file, row, line)
-            row, line = row + raw.consumed, line + block.data.count(b"\n")
-            yield raw, len(block.data), block.end, line
+            for part in jsonl_format.pieces(block, columns, inner):
+                told = line if file.detected.format == "jsonl" else None
+                raw = jsonl_format.parse_block(part, wanted, known, how.file, row, told)
+                row, line = row + raw.consumed, line + part.data.count(b"\n")
+                yield raw, len(part.data), part.end, line
 
     def _parquet(
         self, file: FileFacts, piece: Slice, place: dict[str, Any], how: Fitting
     ) -> Iterator[tuple[Raw, int, int, int]]:
-        columns = [source for source in how.sources if source is not None]
+        columns = [source for source in how.sources if source is not None and source not in file.partition]
         with open_located(file.located, self._environment) as stream:
             done = place["at"]
-            for batch in parquet_format.batches(stream, piece, columns, done, how.file):
+            for batch, bad in parquet_format.batches(stream, piece, columns, done, how.file):
                 first = piece.first_row + done
                 done += batch.num_rows
                 raw = Raw(batch, range(first, first + batch.num_rows), _no_line)
-                yield raw, batch.nbytes, done, 0
+                yield without(raw, bad, how.file), batch.nbytes, done, 0
 
     def _numpy(self, file: FileFacts, piece: Slice, place: dict[str, Any]) -> Iterator[tuple[Raw, int, int, int]]:
         with open_located(file.located, self._environment) as stream:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import gzip
 import io
+import zlib
 from typing import IO, Any, Literal, cast
 
 import pyarrow as pa
@@ -41,14 +43,16 @@ class Unpacked(Sequential):
         super().__init__(raw, name)
         self._bound = max(BOMB_FLOOR, BOMB_RATIO * size)
         self._given = 0
-        self._inner: Any = bz2.BZ2File(raw) if compression == "bz2" else pa.CompressedInputStream(raw, compression)
+        self._inner = _opened(raw, compression)
+        self._compression = compression
 
     def readinto(self, buffer: Any) -> int:
         try:
             data = self._inner.read(len(buffer))
-        except (OSError, EOFError, pa.ArrowException) as error:
+        except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
             raise FileDamaged(
-                f"{self._name} cannot be unpacked: {error}.", hint="It may be truncated; copy it again."
+                f"{self._name} cannot be unpacked: {_reason(error, self._compression, self._given)}.",
+                hint="It may be truncated; copy it again.",
             ) from error
         self._given += len(data)
         if self._given > self._bound:
@@ -57,6 +61,21 @@ class Unpacked(Sequential):
             )
         buffer[: len(data)] = data
         return len(data)
+
+
+def _opened(raw: IO[bytes], compression: Compression) -> Any:
+    """The reader of the system's own for gzip takes neither the zeros that fill up blocks nor says what is wrong."""
+    if compression == "gzip":
+        return gzip.GzipFile(fileobj=raw, mode="rb")
+    return bz2.BZ2File(raw) if compression == "bz2" else pa.CompressedInputStream(raw, compression)
+
+
+def _reason(error: Exception, compression: Compression, given: int) -> str:
+    if isinstance(error, EOFError):
+        return f"it ends early, after {given} unpacked bytes"
+    if isinstance(error, gzip.BadGzipFile) and "CRC" not in str(error) and "length" not in str(error):
+        return f"behind its {given} unpacked bytes there is something that is no {compression}"
+    return f"it is corrupt behind {given} unpacked bytes"
 
 
 class Transcoded(Sequential):
@@ -84,9 +103,10 @@ class Transcoded(Sequential):
         try:
             self._waiting = self._decoder.decode(data, final=self._ended).encode()
         except UnicodeError as error:
+            place = error.start if isinstance(error, UnicodeDecodeError) else 0
             raise BadEncoding(
-                f"{self._name} is not {self._encoding} near byte {self._read}: {error}.",
-                hint="Set csv.encoding to the file's encoding.",
+                f"{self._name} is not {self._encoding} near byte {self._read + place}.",
+                hint="Set csv.encoding to the file's encoding; JSON is UTF-8, or UTF-16 with a byte order mark.",
             ) from error
         self._read += len(data)
 

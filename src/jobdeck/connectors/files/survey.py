@@ -8,30 +8,42 @@ from typing import IO
 import pyarrow as pa
 
 from jobdeck.connectors.base import Reject
-from jobdeck.connectors.files.config import FilesConfig
+from jobdeck.connectors.errors import TooBigToRead
+from jobdeck.connectors.files.bounds import check_columns
+from jobdeck.connectors.files.config import CsvOptions, FilesConfig
 from jobdeck.connectors.files.detect import Detected, detect
+from jobdeck.connectors.files.finding.found import Located
 from jobdeck.connectors.files.formats import csv as csv_format
 from jobdeck.connectors.files.formats import jsonl as jsonl_format
 from jobdeck.connectors.files.formats import parquet as parquet_format
 from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
-from jobdeck.connectors.files.formats.json_array import array_lines
+from jobdeck.connectors.files.formats.json_stream import document_lines
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.records import Block, IrregularQuotes
-from jobdeck.connectors.files.formats.rows import bad_row
-from jobdeck.connectors.files.formats.types import Guess
-from jobdeck.connectors.files.located import Located, open_located
+from jobdeck.connectors.files.formats.rows import Raw, bad_row
+from jobdeck.connectors.files.formats.types import Guess, feed_all
+from jobdeck.connectors.files.located import open_located
 from jobdeck.connectors.files.plan import FileFacts, Slice, dump_schema
 from jobdeck.connectors.files.streams import transcoded, unpacked
 from jobdeck.core.environment import Environment
 
 
-def open_text(located: Located, detected: Detected, environment: Environment, encoding: str = "") -> IO[bytes]:
+def open_text(located: Located, detected: Detected, environment: Environment, csv: CsvOptions) -> IO[bytes]:
     """The file as UTF-8 lines, from its beginning: unpacked, recoded, an array taken apart."""
     raw = open_located(located, environment)
     stream = unpacked(raw, detected.compression, located.size, located.name)
+    encoding = asked_encoding(detected, csv)
+    if encoding:
+        stream.read(detected.bom)
     stream = transcoded(stream, encoding or detected.encoding, located.name)
-    return array_lines(stream, located.name) if detected.format == "json" else stream
+    return document_lines(stream, located.name) if detected.format == "json" else stream
+
+
+def asked_encoding(detected: Detected, csv: CsvOptions) -> str:
+    """The encoding that was asked for, unless it is UTF-8, which needs no recoding."""
+    encoding = (csv.encoding or "") if detected.format == "csv" else ""
+    return "" if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig") else encoding
 
 
 class Survey:
@@ -59,7 +71,14 @@ class Survey:
     def steps(self) -> Iterator[int]:
         """Raises the DataFailure that tells what is wrong with the file."""
         with open_located(self._located, self._environment) as raw:
-            detected = detect(raw, self._located.filename, self._located.size, self._config.format, self._name)
+            detected = detect(
+                raw,
+                self._located.filename,
+                self._located.size,
+                self._config.format,
+                self._name,
+                self._config.csv.encoding,
+            )
         match detected.format:
             case "parquet":
                 yield self._parquet(detected)
@@ -85,50 +104,69 @@ class Survey:
     def _csv(self, detected: Detected) -> Iterator[int]:
         options = self._config.csv
         with self._text(detected) as stream:
-            dialect = csv_format.dialect_of(stream, detected.bom, options, self._name)
+            bom = 0 if asked_encoding(detected, options) else detected.bom
+            dialect = csv_format.dialect_of(stream, bom, options, self._name)
         try:
             yield from self._csv_pass(detected, dialect)
         except IrregularQuotes:
             yield from self._csv_pass(detected, dialect.model_copy(update={"regular": False}))
 
     def _csv_pass(self, detected: Detected, dialect: Dialect) -> Iterator[int]:
-        rule = csv_format.text_rule(self._config.csv)
+        options = self._config.csv
+        rule = csv_format.text_rule(options)
         guesses = [Guess(rule) for _ in dialect.names]
         slices = Slices(dialect.data_start, dialect.first_line, self._part_bytes)
-        for block in self._blocks(detected, dialect.data_start, csv_format.cutter_for(dialect)):
+        notes = CsvNotes(dialect, self._name)
+        for block in self._csv_blocks(detected, dialect, slices):
             csv_format.check_regular(block, dialect, self._name)
-            raw = csv_format.parse_block(block, dialect, self._config.csv, self._name, slices.row, slices.line)
+            raw = csv_format.parse_block(block, dialect, options, self._name, slices.row, slices.line)
             self._bad(raw.rejects)
-            for guess, column in zip(guesses, raw.table.columns, strict=True):
-                guess.feed(column)
-            slices.add(block, raw.consumed)
+            notes.feed(block, raw, slices.line)
+            feed_all(guesses, raw.table.columns, rule)
+            slices.add(block, raw.consumed, records.line_count(block.data))
             yield len(block.data)
         kinds = [guess.type or pa.null() for guess in guesses]
         schema = pa.schema(list(zip(dialect.names, kinds, strict=True)))
-        self._conclude(detected, schema, self._settled(slices, detected), dialect.model_dump(), soft=True)
+        told = notes.told(csv_format.header_note(dialect, kinds, options, self._name))
+        self._conclude(detected, schema, self._settled(slices, detected), dialect.model_dump(), soft=True, notes=told)
+
+    def _csv_blocks(self, detected: Detected, dialect: Dialect, slices: Slices) -> Iterator[Block]:
+        """Raises TooBigToRead naming the row."""
+        try:
+            yield from self._blocks(detected, dialect.data_start, csv_format.cutter_for(dialect), dialect.first_line)
+        except TooBigToRead as error:
+            if "has a row of more than" not in error.message:
+                raise
+            raise TooBigToRead(
+                f"{self._name}: row {slices.row} (line {slices.line}) is longer than {records.MAX_RECORD} bytes.",
+                hint="A quote may not be closed there; see csv.quote and csv.delimiter.",
+            ) from error
 
     def _jsonl(self, detected: Detected) -> Iterator[int]:
         shape = jsonl_format.Shape()
         slices = Slices(detected.bom, 1, self._part_bytes)
         for block in self._blocks(detected, detected.bom, records.LineCutter()):
             jsonl_format.check_text(block, self._name, slices.line)
-            rows, rejects = shape.feed(block, self._name, slices.row, slices.line)
+            line = slices.line if detected.format == "jsonl" else None
+            rows, rejects = shape.feed(block, self._name, slices.row, line)
             self._bad(rejects)
-            slices.add(block, rows)
+            slices.add(block, rows, block.data.count(b"\n"))
             yield len(block.data)
-        self._conclude(detected, shape.schema(), self._settled(slices, detected), soft=True)
+        found: dict[str, object] = {"unnamed": shape.unnamed, "whole": shape.whole}
+        self._conclude(detected, shape.schema(), self._settled(slices, detected), found, soft=True)
 
     def _text(self, detected: Detected) -> IO[bytes]:
-        encoding = (self._config.csv.encoding or "") if detected.format == "csv" else ""
-        if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig"):
-            encoding = ""
-        return open_text(self._located, detected, self._environment, encoding)
+        return open_text(self._located, detected, self._environment, self._config.csv)
 
-    def _blocks(self, detected: Detected, start: int, cutter: records.Cutter) -> Iterator[Block]:
+    def _blocks(
+        self, detected: Detected, start: int, cutter: records.Cutter, first_line: int | None = 1
+    ) -> Iterator[Block]:
         with self._text(detected) as stream:
             stream.read(start)
+            hint = records.CSV_HINT if detected.format == "csv" else records.JSON_HINT
+            first_line = first_line if detected.format != "json" else None
             looked = 0
-            for block in records.blocks(stream, cutter, start, None, self._name):
+            for block in records.blocks(stream, cutter, start, None, self._name, line=first_line, hint=hint):
                 if self._most is not None and looked >= self._most:
                     self.partial = True
                     return
@@ -141,11 +179,8 @@ class Survey:
 
     def _settled(self, slices: Slices, detected: Detected) -> list[Slice]:
         """Streams that cannot be entered in the middle stay in one piece."""
-        sequential = detected.compression or detected.encoding or detected.format == "json" or self._recoded(detected)
-        return slices.joined() if sequential else slices.done
-
-    def _recoded(self, detected: Detected) -> bool:
-        return detected.format == "csv" and self._config.csv.encoding is not None
+        recoded = detected.encoding or asked_encoding(detected, self._config.csv)
+        return slices.joined() if detected.compression or recoded or detected.format == "json" else slices.done
 
     def _conclude(
         self,
@@ -154,7 +189,9 @@ class Survey:
         slices: list[Slice],
         dialect: dict[str, object] | None = None,
         soft: bool = False,
+        notes: list[str] | None = None,
     ) -> None:
+        check_columns(schema, self._name)
         self.facts = FileFacts(
             located=self._located,
             detected=detected,
@@ -163,7 +200,32 @@ class Survey:
             soft=soft,
             rows=sum(piece.rows for piece in slices),
             slices=slices,
+            notes=notes or [],
         )
+
+
+class CsvNotes:
+    """Gathers what is odd about one CSV file and does not keep it from being read."""
+
+    def __init__(self, dialect: Dialect, name: str) -> None:
+        self._dialect, self._name = dialect, name
+        self._cr_line = dialect.first_line - 1 if dialect.ends_with_cr else None
+        self._lf = False
+        self._first: str | None = None
+
+    def feed(self, block: Block, raw: Raw, line: int) -> None:
+        self._first = self._first or next(iter(raw.notes), None)
+        self._lf = self._lf or b"\n" in block.data
+        if self._cr_line is None:
+            before = csv_format.lone_cr(block.data, self._dialect)
+            self._cr_line = None if before is None else line + before
+
+    def told(self, header: str | None) -> list[str]:
+        """All that is to be told, of each kind the first."""
+        ends = None
+        if self._cr_line is not None and self._lf:
+            ends = f"Line {self._cr_line} of {self._name} ends with CR alone, and others with LF; both end a row."
+        return [note for note in (header, self._first, ends) if note is not None]
 
 
 class Slices:
@@ -175,14 +237,14 @@ class Slices:
         self.row, self.line = 1, first_line
         self.done: list[Slice] = []
 
-    def add(self, block: Block, rows: int) -> None:
+    def add(self, block: Block, rows: int, lines: int) -> None:
         last = self.done[-1] if self.done else None
         if last is None or last.bytes >= self._size:
             last = Slice(start=block.start, end=block.end, first_row=self.row, first_line=self.line, rows=0, bytes=0)
             self.done.append(last)
         last.end, last.rows, last.bytes = block.end, last.rows + rows, last.bytes + len(block.data)
         self.row += rows
-        self.line += block.data.count(b"\n")
+        self.line += lines
 
     def joined(self) -> list[Slice]:
         if not self.done:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.types as t
 
-from jobdeck.connectors.columns import common, lake_type, lossless, parse_type, type_name
-from jobdeck.connectors.errors import SchemaMismatch, UnsupportedType
+from jobdeck.connectors.columns import MAX_COLUMNS, common, is_list, lake_type, lossless, parse_type, type_name
+from jobdeck.connectors.errors import BadHeader, SchemaMismatch, UnsupportedType
 from jobdeck.connectors.files.config import FilesConfig, Wanted
+from jobdeck.connectors.files.formats.csv_dialect import free_name
 from jobdeck.connectors.files.formats.json_values import settled, widened
 from jobdeck.connectors.files.formats.types import widest
 from jobdeck.connectors.files.plan import FileFacts, Mapping
+from jobdeck.core.values import clip
 
 _HINT = "Choose, rename or type columns with `columns`, or use mode=replace."
 
@@ -31,12 +33,15 @@ def unified(
     files: Sequence[FileFacts], config: FilesConfig, target: pa.Schema | None
 ) -> tuple[pa.Schema, list[Mapping]]:
     """The result's schema, and each file's way to it. `target`: the schema that it must be. Raises SchemaMismatch."""
-    columns = _chosen(files, config) if config.chosen() is not None else _all(files, config)
+    looks = [_Look(file, {field.name: field.type for field in file.held()}) for file in files]
+    columns = _chosen(looks, config) if config.chosen() is not None else _all(looks, config)
     _distinct(columns)
-    schema = _to_target(columns, files, target) if target is not None else _new(columns, files)
+    _bounded(columns, looks)
+    _belong_together(columns, looks)
+    schema = _to_target(columns, looks, target) if target is not None else _new(columns, looks)
     if not len(schema):
         raise SchemaMismatch("The files have no columns.", hint="Leave empty files out.")
-    by_name = {column.name: column for column in columns if target is not None or not _only_nulls(column, files)}
+    by_name = {column.name: column for column in columns if target is not None or not _only_nulls(column, looks)}
     mappings = []
     for index in range(len(files)):
         sources = [by_name[name].sources.get(index) if name in by_name else None for name in schema.names]
@@ -44,26 +49,39 @@ def unified(
     return schema, mappings
 
 
-def _chosen(files: Sequence[FileFacts], config: FilesConfig) -> list[ResultColumn]:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is known of one file, and the types of its columns."""
+
+    facts: FileFacts
+    kinds: dict[str, pa.DataType]
+
+    @property
+    def name(self) -> str:
+        return self.facts.located.name
+
+
+def _chosen(files: Sequence[_Look], config: FilesConfig) -> list[ResultColumn]:
     columns = []
     for wish in config.chosen() or []:
         column = _result_column(wish)
-        for index, file in enumerate(files):
-            if wish.origin in file.held().names:
-                column.sources[index] = wish.origin
+        column.sources = {index: wish.origin for index, file in enumerate(files) if wish.origin in file.kinds}
         if not column.sources:
             raise SchemaMismatch(f"No file has a column '{wish.origin}'.", hint=f"There are {_names(files)}.")
         columns.append(column)
     return columns
 
 
-def _all(files: Sequence[FileFacts], config: FilesConfig) -> list[ResultColumn]:
+def _all(files: Sequence[_Look], config: FilesConfig) -> list[ResultColumn]:
     wishes = {wish.origin: wish for wish in config.adjusted()}
     columns: dict[str, ResultColumn] = {}
     for index, file in enumerate(files):
-        for origin in file.held().names:
-            wish = wishes.get(origin) or Wanted(name=origin)
-            columns.setdefault(origin, _result_column(wish)).sources[index] = origin
+        for place, origin in enumerate(file.kinds):
+            if origin not in columns:
+                name = origin or free_name(place, set(file.kinds))
+                wish = wishes.get(origin) or Wanted(name=name, **{"from": origin})
+                columns[origin] = _result_column(wish)
+            columns[origin].sources[index] = origin
     for origin in wishes:
         if origin not in columns:
             raise SchemaMismatch(f"No file has a column '{origin}'.", hint=f"There are {_names(files)}.")
@@ -74,33 +92,87 @@ def _result_column(wish: Wanted) -> ResultColumn:
     return ResultColumn(wish.name, parse_type(wish.type) if wish.type is not None else None)
 
 
-def _names(files: Sequence[FileFacts]) -> str:
-    names = files[0].held().names
+def _names(files: Sequence[_Look]) -> str:
+    names = list(files[0].kinds)
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def _distinct(columns: list[ResultColumn]) -> None:
     seen: dict[str, str] = {}
     for column in columns:
-        earlier = seen.setdefault(column.name.casefold(), column.name)
-        if earlier != column.name or sum(c.name == column.name for c in columns) > 1:
+        lower = column.name.casefold()
+        if lower in seen:
             raise SchemaMismatch(
-                f"The columns '{earlier}' and '{column.name}' would have the same name; case does not count.",
+                f"The columns '{seen[lower]}' and '{column.name}' would have the same name; case does not count.",
                 hint="Rename one with `columns`.",
             )
+        seen[lower] = column.name
 
 
-def _new(columns: list[ResultColumn], files: Sequence[FileFacts]) -> pa.Schema:
-    return pa.schema([(column.name, column.declared or _type(column, files)) for column in columns])
+def _bounded(columns: list[ResultColumn], files: Sequence[_Look]) -> None:
+    for column in columns:
+        if "\0" in column.name:
+            file, name = files[next(iter(column.sources))].name, clip(column.name, 40)
+            raise BadHeader(f"{file}: the column name '{name}' has a NUL character.", hint="Rename it.")
+    if len(columns) > MAX_COLUMNS:
+        raise SchemaMismatch(
+            f"The files have {len(columns)} different columns together; {MAX_COLUMNS} are allowed.",
+            hint="Choose some with `columns`, or turn names that are values into rows.",
+        )
 
 
-def _type(column: ResultColumn, files: Sequence[FileFacts]) -> pa.DataType:
+def _belong_together(columns: list[ResultColumn], files: Sequence[_Look]) -> None:
+    """Raises SchemaMismatch for a file that shares no column with the others: it has no header, or is something else.
+
+    Files are one group when a chain of shared columns joins them."""
+    group = list(range(len(files)))
+
+    def top(index: int) -> int:
+        while group[index] != index:
+            group[index] = group[group[index]]
+            index = group[index]
+        return index
+
+    for column in columns:
+        first, *others = [top(index) for index in column.sources]
+        for other in others:
+            group[top(other)] = top(first)
+    members: dict[int, list[int]] = {}
+    for index, file in enumerate(files):
+        if file.kinds:
+            members.setdefault(top(index), []).append(index)
+    if len(members) < 2:
+        return
+    stranger = min(members.values(), key=lambda found: (len(found), len(files[found[0]].kinds), -found[0]))[0]
+    other = next(index for index, file in enumerate(files) if file.kinds and top(index) != top(stranger))
+    raise SchemaMismatch(
+        f"{files[stranger].name} shares no column with {files[other].name}: "
+        f"it has {_few(files[stranger])}, and not {_few(files[other])}.",
+        hint="Leave it out, import it apart, or, if its first row is no header, give all files one "
+        "(or csv.header=false where none has one).",
+    )
+
+
+def _few(file: _Look) -> str:
+    names = [f"'{clip(name, 40)}'" for name in list(file.kinds)[:3]]
+    return ", ".join(names) + (", …" if len(file.kinds) > 3 else "")
+
+
+def _new(columns: list[ResultColumn], files: Sequence[_Look]) -> pa.Schema:
+    kinds = [
+        _type(column, files) if column.declared is None else _declared(column, column.declared, files)
+        for column in columns
+    ]
+    return pa.schema(list(zip((column.name for column in columns), kinds, strict=True)))
+
+
+def _type(column: ResultColumn, files: Sequence[_Look]) -> pa.DataType:
     """Typed files decide together; text is read as what they say, or as what all texts can be."""
     hard: tuple[int, pa.DataType] | None = None
     soft: pa.DataType | None = None
     for index, origin in column.sources.items():
-        kind = files[index].held().field(origin).type
-        if files[index].soft:
+        kind = files[index].kinds[origin]
+        if files[index].facts.is_text(origin):
             soft = _soft(soft, kind)
         elif not t.is_null(kind):
             hard = _hard(hard, index, _held(files[index], origin, kind), files, column)
@@ -109,9 +181,9 @@ def _type(column: ResultColumn, files: Sequence[FileFacts]) -> pa.DataType:
     return settled(soft) if soft is not None else pa.string()
 
 
-def _only_nulls(column: ResultColumn, files: Sequence[FileFacts]) -> bool:
+def _only_nulls(column: ResultColumn, files: Sequence[_Look]) -> bool:
     """Then nothing is read for it: a column of NA words is a column of nulls, not one of texts."""
-    kinds = (files[index].held().field(origin).type for index, origin in column.sources.items())
+    kinds = (files[index].kinds[origin] for index, origin in column.sources.items())
     return column.declared is None and all(t.is_null(kind) for kind in kinds)
 
 
@@ -127,7 +199,7 @@ def _hard(
     left: tuple[int, pa.DataType] | None,
     index: int,
     kind: pa.DataType,
-    files: Sequence[FileFacts],
+    files: Sequence[_Look],
     column: ResultColumn,
 ) -> tuple[int, pa.DataType]:
     if left is None:
@@ -135,31 +207,30 @@ def _hard(
     both = common(left[1], kind)
     if both is None:
         raise SchemaMismatch(
-            f"Column '{column.name}' is {type_name(left[1])} in {files[left[0]].located.name} "
-            f"and {type_name(kind)} in {files[index].located.name}, and no type holds both.",
+            f"Column '{column.name}' is {type_name(left[1])} in {files[left[0]].name} "
+            f"and {type_name(kind)} in {files[index].name}, and no type holds both.",
             hint="Give it a type with `columns`, or import the files apart.",
         )
     return left[0], both
 
 
-def _held(file: FileFacts, origin: str, kind: pa.DataType) -> pa.DataType:
+def _held(file: _Look, origin: str, kind: pa.DataType) -> pa.DataType:
     try:
         return lake_type(kind)
     except UnsupportedType as error:
-        raise UnsupportedType(f"{file.located.name}, column '{origin}': {error.message}", hint=error.hint) from error
+        raise UnsupportedType(f"{file.name}, column '{origin}': {error.message}", hint=error.hint) from error
 
 
-def _to_target(columns: list[ResultColumn], files: Sequence[FileFacts], target: pa.Schema) -> pa.Schema:
+def _to_target(columns: list[ResultColumn], files: Sequence[_Look], target: pa.Schema) -> pa.Schema:
     lower = {name.casefold(): name for name in target.names}
+    wanted = {field_.name: field_ for field_ in target}
     for column in columns:
-        if column.name not in target.names:
+        if column.name not in wanted:
             index, origin = next(iter(column.sources.items()))
             near = lower.get(column.name.casefold())
             hint = f"The table has '{near}'; write columns={{'{near}': {{'from': '{origin}'}}}}." if near else _HINT
-            raise SchemaMismatch(
-                f"{files[index].located.name} has a column '{column.name}' and the table has not.", hint=hint
-            )
-        _check(column, files, target.field(column.name))
+            raise SchemaMismatch(f"{files[index].name} has a column '{column.name}' and the table has not.", hint=hint)
+        _check(column, files, wanted[column.name])
     present = {column.name for column in columns}
     for field_ in target:
         if field_.name not in present and not field_.nullable:
@@ -169,16 +240,63 @@ def _to_target(columns: list[ResultColumn], files: Sequence[FileFacts], target: 
     return target
 
 
-def _check(column: ResultColumn, files: Sequence[FileFacts], target: pa.Field) -> None:
+def _check(column: ResultColumn, files: Sequence[_Look], target: pa.Field) -> None:
     """Typed columns must fit by their types; text is looked at value by value as it is loaded."""
     for index, origin in column.sources.items():
         file = files[index]
-        kind = file.held().field(origin).type
-        impossible = file.soft and file.detected.format == "csv" and t.is_nested(target.type)
-        loses = not file.soft and column.declared is None and not lossless(_held(file, origin, kind), target.type)
-        if impossible or loses:
+        kind = file.kinds[origin]
+        _fields_known(file, origin, kind, target.type, "the table's")
+        typed = not file.facts.is_text(origin) and column.declared is None
+        loses = typed and not lossless(_held(file, origin, kind), target.type)
+        if _shapeless(file, target.type) or loses:
             raise SchemaMismatch(
-                f"{file.located.name}: column '{origin}' is {type_name(kind)}, and '{target.name}' of the table is "
+                f"{file.name}: column '{origin}' is {type_name(settled(kind))}, and '{target.name}' of the table is "
                 f"{type_name(target.type)}, which cannot hold all of its values.",
                 hint="Give it this type with `columns` to check value by value, or use mode=replace.",
             )
+
+
+def _declared(column: ResultColumn, kind: pa.DataType, files: Sequence[_Look]) -> pa.DataType:
+    """The declared type, once it is sure that no field of a file would be dropped for it."""
+    for index, origin in column.sources.items():
+        _fields_known(files[index], origin, files[index].kinds[origin], kind, "the declared")
+        if _shapeless(files[index], kind):
+            raise SchemaMismatch(
+                f"{files[index].name}: column '{origin}' is text, and '{column.name}' is to be {type_name(kind)}.",
+                hint="CSV has no lists, structs and maps. Load it as string.",
+            )
+    return kind
+
+
+def _shapeless(file: _Look, target: pa.DataType) -> bool:
+    return file.facts.soft and file.facts.detected.format == "csv" and bool(t.is_nested(target))
+
+
+def _fields_known(file: _Look, origin: str, kind: pa.DataType, target: pa.DataType, whose: str) -> None:
+    """Raises SchemaMismatch naming the first field of a struct that the target has not."""
+    unknown = _unknown_field(kind, target, origin)
+    if unknown:
+        raise SchemaMismatch(
+            f"{file.name}: column '{origin}' has a field '{unknown}' that {whose} type of it has not: "
+            f"{type_name(target)}.",
+            hint="Use mode=replace, another table, or leave the field out where the file is made."
+            if whose == "the table's"
+            else "Name the field in the type, too.",
+        )
+
+
+def _unknown_field(kind: pa.DataType, target: pa.DataType, path: str) -> str:
+    if t.is_struct(kind) and t.is_struct(target):
+        wanted = {field.name: field.type for field in target.fields}
+        for field in kind.fields:
+            here = f"{path}.{field.name}"
+            if field.name not in wanted:
+                return here
+            below = _unknown_field(field.type, wanted[field.name], here)
+            if below:
+                return below
+    if is_list(kind) and is_list(target):
+        return _unknown_field(kind.value_type, target.value_type, path)
+    if t.is_map(kind) and t.is_map(target):
+        return _unknown_field(kind.item_type, target.item_type, path)
+    return ""

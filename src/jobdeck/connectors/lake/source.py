@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from jobdeck.connectors.base import Column, Description, Read, SourcePart, batch_rows
-from jobdeck.connectors.columns import cast, type_name
+from jobdeck.connectors.casting import cast
+from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import TableMissing
 from jobdeck.connectors.lake.config import table_ref
 from jobdeck.connectors.lake.features import refuse_reading

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from jobdeck.core.claims import Claim, Holding, Mode, fits, local_name
+from jobdeck.core.claims import Claim, Holding, Mode, fits, is_shared, local_name, qualify
 from jobdeck.core.retry import is_suspect
 
 SHOWN_HOLDERS = 20
@@ -71,8 +71,10 @@ class World(Protocol):
         ...
 
 
-def obstacles(job: Waiting, world: World, now: int) -> Iterator[WaitReason]:
-    """What keeps `job` from starting at `now` (µs), most fundamental first; nothing when it can start."""
+def obstacles(job: Waiting, world: World, now: int, viewer: str | None = None) -> Iterator[WaitReason]:
+    """What keeps `job` from starting at `now` (µs), most fundamental first; nothing when it can start.
+
+    `viewer` is the project that the reader of the reasons is bound to: they tell nothing of other projects then."""
     if job.not_before is not None and job.not_before > now:
         yield WaitReason(Reason.NOT_BEFORE, "It is not to start before its time.", until=job.not_before)
     if world.paused:
@@ -83,7 +85,8 @@ def obstacles(job: Waiting, world: World, now: int) -> Iterator[WaitReason]:
         holding = world.holding(claim.resource)
         capacity = world.capacity(claim.resource)
         if not fits(claim, holding, capacity):
-            yield _claim(claim, holding, capacity)
+            hides = viewer is not None and is_shared(claim.resource)
+            yield _hidden_claim(claim, world, viewer) if hides else _claim(claim, holding, capacity)
     if not world.can_run(job.type):
         yield WaitReason(Reason.NO_WORKER, f"No live worker can run jobs of type '{job.type}'; start one.")
 
@@ -130,6 +133,21 @@ def _claim(claim: Claim, holding: Holding, capacity: int | None) -> WaitReason:
     )
 
 
+def seen_by(viewer: str, holding: Holding, world: World) -> list[int]:
+    """The jobs among the holders that are the viewer's project's."""
+    return sorted(holding.units.keys() & world.holding(qualify(viewer, "project")).units.keys())
+
+
+def _hidden_claim(claim: Claim, world: World, viewer: str | None) -> WaitReason:
+    """What all projects share is full. Neither how full nor by whom is told, nor whether any other project is at work;
+    only which jobs of the viewer's own hold it."""
+    own = seen_by(viewer or "", world.holding(claim.resource), world)[:SHOWN_HOLDERS]
+    text = f"{local_name(claim.resource)}, which all projects share, is in use up to its limit."
+    if own:
+        text += f" Of your project, {_named(own)} it."
+    return WaitReason(Reason.CLAIM, text, resource=local_name(claim.resource), holders=tuple(own))
+
+
 def _claim_text(claim: Claim, holding: Holding, capacity: int | None) -> str:
     name = local_name(claim.resource)
     if claim.mode is Mode.EXCLUSIVE and holding.units:
@@ -143,8 +161,12 @@ def _claim_text(claim: Claim, holding: Holding, capacity: int | None) -> str:
 
 def _holders(holding: Holding) -> str:
     """`job 3 holds`, `jobs 3, 4 and 5 more hold`: who is in the way, by number."""
-    named = sorted(holding.units)[:3]
-    more = len(holding.units) - len(named)
+    return _named(sorted(holding.units))
+
+
+def _named(jobs: Sequence[int]) -> str:
+    named = jobs[:3]
+    more = len(jobs) - len(named)
     if len(named) == 1 and not more:
         return f"job {named[0]} holds"
     tail = f" and {more} more" if more else ""

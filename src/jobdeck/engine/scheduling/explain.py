@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jobdeck.core.claims import Held, Holding
-from jobdeck.core.life.waiting import PausedScope, Waiting, WaitReason, obstacles, turn
+from jobdeck.core.claims import Held, Holding, is_shared
+from jobdeck.core.life.waiting import PausedScope, Waiting, WaitReason, obstacles, seen_by, turn
 from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.places import Places
 from jobdeck.store.running import leases, workers
@@ -15,6 +15,15 @@ from jobdeck.store.sql.database import Connection, Row
 
 WORKER_SILENCE = 7.5
 """Seconds of silence after which a worker gets nothing more, with the default lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Of a resource: its limit, the units in use, and the jobs that hold them."""
+
+    capacity: int | None
+    used: int
+    holders: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,15 @@ class Snapshot:
 
     def capacity(self, resource: str) -> int | None:
         return self.capacities.of(resource)
+
+    def told(self, resource: str, viewer: str | None) -> Told:
+        """What one bound to the project `viewer` (None: to none) may know of a resource: of one that all projects
+        share neither its limit nor what others hold of it."""
+        holding = self.held.of(resource)
+        if viewer is None or not is_shared(resource):
+            return Told(self.capacities.of(resource), holding.used, sorted(holding.units))
+        own = seen_by(viewer, holding, self)
+        return Told(None, sum(holding.units[job] for job in own), own)
 
     def can_run(self, type_name: str) -> bool:
         return self.places.can_run(type_name)
@@ -60,8 +78,10 @@ async def explain(
     now: int,
     project_limit: int | None,
     silence: float = WORKER_SILENCE,
+    viewer: str | None = None,
 ) -> dict[int, list[WaitReason]]:
-    """The wait reasons of pending jobs: rows with id, project, type, claims, not_before, waits_for_children.
+    """The wait reasons of pending jobs: rows with id, project, type, claims, not_before, waits_for_children. `viewer`:
+    the one project that the reader may see.
 
     `project` is the project's name. Every job gets at least one reason: whoever has no obstacle waits for its turn, by
     the places that are free and those who stand before it; once the scheduler has decided, no place is free for it."""
@@ -69,7 +89,7 @@ async def explain(
         return {}
     world = await snapshot(connection, now, project_limit, silence)
     children = await positions.unended_children(connection, [r["id"] for r in pending if r["waits_for_children"]])
-    reasons = {r["id"]: list(obstacles(_waiting(r, children), world, now)) for r in pending}
+    reasons = {r["id"]: list(obstacles(_waiting(r, children), world, now, viewer)) for r in pending}
     losses = {r["id"]: r.get("losses") or 0 for r in pending}
     ready = {r["id"]: r["type"] for r in pending if not reasons[r["id"]]}
     for job, stands in (await positions.standings(connection, list(ready), now)).items():

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
 from jobdeck.core.environment import Environment
-from jobdeck.core.errors import ErrorInfo, JobdeckError, LeaseLost
+from jobdeck.core.errors import ErrorInfo, LeaseLost
 from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack
 from jobdeck.core.life.records import (
@@ -29,29 +28,19 @@ from jobdeck.core.life.states import StepState
 from jobdeck.core.outcome import Failed, Lost, Stopped
 from jobdeck.core.registry import RegisteredType
 from jobdeck.core.tasks import UNDO, Executor, Printed, TaskRequest
-from jobdeck.core.values import MAX_RESULT, bounded, clip, encode
+from jobdeck.core.values import MAX_RESULT, encode
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.worker.asks import Ask, Brakes
 from jobdeck.engine.worker.meter import Meter
+from jobdeck.engine.worker.planning import Interrupted, Planner
 from jobdeck.engine.worker.results import Results, ResultsTooLarge
 from jobdeck.engine.worker.step_run import Dispatch, StepRun, TaskLog, run_quietly
 from jobdeck.executors.harness import describe
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import UNDO as UNDO_PURPOSE
 
-MAX_TASKS = 10_000
-UNDO_SECONDS = 600.0
-
-
-class TooManyTasks(JobdeckError):
-    """A step split into more tasks than one step may have."""
-
-    code = "too_many_tasks"
-
-
-class PlanChanged(JobdeckError):
-    """The type's steps are others than those this attempt began with."""
-
-    code = "plan_changed"
+UNDO_SECONDS = 3600.0
+"""Seconds that undoing one attempt may take at most, whatever its type says."""
 
 
 class Runner:
@@ -67,6 +56,8 @@ class Runner:
         log: TaskLog,
         now: Callable[[], int],
         parallel: int,
+        hooks: HookProcesses | None = None,
+        undo_seconds: float = UNDO_SECONDS,
     ) -> None:
         self._job = job
         self._registered = registered
@@ -85,6 +76,8 @@ class Runner:
         self._opening: StepOpened | None = None
         """The first step's, which is written together with the start of its first task."""
         self.brakes = Brakes(registered.job_type.grace)
+        self._planner = Planner(job, registered, hooks, self.brakes)
+        self._undo_seconds = _undo_seconds(registered, undo_seconds)
 
     async def run(self) -> Ending | None:
         """How the stay ended; None when the lease was lost, so that there is nothing to say."""
@@ -92,6 +85,8 @@ class Runner:
             if self._job.purpose == UNDO_PURPOSE:
                 return await self._halted()
             return await self._run()
+        except Interrupted:
+            return await self._halted()
         except LeaseLost:
             self.brakes.ask(Ask.DIE)
             return None
@@ -102,20 +97,19 @@ class Runner:
         trouble = await self._undo(before=self._job.attempt)
         if trouble is not None:
             return Broke(ErrorInfo("undo_failed", trouble, "Look at the log; then resume or restart the job."))
-        planned = self._plan()
-        if isinstance(planned, ErrorInfo):
-            return Broke(planned)
-        plan, job_type = planned
+        plan = await self._planner.plan()
+        if isinstance(plan, ErrorInfo):
+            return Broke(plan)
         # In its first epoch a job has nothing saved; a look-up each would be most of what a short job costs.
         saved = await self._checkpoints.load() if self._job.epoch > 1 else []
-        changed = self._changed(plan, saved)
+        changed = self._planner.changed(plan, saved)
         if changed is not None:
             return Broke(changed)
         meter = Meter(plan, saved, self._job.fraction)
         for index, spec in enumerate(plan):
             # Code of the type's that splits the next step could take long, and so could the end of the stay.
             followed = index + 1 < len(plan) and not callable(plan[index + 1].each)
-            ending = await self._run_step(index, spec, job_type, saved, meter, followed)
+            ending = await self._run_step(index, spec, saved, meter, followed)
             if ending is not None or self.brakes.asked is Ask.DIE:
                 return ending
         return Finished(self._result(plan[-1].name) if plan else None)
@@ -133,30 +127,8 @@ class Runner:
         self._log.say(step, 0, Printed(self._now(), "warning", told))
         return None
 
-    def _plan(self) -> tuple[list[StepSpec], JobType] | ErrorInfo:
-        """The type's own code decides; what it raises fails this job and nothing else."""
-        try:
-            types = self._registered.job_type
-            job_type = types(types.Params.model_validate_json(self._job.params))
-            plan: list[Any] = list(job_type.plan())
-            if not all(isinstance(spec, StepSpec) for spec in plan):
-                raise TypeError("plan() is to return a list of StepSpec")
-            return plan, job_type
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
-            return describe(error, f"{self._job.type}.plan")
-
-    def _changed(self, plan: list[StepSpec], saved: list[SavedStep]) -> ErrorInfo | None:
-        """Steps that this attempt has begun and that the type, as it is now, does not have in their places."""
-        for step in saved:
-            now = plan[step.index].name if step.index < len(plan) else None
-            if now != step.name:
-                there = f"is '{now}' now" if now is not None else "is not there any more"
-                text = f"Step {step.index} was '{step.name}' when this attempt began and {there}."
-                return describe(PlanChanged(text, hint="Restart the job."), f"{self._job.type}.plan")
-        return None
-
     async def _run_step(
-        self, index: int, spec: StepSpec, job_type: JobType, saved: list[SavedStep], meter: Meter, followed: bool
+        self, index: int, spec: StepSpec, saved: list[SavedStep], meter: Meter, followed: bool
     ) -> Ending | None:
         step = next((s for s in saved if s.index == index), None)
         if step is not None:
@@ -168,7 +140,7 @@ class Runner:
             return self._keep_results(spec, len(step.tasks))
         if self.brakes.asked is not Ask.NOTHING:
             return await self._halted()
-        opened = await self._open_step(index, spec, job_type, step)
+        opened = await self._open_step(index, spec, step)
         if isinstance(opened, ErrorInfo):
             return Broke(opened)
         meter.open(opened)
@@ -195,10 +167,8 @@ class Runner:
         self.unwritten = (*step_run.unwritten, StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
         return self._keep_results(spec, len(tasks))
 
-    async def _open_step(
-        self, index: int, spec: StepSpec, job_type: JobType, step: SavedStep | None
-    ) -> SavedStep | ErrorInfo:
-        tasks = step.tasks if step is not None else self._split(spec, job_type)
+    async def _open_step(self, index: int, spec: StepSpec, step: SavedStep | None) -> SavedStep | ErrorInfo:
+        tasks = step.tasks if step is not None else await self._planner.split(index, spec, self._results)
         if isinstance(tasks, ErrorInfo):
             return tasks
         dirties = self._registered.job_type.has_undo()
@@ -219,26 +189,6 @@ class Runner:
     def _take_opening(self) -> StepOpened | None:
         taken, self._opening = self._opening, None
         return taken
-
-    def _split(self, spec: StepSpec, job_type: JobType) -> tuple[SavedTask, ...] | ErrorInfo:
-        try:
-            parts = self._parts(spec, job_type)
-            if len(parts) > MAX_TASKS:
-                raise TooManyTasks(f"Step '{spec.name}' has {len(parts)} tasks; {MAX_TASKS} are allowed.")
-            encoded = [None if spec.each is None else _storable(part, spec, i) for i, part in enumerate(parts)]
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
-            return describe(error, f"{self._job.type}.{spec.name}")
-        return tuple(
-            SavedTask(i, _key(spec, part, i), StepState.PENDING, text, None, None, 0, 0)
-            for i, (part, text) in enumerate(zip(parts, encoded, strict=True))
-        )
-
-    def _parts(self, spec: StepSpec, job_type: JobType) -> list[Any]:
-        if spec.each is None:
-            return [None]
-        if isinstance(spec.each, str):
-            return list(self._results.of(spec.each) or [])
-        return list(spec.each(job_type.params))
 
     def _returned(self, spec: StepSpec, task: int, text: str | None) -> ErrorInfo | None:
         """A task returned it; why it cannot be kept for the steps after it."""
@@ -314,6 +264,9 @@ class Runner:
         for attempt in range(self._dirty_since, before):
             outcome = await run_quietly(self._executor, self._undo_request(attempt), self._log, self.brakes)
             match outcome:
+                case Failed(error) if error.code == "timeout":
+                    took = f"`undo` took longer than {self._undo_seconds:g} seconds and was killed."
+                    return f"What attempt {attempt} half made could not be removed: {took}"
                 case Failed(error):
                     return f"What attempt {attempt} half made could not be removed: {error.message}"
                 case Lost(reason):
@@ -340,16 +293,13 @@ class Runner:
             key=UNDO,
             params=self._params,
             environment=self._environment,
-            isolation=self._registered.job_type.isolation,
-            timeout=UNDO_SECONDS,
+            isolation="aside",  # in a process, whatever the type says, because only that can be killed
+            timeout=self._undo_seconds,
         )
 
 
-def _key(spec: StepSpec, part: Any, index: int) -> str:
-    """What people see of a task: a part's own `key` if it has one, else its number."""
-    key = part.get("key") if isinstance(part, dict) else None
-    return clip(str(key), 200) if key else f"{spec.name}[{index}]"
-
-
-def _storable(part: Any, spec: StepSpec, index: int) -> str:
-    return encode(bounded(to_jsonable_python(part), MAX_RESULT, f"Part {index} of step '{spec.name}'"))
+def _undo_seconds(registered: RegisteredType, most: float) -> float:
+    """What the type allows its `undo`, within what the installation does."""
+    wanted: Any = registered.job_type.undo_timeout
+    good = isinstance(wanted, int | float) and not isinstance(wanted, bool) and 0 < wanted < math.inf
+    return float(min(wanted if good else JobType.undo_timeout, most))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -12,18 +13,22 @@ import structlog
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
+from jobdeck.core.identity.sealed import ParamSeals
 from jobdeck.core.life.endings import Broke, Ending, Halted, HandedBack
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
+from jobdeck.core.values import encode
+from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogLine
+from jobdeck.engine.own_thread import OwnThread
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
 from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.log_writer import JobLog, LogShipper
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
-from jobdeck.engine.worker.renewal import OwnThread, Renewal
-from jobdeck.engine.worker.runner import Runner
+from jobdeck.engine.worker.renewal import Renewal
+from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
 from jobdeck.engine.worker.surroundings import Surroundings
 from jobdeck.executors.harness import describe
 from jobdeck.executors.machine.sources import changed, sources_of
@@ -37,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 LEAVE_SECONDS = 12.0
+PARTING_SECONDS = 2.0
+"""Seconds in which jobs that were not handed back die; code in threads that does not return ends with the process."""
 LISTEN_SECONDS = 0.05
 """Until the scheduler has heard that the worker leaves, most of the time; what it assigns later waits for its lease."""
 REMEMBERED = 10_000
@@ -58,6 +65,11 @@ class WorkerParts:
     """Tasks of one job at the same time, at most."""
     apart: Callable[[Service], Service] = OwnThread
     """Where leases are renewed from: not from the loop in which jobs run, unless time itself is simulated."""
+    hooks: HookProcesses | None = None
+    """Where types are asked for their steps; without them in this process, which is for tests."""
+    undo_seconds: float = UNDO_SECONDS
+    seals: ParamSeals | None = None
+    """Opens the secrets among parameters."""
 
 
 @dataclass(slots=True)
@@ -274,10 +286,14 @@ class WorkerService:
         if environment is None:
             return None
         self._tell_if_edited(registered, job_log)
+        try:
+            job = self._opened(job)
+        except Exception as error:  # noqa: BLE001  (a box that was tampered with is this job's trouble)
+            return _cannot_begin(job, describe(error, f"{job.type}.params"))
         runner = Runner(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
-            parts.executor, _Lines(job_log), self._clock, parts.parallel,
+            parts.executor, _Lines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds,
         )  # fmt: skip
         stay.runner = runner
         runner.brakes.ask(stay.asked)
@@ -295,6 +311,15 @@ class WorkerService:
         if file is not None:
             text = f"{file} was changed after this worker had loaded it: tasks run the new code, `plan` the old one."
             job_log.write(LogLine(self._clock(), "warning", "", 0, f"{text} Restart the worker."))
+
+    def _opened(self, job: Assignment) -> Assignment:
+        """With the secrets among its parameters, which leave this process only for that of its tasks."""
+        if job.secrets is None:
+            return job
+        if self._parts.seals is None:
+            raise Unavailable("This worker has no key to read the job's secrets with.", hint="Set JOBDECK_SECRET_KEY.")
+        params = self._parts.seals.open(job.project_id, json.loads(job.params), job.secrets)
+        return job._replace(params=encode(params), secrets=None)
 
     def _remember_left(self, job: Assignment) -> None:
         """A look that was under way when the lease was given back must not start the job again."""
@@ -315,7 +340,8 @@ class WorkerService:
         left = [stay.task for stay in self._stays.values()]
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left and (await asyncio.wait(left, timeout=PARTING_SECONDS))[1]:
+            log.warning("jobs_do_not_stop", jobs=list(self._stays), then="they end with this process")
 
     async def _hand_back(self, after: float = 0.0) -> bool:
         """Hand back all that is here `after` so many seconds; whether there was anything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from typing import Any
@@ -11,6 +12,7 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission, Role, at_most
 from jobdeck.access.tokens import TokenWish
 from jobdeck.core.errors import Conflict, Forbidden, NotFound
+from jobdeck.core.identity import names
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.store.access import principals, tokens
@@ -32,7 +34,14 @@ class Tokens:
 
     def me(self, caller: Caller) -> Me:
         """Who the token in use speaks for."""
-        return Me(name=caller.name, role=caller.role, project=caller.project, expires_at=_maybe(caller.expires_at))
+        return Me(
+            name=caller.name,
+            id=caller.principal_id,
+            token=caller.token_id,
+            role=caller.role,
+            project=caller.project,
+            expires_at=_maybe(caller.expires_at),
+        )
 
     async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Token]:
         caller.require(Permission.TOKEN_MANAGE)
@@ -43,30 +52,30 @@ class Tokens:
         return Page[Token](items=[Token(**_fields(t)) for t in found[:limit]], next=last)
 
     async def create(self, caller: Caller, asked: TokenRequest, key: str | None = None) -> NewToken:
-        """A token; its text is in the answer, now and never again: the same `key` again raises Conflict."""
+        """A token; its text is in the answer, now and never again: the same `key` again raises Conflict.
+
+        Raises NameTaken where the name is another principal's, or could be taken for it."""
         caller.require(Permission.TOKEN_MANAGE)
         project = await self._project(caller, asked)
         if not at_most(Role(asked.role), caller.role):
             raise Forbidden("A token cannot allow more than the one that makes it.", field="role")
-        wish = TokenWish(
-            asked.name, Role(asked.role), project.id if project else None, project.name if project else None
-        )
+        label = await asyncio.to_thread(_label, asked)
 
         made: list[NewToken] = []
 
         async def work(tx: Tx) -> list[int]:
             if key is not None:
                 await _refuse_repeat(tx, caller, key, asked)
-            if asked.name == principals.ADMIN and caller.project_id is not None:
-                raise Conflict(f"The name '{asked.name}' is taken.", field="name", hint="Choose another name.")
+            principal_id = await _principal(tx, caller, label, asked.whose, project)
             expires_at = tx.now + asked.expires_in_days * DAY if asked.expires_in_days else None
-            whole = TokenWish(wish.name, wish.role, wish.project_id, wish.project, expires_at)
-            token_id, text = await access_tokens.issue(tx, whole, caller.name)
+            bound = (project.id, project.name) if project else (None, None)
+            wish = TokenWish(principal_id, label, Role(asked.role), bound[0], bound[1], expires_at)
+            token_id, text = await access_tokens.issue(tx, wish, caller.name)
             if key is not None:
                 await submissions.remember(tx, caller.principal_id, key, _request_hash(asked), [token_id])
             stored = await tokens.by_id(tx.connection, token_id)
             assert stored is not None
-            made[:] = [NewToken(token=str(text), created_by=caller.name, **_fields(stored))]
+            made[:] = [NewToken(token=str(text), **_fields(stored))]
             return [token_id]
 
         await submissions.settle_races(self._core.database, work)
@@ -97,6 +106,34 @@ class Tokens:
         await self._core.database.transact(work)
 
 
+def _label(asked: TokenRequest) -> str:
+    """Checked off the loop: the table of letters that look alike takes its time to load."""
+    label = names.normal(asked.name)
+    if asked.whose is None:
+        names.refuse_reserved(label)
+    return label
+
+
+async def _principal(tx: Tx, caller: Caller, label: str, whose: str | None, project: Project | None) -> int:
+    """The principal of a new token: the one named `whose`, where the caller may speak for it, else a new one.
+
+    Whom one bound to a project makes carries the project's name: two projects never meet over a name, and neither
+    learns of the other's. Names that are given for the whole installation are unique in it."""
+    if whose is not None:
+        found = await principals.by_name(tx.connection, whose)
+        own = found is not None and caller.principal_id in (found.id, found.created_by)
+        if found is None or not (own or caller.project_id is None):
+            raise NotFound(
+                f"There is no principal '{whose[:100]}' for whom this token may make another.",
+                field="for",
+                hint="Leave `for` out to make a principal of its own; its whole name is in `principal` of the answer.",
+            )
+        return found.id
+    name = names.within(caller.project, label)
+    project_id = project.id if project else None
+    return await principals.create(tx, name, project_id=project_id, created_by=caller.principal_id)
+
+
 async def _refuse_repeat(tx: Tx, caller: Caller, key: str, asked: TokenRequest) -> None:
     """Nobody has the text of the first request's token but who got its answer; a second token would be one too many."""
     earlier = await submissions.remembered(tx, caller.principal_id, key, _request_hash(asked))
@@ -117,6 +154,8 @@ def _fields(stored: StoredToken) -> dict[str, Any]:
     return {
         "id": stored.id,
         "name": stored.name,
+        "principal": stored.principal,
+        "created_by": stored.created_by,
         "role": stored.role,
         "project": stored.project,
         "created_at": instant(stored.created_at),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from functools import partial
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
-from jobdeck.core.errors import NotFound
-from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.errors import Conflict, NotFound
+from jobdeck.core.identity.sealed import Stored
 from jobdeck.core.values import MAX_PARAMS, bounded, encode
-from jobdeck.engine.submit import invalid_params
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.masking import Masker, unmasked
@@ -21,6 +20,9 @@ from jobdeck.store.sql.events import NewEvent
 from jobdeck.wire.admin import Configuration, ConfigurationRequest
 from jobdeck.wire.base import Page, instant
 
+SAVE_TRIES = 5
+"""Times a configuration is looked at anew because somebody else has saved it meanwhile."""
+
 
 class Configurations:
     """The use cases of configurations."""
@@ -28,6 +30,7 @@ class Configurations:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._masker = Masker(core.registry)
+        self._seals = core.seals()
 
     async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[Configuration]:
         caller.require(Permission.CONFIGURATION_READ)
@@ -51,10 +54,13 @@ class Configurations:
     async def create(self, caller: Caller, project_name: str, asked: ConfigurationRequest) -> Configuration:
         """Save version 1; raises Conflict when the name is taken, InvalidInput where parameters do not fit the type."""
         project = await self._writable(caller, project_name)
-        params = checked_params(self._core.registry, asked)
+        await self._check_params(project, asked)
+        stored = self._seals.seal(asked.type, project.id, asked.params, caller.principal_id)
 
         async def work(tx: Tx) -> int:
-            made = await configurations.create(tx, project.id, asked.name, asked.type, params, caller.principal_id)
+            made = await configurations.create(
+                tx, project.id, asked.name, asked.type, encode(stored.params), caller.principal_id, stored.box
+            )
             tx.emit(_event("configuration.created", project, made, caller, asked.name))
             return made
 
@@ -65,18 +71,43 @@ class Configurations:
 
         A secret that comes masked, as it was shown, stays what it is."""
         project = await self._writable(caller, project_name)
+        for _ in range(SAVE_TRIES):
+            before = await self._before(project, id)
+            wanted, owner = self._meant(caller, asked, before)
+            await self._check_params(project, wanted)
+            stored = self._seals.seal(asked.type, project.id, wanted.params, owner)
+            if await self._core.database.transact(partial(self._save, caller, project, before, asked, stored)):
+                return await self.get(caller, project_name, id)
+        raise Conflict("Others keep changing this configuration.", field="id", hint="Look at it, then save again.")
 
-        async def work(tx: Tx) -> None:
-            before = await configurations.get(tx.connection, project.id, id)
-            if before is None:
-                raise _missing(id)
-            params = checked_params(self._core.registry, self._meant(asked, before))
-            if not await configurations.save(tx, project.id, id, asked.name, asked.type, params):
-                raise _missing(id)
-            tx.emit(_event("configuration.saved", project, id, caller, asked.name))
+    async def _before(self, project: Project, id: int) -> configurations.Configuration:
+        async with self._core.database.read() as connection:
+            found = await configurations.get(connection, project.id, id)
+        if found is None:
+            raise _missing(id)
+        return found
 
-        await self._core.database.transact(work)
-        return await self.get(caller, project_name, id)
+    async def _save(
+        self,
+        caller: Caller,
+        project: Project,
+        before: configurations.Configuration,
+        asked: ConfigurationRequest,
+        stored: Stored,
+        tx: Tx,
+    ) -> bool:
+        """Whether it was still what it was `before`, which the parameters were made of, and is saved now."""
+        now = await configurations.get(tx.connection, project.id, before.id)
+        if now is None:
+            raise _missing(before.id)
+        if now.version != before.version:
+            return False
+        if not await configurations.save(
+            tx, project.id, before.id, asked.name, asked.type, encode(stored.params), stored.box
+        ):
+            raise _missing(before.id)
+        tx.emit(_event("configuration.saved", project, before.id, caller, asked.name))
+        return True
 
     async def delete(self, caller: Caller, project_name: str, id: int) -> None:
         """Remove it; raises NotFound, and Conflict while jobs remember it."""
@@ -89,16 +120,32 @@ class Configurations:
 
         await self._core.database.transact(work)
 
-    def _meant(self, asked: ConfigurationRequest, before: configurations.Configuration) -> ConfigurationRequest:
+    def _meant(
+        self, caller: Caller, asked: ConfigurationRequest, before: configurations.Configuration
+    ) -> tuple[ConfigurationRequest, int]:
+        """With the secrets that came masked, and who knows them; raises SecretNeededAgain."""
         check_depth(asked.params, "params")
-        known = before.params if before.type == asked.type else {}
-        return asked.model_copy(update={"params": unmasked(asked.params, known, self._masker.mask(asked.type, known))})
+        same_type = before.type == asked.type
+        known = self._seals.open(before.project_id, before.params, before.secrets) if same_type else {}
+        params = unmasked(asked.params, known, self._masker.mask(asked.type, known))
+        owner = self._seals.kept(
+            asked.type, before.project_id, known, before.secrets, typed=asked.params, wanted=params,
+            principal_id=caller.principal_id,
+        )  # fmt: skip
+        return asked.model_copy(update={"params": params}), owner
 
     async def _writable(self, caller: Caller, project_name: str) -> Project:
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
         caller.require(Permission.CONFIGURATION_WRITE)
         return project
+
+    async def _check_params(self, project: Project, asked: ConfigurationRequest) -> None:
+        """Raises InvalidInput where the parameters do not fit the type."""
+        self._core.registry.get(asked.type)
+        check_depth(asked.params, "params")
+        bounded(asked.params, MAX_PARAMS, "params")
+        await self._core.submitter.fits(asked.type, asked.params, project.name)
 
     def _view(self, found: configurations.Configuration, project: Project) -> Configuration:
         return Configuration(
@@ -111,18 +158,6 @@ class Configurations:
             created_by=found.created_by,
             created_at=instant(found.created_at),
         )
-
-
-def checked_params(registry: TypeRegistry, asked: ConfigurationRequest) -> str:
-    """The parameters as JSON text, when they fit the type."""
-    registered = registry.get(asked.type)
-    check_depth(asked.params, "params")
-    bounded(asked.params, MAX_PARAMS, "params")
-    try:
-        registered.read_params(asked.params)
-    except ValidationError as error:
-        raise invalid_params(registered.name, error) from error
-    return encode(asked.params)
 
 
 def _event(kind: str, project: Project, id: int, caller: Caller, name: str | None) -> NewEvent:

@@ -46,6 +46,7 @@ class Environments:
             storage_options=dict(self._installation.storage_options),
             allowed_paths=self._installation.allowed_paths,
             allowed_endpoints=self._installation.allowed_endpoints,
+            forbidden_paths=self._installation.forbidden_paths,
             connections={c.name: ConnectionSpec(name=c.name, kind=c.kind, options=options[c.name]) for c in stored},
             work_dir=self._work_dir,
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
+from jobdeck.core.refs import shown
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
@@ -134,6 +135,14 @@ class Files:
         if found is None:
             raise _missing(file_id)
         return _view(found, project, jobs.get(file_id, []))
+
+    async def names(self, caller: Caller, project_name: str, ids: Sequence[int]) -> dict[int, str]:
+        """The names, as they are shown, of those of the files that are there, by id."""
+        caller.require(Permission.FILE_READ)
+        async with self._core.database.read() as connection:
+            project = await scope.project(connection, caller, project_name)
+            found = await files.names(connection, project.id, ids)
+        return {id_: shown(name) for id_, name in found.items()}
 
     async def download(self, caller: Caller, project_name: str, file_id: int) -> Download:
         """The file with its content; raises NotFound."""

@@ -215,7 +215,7 @@ def _no_such(id: int) -> NotFound:
 
 def _require_plan(caller: Caller, bulk: Stored, token: str) -> None:
     if bulk.principal_id != caller.principal_id:
-        raise Conflict(f"The plan {bulk.id} is that of '{bulk.actor}'.", hint="Make your own.")
+        raise Conflict(f"The plan {bulk.id} is somebody else's.", hint="Make your own.")
     caller.require(permission_of(bulk.operation))
     if not hmac.compare_digest(_hash(token), bulk.plan_hash):
         raise InvalidInput(

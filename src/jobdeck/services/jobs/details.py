@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from jobdeck.access.caller import Caller
 from jobdeck.core.errors import NotFound
 from jobdeck.core.life import progress
 from jobdeck.core.life.states import STEP_ENDED, State, StepState
+from jobdeck.engine.feed import FeedItem
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.differences import changes
@@ -17,6 +17,7 @@ from jobdeck.services.jobs.jobs import Jobs, no_such_job
 from jobdeck.services.jobs.queries import MAX_LIMIT
 from jobdeck.services.masking import Masker
 from jobdeck.store.sql import events
+from jobdeck.store.sql.events import StoredEvent
 from jobdeck.store.views import JobRow, Reader, job_views, lineage
 from jobdeck.store.views.job_views import StepRows
 from jobdeck.wire.base import Page, instant
@@ -38,6 +39,7 @@ class JobDetails:
     def __init__(self, core: Core, jobs: Jobs) -> None:
         self._core = core
         self._jobs = jobs
+        self._seals = core.seals()
         self._masker = Masker(core.registry)
 
     async def steps(
@@ -83,7 +85,7 @@ class JobDetails:
             found = await events.read_after(connection, after, limit + 1, job=job_id)
             names = await scope.names(connection)
         more, found = len(found) > limit, found[:limit]
-        items = [event(e.id, e.at, e.kind, names.get(e.project_id or 0), e.job_id, e.actor, e.data) for e in found]
+        items = [event(e, names.get(e.project_id or 0)) for e in found]
         return Page[Event](items=items, next=str(found[-1].id) if more else None)
 
     async def diff(self, caller: Caller, job_id: int, other: int | None = None) -> JobDiff:
@@ -101,7 +103,7 @@ class JobDetails:
             raise NotFound(f"Job {job_id} runs no other one again.", field="with", hint="Say with which to compare it.")
         if before is None or not caller.sees(before["project_id"]):
             raise no_such_job(wanted, "with")
-        old, new = json.loads(before["params"]), json.loads(row["params"])
+        old, new = (self._seals.open(r["project_id"], json.loads(r["params"]), r["secrets"]) for r in (before, row))
         shown = self._masker.mask(before["type"], old), self._masker.mask(row["type"], new)
         return JobDiff(job=job_id, other=wanted, same=old == new, changes=changes(old, new, *shown))
 
@@ -121,11 +123,19 @@ class JobDetails:
         )
 
 
-def event(
-    id: int | None, at: int, kind: str, project: str | None, job: int | None, actor: str | None, data: Mapping[str, Any]
-) -> Event:
+def event(found: StoredEvent | FeedItem, project: str | None) -> Event:
     """An event as people see it."""
-    return Event(id=id or 0, at=instant(at), kind=kind, project=project, job=job, actor=actor, data=dict(data))
+    return Event(
+        id=found.id or 0,
+        at=instant(found.at),
+        kind=found.kind,
+        project=project,
+        job=found.job_id,
+        actor=found.actor,
+        principal=found.principal_id,
+        token=found.token_id,
+        data=dict(found.data),
+    )
 
 
 def _step(rows: StepRows, now: int) -> Step:
@@ -206,7 +216,9 @@ def _task_error(row: Row, traceback: bool) -> ErrorView | None:
 
 
 def _object(touched: lineage.Touched) -> TouchedObject:
-    return TouchedObject(object=touched.object, version=touched.version, rows=touched.rows, bytes=touched.bytes)
+    return TouchedObject(
+        object=touched.object, name=touched.name, version=touched.version, rows=touched.rows, bytes=touched.bytes
+    )
 
 
 def _maybe(micros: int | None) -> Any:

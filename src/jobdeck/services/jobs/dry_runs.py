@@ -15,11 +15,10 @@ from jobdeck.services.core import Core
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs import differences
 from jobdeck.services.jobs.jobs import Jobs
-from jobdeck.services.jobs.presenter import seen_only, wait_view
+from jobdeck.services.jobs.presenter import wait_view
 from jobdeck.services.masking import Masker
 from jobdeck.store.jobs.jobs import NewJob
 from jobdeck.store.running import leases
-from jobdeck.store.views import job_views
 from jobdeck.wire.base import instant
 from jobdeck.wire.jobs import ErrorView, RunAgainRequest, SubmitRequest
 from jobdeck.wire.plans import ClaimView, JobPlan
@@ -58,18 +57,15 @@ class DryRuns:
             installation = self._core.installation
             world = await snapshot(connection, now, installation.project_limit, installation.worker_silence)
             waiting = Waiting(0, wanted.project, wanted.type, claims, wanted.not_before)
-            reasons = list(obstacles(waiting, world, now))
-            holders = {job for claim in claims for job in world.holding(claim.resource).units}
-            projects = await job_views.projects_of(connection, list(holders)) if holders else {}
-        seen = {job for job, project_id in projects.items() if caller.sees(project_id)}
+            reasons = list(obstacles(waiting, world, now, caller.project))
         return JobPlan(
             **_asked(wanted, new),
             **_looked(look),
             ok=look.error is None and not (look.preview and look.preview.refusals),
             params=self._masker.mask(wanted.type, dict(wanted.params)),
             duplicate_of=duplicate,
-            claims=[_claim(claim, world, seen) for claim in claims],
-            wait=[wait_view(seen_only(reason, seen)) for reason in reasons],
+            claims=[_claim(claim, world, caller.project) for claim in claims],
+            wait=[wait_view(reason) for reason in reasons],
             can_preview=registered.job_type.has_preview(),
         )
 
@@ -96,14 +92,15 @@ def _looked(look: Look) -> dict[str, Any]:
     return {"steps": steps, "preview": look.preview, "error": error}
 
 
-def _claim(claim: Claim, world: Snapshot, seen: set[int]) -> ClaimView:
+def _claim(claim: Claim, world: Snapshot, viewer: str | None) -> ClaimView:
     holding, capacity = world.holding(claim.resource), world.capacity(claim.resource)
+    told = world.told(claim.resource, viewer)
     return ClaimView(
         resource=local_name(claim.resource),
         units=claim.units,
         mode="exclusive" if claim.mode is Mode.EXCLUSIVE else "shared",
         free=fits(claim, holding, capacity),
-        capacity=capacity,
-        used=holding.used,
-        holders=sorted(seen & holding.units.keys())[:SHOWN_HOLDERS],
+        capacity=told.capacity,
+        used=told.used,
+        holders=told.holders[:SHOWN_HOLDERS],
     )

@@ -53,6 +53,7 @@ class Jobs:
         self._core = core
         self._lists = job_lists.JobLists()
         self._masker = Masker(core.registry)
+        self._seals = core.seals()
         silence = core.installation.worker_silence
         self._presenter = Presenter(core.registry, core.installation.project_limit, silence)
 
@@ -140,7 +141,7 @@ class Jobs:
             caller.require(Permission.JOB_SUBMIT)
             named = sorted({r.configuration for r in requests if r.configuration is not None})
             saved = {id_: await configurations.get(connection, project.id, id_) for id_ in named}
-        return [_submission(caller, project, r, saved, self._masker) for r in requests]
+        return [self._submission(caller, project, r, saved) for r in requests]
 
     async def run_again(self, caller: Caller, job_id: int, asked: RunAgainRequest, key: str | None = None) -> Job:
         """A new job like `job_id`, but for what is asked to differ, at the top even where the old one had a parent."""
@@ -160,11 +161,15 @@ class Jobs:
             row = await job_views.get(connection, job_id)
         if row is None:
             raise no_such_job(job_id)
-        return self._copy(caller, row, asked), json.loads(row["params"])
+        old = self._seals.open(row["project_id"], json.loads(row["params"]), row["secrets"])
+        return self._copy(caller, row, old, asked), old
 
-    def _copy(self, caller: Caller, row: JobRow, asked: RunAgainRequest) -> Submission:
-        old = json.loads(row["params"])
+    def _copy(self, caller: Caller, row: JobRow, old: dict[str, Any], asked: RunAgainRequest) -> Submission:
         params = self._params_again(row["type"], old, asked)
+        owner = self._seals.kept(
+            row["type"], row["project_id"], old, row["secrets"], typed=asked.params, wanted=params,
+            principal_id=caller.principal_id,
+        )  # fmt: skip
         tags = asked.tags if asked.tags is not None else json.loads(row["tags"])
         return Submission(
             type=row["type"],
@@ -181,6 +186,7 @@ class Jobs:
             description=asked.description or (row["description"] if params == old else None),
             token_id=caller.token_id,
             copied_from=row["id"],
+            secrets_by=owner,
         )
 
     def _params_again(self, type_name: str, old: dict[str, Any], asked: RunAgainRequest) -> dict[str, Any]:
@@ -189,6 +195,50 @@ class Jobs:
             raise InvalidInput("There are no parameters to replace the old ones.", field="params", hint=hint)
         meant: dict[str, Any] = unmasked(asked.params or {}, old, self._masker.mask(type_name, old))
         return meant if asked.replace else {**old, **meant}
+
+    def _submission(
+        self, caller: Caller, project: Project, asked: SubmitRequest, saved: Mapping[int, Configuration | None]
+    ) -> Submission:
+        """What is handed to the engine; `saved` has the configurations that requests name, by id."""
+        params, version, owner = asked.params, None, caller.principal_id
+        if asked.configuration is not None:
+            found = saved[asked.configuration]
+            if found is None:
+                raise InvalidInput(
+                    f"There is no configuration {asked.configuration} in this project.", field="configuration"
+                )
+            if found.type != asked.type:
+                raise InvalidInput(f"Configuration {found.id} is one of the type '{found.type}'.", field="type")
+            params, owner = self._over(caller, found, asked.params)
+            version = found.version
+        return Submission(
+            type=asked.type,
+            params=params,
+            project_id=project.id,
+            project=project.name,
+            created_by=caller.principal_id,
+            priority=asked.priority,
+            not_before=micros(asked.not_before) if asked.not_before else None,
+            tags=tuple(dict.fromkeys(asked.tags)),
+            configuration=asked.configuration,
+            configuration_version=version,
+            parent=asked.parent,
+            deduplicate=asked.deduplicate,
+            on_child_failure=ChildPolicy(asked.on_child_failure),
+            description=asked.description,
+            token_id=caller.token_id,
+            secrets_by=owner,
+        )
+
+    def _over(self, caller: Caller, found: Configuration, typed: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        """A configuration's parameters with those that were typed over them, and who knows the secrets among them."""
+        saved = self._seals.open(found.project_id, found.params, found.secrets)
+        params = {**saved, **unmasked(typed, saved, self._masker.mask(found.type, saved))}
+        owner = self._seals.kept(
+            found.type, found.project_id, saved, found.secrets, typed=typed, wanted=params,
+            principal_id=caller.principal_id,
+        )  # fmt: skip
+        return params, owner
 
     async def operate(self, caller: Caller, job_id: int, asked: Asked) -> Job:
         """The job after the operation was accepted; raises NotFound, OperationRefused."""
@@ -234,44 +284,6 @@ class Jobs:
 def no_such_job(job_id: int, field: str = "id") -> NotFound:
     """The error of a job that is not there or not visible."""
     return NotFound(f"There is no job {job_id}.", field=field, hint="GET /api/v1/jobs lists those there are.")
-
-
-def _submission(
-    caller: Caller,
-    project: Project,
-    asked: SubmitRequest,
-    saved: Mapping[int, Configuration | None],
-    masker: Masker,
-) -> Submission:
-    """What is handed to the engine; `saved` has the configurations that requests name, by id."""
-    params, version = asked.params, None
-    if asked.configuration is not None:
-        found = saved[asked.configuration]
-        if found is None:
-            raise InvalidInput(
-                f"There is no configuration {asked.configuration} in this project.", field="configuration"
-            )
-        if found.type != asked.type:
-            raise InvalidInput(f"Configuration {found.id} is one of the type '{found.type}'.", field="type")
-        meant = unmasked(params, found.params, masker.mask(found.type, found.params))
-        params, version = {**found.params, **meant}, found.version
-    return Submission(
-        type=asked.type,
-        params=params,
-        project_id=project.id,
-        project=project.name,
-        created_by=caller.principal_id,
-        priority=asked.priority,
-        not_before=micros(asked.not_before) if asked.not_before else None,
-        tags=tuple(dict.fromkeys(asked.tags)),
-        configuration=asked.configuration,
-        configuration_version=version,
-        parent=asked.parent,
-        deduplicate=asked.deduplicate,
-        on_child_failure=ChildPolicy(asked.on_child_failure),
-        description=asked.description,
-        token_id=caller.token_id,
-    )
 
 
 def _raise_refusal(result: Result) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -61,16 +61,12 @@ class Presenter:
     async def _waits(
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int
     ) -> Mapping[int, Sequence[waiting.WaitReason]]:
-        """Why the pending ones wait; of the jobs that hold what they need, those that the caller may see."""
+        """Why the pending ones wait, in words that tell the caller nothing of projects that it may not see."""
         pending = [row for row in rows if row["state"] == State.PENDING]
         silence = self._worker_silence
-        found = await explain(connection, pending, now, self._project_limit, silence) if pending else {}
-        if caller.project_id is None:
-            return found
-        holders = {holder for reasons in found.values() for reason in reasons for holder in reason.holders}
-        projects = await job_views.projects_of(connection, list(holders)) if holders else {}
-        seen = {holder for holder, project_id in projects.items() if caller.sees(project_id)}
-        return {job: [seen_only(reason, seen) for reason in reasons] for job, reasons in found.items()}
+        if not pending:
+            return {}
+        return await explain(connection, pending, now, self._project_limit, silence, caller.project)
 
     def _shown(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         try:
@@ -148,11 +144,6 @@ def _progress(row: JobRow, now: int) -> ProgressView:
     )
 
 
-def seen_only(reason: waiting.WaitReason, seen: set[int]) -> waiting.WaitReason:
-    """The reason without the holders that are not among `seen`."""
-    return replace(reason, holders=tuple(holder for holder in reason.holders if holder in seen))
-
-
 def wait_view(reason: waiting.WaitReason) -> WaitReason:
     """A wait reason as people see it."""
     return WaitReason(
@@ -179,7 +170,9 @@ def _error(row: JobRow, caller: Caller) -> ErrorView | None:
 
 
 def _object(touched: lineage.Touched) -> TouchedObject:
-    return TouchedObject(object=touched.object, version=touched.version, rows=touched.rows, bytes=touched.bytes)
+    return TouchedObject(
+        object=touched.object, name=touched.name, version=touched.version, rows=touched.rows, bytes=touched.bytes
+    )
 
 
 def _actions(row: JobRow, beside: Beside, caller: Caller) -> dict[str, ActionView]:

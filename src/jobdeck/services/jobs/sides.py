@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobdeck.access.caller import Caller
-from jobdeck.core.claims import Claim, Mode, fits, local_name
+from jobdeck.core.claims import Claim, Mode, fits, is_shared, local_name
 from jobdeck.core.errors import NotFound
 from jobdeck.core.life.operations import Intent
 from jobdeck.core.life.states import ALIVE, State
@@ -134,10 +134,7 @@ class JobSides:
             installation = self._core.installation
             world = await snapshot(connection, now, installation.project_limit, installation.worker_silence)
             wanted = leases.claims_of(row["claims"])
-            others = {job for claim in wanted for job in world.holding(claim.resource).units} - {job_id}
-            projects = await job_views.projects_of(connection, list(others)) if others else {}
-        seen = {job for job, project_id in projects.items() if caller.sees(project_id)}
-        states = [_claim(claim, world, seen, job_id) for claim in wanted]
+        states = [_claim(claim, world, caller.project, job_id) for claim in wanted]
         return sorted(states, key=lambda c: (c.rank, c.resource))
 
     async def claims_page(self, caller: Caller, job_id: int, cursor: str | None, limit: int) -> Page[JobClaim]:
@@ -157,7 +154,7 @@ class JobSides:
             found = await job_sides.newest_events(connection, job_id, before, kinds, limit + 1)
             names = await scope.names(connection)
         more, found = len(found) > limit, found[:limit]
-        items = [event(e.id, e.at, e.kind, names.get(e.project_id or 0), e.job_id, e.actor, e.data) for e in found]
+        items = [event(e, names.get(e.project_id or 0)) for e in found]
         return Page[Event](items=items, next=str(found[-1].id) if more else None)
 
     async def ancestors(self, caller: Caller, job: Job) -> list[Job]:
@@ -187,18 +184,19 @@ async def _row(connection: Reader, job_id: int) -> JobRow:
     return row
 
 
-def _claim(claim: Claim, world: Snapshot, seen: set[int], job_id: int) -> ClaimState:
+def _claim(claim: Claim, world: Snapshot, viewer: str | None, job_id: int) -> ClaimState:
     holding, capacity = world.holding(claim.resource), world.capacity(claim.resource)
+    told = world.told(claim.resource, viewer)
     return ClaimState(
         resource=local_name(claim.resource),
-        own=claim.resource.startswith("project:"),
+        own=not is_shared(claim.resource),
         units=claim.units,
         exclusive=claim.mode is Mode.EXCLUSIVE,
         held=job_id in holding.units,
         free=fits(claim, holding, capacity),
-        capacity=capacity,
-        used=holding.used,
-        holders=tuple(sorted(seen & holding.units.keys())[:SHOWN_HOLDERS]),
+        capacity=told.capacity,
+        used=told.used,
+        holders=tuple([job for job in told.holders if job != job_id][:SHOWN_HOLDERS]),
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.store import schema
 from jobdeck.store.access import tokens
 from jobdeck.store.access.tokens import StoredToken
 from jobdeck.store.schema import login_links, sessions
@@ -19,9 +20,24 @@ class StoredSession:
 
     hash: str
     csrf: str
+    created_at: int
     last_seen_at: int
     expires_at: int
+    address: str | None
+    agent: str | None
     token: StoredToken
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session to be stored. `expires_at` µs."""
+
+    hash: str
+    token_id: int
+    csrf: str
+    expires_at: int
+    address: str | None
+    agent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +47,15 @@ class StoredLink:
     hash: str
     expires_at: int
     used_at: int | None
+    session: str | None
+    """The hash of the session that made it."""
     token: StoredToken
 
 
-async def create(tx: Tx, hash: str, token_id: int, csrf: str, expires_at: int) -> None:
+async def create(tx: Tx, new: NewSession) -> None:
     """Store a session that begins now."""
-    values = {
-        "hash": hash, "token_id": token_id, "csrf": csrf, "created_at": tx.now, "last_seen_at": tx.now,
-        "expires_at": expires_at,
-    }  # fmt: skip
-    await tx.connection.execute(insert(sessions).values(values))
+    values = {name: getattr(new, name) for name in NewSession.__slots__}
+    await tx.connection.execute(insert(sessions).values(values | {"created_at": tx.now, "last_seen_at": tx.now}))
 
 
 async def by_hash(connection: AsyncConnection, hash: str) -> StoredSession | None:
@@ -50,7 +65,41 @@ async def by_hash(connection: AsyncConnection, hash: str) -> StoredSession | Non
     token = await tokens.by_id(connection, row["token_id"]) if row else None
     if row is None or token is None:
         return None
-    return StoredSession(row["hash"], row["csrf"], row["last_seen_at"], row["expires_at"], token)
+    return _stored(row, token)
+
+
+async def of_principal(connection: AsyncConnection, principal_id: int) -> list[StoredSession]:
+    """The sessions of all tokens of a principal, the latest used first."""
+    query = select(sessions).where(sessions.c.token_id.in_(_tokens_of(principal_id)))
+    rows = (await connection.execute(query.order_by(sessions.c.last_seen_at.desc(), sessions.c.hash))).mappings().all()
+    known = {id_: await tokens.by_id(connection, id_) for id_ in {row["token_id"] for row in rows}}
+    return [_stored(row, token) for row in rows if (token := known[row["token_id"]]) is not None]
+
+
+async def keep_sessions(tx: Tx, principal_id: int, most: int) -> None:
+    """End those sessions of a principal that were used least lately, until `most` are left."""
+    mine = select(sessions.c.hash).where(sessions.c.token_id.in_(_tokens_of(principal_id)))
+    surplus = mine.order_by(sessions.c.last_seen_at.desc(), sessions.c.created_at.desc()).offset(most)
+    for ended in (await tx.connection.execute(surplus.limit(100))).scalars().all():
+        await remove(tx, ended)
+
+
+async def keep_links(tx: Tx, principal_id: int, most: int) -> None:
+    """Remove the oldest links of a principal, used or not, until `most` are left."""
+    mine = select(login_links.c.hash).where(login_links.c.token_id.in_(_tokens_of(principal_id)))
+    surplus = mine.order_by(login_links.c.created_at.desc()).offset(most).limit(1000)
+    found = (await tx.connection.execute(surplus)).scalars().all()
+    if found:
+        await tx.connection.execute(delete(login_links).where(login_links.c.hash.in_(found)))
+
+
+def _tokens_of(principal_id: int) -> Select[tuple[int]]:
+    return select(schema.tokens.c.id).where(schema.tokens.c.principal_id == principal_id)
+
+
+def _stored(row: RowMapping, token: StoredToken) -> StoredSession:
+    values = {name: row[name] for name in StoredSession.__slots__ if name != "token"}
+    return StoredSession(**values, token=token)
 
 
 async def touch(tx: Tx, hash: str, expires_at: int) -> None:
@@ -60,13 +109,16 @@ async def touch(tx: Tx, hash: str, expires_at: int) -> None:
 
 
 async def remove(tx: Tx, hash: str) -> bool:
-    """End a session, and say whether it was there."""
+    """End a session and the links that were made in it, and say whether it was there."""
+    await tx.connection.execute(delete(login_links).where(login_links.c.session_hash == hash))
     return (await tx.connection.execute(delete(sessions).where(sessions.c.hash == hash))).rowcount > 0
 
 
-async def create_link(tx: Tx, hash: str, token_id: int, expires_at: int) -> None:
-    """Store a login link."""
-    values = {"hash": hash, "token_id": token_id, "created_at": tx.now, "expires_at": expires_at}
+async def create_link(tx: Tx, hash: str, token_id: int, expires_at: int, session: str | None) -> None:
+    """Store a login link, made in a session or (None) by a token itself."""
+    values = {
+        "hash": hash, "token_id": token_id, "created_at": tx.now, "expires_at": expires_at, "session_hash": session,
+    }  # fmt: skip
     await tx.connection.execute(insert(login_links).values(values))
 
 
@@ -76,7 +128,7 @@ async def link_by_hash(connection: AsyncConnection, hash: str) -> StoredLink | N
     token = await tokens.by_id(connection, row["token_id"]) if row else None
     if row is None or token is None:
         return None
-    return StoredLink(row["hash"], row["expires_at"], row["used_at"], token)
+    return StoredLink(row["hash"], row["expires_at"], row["used_at"], row["session_hash"], token)
 
 
 async def use_link(tx: Tx, hash: str) -> bool:

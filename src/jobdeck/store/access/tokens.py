@@ -29,6 +29,7 @@ class StoredToken:
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class NewToken:
     lookup: str
     hash: str
     expires_at: int | None = None
+    created_by: int | None = None
+
+
+_makers = principals.alias("makers")
 
 
 async def by_lookup(connection: AsyncConnection, lookup: str) -> StoredToken | None:
@@ -80,16 +85,24 @@ async def revoke_named(tx: Tx, principal_id: int, name: str) -> None:
     await tx.connection.execute(update(tokens).where(*mine).values(revoked_at=tx.now))
 
 
+async def has_named(connection: AsyncConnection, principal_id: int, name: str) -> bool:
+    """Whether a principal has a token that carries `name` and was not revoked."""
+    mine = (tokens.c.principal_id == principal_id, tokens.c.name == name, tokens.c.revoked_at.is_(None))
+    return (await connection.execute(select(tokens.c.id).where(*mine).limit(1))).first() is not None
+
+
 async def touch(tx: Tx, id: int) -> None:
     """Note that it is in use."""
     await tx.connection.execute(update(tokens).where(tokens.c.id == wide(id)).values(last_used_at=tx.now))
 
 
 def _query() -> Select[Any]:
-    columns = [c for c in tokens.c if c.name != "lookup"]
+    columns = [c for c in tokens.c if c.name not in ("lookup", "created_by")]
+    whose, projects_name = principals.c.name.label("principal"), projects.c.name.label("project")
     return (
-        select(*columns, principals.c.name.label("principal"), projects.c.name.label("project"))
+        select(*columns, whose, projects_name, _makers.c.name.label("created_by"))
         .join(principals, principals.c.id == tokens.c.principal_id)
+        .outerjoin(_makers, _makers.c.id == tokens.c.created_by)
         .outerjoin(projects, projects.c.id == tokens.c.project_id)
     )
 

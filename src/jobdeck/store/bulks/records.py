@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.identity.actor import Actor
 from jobdeck.core.life.bulk import BulkOperation, BulkState, Group, Outcome, Treated, account, merged
 from jobdeck.store.schema import bulk_items, bulks, projects
 from jobdeck.store.sql.database import Tx
@@ -200,6 +201,7 @@ def _bulk(row: RowMapping) -> Bulk:
     values = {name: row[name] for name in Bulk.__slots__}
     return Bulk(**values | {
         "operation": BulkOperation(row["operation"]), "state": BulkState(row["state"]),
+        "actor": Actor(row["actor"], row["principal_id"], row["token_id"]),
         "selection": json.loads(row["selection"]), "refused": _groups(row["refused"]),
         "account": _groups(row["account"]), "children": json.loads(row["children"]),
     })  # fmt: skip

@@ -62,6 +62,8 @@ class NewJob(NamedTuple):
     copied_from: int | None = None
     dedupe_key: str | None = None
     not_before: int | None = None
+    secrets: str | None = None
+    """What is masked in `params`, sealed."""
 
 
 async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int], ids: Sequence[int]) -> None:
@@ -114,7 +116,7 @@ _INSERTED = {
     "configuration_version": INT, "copied_from": INT, "dedupe_key": TEXT, "created_by": INT, "token_id": INT,
     "created_at": INT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
     "not_before": INT, "dirty_since": INT, "losses": INT, "queued_us": INT, "running_us": INT, "paused_us": INT,
-    "fraction": FLOAT, "warnings": INT,
+    "fraction": FLOAT, "warnings": INT, "secrets": TEXT,
 }  # fmt: skip
 
 

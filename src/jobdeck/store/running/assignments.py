@@ -27,6 +27,9 @@ class Assignment(NamedTuple):
     fraction: float
     running_us: int
     state_since: int
+    project_id: int = 0
+    secrets: str | None = None
+    """What is masked in `params`, sealed."""
 
 
 async def load(connection: AsyncConnection, worker_id: str, ids: Sequence[int]) -> list[Assignment]:

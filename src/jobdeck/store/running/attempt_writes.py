@@ -156,7 +156,7 @@ async def _record_lineage(tx: Tx, touched: Sequence[tuple[Job, Touched]]) -> Non
 
 _LINEAGE = {
     "job_id": INT, "attempt": INT, "at": INT,
-    "direction": TEXT, "object": TEXT, "version": TEXT, "rows": INT, "bytes": INT,
+    "direction": TEXT, "object": TEXT, "version": TEXT, "rows": INT, "bytes": INT, "name": TEXT,
 }  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Insert, RowMapping, Subquery, bindparam, func, insert, select, true
+from sqlalchemy import Insert, Subquery, bindparam, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.identity.actor import ids_of
 from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
 from jobdeck.store.sql.batch import INT, TEXT
@@ -24,11 +25,12 @@ SUBMITTED = "submitted"
 """The kind of the first event of a job."""
 
 _LOCK = 0x6A6F6264
-_COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT}
+_COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT,
+            "principal_id": INT, "token_id": INT}  # fmt: skip
 
 
 class NewEvent(NamedTuple):
-    """Something that happened, to be written with what it tells of."""
+    """Something that happened, to be written with what it tells of. Of an Actor, the ids are kept, too."""
 
     kind: str
     project_id: int | None = None
@@ -48,6 +50,22 @@ class StoredEvent:
     job_id: int | None
     actor: str | None
     data: dict[str, Any]
+    principal_id: int | None = None
+    token_id: int | None = None
+
+
+class EventRow(NamedTuple):
+    """An event as it lies in the table: `data` is JSON, which those who only pass it on need not read."""
+
+    id: int
+    at: int
+    kind: str
+    project_id: int | None
+    job_id: int | None
+    actor: str | None
+    data: str
+    principal_id: int | None
+    token_id: int | None
 
 
 async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int, called: Called = None) -> None:
@@ -55,7 +73,10 @@ async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: i
 
     On PostgreSQL a transaction lock is held from here to the commit, so that ids become visible in the order they
     grow: a reader that has seen event n will never meet a smaller one later."""
-    rows = [(now, e.kind, e.project_id, e.job_id, e.actor, _text_of(e.data)) for e in events]
+    rows = [
+        (now, e.kind, e.project_id, e.job_id, e.actor and str(e.actor), _text_of(e.data), *ids_of(e.actor))
+        for e in events
+    ]
     cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
     if connection.dialect.name == "postgresql":
         await run_batch(connection, _insert_in_order, cells, _COLUMNS, called=announcement(called))
@@ -84,6 +105,24 @@ def _text_of(data: Mapping[str, Any]) -> str:
     return text
 
 
+async def rows_after(
+    connection: AsyncConnection,
+    cursor: int,
+    limit: int,
+    *,
+    projects: Collection[int] | None = None,
+    job: int | None = None,
+) -> list[EventRow]:
+    """Up to `limit` events with an id above `cursor`, oldest first; of these projects, of this job (None: of any)."""
+    columns = (schema.events.c[name] for name in EventRow._fields)
+    query = select(*columns).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
+    if projects is not None:
+        query = query.where(schema.events.c.project_id.in_(list(projects)))
+    if job is not None:
+        query = query.where(schema.events.c.job_id == job)
+    return [EventRow(*row) for row in await connection.execute(query)]
+
+
 async def read_after(
     connection: AsyncConnection,
     cursor: int,
@@ -93,21 +132,11 @@ async def read_after(
     job: int | None = None,
 ) -> list[StoredEvent]:
     """Up to `limit` events with an id above `cursor`, oldest first; of these projects, of this job (None: of any)."""
-    query = select(schema.events).where(schema.events.c.id > cursor).order_by(schema.events.c.id).limit(limit)
-    if projects is not None:
-        query = query.where(schema.events.c.project_id.in_(list(projects)))
-    if job is not None:
-        query = query.where(schema.events.c.job_id == job)
-    return [_stored(row) for row in (await connection.execute(query)).mappings()]
+    found = await rows_after(connection, cursor, limit, projects=projects, job=job)
+    return [StoredEvent(**{**row._asdict(), "data": json.loads(row.data)}) for row in found]
 
 
 async def last_id(connection: AsyncConnection) -> int:
     """The id of the newest event, 0 when there is none."""
     query = select(schema.events.c.id).order_by(schema.events.c.id.desc()).limit(1)
     return (await connection.execute(query)).scalar() or 0
-
-
-def _stored(row: RowMapping) -> StoredEvent:
-    return StoredEvent(
-        row["id"], row["at"], row["kind"], row["project_id"], row["job_id"], row["actor"], json.loads(row["data"])
-    )

@@ -49,11 +49,11 @@ SORTS: dict[str, type] = {
 
 def listed_columns(*, whole: bool) -> list[ColumnElement[Any]]:
     """The columns of jobs as views need them; with `whole`, long texts and the traceback too."""
-    omitted = ("params", "result", "error_traceback", "dedupe_key")
+    omitted = ("params", "result", "error_traceback", "dedupe_key", "secrets")
     columns: list[ColumnElement[Any]] = [c for c in jobs.c if c.name not in omitted]
     columns += [projects.c.name.label("project"), principals.c.name.label("created_by_name")]
     if whole:
-        return [*columns, jobs.c.params, jobs.c.result, jobs.c.error_traceback]
+        return [*columns, jobs.c.params, jobs.c.result, jobs.c.error_traceback, jobs.c.secrets]
     return [*columns, _short(jobs.c.params, "params"), _short(jobs.c.result, "result")]
 
 

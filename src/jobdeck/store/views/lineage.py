@@ -28,6 +28,7 @@ class Touched:
     version: str | None
     rows: int | None
     bytes: int | None
+    name: str | None = None
 
 
 async def of_jobs(
@@ -45,6 +46,7 @@ async def of_jobs(
             *group,
             func.sum(lineage.c.rows).label("rows"),
             func.sum(lineage.c.bytes).label("bytes"),
+            func.min(lineage.c.name).label("name"),
             first.label("first"),
             place,
         )
@@ -86,5 +88,5 @@ def _touched(row: RowMapping) -> Touched:
     rows, size = row["rows"], row["bytes"]
     return Touched(
         row["job_id"], row["attempt"], row["direction"], row["object"], row["version"],
-        None if rows is None else int(rows), None if size is None else int(size),
+        None if rows is None else int(rows), None if size is None else int(size), row["name"],
     )  # fmt: skip

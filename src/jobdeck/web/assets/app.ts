@@ -12,11 +12,3 @@ import "./copy.ts";
 import "./api.ts";
 import "./connection.ts";
 import "./regions.ts";
-
-// A login link logs in by itself, once somebody really looks at the page: browsers also load pages ahead.
-const submitNow = (): void => document.querySelector<HTMLFormElement>("form[data-submit-now]")?.requestSubmit();
-if ((document as Document & { prerendering?: boolean }).prerendering) {
-  document.addEventListener("prerenderingchange", submitNow, { once: true });
-} else {
-  submitNow();
-}

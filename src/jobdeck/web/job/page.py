@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -11,16 +12,18 @@ from starlette.responses import Response
 
 from jobdeck.core.errors import NotFound
 from jobdeck.core.life.states import State
+from jobdeck.core.refs import with_id
 from jobdeck.services import cursors
 from jobdeck.services.jobs.queries import JobConditions, JobQuery
 from jobdeck.web.job import events as job_events
 from jobdeck.web.job import logs as job_logs
+from jobdeck.web.job import rejects as job_rejects
 from jobdeck.web.job import steps as job_steps
 from jobdeck.web.job.head import head_of, show
 from jobdeck.web.job.ids import JobPath
 from jobdeck.web.page import Page, PageDep
 from jobdeck.wire.base import MAX_ID, Digits
-from jobdeck.wire.jobs import Job
+from jobdeck.wire.jobs import Job, Lineage
 from jobdeck.wire.plans import JobDiff
 from jobdeck.wire.timeline import SpanView
 
@@ -30,21 +33,32 @@ router.include_router(job_logs.router)
 
 CHILDREN = 50
 EVENTS = 100
+_FILE = re.compile(r'"file:([0-9]{1,18})"')
+_MOST_FILES = 50
+"""Files whose names are told on one page."""
 Cursor = Annotated[str | None, Query(max_length=cursors.MAX_CURSOR)]
 EventId = Annotated[Digits | None, Query(ge=0, le=MAX_ID)]
 
 
 @router.get("/jobs/{job_id:id}")
-async def overview(page: PageDep, job_id: JobPath) -> Response:
-    """Everything about the job at one glance."""
+async def overview(
+    page: PageDep,
+    job_id: JobPath,
+    rejects: Annotated[str | None, Query(max_length=100)] = None,
+    rows: Cursor = None,
+) -> Response:
+    """Everything about the job at one glance; of rejected rows those of the file `rejects`, from `rows` on."""
     job = await page.services.jobs.get(page.caller, job_id)
     sides = await page.services.job_sides.of(page.caller, job_id)
+    touched = await page.services.job_details.lineage(page.caller, job_id)
     return await show(
         page, "job/overview.html", job_id, "overview",
         job=job,
         sides=sides,
         claims=await page.services.job_sides.claims(page.caller, job_id),
-        lineage=await page.services.job_details.lineage(page.caller, job_id),
+        lineage=touched,
+        named=await _named(page, job, touched),
+        rejected=await job_rejects.of(page, job, rejects, rows),
         diff=await _diff(page, job),
         pretty=pretty,
     )  # fmt: skip
@@ -67,6 +81,17 @@ async def _diff(page: Page, job: Job) -> JobDiff | None:
         return await page.services.job_details.diff(page.caller, job.id)
     except NotFound:
         return None
+
+
+async def _named(page: Page, job: Job, touched: Lineage) -> list[str]:
+    """The project files that the parameters name, each with the name it has, or had when it was read."""
+    refs = list(dict.fromkeys(_FILE.findall(json.dumps(job.params))))[:_MOST_FILES]
+    names = {item.object: item.name for item in touched.inputs if item.name}
+    unknown = [int(number) for number in refs if f"file:{number}" not in names]
+    if unknown:
+        found = await page.services.files.names(page.caller, job.project, unknown)
+        names |= {f"file:{number}": name for number, name in found.items()}
+    return [with_id(names[ref], ref) for ref in (f"file:{number}" for number in refs) if ref in names]
 
 
 def pretty(value: Any) -> str:

@@ -209,4 +209,6 @@ def _warnings(job: Job) -> Why | None:
         Link("Warnings in the log", f"/jobs/{job.id}/logs", {"level": "warning"}),
         Link("Events", f"/jobs/{job.id}/events"),
     ]
+    if job.params.get("on_bad_row") == "reject":
+        links.insert(0, Link("Rejected rows", f"/jobs/{job.id}#rejects"))
     return Why("warning", "warning", "It has warnings", (Piece(text),), None, links)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from jobdeck.api.http.presence import Presence
 from jobdeck.api.http.problem import field_name
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, Unauthenticated
 from jobdeck.services.jobs.queries import JobQuery
@@ -143,12 +144,13 @@ def _first_params(origin: Origin, text: str | None) -> dict[str, Any]:
 
 async def _plan(page: Page, draft: RunDraft) -> Response:
     plan: JobPlan | None = None
+    present = Presence(page.request)
     try:
         asked = _request(draft)
         if isinstance(asked, RunAgainRequest) and draft.origin.source:
-            plan = await page.services.dry_runs.of_again(page.caller, draft.origin.source.id, asked)
+            plan = await present.whilst(page.services.dry_runs.of_again(page.caller, draft.origin.source.id, asked))
         elif isinstance(asked, SubmitRequest):
-            plan = await page.services.dry_runs.of(page.caller, _project(draft), asked)
+            plan = await present.whilst(page.services.dry_runs.of(page.caller, _project(draft), asked))
     except JobdeckError as error:
         _take(draft, error)
     return await run_view.show(page, draft, plan, block="both" if plan else "form")
@@ -157,13 +159,14 @@ async def _plan(page: Page, draft: RunDraft) -> Response:
 async def _run(page: Page, draft: RunDraft) -> Response:
     """The job's own page; or the form again, with what is wrong."""
     job: int | None = None
+    jobs, present = page.services.jobs, Presence(page.request)
     try:
         asked = _request(draft)
         if isinstance(asked, RunAgainRequest) and draft.origin.source:
             key = _key(draft, asked)
-            job = (await page.services.jobs.run_again(page.caller, draft.origin.source.id, asked, key)).id
+            job = (await present.whilst(jobs.run_again(page.caller, draft.origin.source.id, asked, key))).id
         elif isinstance(asked, SubmitRequest):
-            (job,) = await page.services.jobs.submit(page.caller, _project(draft), [asked], _key(draft, asked))
+            (job,) = await present.whilst(jobs.submit(page.caller, _project(draft), [asked], _key(draft, asked)))
     except JobdeckError as error:
         _take(draft, error)
     if job is not None:

@@ -1,65 +1,137 @@
-"""Single JSON values: what type they are, and what they are as a value of another type."""
+"""Single JSON values: one line's object, and what a value is as a value of a column's type."""
 
 from __future__ import annotations
 
 import json
-from decimal import Decimal
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.types as t
 
-from jobdeck.connectors.files.formats.types import TextRule, parse
+from jobdeck.connectors.columns import type_name
+from jobdeck.connectors.exact_numbers import exactly
+from jobdeck.connectors.files.formats.types import BIG, WIDE
+from jobdeck.connectors.words import TextRule, parse
 
-_BIG = pa.decimal128(38, 0)
 _PLAIN = TextRule()
 MAX_DEPTH = 64
 """Levels of lists and objects in one value."""
-_LARGEST = 308
-"""Powers of ten that a float holds; int() of more would fill the memory with zeros."""
+_REASONS = {
+    "Extra data": "there is more after the object",
+    "Expecting value": "a value is missing or misspelt",
+    "Expecting property name": "a name in double quotes is missing",
+    "Expecting ':'": "a colon is missing",
+    "Expecting ','": "a comma or a closing bracket is missing",
+    "Illegal trailing comma": "there is a comma too many",
+    "Unterminated string": "a text is not closed",
+    "Invalid control character": "a text holds a bare control character",
+    "Invalid \\": "a backslash is followed by what is no escape",
+}
+"""The beginnings of what the decoder says, in our words."""
+_SHOWN = 24
+
+Converter = Callable[[Any], Any]
+
+
+class Unfit(ValueError):
+    """A value of another shape than is needed."""
+
+
+class Written(Decimal):
+    """A number that is no plain integer; `text` is how the file writes it."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        try:
+            number = super().__new__(cls, text)
+        except InvalidOperation:
+            raise ValueError("it holds a number beyond all bounds") from None
+        number.text = text
+        return number
 
 
 def load(line: bytes) -> dict[str, Any] | Exception:
-    """The object in `line`, numbers exact; an exception (as a value) when it holds no object or a name twice."""
+    """The object in `line`, numbers exact; an exception (as a value) that says why there is none."""
     try:
-        value = json.loads(line, parse_float=Decimal, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        return ValueError(str(error))
-    if not isinstance(value, dict):
-        return ValueError(f"it is {type(value).__name__}")
-    return value if _depth_within(value, MAX_DEPTH) else ValueError(f"it nests more than {MAX_DEPTH} deep")
+        value = _decoded(line.decode("utf-8").removeprefix("\ufeff"))
+        if not isinstance(value, dict):
+            raise Unfit(f"it is {_called(value)}")
+        if b"\\u" in line or line.count(b"{") + line.count(b"[") > MAX_DEPTH:
+            _check(value, MAX_DEPTH)
+    except json.JSONDecodeError as error:
+        return ValueError(reason_of(error))
+    except RecursionError:
+        return ValueError(f"it nests more than {MAX_DEPTH} deep")
+    except ValueError as error:
+        return error
+    return value
 
 
-def _depth_within(value: Any, most: int) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return most >= 0 and all(_depth_within(item, most - 1) for item in inner)
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=Written, object_pairs_hook=_unique)
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        if "digits" not in str(error):
+            raise
+        # Integers of more digits than the interpreter turns into numbers.
+        return json.loads(text, parse_float=Written, parse_int=_integer, object_pairs_hook=_unique)
+
+
+def _integer(text: str) -> int | Written:
+    return int(text) if len(text) < 1000 else Written(text)
+
+
+def reason_of(error: json.JSONDecodeError) -> str:
+    """What is wrong with a text that is no JSON, and where."""
+    words = next((ours for theirs, ours in _REASONS.items() if error.msg.startswith(theirs)), "it is not JSON")
+    if error.pos >= len(error.doc.rstrip()):
+        return f"{words} at its end"
+    return f"{words} at character {error.pos + 1}: {error.doc[error.pos : error.pos + _SHOWN]!r}"
+
+
+def _called(value: Any) -> str:
+    names = {list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _check(value: Any, most: int) -> None:
+    """Raises ValueError for what nests too deep, for halves of surrogate pairs, and for names with NUL characters."""
+    if most < 0:
+        raise ValueError(f"it nests more than {MAX_DEPTH} deep")
+    if isinstance(value, str):
+        _whole(value)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _whole(name)
+            if "\0" in name:
+                raise ValueError(f"the name {name!r} holds a NUL character, which no column can have")
+            _check(item, most - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, most - 1)
+
+
+def _whole(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise ValueError(f"a text holds {half}, half of a surrogate pair, which is no character") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a name is there twice")
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the name {twice!r} is there twice")
     return value
-
-
-def kind_of(value: Any) -> pa.DataType:
-    """The narrowest type of one value."""
-    if value is None:
-        return pa.null()
-    if isinstance(value, bool):
-        return pa.bool_()
-    if isinstance(value, int):
-        return pa.int64() if -(2**63) <= value < 2**63 else _BIG if abs(value) < 10**38 else pa.string()
-    if isinstance(value, Decimal | float):
-        return pa.float64()
-    if isinstance(value, list):
-        kind = pa.null()
-        for item in value:
-            kind = widened(kind, kind_of(item))
-        return pa.list_(kind)
-    if isinstance(value, dict):
-        return pa.struct([(name, kind_of(item)) for name, item in value.items()])
-    return pa.string()
 
 
 def widened(left: pa.DataType, right: pa.DataType) -> pa.DataType:
@@ -70,8 +142,8 @@ def widened(left: pa.DataType, right: pa.DataType) -> pa.DataType:
         return right
     if {left, right} == {pa.int64(), pa.float64()}:
         return pa.float64()
-    if {left, right} == {pa.int64(), _BIG}:
-        return _BIG
+    if {left, right} <= {pa.int64(), WIDE, BIG}:
+        return BIG if BIG in (left, right) else WIDE
     if t.is_list(left) and t.is_list(right):
         return pa.list_(widened(left.value_type, right.value_type))
     if t.is_struct(left) and t.is_struct(right):
@@ -86,6 +158,8 @@ def settled(kind: pa.DataType) -> pa.DataType:
     """A type that a table can hold: only nulls and empty objects become text."""
     if t.is_null(kind) or (t.is_struct(kind) and not kind.num_fields):
         return pa.string()
+    if kind == WIDE:
+        return pa.int64()
     if t.is_list(kind):
         return pa.list_(pa.field("element", settled(kind.value_type)))
     if t.is_struct(kind):
@@ -93,65 +167,92 @@ def settled(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def coerced(value: Any, kind: pa.DataType) -> Any:
-    """`value` as Python has values of `kind`; raises ValueError, TypeError or ArrowInvalid when it is none."""
-    if value is None:
-        return None
+@lru_cache(maxsize=256)
+def converter(kind: pa.DataType) -> Converter:
+    """What makes JSON values into Python's values of `kind`; it raises ValueError, saying why, for those that are none.
+
+    Its work grows with the value, not with the fields that `kind` has and the value lacks."""
     if t.is_string(kind):
-        return value if isinstance(value, str) else text_of(value)
-    if t.is_nested(kind):
-        return _nested(value, kind)
-    if isinstance(value, str):
-        return parse(pa.array([value]), kind, _PLAIN)[0].as_py()
-    if isinstance(value, bool) != bool(t.is_boolean(kind)):
-        raise ValueError("a truth value")
-    if t.is_boolean(kind):
-        return value
-    return _number(value, kind)
+        return _text
+    if t.is_list(kind):
+        return _list(converter(kind.value_type))
+    if t.is_struct(kind):
+        return _struct({f.name: converter(f.type) for f in kind.fields})
+    if t.is_map(kind):
+        return _map(converter(kind.key_type), converter(kind.item_type))
+    return lambda value: None if value is None else _plain(value, kind)
 
 
-def _number(value: Any, kind: pa.DataType) -> Any:
-    if not isinstance(value, int | Decimal | float):
-        raise TypeError("no number")
-    if isinstance(value, Decimal) and abs(value.adjusted()) > _LARGEST:
-        raise ValueError("a number beyond all types")
-    if t.is_integer(kind):
-        whole = int(value)
-        if whole != value or not -(1 << kind.bit_width - 1) <= whole < 1 << kind.bit_width - 1:
-            raise ValueError("not in range")
-        return whole
-    if t.is_floating(kind):
-        return float(value)
-    if t.is_decimal(kind):
-        return (
-            pa.scalar(Decimal(value), pa.decimal128(38, max(0, -int(Decimal(value).as_tuple().exponent))))
-            .cast(kind)
-            .as_py()
-        )
-    raise ValueError("a number")
+def _text(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else text_of(value)
 
 
-def _nested(value: Any, kind: pa.DataType) -> Any:
-    if t.is_list(kind) and isinstance(value, list):
-        return [coerced(item, kind.value_type) for item in value]
-    if t.is_struct(kind) and isinstance(value, dict):
-        names = {f.name for f in kind.fields}
-        if not names.issuperset(value):
-            raise ValueError("an unknown name")
-        return {f.name: coerced(value.get(f.name), f.type) for f in kind.fields}
-    if t.is_map(kind) and isinstance(value, dict):
-        return [(coerced(key, kind.key_type), coerced(item, kind.item_type)) for key, item in value.items()]
-    raise ValueError("another shape")
+def _list(item_of: Converter) -> Converter:
+    def convert(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            raise Unfit("no list")
+        return [item_of(item) for item in value]
+
+    return convert
+
+
+def _struct(fields: dict[str, Converter]) -> Converter:
+    def convert(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise Unfit("no object")
+        if not fields.keys() >= value.keys():
+            name = next(name for name in value if name not in fields)
+            raise ValueError(f"an object with the field {name!r}, which the column does not have")
+        return {name: fields[name](item) for name, item in value.items()}
+
+    return convert
+
+
+def _map(key_of: Converter, item_of: Converter) -> Converter:
+    def convert(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise Unfit("no object")
+        return [(key_of(key), item_of(item)) for key, item in value.items()]
+
+    return convert
+
+
+def _plain(value: Any, kind: pa.DataType) -> Any:
+    try:
+        if isinstance(value, str):
+            return parse(pa.array([value]), kind, _PLAIN)[0].as_py()
+        if isinstance(value, bool) and t.is_boolean(kind):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
+            raise Unfit("no number")
+        return _number(value, kind)
+    except (ValueError, TypeError, ArithmeticError, pa.ArrowException):
+        raise ValueError(f"not a {type_name(kind)}") from None
+
+
+def _number(value: Decimal | float, kind: pa.DataType) -> Any:
+    found = exactly(Decimal(value), kind)
+    if found is None:
+        raise ValueError("another number")
+    return found
 
 
 def text_of(value: Any) -> str:
-    """A value that is no text, as its compact JSON; numbers keep their digits."""
-    if isinstance(value, Decimal):
-        return str(value)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_digits)
+    """A value that is no text, as its compact JSON; numbers are written as the file writes them."""
+    if isinstance(value, Written):
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_quoted(name)}:{text_of(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(text_of(item) for item in value) + "]"
+    return _quoted(value)
 
 
-def _digits(value: object) -> float:
-    if isinstance(value, Decimal):
-        return float(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import math
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 
-from jobdeck.connectors.errors import FileDamaged, FormatUnknown, TooBigToRead
+from jobdeck.connectors.errors import FileDamaged, FormatUnknown, TooBigToRead, UnsupportedType
+from jobdeck.connectors.files.bounds import named
 from jobdeck.connectors.files.plan import Slice
+from jobdeck.core.values import clip
 
 MAX_ARCHIVE = 512 * 1024 * 1024
 """Bytes that a .npz may unpack to: its columns are packed whole, so all of it is in memory."""
 MAX_COLUMNS = 4096
+_LAST_CHARACTER = 0x10FFFF
 _BATCH = 4 * 1024 * 1024
+_BROKEN = (
+    ValueError, OSError, EOFError, KeyError, RuntimeError, NotImplementedError, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
+_PACKED = (zipfile.BadZipFile, zlib.error)
+_ARRAYS = "A .npz holds arrays of one dimension and equal length, one a column: np.savez(file, a=…, b=…)."
 
 
 class Arrays:
@@ -29,34 +40,60 @@ class Arrays:
             self._columns = self._archive() if mark == b"PK" else None
             if self._columns is None:
                 self._header()
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        except (*_BROKEN, *_PACKED) as error:
             raise FileDamaged(
-                f"{name} cannot be read as NumPy: {error}.", hint="Object arrays and pickles are not read."
+                f"{name} cannot be read as NumPy: {_reason(error)}.", hint="It may be truncated; copy it again."
             ) from error
 
     def _archive(self) -> dict[str, Any]:
         with zipfile.ZipFile(self._stream) as archive:
-            size = sum(item.file_size for item in archive.infolist())
-        if size > MAX_ARCHIVE:
-            raise TooBigToRead(f"{self._name} unpacks to {size} bytes; {MAX_ARCHIVE} are allowed.", hint="Use Parquet.")
-        self._stream.seek(0)
-        columns: dict[str, Any] = {}
-        with np.load(self._stream, allow_pickle=False) as found:
-            for column in found.files:
-                columns[column] = found[column]
-        lengths = {len(array) if array.ndim == 1 else -1 for array in columns.values()}
-        if len(lengths) != 1 or -1 in lengths:
-            raise FormatUnknown(f"{self._name}: its arrays are not all of one dimension and of equal length.")
+            infos = archive.infolist()
+            others = [item.filename for item in infos if not item.filename.endswith(".npy")]
+            if others or not infos:
+                what = f"it holds {clip(others[0], 60)!r}" if others else "it is empty"
+                raise FormatUnknown(f"{self._name} is a ZIP archive of something else: {what}.", hint=_ARRAYS)
+            if any(item.flag_bits & 1 for item in infos):
+                raise FormatUnknown(f"{self._name} is encrypted.", hint="Save it without a password.")
+            size = sum(item.file_size for item in infos)
+            if size > MAX_ARCHIVE:
+                raise TooBigToRead(
+                    f"{self._name} unpacks to {size} bytes; {MAX_ARCHIVE} are allowed.", hint="Use Parquet."
+                )
+            columns = {item.filename.removesuffix(".npy"): self._array(archive, item) for item in infos}
+        lengths = {len(array) if array.ndim == 1 and not array.dtype.names else -1 for array in columns.values()}
+        if len(lengths) != 1 or -1 in lengths or len(columns) != len(infos):
+            raise FormatUnknown(
+                f"{self._name}: its arrays are not all of one dimension and of equal length.", hint=_ARRAYS
+            )
         self.count, self._item = lengths.pop(), max(1, sum(array.itemsize for array in columns.values()))
         return columns
 
+    def _array(self, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> Any:
+        with archive.open(item) as stream:
+            mark = stream.read(6)
+        with archive.open(item) as stream:
+            if mark != b"\x93NUMPY":
+                raise FormatUnknown(f"{self._name}: '{item.filename}' in it is no NumPy array.", hint=_ARRAYS)
+            version = np.lib.format.read_magic(stream)
+            shape, _, kind = _read_header(stream, version)
+            self._check_kind(kind, item.filename)
+            if math.prod(shape) * kind.itemsize > item.file_size:
+                raise FileDamaged(f"{self._name}: '{item.filename}' in it is truncated.", hint="Copy it again.")
+        with archive.open(item) as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+
+    def _check_kind(self, kind: Any, what: str) -> None:
+        if kind.hasobject:
+            raise FormatUnknown(f"{self._name}: {what} holds Python objects.", hint="Save plain arrays, or Parquet.")
+
     def _header(self) -> None:
         version = np.lib.format.read_magic(self._stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, self._dtype = read(self._stream)
-        if self._dtype.hasobject or not 1 <= len(shape) <= 2 or (fortran and len(shape) == 2 and 1 not in shape):
+        shape, fortran, self._dtype = _read_header(self._stream, version)
+        self._check_kind(self._dtype, "its array")
+        if not 1 <= len(shape) <= 2 or (fortran and len(shape) == 2 and 1 not in shape):
             raise FormatUnknown(
-                f"{self._name} holds objects, another number of dimensions, or columns in Fortran order."
+                f"{self._name} has {len(shape)} dimensions{', in Fortran order' if fortran else ''}.",
+                hint="One dimension, or two in C order, are read: np.save(file, np.ascontiguousarray(array)).",
             )
         if (self._dtype.names and len(shape) == 2) or (len(shape) == 2 and shape[1] > MAX_COLUMNS):
             raise FormatUnknown(f"{self._name} has {shape[1]} columns; {MAX_COLUMNS} plain ones are allowed.")
@@ -81,7 +118,32 @@ class Arrays:
 
     def rows(self, start: int, end: int) -> pa.RecordBatch:
         columns = self._named(start, end)
-        return pa.record_batch([_arrow(array) for array in columns.values()], names=list(columns))
+        arrays = []
+        for column, array in columns.items():
+            self._check_texts(array, column, start)
+            try:
+                arrays.append(_arrow(array))
+            except (pa.ArrowException, TypeError, ValueError, UnicodeError) as error:
+                raise UnsupportedType(
+                    f"{self._name}: '{column}' holds values of the type {array.dtype}, which tables cannot hold.",
+                    hint="Save it as numbers, texts, dates or truth values.",
+                ) from error
+        return pa.record_batch(arrays, names=named(list(columns)))
+
+    def _check_texts(self, array: Any, column: str, start: int) -> None:
+        """Texts are stored as numbers of characters, and any number may stand there."""
+        if array.dtype.kind != "U" or not array.size:
+            return
+        codes = (
+            np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32).reshape(len(array), -1)
+        )
+        wrong = ((codes > _LAST_CHARACTER) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any(axis=1)
+        if wrong.any():
+            row = start + int(np.flatnonzero(wrong)[0]) + 1
+            raise FileDamaged(
+                f"{self._name}: row {row}, column '{column}' has a character that does not exist.",
+                hint="It is corrupt, or no text; copy or save it again.",
+            )
 
     def schema(self) -> pa.Schema:
         return self.rows(0, min(1, self.count)).schema
@@ -95,10 +157,26 @@ class Arrays:
             yield self.rows(at, min(end, at + step))
 
 
+def _read_header(stream: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int, ...], bool, Any]:
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, kind = read(stream)
+    return shape, fortran, kind
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, zipfile.BadZipFile | zlib.error | RuntimeError):
+        return "its archive is damaged, or packed in a way that is not read"
+    return "it ends early" if isinstance(error, EOFError) else "its header is none of NumPy's, or it ends early"
+
+
 def _arrow(array: Any) -> pa.Array:
     if array.dtype.kind in "SU":
         return pa.array(array.tolist(), pa.binary() if array.dtype.kind == "S" else pa.string())
     if array.ndim == 2:
         return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(array).reshape(-1)), array.shape[1])
     native = array.astype(array.dtype.newbyteorder("="), copy=True)
+    if native.dtype == np.dtype("M8[D]"):
+        # Arrow has 32 bits for days and drops the others; days beyond them are no dates in any case, and stay so.
+        days = np.clip(native.view(np.int64), -(2**31) + 1, 2**31 - 1).astype(np.int32)
+        return pa.array(days, mask=np.isnat(native)).cast(pa.date32())
     return pa.array(np.ascontiguousarray(native))

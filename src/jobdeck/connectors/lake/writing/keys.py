@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobdeck.connectors.columns import cast
+from jobdeck.connectors.casting import cast
+from jobdeck.connectors.errors import BadRow
 from jobdeck.storage.folders import Folder
 
 MEMORY = "128MB"
@@ -30,6 +31,8 @@ class Keys:
     def __init__(self, folder: Folder, key: list[pa.Field], work_dir: str) -> None:
         self._folder, self._key = folder, key
         self._passed = 0
+        self._null_key: str | None = None
+        """A key column in which a row that passed had no value."""
         self._names = ", ".join(f"k{i}" for i in range(len(key)))
         if work_dir:
             Path(work_dir).mkdir(parents=True, exist_ok=True)
@@ -57,13 +60,19 @@ class Keys:
         self._work.cleanup()
 
     def find_losers(self, paths: Sequence[str]) -> Iterator[int]:
-        """Of rows of equal key all but the last, in the order of `paths`, are losers."""
+        """Of rows of equal key all but the last, in the order of `paths`, are losers. Raises BadRow for a null key."""
         self._offer("source", paths)
         yield from self._execute(
             "CREATE OR REPLACE TABLE losers AS SELECT f, r FROM "  # noqa: S608  (column names made here)
             f"(SELECT f, r, row_number() OVER (PARTITION BY {self._names} ORDER BY f DESC, r DESC) AS n FROM source) "
             "WHERE n > 1"
         )
+        if self._null_key is not None:
+            raise BadRow(
+                f"A row has no value in the key column '{self._null_key}'.",
+                hint="Rows are told apart by their keys: give each one, or use mode=append.",
+                column=self._null_key,
+            )
 
     def find_hits(self, paths: Sequence[str], among: Sequence[str]) -> Iterator[int]:
         """Rows of `among` whose key is in one of `paths` are hits; a null equals nothing."""
@@ -119,6 +128,8 @@ class Keys:
             for batch in self._batches(path, [field.name for field in self._key]):
                 count = batch.num_rows
                 columns = [self._column(batch, field, count) for field in self._key]
+                nulls = (f.name for f, column in zip(self._key, columns, strict=True) if column.null_count)
+                self._null_key = self._null_key or next(nulls, None)
                 place = [np.full(count, index, np.int64), np.arange(at, at + count, dtype=np.int64)]
                 yield pa.record_batch([*columns, *map(pa.array, place)], schema=schema)
                 at += count

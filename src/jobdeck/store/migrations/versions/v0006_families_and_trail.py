@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0004"
 
 _HISTORY = sa.text("job_id IS NULL OR kind = 'deleted'")
 _TOO_YOUNG = "NOT EXISTS (SELECT 1 FROM event_retention WHERE before > OLD.at)"

@@ -1,0 +1,54 @@
+"""The browsers that are logged in as the one who asks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from jobdeck.access.sessions import Listed
+from jobdeck.api.http.depends import CallerDep, ServicesDep
+from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.wire.admin import Session
+from jobdeck.wire.base import Page, instant
+
+router = APIRouter(prefix=f"{PREFIX}/me/sessions", tags=["tokens"])
+
+
+@router.get("", summary="List your sessions")
+async def list_sessions(services: ServicesDep, caller: CallerDep) -> Page[Session]:
+    """All of the principal's sessions, whichever token they act for; the latest used first."""
+    return Page[Session](items=[session_view(listed) for listed in await services.sessions.page(caller)])
+
+
+@router.delete("", status_code=204, response_class=Response, summary="End all your sessions")
+async def end_sessions(services: ServicesDep, caller: CallerDep) -> None:
+    """Log out everywhere. Login links that were made in them end, too; tokens stay good."""
+    await services.sessions.end_every(caller)
+
+
+@router.delete(
+    "/{id}",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(missing="There is no such session of yours."),
+    summary="End a session",
+)
+async def end_session(services: ServicesDep, caller: CallerDep, id: Annotated[str, Path(max_length=100)]) -> None:
+    """It is logged out at once, with its login links and live streams."""
+    await services.sessions.end_one(caller, id)
+
+
+def session_view(listed: Listed) -> Session:
+    """A session as its owner sees it."""
+    stored = listed.stored
+    return Session(
+        id=listed.id,
+        token=stored.token.name,
+        address=stored.address,
+        agent=stored.agent,
+        created_at=instant(stored.created_at),
+        last_seen_at=instant(stored.last_seen_at),
+        ends_at=instant(listed.ends_at),
+        current=listed.current,
+    )

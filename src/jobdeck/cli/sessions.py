@@ -1,0 +1,55 @@
+"""`jobdeck sessions`: the browsers that are logged in as the one whose token is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.exits import UsageError, say
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all
+from jobdeck.cli.show.table import Column
+
+if TYPE_CHECKING:
+    from jobdeck.wire.admin import Session
+
+app = noun("sessions", "List and end your sessions in browsers.")
+
+COLUMNS: list[Column[Session]] = [
+    Column("ID", lambda s: s.id),
+    Column("TOKEN", lambda s: text.line(s.token), drop=3, least=8),
+    Column("FROM", lambda s: s.address, drop=2),
+    Column("BROWSER", lambda s: text.line(s.agent or ""), drop=1, least=12),
+    Column("SINCE", lambda s: text.moment(s.created_at), drop=4),
+    Column("LAST USED", lambda s: text.moment(s.last_seen_at)),
+    Column("ENDS", lambda s: text.moment(s.ends_at), drop=5),
+]
+
+
+@app.command(name="list")
+def sessions_list(*, common: Common | None = None) -> None:
+    """List the browsers that are logged in as you."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(common.output, client.sessions.list(), COLUMNS, lambda s: s.id)
+
+
+@app.command(name="end")
+def sessions_end(
+    *ids: Annotated[str, Parameter(name="ID", help="Session ids.")],
+    all: Annotated[bool, Parameter(help="All of them: log out everywhere.", negative=())] = False,
+    common: Common | None = None,
+) -> None:
+    """End sessions, at once; tokens stay good."""
+    common = common or Common()
+    if bool(ids) == all:
+        raise UsageError("Which sessions are to end?", "Name them, or give --all.")
+    with common.client() as client:
+        if all:
+            client.sessions.end_all()
+            say("All your sessions have ended.")
+        for id_ in ids:
+            client.sessions.end(id_)
+            say(f"Session {id_} has ended.")

@@ -1,0 +1,1 @@
+"""Who acts, by which name, and what is kept from everybody else."""

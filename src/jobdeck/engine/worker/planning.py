@@ -1,0 +1,128 @@
+"""Which steps a job has and into which tasks they split, as its type says: foreign code, so in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from jobdeck.core.errors import ErrorInfo, JobdeckError
+from jobdeck.core.hooks.answers import checked_plan, parts_of, parts_of_result
+from jobdeck.core.hooks.foreign import plans_here, splits_here
+from jobdeck.core.jobtype import JobType, StepSpec
+from jobdeck.core.life.records import SavedStep, SavedTask
+from jobdeck.core.life.states import StepState
+from jobdeck.core.registry import RegisteredType
+from jobdeck.core.values import clip
+from jobdeck.engine.hooks import HookFailed, HookProcesses, HooksClosed
+from jobdeck.engine.worker.asks import Ask, Brakes
+from jobdeck.engine.worker.results import Results
+from jobdeck.executors.harness import describe
+from jobdeck.store.running.assignments import Assignment
+
+T = TypeVar("T")
+
+
+class PlanChanged(JobdeckError):
+    """The type's steps are others than those this attempt began with."""
+
+    code = "plan_changed"
+
+
+class Interrupted(Exception):
+    """Something was asked of the job, or the worker ends, before its type had answered; its process is dead."""
+
+
+class Planner:
+    """Asks one job's type: in this process where that has nothing of its own to ask, and in tests, without `hooks`."""
+
+    def __init__(
+        self, job: Assignment, registered: RegisteredType, hooks: HookProcesses | None, brakes: Brakes
+    ) -> None:
+        self._job = job
+        self._registered = registered
+        self._hooks = hooks
+        self._brakes = brakes
+        self._made: JobType | None = None
+
+    async def plan(self) -> list[StepSpec] | ErrorInfo:
+        """The steps, or why there are none, which fails this job and nothing else. Raises Interrupted."""
+        kind = self._registered.job_type
+        if self._hooks is not None and not plans_here(kind):
+            return await self._asked(self._hooks.plan(self._registered, self._job.params, self._job.project))
+        try:
+            made = self._instance()
+            if type(made).plan is JobType.plan:  # the steps of a class were checked when it was loaded
+                return made.plan()
+            return checked_plan(kind, made.plan())
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
+            return describe(error, f"{self._job.type}.plan")
+
+    async def split(self, index: int, spec: StepSpec, results: Results) -> tuple[SavedTask, ...] | ErrorInfo:
+        """The tasks of a step that begins, or why there are none. Raises Interrupted."""
+        parts: Sequence[str | None] | ErrorInfo
+        if callable(spec.each) and self._hooks is not None and not splits_here(self._registered.job_type, spec):
+            parts = await self._asked(
+                self._hooks.split(self._registered, self._job.params, self._job.project, index)
+            )  # fmt: skip
+        else:
+            parts = self._parts(spec, results)
+        if isinstance(parts, ErrorInfo):
+            return parts.at(f"{self._job.type}.{spec.name}")
+        return tuple(
+            SavedTask(i, _key(spec, part, i), StepState.PENDING, part, None, None, 0, 0) for i, part in enumerate(parts)
+        )
+
+    def changed(self, plan: list[StepSpec], saved: list[SavedStep]) -> ErrorInfo | None:
+        """Steps that this attempt has begun and that the type, as it is now, does not have in their places."""
+        for step in saved:
+            now = plan[step.index].name if step.index < len(plan) else None
+            if now != step.name:
+                there = f"is '{now}' now" if now is not None else "is not there any more"
+                text = f"Step {step.index} was '{step.name}' when this attempt began and {there}."
+                return describe(PlanChanged(text, hint="Restart the job."), f"{self._job.type}.plan")
+        return None
+
+    def _parts(self, spec: StepSpec, results: Results) -> Sequence[str | None] | ErrorInfo:
+        try:
+            if spec.each is None:
+                return [None]
+            if isinstance(spec.each, str):
+                return parts_of_result(spec, results.of(spec.each))
+            return parts_of(self._job.type, spec, self._instance().params)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
+            return describe(error, f"{self._job.type}.{spec.name}")
+
+    def _instance(self) -> JobType:
+        if self._made is None:
+            kind = self._registered.job_type
+            self._made = kind(kind.Params.model_validate_json(self._job.params))
+        return self._made
+
+    async def _asked(self, answer: Coroutine[Any, Any, T]) -> T | ErrorInfo:
+        """The answer of a process, unless something is asked of the job before it comes."""
+        answering = asyncio.ensure_future(answer)
+        asked = asyncio.ensure_future(self._brakes.changed.wait())
+        try:
+            await asyncio.wait({answering, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done() or self._brakes.asked is Ask.DIE:
+                raise Interrupted
+            return answering.result()
+        except HookFailed as failed:
+            return failed.info
+        except HooksClosed as closed:
+            raise Interrupted from closed
+        finally:
+            asked.cancel()
+            answering.cancel()
+            await asyncio.wait({answering})
+            if not answering.cancelled():
+                answering.exception()
+
+
+def _key(spec: StepSpec, part: str | None, index: int) -> str:
+    """What people see of a task: a part's own `key` if it has one, else its number."""
+    told = json.loads(part) if part is not None and part.startswith("{") else {}
+    key = told.get("key")
+    return clip(str(key), 200) if key else f"{spec.name}[{index}]"

@@ -1,0 +1,110 @@
+"""What the comparison of readers has found, each with its right answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.connectors.readers import ours
+from tests.connectors.readers.made import Refused, Table
+
+
+def _read(path: Path, **more: Any) -> Table | Refused:
+    return ours.read(path, **more)
+
+
+def test_texts_in_lists_of_several_row_groups_are_read(tmp_path: Path) -> None:
+    inner = pa.list_(pa.struct([("k", pa.string()), ("v", pa.list_(pa.float64()))]))
+    values = [[{"k": f"k{i}", "v": [i / 4]}] for i in range(10)]
+    pq.write_table(pa.table({"a": pa.array(values, inner)}), tmp_path / "a.parquet", row_group_size=3)
+    found = _read(tmp_path / "a.parquet")
+    assert isinstance(found, Table)
+    assert found.columns == [values]
+
+
+def test_texts_in_lists_whose_dictionary_is_given_up_are_read(tmp_path: Path) -> None:
+    values = [[{"k": f"{i}" * 50}] for i in range(3000)]
+    table = pa.table({"a": pa.array(values, pa.list_(pa.struct([("k", pa.string())])))})
+    pq.write_table(table, tmp_path / "a.parquet", dictionary_pagesize_limit=1000, data_page_size=1000)
+    found = _read(tmp_path / "a.parquet")
+    assert isinstance(found, Table)
+    assert found.columns == [values]
+
+
+def test_halves_are_floats(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([0.5, -2.0], "<f2"))
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Table)
+    assert (found.columns, found.types) == ([[0.5, -2.0]], ["float32"])
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'fortran_order': False,\n", b"|b\x0f\n", b"{defxxx\n", b"(((((\n", b"'\n", b"\n"]
+)
+def test_a_broken_header_of_numpy_is_told(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + b"\0" * 16)
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Refused)
+    assert found.code == "file_damaged"
+
+
+@pytest.mark.parametrize("content", [b"\n", b" \r\n\n", b""])
+def test_lines_without_an_object_have_no_columns(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.jsonl").write_bytes(content)
+    found = _read(tmp_path / "a.jsonl")
+    assert isinstance(found, Refused)
+    assert found.code == "schema_mismatch"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([0, 2_932_897], pa.int32()).cast(pa.date32()),
+        pa.array([0, -719_163], pa.int32()).cast(pa.date32()),
+        pa.array([0, 253_402_300_800_000_000]).cast(pa.timestamp("us")),
+        pa.array([0, -(2**62)]).cast(pa.timestamp("us", "UTC")),
+        pa.array([[0], [2_932_897]], pa.list_(pa.int32())).cast(pa.list_(pa.date32())),
+        pa.array([0, 253_402_300_800]).cast(pa.timestamp("s")),
+    ],
+)
+def test_days_and_times_that_no_calendar_has_are_bad_rows(tmp_path: Path, column: pa.Array) -> None:
+    pq.write_table(pa.table({"a": column}), tmp_path / "a.parquet")
+    found = _read(tmp_path / "a.parquet")
+    assert isinstance(found, Refused)
+    assert found.code == "bad_row"
+    assert "row 2" in found.message
+    rest = _read(tmp_path / "a.parquet", params={"on_bad_row": "reject"})
+    assert isinstance(rest, Table)
+    assert rest.rows == 1
+
+
+@pytest.mark.parametrize("days", [-719_162, 2_932_896])
+def test_the_first_and_the_last_day_are_read(tmp_path: Path, days: int) -> None:
+    pq.write_table(pa.table({"a": pa.array([days], pa.int32()).cast(pa.date32())}), tmp_path / "a.parquet")
+    assert isinstance(_read(tmp_path / "a.parquet"), Table)
+
+
+@pytest.mark.parametrize("code", [0xD800, 0xDFFF, 0x110000, 0xFFFFFFFF])
+@pytest.mark.parametrize("kind", ["<U2", ">U2"])
+def test_numbers_that_are_no_characters_are_told_with_their_row(tmp_path: Path, code: int, kind: str) -> None:
+    values = np.array([[65, 66], [65, code]], f"{kind[0]}u4")
+    np.save(tmp_path / "a.npy", values.view(kind).reshape(-1))
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Refused)
+    assert found.code == "file_damaged"
+    assert "row 2, column 'value'" in found.message
+
+
+def test_days_of_numpy_beyond_32_bits_are_bad_rows(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([0, 4063501806087436789, -(2**62), -(2**63)], np.int64).view("M8[D]"))
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Refused)
+    assert "row 2" in found.message
+    rest = _read(tmp_path / "a.npy", params={"on_bad_row": "reject"})
+    assert isinstance(rest, Table)
+    assert [value is None for value in rest.columns[0]] == [False, True]
