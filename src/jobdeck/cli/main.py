@@ -10,7 +10,7 @@ from cyclopts import App, Group
 
 from jobdeck.cli.arguments.options import hoisted
 from jobdeck.cli.exits import DEFECT, DETACHED, DONE, EPILOGUE, OUTPUT, USAGE, UsageError, code_of, say, tell
-from jobdeck.cli.streams import OutputFailed, discard_output, prepare
+from jobdeck.cli.show.streams import OutputFailed, discard_output, prepare
 from jobdeck.core.errors import JobdeckError
 
 SERVING = Group("Serve", sort_key=1)
@@ -24,7 +24,7 @@ COMMANDS = (
     ("server", "jobdeck.cli.serve:server", "Start API and pages alone, for many machines.", SERVING),
     ("worker", "jobdeck.cli.serve:worker", "Start a worker alone, for many machines.", SERVING),
     ("jobs", "jobdeck.cli.jobs:app", "List, show, watch and operate jobs.", WORKING),
-    ("bulk", "jobdeck.cli.bulk:app", "Operations on many jobs: list, follow, stop them.", WORKING),
+    ("bulk", "jobdeck.cli.jobs.operations:app", "Operations on many jobs: list, follow, stop them.", WORKING),
     ("run", "jobdeck.cli.run:run", "Submit a job of any type.", WORKING),
     ("import", "jobdeck.cli.import_:import_", "Load files into a table or collection.", WORKING),
     ("events", "jobdeck.cli.status:events", "Print what happens, as it happens.", WORKING),

@@ -58,5 +58,5 @@ class History:
             found = await history.page(connection, where, before, query.limit + 1)
             names = await scope.names(connection)
         more, found = len(found) > query.limit, found[: query.limit]
-        items = [event(e.id, e.at, e.kind, names.get(e.project_id or 0), e.job_id, e.actor, e.data) for e in found]
+        items = [event(e, names.get(e.project_id or 0)) for e in found]
         return Page[Event](items=items, next=cursors.encode(CURSOR, found[-1].id) if more else None)
