@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert
 
-from jobdeck.store.schema import events, steps, tasks
+from jobdeck.store.schema import event_retention, events, steps, tasks
 from jobdeck.store.sql.database import Tx
 from tests.api.harness import Api, is_problem
 
@@ -30,7 +30,9 @@ async def job_with_past(api: Api, *past: tuple[float, str, str, str, dict[str, A
     await api.put_job(job, created_at=T0)
 
     async def forget(tx: Tx) -> None:
+        await tx.connection.execute(insert(event_retention).values(id=1, before=2**62))
         await tx.connection.execute(delete(events).where(events.c.job_id == job))
+        await tx.connection.execute(delete(event_retention))
 
     await api.core.database.transact(forget)
     rows = []

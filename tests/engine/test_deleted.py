@@ -107,9 +107,9 @@ async def test_a_job_whose_rows_are_removed_under_its_worker_dies(engine: Engine
     await engine.waits_for(waiting, "claim")
 
     async def remove(tx: Tx) -> None:
+        await tx.connection.execute(delete(jobs).where(jobs.c.id == job))
         for about in _ABOUT_JOBS:
             await tx.connection.execute(delete(about).where(about.c.job_id == job))
-        await tx.connection.execute(delete(jobs).where(jobs.c.id == job))
         tx.emit(NewEvent("deleted", engine.project_id, job, "hand"))
 
     await engine.database.transact(remove)

@@ -67,8 +67,8 @@ async def test_files_events_and_keys(engine: Engine) -> None:
             owners = {"project_id": engine.project_id, "created_by": engine.principal, "expires_at": expires}
             await tx.connection.execute(insert(files).values(**row, **owners))
             paths[number] = file_path("default", number, "f")
-        old = select(events.c.id).where(events.c.job_id == job[0], events.c.kind == "submitted").scalar_subquery()
-        await tx.connection.execute(update(events).where(events.c.id == old).values(at=now - 100 * DAY))
+        past = {"at": now - 100 * DAY, "kind": "submitted", "job_id": job[0], "data": "{}"}
+        await tx.connection.execute(insert(events).values(**past))
         await tx.connection.execute(update(idempotency).values(created_at=now - 3 * DAY))
 
     await engine.database.transact(make)

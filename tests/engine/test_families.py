@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from jobdeck.core.errors import InvalidInput, OperationRefused
+from jobdeck.core.life.family import HasChildren
 from jobdeck.core.life.job import ChildPolicy
 from jobdeck.core.life.operations import Operation
+from jobdeck.engine.control import all_along
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import ToldForGood
 from tests.engine.test_operations import FAR
@@ -121,10 +123,16 @@ async def test_deleting_a_tree(engine: Engine) -> None:
     gate.opened.set()
     await engine.until(parent, "succeeded")
     family = [parent, *children]
-    results = await engine.operate(Operation.DELETE, parent, children[0], parent)
+    (refused, _) = await engine.operate(Operation.DELETE, parent, children[0])
+    assert isinstance(refused.error, HasChildren)
+    assert refused.error.facts["children"] == {"succeeded": 1}
+    results = await engine.control.delete([parent, parent], actor="me", chosen=all_along)
     assert all(r.changed for r in results)
+    assert [len(r.along) for r in results] == [1, 0]
     told = [e for e in await engine.events() if e.kind == "deleted"]
-    assert sorted(e.job_id for e in told if e.job_id) == family
+    assert [e.job_id for e in told] == [children[0], parent, children[1]]
+    assert told[1].data["children"] == {"succeeded": 1}
+    assert told[2].data["with"] == parent
     assert [e for e in await engine.events() if e.job_id in family] == told
     assert await engine.steps(parent) == []
 

@@ -72,7 +72,9 @@ def postgres_room(postgres_template: str) -> str:
 def postgres_copy_url(postgres_room: str) -> str:
     tables = [t.name for t in metadata.sorted_tables]
     # The trigger that notes what became of ended jobs notes these, too: its table comes last.
-    clean = [f"DELETE FROM {name}" for name in (*reversed(tables), "loose_jobs")]
+    names = [*(name for name in reversed(tables) if name != "event_retention"), "loose_jobs", "event_retention"]
+    allow = f"INSERT INTO event_retention VALUES (1, {2**62}) ON CONFLICT (id) DO UPDATE SET before = {2**62}"
+    clean = [allow, *(f"DELETE FROM {name}" for name in names)]
     seed = [f"INSERT INTO {name} SELECT * FROM seed.{name}" for name in tables if name in SEEDED]
     restart = [f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1, false)" for name in ("jobs", "lineage")]
     restart.append("SELECT setval(pg_get_serial_sequence('events', 'id'), (SELECT max(id) FROM events))")

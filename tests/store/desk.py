@@ -18,7 +18,7 @@ from jobdeck.core.life.order import order_key
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.life.states import State
 from jobdeck.core.life.waiting import WaitReason
-from jobdeck.engine.control import Control, Result
+from jobdeck.engine.control import Control, Result, all_along
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.jobs import NewJob
@@ -136,6 +136,11 @@ class Desk:
     async def operate(self, operation: Operation, *ids: int, **more: Any) -> list[Result]:
         control = Control(self.database, NoContent())  # type: ignore[arg-type]
         return await control.operate(list(ids), operation, actor="ann", **more)
+
+    async def delete(self, *ids: int) -> list[Result]:
+        """With all their children."""
+        control = Control(self.database, NoContent())  # type: ignore[arg-type]
+        return await control.delete(ids, actor="ann", chosen=all_along)
 
     async def expire(self, seconds: float = LEASE + 1) -> list[int]:
         self.clock.advance(seconds)

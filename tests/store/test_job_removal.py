@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobdeck.core.life.endings import Finished
+from jobdeck.core.life.endings import Broke, Finished
 from jobdeck.core.life.operations import Operation
 from jobdeck.store.jobs import submissions
 from jobdeck.store.scheduling import due
@@ -33,7 +33,7 @@ async def test_every_table_forgets_a_deleted_job(desk: Desk) -> None:
     before = await desk.dump()
     full = {name for name, rows in before.items() if mentions(rows, gone)}
     assert full == {"jobs", "attempts", "steps", "tasks", "events", "lineage"}
-    results = await desk.operate(Operation.DELETE, parent)
+    results = await desk.delete(parent)
     assert [r.changed for r in results] == [True]
     after = await desk.dump()
     assert {r["id"] for r in after["jobs"]} == {kept}
@@ -75,12 +75,10 @@ async def test_retention_takes_only_what_ended_for_good_long_ago(desk: Desk) -> 
     parent = (await desk.running()).id
     await finished(desk, parent=parent)
     failed = await desk.running()
-    from jobdeck.core.life.endings import Broke
-
     await desk.leave(failed, Broke(ERROR))
     desk.clock.advance(HOUR)
     await finished(desk)
-    assert await ended(desk, 1800) == [old]
+    assert await ended(desk, 1800) == sorted([old, failed.id])
     assert await ended(desk, HOUR * 2) == []
 
 

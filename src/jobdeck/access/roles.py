@@ -44,6 +44,7 @@ class Permission(StrEnum):
     INSTANCE_LIMIT_READ = "instance-limit:read"
     INSTANCE_LIMIT_SET = "instance-limit:set"
     METRICS_READ = "metrics:read"
+    HISTORY_READ = "history:read"
 
 
 LEAST_ROLE: dict[Permission, Role] = {
@@ -72,6 +73,7 @@ LEAST_ROLE: dict[Permission, Role] = {
     Permission.INSTANCE_PAUSE: Role.ADMIN,
     Permission.INSTANCE_LIMIT_READ: Role.VIEWER,
     Permission.INSTANCE_LIMIT_SET: Role.ADMIN,
+    Permission.HISTORY_READ: Role.ADMIN,
     Permission.METRICS_READ: Role.VIEWER,
 }
 """The least role that includes each permission."""

@@ -11,7 +11,18 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from jobdeck.api import events, failures
-from jobdeck.api.admin import health, limits, login_links, pauses, projects, sessions, tokens, types, workers
+from jobdeck.api.admin import (
+    health,
+    history,
+    limits,
+    login_links,
+    pauses,
+    projects,
+    sessions,
+    tokens,
+    types,
+    workers,
+)
 from jobdeck.api.data import configurations, connections, files, objects
 from jobdeck.api.http import problem
 from jobdeck.api.http.cross_site import CrossSite
@@ -28,7 +39,7 @@ from jobdeck.services.services import Services
 
 _RESOURCES = (
     *(health, jobs, job_details, job_rejects, bulk, failures, saved_views, files, objects, limits, pauses),
-    *(projects, tokens, login_links, sessions, types, workers, configurations, connections, events),
+    *(projects, tokens, login_links, sessions, types, workers, configurations, connections, events, history),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 
 from jobdeck.core.errors import JobdeckError
 
@@ -14,6 +15,7 @@ JOB_FAILED = 1
 USAGE = 2
 REFUSED = 3
 UNREACHABLE = 4
+OUTPUT = 5
 DEFECT = 70
 DETACHED = 130
 
@@ -28,6 +30,7 @@ Exit codes:
   2    the command line is wrong
   3    the server refused
   4    the server cannot be reached, or does not work
+  5    the output cannot be written; what was asked for may have been done
   70   a defect in this command; PYTHONDEVMODE=1 shows where
   130  interrupted; jobs go on"""
 
@@ -74,4 +77,5 @@ def say(text: str) -> None:
     """A line for people, beside the output: on standard error."""
     from jobdeck.cli.show.text import clean
 
-    print(clean(text), file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):  # a remark that nobody can read is no reason to fail
+        print(clean(text), file=sys.stderr, flush=True)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.more import More, print_list
 from jobdeck.cli.arguments.options import Common, noun
-from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import print_one, print_page
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import Column, print_facts
 
 if TYPE_CHECKING:
@@ -42,18 +42,14 @@ def list_(
     until: Until = None,
     q: Annotated[str | None, Parameter(name=["--q", "--search"], help="Text in code, place or message.")] = None,
     sort: Annotated[Literal["-last_seen", "-count"] | None, Parameter(help="[default: -last_seen]")] = None,
-    limit: Annotated[int, Parameter(help="Groups to show.")] = 50,
+    limit: Annotated[int | None, Parameter(help="Groups to show. [default: 50 in a table, else all]")] = None,
     common: Common | None = None,
 ) -> None:
     """List failures, those of a kind together. -o ids gives fingerprints, for `jobs list --error`."""
     common = common or Common()
     with common.client() as client:
-        page = client.failures.page(
-            project=common.chosen_project, type=type, since=since, until=until, q=q, sort=sort, limit=limit
-        )
-    print_page(common.output, page, GROUP_COLUMNS, lambda g: g.fingerprint)
-    if common.output == "table" and page.next:
-        say(f"{len(page.items)} of {page.groups} kinds are shown; --limit shows more.")
+        found = client.failures.list(project=common.chosen_project, type=type, since=since, until=until, q=q, sort=sort)
+        print_list(common.output, found, GROUP_COLUMNS, lambda g: g.fingerprint, More(limit))
 
 
 @app.command(name="show")

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import file_numbers
+from jobdeck.cli.arguments.more import More, print_list, tell_more
 from jobdeck.cli.arguments.options import STDIN, Common, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one, print_page
 from jobdeck.cli.show.table import Column, print_facts
-from jobdeck.cli.upload import upload_all
+from jobdeck.cli.upload import require_readable, upload_all
 
 if TYPE_CHECKING:
     from jobdeck.wire.objects import File
@@ -39,17 +40,24 @@ COLUMNS: list[Column[File]] = [
 @app.command(name="list")
 def list_(
     *,
-    limit: Annotated[int, Parameter(help="Files to show.")] = 100,
+    limit: Annotated[int | None, Parameter(help="Files to show. [default: 100 in a table, else all]")] = None,
     cursor: Annotated[str | None, Parameter(help="Go on where an earlier page ended (its `next`).")] = None,
     common: Common | None = None,
 ) -> None:
-    """List the project's files."""
+    """List the project's files. With -o ids and -o json all of them, unless --limit is given."""
     common = common or Common()
+    project = common.project_or_default
+    most = More(limit, 100).of(common.output)
     with common.client() as client:
-        page = client.files.page(project=common.project_or_default, limit=limit, cursor=cursor)
+        from jobdeck.client.http.resource import MAX_PAGE
+
+        if most is None or most > MAX_PAGE:
+            files = client.files.list(project=project, cursor=cursor)
+            print_list(common.output, files, COLUMNS, lambda f: f.id, More(limit, 100))
+            return
+        page = client.files.page(project=project, limit=most, cursor=cursor)
     print_page(common.output, page, COLUMNS, lambda f: f.id)
-    if common.output == "table" and page.next:
-        say(f"There are more; --cursor {page.next} shows the next page.")
+    tell_more(page)
 
 
 @app.command
@@ -63,20 +71,23 @@ def show(*ids: FileIds, common: Common | None = None) -> None:
 
 @app.command
 def upload(
-    *paths: Annotated[Path, Parameter(name="FILE", help="Local files.")],
+    *paths: Annotated[
+        Path, Parameter(name="FILE", help="Local files, or - for standard input.", allow_leading_hyphen=True)
+    ],
+    name: Annotated[str | None, Parameter(help="Its name, of one file or stream; needed for -.")] = None,
     tag: Annotated[list[str] | None, Parameter(help="Tag; may be repeated.", negative_iterable=())] = None,
     permanent: Annotated[bool, Parameter(help="Keep them until they are deleted.", negative=())] = False,
     common: Common | None = None,
 ) -> None:
-    """Upload local files."""
+    """Upload local files, or what comes by a stream."""
     common = common or Common()
     if not paths:
         raise UsageError("No file was given.", "Name one or more files to upload.")
-    for path in paths:
-        if not path.is_file():
-            raise UsageError(f"'{path}' is not a file here.")
+    require_readable(paths, name)
     with common.client() as client:
-        files = upload_all(client, paths, common.project_or_default, sys.stderr, tags=tag or (), permanent=permanent)
+        files = upload_all(
+            client, paths, common.project_or_default, sys.stderr, name=name, tags=tag or (), permanent=permanent
+        )
     print_all(common.output, files, COLUMNS, lambda f: f.id)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib.util import find_spec
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from cyclopts import App, Group
 
 from jobdeck.cli.arguments.options import hoisted
-from jobdeck.cli.exits import DEFECT, DETACHED, DONE, EPILOGUE, USAGE, UsageError, code_of, say, tell
+from jobdeck.cli.exits import DEFECT, DETACHED, DONE, EPILOGUE, OUTPUT, USAGE, UsageError, code_of, say, tell
+from jobdeck.cli.show.streams import OutputFailed, discard_output, prepare
 from jobdeck.core.errors import JobdeckError
 
 SERVING = Group("Serve", sort_key=1)
@@ -24,6 +24,7 @@ COMMANDS = (
     ("server", "jobdeck.cli.serve:server", "Start API and pages alone, for many machines.", SERVING),
     ("worker", "jobdeck.cli.serve:worker", "Start a worker alone, for many machines.", SERVING),
     ("jobs", "jobdeck.cli.jobs:app", "List, show, watch and operate jobs.", WORKING),
+    ("bulk", "jobdeck.cli.jobs.operations:app", "Operations on many jobs: list, follow, stop them.", WORKING),
     ("run", "jobdeck.cli.run:run", "Submit a job of any type.", WORKING),
     ("import", "jobdeck.cli.import_:import_", "Load files into a table or collection.", WORKING),
     ("events", "jobdeck.cli.status:events", "Print what happens, as it happens.", WORKING),
@@ -40,6 +41,7 @@ COMMANDS = (
     ("workers", "jobdeck.cli.admin:workers", "List and drain workers.", RULING),
     ("admin-token", "jobdeck.cli.serve:admin_token", "Make a lost administrator's token anew.", RULING),
     ("login", "jobdeck.cli.login:login", "Print a link that logs a browser in.", RULING),
+    ("history", "jobdeck.cli.status:history", "What was done to all but jobs, and which jobs were deleted.", RULING),
     ("sessions", "jobdeck.cli.sessions:app", "List and end your sessions in browsers.", RULING),
     ("me", "jobdeck.cli.status:me", "Say whom the token speaks for.", RULING),
     ("health", "jobdeck.cli.status:health", "Say whether the server serves.", RULING),
@@ -84,8 +86,11 @@ def run(tokens: list[str]) -> int:
     except KeyboardInterrupt:
         say("Interrupted.")
         return DETACHED
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputFailed):
         raise
+    except UnicodeEncodeError as error:
+        tell(_not_text(error))
+        return USAGE
     except Exception as error:
         if sys.flags.dev_mode:
             raise
@@ -95,19 +100,40 @@ def run(tokens: list[str]) -> int:
     return result if isinstance(result, int) else DONE
 
 
+def _not_text(error: UnicodeEncodeError) -> UsageError:
+    """Of an argument or a variable whose bytes are no text in UTF-8, which nothing that is sent may be."""
+    shown = error.object.encode("utf-8", "surrogateescape")
+    return UsageError(
+        f"{shown!r} is not text in UTF-8, and cannot be sent.", "Write it in UTF-8; the terminal may use another code."
+    )
+
+
 def main() -> None:
     """The entry point of the console script."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    prepare()
     try:
-        code = run(sys.argv[1:])
-        sys.stdout.flush()
+        code = _flushed(sys.argv[1:])
     except BrokenPipeError:
-        # The reader of a pipe has seen enough (`| head`); what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of a pipe has seen enough (`| head`).
+        discard_output()
         code = DONE
+    except OutputFailed as error:
+        discard_output()
+        say(f"error: The output cannot be written: {error.reason}.")
+        say("hint: Free some space, or send the output elsewhere.")
+        code = OUTPUT
     sys.exit(code)
+
+
+def _flushed(tokens: list[str]) -> int:
+    """The exit code once all output is written; also of a command that ends by itself, such as --help."""
+    try:
+        code = run(tokens)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return code
 
 
 if __name__ == "__main__":

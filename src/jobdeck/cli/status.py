@@ -6,15 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.more import More, print_list
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_json, print_one
-from jobdeck.cli.show.table import print_facts
+from jobdeck.cli.show.table import Column, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Me
     from jobdeck.wire.events import Event
+
+HISTORY_COLUMNS: list[Column[Event]] = [
+    Column("ID", lambda e: e.id, drop=4, right=True),
+    Column("AT", lambda e: text.moment(e.at)),
+    Column("KIND", lambda e: e.kind, least=10),
+    Column("BY", lambda e: e.actor, least=6),
+    Column("PROJECT", lambda e: e.project, drop=3, least=6),
+    Column("JOB", lambda e: e.job, drop=2, right=True),
+    Column("MORE", lambda e: text.told(e.data), drop=1, least=10),
+]
 
 GOOD = ("ok", "up", "healthy", "serving")
 
@@ -82,6 +93,25 @@ def events(
         except KeyboardInterrupt:
             return DETACHED
     return DONE
+
+
+def history(
+    *,
+    kind: Annotated[
+        list[str] | None,
+        Parameter(help="Such as deleted or token.created, or the word before the dot.", negative_iterable=()),
+    ] = None,
+    actor: Annotated[list[str] | None, Parameter(help="Who did it.", negative_iterable=())] = None,
+    since: Annotated[str | None, Parameter(help="12h, 1d, 3d, 7d, or a time like 2026-11-20T08:00:00Z.")] = None,
+    until: Annotated[str | None, Parameter(help="As --since.")] = None,
+    limit: Annotated[int | None, Parameter(help="Events to show. [default: 50 in a table, else all]")] = None,
+    common: Common | None = None,
+) -> None:
+    """List what was done to all but jobs, and which jobs were deleted, newest first; for administrators."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.events.history(kind=kind, actor=actor, since=since, until=until, project=common.chosen_project)
+        print_list(common.output, found, HISTORY_COLUMNS, lambda e: e.id, More(limit))
 
 
 def _print(event: Event, common: Common) -> None:

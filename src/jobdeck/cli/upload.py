@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.show import text
@@ -13,6 +14,23 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.objects import File
 
+STREAMS = ("-", "/dev/stdin")
+"""Names of standard input."""
+
+
+def require_readable(paths: Sequence[Path], name: str | None) -> None:
+    """Raises UsageError for what is neither a file nor a stream here, and for a stream without a name."""
+    if name is not None and len(paths) != 1:
+        raise UsageError("--name is for one file.", "Upload the others by themselves.")
+    for path in paths:
+        if str(path) in STREAMS:
+            if name is None:
+                raise UsageError("What comes by standard input has no name.", "Give it one: --name orders.csv.")
+        elif path.is_dir():
+            raise UsageError(f"'{text.line(path)}' is a folder.", "Name the files in it.")
+        elif not path.exists():
+            raise UsageError(f"'{text.line(path)}' is not a file here.")
+
 
 def upload_all(
     client: Client,
@@ -20,6 +38,7 @@ def upload_all(
     project: str,
     out: TextIO,
     *,
+    name: str | None = None,
     tags: Sequence[str] = (),
     permanent: bool = False,
 ) -> list[File]:
@@ -27,13 +46,18 @@ def upload_all(
     if not paths:
         return []
     try:
-        if out.isatty():
+        if out.isatty() and name is None and all(path.is_file() for path in paths):
             return _with_bars(client, paths, project, out, tags, permanent)
         return [
-            _told(client.files.upload(path, project=project, tags=tags, permanent=permanent), out) for path in paths
+            _told(client.files.upload(_source(path), project=project, name=name, tags=tags, permanent=permanent), out)
+            for path in paths
         ]
     except OSError as error:
         raise UsageError(f"'{error.filename}' cannot be read: {error.strerror or error}.") from error
+
+
+def _source(path: Path) -> Path | BinaryIO:
+    return sys.stdin.buffer if str(path) in STREAMS else path
 
 
 def _told(file: File, out: TextIO) -> File:

@@ -43,12 +43,14 @@ class BulkOperations(Resource):
         reason: str | None = None,
         resume_at: datetime | None = None,
         new_priority: int | None = None,
+        children: bool = False,
         **filters: Unpack[Filters],
     ) -> BulkPlan:
         """What `cancel`, `pause`, `resume`, `restart`, `delete` or `priority` would do to the jobs with these `ids`, or
         to all that match the filters now. Nothing is done yet; `run` does it, within 15 minutes.
 
-        `resume_at` is for `pause`, `new_priority` for `priority`."""
+        `resume_at` is for `pause`, `new_priority` for `priority`. `children`, for `delete`, takes children along that
+        are not among the jobs: `children` of the plan counts them, and without it their parents are left out."""
         given = plain({name: value for name, value in filters.items() if value is not None})
         select = {"ids": ids if ids is None else builtins.list(ids), "filter": given or None}
         body = request(
@@ -58,6 +60,7 @@ class BulkOperations(Resource):
             reason=reason,
             resume_at=resume_at,
             priority=new_priority,
+            children=children or None,
         )
         return self._transport.post(BulkPlan, "/bulk", body)
 
@@ -69,9 +72,9 @@ class BulkOperations(Resource):
         """How far it is."""
         return self._transport.get(Bulk, f"/bulk/{id}")
 
-    def list(self) -> Iterator[Bulk]:
-        """Those that you asked for, newest first."""
-        return self._every(Page[Bulk], "/bulk")
+    def list(self, *, everyone: bool = False) -> Iterator[Bulk]:
+        """Those that you asked for, newest first; with `everyone`, for administrators, those of all."""
+        return self._every(Page[Bulk], "/bulk", {"everyone": everyone or None, "limit": MAX_PAGE})
 
     def items(self, id: int, outcome: BulkOutcome | None = None) -> Iterator[BulkItem]:
         """Its jobs by id and what became of each; of one outcome, or all."""

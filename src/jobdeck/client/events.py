@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TypedDict, Unpack
 
 from pydantic import ValidationError
 
 from jobdeck.client.errors import RateLimited, ServerFailed, UnexpectedAnswer, Unreachable
+from jobdeck.client.http.resource import MAX_PAGE, Resource
 from jobdeck.client.http.sse import TooLong, messages
-from jobdeck.client.http.transport import Transport
+from jobdeck.wire.base import Page
 from jobdeck.wire.events import Event
 
 QUIET = 45.0
 """Seconds without a word, heartbeats included, after which a stream counts as broken."""
 
 
-class Events:
+class HistoryFilters(TypedDict, total=False):
+    """What the history is narrowed to; sequences mean any of them."""
+
+    kind: str | Sequence[str] | None
+    """`deleted`, `token.created`, …, or the word before the dot."""
+    actor: str | Sequence[str] | None
+    project: str | Sequence[str] | None
+    since: str | datetime | None
+    """`12h`, `1d`, `3d`, `7d`, or a time."""
+    until: str | datetime | None
+
+
+class Events(Resource):
     """`client.events`."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def history(self, **only: Unpack[HistoryFilters]) -> Iterator[Event]:
+        """Events that are not a job's, and those that tell of a deleted one, newest first; for administrators."""
+        times = {name: value.isoformat() for name, value in only.items() if isinstance(value, datetime)}
+        return self._every(Page[Event], "/events/history", {"limit": MAX_PAGE, **only, **times})
 
     def follow(
         self, *, project: str | None = None, job: int | None = None, after: int | None = None, patience: float = 60.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from jobdeck.client.errors import UnexpectedAnswer
@@ -30,16 +32,30 @@ class Files(Resource):
         tags: Sequence[str] | None = None,
         permanent: bool = False,
     ) -> File:
-        """Keep the bytes of `source` (a path, or an open binary file that can seek) as a file of the project."""
-        fields = {"tags": builtins.list(tags or ()), **({"permanent": "true"} if permanent else {})}
-        path = f"/projects/{path_part(project)}/files"
+        """Keep the bytes of `source` (a path, or an open binary file) as a file of the project.
+
+        What cannot seek, such as a pipe, is kept in a temporary file first: a broken connection begins anew."""
         if isinstance(source, str | Path):
             with Path(source).open("rb") as opened:
-                return self._transport.upload(File, path, name or Path(source).name, opened, fields)
-        return self._transport.upload(File, path, name or _name_of(source), source, fields)
+                return self.upload(
+                    opened, project=project, name=name or Path(source).name, tags=tags, permanent=permanent
+                )
+        if not source.seekable():
+            with TemporaryFile() as whole:
+                shutil.copyfileobj(source, whole, CHUNK)
+                return self.upload(
+                    whole, project=project, name=name or _name_of(source), tags=tags, permanent=permanent
+                )
+        told = _sendable(name or _name_of(source))
+        fields = {"tags": builtins.list(tags or ()), **({"permanent": "true"} if permanent else {})}
+        if "%" in told:  # in a form's own name of a file, %22 is a quote
+            fields["name"] = told
+        return self._transport.upload(File, f"/projects/{path_part(project)}/files", told, source, fields)
 
-    def list(self, *, project: str = DEFAULT_PROJECT) -> Iterator[File]:
-        return self._every(Page[File], f"/projects/{path_part(project)}/files", {"limit": MAX_PAGE})
+    def list(self, *, project: str = DEFAULT_PROJECT, cursor: str | None = None) -> Iterator[File]:
+        """All of them; with `cursor`, those behind a page's `next`."""
+        params = {"limit": MAX_PAGE, "cursor": cursor}
+        return self._every(Page[File], f"/projects/{path_part(project)}/files", params)
 
     def page(self, *, project: str = DEFAULT_PROJECT, limit: int = 100, cursor: str | None = None) -> Page[File]:
         params = {"limit": limit, "cursor": cursor}
@@ -69,6 +85,11 @@ class Files(Resource):
 
 def _path(project: str, id: int) -> str:
     return f"/projects/{path_part(project)}/files/{id}"
+
+
+def _sendable(name: str) -> str:
+    """The name of a file here, whose bytes may be no UTF-8, as text that can be sent."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _name_of(source: BinaryIO) -> str:

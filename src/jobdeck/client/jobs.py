@@ -23,6 +23,7 @@ from jobdeck.wire.jobs import (
     Attempt,
     BatchRequest,
     ChangeRequest,
+    Deleted,
     Job,
     Lineage,
     OnChildFailure,
@@ -176,9 +177,9 @@ class Jobs(Resource):
         It may be shorter, even empty, and have a `next` all the same: what takes long to find comes piece by piece."""
         return self._transport.get(Page[Job], "/jobs", {"limit": limit, "cursor": cursor, **plain(filters)})
 
-    def list(self, **filters: Unpack[Filters]) -> Iterator[Job]:
-        """All jobs that match, page by page as they are asked for."""
-        return self._every(Page[Job], "/jobs", {"limit": MAX_PAGE, **plain(filters)})
+    def list(self, *, cursor: str | None = None, **filters: Unpack[Filters]) -> Iterator[Job]:
+        """All jobs that match, page by page as they are asked for; with `cursor`, those behind a page's `next`."""
+        return self._every(Page[Job], "/jobs", {"limit": MAX_PAGE, "cursor": cursor, **plain(filters)})
 
     def counts(self, **filters: Unpack[Filters]) -> dict[str, int]:
         """How many jobs match, by state."""
@@ -306,9 +307,14 @@ class Jobs(Resource):
         """What running it again would do; `changes` of the answer tell how the parameters differ."""
         return self._transport.post(JobPlan, f"/jobs/{id}/run-again?dry_run=true", _again(params, changed))
 
-    def delete(self, id: int) -> None:
-        """Remove the job and everything recorded about it; only of jobs that have ended."""
-        self._transport.write("DELETE", f"/jobs/{id}")
+    def delete(self, id: int, *, children: bool = False) -> Deleted:
+        """Remove the job and everything recorded about it; only of jobs that have ended.
+
+        One that has children is refused, unless they are to go, too; `children` of the answer counts them by state."""
+        if not children:
+            self._transport.write("DELETE", f"/jobs/{id}")
+            return Deleted(id=id)
+        return parsed(Deleted, self._transport.write("DELETE", f"/jobs/{id}?children=true"))
 
     def set_priority(self, id: int, priority: int) -> Job:
         """0 to 9, higher goes first; for a job that waits."""

@@ -22,6 +22,8 @@ class Settings:
 
     url: str
     token: str | None = field(default=None, repr=False)
+    unread: str | None = None
+    """Why the administrator's token in the home folder could not be read, where it is there."""
 
     @property
     def is_local(self) -> bool:
@@ -34,12 +36,12 @@ def resolve(url: str | None, token: str | None, home: str | Path | None) -> Sett
 
     The administrator's token in the home folder goes only to this machine, unless that folder was named."""
     address = _address(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
-    secret = token or os.environ.get(TOKEN_VARIABLE)
+    secret, unread = token or os.environ.get(TOKEN_VARIABLE), None
     if not secret and (home is not None or is_loopback(urlsplit(address).hostname or "")):
-        secret = _token_in(Path(home).expanduser() if home is not None else default_home())
+        secret, unread = _token_in(Path(home).expanduser() if home is not None else default_home())
     if secret and not secret.strip().isascii():
         raise InvalidInput("The token has characters that no token has.", field="token", hint="Copy it again.")
-    return Settings(address, secret.strip() if secret else None)
+    return Settings(address, secret.strip() if secret else None, unread)
 
 
 def is_loopback(host: str) -> bool:
@@ -65,8 +67,14 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _token_in(home: Path) -> str | None:
+def _token_in(home: Path) -> tuple[str | None, str | None]:
+    """The token, or why it could not be read though it is there."""
+    path = home / ADMIN_TOKEN
     try:
-        return (home / ADMIN_TOKEN).read_text().strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
+        return path.read_text(encoding="utf-8").strip() or None, None
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
+    except OSError as error:
+        return None, f"{path} cannot be read: {error.strerror or error}."
+    except UnicodeDecodeError:
+        return None, f"{path} holds no text."

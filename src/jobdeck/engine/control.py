@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from typing import TypeAlias
 
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, OperationRefused
+from jobdeck.core.life import family
 from jobdeck.core.life import transitions as becoming
 from jobdeck.core.life.bulk import why_no_priority
 from jobdeck.core.life.job import NO_CHILDREN, Job, replace
@@ -22,6 +24,9 @@ from jobdeck.store.running import leases, steps
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
 
+Chosen: TypeAlias = Callable[[Tx, Sequence[int]], Awaitable[Sequence[int]]]
+"""Of the children that a delete would take along, those that may go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -31,6 +36,8 @@ class Result:
     changed: bool
     error: JobdeckError | None = None
     before: Job | None = None
+    along: tuple[Job, ...] = ()
+    """Children that were deleted with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,16 @@ class Request:
     resume_at: int | None = None
     cause: str = "user"
     bulk: int | None = None
+
+
+async def none_along(_tx: Tx, _ids: Sequence[int]) -> Sequence[int]:
+    """No children are chosen."""
+    return ()
+
+
+async def all_along(_tx: Tx, ids: Sequence[int]) -> Sequence[int]:
+    """All children are chosen."""
+    return ids
 
 
 class Control:
@@ -63,7 +80,7 @@ class Control:
     ) -> list[Result]:
         """Do `operation` to each of `ids` that allows it, all in one transaction; one result per id, in order."""
         if operation is Operation.DELETE:
-            return await self._delete(ids, actor)
+            return await self.delete(ids, actor=actor)
         request = Request(operation, actor, reason, resume_at)
         return await self._database.transact(lambda tx: operate_in(tx, ids, request))
 
@@ -75,9 +92,11 @@ class Control:
         (result,) = await self._database.transact(lambda tx: prioritize_in(tx, [job_id], priority, actor))
         return result
 
-    async def _delete(self, ids: Sequence[int], actor: str) -> list[Result]:
-        """Rows first, in one transaction; then the content, which nothing refers to any more."""
-        results, doomed = await self._database.transact(lambda tx: delete_in(tx, ids, actor))
+    async def delete(self, ids: Sequence[int], *, actor: str, chosen: Chosen = none_along) -> list[Result]:
+        """Delete those of `ids` that allow it, all in one transaction, with the children that are `chosen`.
+
+        Rows first; then the content, which nothing refers to any more."""
+        results, doomed = await self._database.transact(lambda tx: delete_in(tx, ids, actor, chosen))
         await self.delete_content(doomed)
         return results
 
@@ -157,29 +176,44 @@ async def prioritize_in(
 
 
 async def delete_in(
-    tx: Tx, ids: Sequence[int], actor: str, bulk: int | None = None
-) -> tuple[list[Result], list[int]]:  # fmt: skip
-    """As `Control.operate` for deleting, within a transaction; and the ids of the garbage that it leaves."""
+    tx: Tx, ids: Sequence[int], actor: str, chosen: Chosen, bulk: int | None = None
+) -> tuple[list[Result], list[int]]:
+    """As `Control.delete`, within a transaction; and the ids of the garbage that it leaves.
+
+    Children that are not among `ids` go along only where `chosen` names them."""
     families = await job_removal.families(tx, ids)
-    results = [_doom(tx, i, families.get(i, [])) for i in ids]
-    # A job may be named twice, or be in the family of another one.
-    doomed = {job.id: job for result in results if result.changed for job in families[result.id]}
-    content = await garbage.add(tx, await leftovers.of_jobs(tx, list(doomed.values())))
+    below = {job.id for members in families.values() for job in members[1:]} - set(ids)
+    may_go = set(await chosen(tx, sorted(below))) if below else set()
+    results: list[Result] = []
+    doomed: dict[int, job_removal.Doomed] = {}
+    for job_id in ids:
+        result = _doom(tx, job_id, families.get(job_id, []), set(ids), may_go)
+        # A job may be named twice, or be in the family of another one: it is told of once.
+        along = tuple(job for job in result.along if job.id not in doomed)
+        results.append(changed(result, along=along))
+        if result.changed and result.before is not None and job_id not in doomed:
+            counts = family.by_state(job.state for job in along)
+            doomed[job_id] = job_removal.Doomed(result.before, counts)
+            doomed.update({job.id: job_removal.Doomed(job, taken_by=job_id) for job in along})
+    content = await garbage.add(tx, await leftovers.of_jobs(tx, [one.job for one in doomed.values()]))
     await job_removal.remove(tx, list(doomed.values()), actor, bulk)
     return results, content
 
 
-def _doom(tx: Tx, job_id: int, family: list[Job]) -> Result:
-    """Whether a job, which comes before its descendants, may be deleted with them."""
-    if not family:
+def _doom(tx: Tx, job_id: int, members: list[Job], asked: set[int], may_go: set[int]) -> Result:
+    """Whether a job, which comes before its descendants, may be deleted, and which of them go along."""
+    if not members:
         return Result(job_id, False, _no_such_job(job_id))
-    unfinished = sum(j.state not in ENDED for j in family[1:])
+    first, *rest = members
+    along = tuple(j for j in rest if j.id not in asked)
     try:
-        for job in family:
-            becoming.operate(job, Operation.DELETE, tx.now, unfinished_children=unfinished)
+        unfinished = sum(j.state not in ENDED for j in rest)
+        becoming.operate(first, Operation.DELETE, tx.now, unfinished_children=unfinished)
+        if any(j.id not in may_go for j in along):
+            raise family.refusal(job_id, first.state, family.by_state(j.state for j in along))
     except OperationRefused as refused:
-        return Result(job_id, False, refused, family[0])
-    return Result(job_id, True, None, family[0])
+        return Result(job_id, False, refused, first)
+    return Result(job_id, True, None, first, along)
 
 
 def _no_such_job(job_id: int) -> NotFound:

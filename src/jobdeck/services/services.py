@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobdeck.access.sessions import Sessions
 from jobdeck.access.tokens import Authenticator
 from jobdeck.services.admin.health import HealthCheck
+from jobdeck.services.admin.history import History
 from jobdeck.services.admin.limits import Limits
 from jobdeck.services.admin.metrics import Metrics
 from jobdeck.services.admin.pauses import Pauses
@@ -62,6 +63,7 @@ class Services:
         self.workers = Workers(core)
         self.configurations = Configurations(core)
         self.connections = Connections(core)
+        self.history = History(core)
         self.health = HealthCheck(core)
         self.metrics = Metrics(core)
         self.events = Events(core, self.jobs, self.metrics.registry)

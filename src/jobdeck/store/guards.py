@@ -1,5 +1,6 @@
 """What the database itself refuses or derives: final states never change; held claims are a view of live leases;
-a job that had ended and changes or goes all the same is noted as loose (store/segments)."""
+a job that had ended and changes or goes all the same is noted as loose (store/segments); events are never changed, and
+go only with their job or when their retention is over."""
 
 from __future__ import annotations
 
@@ -53,6 +54,38 @@ POSTGRESQL = [
 ]
 
 
+_TOO_YOUNG = "NOT EXISTS (SELECT 1 FROM event_retention WHERE before > OLD.at)"
+_NOT_WITH_ITS_JOB = (
+    "(OLD.job_id IS NULL OR OLD.kind = 'deleted' OR EXISTS (SELECT 1 FROM jobs WHERE jobs.id = OLD.job_id))"
+)
+_FIXED = "an event never changes"
+_KEPT = "events are kept until their retention is over"
+
+EVENTS_SQLITE = [
+    f"""CREATE TRIGGER events_fixed BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, '{_FIXED}'); END""",
+    f"""CREATE TRIGGER events_kept BEFORE DELETE ON events WHEN {_TOO_YOUNG} AND {_NOT_WITH_ITS_JOB}
+        BEGIN SELECT RAISE(ABORT, '{_KEPT}'); END""",
+]
+
+EVENTS_POSTGRESQL = [
+    f"""CREATE FUNCTION events_refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION '{_FIXED}' USING ERRCODE = 'check_violation'; END $$""",
+    """CREATE TRIGGER events_fixed BEFORE UPDATE ON events FOR EACH ROW
+        EXECUTE FUNCTION events_refuse_change()""",
+    f"""CREATE FUNCTION events_refuse_loss() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN
+            IF NOT ({_TOO_YOUNG} AND {_NOT_WITH_ITS_JOB}) THEN RETURN OLD; END IF;
+            RAISE EXCEPTION '{_KEPT}' USING ERRCODE = 'check_violation';
+        END $$""",
+    """CREATE TRIGGER events_kept BEFORE DELETE ON events FOR EACH ROW
+        EXECUTE FUNCTION events_refuse_loss()""",
+]
+"""An event of a job goes with it: its row is gone before. What tells that it was deleted stays."""
+
+
 def statements(dialect: str) -> list[str]:
     """The guards of `sqlite` or `postgresql`, to be run once after the tables are made."""
-    return SQLITE if dialect == "sqlite" else POSTGRESQL
+    if dialect == "sqlite":
+        return [*SQLITE, *EVENTS_SQLITE]
+    return [*POSTGRESQL, *EVENTS_POSTGRESQL]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, column, delete, func, insert, or_, select, table, update
@@ -19,14 +18,6 @@ held = table("claims_held", column("job_id"), column("resource"), column("units"
 MAX_CAPACITY = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """What is held of a resource now: units, and by which jobs."""
-
-    used: int
-    holders: tuple[int, ...]
-
-
 async def capacities(connection: AsyncConnection, project: str | None = None) -> dict[str, int]:
     """Capacities that were set, by qualified resource; of one project's resources, or all."""
     query = select(limits.c.resource, limits.c.capacity)
@@ -35,14 +26,12 @@ async def capacities(connection: AsyncConnection, project: str | None = None) ->
     return {row.resource: row.capacity for row in await connection.execute(query)}
 
 
-async def uses(connection: AsyncConnection, project: str, most: int = 1000) -> dict[str, Use]:
-    """What is held of the project's resources now, by qualified resource; at most `most` holdings are looked at."""
-    query = select(held.c.resource, held.c.units, held.c.job_id).where(_of_project(held.c.resource, project))
-    found: dict[str, tuple[int, list[int]]] = {}
-    for resource, units, job in await connection.execute(query.order_by(held.c.job_id).limit(most)):
-        used, jobs = found.get(resource, (0, []))
-        found[resource] = (used + units, [*jobs, job])
-    return {resource: Use(used, tuple(jobs)) for resource, (used, jobs) in found.items()}
+async def holders(connection: AsyncConnection, resource: str, most: int) -> tuple[int, list[int]]:
+    """How many jobs hold the qualified `resource` now, and the first `most` of them."""
+    mine = held.c.resource == resource
+    count = (await connection.execute(select(func.count()).select_from(held).where(mine))).scalar_one()
+    query = select(held.c.job_id).where(mine).order_by(held.c.job_id).limit(most)
+    return count, list((await connection.execute(query)).scalars())
 
 
 async def put(tx: Tx, resource: str, project_id: int | None, capacity: int, actor: str) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "bulks",
     "configurations",
     "connections",
+    "event_retention",
     "events",
     "failures",
     "files",
@@ -60,6 +61,9 @@ __all__ = [
 
 OPEN_JOBS = "state NOT IN ('succeeded', 'canceled', 'failed')"
 """Jobs that have not ended, in the words of the partial indexes: a query that says it otherwise cannot use them."""
+
+HISTORY = "job_id IS NULL OR kind = 'deleted'"
+"""Events that are not a job's, and those that tell of its end, in the words of the partial index."""
 
 projects = Table(
     "projects", metadata,
@@ -266,8 +270,16 @@ events = Table(
     Column("principal_id", Integer),
     Column("token_id", Integer),
     Index("ix_events_job", "job_id", "id"),
+    Index("ix_events_history", "id", sqlite_where=text(HISTORY), postgresql_where=text(HISTORY)),
     sqlite_autoincrement=True,
 )  # fmt: skip
+
+event_retention = Table(
+    "event_retention", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("before", BigInteger, nullable=False),
+)  # fmt: skip
+"""One row: events from before may go. Written by who removes them, in the same transaction (store/guards.py)."""
 
 bulks = Table(
     "bulks", metadata,
@@ -295,13 +307,17 @@ bulks = Table(
     Column("failed", BigInteger, nullable=False, server_default=text("0")),
     Column("account", Text, nullable=False, server_default=text("'[]'")),
     Column("position", BigInteger),
+    Column("with_children", Boolean, nullable=False, server_default=text("false")),
+    Column("children", Text, nullable=False, server_default=text("'{}'")),
+    Column("children_done", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint(one_of("state", [s.value for s in BulkState]), name="state"),
     Index("ix_bulks_running", "id", sqlite_where=text("state = 'running'"),
           postgresql_where=text("state = 'running'")),
     Index("ix_bulks_principal", "principal_id", "id"),
     sqlite_autoincrement=True,
 )  # fmt: skip
-"""Operations on selections of jobs. `position` is the last job that was treated."""
+"""Operations on selections of jobs. `position` is the last job that was treated. `children`: those of a delete that are
+not in the selection and would go with it, by state."""
 
 bulk_items = Table(
     "bulk_items", metadata,
@@ -310,9 +326,11 @@ bulk_items = Table(
     Column("outcome", Text),
     Column("reason", Text),
     Column("text", Text),
+    Column("along", Boolean, nullable=False, server_default=text("false")),
     sqlite_with_rowid=False,
 )  # fmt: skip
-"""The jobs of a selection. No foreign keys: jobs may go, and a million rows are written while others wait."""
+"""The jobs of a selection; `along`: children that go with one of them, and are not treated by themselves. No foreign
+keys: jobs may go, and a million rows are written while others wait."""
 
 leases = Table(
     "leases", metadata,

@@ -17,13 +17,14 @@ from jobdeck.web.job import page as job
 from jobdeck.web.jobs import bulk as jobs_bulk
 from jobdeck.web.jobs import page as jobs
 from jobdeck.web.jobs import views as jobs_views
+from jobdeck.web.operations import page as operations
 from jobdeck.web.page import PageDep
 from jobdeck.web.ready import Readiness
 from jobdeck.web.rendering import Templates
 from jobdeck.web.run import page as run
 from jobdeck.web.static_files import StaticFiles
 
-_PAGES: tuple[Any, ...] = (login, sessions, jobs_bulk, jobs_views, jobs, run, failures, job)
+_PAGES: tuple[Any, ...] = (login, sessions, jobs_bulk, jobs_views, jobs, run, failures, operations, job)
 """One module for each page or family of pages, each with its `router`."""
 
 _common = APIRouter(include_in_schema=False)

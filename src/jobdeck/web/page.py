@@ -53,6 +53,8 @@ class Page:
     project: str | None = None
     """The project that is looked at; None: all that the caller may see."""
     projects: list[Project] = field(default_factory=list)
+    operations: int = 0
+    """Operations on many jobs that the caller asked for and that are under way."""
     live_after: int | None = None
     """Id of the newest event before the page read anything: the live stream goes on from there."""
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
@@ -95,15 +97,20 @@ class Page:
         kept = {name: value for name, value in query.items() if value is not None}
         return str(url.remove_query_params(gone).include_query_params(**kept))
 
+    async def _look_around(self) -> None:
+        """What every whole page shows in its head."""
+        if self.live_after is None:
+            self.live_after = await self.services.events.newest()
+        self.projects = (await self.services.projects.page(self.caller, None, _MOST_PROJECTS)).items
+        self.operations = await self.services.bulks.under_way(self.caller)
+
     async def render(
         self, template: str, *, block: str | None = None, status: int = 200, **context: Any
     ) -> HTMLResponse:
         """The page; or its block `block` alone where a script asks for a fragment."""
         alone = block if self.is_fragment else None
         if alone is None and self.known is not None:
-            if self.live_after is None:
-                self.live_after = await self.services.events.newest()
-            self.projects = (await self.services.projects.page(self.known, None, _MOST_PROJECTS)).items
+            await self._look_around()
         text = self.templates.render(template, {"page": self, **context}, alone)
         headers = {**HEADERS, "Content-Security-Policy": POLICY.format(nonce=self.nonce)}
         return _html(text, status, headers, self.request.headers.get("accept-encoding", ""))

@@ -37,6 +37,11 @@ class BulkRequest(Request, Generic[F]):
     reason: Text | None = None
     resume_at: Instant | None = Field(default=None, description="Of `pause`: when they are to resume by themselves.")
     priority: Priority | None = Field(default=None, description="Of `priority`: the new one.")
+    children: bool = Field(
+        default=False,
+        description="Of `delete`: also the children of those jobs that are not among them; without, such jobs are "
+        "left out.",
+    )
 
     @model_validator(mode="after")
     def _only_what_it_takes(self) -> Self:
@@ -44,6 +49,8 @@ class BulkRequest(Request, Generic[F]):
             raise ValueError("priority belongs to the operation priority, which needs it")
         if self.resume_at is not None and self.operation is not BulkOperation.PAUSE:
             raise ValueError("resume_at belongs to the operation pause")
+        if self.children and self.operation is not BulkOperation.DELETE:
+            raise ValueError("children belongs to the operation delete")
         return self
 
 
@@ -57,7 +64,8 @@ class BulkGroup(Response):
     """Jobs that are left out for one reason."""
 
     reason: str = Field(
-        description="`state`, `children`, `already`, `not_found`, `permission` (lost since) or `error` (its failure)."
+        description="`state`, `children` (some have not ended), `takes_children` (they would be deleted, too), "
+        "`already`, `not_found`, `permission` (lost since) or `error` (its failure)."
     )
     text: str = Field(description="The end of a sentence about one of them.")
     count: int
@@ -90,6 +98,13 @@ class Bulk(Response):
     expires_at: Instant = Field(description="Until when the plan can be run.")
     started_at: Instant | None = None
     ended_at: Instant | None = None
+    with_children: bool = Field(default=False, description="Of `delete`: whether children go along.")
+    children: dict[str, int] = Field(
+        default_factory=dict,
+        description="Of the preview of `delete`, by state: children, and theirs, that are not among the jobs and would "
+        "go with them.",
+    )
+    children_done: int = Field(default=0, description="Children that were deleted with jobs; not among `done`.")
     total: int = Field(description="Jobs that the selection named. Always done + skipped + failed + left.")
     allowed: int = Field(description="Of the preview: jobs that allow the operation.")
     refused: list[BulkGroup] = Field(default_factory=list, description="Of the preview: why the others do not.")

@@ -39,6 +39,9 @@ class ActionView(Response):
 
     allowed: bool
     why: str | None = None
+    children: dict[str, int] | None = Field(
+        default=None, description="Of `delete` of a single job: children, and theirs, that would go with it, by state."
+    )
 
 
 class ProgressView(Response):
@@ -101,6 +104,9 @@ class Job(Response):
     )
     error: ErrorView | None = None
     warnings: int = 0
+    leftovers: str | None = Field(
+        default=None, description="Of a canceled job: what it half made and what could not be removed. Not in lists."
+    )
     cause: str | None = Field(default=None, description="By whom or what it was paused or canceled.")
     reason: str | None = Field(default=None, description="What the one who paused or canceled it gave as the reason.")
     copied_from: int | None = Field(default=None, description="The job that it runs again.")
@@ -123,6 +129,15 @@ class Job(Response):
     )
     omitted: list[str] = Field(
         default_factory=list, description="In lists: `params` or `result` where they are too long to be shown there."
+    )
+
+
+class Deleted(Response):
+    """The answer to a delete that may take children along."""
+
+    id: int
+    children: dict[str, int] = Field(
+        default_factory=dict, description="Children, and theirs, that were deleted with it, by state."
     )
 
 

@@ -33,6 +33,10 @@ _FORM: dict[str, Any] = {
                             "format": "binary",
                             "description": "The content, with its file name.",
                         },
+                        "name": {
+                            "type": "string",
+                            "description": "Its name, where that of the part cannot say it: there %22 is a quote.",
+                        },
                         "tags": {"type": "array", "items": {"type": "string", "maxLength": 100}, "maxItems": 20},
                         "permanent": {"type": "boolean", "default": False},
                     },

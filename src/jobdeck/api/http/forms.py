@@ -101,7 +101,7 @@ class FormReader:
 
 
 async def read_upload(body: AsyncIterator[bytes], content_type: str) -> Upload:
-    """The upload in a form with the part `file` and the fields `tags` (repeatable) and `permanent`.
+    """The upload in a form with the part `file` and the fields `name`, `tags` (repeatable), `permanent`.
 
     Fields may stand before or behind the file: those behind are known once the content was read."""
     events = FormReader(body, content_type).events()
@@ -119,6 +119,7 @@ def _upload(part: _Part, events: AsyncIterator[_Event], fields: list[tuple[str, 
     for escaped, plain in _ESCAPED:
         name = name.replace(escaped, plain)
     kind = part.headers.get("content-type", "").strip()[:200] or None
+    name = next((value for field_name, value in reversed(fields) if field_name == "name"), name)
     upload = Upload(name, _nothing(), kind if kind is None or kind.isprintable() else None)
     upload.content = _content(events, upload, fields)
     return upload
@@ -165,11 +166,15 @@ def _apply(upload: Upload, fields: list[tuple[str, str]]) -> None:
     for name, value in fields:
         if name == "tags":
             upload.tags = (*upload.tags, *(tag.strip() for tag in value.split(",") if tag.strip()))
+        elif name == "name" and value == upload.name:
+            continue
+        elif name == "name":
+            raise InvalidInput("The field 'name' stands behind the file.", field="name", hint="Send it before it.")
         elif name == "permanent" and value in ("true", "false"):
             upload.permanent = value == "true"
         elif name == "permanent":
             raise InvalidInput("permanent is true or false.", field="permanent")
         else:
             raise InvalidInput(
-                f"There is no field '{name[:100]}'.", field=name[:100], hint="There are: file, tags, permanent."
+                f"There is no field '{name[:100]}'.", field=name[:100], hint="There are: file, name, tags, permanent."
             )

@@ -21,6 +21,7 @@ _EXAMPLES = {
     },
     "ids": {"summary": "Pause two jobs", "value": {"operation": "pause", "select": {"ids": [1, 2]}, "reason": "lunch"}},
 }
+Everyone = Annotated[bool, Query(description="Also those of others; only for administrators.")]
 _NO_SUCH_PROJECT = refusals(missing="The filter names a project that is not there or not visible to this token.")
 _NOT_TO_BE_RUN = refusals(conflict="The plan has expired, was discarded, or is that of somebody else.")
 
@@ -37,10 +38,10 @@ async def preview_bulk(
 
 @router.get("", summary="List operations on many jobs")
 async def list_bulks(
-    services: ServicesDep, caller: CallerDep, cursor: Cursor = None, limit: Limit = PAGE
+    services: ServicesDep, caller: CallerDep, cursor: Cursor = None, limit: Limit = PAGE, everyone: Everyone = False
 ) -> Page[Bulk]:
-    """Those that were asked for by the one who asks now, newest first."""
-    return await services.bulks.page(caller, cursor, limit)
+    """Those that were asked for by the one who asks now, newest first; with `everyone`, for administrators, all."""
+    return await services.bulks.page(caller, cursor, limit, everyone=everyone)
 
 
 @router.get("/{id}", summary="Show an operation on many jobs")

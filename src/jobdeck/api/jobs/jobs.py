@@ -19,6 +19,7 @@ from jobdeck.wire.base import Page
 from jobdeck.wire.jobs import (
     BatchRequest,
     ChangeRequest,
+    Deleted,
     Job,
     OperationRequest,
     PauseRequest,
@@ -36,6 +37,10 @@ DryRun = Annotated[
     bool, Query(description="Check all that a submission checks, tell what the job would do, and store nothing.")
 ]
 _PLANNED: dict[int | str, dict[str, Any]] = {200: {"model": JobPlan, "description": "The plan, with `dry_run`."}}
+WithChildren = Annotated[bool, Query(description="Also delete its children, and theirs. They must have ended, too.")]
+_DELETED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Deleted, "description": "What was deleted, with `children`."}
+}
 Fields = Annotated[Words | None, Query(description="Only these fields of each job; `id` always is there.")]
 _SUBMIT = {
     "sleep": {"summary": "A job that waits", "value": {"type": "sleep", "params": {"seconds": 1, "steps": 2}}},
@@ -141,10 +146,19 @@ async def change_job(services: ServicesDep, caller: CallerDep, id: IdPath, body:
     return await services.jobs.set_priority(caller, id, body.priority)
 
 
-@router.delete("/jobs/{id}", status_code=204, response_class=Response, responses=_REFUSED, summary="Delete a job")
-async def delete_job(services: ServicesDep, caller: CallerDep, id: IdPath) -> None:
-    """Remove a job that has ended, and everything recorded about it."""
-    await services.jobs.delete(caller, id)
+@router.delete(
+    "/jobs/{id}",
+    status_code=204,
+    response_class=Response,
+    response_model=None,
+    responses={**_REFUSED, **_DELETED},
+    summary="Delete a job",
+)
+async def delete_job(services: ServicesDep, caller: CallerDep, id: IdPath, children: WithChildren = False) -> Response:
+    """Remove a job that has ended, and everything recorded about it. One that has children is deleted only with them:
+    409 `has_children` counts them by state, `children=true` chooses them, and the answer then is 200 with the count."""
+    deleted = await services.jobs.delete(caller, id, children=children)
+    return _json(deleted.model_dump(mode="json")) if children else Response(status_code=204)
 
 
 @router.post("/jobs/{id}/cancel", status_code=202, responses=_REFUSED, summary="Cancel a job")

@@ -16,6 +16,7 @@ from jobdeck.cli.exits import DETACHED, DONE, REFUSED, UsageError, say
 from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_ids, print_json
+from jobdeck.core.life import family
 from jobdeck.core.life.bulk import BulkOperation, BulkState
 from jobdeck.core.life.operations import PAST
 
@@ -45,6 +46,7 @@ class Asked:
     reason: str | None = None
     resume_at: datetime | None = None
     priority: int | None = None
+    children: bool = False
 
     @property
     def past(self) -> str:
@@ -76,18 +78,19 @@ def operate_all(asked: Asked, ids: tuple[str, ...], which: Which | None, togethe
         _tell_plan(asked, plan)
         if not plan.allowed:
             client.bulk.stop(plan.id)
-            _answer(client, asked, client.bulk.get(plan.id), common, quiet=True)
+            answer(client, client.bulk.get(plan.id), common, quiet=True)
             return REFUSED if plan.total else DONE
         if not together.yes and not _agreed(client, asked, plan):
             return DONE
-        return _run(client, asked, plan, common)
+        return _run(client, plan, common)
 
 
 def _preview(client: Client, asked: Asked, ids: list[int] | None, which: Which, common: Common) -> BulkPlan:
     filters = which.filters(common.chosen_project) if ids is None else {}
     return client.bulk.preview(
-        asked.operation, ids=ids, reason=asked.reason, resume_at=asked.resume_at, new_priority=asked.priority, **filters
-    )
+        asked.operation, ids=ids, reason=asked.reason, resume_at=asked.resume_at, new_priority=asked.priority,
+        children=asked.children, **filters,
+    )  # fmt: skip
 
 
 def _tell_plan(asked: Asked, plan: BulkPlan) -> None:
@@ -95,10 +98,14 @@ def _tell_plan(asked: Asked, plan: BulkPlan) -> None:
         say("No job matches.")
         return
     say(f"{text.number(plan.allowed)} of {_jobs(plan.total)} can be {asked.past}.")
-    _tell_groups(plan.refused)
+    tell_groups(plan.refused)
+    if plan.children:
+        more = "go with them" if plan.with_children else "stay, and so do their parents; --with-children deletes them"
+        say(f"  {family.words(plan.children)} {more}.")
 
 
-def _tell_groups(groups: Sequence[BulkGroup]) -> None:
+def tell_groups(groups: Sequence[BulkGroup]) -> None:
+    """Why jobs were left out, with some of them."""
     for group in groups:
         some = ", ".join(str(id_) for id_ in group.examples)
         more = ", …" if group.count > len(group.examples) else ""
@@ -108,8 +115,10 @@ def _tell_groups(groups: Sequence[BulkGroup]) -> None:
 def _agreed(client: Client, asked: Asked, plan: BulkPlan) -> bool:
     """Whether the person types the number of jobs; anything else discards the plan."""
     if sys.stdin.isatty():
-        count = plan.allowed
-        ask = f"{asked.imperative} {text.number(count)} of {_jobs(plan.total)}? Type {count} to go on: "
+        along = sum(plan.children.values()) if plan.with_children else 0
+        count = plan.allowed + along
+        more = f" and {text.number(along)} of their children" if along else ""
+        ask = f"{asked.imperative} {text.number(plan.allowed)} of {_jobs(plan.total)}{more}? Type {count} to go on: "
         print(ask, end="", file=sys.stderr, flush=True)
         if "".join(sys.stdin.readline().split()) == str(count):
             return True
@@ -120,18 +129,18 @@ def _agreed(client: Client, asked: Asked, plan: BulkPlan) -> bool:
     return False
 
 
-def _run(client: Client, asked: Asked, plan: BulkPlan, common: Common) -> int:
+def _run(client: Client, plan: BulkPlan, common: Common) -> int:
     try:
         client.bulk.run(plan)
-        bulk = _follow(client, plan)
+        bulk = follow(client, plan)
     except KeyboardInterrupt:
-        _answer(client, asked, client.bulk.stop(plan.id), common)
+        answer(client, client.bulk.stop(plan.id), common)
         return DETACHED
-    _answer(client, asked, bulk, common)
+    answer(client, bulk, common)
     return REFUSED if bulk.done < plan.allowed else DONE
 
 
-def _follow(client: Client, plan: BulkPlan) -> Bulk:
+def follow(client: Client, plan: Bulk) -> Bulk:
     """The bulk once it has ended; its progress until then is drawn on a terminal."""
     if not sys.stderr.isatty():
         return client.bulk.wait(plan.id)
@@ -143,22 +152,25 @@ def _follow(client: Client, plan: BulkPlan) -> Bulk:
     return bulk
 
 
-def _answer(client: Client, asked: Asked, bulk: Bulk, common: Common, *, quiet: bool = False) -> None:
+def answer(client: Client, bulk: Bulk, common: Common, *, quiet: bool = False) -> None:
     """The account in the form that was asked for."""
     if common.output == "json":
         print_json(bulk)
     elif common.output == "ids":
         print_ids(item.job for item in client.bulk.items(bulk.id, "done"))
     elif not quiet:
-        print(_summary(asked, bulk))
-        _tell_groups(bulk.account)
+        print(summary(bulk))
+        tell_groups(bulk.account)
 
 
-def _summary(asked: Asked, bulk: Bulk) -> str:
+def summary(bulk: Bulk) -> str:
+    """The account in one sentence."""
+    past = f"given priority {bulk.priority}" if bulk.priority is not None else PAST[bulk.operation]
+    children = f", with {text.number(bulk.children_done)} of their children" if bulk.children_done else ""
     counts = ((bulk.skipped, "skipped"), (bulk.failed, "failed"), (bulk.left, "not touched"))
     rest = "".join(f", {text.number(count)} {word}" for count, word in counts if count)
     stopped = "Stopped. " if bulk.state == BulkState.STOPPED else ""
-    return f"{stopped}{text.number(bulk.done)} of {_jobs(bulk.total)} {asked.past}{rest}."
+    return f"{stopped}{text.number(bulk.done)} of {_jobs(bulk.total)} {past}{children}{rest}."
 
 
 def _jobs(count: int) -> str:

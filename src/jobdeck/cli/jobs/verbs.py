@@ -22,11 +22,12 @@ from jobdeck.cli.show import text
 from jobdeck.cli.show.output import Output, print_ids, print_json, print_one
 from jobdeck.client import ApiError, Client, ServerFailed
 from jobdeck.client.watching import SETTLED
+from jobdeck.core.life import family
 from jobdeck.core.life.bulk import BulkOperation
-from jobdeck.wire.jobs import Job
+from jobdeck.wire.jobs import Deleted, Job
 
 Reason = Annotated[str | None, Parameter(help="Why; kept with the job.")]
-Verb = Callable[[Client, int], Job | None]
+Verb = Callable[[Client, int], Job | Deleted]
 
 
 def cancel(
@@ -95,7 +96,13 @@ def priority(
 
 
 def delete(
-    *ids: Ids, which: Which | None = None, together: Together | None = None, common: Common | None = None
+    *ids: Ids,
+    with_children: Annotated[
+        bool, Parameter(help="Also their children, and theirs; without, jobs that have some stay.", negative=())
+    ] = False,
+    which: Which | None = None,
+    together: Together | None = None,
+    common: Common | None = None,
 ) -> int:
     """Remove ended jobs and everything recorded about them."""
     together = together or Together()
@@ -103,8 +110,9 @@ def delete(
     if asking and sys.stdin.isatty() and not _agrees(len(numbers(ids))):
         say("Nothing was deleted.")
         return DONE
-    asked = Asked(BulkOperation.DELETE)
-    return _operate(asked, ids, which, together, common, lambda client, id_: client.jobs.delete(id_))
+    asked = Asked(BulkOperation.DELETE, children=with_children)
+    verb: Verb = lambda client, id_: client.jobs.delete(id_, children=with_children)  # noqa: E731
+    return _operate(asked, ids, which, together, common, verb)
 
 
 def watch(*ids: Ids, common: Common | None = None) -> int:
@@ -255,12 +263,14 @@ def _operate_each(ids: tuple[str, ...], common: Common, verb: Verb) -> int:
     return worst
 
 
-def _report(common: Common, id_: int, job: Job | None) -> None:
+def _report(common: Common, id_: int, job: Job | Deleted) -> None:
     if common.output == "ids":
         print(id_)
-    elif job is None:
+    elif isinstance(job, Deleted):
         if common.output == "table":
-            print(f"Job {id_}: deleted")
+            print(f"Job {id_}: deleted{f', with {family.words(job.children)}' if job.children else ''}")
+        elif job.children:
+            print_json(job)
     elif common.output == "json":
         print_json(job)
     else:

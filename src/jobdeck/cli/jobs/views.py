@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import Ids, numbers
+from jobdeck.cli.arguments.more import More, tell_more
 from jobdeck.cli.arguments.options import STDIN, Common
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.jobs.filters import Which
@@ -57,7 +58,7 @@ EVENT_COLUMNS: list[Column[Event]] = [
     Column("KIND", lambda e: e.kind, least=10),
     Column("STATE", lambda e: e.data.get("state", ""), drop=2),
     Column("BY", lambda e: e.actor, drop=3, least=6),
-    Column("MORE", lambda e: text.line(_rest(e.data)), drop=1, least=10),
+    Column("MORE", lambda e: text.told(e.data), drop=1, least=10),
 ]
 
 TOUCHED_COLUMNS: list[Column[TouchedObject]] = [
@@ -72,34 +73,33 @@ def list_(
     *,
     which: Which | None = None,
     sort: Annotated[str | None, Parameter(help="Field to sort by, with - in front for descending.")] = None,
-    limit: Annotated[int, Parameter(help="Jobs to show.")] = 50,
+    limit: Annotated[int | None, Parameter(help="Jobs to show. [default: 50 in a table, else all]")] = None,
     cursor: Annotated[str | None, Parameter(help="Go on where an earlier page ended (its `next`).")] = None,
     all: Annotated[bool, Parameter(help="All that match, however many.", negative=())] = False,
     common: Common | None = None,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first. With -o ids and -o json all that match, unless --limit is given."""
     common = common or Common()
     filters = (which or Which()).filters(common.chosen_project)
     filters["sort"] = sort
+    most = None if all else More(limit).of(common.output)
     with common.client() as client:
-        if all:
-            jobs = client.jobs.list(**filters)
-            if common.output == "ids":
-                print_ids(job.id for job in jobs)
-            else:
-                print_all(common.output, jobs, JOB_COLUMNS, lambda j: j.id)
+        if most is None:
+            jobs = client.jobs.list(cursor=cursor, **filters)
+            print_all(common.output, jobs, JOB_COLUMNS, lambda j: j.id)
             return
-        page = _filled(client, filters, limit, cursor)
+        page = _filled(client, filters, most, cursor)
     print_page(common.output, page, JOB_COLUMNS, lambda j: j.id)
-    if common.output == "table" and page.next:
-        say(f"There are more; --all shows them all, --cursor {page.next} the next page.")
+    tell_more(page)
 
 
 def _filled(client: Client, filters: Filters, limit: int, cursor: str | None) -> Page[Job]:
     """A page of `limit` jobs: what comes piece by piece is put together."""
-    page = client.jobs.page(**filters, limit=limit, cursor=cursor)
+    from jobdeck.client.http.resource import MAX_PAGE
+
+    page = client.jobs.page(**filters, limit=min(limit, MAX_PAGE), cursor=cursor)
     while page.next is not None and len(page.items) < limit:
-        more = client.jobs.page(**filters, limit=limit - len(page.items), cursor=page.next)
+        more = client.jobs.page(**filters, limit=min(limit - len(page.items), MAX_PAGE), cursor=page.next)
         page = page.model_copy(update={"items": [*page.items, *more.items], "next": more.next})
     return page
 
@@ -248,7 +248,7 @@ def _print_log(common: Common, lines: Iterator[LogLine]) -> int:
         if common.output == "json":
             print(item.model_dump_json(exclude_unset=True), flush=True)
         else:
-            print(f"{text.clock(item.at)} {_place(item)}{text.clean(item.text)}", flush=True)
+            print(f"{text.clock(item.at)} {_place(item)}{text.plain(item.text)}", flush=True)
     return count
 
 
@@ -256,7 +256,3 @@ def _place(item: LogLine) -> str:
     level = "" if item.level in ("info", "stdout") else f"{item.level.upper()} "
     task = f"[{item.task}]" if item.task is not None else ""
     return f"{level}{item.step}{task}: " if item.step else level
-
-
-def _rest(data: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in data.items() if name != "state" and value is not None)

@@ -16,6 +16,9 @@ def reasons(job: Job) -> Iterator[str]:
     yield from dict.fromkeys(_wait(wait) for wait in job.wait)
     if job.error is not None:
         yield from _error(job.error)
+    if job.leftovers:
+        yield f"left: {text.line(job.leftovers)}"
+        yield f"hint: Remove it by hand; `jobdeck job logs {job.id}` shows why."
     if job.cause:
         why = f": {text.line(job.reason)}" if job.reason else ""
         yield f"Cause: {text.line(job.cause)}{why}"

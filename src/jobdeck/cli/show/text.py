@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,12 @@ MARKS = {
     State.CANCELED: "■",
 }
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, moves of the cursor
+    r"|\x1b\][^\x07\x1b]{0,1000}(?:\x07|\x1b\\)"  # titles, links
+    r"|\x1b[()][0-9A-B]"  # sets of characters
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: object) -> str:
@@ -34,9 +40,19 @@ def clean(text: object) -> str:
     return _CONTROL.sub("�", str(text))
 
 
+def plain(text: object) -> str:
+    """As `clean`, of what a program printed: the colours and titles that it meant for a terminal are left out."""
+    return clean(_ESCAPES.sub("", str(text)))
+
+
 def line(text: object) -> str:
     """`text` on one line."""
     return " ".join(clean(text).split())
+
+
+def told(data: Mapping[str, object]) -> str:
+    """What an event has to tell beside the state: `from=failed, reason=…`."""
+    return line(", ".join(f"{name}={value}" for name, value in data.items() if name != "state" and value is not None))
 
 
 def state(job: Job) -> str:

@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
 
-from jobdeck.client.errors import UnexpectedAnswer, Unreachable, error_of
+from jobdeck.client.errors import ApiError, UnexpectedAnswer, Unreachable, error_of
 from jobdeck.client.settings import Settings
+from jobdeck.core.errors import InvalidInput
 from jobdeck.wire.base import Request
 from jobdeck.wire.problem import Problem
 
@@ -57,7 +59,7 @@ class Transport:
         if body is None:
             return self._exchange(method, path, headers=headers)
         headers["Content-Type"] = "application/json"
-        return self._exchange(method, path, headers=headers, content=body.model_dump_json(exclude_unset=True))
+        return self._exchange(method, path, headers=headers, content=_sent(body))
 
     def post(self, answer: type[R], path: str, body: Request | None = None, key: str | None = None) -> R:
         return parsed(answer, self.write("POST", path, body, key))
@@ -82,7 +84,7 @@ class Transport:
                 _refuse_page(response, self.settings.url)
                 if not response.is_success:
                     response.read()
-                    raise error_of(_problem(response))
+                    raise self._refused(response)
                 yield response
         except httpx2.TransportError as error:
             raise self._unreachable(error) from error
@@ -109,9 +111,17 @@ class Transport:
             if response.is_success or (method == "DELETE" and lost and response.status_code == 404):
                 return response
             if response.status_code not in RETRIED_STATUS or attempt >= self.attempts:
-                raise error_of(_problem(response))
+                raise self._refused(response)
             time.sleep(_asked_pause(response) or _pause(attempt))
         raise AssertionError("the loop ends with an answer or an error")
+
+    def _refused(self, response: httpx2.Response) -> ApiError:
+        """The error that the server answered; that a token is missing has its reason here."""
+        problem = _problem(response)
+        if problem.status == 401 and self.settings.token is None and self.settings.unread:
+            problem.detail = f"{problem.detail} {self.settings.unread}".strip()
+            problem.hint = "Read it as its owner, or give a token with --token or JOBDECK_TOKEN."
+        return error_of(problem)
 
     def _unreachable(self, error: httpx2.TransportError) -> Unreachable:
         if isinstance(error, httpx2.ConnectError):
@@ -125,6 +135,14 @@ class Transport:
             why, hint = f"The connection to {self.settings.url} broke", "Try again."
         detail = str(error)
         return Unreachable(f"{why} ({detail})." if detail else f"{why}.", hint=hint)
+
+
+def _sent(body: Request) -> str:
+    """The body as JSON; raises InvalidInput for text that has no UTF-8."""
+    try:
+        return body.model_dump_json(exclude_unset=True)
+    except PydanticSerializationError as error:
+        raise InvalidInput("A value is not text in UTF-8, and cannot be sent.", hint="Write it in UTF-8.") from error
 
 
 def path_part(value: object) -> str:

@@ -57,6 +57,8 @@ class Why:
 
 NOT_FOUND = Why("not_found", "there is no such job")
 WITH_CHILDREN = Why("children", "some of its children have not ended")
+TAKES_CHILDREN = Why("takes_children", "it has children, which would be deleted with it")
+WENT_ALONG = Why("with_parent", "it was deleted with its parent")
 
 
 def left_out(asked: BulkOperation, job: Subject, *, same_priority: bool = False) -> Why | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
-from jobdeck.core.life.operations import Operation
 from jobdeck.engine.control import Control
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.scheduling.leader import Leadership
@@ -74,8 +74,9 @@ class Prune:
             if not ids:
                 return
             after = ids[-1]
-            results = await self._control.operate(ids, Operation.DELETE, actor="jobdeck")
-            log.info("pruned_jobs", removed=sum(r.changed for r in results))
+            results = await self._control.delete(ids, actor="jobdeck", chosen=partial(_ended, before=before))
+            children = sum(len(r.along) for r in results)
+            log.info("pruned_jobs", removed=sum(r.changed for r in results), children=children)
 
     async def _bulks(self, now: int) -> None:
         """Operations on selections are kept as long as the events that tell of them; plans never run, for a day."""
@@ -95,6 +96,11 @@ class Prune:
             return await garbage.add(tx, [Doomed(file_prefix(project, file_id)) for project, file_id in removed])
 
         await self._collector.collect(await self._database.transact(work))
+
+
+async def _ended(tx: Tx, ids: Sequence[int], before: int) -> Sequence[int]:
+    """Children go with their parent only if they ended long enough ago themselves."""
+    return await due.over(tx, ids, before)
 
 
 def _days(days: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
@@ -366,6 +367,16 @@ async def run_quietly(executor: Executor, request: TaskRequest, log: TaskLog, br
         async for message in run.messages():
             if isinstance(message, Printed):
                 log.say(request.step, request.index, message)
-        return await run.outcome()
+        outcome = await run.outcome()
+        if isinstance(outcome, Failed):
+            _say_why(log, request, outcome.error)
+        return outcome
     finally:
         brakes.drop(run)
+
+
+def _say_why(log: TaskLog, request: TaskRequest, error: ErrorInfo) -> None:
+    """In the log stands why, with the traceback: nothing else keeps it."""
+    at = time.time_ns() // 1000
+    for line in (f"{error.code}: {error.message}", *(error.traceback or "").splitlines()):
+        log.say(request.step, request.index, Printed(at, "error", line))

@@ -34,6 +34,8 @@ T = TypeVar("T")
 PATIENCE = 30.0
 """Seconds that a look at an object may take."""
 THREADS = 4
+MOST_NAMED = 100
+"""Jobs that hold an object and are named, at most."""
 
 
 class Objects:
@@ -102,13 +104,15 @@ class Objects:
 
     async def _require_free(self, project: Project, ref: ObjectRef) -> None:
         async with self._core.database.read() as connection:
-            held = (await limits.uses(connection, project.name)).get(qualify(project.name, f"object:{ref}"))
-        if held is not None:
+            resource = qualify(project.name, f"object:{ref}")
+            count, some = await limits.holders(connection, resource, MOST_NAMED)
+        if count:
+            others = f" and {count - 1:,} more" if count > 1 else ""
             raise Conflict(
-                f"{ref} is in use by job {held.holders[0]}.",
+                f"{ref} is in use by job {some[0]}{others}.",
                 field="ref",
                 hint="Wait for the job to end, or cancel it.",
-                holders=list(held.holders),
+                holders=some,
             )
 
     async def _look(self, look: Callable[..., T], *arguments: Any) -> T:

@@ -9,8 +9,19 @@ import structlog
 
 from jobdeck.access.tokens import caller_of, refuse_ended
 from jobdeck.core.errors import JobdeckError, NotFound, Unauthenticated
-from jobdeck.core.life.bulk import NOT_FOUND, BulkOperation, BulkState, Outcome, Treated, Why, left_out
-from jobdeck.engine.control import Control, Request, Result, delete_in, operate_in, prioritize_in
+from jobdeck.core.life.bulk import (
+    NOT_FOUND,
+    TAKES_CHILDREN,
+    WENT_ALONG,
+    BulkOperation,
+    BulkState,
+    Outcome,
+    Treated,
+    Why,
+    left_out,
+)
+from jobdeck.core.life.family import HasChildren
+from jobdeck.engine.control import Control, Request, Result, delete_in, none_along, operate_in, prioritize_in
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.service import Trouble, sleep_unless
 from jobdeck.services.jobs.bulks import permission_of
@@ -83,28 +94,30 @@ async def _step(tx: Tx, bulk_id: int, size: int) -> list[int]:
     if bulk is None or bulk.state is not BulkState.RUNNING:
         return []
     ids = await items.following(tx, bulk, size)
-    treated, removed = await _treat(tx, bulk, ids) if ids else ([], [])
-    bulk = await _keep(tx, bulk, treated)
+    treated, removed, along = await _treat(tx, bulk, ids) if ids else ([], [], [])
+    await items.record(tx, bulk.id, along)
+    bulk = await _keep(tx, bulk, treated, len(along))
     if not (ids and bulk.left):
         await records.end(tx, bulk, BulkState.FINISHED, bulk.actor)
     return removed
 
 
-async def _keep(tx: Tx, bulk: Bulk, treated: list[Treated]) -> Bulk:
+async def _keep(tx: Tx, bulk: Bulk, treated: list[Treated], along: int = 0) -> Bulk:
     if not treated:
         return bulk
     await items.record(tx, bulk.id, treated)
-    return await records.progress(tx, bulk, treated, treated[-1].job)
+    return await records.progress(tx, bulk, treated, treated[-1].job, along)
 
 
-async def _treat(tx: Tx, bulk: Bulk, ids: list[int]) -> tuple[list[Treated], list[int]]:
-    """Ask the operation of the jobs, in the name of the person, if that one still may."""
+async def _treat(tx: Tx, bulk: Bulk, ids: list[int]) -> tuple[list[Treated], list[int], list[Treated]]:
+    """Ask the operation of the jobs, in the name of the person, if that one still may; last, what went along."""
     lost = await _permission_lost(tx, bulk)
     if lost is not None:
-        return [Treated(i, Outcome.SKIPPED, lost) for i in ids], []
+        return [Treated(i, Outcome.SKIPPED, lost) for i in ids], [], []
     results, removed = await _operate(tx, bulk, ids)
     by_id = {result.id: result for result in results}
-    return [_treated(bulk, by_id[i]) for i in ids], removed
+    along = [Treated(job.id, Outcome.DONE, WENT_ALONG) for r in results for job in r.along if r.changed]
+    return [_treated(bulk, by_id[i]) for i in ids], removed, along
 
 
 async def _permission_lost(tx: Tx, bulk: Bulk) -> Why | None:
@@ -124,7 +137,8 @@ async def _operate(tx: Tx, bulk: Bulk, ids: list[int]) -> tuple[list[Result], li
     if operation is None:
         return await prioritize_in(tx, ids, bulk.priority or 0, bulk.actor, bulk.id), []
     if bulk.operation is BulkOperation.DELETE:
-        return await delete_in(tx, ids, bulk.actor, bulk.id)
+        chosen = partial(items.may_go, bulk_id=bulk.id) if bulk.with_children else none_along
+        return await delete_in(tx, ids, bulk.actor, chosen, bulk.id)
     request = Request(operation, bulk.actor, bulk.reason, bulk.resume_at, bulk=bulk.id)
     return await operate_in(tx, ids, request), []
 
@@ -134,6 +148,9 @@ def _treated(bulk: Bulk, result: Result) -> Treated:
         return Treated(result.id, Outcome.DONE)
     if isinstance(result.error, NotFound) or result.before is None:
         return Treated(result.id, Outcome.SKIPPED, NOT_FOUND)
+    if isinstance(result.error, HasChildren):
+        came = Why(TAKES_CHILDREN.reason, "it has got children since the preview, which would be deleted with it")
+        return Treated(result.id, Outcome.SKIPPED, came if bulk.with_children else TAKES_CHILDREN)
     # Refused or without effect: the rule that said so says why. Ended jobs that cannot be deleted have such children.
     subject = result.before.subject(unfinished_children=1)
     why = left_out(bulk.operation, subject, same_priority=True)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission, Role
-from jobdeck.core.errors import Conflict, InvalidInput, NotFound
+from jobdeck.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from jobdeck.core.life.bulk import BulkOperation, BulkState, Group, Outcome
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
@@ -53,7 +53,9 @@ class Bulks:
             found = await preview.preview(connection, bulk)
 
         async def keep(tx: Tx) -> Stored:
-            await records.plan(tx, bulk, found.allowed, found.refused)
+            if bulk.with_children:
+                await items.add_children(tx, bulk.id, found.along.ids)
+            await records.plan(tx, bulk, found.allowed, found.refused, found.along.states)
             return _there(await records.get(tx.connection, bulk.id), bulk.id)
 
         kept = await self._database.transact(keep)
@@ -101,15 +103,23 @@ class Bulks:
             bulk = _visible(caller, await records.get(connection, id), id)
             return _view(bulk, await self._database.clock.now(connection))
 
-    async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Bulk]:
-        """Those that the caller asked for, newest first."""
+    async def page(self, caller: Caller, cursor: str | None, limit: int, *, everyone: bool = False) -> Page[Bulk]:
+        """Those that the caller asked for, newest first; with `everyone`, for administrators, all that it may see."""
         caller.require(Permission.JOB_READ)
+        if everyone and caller.role is not Role.ADMIN:
+            raise Forbidden("Only administrators see the operations of others.", field="everyone")
         before = cursors.number(cursor, "bulk")
         async with self._database.read() as connection:
-            found = await records.page(connection, caller.principal_id, caller.project_id, before, limit + 1)
+            whose = None if everyone else caller.principal_id
+            found = await records.page(connection, whose, caller.project_id, before, limit + 1)
             now = await self._database.clock.now(connection)
         last = cursors.encode("bulk", found[limit - 1].id) if len(found) > limit else None
         return Page[Bulk](items=[_view(bulk, now) for bulk in found[:limit]], next=last)
+
+    async def under_way(self, caller: Caller) -> int:
+        """How many that the caller asked for are being carried out."""
+        async with self._database.read() as connection:
+            return await records.count_running(connection, caller.principal_id, caller.project_id)
 
     async def items(
         self, caller: Caller, id: int, outcome: BulkOutcome | None, cursor: str | None, limit: int
@@ -168,6 +178,7 @@ def _new(caller: Caller, asked: BulkAsked, token: str, now: int) -> NewBulk:
         reason=asked.reason,
         resume_at=micros(asked.resume_at) if asked.resume_at else None,
         selection=json.dumps(shown),
+        with_children=asked.children,
         project_id=caller.project_id,
         principal_id=caller.principal_id,
         token_id=caller.token_id,
@@ -235,7 +246,7 @@ def _view(bulk: Stored, now: int) -> Bulk:
 
 _AS_IT_IS = (
     "id", "operation", "priority", "reason", "selection", "project", "total", "allowed", "done", "skipped", "failed",
-    "left",
+    "left", "with_children", "children", "children_done",
 )  # fmt: skip
 
 

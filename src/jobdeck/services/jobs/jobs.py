@@ -11,9 +11,11 @@ from typing import Any
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
 from jobdeck.core.errors import InvalidInput, NotFound
+from jobdeck.core.life import family
 from jobdeck.core.life.job import ChildPolicy
 from jobdeck.core.life.operations import Operation
-from jobdeck.engine.control import Result
+from jobdeck.core.life.states import ENDED, State
+from jobdeck.engine.control import Result, all_along, none_along
 from jobdeck.engine.submit import Submission
 from jobdeck.services import scope
 from jobdeck.services.core import Core
@@ -26,7 +28,7 @@ from jobdeck.store.configurations import Configuration
 from jobdeck.store.projects import Project
 from jobdeck.store.views import JobRow, job_lists, job_views
 from jobdeck.wire.base import Page, micros
-from jobdeck.wire.jobs import Job, PauseRequest, RunAgainRequest, SubmitRequest
+from jobdeck.wire.jobs import ActionView, Deleted, Job, PauseRequest, RunAgainRequest, SubmitRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,26 @@ class Jobs:
                 more = await self._lists.warm(connection)
 
     async def get(self, caller: Caller, job_id: int) -> Job:
-        """One job with all its fields; raises NotFound."""
-        return (await self.get_many(caller, [job_id]))[0]
+        """One job with all its fields, the children that deleting it would take along, and what is left of it.
+
+        Raises NotFound."""
+        job = (await self.get_many(caller, [job_id]))[0]
+        if job.state is State.CANCELED and job.warnings:
+            async with self._core.database.read() as connection:
+                found = await job_views.leftovers(connection, job_id)
+            job = job.model_copy(update={"leftovers": found})
+        delete = job.actions.get(str(Operation.DELETE))
+        if delete is None or not delete.allowed:
+            return job
+        async with self._core.database.read() as connection:
+            below = await job_views.descendants(connection, job_id)
+        if not below:
+            return job
+        unended = sum(count for state, count in below.items() if State(state) not in ENDED)
+        counted = ActionView(allowed=True, children=family.merged(below))
+        if unended:
+            counted = ActionView(allowed=False, why=f"{unended} of its children have not ended")
+        return job.model_copy(update={"actions": {**job.actions, str(Operation.DELETE): counted}})
 
     async def get_many(self, caller: Caller, ids: Sequence[int], fields: set[str] | None = None) -> list[Job]:
         """Jobs in the order of `ids`; raises NotFound for one that is not there or not visible.
@@ -225,9 +245,16 @@ class Jobs:
         await self._operate(caller, job_id, asked)
         return await self.get(caller, job_id)
 
-    async def delete(self, caller: Caller, job_id: int) -> None:
-        """Remove the job and everything recorded about it; raises NotFound, OperationRefused."""
-        await self._operate(caller, job_id, Asked(Operation.DELETE))
+    async def delete(self, caller: Caller, job_id: int, *, children: bool = False) -> Deleted:
+        """Remove the job and everything recorded about it; with `children` these, too, and theirs.
+
+        Raises NotFound, OperationRefused, and HasChildren where it has some and they were not chosen."""
+        await self.require_visible(caller, job_id)
+        caller.require(PERMISSION_OF_OPERATION[Operation.DELETE])
+        chosen = all_along if children else none_along
+        (result,) = await self._core.control.delete([job_id], actor=caller.name, chosen=chosen)
+        _raise_refusal(result)
+        return Deleted(id=job_id, children=family.by_state(job.state for job in result.along))
 
     async def _operate(self, caller: Caller, job_id: int, asked: Asked) -> None:
         await self.require_visible(caller, job_id)

@@ -68,7 +68,8 @@ async def measure(tx: Tx, total: int) -> None:
 async def following(tx: Tx, bulk: Bulk, limit: int) -> list[int]:
     """The next jobs to be treated, in the order in which they are."""
     item = bulk_items.c
-    query = select(item.job_id).where(item.bulk_id == bulk.id, item.outcome.is_(None)).limit(limit)
+    untreated = (item.bulk_id == bulk.id, item.outcome.is_(None), item.along.is_(False))
+    query = select(item.job_id).where(*untreated).limit(limit)
     if bulk.position is not None:
         query = query.where(item.job_id < bulk.position if bulk.backwards else item.job_id > bulk.position)
     query = query.order_by(item.job_id.desc() if bulk.backwards else item.job_id)
@@ -90,6 +91,21 @@ async def record(tx: Tx, bulk_id: int, treated: Sequence[Treated]) -> None:
         await tx.connection.execute(update(bulk_items).where(*these).values(values))
 
 
+async def add_children(tx: Tx, bulk_id: int, ids: Sequence[int]) -> None:
+    """Name the children that go with jobs of the bulk; those that come later are not among them."""
+    wanted = ids_of(ids, tx.dialect)
+    found = select(literal(bulk_id, BigInteger()), wanted.c.id, literal(True))
+    await _insert(tx, ["bulk_id", "job_id", "along"], found)
+
+
+async def may_go(tx: Tx, ids: Sequence[int], bulk_id: int) -> list[int]:
+    """Those of `ids` that were named as children that go along."""
+    wanted = ids_of(ids, tx.dialect)
+    item = bulk_items.c
+    query = select(item.job_id).join(wanted, wanted.c.id == item.job_id)
+    return list((await tx.connection.execute(query.where(item.bulk_id == bulk_id, item.along))).scalars())
+
+
 async def page(
     connection: AsyncConnection, bulk_id: int, outcome: Outcome | None, after: int, limit: int, *, untreated: bool
 ) -> list[RowMapping]:
@@ -97,7 +113,7 @@ async def page(
     item = bulk_items.c
     query = select(bulk_items).where(item.bulk_id == bulk_id, item.job_id > after).order_by(item.job_id).limit(limit)
     if untreated:
-        query = query.where(item.outcome.is_(None))
+        query = query.where(item.outcome.is_(None), item.along.is_(False))
     elif outcome is not None:
         query = query.where(item.outcome == str(outcome))
     return list((await connection.execute(query)).mappings())

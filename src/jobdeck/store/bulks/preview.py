@@ -5,70 +5,99 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, exists, false, func, select
+from sqlalchemy import CTE, ColumnElement, FromClause, RowMapping, and_, false, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.life.bulk import EXAMPLES, NOT_FOUND, BulkOperation, Group, Outcome, Why, left_out, merged
+from jobdeck.core.life.bulk import (
+    EXAMPLES,
+    NOT_FOUND,
+    TAKES_CHILDREN,
+    BulkOperation,
+    Group,
+    Outcome,
+    Why,
+    left_out,
+    merged,
+)
 from jobdeck.core.life.operations import Subject
-from jobdeck.core.life.states import ENDED, State
+from jobdeck.core.life.states import State
+from jobdeck.store.bulks import families
+from jobdeck.store.bulks.families import Along
 from jobdeck.store.bulks.records import Bulk
 from jobdeck.store.schema import bulk_items, jobs
+
+NOBODY = Along((), {})
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """How many jobs allow the operation, and why the others do not."""
+    """How many jobs allow the operation, and why the others do not; `along`: children that a delete would take along,
+    or takes along where that was chosen."""
 
     allowed: int
     refused: list[Group]
+    along: Along = NOBODY
 
 
 async def preview(connection: AsyncConnection, bulk: Bulk) -> Preview:
     """Judge all jobs of the bulk: the database counts those that are alike, the core says what holds for each kind."""
-    kinds = _kinds(bulk)
+    standing = _standing(bulk)
+    kinds = _kinds(bulk, standing)
+    source = _WITH_JOBS if standing is None else _WITH_JOBS.outerjoin(standing, standing.c.root == bulk_items.c.job_id)
     mine = (bulk_items.c.bulk_id == bulk.id, bulk_items.c.outcome.is_(None))
     ends = (func.min(bulk_items.c.job_id).label("first"), func.max(bulk_items.c.job_id).label("last"))
     query = select(*(k.label(name) for name, k in kinds.items()), func.count().label("jobs"), *ends)
-    query = query.select_from(_WITH_JOBS).where(*mine).group_by(*kinds)
+    query = query.select_from(source).where(*mine).group_by(*kinds)
     allowed, refused = 0, await _missing(connection, bulk.id)
     for kind in (await connection.execute(query)).mappings().all():
-        why = _judged(bulk.operation, kind)
+        why = _judged(bulk, kind)
         if why is None:
             allowed += kind["jobs"]
         else:
             alike = and_(*mine, *(k.is_not_distinct_from(kind[name]) for name, k in kinds.items()))
-            examples = await _examples(connection, kind, alike)
+            examples = await _examples(connection, kind, source, alike)
             refused.append(Group(Outcome.SKIPPED, why, kind["jobs"], examples))
-    return Preview(allowed, merged(refused))
+    along = await families.along(connection, bulk.id) if standing is not None else NOBODY
+    return Preview(allowed, merged(refused), along)
 
 
 _WITH_JOBS = bulk_items.outerjoin(jobs, jobs.c.id == bulk_items.c.job_id)
 
 
-def _kinds(bulk: Bulk) -> dict[str, ColumnElement[Any]]:
+def _standing(bulk: Bulk) -> CTE | None:
+    """How the families of its jobs stand, where that matters."""
+    if bulk.operation is not BulkOperation.DELETE:
+        return None
+    return families.standing(bulk.id, families.below(bulk.id))
+
+
+def _kinds(bulk: Bulk, standing: CTE | None) -> dict[str, ColumnElement[Any]]:
     """All that a verdict depends on."""
     same = jobs.c.priority == bulk.priority if bulk.priority is not None else false()
-    child = jobs.alias("child")
-    open_child = exists().where(child.c.parent_id == jobs.c.id, child.c.state.not_in([str(s) for s in ENDED]))
-    family = bulk.operation is BulkOperation.DELETE
     return {
         "state": jobs.c.state, "last_operation": jobs.c.last_operation, "same": same,
-        "children": and_(jobs.c.has_children, open_child) if family else false(),
+        "children": false() if standing is None else func.coalesce(standing.c.unended, 0) > 0,
+        "takes": false() if standing is None else func.coalesce(standing.c.outside, 0) > 0,
     }  # fmt: skip
 
 
-def _judged(operation: BulkOperation, kind: RowMapping) -> Why | None:
+def _judged(bulk: Bulk, kind: RowMapping) -> Why | None:
     if kind["state"] is None:
         return NOT_FOUND
     subject = Subject(0, State(kind["state"]), False, False, int(kind["children"] or 0), kind["last_operation"])
-    return left_out(operation, subject, same_priority=bool(kind["same"]))
+    why = left_out(bulk.operation, subject, same_priority=bool(kind["same"]))
+    if why is None and kind["takes"] and not bulk.with_children:
+        return TAKES_CHILDREN
+    return why
 
 
-async def _examples(connection: AsyncConnection, kind: RowMapping, alike: ColumnElement[bool]) -> tuple[int, ...]:
+async def _examples(
+    connection: AsyncConnection, kind: RowMapping, source: FromClause, alike: ColumnElement[bool]
+) -> tuple[int, ...]:
     if kind["jobs"] <= 2:  # the look for more may be long
         return tuple(dict.fromkeys((kind["first"], kind["last"])))
     between = bulk_items.c.job_id.between(kind["first"], kind["last"])
-    query = select(bulk_items.c.job_id).select_from(_WITH_JOBS).where(alike, between)
+    query = select(bulk_items.c.job_id).select_from(source).where(alike, between)
     return tuple((await connection.execute(query.order_by(bulk_items.c.job_id).limit(EXAMPLES))).scalars())
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, insert, select, text, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.identity.actor import Actor
@@ -30,6 +30,7 @@ class NewBulk:
     reason: str | None
     resume_at: int | None
     selection: str
+    with_children: bool
     project_id: int | None
     principal_id: int
     token_id: int
@@ -67,6 +68,9 @@ class Bulk:
     failed: int
     account: list[Group]
     position: int | None
+    with_children: bool
+    children: dict[str, int]
+    children_done: int
 
     @property
     def left(self) -> int:
@@ -86,11 +90,13 @@ async def make(tx: Tx, new: NewBulk) -> int:
     return int((await tx.connection.execute(insert(bulks).values(values).returning(bulks.c.id))).scalar_one())
 
 
-async def plan(tx: Tx, bulk: Bulk, allowed: int, refused: Sequence[Group]) -> None:
-    """Keep what the preview found."""
-    values = {"allowed": allowed, "refused": _text(refused)}
+async def plan(tx: Tx, bulk: Bulk, allowed: int, refused: Sequence[Group], children: Mapping[str, int]) -> None:
+    """Keep what the preview found; `children`: those that a delete would take along, by state."""
+    values = {"allowed": allowed, "refused": _text(refused), "children": json.dumps(dict(children))}
     await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
     data = {"bulk": bulk.id, "operation": str(bulk.operation), "total": bulk.total, "allowed": allowed}
+    if bulk.with_children:
+        data["children"] = sum(children.values())
     tx.emit(NewEvent("bulk.made", bulk.project_id, None, bulk.actor, data))
 
 
@@ -102,13 +108,16 @@ async def start(tx: Tx, bulk: Bulk, token_id: int) -> None:
     tx.emit(NewEvent("bulk.started", bulk.project_id, None, bulk.actor, data))
 
 
-async def progress(tx: Tx, bulk: Bulk, treated: Sequence[Treated], position: int) -> Bulk:
-    """Count what became of some more of its jobs, the last of them `position`; the bulk after it."""
+async def progress(tx: Tx, bulk: Bulk, treated: Sequence[Treated], position: int, along: int) -> Bulk:
+    """Count what became of some more of its jobs, the last of them `position`; the bulk after it.
+
+    `along`: children that were deleted with them."""
     counts = {str(o): getattr(bulk, o) + sum(t.outcome is o for t in treated) for o in Outcome}
     told = merged([*bulk.account, *account(treated)])
-    values = {**counts, "position": position, "account": _text(told)}
+    children = bulk.children_done + along
+    values = {**counts, "position": position, "account": _text(told), "children_done": children}
     await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
-    return replace(bulk, **counts, position=position, account=told)
+    return replace(bulk, **counts, position=position, account=told, children_done=children)
 
 
 async def end(tx: Tx, bulk: Bulk, state: BulkState, actor: str) -> None:
@@ -118,6 +127,7 @@ async def end(tx: Tx, bulk: Bulk, state: BulkState, actor: str) -> None:
     data = {
         "bulk": bulk.id, "operation": str(bulk.operation), "state": str(state), "done": bulk.done,
         "skipped": bulk.skipped, "failed": bulk.failed, "left": bulk.left,
+        **({"children": bulk.children_done} if bulk.children_done else {}),
     }  # fmt: skip
     tx.emit(NewEvent("bulk.ended", bulk.project_id, None, actor, data))
 
@@ -136,10 +146,12 @@ async def lock(tx: Tx, id: int) -> Bulk | None:
 
 
 async def page(
-    connection: AsyncConnection, principal_id: int, project_id: int | None, before: int | None, limit: int
+    connection: AsyncConnection, principal_id: int | None, project_id: int | None, before: int | None, limit: int
 ) -> list[Bulk]:
-    """Those that the principal asked for, newest first; `project_id`: only those made in this project."""
-    query = _query().where(bulks.c.principal_id == principal_id).order_by(bulks.c.id.desc()).limit(limit)
+    """Those that the principal (None: anybody) asked for, newest first; `project_id`: only those of this project."""
+    query = _query().order_by(bulks.c.id.desc()).limit(limit)
+    if principal_id is not None:
+        query = query.where(bulks.c.principal_id == principal_id)
     if project_id is not None:
         query = query.where(bulks.c.project_id == project_id)
     if before is not None:
@@ -151,6 +163,15 @@ async def running(connection: AsyncConnection) -> list[int]:
     """Those to be carried on, oldest first. In the words of the partial index: a parameter could not use it."""
     query = select(bulks.c.id).where(text("state = 'running'")).order_by(bulks.c.id)
     return list((await connection.execute(query)).scalars())
+
+
+async def count_running(connection: AsyncConnection, principal_id: int, project_id: int | None) -> int:
+    """How many of the principal's are being carried out; `project_id`: only those made in this project."""
+    query = select(func.count()).select_from(bulks).where(text("bulks.state = 'running'"))
+    query = query.where(bulks.c.principal_id == principal_id)
+    if project_id is not None:
+        query = query.where(bulks.c.project_id == project_id)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def outdated(connection: AsyncConnection, unused: int, ended: int | None) -> list[int]:
@@ -182,7 +203,7 @@ def _bulk(row: RowMapping) -> Bulk:
         "operation": BulkOperation(row["operation"]), "state": BulkState(row["state"]),
         "actor": Actor(row["actor"], row["principal_id"], row["token_id"]),
         "selection": json.loads(row["selection"]), "refused": _groups(row["refused"]),
-        "account": _groups(row["account"]),
+        "account": _groups(row["account"]), "children": json.loads(row["children"]),
     })  # fmt: skip
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.job import Job
 from jobdeck.core.life.states import ENDED
+from jobdeck.core.values import clip
 from jobdeck.store.jobs.jobs import lock
-from jobdeck.store.schema import attempts, events, failures, jobs, leases, lineage, steps, tasks
+from jobdeck.store.schema import attempts, events, failures, jobs, leases, lineage, principals, steps, tasks
 from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
+
+DELETED = "deleted"
+"""The kind of the event that remains of a job."""
+MAX_TOLD = 200
+"""Characters of a deleted job's description that its event keeps."""
 
 _ABOUT_JOBS = (events, lineage, failures, tasks, steps, attempts, leases)
 
@@ -54,18 +62,49 @@ def _descent(root: int, children: dict[int, list[int]]) -> list[int]:
     return line
 
 
-async def remove(tx: Tx, doomed: Sequence[Job], actor: str | None, bulk: int | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """A job that is to be removed; `along`: children that go with it, `taken_by`: the job with which it goes."""
+
+    job: Job
+    along: Mapping[str, int] = field(default_factory=dict)
+    taken_by: int | None = None
+
+
+async def remove(tx: Tx, doomed: Sequence[Doomed], actor: str | None, bulk: int | None = None) -> None:
     """Delete the rows of `doomed` and all that refers to them; an event of each remains, without its content.
 
     `bulk`: the operation on a selection that this is a part of."""
     if not doomed:
         return
-    once = {job.id: job for job in doomed}
-    ids = list(once)
-    wanted = ids_of(ids, tx.dialect)
-    for table in _ABOUT_JOBS:
-        await tx.connection.execute(delete(table).where(table.c.job_id.in_(select(wanted.c.id))))
+    once = {one.job.id: one for one in doomed}
+    wanted = ids_of(list(once), tx.dialect)
+    told = await _told(tx, list(once))
+    # The job first: an event of a job that is there is kept by the database (store/guards.py).
     await tx.connection.execute(delete(jobs).where(jobs.c.id.in_(select(wanted.c.id))))
-    more = {} if bulk is None else {"bulk": bulk}
-    for job in once.values():
-        tx.emit(NewEvent("deleted", job.project_id, job.id, actor, {"from": str(job.state), **more}))
+    for table in _ABOUT_JOBS:
+        these = table.c.job_id.in_(select(wanted.c.id))
+        kept = (table.c.kind != DELETED,) if table is events else ()
+        await tx.connection.execute(delete(table).where(these, *kept))
+    for one in once.values():
+        data = {"from": str(one.job.state), **told[one.job.id], **_more(one, bulk)}
+        tx.emit(NewEvent(DELETED, one.job.project_id, one.job.id, actor, data))
+
+
+async def _told(tx: Tx, ids: list[int]) -> dict[int, dict[str, Any]]:
+    """What is still told of jobs that are gone: what they were, and whose."""
+    wanted = ids_of(ids, tx.dialect)
+    query = (
+        select(jobs.c.id, jobs.c.type, jobs.c.description, principals.c.name)
+        .join(wanted, wanted.c.id == jobs.c.id)
+        .outerjoin(principals, principals.c.id == jobs.c.created_by)
+    )
+    return {
+        row.id: {"type": row.type, "created_by": row.name, "description": clip(row.description, MAX_TOLD)}
+        for row in await tx.connection.execute(query)
+    }
+
+
+def _more(one: Doomed, bulk: int | None) -> dict[str, Any]:
+    more = {"children": dict(one.along) or None, "with": one.taken_by, "bulk": bulk}
+    return {name: value for name, value in more.items() if value is not None}

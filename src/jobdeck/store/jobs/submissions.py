@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jobdeck.core.errors import Conflict
 from jobdeck.store.schema import OPEN_JOBS, idempotency, jobs
+from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.sql.database import Database, Tx
 
 RACES = 5
@@ -40,7 +41,24 @@ async def remembered(tx: Tx, principal_id: int, key: str, request_hash: str) -> 
             field="Idempotency-Key",
             hint="Use a new key for a new request.",
         )
-    return [int(i) for i in json.loads(row["job_ids"])]
+    ids = [int(i) for i in json.loads(row["job_ids"])]
+    await _require_there(tx, key, ids)
+    return ids
+
+
+async def _require_there(tx: Tx, key: str, ids: Sequence[int]) -> None:
+    """Raises Conflict where jobs that the key stands for were deleted: the answer cannot be given any more."""
+    wanted = ids_of(ids, tx.dialect)
+    there = set((await tx.connection.execute(select(jobs.c.id).join(wanted, wanted.c.id == jobs.c.id))).scalars())
+    gone = [i for i in ids if i not in there]
+    if gone:
+        some = f"jobs {gone[0]} and {len(gone) - 1:,} more" if len(gone) > 1 else f"job {gone[0]}"
+        raise Conflict(
+            f"The idempotency key '{key}' was used before: it made {some}, deleted since.",
+            field="Idempotency-Key",
+            hint="To have the work done once more, use a new key.",
+            jobs=gone[:100],
+        )
 
 
 async def remember(tx: Tx, principal_id: int, key: str, request_hash: str, ids: Sequence[int]) -> None:

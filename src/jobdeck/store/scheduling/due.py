@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, exists, select, text
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, FromClause, and_, delete, exists, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.store.schema import OPEN_JOBS, events, files, idempotency, jobs, projects
+from jobdeck.store.schema import OPEN_JOBS, event_retention, events, files, idempotency, jobs, projects
+from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.sql.database import Tx
 
 RESUMED_AT_ONCE = 500
@@ -19,12 +22,23 @@ async def to_resume(connection: AsyncConnection, now: int) -> list[int]:
 
 
 async def ended_jobs(connection: AsyncConnection, before: int, after: int, limit: int) -> list[int]:
-    """Jobs that ended before `before` (µs), failed ones too, by id; a job goes only after its parent went or may go."""
-    parents = jobs.alias("parents")
+    """Jobs without a parent that ended before `before` (µs) with their children, failed ones too, by id."""
+    parents, children = jobs.alias("parents"), jobs.alias("children")
     kept = exists().where(parents.c.id == jobs.c.parent_id)
-    ended = [str(s) for s in sorted(ENDED)]
-    query = select(jobs.c.id).where(jobs.c.state.in_(ended), jobs.c.ended_at < before, jobs.c.id > after, ~kept)
+    needed = exists().where(children.c.parent_id == jobs.c.id, ~_over(children, before))
+    query = select(jobs.c.id).where(_over(jobs, before), jobs.c.id > after, ~kept, ~needed)
     return list((await connection.execute(query.order_by(jobs.c.id).limit(limit))).scalars())
+
+
+async def over(tx: Tx, ids: Sequence[int], before: int) -> list[int]:
+    """Those of the jobs that ended before `before`."""
+    wanted = ids_of(ids, tx.dialect)
+    query = select(jobs.c.id).join(wanted, wanted.c.id == jobs.c.id).where(_over(jobs, before))
+    return list((await tx.connection.execute(query)).scalars())
+
+
+def _over(of: FromClause, before: int) -> ColumnElement[bool]:
+    return and_(of.c.state.in_([str(s) for s in sorted(ENDED)]), func.coalesce(of.c.ended_at, before) < before)
 
 
 async def remove_expired_files(tx: Tx, now: int, limit: int) -> list[tuple[str, int]]:
@@ -49,8 +63,16 @@ async def dirty_attempts(connection: AsyncConnection) -> frozenset[tuple[int, in
 
 async def remove_events(tx: Tx, before: int, limit: int) -> int:
     """Delete up to `limit` events from before `before`; how many were there."""
+    await _allow(tx, before)
     old = select(events.c.id).where(events.c.at < before).order_by(events.c.id).limit(limit)
     return (await tx.connection.execute(delete(events).where(events.c.id.in_(old)))).rowcount
+
+
+async def _allow(tx: Tx, before: int) -> None:
+    """Tell the database that events from before `before` may go; it keeps all others (store/guards.py)."""
+    mine = update(event_retention).where(event_retention.c.id == 1).values(before=before)
+    if not (await tx.connection.execute(mine)).rowcount:
+        await tx.connection.execute(insert(event_retention).values(id=1, before=before))
 
 
 async def forget_keys(tx: Tx, before: int) -> None:

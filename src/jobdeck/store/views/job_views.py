@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED
-from jobdeck.store.schema import attempts, jobs, steps, tasks
+from jobdeck.store.schema import attempts, events, jobs, steps, tasks
 from jobdeck.store.views.job_lists import joined, listed_columns
 
 
@@ -34,6 +35,25 @@ async def projects_of(connection: AsyncConnection, ids: Sequence[int]) -> dict[i
     """The ids of the jobs' projects, by job."""
     query = select(jobs.c.id, jobs.c.project_id).where(jobs.c.id.in_(ids))
     return {row.id: row.project_id for row in await connection.execute(query)}
+
+
+async def leftovers(connection: AsyncConnection, job_id: int) -> str | None:
+    """What was left when the job was canceled, as its event tells."""
+    mine = (events.c.job_id == job_id, events.c.kind == "canceled")
+    query = select(events.c.data).where(*mine).order_by(events.c.id.desc()).limit(1)
+    data = (await connection.execute(query)).scalar()
+    found = json.loads(data).get("leftovers") if data else None
+    return found if isinstance(found, str) else None
+
+
+async def descendants(connection: AsyncConnection, job_id: int) -> dict[str, int]:
+    """How many children the job has, and those have, in each state."""
+    first = select(jobs.c.id, jobs.c.state, jobs.c.has_children).where(jobs.c.parent_id == job_id)
+    below = first.cte("below", recursive=True)
+    step = select(jobs.c.id, jobs.c.state, jobs.c.has_children)
+    below = below.union_all(step.join(below, (jobs.c.parent_id == below.c.id) & below.c.has_children))
+    query = select(below.c.state, func.count().label("jobs")).group_by(below.c.state)
+    return {row.state: row.jobs for row in await connection.execute(query)}
 
 
 async def unfinished_children(connection: AsyncConnection, rows: Sequence[RowMapping]) -> dict[int, int]:

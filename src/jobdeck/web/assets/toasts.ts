@@ -7,6 +7,7 @@ export interface Toast {
   text: string;
   tone?: Tone;
   hint?: string | null;
+  link?: { text: string; href: string };
   /** Seconds until it goes by itself; errors stay until they are closed. */
   seconds?: number;
 }
@@ -16,7 +17,7 @@ const MOST = 4;
 
 /** Show a message. */
 export function toast(message: string | Toast): void {
-  const { text, tone = "info", hint, seconds = 6 }: Toast = typeof message === "string" ? { text: message } : message;
+  const { text, tone = "info", hint, link, seconds = 6 }: Toast = typeof message === "string" ? { text: message } : message;
   const region = document.getElementById("toasts");
   if (!region) return;
   const item = document.createElement("div");
@@ -29,6 +30,12 @@ export function toast(message: string | Toast): void {
     more.className = "hint";
     more.textContent = hint;
     body.append(more);
+  }
+  if (link) {
+    const way = document.createElement("a");
+    way.href = link.href;
+    way.textContent = link.text;
+    body.append(" ", way);
   }
   const close = document.createElement("button");
   close.type = "button";

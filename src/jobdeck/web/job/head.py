@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from jobdeck.access.roles import Permission
+from jobdeck.core.life.family import words
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.services.jobs.sides import Sides
@@ -30,6 +31,8 @@ class Act:
     allowed: bool
     why: str | None = None
     danger: bool = False
+    children: str | None = None
+    """Of a delete: what would go with the job."""
 
 
 _ACTS: tuple[tuple[Operation, str, str, str, bool], ...] = (
@@ -80,7 +83,8 @@ async def head_of(page: Page, job_id: int) -> Head:
 
 def _act(job: Job, operation: Operation, text: str, symbol: str, key: str, danger: bool) -> Act:
     view = job.actions[operation]
-    return Act(str(operation), text, symbol, key, view.allowed, view.why, danger)
+    children = words(view.children) if view.children else None
+    return Act(str(operation), text, symbol, key, view.allowed, view.why, danger, children)
 
 
 async def show(page: Page, template: str, job_id: int, tab: str, **context: Any) -> Response:

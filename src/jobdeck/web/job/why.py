@@ -10,6 +10,7 @@ from typing import Literal
 
 from jobdeck.core.amounts import duration, number
 from jobdeck.core.life.states import State
+from jobdeck.core.tasks import UNDO
 from jobdeck.services.jobs.sides import Sides
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job, WaitReason
@@ -158,6 +159,14 @@ def _canceled(job: Job, sides: Sides, asked: Event | None) -> Why:
         title = "It is being stopped to start again" if sides.restarting else "It is being canceled"
         hint = "Its work is told to stop, and what it half made is removed. Work that does not stop is killed."
         return Why("warning", "canceling", title, _by("Asked", asked, job), hint)
+    if job.leftovers:
+        log = Link("Log of the removal", f"/jobs/{job.id}/logs", {"step": UNDO})
+        links = [log, Link("Events", f"/jobs/{job.id}/events")]
+        return Why(
+            "warning", "warning", "It was canceled, and something is left",
+            (*_by("Canceled", asked, job), Piece(f" {job.leftovers}")),
+            "Remove it by hand: Jobdeck does not try again.", links,
+        )  # fmt: skip
     return Why(
         "info", "canceled", "It was canceled", _by("Canceled", asked, job),
         "A canceled job cannot go on. Run it again as a new job.",
@@ -191,7 +200,7 @@ def _stall(job: Job, sides: Sides) -> Why | None:
 
 
 def _warnings(job: Job) -> Why | None:
-    if not job.warnings:
+    if not job.warnings or (job.leftovers and job.warnings == 1):
         return None
     text = f"{number(job.warnings)} {'warning' if job.warnings == 1 else 'warnings'} so far."
     if job.state is State.SUCCEEDED:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from jobdeck.core.errors import InvalidInput
+from jobdeck.core.life import family
 from jobdeck.core.life.bulk import BulkOperation
 from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.services.jobs.queries import JobConditions
@@ -23,6 +24,8 @@ router = APIRouter(include_in_schema=False)
 BulkId = Annotated[Digits, Path(ge=1, le=MAX_ID)]
 DEFAULT_PRIORITY = 9
 _LISTED = 200
+UNASKED = 100
+"""Jobs that may be deleted without typing their number."""
 _IDS = TypeAdapter(list[AskedId])
 
 
@@ -63,6 +66,7 @@ class PreviewAsked(BaseModel):
     reason: str = ""
     resume_at: str = ""
     priority: str = ""
+    children: str = ""
     replaces: AskedId | Literal[""] = ""
 
 
@@ -76,8 +80,16 @@ async def preview(page: FragmentDep, asked: Annotated[PreviewAsked, Form()]) -> 
 
 
 @router.post(f"{PATH}/bulk/{{id}}/run")
-async def run(page: FragmentDep, id: BulkId, token: Annotated[str, Form(max_length=200)]) -> Response:
-    """Carry out what was shown."""
+async def run(
+    page: FragmentDep,
+    id: BulkId,
+    token: Annotated[str, Form(max_length=200)],
+    typed: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Carry out what was shown. A large delete is agreed to by typing its number."""
+    number = number_to_type(await page.services.bulks.get(page.caller, id))
+    if number is not None and "".join(filter(str.isdigit, typed)) != str(number):
+        raise InvalidInput(f"Type {number} to delete them.", field="typed")
     return await _shown(page, await page.services.bulks.run(page.caller, id, token))
 
 
@@ -102,11 +114,20 @@ async def items(
     return await page.render("jobs/bulk_items.html", block="items", items=found, id=id, outcome=outcome)
 
 
+def number_to_type(bulk: Bulk) -> int | None:
+    """How many jobs a large delete would remove, which is to be typed; None for any other operation."""
+    if bulk.operation is not BulkOperation.DELETE or bulk.state != "planned":
+        return None
+    number = bulk.allowed + (sum(bulk.children.values()) if bulk.with_children else 0)
+    return number if number > UNASKED else None
+
+
 async def _shown(page: FragmentDep, bulk: Bulk, *, token: str = "", selection: PreviewAsked | None = None) -> Response:
     part = {"planned": "plan", "running": "running"}.get(bulk.state, "account")
     words = WORDS[bulk.operation]
     return await page.render(
         "jobs/bulk.html", block=part, bulk=bulk, words=words, token=token, selection=selection,
+        family=family.words, number_to_type=number_to_type(bulk),
         fraction=(bulk.total - bulk.left) / bulk.total if bulk.total else 1.0,
     )  # fmt: skip
 
@@ -120,6 +141,8 @@ def _asked(asked: PreviewAsked) -> BulkAsked:
         given["resume_at"] = asked.resume_at
     if asked.operation is BulkOperation.PRIORITY:
         given["priority"] = asked.priority or DEFAULT_PRIORITY
+    if asked.children and asked.operation is BulkOperation.DELETE:
+        given["children"] = True
     try:
         if asked.ids:
             select = BulkSelect[JobConditions](ids=_IDS.validate_python(asked.ids.split(",")))

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from jobdeck.store import guards
+from jobdeck.store.migrations import guards_0001
 
 revision = "0001"
 down_revision = None
@@ -473,5 +473,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_sessions")),
     )
     op.create_index("ix_sessions_expires", "sessions", ["expires_at"], unique=False)
-    for statement in guards.statements(op.get_bind().dialect.name):
+    for statement in guards_0001.statements(op.get_bind().dialect.name):
         op.execute(sa.text(statement))

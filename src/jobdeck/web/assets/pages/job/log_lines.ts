@@ -42,7 +42,7 @@ export async function readLines(src: string, where: Where, place: Record<string,
 }
 
 // Programs colour their output for terminals.
-const COLOURS = /\u001b\[[0-9;]*[A-Za-z]/g;
+const COLOURS = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]{0,1000}(?:\u0007|\u001b\\)|\u001b[()][0-9A-B]/g;
 const CLOCK = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 

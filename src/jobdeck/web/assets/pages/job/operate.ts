@@ -56,6 +56,7 @@ function ask(name: string): void {
   part("until-field").hidden = name !== "pause";
   part("reason-field").hidden = name === "delete";
   part("error").hidden = true;
+  askChildren(name === "delete" ? document.getElementById("item-delete")?.dataset["children"] : undefined);
   const yes = part<HTMLButtonElement>("yes");
   yes.textContent = words.yes;
   yes.classList.toggle("danger", words.danger ?? false);
@@ -63,6 +64,13 @@ function ask(name: string): void {
   dialog.showModal();
   // What is dangerous is not what Enter does by accident.
   (words.danger ? dialog.querySelector<HTMLElement>("[data-no]")! : yes).focus();
+}
+
+/** What else would be deleted is chosen, or nothing is. */
+function askChildren(children: string | undefined): void {
+  part("children-field").hidden = !children;
+  part<HTMLInputElement>("children").checked = false;
+  part("children-text").textContent = children ? `It has ${children}. It can be deleted only with them.` : "";
 }
 
 function body(): Record<string, string> | undefined {
@@ -81,7 +89,7 @@ async function carryOut(): Promise<void> {
   yes.disabled = true;
   try {
     if (operation === "delete") {
-      await api("DELETE", `jobs/${id()}`);
+      await api("DELETE", `jobs/${id()}${part<HTMLInputElement>("children").checked ? "?children=true" : ""}`);
       location.assign(head().dataset["home"] ?? "/jobs");
       return;
     }

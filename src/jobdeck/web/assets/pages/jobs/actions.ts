@@ -1,6 +1,6 @@
 // What can be done to one job: its buttons, its menu, and the question first where something is lost.
 
-import { api, showProblem } from "../../api.ts";
+import { api, Problem, showProblem } from "../../api.ts";
 import { ask, type Question } from "../../confirm.ts";
 import { icon } from "../../icons.ts";
 import { toast } from "../../toasts.ts";
@@ -51,12 +51,22 @@ export async function operate(job: string, operation: string): Promise<void> {
     return;
   }
   if (verb.question && !(await ask(verb.question(job)))) return;
+  await carryOut(job, operation);
+}
+
+async function carryOut(job: string, operation: string, choice = ""): Promise<void> {
+  const verb = VERBS[operation]!;
+  const row = rowOf(job);
   row?.setAttribute("aria-busy", "true");
   try {
-    await (operation === "delete" ? api("DELETE", `jobs/${job}`) : api("POST", `jobs/${job}/${operation}`));
+    await (operation === "delete" ? api("DELETE", `jobs/${job}${choice}`) : api("POST", `jobs/${job}/${operation}`));
     toast({ text: `Job ${job} ${verb.done}.`, tone: "success", seconds: 4 });
   } catch (error) {
-    showProblem(error);
+    if (error instanceof Problem && error.document.code === "has_children" && !choice) {
+      if (await ask({ title: `Delete job ${job} with its children?`, text: error.document.detail, yes: "Delete all of them", danger: true })) await carryOut(job, operation, "?children=true");
+    } else {
+      showProblem(error);
+    }
   } finally {
     row?.removeAttribute("aria-busy");
     syncNow(Number(job));

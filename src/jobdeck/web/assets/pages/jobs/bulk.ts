@@ -20,6 +20,15 @@ function shown(html: string): void {
     const at = field.dataset["moment"];
     if (at) field.value = localTime(at);
   }
+  checkTyped();
+}
+
+/** A large delete is agreed to by typing its number. */
+function checkTyped(): void {
+  const field = form()?.querySelector<HTMLInputElement>("[data-typed]");
+  if (!field) return;
+  const button = form()!.querySelector<HTMLButtonElement>("button[type=submit]")!;
+  button.disabled = field.value.replace(/[^0-9]/g, "") !== field.dataset["typed"];
 }
 
 /** A moment as controls of the kind datetime-local have it. */
@@ -92,7 +101,7 @@ async function run(): Promise<void> {
   const button = from.querySelector<HTMLButtonElement>("button[type=submit]")!;
   button.disabled = true;
   try {
-    const token = new URLSearchParams({ token: dataOf(from).get("token") ?? "" });
+    const token = new URLSearchParams({ token: dataOf(from).get("token") ?? "", typed: dataOf(from).get("typed") ?? "" });
     shown(await fragment(`/jobs/bulk/${from.dataset["bulkId"]}/run`, { form: token }));
     clear();
     follow();
@@ -147,7 +156,11 @@ dialog?.addEventListener("toggle", (event) => {
   void fragment(url).then((html) => { details.querySelector(".bulk-items-list")!.innerHTML = html; }, showProblem);
 }, true);
 dialog?.addEventListener("change", (event) => {
+  if ((event.target as Element).matches("[data-typed]")) return;
   if (form()?.contains(event.target as Node)) replan();
+});
+dialog?.addEventListener("input", (event) => {
+  if ((event.target as Element).matches("[data-typed]")) checkTyped();
 });
 dialog?.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -168,7 +181,7 @@ live.subscribe({}, (event) => {
   const bulk = Number(event.data["bulk"]);
   if (event.kind !== "bulk.ended" || !watched.delete(bulk)) return;
   const { operation, done, skipped, failed } = event.data;
-  toast({ tone: failed ? "warning" : "success", text: `${String(operation)}: ${done} done, ${skipped} skipped, ${failed} failed.` });
+  toast({ tone: failed ? "warning" : "success", link: { text: "Account", href: `/operations/${bulk}` }, text: `${String(operation)}: ${done} done, ${skipped} skipped, ${failed} failed.` });
 });
 
 document.getElementById("batch")?.addEventListener("click", (event) => {

@@ -1,0 +1,123 @@
+"""`jobdeck bulk …`: operations on many jobs, found again: followed, stopped, accounted for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from jobdeck.cli.arguments.more import More, print_list
+from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.exits import DETACHED, DONE, REFUSED, say
+from jobdeck.cli.jobs.bulk import answer, follow, summary, tell_groups
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_one
+from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.core.life import family
+from jobdeck.core.life.bulk import BulkState
+
+if TYPE_CHECKING:
+    from jobdeck.wire.bulk import Bulk, BulkItem
+
+app = noun("bulk", "Operations on many jobs: list, follow and stop them.")
+
+Id = Annotated[int, Parameter(name="ID", help="Of the operation, as `bulk list` shows it.")]
+Outcome = Literal["waiting", "done", "skipped", "failed", "untouched"]
+
+COLUMNS: list[Column[Bulk]] = [
+    Column("ID", lambda b: b.id, right=True),
+    Column("STATE", lambda b: b.state),
+    Column("OPERATION", lambda b: b.operation),
+    Column("JOBS", lambda b: text.number(b.total), right=True),
+    Column("DONE", lambda b: text.number(b.done), right=True),
+    Column("SKIPPED", lambda b: text.number(b.skipped), drop=2, right=True),
+    Column("FAILED", lambda b: text.number(b.failed), drop=3, right=True),
+    Column("LEFT", lambda b: text.number(b.left), drop=4, right=True),
+    Column("BY", lambda b: b.created_by, drop=5, least=6),
+    Column("CREATED", lambda b: text.moment(b.created_at), drop=1),
+]
+ITEM_COLUMNS: list[Column[BulkItem]] = [
+    Column("JOB", lambda i: i.job, right=True),
+    Column("OUTCOME", lambda i: i.outcome),
+    Column("WHY", lambda i: i.text, least=12),
+]
+
+
+@app.command(name="list")
+def list_(
+    *,
+    everyone: Annotated[bool, Parameter(help="Those of everybody; for administrators.", negative=())] = False,
+    limit: Annotated[int | None, Parameter(help="Operations to show. [default: 50 in a table, else all]")] = None,
+    common: Common | None = None,
+) -> None:
+    """List operations on many jobs, newest first."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.bulk.list(everyone=everyone)
+        print_list(common.output, found, COLUMNS, lambda b: b.id, More(limit))
+
+
+@app.command
+def show(id: Id, /, *, common: Common | None = None) -> None:
+    """Show one: what was asked, how far it is, why jobs were left out."""
+    common = common or Common()
+    with common.client() as client:
+        print_one(common.output, client.bulk.get(id), _show, lambda b: b.id)
+
+
+@app.command
+def items(
+    id: Id,
+    /,
+    *,
+    outcome: Annotated[Outcome | None, Parameter(help="Only those of which this became.")] = None,
+    limit: Annotated[int | None, Parameter(help="Jobs to show. [default: 100 in a table, else all]")] = None,
+    common: Common | None = None,
+) -> None:
+    """List the jobs of one, and what became of each."""
+    common = common or Common()
+    with common.client() as client:
+        found = client.bulk.items(id, outcome)
+        print_list(common.output, found, ITEM_COLUMNS, lambda i: i.job, More(limit, 100))
+
+
+@app.command
+def watch(id: Id, /, *, common: Common | None = None) -> int:
+    """Follow one until it has ended, and give its account. Ctrl-C leaves it running."""
+    common = common or Common()
+    with common.client() as client:
+        bulk = client.bulk.get(id)
+        try:
+            ended = follow(client, bulk) if bulk.state == BulkState.RUNNING else bulk
+        except KeyboardInterrupt:
+            say(f"\nThe operation {id} goes on. Watch it again with: jobdeck bulk watch {id}")
+            return DETACHED
+        answer(client, ended, common)
+    return REFUSED if ended.skipped or ended.failed or ended.left else DONE
+
+
+@app.command
+def stop(id: Id, /, *, common: Common | None = None) -> None:
+    """Touch no more jobs; what was done stays done."""
+    common = common or Common()
+    with common.client() as client:
+        answer(client, client.bulk.stop(id), common)
+
+
+def _show(bulk: Bulk) -> None:
+    print(f"Operation {bulk.id} ({bulk.state}): {summary(bulk)}")
+    print_facts(
+        [
+            ("operation", bulk.operation),
+            ("reason", bulk.reason),
+            ("selection", bulk.selection),
+            ("by", bulk.created_by),
+            ("created", text.moment(bulk.created_at)),
+            ("started", text.moment(bulk.started_at)),
+            ("ended", text.moment(bulk.ended_at)),
+            ("jobs", text.number(bulk.total)),
+            ("allowed it", text.number(bulk.allowed)),
+            ("children", family.words(bulk.children) if bulk.children else None),
+        ]
+    )
+    tell_groups(bulk.account or bulk.refused)

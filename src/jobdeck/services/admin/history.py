@@ -1,0 +1,62 @@
+"""What people and the system did to all but jobs, and which jobs were deleted: for administrators."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Permission
+from jobdeck.services import cursors, scope
+from jobdeck.services.core import Core
+from jobdeck.services.jobs.details import event
+from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
+from jobdeck.store.views import history
+from jobdeck.store.views.history import HistoryFilter
+from jobdeck.wire.base import Page
+from jobdeck.wire.events import Event
+
+CURSOR = "history"
+
+
+class HistoryQuery(BaseModel):
+    """Which events, and how many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Words = Field(default=[], description="`deleted`, `token.created`, …, or the word before the dot.")
+    actor: Words = Field(default=[], description="Who did it.")
+    project: Words = Field(default=[], description="Names of projects.")
+    since: When | None = Field(default=None, description="`30m`, `12h`, `3d`, `2w`, or a time (RFC 3339).")
+    until: When | None = Field(default=None, description="As `since`.")
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+    cursor: Annotated[str, StringConstraints(max_length=cursors.MAX_CURSOR)] | None = Field(
+        default=None, description="`next` of the page before."
+    )
+
+
+class History:
+    """The use case of looking back."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def page(self, caller: Caller, query: HistoryQuery) -> Page[Event]:
+        """Events that are not a job's and those that tell of a deleted one, newest first.
+
+        Of all projects for a token of all; a token of one project sees that one's. Raises NotFound, Forbidden."""
+        caller.require(Permission.HISTORY_READ)
+        before = cursors.number(query.cursor, CURSOR)
+        async with self._core.database.read() as connection:
+            named = [(await scope.project(connection, caller, name)).id for name in dict.fromkeys(query.project)]
+            visible = None if caller.project_id is None else [caller.project_id]
+            now = await self._core.database.clock.now(connection)
+            where = HistoryFilter(
+                query.kind, query.actor, named or visible, moment(query.since, now), moment(query.until, now)
+            )
+            found = await history.page(connection, where, before, query.limit + 1)
+            names = await scope.names(connection)
+        more, found = len(found) > query.limit, found[: query.limit]
+        items = [event(e, names.get(e.project_id or 0)) for e in found]
+        return Page[Event](items=items, next=cursors.encode(CURSOR, found[-1].id) if more else None)

@@ -1,0 +1,1 @@
+"""Operations on many jobs: those under way and past ones, found again."""

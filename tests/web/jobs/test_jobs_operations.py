@@ -1,0 +1,131 @@
+"""Operations on many jobs are found again when their dialog is gone; a delete says and asks what goes along."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.web.conftest import Axe, OpenPage
+from tests.web.jobs.test_jobs_bulk import start
+from tests.web.jobs.words import Desk, pick
+from tests.web.watch import Watch
+
+LOOK = os.environ.get("JOBDECK_SCREENSHOTS")
+"""A folder for pictures, where somebody wants to look."""
+
+
+async def picture(page: Page, name: str) -> None:
+    if LOOK:
+        await page.screenshot(path=Path(LOOK) / f"{name}.png", full_page=True)
+
+
+def family(desk: Desk) -> tuple[int, list[int]]:
+    """A canceled parent with two canceled children."""
+    desk.limit(0)
+    parent = desk.submit().id
+    children = [desk.submit(parent=parent).id for _ in range(2)]
+    for job in (*children, parent):
+        desk.client.jobs.cancel(job)
+        desk.client.jobs.wait(job, 20)
+    return parent, children
+
+
+async def test_the_dialog_of_a_job_names_its_children(desk: Desk, page: Page, watch: Watch) -> None:
+    watch.allowed.append("409")
+    parent, children = family(desk)
+    await page.goto(f"{desk.deck.url}/jobs/{parent}")
+    await page.locator("#act-delete").click()
+    dialog = page.locator("#job-op")
+    await expect(dialog).to_contain_text("It has 2 children (2 canceled). It can be deleted only with them.")
+    await picture(page, "job-delete")
+    await dialog.get_by_role("button", name="Delete it").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("2 children (2 canceled) would be deleted with it")
+    await dialog.get_by_label("Also delete the children").check()
+    await dialog.get_by_role("button", name="Delete it").click()
+    await page.wait_for_url("**/jobs*")
+    assert not set(desk.client.jobs.counts(project=desk.project).values()) - {0}
+    assert children
+
+
+async def test_the_menu_of_a_row_asks_again_for_the_children(desk: Desk, page: Page, watch: Watch) -> None:
+    watch.allowed.append("409")
+    parent, _ = family(desk)
+    await page.goto(desk.url())
+    await page.locator(f"#job-{parent} [data-row-menu]").click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await page.locator("#confirm-yes").click()
+    await expect(page.locator("#confirm-text")).to_contain_text("2 children (2 canceled) would be deleted with it")
+    await page.locator("#confirm-yes").click()
+    await expect(page.locator("#toasts")).to_contain_text(f"Job {parent} was deleted")
+    assert not set(desk.client.jobs.counts(project=desk.project).values()) - {0}
+
+
+async def test_the_dialog_of_a_selection_names_children_and_takes_them_if_ticked(desk: Desk, page: Page) -> None:
+    parent, _ = family(desk)
+    await page.goto(desk.url())
+    await pick(page, parent)
+    await start(page, "Delete")
+    dialog = page.locator("#bulk")
+    await expect(dialog).to_contain_text("0 of 1 job will be deleted")
+    await expect(dialog).to_contain_text("2 children (2 canceled) are not among these jobs")
+    await picture(page, "bulk-children")
+    await dialog.get_by_label("Also delete the children").check()
+    await expect(dialog).to_contain_text("1 of 1 job will be deleted")
+    await dialog.get_by_role("button", name="Delete 1 job").click()
+    await expect(dialog).to_contain_text("1 done with 2 children", timeout=15_000)
+
+
+async def test_the_number_of_a_large_delete_is_typed(desk: Desk, page: Page) -> None:
+    desk.limit(0)
+    for _ in range(101):
+        desk.submit()
+    plan = desk.client.bulk.preview("cancel", project=desk.project)
+    desk.client.bulk.wait(desk.client.bulk.run(plan).id, 30)
+    await page.goto(desk.url())
+    await page.get_by_role("checkbox", name="Select all jobs of this page").check()
+    await page.get_by_role("button", name="Select all 101 that match").click()
+    await start(page, "Delete")
+    dialog = page.locator("#bulk")
+    button = dialog.get_by_role("button", name="Delete 101 jobs")
+    await expect(button).to_be_disabled()
+    await picture(page, "bulk-typed")
+    await dialog.get_by_label("Type 101 to delete them").fill("100")
+    await expect(button).to_be_disabled()
+    await dialog.get_by_label("Type 101 to delete them").fill("101")
+    await button.click()
+    await expect(dialog.get_by_role("heading")).to_have_text("Done: 101 jobs deleted", timeout=15_000)
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark"), (1440, "dark"), (390, "light")])
+async def test_operations_are_found_followed_and_stopped(
+    desk: Desk, open_page: OpenPage, axe: Axe, width: int, theme: str
+) -> None:
+    desk.limit(0)
+    jobs = [desk.submit().id for _ in range(3)]
+    past = desk.client.bulk.preview("cancel", ids=[*jobs, 999_999_999], reason="tidy up")
+    desk.client.bulk.wait(desk.client.bulk.run(past).id, 20)
+    planned = desk.client.bulk.preview("delete", ids=jobs)
+    page = await open_page(width=width, theme=theme)
+    await page.goto(f"{desk.deck.url}/jobs")
+    await page.get_by_role("link", name="Operations").click()
+    line = page.locator(f"#operation-{past.id}")
+    await expect(line).to_contain_text("finished")
+    await expect(line).to_contain_text("Cancel 4 jobs")
+    await picture(page, f"operations-{width}-{theme}")
+    await axe(page)
+    await line.get_by_role("link").click()
+    await expect(page).to_have_url(f"{desk.deck.url}/operations/{past.id}")
+    await expect(page.locator("#operation [role=status]")).to_contain_text("3 canceled, 1 skipped, 0 failed")
+    await expect(page.locator(".operation-items")).to_contain_text("there is no such job")
+    await page.get_by_role("link", name="done 3").click()
+    await expect(page.locator(".operation-items")).to_contain_text(f"Job {jobs[0]}")
+    await picture(page, f"operation-{width}-{theme}")
+    await axe(page)
+    await page.goto(f"{desk.deck.url}/operations/{planned.id}")
+    await page.get_by_role("button", name="Discard").click()
+    await expect(page.locator("#operation")).to_contain_text("stopped")
+    assert desk.client.bulk.get(planned.id).state == "stopped"
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
