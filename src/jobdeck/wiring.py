@@ -44,7 +44,7 @@ from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.hooks import HookProcesses
-from jobdeck.engine.logs import LogStore
+from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler

@@ -12,7 +12,8 @@ from jobdeck.engine.control import Control
 from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, sweep
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.garbage import GarbageCollector
-from jobdeck.engine.logs import LogLine, LogStore
+from jobdeck.engine.log_store import LogStore
+from jobdeck.engine.logs import LogLine
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.service import Loop, Service, Services
@@ -48,7 +49,6 @@ class _NoLogs(LogShipper, LogStore):
         return _NoLog()
 
     async def close(self, job_log: JobLog) -> None: ...
-
 
 
 class _NoContent(GarbageCollector):
