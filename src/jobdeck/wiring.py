@@ -279,7 +279,9 @@ def working(base: Foundation) -> list[Service]:
     """A worker with what it needs, in the order in which it is started."""
     config = base.config
     recorder = Recorder(base.database)
-    shipper = LogShipper(base.blobs, config.home)
+    shipper = LogShipper(
+        base.blobs, config.home, max_log=config.max_log_mb * 1024**2, max_spool=config.log_spool_mb * 1024**2
+    )
     executor = ByIsolation({
         "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user),
         "thread": ThreadExecutor(max(1, config.light_slots)),

@@ -239,7 +239,7 @@ async def test_a_disk_that_is_full_does_not_stop_the_job(home: Path) -> None:
     blobs = Blobs((home / "storage").as_uri())
     shipper = LogShipper(blobs, home)
     job_log = shipper.open(1, 1, 1)
-    job_log._file = os.open("/dev/full", os.O_WRONLY)
+    job_log._chunk._file = os.open("/dev/full", os.O_WRONLY)
     job_log.write(line(1))
     assert job_log.lost is not None
     assert "No space left" in job_log.lost

@@ -18,7 +18,8 @@ from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
-from jobdeck.engine.worker.log_writer import JobLog, LogShipper
+from jobdeck.engine.worker.kept.job_log import JobLog
+from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.store.running.workers import Worker
