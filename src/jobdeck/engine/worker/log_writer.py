@@ -76,8 +76,9 @@ class LogShipper:
         if self._left_behind and not await self._recover():
             return
         waiting = list(self._open)
-        if self._away and waiting and not await self._ship(waiting.pop(0)):
-            return
+        while self._away and waiting:
+            if not await self._ship(waiting.pop()):
+                return
         places = asyncio.Semaphore(AT_ONCE)
 
         async def ship(job_log: JobLog) -> bool:
@@ -92,14 +93,14 @@ class LogShipper:
         try:
             if job_log.ended:
                 async with asyncio.timeout(patience):
-                    await job_log.close(self._blobs)
+                    stored = await job_log.close(self._blobs)
                 self._open.discard(job_log)
             else:
-                await job_log.ship(self._blobs)
+                stored = await job_log.ship(self._blobs, all=self._away)
         except Exception as error:  # noqa: BLE001  (a log must never keep a worker from its work, or a job from ending)
             self._met(error)
             return False
-        self._away = False
+        self._away = self._away and not stored
         return True
 
     def _met(self, error: Exception) -> None:

@@ -114,28 +114,34 @@ class JobLog:
         self._chunk = Chunk(self._folder, ChunkKey(key.job, key.attempt, key.epoch, key.number + 1), self._room)
         self._shipped = 0
 
-    async def ship(self, blobs: Blobs, *, all: bool = False) -> None:
-        """Bring the storage up to date: full chunks, and the present one when it is due (or `all` is wanted).
+    async def ship(self, blobs: Blobs, *, all: bool = False) -> bool:
+        """Bring the storage up to date: full chunks, and the present one when it is due (or `all` is wanted). Whether
+        there was anything.
 
         What cannot be stored now stays for the next time."""
+        stored = False
         async with self._shipping:  # two at once could store an older version of a chunk over a newer one
             if self._sealed and self._earlier is None:
                 self._earlier = await _bytes_of_earlier_stays(blobs, self._chunk.key)
             while self._sealed:
                 await _store(blobs, self._sealed[0])
                 self._sealed.popleft().drop()
+                stored = True
             chunk, now = self._chunk, asyncio.get_running_loop().time()
             if chunk.lines > self._shipped and (all or now >= self._due):
                 count = chunk.lines
                 self._due = now + SHIP_FULL_SECONDS * chunk.size / SEAL_BYTES
                 await _store(blobs, chunk)
+                stored = True
                 if chunk is self._chunk:
                     self._shipped = count
+        return stored
 
-    async def close(self, blobs: Blobs) -> None:
-        """Ship the rest; the local file goes once everything is stored."""
-        await self.ship(blobs, all=True)
+    async def close(self, blobs: Blobs) -> bool:
+        """Ship the rest, if there is any; the local file goes once everything is stored."""
+        stored = await self.ship(blobs, all=True)
         self._chunk.drop()
+        return stored
 
 
 async def _store(blobs: Blobs, chunk: Chunk) -> None:
