@@ -125,6 +125,15 @@ class Config(BaseModel):
     session_max_days: float = Field(
         default=90.0, gt=0, le=400, description="Days after which a session ends even if it is used all the time."
     )
+    max_log_mb: int = Field(
+        default=256, ge=1, le=1024 * 1024, description="Size of the log of one attempt of a job, in MiB, at most."
+    )
+    log_spool_mb: int = Field(
+        default=4096,
+        ge=1,
+        le=1024 * 1024,
+        description="Size of the log lines that wait on a worker's disk while the storage is away, in MiB, at most.",
+    )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least level of the server's own log."
     )

@@ -44,7 +44,7 @@ from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.hooks import HookProcesses
-from jobdeck.engine.logs import LogStore
+from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
@@ -288,7 +288,9 @@ def working(base: Foundation) -> list[Service]:
     """A worker with what it needs, in the order in which it is started."""
     config = base.config
     recorder = Recorder(base.database)
-    shipper = LogShipper(base.blobs, config.home)
+    shipper = LogShipper(
+        base.blobs, config.home, max_log=config.max_log_mb * 1024**2, max_spool=config.log_spool_mb * 1024**2
+    )
     executor = ByIsolation({
         "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user),
         "thread": ThreadExecutor(max(1, config.light_slots)),

@@ -15,7 +15,7 @@ from jobdeck.access.vault import Vault
 from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
-from jobdeck.engine.logs import LogStore
+from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.submit import Submitter
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation

@@ -25,7 +25,8 @@ from jobdeck.engine.duties.resume_paused import resume_paused
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.hooks import HookProcesses
-from jobdeck.engine.logs import LogStore
+from jobdeck.engine.log_store import LogStore
+from jobdeck.engine.logs import LogLine
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
@@ -269,8 +270,7 @@ class Engine:
         return select(table.c.name).where(table.c.id == jobs_table.c.project_id).scalar_subquery()
 
     async def log(self, job: int, attempt: int = 1) -> list[str]:
-        lines, _ = await self.logs.read(job, attempt, limit=1_000_000)
-        return [line.text for line in lines]
+        return [line.text for line in await whole_log(self.logs, job, attempt)]
 
     # Waiting.
 
@@ -343,6 +343,18 @@ async def reached(gate: Gate) -> None:
 async def asked(gate: Gate) -> None:
     """The job at the gate, which does not heed it, knows that it is to stop."""
     assert await asyncio.to_thread(gate.asked.wait, LONG), "the job was not asked to stop"
+
+
+async def whole_log(logs: LogStore, job: int, attempt: int = 1) -> list[LogLine]:
+    """All lines that the storage has, as one who reads on and on gets them."""
+    found: list[LogLine] = []
+    after: str | None = None
+    while True:
+        portion = await logs.ahead(job, attempt, after=after, limit=100_000)
+        found += portion.lines
+        if not portion.more:
+            return found
+        after = portion.next
 
 
 def script(key: str | None = None) -> Script:

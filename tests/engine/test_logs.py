@@ -13,10 +13,11 @@ import pytest
 
 from jobdeck.core.errors import InvalidInput, Unavailable
 from jobdeck.core.life.operations import Operation
-from jobdeck.engine.logs import SEAL_BYTES, LogFilter, LogLine, LogStore
+from jobdeck.engine.log_store import LogStore, Portion
+from jobdeck.engine.logs import SEAL_BYTES, LogFilter, LogLine
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.storage.blobs import Blobs
-from tests.engine.harness import Engine, reached, running, script
+from tests.engine.harness import Engine, reached, running, script, whole_log
 
 MANY = 100_000
 
@@ -55,35 +56,38 @@ async def test_tail_follow_search_and_cursor(engine: Engine) -> None:
         return len(await engine.log(job)) == 3000
 
     await engine.true(shipped)
-    tail, cursor = await engine.logs.tail(job, 1, 3)
-    assert [line.text for line in tail] == ["line 2997", "line 2998", "line 2999"]
-    assert await engine.logs.read(job, 1, after=cursor) == ([], cursor)
+    tail = await engine.logs.back(job, 1, limit=3)
+    cursor = tail.next
+    assert [line.text for line in tail.lines] == ["line 2997", "line 2998", "line 2999"]
+    assert await engine.logs.ahead(job, 1, after=cursor) == Portion([], cursor)
     seen: list[str] = []
     place: str | None = None
     while True:
-        page, place = await engine.logs.read(job, 1, after=place, limit=700)
-        if not page:
+        page = await engine.logs.ahead(job, 1, after=place, limit=700)
+        place = page.next
+        if not page.lines:
             break
-        assert len(page) <= 700
-        seen += [line.text for line in page]
+        assert len(page.lines) <= 700
+        seen += [line.text for line in page.lines]
     assert seen == [f"line {i}" for i in range(3000)]
-    found, _ = await engine.logs.read(job, 1, where=LogFilter(q="LINE 299"))
-    assert len(found) == 11
-    found, after = await engine.logs.read(job, 1, where=LogFilter(q="line 299"), limit=5)
-    rest, _ = await engine.logs.read(job, 1, where=LogFilter(q="line 299"), after=after)
-    assert len(found) + len(rest) == 11
+    assert len((await engine.logs.ahead(job, 1, where=LogFilter(q="LINE 299"))).lines) == 11
+    found = await engine.logs.ahead(job, 1, where=LogFilter(q="line 299"), limit=5)
+    rest = await engine.logs.ahead(job, 1, where=LogFilter(q="line 299"), after=found.next)
+    assert len(found.lines) + len(rest.lines) == 11
     text = b"".join([piece async for piece in engine.logs.text(job, 1)]).decode()
     assert text.count("\n") == 3000
     assert " INFO s0[0] line 0\n" in text
     gate.opened.set()
     await engine.until(job, "succeeded")
-    assert await engine.logs.read(job, 1, after=cursor) == ([], cursor)
+    assert await engine.logs.ahead(job, 1, after=cursor) == Portion([], cursor)
 
 
 async def test_what_is_no_cursor(engine: Engine) -> None:
-    for bad in ("x", "1:2:3", "../../etc:1", "1:-1"):
+    for bad in ("x", "1:2:3", "../../etc:1", "1:-1", "1:\u0663", "\u00b2:1", "1:" + "9" * 13, ":1", "-:1"):
         with pytest.raises(InvalidInput):
-            await engine.logs.read(1, 1, after=bad)
+            await engine.logs.ahead(1, 1, after=bad)
+        with pytest.raises(InvalidInput):
+            await engine.logs.back(1, 1, before=bad)
 
 
 async def test_each_attempt_has_its_log_and_all_go_with_the_job(engine: Engine) -> None:
@@ -137,12 +141,12 @@ async def test_lines_of_a_killed_worker_are_recovered(home: Path) -> None:
     assert process.returncode == -9
     blobs = Blobs((home / "storage").as_uri())
     logs = LogStore(blobs)
-    assert await logs.read(7, 1) == ([], None)
+    assert await logs.ahead(7, 1) == Portion([], None)
     torn = max((home / "spool").rglob("*.jsonl"), key=lambda p: int(p.stem.split("-")[-1]))
     with torn.open("a") as file:
         file.write('[1, "info", "s", 0, "torn')
     await served(LogShipper(blobs, home))
-    lines, _ = await logs.read(7, 1, limit=10_000)
+    lines = await whole_log(logs, 7)
     assert [one.at for one in lines] == list(range(5000))
     assert list((home / "spool").iterdir()) == []
 
@@ -161,7 +165,7 @@ async def test_a_living_worker_keeps_its_lines(home: Path) -> None:
     await served(LogShipper(blobs, home))
     assert len(list((home / "spool").rglob("*.jsonl"))) == 1
     await served(first)
-    assert len((await LogStore(blobs).read(1, 1))[0]) == 1
+    assert len(await whole_log(LogStore(blobs), 1)) == 1
 
 
 class Moody(Blobs):
@@ -195,7 +199,7 @@ async def test_shipping_twice_at_once_loses_nothing(home: Path) -> None:
     await asyncio.sleep(0)
     job_log.write(line(3 * size))
     await asyncio.gather(loop, job_log.ship(blobs, all=True), shipper.close(job_log))
-    lines, _ = await LogStore(blobs).read(1, 1, limit=10**6)
+    lines = await whole_log(LogStore(blobs), 1)
     assert [one.at for one in lines] == list(range(3 * size + 1))
     await served(shipper)
 
@@ -209,11 +213,11 @@ async def test_a_storage_that_is_away_keeps_no_job_from_ending(home: Path) -> No
     job_log = shipper.open(1, 1, 1)
     job_log.write(line(1))
     await shipper.close(job_log)
-    assert await LogStore(blobs).read(1, 1) == ([], None)
+    assert await LogStore(blobs).ahead(1, 1) == Portion([], None)
     blobs.away = False
     stop.set()
     await asyncio.wait_for(serving, 5)
-    assert len((await LogStore(blobs).read(1, 1))[0]) == 1
+    assert len(await whole_log(LogStore(blobs), 1)) == 1
     assert list((home / "spool").iterdir()) == []
 
 
@@ -235,10 +239,10 @@ async def test_a_disk_that_is_full_does_not_stop_the_job(home: Path) -> None:
     blobs = Blobs((home / "storage").as_uri())
     shipper = LogShipper(blobs, home)
     job_log = shipper.open(1, 1, 1)
-    job_log._file = os.open("/dev/full", os.O_WRONLY)
+    job_log._chunk._file = os.open("/dev/full", os.O_WRONLY)
     job_log.write(line(1))
     assert job_log.lost is not None
     assert "No space left" in job_log.lost
     await shipper.close(job_log)
-    assert len((await LogStore(blobs).read(1, 1))[0]) == 1
+    assert len(await whole_log(LogStore(blobs), 1)) == 1
     await served(shipper)

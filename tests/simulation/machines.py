@@ -12,12 +12,14 @@ from jobdeck.engine.control import Control
 from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, sweep
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.garbage import GarbageCollector
-from jobdeck.engine.logs import LogLine, LogStore
+from jobdeck.engine.log_store import LogStore
+from jobdeck.engine.logs import LogLine
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
-from jobdeck.engine.worker.log_writer import JobLog, LogShipper
+from jobdeck.engine.worker.kept.job_log import JobLog
+from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.store.running.workers import Worker
@@ -48,7 +50,6 @@ class _NoLogs(LogShipper, LogStore):
         return _NoLog()
 
     async def close(self, job_log: JobLog) -> None: ...
-
 
 
 class _NoContent(GarbageCollector):

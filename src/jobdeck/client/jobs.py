@@ -34,7 +34,7 @@ from jobdeck.wire.jobs import (
     SubmitRequest,
 )
 from jobdeck.wire.plans import JobClaim, JobDiff, JobPlan
-from jobdeck.wire.steps import LogLine, Step, Task
+from jobdeck.wire.steps import LogLine, LogPage, Step, Task
 from jobdeck.wire.timeline import Timeline
 
 Many = str | Sequence[str] | None
@@ -245,17 +245,36 @@ class Jobs(Resource):
         `tail`: begin with the last so many. `attempt`: of that attempt. The rest: only lines that are so."""
         level = only.get("level")
         where = {**only, "level": [level] if isinstance(level, str) else level and builtins.list(level)}
+        fixed = {"attempt": attempt, **where}
+        if tail is not None and after is None:
+            last, after = self._last_lines(id, tail, fixed)
+            yield from last
+            if after is None:
+                return
         pause = 0.2
         while True:
-            params = {"attempt": attempt, "after": after, "limit": MAX_PAGE, "tail": tail, **where}
-            page = self._transport.get(Page[LogLine], f"/jobs/{id}/logs", params)
+            page = self._log_page(id, {**fixed, "after": after, "limit": MAX_PAGE})
             yield from page.items
-            if page.next is None or not (page.items or follow):
+            # One answer looks through a part of the log only: that it has no lines says nothing about what follows.
+            at_end = page.next == after
+            if page.next is None or (at_end and not follow):
                 return
-            after, tail = page.next, None
-            pause = 0.2 if page.items else min(2.0, pause * 1.5)
-            if not page.items:
+            after = page.next
+            pause = min(2.0, pause * 1.5) if at_end else 0.2
+            if at_end or (follow and not page.items):
                 time.sleep(pause)
+
+    def _last_lines(self, id: int, count: int, where: Mapping[str, Any]) -> tuple[Sequence[LogLine], str | None]:
+        """The last lines, and the cursor behind the end; None when none will follow."""
+        page = self._log_page(id, {**where, "tail": count})
+        following, found = page.next, page.items
+        while page.earlier is not None and len(found) < count:
+            page = self._log_page(id, {**where, "before": page.earlier, "limit": min(MAX_PAGE, count - len(found))})
+            found = [*page.items, *found]
+        return found, following
+
+    def _log_page(self, id: int, asked: Mapping[str, Any]) -> LogPage:
+        return self._transport.get(LogPage, f"/jobs/{id}/logs", asked)
 
     def download_log(self, id: int, to: str | Path, *, attempt: int | None = None) -> Path:
         """Write the whole log of an attempt (default: the present one) as text to the path `to`, which

@@ -1,15 +1,14 @@
-"""What task code said, kept per attempt as compressed files in the object storage: read, searched, deleted."""
+"""What task code said, as it is kept: per attempt a row of compressed chunks of lines in the object storage."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from jobdeck.core.errors import InvalidInput
-from jobdeck.storage.blobs import Blobs
 from jobdeck.storage.places import log_prefix
 
 SEAL_BYTES = 256 * 1024
@@ -70,93 +69,50 @@ def chunk_path(job: int, attempt: int, epoch: int, number: int) -> str:
     return f"{log_prefix(job, attempt)}/{epoch:06d}-{number:06d}.jsonl.gz"
 
 
+def chunk_name(path: str) -> str:
+    """The name of a chunk within its log, as cursors have it."""
+    return path.rpartition("/")[2].partition(".")[0]
+
+
 def pack(lines: Iterable[str]) -> bytes:
-    """A chunk's content."""
-    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=5, mtime=0)
+    """A chunk's content, of lines as JSON."""
+    return pack_bytes("".join(f"{line}\n" for line in lines).encode())
 
 
-def _unpack(content: bytes) -> list[str]:
+def pack_bytes(lines: bytes) -> bytes:
+    """A chunk's content, of lines as they are in a file."""
+    return gzip.compress(lines, compresslevel=5, mtime=0)
+
+
+def unpack(content: bytes) -> list[str]:
+    """The lines of a chunk as JSON."""
     # Not `splitlines`: JSON leaves characters such as U+2028 in a line, which end no line of this file.
     return gzip.decompress(content).decode().split("\n")[:-1]
 
 
-class LogStore:
-    """Reads logs. A cursor is `<chunk>:<lines read of it>`."""
+@dataclass(frozen=True, slots=True, order=True)
+class LogCursor:
+    """A place in a log: behind the line `line` (from 1; 0: before the first) of the chunk `chunk`.
 
-    def __init__(self, blobs: Blobs) -> None:
-        self._blobs = blobs
+    As text `<chunk>:<line>`; that of a line is the place behind it."""
 
-    async def read(
-        self, job: int, attempt: int, *, after: str | None = None, limit: int = 1000, where: LogFilter = EVERY_LINE
-    ) -> tuple[list[LogLine], str | None]:
-        """Up to `limit` lines behind the cursor that fit `where`, and the cursor to go on from (None: nothing yet)."""
-        cursor = _cursor(after)
-        lines: list[LogLine] = []
-        async for line in self._lines(job, attempt, cursor):
-            cursor = _cursor(line.cursor)
-            if where.fits(line):
-                lines.append(line)
-                if len(lines) >= limit:
-                    break
-        return lines, f"{cursor[0]}:{cursor[1]}" if cursor[0] else after
+    chunk: str = ""
+    line: int = 0
 
-    async def tail(
-        self, job: int, attempt: int, count: int, *, where: LogFilter = EVERY_LINE, before: str | None = None
-    ) -> tuple[list[LogLine], str | None]:
-        """The last `count` lines that fit `where`, and the cursor to follow from; with `before`, of the lines in front
-        of the line whose cursor that is."""
-        end = _cursor(before)
-        lines: list[LogLine] = []
-        cursor = None
-        for blob in reversed(await self._blobs.list(log_prefix(job, attempt))):
-            name = _name(blob.path)
-            if before is not None and name > end[0]:
-                continue
-            chunk = _unpack(await self._blobs.get(blob.path))
-            if before is not None and name == end[0]:
-                chunk = chunk[: max(0, end[1] - 1)]
-            cursor = cursor or f"{name}:{len(chunk)}"
-            lines = [*_last(name, chunk, max(1, count) - len(lines), where), *lines]
-            if len(lines) >= count:
-                break
-        return lines, cursor
+    def __str__(self) -> str:
+        return f"{self.chunk}:{self.line}"
 
-    async def text(self, job: int, attempt: int) -> AsyncIterator[bytes]:
-        """The whole log as text, a chunk at a time."""
-        for blob in await self._blobs.list(log_prefix(job, attempt)):
-            chunk = _unpack(await self._blobs.get(blob.path))
-            yield "".join(f"{LogLine.from_json(line).to_text()}\n" for line in chunk).encode()
-
-    async def _lines(self, job: int, attempt: int, cursor: tuple[str, int]) -> AsyncIterator[LogLine]:
-        for blob in await self._blobs.list(log_prefix(job, attempt)):
-            name = _name(blob.path)
-            if name < cursor[0]:
-                continue
-            skip = cursor[1] if name == cursor[0] else 0
-            chunk = _unpack(await self._blobs.get(blob.path))
-            for number, line in enumerate(chunk[skip:], start=skip + 1):
-                yield LogLine.from_json(line, f"{name}:{number}")
+    @classmethod
+    def parse(cls, text: str | None, field: str = "after") -> LogCursor:
+        """Raises InvalidInput for what no log has given."""
+        if not text:
+            return cls()
+        name, colon, lines = text.partition(":")
+        digits = name.replace("-", "")
+        if not colon or not _is_number(lines, 12) or not _is_number(digits, 60):
+            raise InvalidInput("This is not a cursor of a log.", field=field, hint="Use the one of an answer.")
+        return cls(name, int(lines))
 
 
-def _last(name: str, chunk: list[str], count: int, where: LogFilter) -> list[LogLine]:
-    found: list[LogLine] = []
-    for number in range(len(chunk), 0, -1):
-        line = LogLine.from_json(chunk[number - 1], f"{name}:{number}")
-        if where.fits(line):
-            found.append(line)
-            if len(found) >= count:
-                break
-    return found[::-1]
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2].partition(".")[0]
-
-
-def _cursor(text: str | None) -> tuple[str, int]:
-    if not text:
-        return "", 0
-    name, colon, lines = text.partition(":")
-    if not colon or not lines.isdecimal() or len(lines) > 12 or not name.replace("-", "").isdecimal():
-        raise InvalidInput("This is not a cursor of a log.", field="after", hint="Use the `next` of the page before.")
-    return name, int(lines)
+def _is_number(text: str, digits: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= digits

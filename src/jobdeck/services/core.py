@@ -10,7 +10,7 @@ from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
-from jobdeck.engine.logs import LogStore
+from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE

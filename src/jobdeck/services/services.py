@@ -25,6 +25,7 @@ from jobdeck.services.jobs.bulks import Bulks
 from jobdeck.services.jobs.details import JobDetails
 from jobdeck.services.jobs.dry_runs import DryRuns
 from jobdeck.services.jobs.jobs import Jobs
+from jobdeck.services.jobs.log_places import LogPlaces
 from jobdeck.services.jobs.log_window import LogWindows
 from jobdeck.services.jobs.logs import JobLogs
 from jobdeck.services.jobs.rejects import JobRejects
@@ -46,9 +47,10 @@ class Services:
         self.job_sides = JobSides(core, self.jobs)
         self.saved_views = SavedViews(core)
         self.timelines = Timelines(core, self.jobs)
-        self.job_logs = JobLogs(core, self.jobs)
+        reading = LogPlaces()
+        self.job_logs = JobLogs(core, self.jobs, reading)
         self.job_rejects = JobRejects(core, self.jobs)
-        self.log_windows = LogWindows(core, self.jobs)
+        self.log_windows = LogWindows(core, self.jobs, reading)
         self.bulks = Bulks(core)
         self.failures = Failures(core)
         self.files = Files(core)

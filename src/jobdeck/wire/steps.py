@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from jobdeck.core.life.states import StepState
-from jobdeck.wire.base import Instant, Response
+from jobdeck.wire.base import Instant, Page, Response
 from jobdeck.wire.jobs import ErrorView, ProgressView
 
 LogLevel = Literal["debug", "info", "warning", "error", "stdout", "stderr"]
@@ -59,4 +59,15 @@ class LogLine(Response):
     )
     matches: list[tuple[int, int]] = Field(
         default_factory=list, description="With `q`: where it stands in the text, from and up to, in characters."
+    )
+
+
+class LogPage(Page[LogLine]):
+    """Lines of a log. One answer looks through a part of it only, so that it may have few lines, or none, and more
+    follow: go on with `next` until it is null, or for what there is now until it is the `after` that was sent."""
+
+    earlier: str | None = Field(
+        default=None,
+        description="With `tail` or `before`: as `before` it goes on in front of all that was looked through; null "
+        "where nothing is in front.",
     )

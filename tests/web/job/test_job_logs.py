@@ -157,3 +157,21 @@ async def test_restart_shows_the_new_attempts_log(page: Page, desk: Desk, deck: 
     desk.client.jobs.restart(job)
     await expect(page.locator("#log")).to_have_attribute("data-attempt", "2")
     await expect(page.locator("#L5")).to_have_count(0)
+
+
+async def test_what_is_far_back_is_found_by_search_and_filter(page: Page, desk: Desk, deck: Deck) -> None:
+    """One answer of the server looks through a part of the log; the page asks on."""
+    job = desk.done("sleep", {"seconds": 0}).id
+    for chunk in range(28):
+        level = "error" if chunk == 0 else "info"
+        write_log(deck, job, [(level if n < 2 else "info", f"row {chunk * 5000 + n}") for n in range(5000)], chunk + 1)
+    await page.goto(f"/jobs/{job}/logs?level=error")
+    await expect(page.locator(".log-line")).to_have_count(2)
+    await visible(page, 1)
+    await page.goto(f"/jobs/{job}/logs?q=row+77+")
+    await expect(page.locator("#log-found")).to_have_text("no match")
+    await page.get_by_label("Search the log", exact=True).last.fill("row 4321")
+    await expect(page.locator("#log-found")).to_have_text("11 of 11 lines")
+    await visible(page, 43220)
+    await page.get_by_label("Search the log", exact=True).last.press("Enter")
+    await visible(page, 4322)

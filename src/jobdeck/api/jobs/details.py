@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
 from jobdeck.api.http.described import PREFIX
+from jobdeck.api.http.presence import PresentDep
 from jobdeck.core.life.states import StepState
 from jobdeck.services.jobs.details import MAX_TASKS
 from jobdeck.services.jobs.log_window import LogFilter
@@ -19,7 +20,7 @@ from jobdeck.wire.base import MAX_ID, Digits, Page
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Attempt, Lineage
 from jobdeck.wire.plans import JobClaim, JobDiff
-from jobdeck.wire.steps import LogLevel, LogLine, Step, Task
+from jobdeck.wire.steps import LogLevel, LogPage, Step, Task
 from jobdeck.wire.timeline import Timeline
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{id}}", tags=["one job"])
@@ -124,6 +125,7 @@ async def events(
 async def logs(
     services: ServicesDep,
     caller: CallerDep,
+    present: PresentDep,
     id: IdPath,
     attempt: AttemptNumber = None,
     after: LogCursor = None,
@@ -136,13 +138,17 @@ async def logs(
     task: Annotated[Digits | None, Query(ge=0, le=MAX_ID, description="Only lines of tasks with this index.")] = None,
     q: Search = None,
     limit: Limit = PAGE,
-) -> Page[LogLine]:
+) -> LogPage:
     """Lines, oldest first. `next` stays set while more may come, so that a log can be followed with `after`.
+
+    One answer looks through a part of a large log: it may have no line that fits, and those that follow may have some.
+    Go on with `after` until `next` is null or what was sent, with `before` until `earlier` is null.
 
     With `q` each line says in `matches` where it has the text; `before` and `after` a line's `cursor` is what is around
     it."""
     where = LogFilter(tuple(level or ()), step, task, q)
-    return await services.job_logs.page(caller, id, LogQuery(attempt, after, before, tail, where, limit))
+    asked = LogQuery(attempt, after, before, tail, where, limit)
+    return await present.whilst(services.job_logs.page(caller, id, asked))
 
 
 @router.get(

@@ -96,9 +96,10 @@ class JobUndone:
 
 @dataclass(frozen=True, slots=True)
 class JobLeft:
-    """The stay on this worker ended; gives the lease back."""
+    """The stay on this worker ended; gives the lease back. `warnings`: of the stay itself, not of a task."""
 
     ending: Ending
+    warnings: int = 0
 
 
 Record = StepOpened | StepClosed | TaskStarted | TaskAdvanced | TaskEnded | JobAdvanced | JobUndone | JobLeft

@@ -25,7 +25,8 @@ from jobdeck.engine.own_thread import OwnThread
 from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
 from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
-from jobdeck.engine.worker.log_writer import JobLog, LogShipper
+from jobdeck.engine.worker.kept.job_log import JobLog
+from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
 from jobdeck.engine.worker.renewal import Renewal
 from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
@@ -234,7 +235,8 @@ class WorkerService:
             if ending is None:
                 log.info("lease_lost", job=job.id, epoch=job.epoch)
             else:
-                await self._parts.recorder.write(job.id, job.epoch, (*self._last_records(job), JobLeft(ending)))
+                left = JobLeft(ending, warnings=int(job_log.left_out > 0))
+                await self._parts.recorder.write(job.id, job.epoch, (*self._last_records(job), left))
         except LeaseLost:
             log.info("lease_lost", job=job.id, epoch=job.epoch)
         except Exception as error:

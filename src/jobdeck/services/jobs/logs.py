@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from jobdeck.access.caller import Caller
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.engine import logs
+from jobdeck.engine.log_store import Portion
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs, no_such_job
+from jobdeck.services.jobs.log_places import LogPlaces
 from jobdeck.store.views import job_views
-from jobdeck.wire.base import Page, instant
-from jobdeck.wire.steps import LogLine
+from jobdeck.wire.base import instant
+from jobdeck.wire.steps import LogLine, LogPage
 
 MAX_MATCHES = 100
 """Places of a text that are told of one line."""
@@ -38,28 +40,34 @@ class LogQuery:
 class JobLogs:
     """The use cases of logs."""
 
-    def __init__(self, core: Core, jobs: Jobs) -> None:
+    def __init__(self, core: Core, jobs: Jobs, places: LogPlaces) -> None:
         self._core = core
         self._jobs = jobs
+        self._places = places
 
-    async def page(self, caller: Caller, job_id: int, asked: LogQuery) -> Page[LogLine]:
+    async def page(self, caller: Caller, job_id: int, asked: LogQuery) -> LogPage:
         """Lines, oldest first. `next` is the cursor to go on from; None once the job has ended and all was read."""
         attempt, ended = await self._attempt(caller, job_id, asked.attempt)
+        async with self._places.place(caller):
+            found = await self._read(job_id, attempt, asked)
+        items = [_view(line, asked.where.q) for line in found.lines]
+        if asked.before is not None:
+            return LogPage(items=items, earlier=found.earlier)
+        finished = ended and not found.lines and not found.more and found.earlier is None
+        return LogPage(items=items, next=None if finished else found.next or START, earlier=found.earlier)
+
+    async def _read(self, job: int, attempt: int, asked: LogQuery) -> Portion:
         store, where = self._core.logs, asked.where
         if asked.before is not None:
-            lines, _ = await store.tail(job_id, attempt, asked.limit, where=where, before=asked.before)
-            return Page[LogLine](items=[_view(line, where.q) for line in lines])
+            return await store.back(job, attempt, before=asked.before, limit=asked.limit, where=where)
         if asked.tail is not None and asked.after is None:
-            lines, cursor = await store.tail(job_id, attempt, asked.tail, where=where)
-        else:
-            lines, cursor = await store.read(job_id, attempt, after=asked.after, limit=asked.limit, where=where)
-        finished = ended and not lines
-        return Page[LogLine](items=[_view(line, where.q) for line in lines], next=None if finished else cursor or START)
+            return await store.back(job, attempt, limit=asked.tail, where=where)
+        return await store.ahead(job, attempt, after=asked.after, limit=asked.limit, where=where)
 
     async def text(self, caller: Caller, job_id: int, attempt: int | None) -> AsyncIterator[bytes]:
         """The whole log of an attempt as text, in pieces."""
         chosen, _ = await self._attempt(caller, job_id, attempt)
-        return self._core.logs.text(job_id, chosen)
+        return self._core.logs.text(job_id, chosen, lambda: self._places.place(caller, patient=True))
 
     async def _attempt(self, caller: Caller, job_id: int, attempt: int | None) -> tuple[int, bool]:
         """The attempt that is meant, and whether no more lines come to its log."""

@@ -102,6 +102,7 @@ class _Gathered:
                 job = replace(job, dirty_since=0)
             case JobLeft():
                 self._left[job_id] = record
+                job = _warned(job, record.warnings)
             case _:
                 assert_never(record)
         self._jobs[job_id] = replace(job, losses=0) if job.losses and _is_progress(record) else job
@@ -110,7 +111,7 @@ class _Gathered:
         self._steps.patch_task(job, record)
         self._touched += [(job, touched) for touched in record.touched]
         self._events += _task_events(job, record)
-        return replace(job, warnings=min(job.warnings + record.warnings, MAX_WARNINGS))
+        return _warned(job, record.warnings)
 
     async def flush(self, tx: Tx) -> None:
         children = await jobs.children_of(tx.connection, (i for i in self._left if self._locked[i].has_children))
@@ -133,6 +134,10 @@ class _Gathered:
             settled = becoming.settle(job, record.ending, tx.now, children.get(i, NO_CHILDREN))
             changes.append((self._locked[i], settled))
         await transitions.apply(tx, changes)
+
+
+def _warned(job: Job, warnings: int) -> Job:
+    return replace(job, warnings=min(job.warnings + warnings, MAX_WARNINGS)) if warnings else job
 
 
 def _is_progress(record: Record) -> bool:

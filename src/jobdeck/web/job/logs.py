@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from jobdeck.api.http.presence import PresentDep
 from jobdeck.services.jobs.log_window import LogFilter, LogPlace, LogSlice, NumberedLine
 from jobdeck.web.job.head import show
 from jobdeck.web.job.ids import JobPath
@@ -51,6 +52,7 @@ async def logs(
 @router.get("/jobs/{job_id:id}/logs/lines")
 async def lines(
     page: PageDep,
+    present: PresentDep,
     job_id: JobPath,
     attempt: Attempt = None,
     after: Cursor = None,
@@ -65,7 +67,7 @@ async def lines(
     """Numbered lines as JSON."""
     place = LogPlace(after, before, line)
     where = LogFilter(tuple(level or ()), step, task, q or None)
-    found = await page.services.log_windows.get(page.caller, job_id, attempt, place, where, limit)
+    found = await present.whilst(page.services.log_windows.get(page.caller, job_id, attempt, place, where, limit))
     return Response(orjson.dumps(_answer(found)), media_type="application/json")
 
 
@@ -73,6 +75,7 @@ def _answer(found: LogSlice) -> dict[str, object]:
     return {
         "lines": [_line(line) for line in found.lines],
         "next": found.next,
+        "more": found.more,
         "earlier": found.earlier,
         "live": found.live,
         "total": found.total,

@@ -16,7 +16,10 @@ export interface Slice {
   lines: Line[];
   /** To go on behind the last line that was looked at. */
   next: string | null;
-  /** From where to look for lines in front of these; null: there are none. */
+  /** Lines wait there. */
+  more: boolean;
+  /** From where to look for lines in front of all that was looked through; null: there are none. An answer may have
+   * no line that fits, and those that follow may have some. */
   earlier: string | null;
   /** Lines may come yet. */
   live: boolean;

@@ -1,6 +1,6 @@
 // Search in the whole log: the server finds the lines, the window goes to them.
 
-import { readLines, type Line, type Where } from "./log_lines.ts";
+import { readLines, type Line, type Slice, type Where } from "./log_lines.ts";
 
 const MOST = 2000; // matching lines that are gone through one by one
 
@@ -9,6 +9,7 @@ export interface SearchedLog {
   src: string;
   where(): Where;
   firstVisible(): number;
+  isShown(): boolean;
   goTo(line: number): Promise<void>;
 }
 
@@ -32,10 +33,15 @@ export class LogSearch {
     this.place = -1;
     this.more = false;
     if (q) {
-      const slice = await readLines(this.log.src, { ...this.log.where(), q }, { limit: String(MOST) });
-      if (asked !== this.asked) return;
-      this.numbers = slice.lines.map((line) => line.n);
-      this.more = slice.earlier !== null;
+      let earlier: string | null = null;
+      do {
+        const slice: Slice = await readLines(this.log.src, { ...this.log.where(), q }, { limit: String(MOST), ...(earlier !== null && { before: earlier }) });
+        if (asked !== this.asked) return;
+        this.numbers.unshift(...slice.lines.map((line) => line.n));
+        ({ earlier } = slice);
+        this.more = earlier !== null;
+        if (this.more) this.parts.found.textContent = `${this.numbers.length}+ lines so far`;
+      } while (earlier !== null && this.numbers.length < MOST && this.log.isShown());
       const from = this.log.firstVisible();
       const behind = this.numbers.findIndex((n) => n >= from);
       this.place = behind >= 0 ? behind : this.numbers.length - 1;

@@ -70,6 +70,11 @@ class LogView {
     return Number(first?.id.slice(1) ?? 1);
   }
 
+  /** Whether somebody may still see it. */
+  isShown(): boolean {
+    return this.root.isConnected;
+  }
+
   /** Show the line with this number, and mark it. */
   async goTo(line: number): Promise<void> {
     this.setFollowing(false);
@@ -128,11 +133,23 @@ class LogView {
     this.box.replaceChildren(...this.rows(slice.lines));
     this.earlier = slice.earlier;
     this.take(slice);
-    this.atEnd = what === "end" || (slice.lines.at(-1)?.n ?? 0) >= slice.total;
+    this.atEnd = what === "end" || !slice.more;
     this.fresh = 0;
     if (what === "end") this.box.scrollTop = this.box.scrollHeight;
     this.tell();
     this.soon(EVERY);
+    await this.fill(view);
+  }
+
+  /** What is wanted may be far in front: look on, until there is something to scroll through. */
+  private async fill(view: number): Promise<void> {
+    while (view === this.view && this.earlier !== null && this.isShown() && this.box.scrollHeight <= this.box.clientHeight + NEAR) {
+      const before = this.earlier;
+      if (this.busy) await new Promise((resolve) => window.setTimeout(resolve, 50));
+      else await this.loadEarlier();
+      if (this.earlier === before && !this.busy) return; // it went wrong, which is told
+      if (this.following) this.box.scrollTop = this.box.scrollHeight;
+    }
   }
 
   private async loadEarlier(): Promise<void> {
@@ -155,9 +172,9 @@ class LogView {
     if (!slice) return;
     const was = this.atEnd;
     this.take(slice);
-    if (slice.lines.length < PORTION) this.atEnd = true;
+    if (!slice.more) this.atEnd = true;
     this.append(slice.lines, was);
-    if (slice.lines.length === PORTION) this.soon(0);
+    if (slice.more) this.soon(0);
   }
 
   private append(lines: Line[], areNew: boolean): void {
@@ -245,6 +262,7 @@ class LogView {
   private tell(): void {
     const { level, step, task } = this.where();
     if (this.box.childElementCount > 0) this.say("");
+    else if ((level || step || task) && this.earlier !== null) this.say("No line is like that so far. Looking further back…");
     else if (level || step || task) this.say("No line is like that. Choose other levels, steps or tasks.");
     else this.say(this.isLive ? "Nothing was logged yet. Lines show here as they come." : "Nothing was logged in this attempt.");
     this.follow.setAttribute("aria-pressed", String(this.following));
