@@ -25,10 +25,10 @@ from jobdeck.services.jobs.bulks import Bulks
 from jobdeck.services.jobs.details import JobDetails
 from jobdeck.services.jobs.dry_runs import DryRuns
 from jobdeck.services.jobs.jobs import Jobs
-from jobdeck.services.jobs.log_places import LogPlaces
-from jobdeck.services.jobs.log_window import LogWindows
-from jobdeck.services.jobs.logs import JobLogs
-from jobdeck.services.jobs.rejects import JobRejects
+from jobdeck.services.jobs.output.log_places import LogPlaces
+from jobdeck.services.jobs.output.log_window import LogWindows
+from jobdeck.services.jobs.output.logs import JobLogs
+from jobdeck.services.jobs.output.rejects import JobRejects
 from jobdeck.services.jobs.saved_views import SavedViews
 from jobdeck.services.jobs.sides import JobSides
 from jobdeck.services.jobs.timeline import Timelines
@@ -40,8 +40,9 @@ class Services:
     def __init__(self, core: Core) -> None:
         self.installation = core.installation
         self.authenticator = Authenticator(core.database)
-        own = core.installation
-        self.sessions = Sessions(core.database, self.authenticator, own.session_days, own.session_max_days)
+        self.sessions = Sessions(
+            core.database, self.authenticator, core.installation.session_days, core.installation.session_max_days
+        )
         self.jobs = Jobs(core)
         self.job_details = JobDetails(core, self.jobs)
         self.job_sides = JobSides(core, self.jobs)

@@ -12,8 +12,8 @@ from jobdeck.api.http.described import PREFIX
 from jobdeck.api.http.presence import PresentDep
 from jobdeck.core.life.states import StepState
 from jobdeck.services.jobs.details import MAX_TASKS
-from jobdeck.services.jobs.log_window import LogFilter
-from jobdeck.services.jobs.logs import LogQuery
+from jobdeck.services.jobs.output.log_window import LogFilter
+from jobdeck.services.jobs.output.logs import LogQuery
 from jobdeck.services.jobs.queries import MAX_LIMIT
 from jobdeck.services.jobs.timeline import TaskQuery
 from jobdeck.wire.base import MAX_ID, Digits, Page

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
 from jobdeck.api.http.described import PREFIX
-from jobdeck.services.jobs.rejects import RejectContent
+from jobdeck.services.jobs.output.rejects import RejectContent
 from jobdeck.wire.base import Page
 from jobdeck.wire.rejects import RejectedRow, RejectFile
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from jobdeck.api.http.presence import PresentDep
-from jobdeck.services.jobs.log_window import LogFilter, LogPlace, LogSlice, NumberedLine
+from jobdeck.services.jobs.output.log_window import LogFilter, LogPlace, LogSlice, NumberedLine
 from jobdeck.web.job.head import show
 from jobdeck.web.job.ids import JobPath
 from jobdeck.web.page import PageDep

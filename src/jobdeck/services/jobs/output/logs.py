@@ -13,7 +13,7 @@ from jobdeck.engine import logs
 from jobdeck.engine.log_store import Portion
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs, no_such_job
-from jobdeck.services.jobs.log_places import LogPlaces
+from jobdeck.services.jobs.output.log_places import LogPlaces
 from jobdeck.store.views import job_views
 from jobdeck.wire.base import instant
 from jobdeck.wire.steps import LogLine, LogPage

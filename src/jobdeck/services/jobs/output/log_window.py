@@ -11,7 +11,7 @@ from jobdeck.engine.log_store import Portion
 from jobdeck.engine.logs import LogCursor, LogFilter, LogLine
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs
-from jobdeck.services.jobs.log_places import LogPlaces
+from jobdeck.services.jobs.output.log_places import LogPlaces
 from jobdeck.wire.jobs import Job
 
 __all__ = ["LogFilter", "LogPlace", "LogSlice", "LogWindows", "NumberedLine"]
