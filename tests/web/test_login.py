@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
+from jobdeck.web.sessions import browser
 from tests.web.conftest import OpenPage
 from tests.web.deck import Deck
 from tests.web.watch import Watch
@@ -193,3 +194,17 @@ def test_the_command_line_makes_a_link(deck: Deck) -> None:
     log = deck.log
     assert "/login?link=" in log  # `up` prints one, too
     assert link.partition("link=")[2] not in log
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        (None, "unknown"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/150.0 Safari/537.36 Edg/150.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", "Safari on iPhone"),
+        ("curl/8.9", "curl/8.9"),
+    ],
+)
+def test_browsers_are_called_as_people_call_them(agent: str | None, name: str) -> None:
+    assert browser(agent) == name
