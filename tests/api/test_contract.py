@@ -235,8 +235,9 @@ async def test_an_error_is_shown_and_its_traceback_only_to_those_who_may(api: Ap
 
 
 async def test_health_needs_no_token(api: Api) -> None:
-    assert await api.get("health", token="none") == {"status": "degraded"}, "strangers are told no more"
     found = await api.get("health")
+    told = {"status": "degraded", "parts": {name: {"status": part["status"]} for name, part in found["parts"].items()}}
+    assert await api.get("health", token="none") == told, "strangers are told no more"
     assert found["version"] == "9.9.9"
     assert found["status"] == "degraded"
     assert found["parts"]["database"]["status"] == "ok"

@@ -21,12 +21,14 @@ metrics_router = APIRouter(tags=["health"])
     response_model_exclude_unset=True,
 )
 async def health(services: ServicesDep, request: Request, response: Response) -> Health:
-    """`status` is `ok`, `degraded` (it serves, jobs do not run) or, with 503, `unavailable`. Needs no token;
-    with one it also tells the version, and how the parts are."""
+    """`status` is `ok`, `degraded` (it serves, jobs do not run) or, with 503, `unavailable`; `parts` has the `status` of
+    each part. Needs no token; with one it also tells the version and what is known of the parts."""
     found = await services.health.look()
     if found.status == "unavailable":
         response.status_code = 503
-    return found if "caller" in request.scope["state"] else Health(status=found.status)
+    if "caller" in request.scope["state"]:
+        return found
+    return Health(status=found.status, parts={name: {"status": part["status"]} for name, part in found.parts.items()})
 
 
 @metrics_router.get("/metrics", summary="Read figures for Prometheus", response_class=PlainTextResponse)
