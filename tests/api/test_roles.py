@@ -37,6 +37,7 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("GET", "jobs/{id}/logs/download", None, "viewer"),
     ("GET", "jobs/{id}/lineage", None, "viewer"),
     ("GET", "jobs/{id}/rejects", None, "viewer"),
+    ("GET", "events/history", None, "admin"),
     ("GET", "jobs/{id}/rejects/content", None, "viewer"),
     ("GET", "jobs/{id}/rejects/{name}/rows", None, "viewer"),
     ("GET", "jobs/{id}/rejects/{name}/content", None, "viewer"),

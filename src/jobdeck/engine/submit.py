@@ -114,7 +114,7 @@ class Submitter:
 
         async def work(tx: Tx) -> list[int]:
             if idempotency is not None:
-                earlier = await submissions.remembered(tx, principal_id, *idempotency)
+                earlier = await submissions.remembered_jobs(tx, principal_id, *idempotency)
                 if earlier is not None:
                     return earlier
             batch = await _number(tx, prepared, submissions_)
@@ -150,7 +150,7 @@ class Submitter:
     async def _remembered(self, principal_id: int, key: tuple[str, str] | None) -> list[int] | None:
         if key is None:
             return None
-        return await self._database.transact(lambda tx: submissions.remembered(tx, principal_id, *key))
+        return await self._database.transact(lambda tx: submissions.remembered_jobs(tx, principal_id, *key))
 
     async def fits(self, type_name: str, params: Mapping[str, Any], project: str) -> None:
         """Raises InvalidParams unless the parameters fit the type, and UnknownJobType."""

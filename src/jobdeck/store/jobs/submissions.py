@@ -30,7 +30,7 @@ async def settle_races(
 
 
 async def remembered(tx: Tx, principal_id: int, key: str, request_hash: str) -> list[int] | None:
-    """The jobs that an earlier request with this key made; raises Conflict if that request was another one."""
+    """Ids of what an earlier request with this key made; raises Conflict if that request was another one."""
     query = select(idempotency).where(idempotency.c.principal_id == principal_id, idempotency.c.key == key)
     row = (await tx.connection.execute(query)).mappings().first()
     if row is None:
@@ -41,8 +41,14 @@ async def remembered(tx: Tx, principal_id: int, key: str, request_hash: str) -> 
             field="Idempotency-Key",
             hint="Use a new key for a new request.",
         )
-    ids = [int(i) for i in json.loads(row["job_ids"])]
-    await _require_there(tx, key, ids)
+    return [int(i) for i in json.loads(row["job_ids"])]
+
+
+async def remembered_jobs(tx: Tx, principal_id: int, key: str, request_hash: str) -> list[int] | None:
+    """The same of a request for jobs; raises Conflict where they were deleted."""
+    ids = await remembered(tx, principal_id, key, request_hash)
+    if ids is not None:
+        await _require_there(tx, key, ids)
     return ids
 
 
