@@ -108,7 +108,7 @@ def test_rejects_are_written_there(s3: Environment, s3_bucket: Bucket, folder: P
     done = job.run()
     assert done.rejected == 1
     keys = s3_bucket.keys_of_objects("inst/projects/default/rejects/1-1")
-    assert len(keys) == 1
+    assert len(keys) == 2, "the rows, and what they are"
     job.attempt = 1
     job.undo()
     assert s3_bucket.keys_of_objects("inst/projects/default/rejects/1-1") == []
