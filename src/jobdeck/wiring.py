@@ -56,8 +56,9 @@ from jobdeck.engine.worker.results import forget_abandoned
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.executors import open_files
 from jobdeck.executors.choose import ByIsolation
+from jobdeck.executors.machine.private import keep_out
 from jobdeck.executors.machine.shared_files import share
-from jobdeck.executors.machine.users import TaskUser, keep_out, without_settings
+from jobdeck.executors.machine.users import TaskUser, without_settings
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.registry import load_types

@@ -93,7 +93,7 @@ def test_who_serves_is_no_user_of_tasks() -> None:
 
 def test_others_of_the_same_user_are_kept_out() -> None:
     """Linux then gives its files in /proc, with memory and environment, to root."""
-    program = "from jobdeck.executors.machine.users import keep_out; keep_out(); "
+    program = "from jobdeck.executors.machine.private import keep_out; keep_out(); "
     program += "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "0", "PR_GET_DUMPABLE"

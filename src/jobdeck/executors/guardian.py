@@ -11,7 +11,7 @@ import select
 import signal
 import time
 
-from jobdeck.executors.machine.users import keep_out
+from jobdeck.executors.machine.private import keep_out
 from jobdeck.executors.tree import Tree, kill_all
 
 

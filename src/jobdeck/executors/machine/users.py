@@ -1,9 +1,7 @@
-"""The user that tasks run as, where they have one of their own; and keeping others out of a process."""
+"""The user that tasks run as, where they have one of their own."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import pwd
 import subprocess
@@ -12,7 +10,6 @@ from dataclasses import dataclass
 
 from jobdeck.core.errors import JobdeckError
 
-PR_SET_DUMPABLE = 4
 UMASK = 0o007
 """Of tasks that run as another user: what they write, the server can read and change, by its group."""
 TRIAL_SECONDS = 60.0
@@ -77,12 +74,6 @@ class TaskUser:
                 field="task_user",
                 hint="It must be able to read Python and Jobdeck's package, and to reach the home's folder `work`.",
             )
-
-
-def keep_out() -> None:
-    """Let no process of the same user read this one's memory or environment, which hold keys; on Linux."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def without_settings() -> dict[str, str]:
