@@ -108,3 +108,69 @@ def test_days_of_numpy_beyond_32_bits_are_bad_rows(tmp_path: Path) -> None:
     rest = _read(tmp_path / "a.npy", params={"on_bad_row": "reject"})
     assert isinstance(rest, Table)
     assert [value is None for value in rest.columns[0]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        ("a,b\nx,1\n\ufeff,2\n", ["x", "\ufeff"]),
+        ("a,b\nx,1\n\ufeffy,2\n", ["x", "y"]),
+        ("a,b\nx,1\n\ufeff\ufeff,2\n", ["x", "\ufeff\ufeff"]),
+        ("a\nx\n\ufeff", ["x", "\ufeff"]),
+    ],
+)
+def test_a_field_that_is_nothing_but_a_mark_is_a_value(tmp_path: Path, content: str, values: list[str]) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    found = _read(tmp_path / "a.csv")
+    assert isinstance(found, Table)
+    assert found.columns[0] == values
+
+
+@pytest.mark.parametrize("words", [["12E3", "1E5"], ["10e6"], ["007", "1"], ["+5"], ["-01"], [" 1"], ["1 "], ["0x1f"]])
+def test_words_that_would_lose_their_shape_as_numbers_stay_text(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{word},1\n" for word in words))
+    found = _read(tmp_path / "a.csv")
+    assert isinstance(found, Table)
+    assert (found.types[0], found.columns[0]) == ("string", words)
+    declared = _read(tmp_path / "a.csv", params={"columns": {"a": "float64"}})
+    if words != ["0x1f"]:
+        assert isinstance(declared, Table)
+        assert declared.columns[0] == [float(word) for word in words]
+
+
+@pytest.mark.parametrize(("words", "values"), [(["1e5", "2e-3"], [1e5, 2e-3]), (["1E+05"], [1e5]), (["12E-3"], [0.012])])
+def test_powers_of_ten_as_programs_write_them_are_numbers(
+    tmp_path: Path, words: list[str], values: list[float]
+) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{word},1\n" for word in words))
+    found = _read(tmp_path / "a.csv")
+    assert isinstance(found, Table)
+    assert (found.types[0], found.columns[0]) == ("float64", values)
+
+
+def test_fractions_of_json_are_single_floats_where_that_is_declared(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a":0.1}\n{"a":-3}\n{"a":"2.5"}\n')
+    found = _read(tmp_path / "a.jsonl", params={"columns": {"a": "float32"}})
+    assert isinstance(found, Table)
+    assert found.columns == [[float(np.float32(0.1)), -3.0, 2.5]]
+    (tmp_path / "a.jsonl").write_text('{"a":16777217}\n')
+    refused = _read(tmp_path / "a.jsonl", params={"columns": {"a": "float32"}})
+    assert isinstance(refused, Refused)
+    assert "'16777217' is not a float32" in refused.message
+
+
+def test_json_without_any_row_that_can_be_read_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a":1,"a":2}\n{"b":1,"b":2}\n')
+    found = _read(tmp_path / "a.jsonl", params={"on_bad_row": "reject"})
+    assert isinstance(found, Refused)
+    assert "No row of" in found.message
+    assert "row 1 is no JSON object: the name 'a' is there twice" in found.message
+
+
+@pytest.mark.parametrize(("name", "told"), [("a.json", "no json file"), ("a.parquet", "no parquet file")])
+def test_empty_files_are_told_in_words_of_their_format(tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    found = _read(tmp_path / name)
+    assert isinstance(found, Refused)
+    assert told in found.message
+    assert "header" not in found.message
