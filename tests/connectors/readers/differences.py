@@ -90,7 +90,7 @@ def _joined(case: Case) -> bool:
         return False
     written = case.written
     behind = written.lstrip(MARK) if isinstance(written, str) and written.startswith(MARK) else ""
-    return behind != "" and (case.ours is None and behind in NULL_WORDS or agree(case.ours, behind))
+    return behind != "" and ((case.ours is None and behind in NULL_WORDS) or agree(case.ours, behind))
 
 
 NAMES: list[Difference] = [

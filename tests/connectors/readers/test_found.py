@@ -138,7 +138,9 @@ def test_words_that_would_lose_their_shape_as_numbers_stay_text(tmp_path: Path, 
         assert declared.columns[0] == [float(word) for word in words]
 
 
-@pytest.mark.parametrize(("words", "values"), [(["1e5", "2e-3"], [1e5, 2e-3]), (["1E+05"], [1e5]), (["12E-3"], [0.012])])
+@pytest.mark.parametrize(
+    ("words", "values"), [(["1e5", "2e-3"], [1e5, 2e-3]), (["1E+05"], [1e5]), (["12E-3"], [0.012])]
+)
 def test_powers_of_ten_as_programs_write_them_are_numbers(
     tmp_path: Path, words: list[str], values: list[float]
 ) -> None:

@@ -115,11 +115,11 @@ def _unpacked(head: bytes, suffix: str, asked: FormatName, name: str, encoding: 
 
 
 def _empty(suffix: str, asked: FormatName, name: str) -> Detected:
-    format = asked if asked != "auto" else BY_NAME.get(suffix, "csv")
-    if format == "jsonl":
+    wanted = asked if asked != "auto" else BY_NAME.get(suffix, "csv")
+    if wanted == "jsonl":
         return Detected(format="jsonl")
-    if format != "csv":
-        raise FileDamaged(f"{name} is empty: it is no {format} file.", hint="Leave empty files out.")
+    if wanted != "csv":
+        raise FileDamaged(f"{name} is empty: it is no {wanted} file.", hint="Leave empty files out.")
     raise FileDamaged(
         f"{name} is empty: it has no header and no rows.",
         hint="A CSV file needs at least a header; leave empty files out.",

@@ -130,7 +130,8 @@ def _with_null_words(data: bytes, dialect: Dialect, options: CsvOptions) -> byte
 def _without_marks(data: bytes, dialect: Dialect, name: str, first_line: int) -> tuple[bytes, list[str]]:
     """`data` without byte order marks at the beginning of rows, as where files were joined, and what to tell of them.
 
-    A field that is nothing but such marks is a value. Raises FileDamaged where a quote follows: the cuts took it for a part of the value."""
+    A field that is nothing but such marks is a value. Raises FileDamaged where a quote follows: the cuts took it for a
+    part of the value."""
     mark = MARK.encode()
     if mark not in data:
         return data, []
