@@ -124,6 +124,10 @@ def test_a_field_that_is_nothing_but_a_mark_is_a_value(tmp_path: Path, content: 
     found = _read(tmp_path / "a.csv")
     assert isinstance(found, Table)
     assert found.columns[0] == values
+    for block in range(1, len(content) + 3):
+        pieces = _read(tmp_path / "a.csv", block=block, part=block)
+        assert isinstance(pieces, Table)
+        assert pieces.columns == found.columns, block
 
 
 @pytest.mark.parametrize("words", [["12E3", "1E5"], ["10e6"], ["007", "1"], ["+5"], ["-01"], [" 1"], ["1 "], ["0x1f"]])
@@ -176,3 +180,16 @@ def test_empty_files_are_told_in_words_of_their_format(tmp_path: Path, name: str
     assert isinstance(found, Refused)
     assert told in found.message
     assert "header" not in found.message
+
+
+def test_headers_that_python_2_wrote_are_read_without_a_warning(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    header = b"{'descr': '<i8', 'fortran_order': False, 'shape': (2L,), }\n"
+    (tmp_path / "a.npy").write_bytes(
+        b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + np.array([1, 2], "<i8").tobytes()
+    )
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Table)
+    assert found.columns == [[1, 2]]
+    assert not recwarn.list

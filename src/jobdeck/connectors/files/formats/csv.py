@@ -62,6 +62,8 @@ def parse_block(block: Block, dialect: Dialect, options: CsvOptions, name: str, 
 
     data, notes = _without_marks(block.data, dialect, name, first_line)
     data = _with_null_words(data, dialect, options)
+    # Arrow takes one mark at the beginning of what it is given for no part of the first value.
+    data = MARK.encode() + data if data.startswith(MARK.encode()) else data
     try:
         table = pacsv.read_csv(pa.BufferReader(data), *_options(len(data), dialect, options, note))
     except pa.ArrowInvalid as error:
