@@ -125,6 +125,8 @@ def shape_lost(found: Table, said: Table) -> str | None:
         for row, (value, word) in enumerate(zip(column, words, strict=True), 1):
             if value is None or isinstance(value, str) or not isinstance(word, str):
                 continue
+            if name == found.names[0]:
+                word = word.lstrip("\ufeff")  # the mark of a file that was joined to another
             if word != word.strip() or (_number(value) and not isinstance(value, bool) and not _PLAIN.fullmatch(word)):
                 return f"column {name!r}, row {row}: the text {word!r} became {value!r}"
     return None
