@@ -122,11 +122,11 @@ def shape_lost(found: Table, said: Table) -> str | None:
         return None
     for name, column in zip(found.names, found.columns, strict=True):
         words = said.columns[said.names.index(name)]
+        if name == found.names[0]:  # a mark at the beginning of a row is where files were joined
+            words = [word.lstrip("\ufeff") if isinstance(word, str) else word for word in words]
         for row, (value, word) in enumerate(zip(column, words, strict=True), 1):
             if value is None or isinstance(value, str) or not isinstance(word, str):
                 continue
-            if name == found.names[0]:
-                word = word.lstrip("\ufeff")  # the mark of a file that was joined to another
             if word != word.strip() or (_number(value) and not isinstance(value, bool) and not _PLAIN.fullmatch(word)):
                 return f"column {name!r}, row {row}: the text {word!r} became {value!r}"
     return None

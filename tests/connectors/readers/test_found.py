@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,24 @@ def test_headers_that_python_2_wrote_are_read_without_a_warning(
     assert isinstance(found, Table)
     assert found.columns == [[1, 2]]
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_decimals_of_more_digits_than_their_type_are_bad_rows(tmp_path: Path, inside: bool, sign: int) -> None:
+    most = Decimal(10**20 - 1).scaleb(-2)
+    fitting = pa.array([most * sign, None, Decimal(0)], pa.decimal128(20, 2))
+    wider = pa.array([most * sign, sign * 10**19, None, 1], pa.decimal128(38, 2))
+    column = pa.Array.from_buffers(pa.decimal128(20, 2), 4, wider.buffers())
+    for number, one in enumerate((fitting, column)):
+        array = pa.ListArray.from_arrays(range(len(one) + 1), one) if inside else one
+        pq.write_table(pa.table({"a": array}), tmp_path / f"{number}.parquet")
+    good = _read(tmp_path / "0.parquet")
+    assert isinstance(good, Table)
+    assert good.columns[0][0] == ([most * sign] if inside else most * sign)
+    bad = _read(tmp_path / "1.parquet")
+    assert isinstance(bad, Refused)
+    assert (bad.code, "row 2, column 'a'" in bad.message) == ("bad_row", True)
+    rest = _read(tmp_path / "1.parquet", params={"on_bad_row": "reject"})
+    assert isinstance(rest, Table)
+    assert rest.rows == 3

@@ -221,5 +221,15 @@ def _behind(
         done = 0
 
 
+_REASONS = (
+    ("thrift", "its description of itself cannot be understood"),
+    ("codec", "a packed piece of it cannot be unpacked"),
+    ("decompress", "a packed piece of it cannot be unpacked"),
+)
+"""What the library names after its parts, in our words."""
+
+
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    said = str(error).lower()
+    ours = next((words for mark, words in _REASONS if mark in said), "")
+    return ours or (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
