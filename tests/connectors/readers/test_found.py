@@ -215,3 +215,17 @@ def test_decimals_of_more_digits_than_their_type_are_bad_rows(tmp_path: Path, in
     rest = _read(tmp_path / "1.parquet", params={"on_bad_row": "reject"})
     assert isinstance(rest, Table)
     assert rest.rows == 3
+
+
+def test_places_of_words_that_a_dictionary_has_not_are_told(tmp_path: Path) -> None:
+    """Each byte of the dictionary's page is changed; one of them says how many words it has."""
+    plain = pa.table({"a": ["w", "x", "y", "z"]})
+    pq.write_table(plain, tmp_path / "a.parquet", compression="none", write_statistics=False)
+    content = (tmp_path / "a.parquet").read_bytes()
+    told = set()
+    for place in range(4, 40):
+        (tmp_path / "b.parquet").write_bytes(content[:place] + b"\x02" + content[place + 1 :])
+        found = _read(tmp_path / "b.parquet")
+        told.add(found.message if isinstance(found, Refused) else "")
+    assert any("words that its dictionary has not" in message for message in told)
+    assert not any("out of bounds" in message for message in told)

@@ -17,7 +17,10 @@ from jobdeck.connectors.files.formats.parquet_times import LOST, Int96
 from jobdeck.connectors.files.formats.rows import BadValues
 from jobdeck.connectors.files.plan import Slice
 
-_BROKEN = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, pa.ArrowKeyError, OSError, UnicodeError)
+_BROKEN = (
+    *(pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, pa.ArrowKeyError, pa.ArrowIndexError),
+    *(OSError, UnicodeError),
+)
 _MAX_ROWS = 65_536
 _FEW_ROWS = 256
 """Rows of a batch where nobody says how far its texts unfold."""
@@ -224,6 +227,7 @@ def _behind(
 _REASONS = (
     ("thrift", "its description of itself cannot be understood"),
     ("codec", "a packed piece of it cannot be unpacked"),
+    ("bounds", "it refers to words that its dictionary has not"),
     ("decompress", "a packed piece of it cannot be unpacked"),
 )
 """What the library names after its parts, in our words."""
