@@ -227,5 +227,6 @@ def test_places_of_words_that_a_dictionary_has_not_are_told(tmp_path: Path) -> N
         (tmp_path / "b.parquet").write_bytes(content[:place] + b"\x02" + content[place + 1 :])
         found = _read(tmp_path / "b.parquet")
         told.add(found.message if isinstance(found, Refused) else "")
+    assert any("has 4 rows less than it says" in message for message in told)
     assert any("words that its dictionary has not" in message for message in told)
     assert not any("out of bounds" in message for message in told)

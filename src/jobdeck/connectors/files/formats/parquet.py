@@ -205,11 +205,19 @@ def batches(
         groups = list(range(piece.start, piece.end))
         while groups and done >= reader.rows(groups[0]):
             done -= reader.rows(groups.pop(0))
-        yield from _behind(reader.batches(groups), done)
+        missing = sum(map(reader.rows, groups)) - done
+        for batch, bad in _behind(reader.batches(groups), done):
+            missing -= batch.num_rows
+            yield batch, bad
     except _BROKEN as error:
         raise FileDamaged(
             f"{name} cannot be read to its end: {_first_line(error)}.", hint="It is corrupt; copy it again."
         ) from error
+    if missing:
+        raise FileDamaged(
+            f"{name} has {abs(missing)} rows {'less' if missing > 0 else 'more'} than it says.",
+            hint="It is corrupt; copy it again.",
+        )
 
 
 def _behind(
