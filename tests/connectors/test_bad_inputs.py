@@ -449,3 +449,16 @@ def test_project_files_and_names_of_any_kind(env: Environment, data: Path, stora
     from jobdeck.connectors.lake import catalog
 
     assert [(o.bucket, o.name) for o in catalog.list_objects(env)] == [('in.a/b "q"', "日本.%x")]
+
+
+@pytest.mark.parametrize("names", [("Name", "name"), ('say "hi"', 'SAY "hi"'), ("größe", "GRÖSSE")])
+def test_the_hint_for_names_of_another_case_can_be_given_as_it_is(
+    env: Environment, data: Path, names: tuple[str, str]
+) -> None:
+    load(env, put(data / "a.jsonl", json.dumps({names[0]: 1, "b": 2})))
+    second = put(data / "b.jsonl", json.dumps({names[1]: 3, "b": 4}))
+    error = fails_into(env, second)
+    assert error.hint is not None
+    wish = json.loads(error.hint.partition("columns=")[2].removesuffix("."))
+    Job(env, {"files": [str(second)], "into": "lake/b/t", "columns": wish}, id=10).run()
+    assert rows(env) == [{names[0]: 1, "b": 2}, {names[0]: 3, "b": 4}]

@@ -232,3 +232,24 @@ def test_numpy_of_other_kinds(env: Environment, data: Path, name: str, content: 
     error = fails(env, file)
     assert (error.code, words in error.message, bool(error.hint)) == (code, True, True), error.message
     assert "allow_pickle" not in error.message
+
+
+DAY = dt.datetime(2024, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ([("k", DAY)], pa.map_(pa.string(), pa.timestamp("us"))),
+        ([(DAY, 1)], pa.map_(pa.timestamp("ns"), pa.int64())),
+        ([[("k", [DAY])]], pa.list_(pa.map_(pa.string(), pa.list_(pa.timestamp("s"))))),
+    ],
+)
+def test_times_without_a_zone_in_maps(env: Environment, data: Path, value: Any, kind: pa.DataType) -> None:
+    pq.write_table(pa.table({"a": pa.array([value], kind)}), data / "a.parquet")
+    error = fails(env, data / "a.parquet")
+    assert (error.code, "'a' has times without a zone in a map" in error.message) == ("unsupported_type", True)
+    assert table(env) is None
+    pq.write_table(pa.table({"a": pa.array([value], kind), "b": [DAY]}), data / "b.parquet")
+    load(env, data / "b.parquet")
+    assert rows(env) == [{"a": value, "b": DAY}]

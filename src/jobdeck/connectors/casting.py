@@ -32,7 +32,7 @@ def exact(array: pa.Array, target: pa.DataType, rule: TextRule = PLAIN) -> Exact
     """`array` as `target`, null where a value is not exactly one of it; texts by `rule`."""
     kind = array.type
     if kind == target:
-        return _nested(array, target, rule) if _holds_times(kind) else _in_years(array)
+        return _nested(array, target, rule) if _holds_bounded(kind) else _within(array)
     if isinstance(kind, pa.BaseExtensionType):
         return exact(array.storage, target, rule)
     if t.is_dictionary(kind):
@@ -70,10 +70,24 @@ _YEARS = {
 """The first and the last value of the years 1 to 9999, in days and in microseconds."""
 
 
-def _holds_times(kind: pa.DataType) -> bool:
-    """Whether it is a list or struct with days or times in it."""
+def _holds_bounded(kind: pa.DataType) -> bool:
+    """Whether it is a list or struct with days, times or decimals in it, of which files may hold what is none."""
     inner = [kind.field(place).type for place in range(kind.num_fields)]
-    return any(one.id in _YEARS or _holds_times(one) for one in inner)
+    return any(one.id in _YEARS or t.is_decimal(one) or _holds_bounded(one) for one in inner)
+
+
+def _within(array: pa.Array) -> Exact:
+    return _in_digits(array) if t.is_decimal(array.type) else _in_years(array)
+
+
+def _in_digits(array: pa.Array) -> Exact:
+    """Decimals with no more digits than their type says; damaged files have others, and no table may."""
+    kind = array.type
+    bound = Decimal(10) ** (kind.precision - kind.scale)
+    wide = array.cast(pa.decimal256(76, kind.scale))
+    above = pc.greater_equal(wide, pa.scalar(bound, wide.type))
+    outside = pc.or_(above, pc.less_equal(wide, pa.scalar(-bound, wide.type)))
+    return _masked(array, pc.fill_null(outside, False).to_numpy(zero_copy_only=False))
 
 
 def _in_years(array: pa.Array) -> Exact:
@@ -299,6 +313,8 @@ def reason(value: Any, kind: pa.DataType, target: pa.DataType, rule: TextRule) -
     """Why `value`, as Python has it, of type `kind`, is not one of `target`; nothing where that is plain to see."""
     if isinstance(value, str):
         return "it is not of the years 1 to 9999" if t.is_temporal(kind) else why_not(value, target, rule)
+    if t.is_duration(kind) and t.is_integer(target):
+        return "it has parts of a microsecond"
     if t.is_timestamp(kind) and t.is_timestamp(target):
         return "it has a time zone" if kind.tz is not None and target.tz is None else f"it has parts of a {target.unit}"
     if t.is_timestamp(kind) and t.is_date(target):

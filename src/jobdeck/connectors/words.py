@@ -230,7 +230,7 @@ def _each(column: pa.Array, target: pa.DataType, rule: TextRule) -> Exact:
     """Each different word once."""
     encoded = column.dictionary_encode()
     words = encoded.dictionary.to_pylist()
-    read = _reader(target, rule)
+    read = word_reader(target, rule)
     values = [read(word) for word in words]
     missing = np.array([value is None for value in values], bool)
     nulls = np.array([is_null(word, rule) for word in words], bool)
@@ -246,15 +246,15 @@ def is_null(word: str, rule: TextRule) -> bool:
     return word in rule.nulls or word.strip() in rule.nulls
 
 
-def _reader(target: pa.DataType, rule: TextRule) -> Callable[[str], Any]:
-    """Reads one word as Python has values of `target`; None when it is none."""
+def word_reader(target: pa.DataType, rule: TextRule) -> Callable[[str], Any]:
+    """Reads one word as Python and Arrow have values of `target`; None when it is none."""
     if t.is_integer(target) or t.is_floating(target) or t.is_decimal(target):
         return lambda word: _number(word.strip(), target, rule)
     if t.is_boolean(target):
         return lambda word: {"true": True, "false": False, "1": True, "0": False}.get(word.strip().lower())
     if t.is_date(target) or t.is_timestamp(target):
         return lambda word: _time(word.strip(), target)
-    return lambda _: None
+    return str.encode if t.is_binary(target) else lambda _: None
 
 
 def _number(word: str, target: pa.DataType, rule: TextRule) -> Any:

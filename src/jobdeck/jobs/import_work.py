@@ -67,6 +67,8 @@ class Work:
         if target is None and not self._params.create:
             raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
         plan = source.plan(target if self._params.mode != "replace" else None)
+        if target is None:
+            self._sink.check_new(plan.result())
         plan.required = required_columns(self._params, plan.result(), target)
         self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
         self._tell_notes([note for facts in plan.files for note in facts.notes])

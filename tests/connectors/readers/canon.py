@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.connectors.readers.made import Table
+
 _INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "infinity": math.inf, "-infinity": -math.inf}
@@ -104,6 +106,30 @@ def _moment(text: str) -> Iterator[datetime]:
         yield canon(datetime.fromisoformat(f"{day}T{clock}.{micros.ljust(6, '0')}{zone}"))
     except (ValueError, OverflowError):
         return
+
+
+_PLAIN = re.compile(
+    r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-][0-9]+)?|-?[0-9](?:\.[0-9]*)?[eE][0-9]+|-?\.[0-9]+[eE][0-9]+|"
+    r"-?[0-9]+\.[0-9]*[eE][0-9]+|[+-]?(?:inf|infinity|nan)",
+    re.IGNORECASE,
+)
+
+
+def shape_lost(found: Table, said: Table) -> str | None:
+    """The first word that became a number, a truth value or a time, though it is not written like one: `+420`, `007`,
+    ` 5`, `12E3`. `said`: the words."""
+    if sorted(found.names) != sorted(said.names) or found.rows != said.rows:
+        return None
+    for name, column in zip(found.names, found.columns, strict=True):
+        words = said.columns[said.names.index(name)]
+        if name == found.names[0]:  # a mark at the beginning of a row is where files were joined
+            words = [word.lstrip("\ufeff") if isinstance(word, str) else word for word in words]
+        for row, (value, word) in enumerate(zip(column, words, strict=True), 1):
+            if value is None or isinstance(value, str) or not isinstance(word, str):
+                continue
+            if word != word.strip() or (_number(value) and not isinstance(value, bool) and not _PLAIN.fullmatch(word)):
+                return f"column {name!r}, row {row}: the text {word!r} became {value!r}"
+    return None
 
 
 def kind_of(values: list[Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobdeck.connectors.files.config import NULL_WORDS
+from jobdeck.connectors.files.formats.csv_dialect import MARK
 from tests.connectors.readers.canon import agree
 from tests.connectors.readers.made import Made, Refused, Table
 
@@ -83,6 +84,15 @@ def _table_as_said(case: Case) -> bool:
     return sorted(case.table.names) == sorted(case.said.names) and case.table.rows == case.said.rows
 
 
+def _joined(case: Case) -> bool:
+    """Ours is what the file says behind a byte order mark at the beginning of a row."""
+    if not _csv(case) or case.table is None or case.column != case.table.names[0]:
+        return False
+    written = case.written
+    behind = written.lstrip(MARK) if isinstance(written, str) and written.startswith(MARK) else ""
+    return behind != "" and ((case.ours is None and behind in NULL_WORDS) or agree(case.ours, behind))
+
+
 NAMES: list[Difference] = [
     Difference(
         "empty names",
@@ -124,6 +134,12 @@ ALL: list[Difference] = [
         "Documented: in text columns everything stays text, also the empty text and words that mean null elsewhere; "
         "the peer makes null of them.",
         lambda c: _csv(c) and c.value is None and c.type == "string" and _as_written(c),
+    ),
+    Difference(
+        "marks of joined files",
+        "A byte order mark at the beginning of a row is where files were joined, and no part of a value; it is told in "
+        "a warning with its line.",
+        _joined,
     ),
     Difference(
         "NaN is a number",

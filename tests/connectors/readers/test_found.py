@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,124 @@ def test_days_of_numpy_beyond_32_bits_are_bad_rows(tmp_path: Path) -> None:
     rest = _read(tmp_path / "a.npy", params={"on_bad_row": "reject"})
     assert isinstance(rest, Table)
     assert [value is None for value in rest.columns[0]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        ("a,b\nx,1\n\ufeff,2\n", ["x", "\ufeff"]),
+        ("a,b\nx,1\n\ufeffy,2\n", ["x", "y"]),
+        ("a,b\nx,1\n\ufeff\ufeff,2\n", ["x", "\ufeff\ufeff"]),
+        ("a\nx\n\ufeff", ["x", "\ufeff"]),
+    ],
+)
+def test_a_field_that_is_nothing_but_a_mark_is_a_value(tmp_path: Path, content: str, values: list[str]) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    found = _read(tmp_path / "a.csv")
+    assert isinstance(found, Table)
+    assert found.columns[0] == values
+    for block in range(1, len(content) + 3):
+        pieces = _read(tmp_path / "a.csv", block=block, part=block)
+        assert isinstance(pieces, Table)
+        assert pieces.columns == found.columns, block
+
+
+@pytest.mark.parametrize("words", [["12E3", "1E5"], ["10e6"], ["007", "1"], ["+5"], ["-01"], [" 1"], ["1 "], ["0x1f"]])
+def test_words_that_would_lose_their_shape_as_numbers_stay_text(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{word},1\n" for word in words))
+    found = _read(tmp_path / "a.csv")
+    assert isinstance(found, Table)
+    assert (found.types[0], found.columns[0]) == ("string", words)
+    declared = _read(tmp_path / "a.csv", params={"columns": {"a": "float64"}})
+    if words != ["0x1f"]:
+        assert isinstance(declared, Table)
+        assert declared.columns[0] == [float(word) for word in words]
+
+
+@pytest.mark.parametrize(
+    ("words", "values"), [(["1e5", "2e-3"], [1e5, 2e-3]), (["1E+05"], [1e5]), (["12E-3"], [0.012])]
+)
+def test_powers_of_ten_as_programs_write_them_are_numbers(
+    tmp_path: Path, words: list[str], values: list[float]
+) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{word},1\n" for word in words))
+    found = _read(tmp_path / "a.csv")
+    assert isinstance(found, Table)
+    assert (found.types[0], found.columns[0]) == ("float64", values)
+
+
+def test_fractions_of_json_are_single_floats_where_that_is_declared(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a":0.1}\n{"a":-3}\n{"a":"2.5"}\n')
+    found = _read(tmp_path / "a.jsonl", params={"columns": {"a": "float32"}})
+    assert isinstance(found, Table)
+    assert found.columns == [[float(np.float32(0.1)), -3.0, 2.5]]
+    (tmp_path / "a.jsonl").write_text('{"a":16777217}\n')
+    refused = _read(tmp_path / "a.jsonl", params={"columns": {"a": "float32"}})
+    assert isinstance(refused, Refused)
+    assert "'16777217' is not a float32" in refused.message
+
+
+def test_json_without_any_row_that_can_be_read_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a":1,"a":2}\n{"b":1,"b":2}\n')
+    found = _read(tmp_path / "a.jsonl", params={"on_bad_row": "reject"})
+    assert isinstance(found, Refused)
+    assert "No row of" in found.message
+    assert "row 1 is no JSON object: the name 'a' is there twice" in found.message
+
+
+@pytest.mark.parametrize(("name", "told"), [("a.json", "no json file"), ("a.parquet", "no parquet file")])
+def test_empty_files_are_told_in_words_of_their_format(tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    found = _read(tmp_path / name)
+    assert isinstance(found, Refused)
+    assert told in found.message
+    assert "header" not in found.message
+
+
+def test_headers_that_python_2_wrote_are_read_without_a_warning(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    header = b"{'descr': '<i8', 'fortran_order': False, 'shape': (2L,), }\n"
+    (tmp_path / "a.npy").write_bytes(
+        b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + np.array([1, 2], "<i8").tobytes()
+    )
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Table)
+    assert found.columns == [[1, 2]]
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_decimals_of_more_digits_than_their_type_are_bad_rows(tmp_path: Path, inside: bool, sign: int) -> None:
+    most = Decimal(10**20 - 1).scaleb(-2)
+    fitting = pa.array([most * sign, None, Decimal(0)], pa.decimal128(20, 2))
+    wider = pa.array([most * sign, sign * 10**19, None, 1], pa.decimal128(38, 2))
+    column = pa.Array.from_buffers(pa.decimal128(20, 2), 4, wider.buffers())
+    for number, one in enumerate((fitting, column)):
+        array = pa.ListArray.from_arrays(range(len(one) + 1), one) if inside else one
+        pq.write_table(pa.table({"a": array}), tmp_path / f"{number}.parquet")
+    good = _read(tmp_path / "0.parquet")
+    assert isinstance(good, Table)
+    assert good.columns[0][0] == ([most * sign] if inside else most * sign)
+    bad = _read(tmp_path / "1.parquet")
+    assert isinstance(bad, Refused)
+    assert (bad.code, "row 2, column 'a'" in bad.message) == ("bad_row", True)
+    rest = _read(tmp_path / "1.parquet", params={"on_bad_row": "reject"})
+    assert isinstance(rest, Table)
+    assert rest.rows == 3
+
+
+def test_places_of_words_that_a_dictionary_has_not_are_told(tmp_path: Path) -> None:
+    """Each byte of the dictionary's page is changed; one of them says how many words it has."""
+    plain = pa.table({"a": ["w", "x", "y", "z"]})
+    pq.write_table(plain, tmp_path / "a.parquet", compression="none", write_statistics=False)
+    content = (tmp_path / "a.parquet").read_bytes()
+    told = set()
+    for place in range(4, 40):
+        (tmp_path / "b.parquet").write_bytes(content[:place] + b"\x02" + content[place + 1 :])
+        found = _read(tmp_path / "b.parquet")
+        told.add(found.message if isinstance(found, Refused) else "")
+    assert any("has 4 rows less than it says" in message for message in told)
+    assert any("words that its dictionary has not" in message for message in told)
+    assert not any("out of bounds" in message for message in told)

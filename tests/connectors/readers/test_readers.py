@@ -4,6 +4,7 @@ The long one is `make hunt`."""
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from jobdeck.connectors.errors import DataFailure
 from jobdeck.core.environment import Environment
 from tests.connectors.harness import Job, rows
 from tests.connectors.readers import differences, ours
-from tests.connectors.readers.canon import agree, canon
+from tests.connectors.readers.canon import agree, canon, shape_lost
 from tests.connectors.readers.made import Table
 from tests.connectors.readers.trial import HOWS, make, trial
 from tests.connectors.readers.writers import FORMATS
@@ -78,3 +79,16 @@ def test_what_is_compared_is_exact() -> None:
         assert not agree(left, right), (left, right)
     for left, right in same:
         assert agree(left, right), (left, right)
+
+
+def test_words_that_lost_their_shape_are_found() -> None:
+    lost: list[tuple[str, Any]] = [
+        ("+420", 420.0), ("007", 7), (" 5", 5), ("12E3", 12000.0), ("1_000", 1000), ("0x1f", 31), (" true", True),
+    ]  # fmt: skip
+    kept: list[tuple[str, Any]] = [
+        ("0", 0), ("-0.5", -0.5), (".5", 0.5), ("1e5", 1e5), ("1.5E+300", 1.5e300), ("inf", math.inf), ("007", "007"),
+    ]  # fmt: skip
+    for word, value in lost:
+        assert shape_lost(Table(["a"], [[value]]), Table(["a"], [[word]])), word
+    for word, value in kept:
+        assert not shape_lost(Table(["a"], [[value]]), Table(["a"], [[word]])), word

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.connectors.readers import differences, ours
-from tests.connectors.readers.canon import agree, kind_of
+from tests.connectors.readers.canon import agree, kind_of, shape_lost
 from tests.connectors.readers.differences import Case
 from tests.connectors.readers.made import Dialect, Made, Refused, Table
 from tests.connectors.readers.mangle import mutated, random_bytes
@@ -68,6 +68,9 @@ def judge(made: Made, block: int = 64) -> Verdict:
     if made.how != "written" and "delimiter" in found.dialect:
         made.dialect = Dialect(found.dialect["delimiter"], found.dialect["quote"])
     said = reference(made)
+    verdict.finding = shape_lost(found, said) if made.format == "csv" and said is not None else None
+    if verdict.finding:
+        return verdict
     if made.how == "written":
         _compare_written(verdict, found, said)
     else:
@@ -98,12 +101,17 @@ def _compare_written(verdict: Verdict, found: Table, said: Table | None) -> None
     made = verdict.made
     if made.format == "parquet" and made.tool == "pyarrow":
         given = Table(made.table.column_names, expected(made.table))
+        for name, ours_, theirs_ in zip(found.names, found.columns, given.columns, strict=True):
+            kinds = kind_of(ours_), kind_of(theirs_)
+            if kinds[0] != kinds[1]:
+                verdict.finding = f"given: column {name!r} is of {kinds[1]}, ours of {kinds[0]}"
+                return
         _compare(verdict, "given", found, given, said)
     for peer, theirs in readings(made):
         if verdict.finding:
             return
         if theirs is None:
-            verdict.named[f"{peer} refuses"] += 1
+            verdict.named[f"{peer} refuses" + (" its own" if peer.split()[0] == made.tool else "")] += 1
         else:
             _compare(verdict, peer, found, theirs, said)
 

@@ -115,8 +115,11 @@ def _unpacked(head: bytes, suffix: str, asked: FormatName, name: str, encoding: 
 
 
 def _empty(suffix: str, asked: FormatName, name: str) -> Detected:
-    if (asked if asked != "auto" else BY_NAME.get(suffix, "csv")) == "jsonl":
+    wanted = asked if asked != "auto" else BY_NAME.get(suffix, "csv")
+    if wanted == "jsonl":
         return Detected(format="jsonl")
+    if wanted != "csv":
+        raise FileDamaged(f"{name} is empty: it is no {wanted} file.", hint="Leave empty files out.")
     raise FileDamaged(
         f"{name} is empty: it has no header and no rows.",
         hint="A CSV file needs at least a header; leave empty files out.",

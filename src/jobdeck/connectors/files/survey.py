@@ -144,16 +144,20 @@ class Survey:
 
     def _jsonl(self, detected: Detected) -> Iterator[int]:
         shape = jsonl_format.Shape()
+        first: Reject | None = None
+        bad = 0
         slices = Slices(detected.bom, 1, self._part_bytes)
         for block in self._blocks(detected, detected.bom, records.LineCutter()):
             jsonl_format.check_text(block, self._name, slices.line)
             line = slices.line if detected.format == "jsonl" else None
             rows, rejects = shape.feed(block, self._name, slices.row, line)
             self._bad(rejects)
+            first, bad = first or next(iter(rejects), None), bad + len(rejects)
             slices.add(block, rows, block.data.count(b"\n"))
             yield len(block.data)
         found: dict[str, object] = {"unnamed": shape.unnamed, "whole": shape.whole}
-        self._conclude(detected, shape.schema(), self._settled(slices, detected), found, soft=True)
+        notes = [jsonl_format.nothing_fits(self._name, first)] if first and bad == slices.row - 1 else []
+        self._conclude(detected, shape.schema(), self._settled(slices, detected), found, soft=True, notes=notes)
 
     def _text(self, detected: Detected) -> IO[bytes]:
         return open_text(self._located, detected, self._environment, self._config.csv)

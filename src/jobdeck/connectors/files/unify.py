@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -40,7 +41,8 @@ def unified(
     _belong_together(columns, looks)
     schema = _to_target(columns, looks, target) if target is not None else _new(columns, looks)
     if not len(schema):
-        raise SchemaMismatch("The files have no columns.", hint="Leave empty files out.")
+        told = " ".join(["The files have no columns.", *(note for file in files for note in file.notes)])
+        raise SchemaMismatch(told, hint="Leave empty files out.")
     by_name = {column.name: column for column in columns if target is not None or not _only_nulls(column, looks)}
     mappings = []
     for index in range(len(files)):
@@ -228,7 +230,8 @@ def _to_target(columns: list[ResultColumn], files: Sequence[_Look], target: pa.S
         if column.name not in wanted:
             index, origin = next(iter(column.sources.items()))
             near = lower.get(column.name.casefold())
-            hint = f"The table has '{near}'; write columns={{'{near}': {{'from': '{origin}'}}}}." if near else _HINT
+            wish = json.dumps({near: {"from": origin}}, ensure_ascii=False)
+            hint = f"The table has '{near}'; give columns={wish}." if near else _HINT
             raise SchemaMismatch(f"{files[index].name} has a column '{column.name}' and the table has not.", hint=hint)
         _check(column, files, wanted[column.name])
     present = {column.name for column in columns}

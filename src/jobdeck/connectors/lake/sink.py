@@ -12,6 +12,7 @@ from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import PUBLISHED, arrow_schema, landed, open_table, recent, state_of
 from jobdeck.connectors.lake.writing import undo
 from jobdeck.connectors.lake.writing.publication import Publication
+from jobdeck.connectors.lake.writing.types import refuse_new
 from jobdeck.connectors.lake.writing.writer import ParquetChunk, chunk_path, own_files
 from jobdeck.storage.folders import Folder
 
@@ -30,6 +31,10 @@ class LakeSink:
             return None
         refuse_writing(table, mode)
         return arrow_schema(table)
+
+    def check_new(self, schema: pa.Schema) -> None:
+        """Raises UnsupportedType when no table can be made with these columns."""
+        refuse_new(schema)
 
     def stage(self, stamp: Stamp, chunk: int, schema: pa.Schema) -> ParquetChunk:
         return ParquetChunk(self.folder, chunk_path(stamp, chunk), schema)

@@ -62,6 +62,8 @@ def parse_block(block: Block, dialect: Dialect, options: CsvOptions, name: str, 
 
     data, notes = _without_marks(block.data, dialect, name, first_line)
     data = _with_null_words(data, dialect, options)
+    # Arrow takes one mark at the beginning of what it is given for no part of the first value.
+    data = MARK.encode() + data if data.startswith(MARK.encode()) else data
     try:
         table = pacsv.read_csv(pa.BufferReader(data), *_options(len(data), dialect, options, note))
     except pa.ArrowInvalid as error:
@@ -130,12 +132,15 @@ def _with_null_words(data: bytes, dialect: Dialect, options: CsvOptions) -> byte
 def _without_marks(data: bytes, dialect: Dialect, name: str, first_line: int) -> tuple[bytes, list[str]]:
     """`data` without byte order marks at the beginning of rows, as where files were joined, and what to tell of them.
 
-    Raises FileDamaged where a quote follows: the cuts took it for a part of the value."""
+    A field that is nothing but such marks is a value. Raises FileDamaged where a quote follows: the cuts took it for a
+    part of the value."""
     mark = MARK.encode()
     if mark not in data:
         return data, []
     quoted = records.quoted_field(dialect.delimiter, dialect.quote, dialect.escape) + rb"|" if dialect.quote else b""
-    pattern = re.compile(quoted + rb"(?:\A|(?<=[\r\n]))(?P<mark>(?:%b)+)" % mark, re.DOTALL)
+    edge = rb"\r\n" + re.escape(dialect.delimiter.encode())
+    alone = rb"(?:\A|(?<=[\r\n]))(?P<mark>(?:%b)++)(?![%b]|\Z)" % (mark, edge)
+    pattern = re.compile(quoted + alone, re.DOTALL)
     found = [match.span("mark") for match in pattern.finditer(data) if match["mark"] is not None]
     if not found:
         return data, []

@@ -15,7 +15,7 @@ import pyarrow.types as t
 from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.exact_numbers import exactly
 from jobdeck.connectors.files.formats.types import BIG, WIDE
-from jobdeck.connectors.words import TextRule, parse
+from jobdeck.connectors.words import TextRule, why_no_number, why_not, word_reader
 
 _PLAIN = TextRule()
 MAX_DEPTH = 64
@@ -180,7 +180,7 @@ def converter(kind: pa.DataType) -> Converter:
         return _struct({f.name: converter(f.type) for f in kind.fields})
     if t.is_map(kind):
         return _map(converter(kind.key_type), converter(kind.item_type))
-    return lambda value: None if value is None else _plain(value, kind)
+    return _simple(kind)
 
 
 def _text(value: Any) -> Any:
@@ -223,24 +223,31 @@ def _map(key_of: Converter, item_of: Converter) -> Converter:
     return convert
 
 
-def _plain(value: Any, kind: pa.DataType) -> Any:
-    try:
+def _simple(kind: pa.DataType) -> Converter:
+    called = f"not a {type_name(kind)}"
+    read = word_reader(kind, _PLAIN)
+    of_numbers = t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind)
+
+    def convert(value: Any) -> Any:
+        if value is None:
+            return None
+        why = ""
         if isinstance(value, str):
-            return parse(pa.array([value]), kind, _PLAIN)[0].as_py()
-        if isinstance(value, bool) and t.is_boolean(kind):
-            return value
-        if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
-            raise Unfit("no number")
-        return _number(value, kind)
-    except (ValueError, TypeError, ArithmeticError, pa.ArrowException):
-        raise ValueError(f"not a {type_name(kind)}") from None
+            found = read(value)
+            why = why_not(value, kind, _PLAIN) if found is None else ""
+        elif isinstance(value, bool):
+            found = value if t.is_boolean(kind) else None
+        elif of_numbers and isinstance(value, int | Decimal | float):
+            exact = Decimal(value)
+            found = exactly(exact, kind)
+            why = why_no_number(kind) if exact.is_finite() else ""
+        else:
+            found = None
+        if found is None:
+            raise ValueError(f"{called}: {why}" if why else called)
+        return found
 
-
-def _number(value: Decimal | float, kind: pa.DataType) -> Any:
-    found = exactly(Decimal(value), kind)
-    if found is None:
-        raise ValueError("another number")
-    return found
+    return convert
 
 
 def text_of(value: Any) -> str:

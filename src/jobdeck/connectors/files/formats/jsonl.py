@@ -280,11 +280,13 @@ def parse_block(block: Block, wanted: Kinds, known: Known, name: str, first_row:
 
 
 def fast_type(kind: pa.DataType) -> pa.DataType:
-    """The type in which the fast reader takes values that are to become `kind`."""
+    """The type in which the fast reader takes values that are to become `kind`.
+
+    As text where it would take another number for them; it then refuses numbers, which are read one by one."""
     if t.is_integer(kind):
         return pa.int64()
-    if t.is_floating(kind):
-        return pa.float64()
+    if t.is_float64(kind):
+        return kind
     return kind if t.is_nested(kind) or t.is_boolean(kind) else pa.string()
 
 
@@ -352,6 +354,11 @@ def _batch(columns: dict[str, list[Any]], wanted: Kinds, rows: int) -> pa.Record
 
 def _shown(value: Any) -> str:
     return clip(value if isinstance(value, str) else text_of(value), LONGEST_VALUE)
+
+
+def nothing_fits(name: str, first: Reject) -> str:
+    """What to tell of a file all of whose rows are rejected, the first of them for this."""
+    return f"No row of {name} can be read; row {first.row} is {first.reason}."
 
 
 def _no_object(name: str, row: int, line: int | None, error: Exception) -> Reject:

@@ -17,7 +17,10 @@ from jobdeck.connectors.files.formats.parquet_times import LOST, Int96
 from jobdeck.connectors.files.formats.rows import BadValues
 from jobdeck.connectors.files.plan import Slice
 
-_BROKEN = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, pa.ArrowKeyError, OSError, UnicodeError)
+_BROKEN = (
+    *(pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, pa.ArrowKeyError, pa.ArrowIndexError),
+    *(OSError, UnicodeError),
+)
 _MAX_ROWS = 65_536
 _FEW_ROWS = 256
 """Rows of a batch where nobody says how far its texts unfold."""
@@ -202,11 +205,19 @@ def batches(
         groups = list(range(piece.start, piece.end))
         while groups and done >= reader.rows(groups[0]):
             done -= reader.rows(groups.pop(0))
-        yield from _behind(reader.batches(groups), done)
+        missing = sum(map(reader.rows, groups)) - done
+        for batch, bad in _behind(reader.batches(groups), done):
+            missing -= batch.num_rows
+            yield batch, bad
     except _BROKEN as error:
         raise FileDamaged(
             f"{name} cannot be read to its end: {_first_line(error)}.", hint="It is corrupt; copy it again."
         ) from error
+    if missing:
+        raise FileDamaged(
+            f"{name} has {abs(missing)} rows {'less' if missing > 0 else 'more'} than it says.",
+            hint="It is corrupt; copy it again.",
+        )
 
 
 def _behind(
@@ -221,5 +232,16 @@ def _behind(
         done = 0
 
 
+_REASONS = (
+    ("thrift", "its description of itself cannot be understood"),
+    ("codec", "a packed piece of it cannot be unpacked"),
+    ("bounds", "it refers to words that its dictionary has not"),
+    ("decompress", "a packed piece of it cannot be unpacked"),
+)
+"""What the library names after its parts, in our words."""
+
+
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    said = str(error).lower()
+    ours = next((words for mark, words in _REASONS if mark in said), "")
+    return ours or (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -19,6 +19,7 @@ from jobdeck.connectors.words import TextRule, cut_up, end_to_end, without_nulls
 from jobdeck.core.values import clip
 
 LONGEST_VALUE = 200
+_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "D": "days"}
 BadValues = dict[int, tuple[str, str | None, str]]
 """Rows of a batch with a value that is none: column, value and reason, by the row's place."""
 
@@ -137,6 +138,9 @@ def _value(column: pa.Array, place: int) -> Any:
     except (ValueError, OverflowError, ArithmeticError):
         if t.is_nested(column.type):
             return f"a {type_name(column.type)}"
+        if t.is_temporal(column.type):
+            number = column.slice(place, 1).cast(pa.int32() if column.type.bit_width == 32 else pa.int64())[0].as_py()
+            return f"{number} {_UNITS.get(getattr(column.type, 'unit', 'D'), 'units')} since 1970"
         return str(column.slice(place, 1).cast(pa.string())[0].as_py())
 
 

@@ -130,8 +130,10 @@ _TESTS: dict[pa.DataType, Callable[[Guess, pa.Array], bool]] = {
     NAIVE: lambda _, words: at_once(words, NAIVE, TextRule()) is not None,
     ZONED: lambda _, words: at_once(words, ZONED, TextRule()) is not None,
 }
-_NAME = r"^(\+|-?0[0-9xX])"
-"""007, 0x1f and +420… are names, no numbers: as numbers they would lose their zeros, their shape and their sign."""
+_NAME = r"^(\+|-?0[0-9xX]|[0-9]{2,}[eE][0-9]+$)"
+"""007, 0x1f, 12E3 and +420… are names, no numbers: as numbers they would lose their zeros, their shape and their sign.
+
+Programs write powers of ten with one digit before the point, or a sign behind the E."""
 
 
 def feed_all(guesses: Sequence[Guess], columns: Sequence[pa.Array], rule: TextRule) -> None:
