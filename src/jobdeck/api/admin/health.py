@@ -21,7 +21,7 @@ metrics_router = APIRouter(tags=["health"])
     response_model_exclude_unset=True,
 )
 async def health(services: ServicesDep, request: Request, response: Response) -> Health:
-    """`status` is `ok`, `degraded` (it serves, jobs do not run) or, with 503, `unavailable`; each of `parts` has one, too.
+    """`status` is `ok`, `degraded` (it serves, jobs do not run) or, with 503, `unavailable`. Each of `parts` has one.
     Needs no token; with one it also tells the version and what is known of the parts."""
     found = await services.health.look()
     if found.status == "unavailable":
