@@ -15,6 +15,7 @@ from jobdeck.core.life.endings import Finished
 from jobdeck.core.life.job import Job
 from jobdeck.core.life.records import JobLeft
 from jobdeck.core.life.states import State
+from jobdeck.core.retry import is_suspect
 from jobdeck.store.jobs import transitions
 from jobdeck.store.jobs.transitions import Change
 from jobdeck.store.running import attempt_writes, leases
@@ -196,14 +197,17 @@ async def others(desk: Desk) -> AsyncIterator[list[Database]]:
 async def test_in_many_rounds_each_is_released_once(desk: Desk, others: list[Database]) -> None:
     """Workers' words and two expiries go off together, on handles of their own; a scheduler follows what comes of it.
 
-    After each round as many run as before, so what was held came free once."""
+    After each round as many run as before, but for those that must begin alone, so what was held came free once."""
     decider = Decider(desk, project_limit=PLACES)
     await desk.submit(*[new_job() for _ in range((ROUNDS + 1) * PLACES)])
+    suspects: set[int] = set()
     for number in range(ROUNDS):
         await beat(desk, "w1", "w2")
         started = await decider.turn()
-        assert len(started) == PLACES
         jobs = list((await desk.jobs(started)).values())
+        # One that lost its worker twice begins alone, so that fewer run then; never more than there are places.
+        alone = any(is_suspect(job.losses) for job in jobs) or len(suspects) > 0
+        assert len(started) == PLACES or (alone and 0 < len(started) < PLACES)
         desk.clock.advance(LEASE + 1)
         seen = (await desk.events())[-1].id
         words = [_leave(others[0], job) for job in jobs]
@@ -218,6 +222,10 @@ async def test_in_many_rounds_each_is_released_once(desk: Desk, others: list[Dat
         for job in jobs:
             lost = (job.id, "succeeded") not in told
             assert after[job.id].losses == job.losses + lost
+            if lost and is_suspect(after[job.id].losses):
+                suspects.add(job.id)
+            else:
+                suspects.discard(job.id)
         await holds_nothing(desk)
 
 
