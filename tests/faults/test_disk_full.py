@@ -115,13 +115,14 @@ def test_where_no_disk_can_be_had_that_is_told_and_fails_in_ci(
         pass
 
 
-def test_the_disk_of_the_lake_is_full(home: Path) -> None:
+def test_the_disk_of_the_lake_is_full(home: Path, tmp_path: Path) -> None:
     """An import says that the disk is full and keeps what it did; resumed, it ends with exactly the data."""
     rows = 400_000
-    source = home / "ids.csv"
+    source = tmp_path / "sources" / "ids.csv"
+    source.parent.mkdir()
     pa.csv.write_csv(pa.table({"id": pa.array(range(rows), pa.int64()), "text": ["some words"] * rows}), source)
     with small_disk(24) as disk:
-        settings = {"storage_url": (disk.folder / "storage").as_uri(), "allowed_paths": str(home)}
+        settings = {"storage_url": (disk.folder / "storage").as_uri(), "allowed_paths": str(source.parent)}
         with installation(home, "", lease_seconds=str(LEASE), **settings) as jobdeck:
             jobdeck.up()
             with jobdeck.client() as client:
