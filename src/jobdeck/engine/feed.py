@@ -34,8 +34,8 @@ KEPT = 20_000
 POLL_SECONDS = 1.0
 BREATH_SECONDS = 0.05
 """Between two looks, so that a busy system costs its readers twenty looks a second and not thousands."""
-BREATH_PER_READER = 0.0025
-LONGEST_BREATH = 0.5
+BREATH_PER_READER = 0.005
+LONGEST_BREATH = 1.0
 """With many readers the looks are fewer: what they are told comes in larger pieces, each of which costs the same."""
 LINGER_SECONDS = 5.0
 """How long reading goes on after the last reader has left: pages come and go."""
