@@ -24,7 +24,8 @@ READERS = """
 import asyncio, sys
 async def read(host, port, token, ready, ids):
     reader, writer = await asyncio.open_connection(host, port, limit=1 << 20)
-    writer.write(f"GET /api/v1/events HTTP/1.1\\r\\nHost: {host}\\r\\nAuthorization: Bearer {token}\\r\\n\\r\\n".encode())
+    head = f"Host: {host}\\r\\nAuthorization: Bearer {token}"
+    writer.write(f"GET /api/v1/events HTTP/1.1\\r\\n{head}\\r\\n\\r\\n".encode())
     await reader.readuntil(b"retry: 2000")
     ready.release()
     heard, kept = 0, b""
@@ -76,8 +77,8 @@ class Site:
 
     def post(self, path: str, body: Any) -> list[int]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/api/v1/{path}", json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request) as answer:
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", json.dumps(body).encode(), headers)  # noqa: S310
+        with urllib.request.urlopen(request) as answer:  # noqa: S310  (our own server)
             found = json.load(answer)
         return [job if isinstance(job, int) else job["id"] for job in found.get("ids", found.get("items", []))]
 
