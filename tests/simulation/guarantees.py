@@ -24,6 +24,8 @@ IN_FLIGHT = 1.5
 """Seconds that a transaction may take from reading the time to its commit."""
 YOUNG = 3.0
 """Seconds within which nothing is swept away; in truth it is hours."""
+KEPT = 2.0
+"""Seconds that ended jobs are kept; in truth it is days or for ever."""
 NOTICED_WITHIN = 1.5
 """Seconds that a task of a worker which was cut off may outlive its lease: what it writes cannot land any more."""
 
@@ -74,7 +76,7 @@ class Guarantees:
 
     def _check_jobs(self, before: Facts, after: Facts, news: list[Row]) -> None:
         told = _states(news)
-        pruned = {row["job_id"] for row in news if row["kind"] == "deleted" and row["actor"] == "jobdeck"}
+        pruned = {row["job_id"]: row["at"] for row in news if row["kind"] == "deleted" and row["actor"] == "jobdeck"}
         for job_id, job in after.jobs.items():
             old = before.jobs.get(job_id)
             self._check_lease_of(job, after.leases.get(job_id))
@@ -89,14 +91,13 @@ class Guarantees:
             old = before.jobs[gone]
             self._expect(old["state"] in _ENDED, f"job {gone} was deleted while it could run")
             if gone in pruned:
-                # With a parent goes its family, and in that a job may have failed.
-                fit = old["state"] in _FINAL or old["parent_id"] in pruned
-                self._expect(fit, f"job {gone} was {old['state']}, and its time was over")
+                kept = (pruned[gone] - old["state_since"]) / 1e6
+                self._expect(kept >= KEPT, f"job {gone} ({old['state']}) was removed {kept} s after its end")
                 self._expect(old["parent_id"] not in after.jobs, f"job {gone} was deleted before its parent")
 
     def _news(self) -> list[Row]:
         """The events since the last look."""
-        query = "SELECT id, job_id, kind, actor, data FROM events WHERE id > ? AND job_id IS NOT NULL ORDER BY id"
+        query = "SELECT id, at, job_id, kind, actor, data FROM events WHERE id > ? AND job_id IS NOT NULL ORDER BY id"
         news = self._reader.rows(query, self._event)
         self._event = news[-1]["id"] if news else self._event
         return news

@@ -25,6 +25,7 @@ from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.store.running.workers import Worker
 from tests.simulation.database import SimulatedDatabase, SimulatedWakeups
 from tests.simulation.executor import SimulatedExecutor
+from tests.simulation.guarantees import KEPT
 from tests.simulation.scripts import REGISTRY, TYPES
 from tests.simulation.virtual_time import Fate, Machine
 
@@ -58,9 +59,6 @@ class _NoContent(GarbageCollector):
     def __init__(self) -> None: ...
 
     async def collect(self, ids: Sequence[int]) -> None: ...
-
-
-_KEPT_SECONDS = 2.0
 
 
 class Node(Machine):
@@ -139,7 +137,7 @@ class Node(Machine):
 
     def _tidying(self, leadership: Leadership) -> list[Service]:
         """Duties that look once in a minute or an hour, in a hurry."""
-        retention = Retention(jobs=_KEPT_SECONDS / 86_400, events=None)
+        retention = Retention(jobs=KEPT / 86_400, events=None)
         prune = Prune(self.database, leadership, self.control, retention, _NoContent())
         return [
             Loop("prune", 1.0, prune),

@@ -52,11 +52,24 @@ class Odd(Claim):
     """A claim of somebody's own."""
 
 
+def with_mode(mode: Any) -> Claim:
+    """A claim with a mode that no constructor lets through."""
+    claim = Claim("a")
+    object.__setattr__(claim, "mode", mode)
+    return claim
+
+
+@pytest.mark.parametrize("mode", ["both", None, 1, ""])
+def test_a_mode_that_there_is_not_makes_no_claim(mode: Any) -> None:
+    with pytest.raises(ValueError, match="is not a valid Mode"):
+        Claim("a", mode=mode)
+
+
 @pytest.mark.parametrize("answer", [
     None, 5, "all", b"all", {"a": 1}, ["a"], [None], [("a", 1)], [Claim("")], [Claim("a\0b")], [Claim("\ud800")],
     [Claim("x" * 3000)], [Claim(5)], [Claim(None)], [Claim("a", 0)], [Claim("a", -1)], [Claim("a", 1.0)],  # type: ignore[arg-type]
     [Claim("a", True)], [Claim("a", "2")], [Claim("a", None)], [Claim("a", math.nan)], [Claim("a", 10**30)],  # type: ignore[arg-type]
-    [Claim("a", mode="both")], [Claim("a", mode=None)], [Claim("a")] * 1001, itertools.repeat(Claim("a")),  # type: ignore[arg-type]
+    [with_mode("both")], [with_mode(None)], [Claim("a")] * 1001, itertools.repeat(Claim("a")),  # type: ignore[arg-type]
 ])  # fmt: skip
 def test_claims_that_are_none(answer: Any) -> None:
     with pytest.raises(BadAnswer) as wrong:

@@ -182,12 +182,13 @@ async def delete_in(
 
     Children that are not among `ids` go along only where `chosen` names them."""
     families = await job_removal.families(tx, ids)
-    below = {job.id for members in families.values() for job in members[1:]} - set(ids)
+    asked = set(ids)
+    below = {job.id for members in families.values() for job in members[1:]} - asked
     may_go = set(await chosen(tx, sorted(below))) if below else set()
     results: list[Result] = []
     doomed: dict[int, job_removal.Doomed] = {}
     for job_id in ids:
-        result = _doom(tx, job_id, families.get(job_id, []), set(ids), may_go)
+        result = _doom(tx, job_id, families.get(job_id, []), asked, may_go)
         # A job may be named twice, or be in the family of another one: it is told of once.
         along = tuple(job for job in result.along if job.id not in doomed)
         results.append(changed(result, along=along))
