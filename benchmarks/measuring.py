@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -21,6 +22,8 @@ from typing import Any
 import psycopg
 
 RESULTS = Path(__file__).with_name("results")
+SECRET_KEY = base64.b64encode(bytes(range(32))).decode()
+"""Of all processes of a measured installation, whatever their homes."""
 
 
 @contextlib.contextmanager
@@ -89,8 +92,9 @@ def fresh_database(url: str, name: str = "bench") -> str:
 @contextlib.contextmanager
 def process(command: Sequence[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is terminated, and at last killed, at the end."""
+    settings = {**os.environ, "JOBDECK_SECRET_KEY": SECRET_KEY, **environment}
     with log.open("wb") as out:
-        started = subprocess.Popen(command, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT)
+        started = subprocess.Popen(command, env=settings, stdout=out, stderr=subprocess.STDOUT)
     try:
         yield started
     finally:
