@@ -69,7 +69,7 @@ def test_a_mode_that_there_is_not_makes_no_claim(mode: Any) -> None:
     None, 5, "all", b"all", {"a": 1}, ["a"], [None], [("a", 1)], [Claim("")], [Claim("a\0b")], [Claim("\ud800")],
     [Claim("x" * 3000)], [Claim(5)], [Claim(None)], [Claim("a", 0)], [Claim("a", -1)], [Claim("a", 1.0)],  # type: ignore[arg-type]
     [Claim("a", True)], [Claim("a", "2")], [Claim("a", None)], [Claim("a", math.nan)], [Claim("a", 10**30)],  # type: ignore[arg-type]
-    [with_mode("both")], [with_mode(None)], [Claim("a")] * 1001, itertools.repeat(Claim("a")),  # type: ignore[arg-type]
+    [with_mode("both")], [with_mode(None)], [Claim("a")] * 1001, itertools.repeat(Claim("a")),
 ])  # fmt: skip
 def test_claims_that_are_none(answer: Any) -> None:
     with pytest.raises(BadAnswer) as wrong:

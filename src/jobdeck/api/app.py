@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from jobdeck.api import events, failures
 from jobdeck.api.admin import (
@@ -66,21 +69,26 @@ def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
     app.state.closing = asyncio.Event()
     app.state.query_names = {}
     problem.install(app)
-    _add_routes(app)
-    return app
-
-
-def _add_routes(app: FastAPI) -> None:
-    strict = [Depends(refuse_unknown_query)]
-    for resource in _RESOURCES:
-        app.include_router(resource.router, dependencies=strict)
-    app.include_router(limits.common_router, dependencies=strict)
-    app.include_router(health.metrics_router, dependencies=strict)
+    app.router.routes.extend(_routes())
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
     async def openapi(_caller: CallerDep) -> Any:
         """The description of all this."""
         return JSONResponse(describe(app))
+
+    return app
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """The same for every application of this process: FastAPI analyzes them at the first request, for half a second."""
+    every = APIRouter(generate_unique_id_function=_operation_id)
+    strict = [Depends(refuse_unknown_query)]
+    for resource in _RESOURCES:
+        every.include_router(resource.router, dependencies=strict)
+    every.include_router(limits.common_router, dependencies=strict)
+    every.include_router(health.metrics_router, dependencies=strict)
+    return every.routes
 
 
 def _operation_id(route: APIRoute) -> str:

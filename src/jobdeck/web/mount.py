@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute
 
 from jobdeck.api.http.gate import STATIC
 from jobdeck.api.http.pace import Pace
@@ -40,9 +43,17 @@ def mount(app: FastAPI) -> None:
     app.state.login_failures = Pace(rate, burst)
     app.user_middleware.append(Middleware(errors.PageFrame))  # innermost, below the layers of the API
     errors.install(app)
+    app.router.routes.extend(_routes())
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """The same for every application of this process, as those of the API are."""
+    every = APIRouter()
     for page in _PAGES:
-        app.include_router(page.router)
-    app.include_router(_common)
+        every.include_router(page.router)
+    every.include_router(_common)
+    return every.routes
 
 
 @_common.get("/")

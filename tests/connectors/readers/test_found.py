@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,31 @@ def test_places_of_words_that_a_dictionary_has_not_are_told(tmp_path: Path) -> N
     assert any("has 4 rows less than it says" in message for message in told)
     assert any("words that its dictionary has not" in message for message in told)
     assert not any("out of bounds" in message for message in told)
+
+
+@pytest.mark.parametrize("shape", ["(-1,)", "(1, -3)", "(0, -5)", "(-2, -2)", "(True,)", "(-" + "9" * 30 + ",)"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_shapes_of_numpy_that_no_array_has(tmp_path: Path, shape: str, packed: bool) -> None:
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    array = b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + b"\0" * 64
+    if packed:
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr("a.npy", array)
+    else:
+        (tmp_path / "a.npy").write_bytes(array)
+    found = _read(tmp_path / ("a.npz" if packed else "a.npy"))
+    assert isinstance(found, Refused)
+    assert found.code == "file_damaged"
+    assert "its header is none of NumPy's" in found.message
+
+
+@pytest.mark.parametrize("blank", ["", "\n\n\n"])
+def test_a_mark_below_lines_that_are_left_out_is_no_part_of_a_name(tmp_path: Path, blank: str) -> None:
+    (tmp_path / "a.csv").write_text(f"sep=;\n\ufeff{blank}a;b\n1;2\n", encoding="utf-8")
+    found = _read(tmp_path / "a.csv")
+    assert isinstance(found, Table)
+    assert (found.names, found.columns) == (["a", "b"], [[1], [2]])
+    (tmp_path / "b.csv").write_text(f"of 2026\n\ufeff{blank}a,b\n1,2\n", encoding="utf-8")
+    found = _read(tmp_path / "b.csv", params={"csv": {"skip_rows": 1}})
+    assert isinstance(found, Table)
+    assert (found.names, found.columns) == (["a", "b"], [[1], [2]])

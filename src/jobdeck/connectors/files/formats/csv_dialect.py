@@ -74,6 +74,8 @@ def find_dialect(head: bytes, bom: int, whole: bool, options: CsvOptions, name: 
     told, above = _above_header(text, options)
     skipped = sum(len(line.encode()) for line in itertools.islice(lines_of(text), above))
     body = text.encode()[skipped:].decode()
+    if above and body.startswith(MARK):  # lines were put above a file that began with a mark
+        body, skipped = body.removeprefix(MARK), skipped + len(MARK.encode())
     delimiter = options.delimiter or told or _sniff(body, options)
     lines = _Lines(body)
     first = _row(lines, delimiter, options, name)

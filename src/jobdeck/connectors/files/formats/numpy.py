@@ -163,6 +163,8 @@ def _read_header(stream: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers that Python 2 wrote, which are read all the same
         shape, fortran, kind = read(stream)
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"no array has the shape {shape}")  # NumPy lets any whole number and bool through
     return shape, fortran, kind
 
 
