@@ -58,7 +58,8 @@ export function problemFrom(status: number, text: string): ProblemDocument {
 /** Show what went wrong. */
 export function showProblem(error: unknown): void {
   const found = error instanceof Problem ? error.document : undefined;
-  toast({ tone: "error", text: found?.detail ?? String(error), hint: found?.hint ?? null });
+  const unreachable = found?.code === "unreachable";
+  toast({ tone: "error", text: found?.detail ?? String(error), hint: found?.hint ?? null, unreachable });
 }
 
 export function goToLogin(): void {
@@ -70,5 +71,5 @@ document.addEventListener("htmx:responseError", (event) => {
   if (xhr.status !== 401) showProblem(new Problem(problemFrom(xhr.status, xhr.responseText)));
 });
 document.addEventListener("htmx:sendError", () =>
-  toast({ tone: "error", text: "Jobdeck cannot be reached just now.", hint: "Try again in a moment." }),
+  toast({ tone: "error", text: "Jobdeck cannot be reached just now.", hint: "Try again in a moment.", unreachable: true }),
 );

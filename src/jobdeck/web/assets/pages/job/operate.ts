@@ -42,7 +42,7 @@ export function begin(name: string): void {
     toast({ tone: "warning", text: why });
     return;
   }
-  document.querySelectorAll<HTMLElement>("[popover]:popover-open").forEach((menu) => menu.hidePopover());
+  document.querySelectorAll<HTMLElement>(".menu:popover-open").forEach((menu) => menu.hidePopover());
   if (name === "run-again") void runAgain();
   else if (name === "change") openAgain();
   else ask(name);
