@@ -166,8 +166,10 @@ function moveUp(row: HTMLElement): HTMLElement[] {
 
 async function raise(job: string): Promise<void> {
   try {
-    const moved = await api<{ priority: number; wait: { text: string }[] }>("PATCH", `jobs/${job}`, { priority: HIGHEST });
-    toast({ text: `Job ${job} has priority ${moved.priority} now, the highest.`, hint: moved.wait[0]?.text ?? null, tone: "success" });
+    const moved = await api<{ priority: number; wait: { text: string; number?: number | null }[] }>("PATCH", `jobs/${job}`, { priority: HIGHEST });
+    const [why] = moved.wait;
+    const place = why?.number ? (why.number === 1 ? " and is next in line" : ` and is number ${why.number} in line`) : " now";
+    toast({ text: `Job ${job} has the highest priority${place}.`, hint: why?.text ?? null, tone: "success" });
   } catch (error) {
     showProblem(error);
   }
