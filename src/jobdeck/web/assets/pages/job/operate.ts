@@ -4,7 +4,7 @@ import { api, Problem, showProblem } from "../../api.ts";
 import { registerKey } from "../../keys.ts";
 import { forgetTouched } from "../../morph.ts";
 import { toast } from "../../toasts.ts";
-import { openAgain, runAgain } from "./again.ts";
+import { changeAgain, runAgain } from "./again.ts";
 import { head, refreshJob, say } from "./head.ts";
 
 interface Wording {
@@ -44,7 +44,7 @@ export function begin(name: string): void {
   }
   document.querySelectorAll<HTMLElement>(".menu:popover-open").forEach((menu) => menu.hidePopover());
   if (name === "run-again") void runAgain();
-  else if (name === "change") openAgain();
+  else if (name === "change") changeAgain();
   else ask(name);
 }
 
