@@ -1,4 +1,4 @@
-"""Menus of rows, questions and messages: what is lost stands last, a refusal once, and no click hits what just opened."""
+"""Menus of rows, questions and messages: what is lost stands last, a refusal once; no click hits what just opened."""
 
 from __future__ import annotations
 

@@ -73,11 +73,11 @@ async def _sizes(
         jobs.c.project_id.in_(projects),
         ~jobs.c.waits_for_children,
         or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now),
-        *needs,
     )
     band = _band(marks, 0, len(marks)).label("band")
-    query = select(jobs.c.project_id, band, func.count()).where(*waiting).group_by(jobs.c.project_id, text("band"))
-    return {(project, i): count for project, i, count in await connection.execute(query)}
+    query = select(jobs.c.project_id, band, func.count()).where(*waiting).where(*needs)
+    found = await connection.execute(query.group_by(jobs.c.project_id, text("band")))
+    return {(project, i): count for project, i, count in found}
 
 
 def _band(marks: Sequence[tuple[int, int]], first: int, last: int) -> ColumnElement[int]:
