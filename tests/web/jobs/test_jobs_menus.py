@@ -107,7 +107,7 @@ async def test_a_preview_can_be_given_up(desk: Desk, page: Page) -> None:
     await expect(dialog.get_by_role("heading")).to_have_text("Delete 1 job?")
 
 
-async def test_messages_lie_over_dialogs_and_go_when_the_server_is_back(desk: Desk, page: Page, watch: Watch) -> None:
+async def test_messages_lie_over_dialogs(desk: Desk, page: Page, watch: Watch) -> None:
     watch.allow_outage()
     job = desk.done().id
     await page.goto(desk.url())
@@ -125,9 +125,3 @@ async def test_messages_lie_over_dialogs_and_go_when_the_server_is_back(desk: De
       return layers.length === 2 && toast.matches(':popover-open *') && box.width > 0;
     }"""
     assert await toast.evaluate(over)
-    await page.keyboard.press("Escape")
-    await page.context.set_offline(True)
-    await expect(page.locator("#connection")).not_to_have_attribute("data-state", "live", timeout=20_000)
-    await page.context.set_offline(False)
-    await expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20_000)
-    await expect(toast).to_have_count(0)

@@ -1,7 +1,7 @@
 // The REST API, for islands: with the session's cookie, its secret, and errors as values with the server's own words.
 
 import { csrfToken } from "./session.ts";
-import { toast } from "./toasts.ts";
+import { reachable, toast } from "./toasts.ts";
 
 /** What the server said when it said no (RFC 9457). */
 export interface ProblemDocument {
@@ -35,6 +35,7 @@ export async function api<T = unknown>(method: string, path: string, body?: unkn
     if (signal?.aborted) throw error;
     throw new Problem({ status: 0, code: "unreachable", detail: "Jobdeck cannot be reached just now.", hint: "Try again in a moment." });
   }
+  reachable();
   if (response.status === 401) goToLogin();
   if (!response.ok) throw new Problem(await problemOf(response));
   return (response.status === 204 ? undefined : await response.json()) as T;
