@@ -41,6 +41,10 @@ def test_percent_is_100_only_at_the_end() -> None:
     assert [text.percent(f) for f in (0.0, 0.999, 1.0)] == ["0 %", "99 %", "100 %"]
 
 
+def test_percent_is_0_only_before_the_beginning() -> None:
+    assert [text.percent(f) for f in (0.000_01, 0.0083, 0.0099, 0.01)] == ["0.1 %", "0.8 %", "0.9 %", "1 %"]
+
+
 def test_amounts_and_rates() -> None:
     rows = ProgressView(done=1200, total=4000, unit="rows", rate=12.5)
     assert (text.amount(rows), text.rate(rows)) == ("1 200 / 4 000 rows", "12.5 rows/s")

@@ -34,7 +34,12 @@ def number(value: float | None) -> str:
     """With thin groups of three digits."""
     if value is None:
         return ""
-    return f"{value:,.0f}".replace(",", " ") if float(value).is_integer() or value >= 100 else f"{value:.1f}"
+    return grouped(round(value)) if float(value).is_integer() or value >= 100 else f"{value:.1f}"
+
+
+def grouped(value: float) -> str:
+    """Every digit of it, in groups of three."""
+    return f"{value:,}".replace(",", " ")
 
 
 def counted(count: int, noun: str) -> str:
@@ -43,5 +48,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A fraction of one in percent; 100 only when it is all of it."""
+    """A fraction of one in percent; 100 only when it is all of it, and 0 only when it is nothing."""
+    if 0 < fraction < 0.01:
+        return f"{max(1, int(fraction * 1000)) / 10:.1f} %"
     return f"{int(fraction * 100)} %"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,15 @@ def _utc(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def _visible(text: object) -> str:
+    """Text of people or files, in which characters that turn the direction of writing are shown instead of obeyed:
+    what a line says is what it holds, and what stands behind it is not turned, too."""
+    return _TURNING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
+
+
 _FILTERS = {
     "bytes": amounts.size,
     "duration": amounts.duration,
@@ -92,4 +102,5 @@ _FILTERS = {
     "number": amounts.number,
     "percent": amounts.percent,
     "utc": _utc,
+    "visible": _visible,
 }

@@ -64,6 +64,10 @@ class WaitReason(Response):
     capacity: int | None = None
     holders: list[int] = Field(default_factory=list, description="Ids of the jobs that hold what it needs.")
     until: Instant | None = None
+    number: int | None = Field(
+        default=None,
+        description="Its place, from 1: among the jobs of its project that need `resource`; of a `turn`, in its queue.",
+    )
 
 
 class TouchedObject(Response):

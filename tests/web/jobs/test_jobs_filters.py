@@ -164,7 +164,7 @@ async def test_quick_ranges_and_times_of_ones_own(desk: Desk, page: Page) -> Non
     await page.reload()
     await expect(page.get_by_role("heading", name="No jobs match")).to_be_visible()
     await expect(page.locator(".chip")).to_have_count(2)
-    await page.locator("#jobs-chips").get_by_role("link", name="Clear filters").click()
+    await page.locator("#jobs-tools").get_by_role("link", name="Clear filters").click()
     await shows(page, job)
 
 

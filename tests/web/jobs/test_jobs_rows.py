@@ -16,8 +16,9 @@ WITHIN = 1000.0
 """ms from the server's answer to the row that says so."""
 
 
-async def test_every_column(desk: Desk, page: Page, tmp_path: Path) -> None:
+async def test_every_column(desk: Desk, open_page: OpenPage, tmp_path: Path) -> None:
     """Rows, rate and estimate, subject, who, times; the project where several are looked at."""
+    page = await open_page(width=1440)
     file = tmp_path / "fruit.csv"
     file.write_text("id,name\n1,fig\n2,pear\n")
     params = {"files": [f"file:{desk.client.files.upload(file, project=desk.project).id}"], "into": "lake/in.web/fruit"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -35,6 +35,8 @@ class WaitReason:
     capacity: int | None = None
     holders: tuple[int, ...] = ()
     until: int | None = None
+    number: int | None = field(default=None, compare=False)
+    """The job's place, from 1: among those that need the resource, or of a turn in the queue of its project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def turn(*, has_place: bool, number: int | None, losses: int = 0) -> WaitReason:
         return WaitReason(Reason.TURN, apart)
     places = "a worker has a place free" if has_place else "all places for it on workers are taken"
     queue = f" It is number {number} in its project's queue." if number else ""
-    return WaitReason(Reason.TURN, f"It can run and waits for its turn; {places}.{queue}")
+    return WaitReason(Reason.TURN, f"It can run and waits for its turn; {places}.{queue}", number=number)
 
 
 def _paused_scopes(job: Waiting, world: World) -> Iterator[WaitReason]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from jobdeck.core.claims import Held, Holding, is_shared
-from jobdeck.core.life.waiting import PausedScope, Waiting, WaitReason, obstacles, seen_by, turn
+from jobdeck.core.claims import Held, Holding, is_shared, local_name, qualify
+from jobdeck.core.life.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles, seen_by, turn
 from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.places import Places
 from jobdeck.store.running import leases, workers
@@ -15,6 +16,8 @@ from jobdeck.store.sql.database import Connection, Row
 
 WORKER_SILENCE = 7.5
 """Seconds of silence after which a worker gets nothing more, with the default lease."""
+LINES = 5
+"""Resources of which one answer says who is the next to get them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,29 @@ async def explain(
     for job, stands in (await positions.standings(connection, list(ready), now)).items():
         has_place = world.has_place(ready[job], stands.isolation)
         reasons[job] = [turn(has_place=has_place, number=stands.number, losses=losses.get(job, 0))]
+    await _number(connection, pending, reasons, now)
     return reasons
+
+
+async def _number(
+    connection: Connection, pending: Sequence[Row], reasons: Mapping[int, list[WaitReason]], now: int
+) -> None:
+    """Say of the first resource that each job waits for at which place it stands. Of what all projects share there is
+    no such place: projects take turns."""
+    lines: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in pending:
+        missing = next((r for r in reasons[row["id"]] if r.reason is Reason.CLAIM), None)
+        if missing is None:
+            continue
+        names = {local_name(c.resource): c.resource for c in leases.claims_of(row["claims"])}
+        resource = names.get(missing.resource or "", "")
+        if resource and not is_shared(resource):
+            lines[row["project"], resource].append(row["id"])
+    for (project, resource), waiting in list(lines.items())[:LINES]:
+        has_all = resource == qualify(project, "project")
+        for job, number in (await positions.in_line(connection, resource, waiting, now, has_all=has_all)).items():
+            first = next(i for i, r in enumerate(reasons[job]) if r.reason is Reason.CLAIM)
+            reasons[job][first] = replace(reasons[job][first], number=number)
 
 
 def _waiting(row: Row, children: Mapping[int, Sequence[int]]) -> Waiting:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
+from jobdeck.core import amounts
 from jobdeck.core.claims import qualify
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import Conflict, NotFound, Unavailable
@@ -107,7 +108,7 @@ class Objects:
             resource = qualify(project.name, f"object:{ref}")
             count, some = await limits.holders(connection, resource, MOST_NAMED)
         if count:
-            others = f" and {count - 1:,} more" if count > 1 else ""
+            others = f" and {amounts.number(count - 1)} more" if count > 1 else ""
             raise Conflict(
                 f"{ref} is in use by job {some[0]}{others}.",
                 field="ref",

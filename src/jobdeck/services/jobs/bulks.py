@@ -103,16 +103,21 @@ class Bulks:
             bulk = _visible(caller, await records.get(connection, id), id)
             return _view(bulk, await self._database.clock.now(connection))
 
-    async def page(self, caller: Caller, cursor: str | None, limit: int, *, everyone: bool = False) -> Page[Bulk]:
-        """Those that the caller asked for, newest first; with `everyone`, for administrators, all that it may see."""
+    async def page(
+        self, caller: Caller, cursor: str | None, limit: int, *, everyone: bool = False, unused: bool = True
+    ) -> Page[Bulk]:
+        """Those that the caller asked for, newest first; with `everyone`, for administrators, all that it may see.
+
+        Without `unused`, previews that nobody has run, and cannot any more, are left out."""
         caller.require(Permission.JOB_READ)
         if everyone and caller.role is not Role.ADMIN:
             raise Forbidden("Only administrators see the operations of others.", field="everyone")
         before = cursors.number(cursor, "bulk")
         async with self._database.read() as connection:
             whose = None if everyone else caller.principal_id
-            found = await records.page(connection, whose, caller.project_id, before, limit + 1)
             now = await self._database.clock.now(connection)
+            usable_at = None if unused else now
+            found = await records.page(connection, whose, caller.project_id, before, limit + 1, usable_at)
         last = cursors.encode("bulk", found[limit - 1].id) if len(found) > limit else None
         return Page[Bulk](items=[_view(bulk, now) for bulk in found[:limit]], next=last)
 

@@ -153,6 +153,7 @@ def wait_view(reason: waiting.WaitReason) -> WaitReason:
         capacity=reason.capacity,
         holders=list(reason.holders),
         until=_maybe(reason.until),
+        number=reason.number,
     )
 
 

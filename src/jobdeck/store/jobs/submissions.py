@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from jobdeck.core import amounts
 from jobdeck.core.errors import Conflict
 from jobdeck.store.schema import OPEN_JOBS, idempotency, jobs
 from jobdeck.store.sql.batch import ids_of
@@ -58,7 +59,7 @@ async def _require_there(tx: Tx, key: str, ids: Sequence[int]) -> None:
     there = set((await tx.connection.execute(select(jobs.c.id).join(wanted, wanted.c.id == jobs.c.id))).scalars())
     gone = [i for i in ids if i not in there]
     if gone:
-        some = f"jobs {gone[0]} and {len(gone) - 1:,} more" if len(gone) > 1 else f"job {gone[0]}"
+        some = f"jobs {gone[0]} and {amounts.number(len(gone) - 1)} more" if len(gone) > 1 else f"job {gone[0]}"
         raise Conflict(
             f"The idempotency key '{key}' was used before: it made {some}, deleted since.",
             field="Idempotency-Key",

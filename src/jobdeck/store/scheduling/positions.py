@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, Integer, case, func, literal_column, or_, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
+from jobdeck.core.values import encode
 from jobdeck.store.schema import OPEN_JOBS, jobs
+from jobdeck.store.views.expressions import position
 
 COUNTED = 50
 """Positions are counted for at most this many jobs of one answer."""
@@ -42,8 +44,27 @@ async def standings(connection: AsyncConnection, ready: Sequence[int], now: int)
     return {i: Standing(row.isolation, numbers.get(i)) for i, row in found.items()}
 
 
+async def in_line(
+    connection: AsyncConnection, resource: str, waiting: Sequence[int], now: int, *, has_all: bool
+) -> dict[int, int]:
+    """The numbers, from 1, of jobs of one project among those that need `resource`, in the order of the queue.
+
+    `has_all`: every job of the project needs it, so that nobody's claims are looked at."""
+    wanted = select(jobs.c.id, jobs.c.project_id, jobs.c.order_key).where(jobs.c.id.in_(waiting[:COUNTED]))
+    found = sorted(await connection.execute(wanted), key=lambda row: (row.order_key, row.id))
+    marks = [(row.order_key, row.id) for row in found]
+    needs = () if has_all else (position(jobs.c.claims, encode(resource)) > 0,)
+    sizes = await _sizes(connection, {row.project_id for row in found}, marks, now, *needs)
+    sooner = accumulate(sizes.get((row.project_id, band), 0) for band, row in enumerate(found))
+    return {row.id: 1 + count for row, count in zip(found, sooner, strict=True)}
+
+
 async def _sizes(
-    connection: AsyncConnection, projects: set[int], marks: Sequence[tuple[int, int]], now: int
+    connection: AsyncConnection,
+    projects: set[int],
+    marks: Sequence[tuple[int, int]],
+    now: int,
+    *needs: ColumnElement[bool],
 ) -> dict[tuple[int, int], int]:
     """How many jobs of each project's queue come before the first of `marks`, between it and the second, and so on."""
     waiting = (
@@ -54,8 +75,9 @@ async def _sizes(
         or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now),
     )
     band = _band(marks, 0, len(marks)).label("band")
-    query = select(jobs.c.project_id, band, func.count()).where(*waiting).group_by(jobs.c.project_id, text("band"))
-    return {(project, i): count for project, i, count in await connection.execute(query)}
+    query = select(jobs.c.project_id, band, func.count()).where(*waiting).where(*needs)
+    found = await connection.execute(query.group_by(jobs.c.project_id, text("band")))
+    return {(project, i): count for project, i, count in found}
 
 
 def _band(marks: Sequence[tuple[int, int]], first: int, last: int) -> ColumnElement[int]:

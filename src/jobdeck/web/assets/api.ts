@@ -1,7 +1,7 @@
 // The REST API, for islands: with the session's cookie, its secret, and errors as values with the server's own words.
 
 import { csrfToken } from "./session.ts";
-import { toast } from "./toasts.ts";
+import { reachable, toast } from "./toasts.ts";
 
 /** What the server said when it said no (RFC 9457). */
 export interface ProblemDocument {
@@ -35,6 +35,7 @@ export async function api<T = unknown>(method: string, path: string, body?: unkn
     if (signal?.aborted) throw error;
     throw new Problem({ status: 0, code: "unreachable", detail: "Jobdeck cannot be reached just now.", hint: "Try again in a moment." });
   }
+  reachable();
   if (response.status === 401) goToLogin();
   if (!response.ok) throw new Problem(await problemOf(response));
   return (response.status === 204 ? undefined : await response.json()) as T;
@@ -58,7 +59,8 @@ export function problemFrom(status: number, text: string): ProblemDocument {
 /** Show what went wrong. */
 export function showProblem(error: unknown): void {
   const found = error instanceof Problem ? error.document : undefined;
-  toast({ tone: "error", text: found?.detail ?? String(error), hint: found?.hint ?? null });
+  const unreachable = found?.code === "unreachable";
+  toast({ tone: "error", text: found?.detail ?? String(error), hint: found?.hint ?? null, unreachable });
 }
 
 export function goToLogin(): void {
@@ -70,5 +72,5 @@ document.addEventListener("htmx:responseError", (event) => {
   if (xhr.status !== 401) showProblem(new Problem(problemFrom(xhr.status, xhr.responseText)));
 });
 document.addEventListener("htmx:sendError", () =>
-  toast({ tone: "error", text: "Jobdeck cannot be reached just now.", hint: "Try again in a moment." }),
+  toast({ tone: "error", text: "Jobdeck cannot be reached just now.", hint: "Try again in a moment.", unreachable: true }),
 );

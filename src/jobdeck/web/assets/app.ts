@@ -1,5 +1,6 @@
 // The script of every page. Pages add their own in pages/, which import from here what they need.
 
+import "./clicks.ts";
 import "./htmx.ts";
 import "./preferences.ts";
 import "./times.ts";

@@ -3,7 +3,7 @@
 import { goToLogin } from "./api.ts";
 import { live, type LiveState } from "./live.ts";
 import { sessionId } from "./session.ts";
-import { toast } from "./toasts.ts";
+import { reachable, toast } from "./toasts.ts";
 
 const WORDS: Record<LiveState, string> = { live: "live", reconnecting: "reconnecting", offline: "offline" };
 const TITLES: Record<LiveState, string> = {
@@ -27,7 +27,10 @@ if (sessionId()) {
   live.onState((state) => {
     // Before the first answer it is neither live nor lost.
     if (!first || state !== "reconnecting") show(state);
-    if (state === "live") first = false;
+    if (state === "live") {
+      first = false;
+      reachable();
+    }
     if (live.ended && !told) {
       told = true;
       toast({ tone: "warning", text: "Your session has ended.", hint: "Log in again to go on.", seconds: 600 });

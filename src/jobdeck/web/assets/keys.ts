@@ -78,7 +78,7 @@ registerKey("g f", "Go to the failures", goTo("/failures"));
 
 document.addEventListener("click", (event) => {
   if ((event.target as Element).closest("[data-keys]")) {
-    document.querySelectorAll<HTMLElement>("[popover]:popover-open").forEach((menu) => menu.hidePopover());
+    document.querySelectorAll<HTMLElement>(".menu:popover-open").forEach((menu) => menu.hidePopover());
     showKeys();
   }
 });

@@ -10,6 +10,8 @@ export interface Toast {
   link?: { text: string; href: string };
   /** Seconds until it goes by itself; errors stay until they are closed. */
   seconds?: number;
+  /** It says that the server cannot be reached, and goes when it can be again. */
+  unreachable?: boolean;
 }
 
 const SYMBOLS: Record<Tone, string> = { info: "info", success: "check", warning: "warning", error: "failed" };
@@ -17,7 +19,7 @@ const MOST = 4;
 
 /** Show a message. */
 export function toast(message: string | Toast): void {
-  const { text, tone = "info", hint, link, seconds = 6 }: Toast = typeof message === "string" ? { text: message } : message;
+  const { text, tone = "info", hint, link, seconds = 6, unreachable = false }: Toast = typeof message === "string" ? { text: message } : message;
   const region = document.getElementById("toasts");
   if (!region) return;
   const item = document.createElement("div");
@@ -44,9 +46,29 @@ export function toast(message: string | Toast): void {
   close.append(icon("close"));
   close.addEventListener("click", () => item.remove());
   item.append(icon(SYMBOLS[tone]), body, close);
+  // Once is enough to say that nothing answers.
+  if (unreachable) {
+    reachable();
+    item.dataset["unreachable"] = "";
+  }
   region.append(item);
+  lift(region);
   while (region.children.length > MOST) region.firstElementChild?.remove();
   if (tone !== "error") goLater(item, seconds);
+}
+
+/** The server answers again: what said otherwise goes. */
+export function reachable(): void {
+  document.querySelectorAll(".toast[data-unreachable]").forEach((item) => item.remove());
+}
+
+/** Messages lie over everything, over an open dialog and what it darkens, too. */
+function lift(region: HTMLElement): void {
+  if (region.matches(":popover-open")) {
+    if (!document.querySelector("dialog:modal")) return;
+    region.hidePopover();
+  }
+  region.showPopover();
 }
 
 /** Messages stay while somebody reads them. */
@@ -65,3 +87,9 @@ document.addEventListener("toast", (event) => {
   const { text, tone, hint } = (event as CustomEvent<Toast>).detail;
   toast({ text, tone: tone ?? "info", hint: hint ?? null });
 });
+
+const region = document.getElementById("toasts");
+if (region) {
+  lift(region);
+  new MutationObserver(() => { if (region.childElementCount) lift(region); }).observe(document.body, { subtree: true, attributeFilter: ["open"] });
+}

@@ -31,7 +31,7 @@ Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
 BulkId = Annotated[Digits, Path(ge=1, le=MAX_ID)]
 
 
-class FailuresAddress(FailureQuery):
+class FailuresAddress(FailureQuery, extra="ignore"):
     """The query of the page: as that of the API, with a range of its own where none is named."""
 
     since: Literal["all"] | When = DEFAULT_RANGE

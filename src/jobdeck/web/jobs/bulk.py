@@ -24,8 +24,8 @@ router = APIRouter(include_in_schema=False)
 BulkId = Annotated[Digits, Path(ge=1, le=MAX_ID)]
 DEFAULT_PRIORITY = 9
 _LISTED = 200
-UNASKED = 100
-"""Jobs that may be deleted without typing their number."""
+TYPED_FROM = 100
+"""From so many jobs on, their number is typed before they are deleted."""
 _IDS = TypeAdapter(list[AskedId])
 
 
@@ -119,7 +119,7 @@ def number_to_type(bulk: Bulk) -> int | None:
     if bulk.operation is not BulkOperation.DELETE or bulk.state != "planned":
         return None
     number = bulk.allowed + (sum(bulk.children.values()) if bulk.with_children else 0)
-    return number if number > UNASKED else None
+    return number if number >= TYPED_FROM else None
 
 
 async def _shown(page: FragmentDep, bulk: Bulk, *, token: str = "", selection: PreviewAsked | None = None) -> Response:

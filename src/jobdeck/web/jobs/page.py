@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,43 +15,13 @@ from jobdeck.core.life.states import State
 from jobdeck.services.jobs.queries import JobQuery
 from jobdeck.web.fragments import FragmentDep
 from jobdeck.web.jobs import filters as jobs_filters
+from jobdeck.web.jobs.columns import COLUMNS
 from jobdeck.web.jobs.list import Listed, by_ids, counts, listed, told_by_rows
 from jobdeck.web.jobs.query import PATH, RANGES, SIZES, JobsAddress
 from jobdeck.web.page import Page, PageDep
 from jobdeck.wire.base import Digits
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the list; `sort` what it is sorted by, `extra` whether it is shown only when asked for."""
-
-    key: str
-    label: str
-    sort: str | None = None
-    extra: bool = False
-
-
-COLUMNS = (
-    Column("state", "State", "state"),
-    Column("id", "ID"),
-    Column("job", "Job", "type"),
-    Column("subject", "Subject"),
-    Column("project", "Project"),
-    Column("progress", "Progress"),
-    Column("by", "Created by"),
-    Column("queued", "Queued", "created_at"),
-    Column("started", "Started", "started_at"),
-    Column("ended", "Ended", "ended_at"),
-    Column("duration", "Duration", "duration"),
-    Column("waited", "Waited", extra=True),
-    Column("priority", "Priority", "priority", extra=True),
-    Column("attempt", "Attempt", extra=True),
-    Column("tags", "Tags", extra=True),
-    Column("worker", "Worker", extra=True),
-    Column("credits", "Credits", extra=True),
-)
 
 
 def _numbers(value: Any) -> Any:

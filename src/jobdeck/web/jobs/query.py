@@ -6,25 +6,43 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from jobdeck.services import cursors
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, SortBy, Words
+from jobdeck.web.jobs.columns import COLUMN_NAMES
 from jobdeck.wire.base import Digits
 
 PATH = "/jobs"
 DEFAULT_SORT: SortBy = "-created_at"
 SIZES = (50, 100, 200)
 RANGES = ("12h", "1d", "3d", "7d")
-_PAGE = ("sort", "limit", "cursor", "before", "room")
+_LOOK = ("columns", "density")
+_PAGE = ("sort", "limit", "cursor", "before", "room", *_LOOK)
 _SAFE = ":,.-_~/@+"
 Cursor = Annotated[str, StringConstraints(max_length=cursors.MAX_CURSOR)]
+
+
+def _columns(value: Any) -> Any:
+    """Names of columns, of which a view of another version may have some that are not there any more."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list):
+        return value
+    found = [name for part in names for name in str(part).split(",") if name in COLUMN_NAMES]
+    return list(dict.fromkeys(found))
+
+
+def _density(value: Any) -> Any:
+    return value if value in ("compact", "comfortable") else ""
 
 
 class JobsAddress(JobConditions):
     """The query of /jobs: the filters of the API by their names, and besides what only a page has.
 
-    `project` is the one that the whole site looks at; `projects` narrows the list to some while it looks at all."""
+    `project` is the one that the whole site looks at; `projects` narrows the list to some while it looks at all.
+    What other sites append to links (utm_source=…) means nothing here, and is left out of the page's own ones."""
+
+    model_config = ConfigDict(extra="ignore")
 
     projects: Words = Field(default=[])
     sort: SortBy = DEFAULT_SORT
@@ -34,6 +52,11 @@ class JobsAddress(JobConditions):
     room: Annotated[Digits, Field(ge=1, le=max(SIZES))] | None = Field(
         default=None, description="Rows that a page still has room for, which is filled piece by piece."
     )
+
+    columns: Annotated[list[str], BeforeValidator(_columns)] = Field(
+        default=[], description="The columns that are shown; none: those that this browser shows."
+    )
+    density: Annotated[Literal["compact", "comfortable", ""], BeforeValidator(_density)] = ""
 
     @property
     def size(self) -> int:
@@ -87,7 +110,7 @@ class JobsAddress(JobConditions):
 
     def cleared(self) -> str:
         """The address with no filter but the project."""
-        return self.url(**{name: None for name in _ORDER if name not in ("project", "sort", "limit")})
+        return self.url(**{name: None for name in _ORDER if name not in ("project", "sort", "limit", *_LOOK)})
 
     def _given(self) -> Iterator[tuple[str, Any]]:
         for name in _ORDER:

@@ -1,20 +1,22 @@
-"""Saved views of the list: the menu that goes to them."""
+"""Saved views of the list: the menu that goes to them, and the address of each."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from jobdeck.web.fragments import FragmentDep
 from jobdeck.web.jobs.query import PATH
-from jobdeck.web.page import PROJECT, Page
+from jobdeck.web.page import PROJECT, Page, PageDep
+from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.saved_views import SavedView
 
 router = APIRouter(include_in_schema=False)
 _PLACE = ("cursor", "before")
+_LOOK = ("columns", "density")
 
 
 @router.get(f"{PATH}/views")
@@ -26,15 +28,33 @@ async def views(page: FragmentDep) -> Response:
     return await page.render("jobs/views.html", block="views", views=shown)
 
 
+@router.get(f"{PATH}/views/{{id}}")
+async def view(page: PageDep, id: Annotated[Digits, Path(ge=1, le=MAX_ID)]) -> Response:
+    """The address of a view, which leads to the list as the view has it by now."""
+    found = await page.services.saved_views.get(page.caller, id)
+    return page.redirect(_address(found, page.request.query_params.get(PROJECT)))
+
+
 def _shown(page: Page, view: SavedView, here: set[tuple[str, str]]) -> dict[str, Any]:
-    pairs = parse_qsl(view.query)
-    if page.project is not None and PROJECT not in dict(pairs):
-        pairs.append((PROJECT, page.project))
+    href = _address(view, page.project)
+    current = _bare(href.partition("?")[2]) == here
+    return view.model_dump() | {"href": href, "current": current, "address": page.link(f"{PATH}/views/{view.id}")}
+
+
+def _address(view: SavedView, project: str | None) -> str:
+    """The list with the filters, the order, the columns and the density of a view; where it names no project, in
+    `project`."""
+    pairs = [(name, value) for name, value in parse_qsl(view.query) if name not in _LOOK]
+    if project is not None and PROJECT not in dict(pairs):
+        pairs.append((PROJECT, project))
+    if view.columns:
+        pairs.append(("columns", ",".join(view.columns)))
+    if view.density:
+        pairs.append(("density", view.density))
     query = urlencode(pairs, safe=":,/")
-    href = f"{PATH}?{query}" if query else PATH
-    return view.model_dump() | {"href": href, "current": _bare(query) == here}
+    return f"{PATH}?{query}" if query else PATH
 
 
 def _bare(query: str) -> set[tuple[str, str]]:
-    """What a query shows, whatever the order of its parts and the page one is at."""
-    return {(name, value) for name, value in parse_qsl(query) if name not in _PLACE}
+    """Which jobs a query shows, whatever the order of its parts, the page one is at and how they look."""
+    return {(name, value) for name, value in parse_qsl(query) if name not in (*_PLACE, *_LOOK)}

@@ -46,7 +46,8 @@ class OneAddress(BaseModel):
 @router.get(PATH)
 async def operations_page(page: PageDep, address: Annotated[OperationsAddress, Query()]) -> Response:
     """Those that the one who looks asked for; for administrators, on request, those of all."""
-    found = await page.services.bulks.page(page.caller, address.cursor, PAGE_SIZE, everyone=address.everyone)
+    everyone = address.everyone
+    found = await page.services.bulks.page(page.caller, address.cursor, PAGE_SIZE, everyone=everyone, unused=False)
     return await page.render(
         "operations/list.html", block="list", found=found, words=WORDS, address=address,
         may_see_all=page.caller.role is Role.ADMIN,

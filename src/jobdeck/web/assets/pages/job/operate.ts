@@ -4,7 +4,7 @@ import { api, Problem, showProblem } from "../../api.ts";
 import { registerKey } from "../../keys.ts";
 import { forgetTouched } from "../../morph.ts";
 import { toast } from "../../toasts.ts";
-import { openAgain, runAgain } from "./again.ts";
+import { changeAgain, runAgain } from "./again.ts";
 import { head, refreshJob, say } from "./head.ts";
 
 interface Wording {
@@ -42,9 +42,9 @@ export function begin(name: string): void {
     toast({ tone: "warning", text: why });
     return;
   }
-  document.querySelectorAll<HTMLElement>("[popover]:popover-open").forEach((menu) => menu.hidePopover());
+  document.querySelectorAll<HTMLElement>(".menu:popover-open").forEach((menu) => menu.hidePopover());
   if (name === "run-again") void runAgain();
-  else if (name === "change") openAgain();
+  else if (name === "change") changeAgain();
   else ask(name);
 }
 

@@ -15,9 +15,10 @@ interface Verb {
   question?: (job: string) => Question;
 }
 
+// In the order of the menu: what is lost for good stands at its end.
 const VERBS: Record<string, Verb> = {
-  pause: { text: "Pause", symbol: "pause", done: "is being paused" },
   resume: { text: "Resume", symbol: "play", done: "is in the queue again" },
+  pause: { text: "Pause", symbol: "pause", done: "is being paused" },
   restart: {
     text: "Restart", symbol: "restart", done: "starts again",
     question: (job) => ({ title: `Restart job ${job}?`, text: "It begins again from its first step. Intermediate results are thrown away.", yes: "Restart it" }),
@@ -31,6 +32,7 @@ const VERBS: Record<string, Verb> = {
     question: (job) => ({ title: `Delete job ${job}?`, text: "The job and all that was recorded about it are removed. This cannot be undone.", yes: "Delete the job", danger: true }),
   },
 };
+const HIGHEST = 9;
 
 /** What the server allows: the empty text, or why not. */
 export function actionsOf(row: HTMLElement): Map<string, string> {
@@ -105,36 +107,92 @@ function link(text: string, symbol: string, href: string): HTMLElement {
 
 const projectOf = (href: string): string => new URL(href).search.replace("?", "&");
 
+const rule = (): HTMLElement => document.createElement("hr");
+
+/** An item that closes the menu and does something, or says why it does not. */
+function act(text: string, symbol: string, why: string, run: () => void, danger = false): HTMLElement {
+  const made = item(text, symbol, why, danger);
+  made.addEventListener("click", () => {
+    if (why) return;
+    menu.hidePopover();
+    run();
+  });
+  return made;
+}
+
 /** Open the menu of a row beside `by`. */
 export function openMenu(row: HTMLElement, by: HTMLElement): void {
   const job = row.dataset["job"]!;
   const href = row.querySelector<HTMLAnchorElement>(".job-link")!.href;
-  menu.replaceChildren(link("View details", "info", href));
   menu.setAttribute("aria-label", `Actions of job ${job}`);
-  const line = document.createElement("hr");
-  menu.append(line);
-  for (const [operation, why] of actionsOf(row)) {
-    const verb = VERBS[operation];
-    if (!verb) continue;
-    const text = operation === "resume" && row.dataset["state"] === "failed" ? "Retry (resume)" : verb.text;
-    const made = item(text, verb.symbol, why, verb.danger);
-    made.addEventListener("click", () => {
-      if (why) return;
-      menu.hidePopover();
-      void operate(job, operation);
-    });
-    menu.append(made);
-  }
-  menu.append(document.createElement("hr"), link("Run again with changes", "again", `/run/${encodeURIComponent(row.dataset["type"]!)}?from=${job}${projectOf(href)}`));
   const copy = item("Copy the id", "copy", "");
   copy.dataset["copy"] = job;
   copy.addEventListener("click", () => menu.hidePopover());
-  menu.append(copy);
+  const operations = operationsOf(row);
+  const calm = [...operations.calm, ...again(row, href), copy];
+  menu.replaceChildren(link("View details", "info", href), rule(), ...calm, ...(operations.dangerous.length ? [rule(), ...operations.dangerous] : []));
   opener = by;
   by.setAttribute("aria-expanded", "true");
   menu.showPopover();
   place(by);
   menu.querySelector<HTMLElement>("[role=menuitem]")?.focus({ preventScroll: true });
+}
+
+/** What can be done; where everything is refused for one reason, that reason, once. */
+function operationsOf(row: HTMLElement): { calm: HTMLElement[]; dangerous: HTMLElement[] } {
+  const allowed = actionsOf(row);
+  const job = row.dataset["job"]!;
+  const reasons = new Set(Object.keys(VERBS).map((name) => allowed.get(name) ?? ""));
+  const [only = ""] = reasons;
+  if (reasons.size === 1 && only) return { calm: [item("Nothing can be done with it", "info", only)], dangerous: [] };
+  const made = (name: string) => {
+    const verb = VERBS[name]!;
+    const text = name === "resume" && row.dataset["state"] === "failed" ? "Retry (resume)" : verb.text;
+    return act(text, verb.symbol, allowed.get(name) ?? "", () => void operate(job, name), verb.danger);
+  };
+  const names = Object.keys(VERBS).filter((name) => allowed.has(name));
+  return {
+    calm: [...names.filter((name) => !VERBS[name]!.danger).map(made), ...moveUp(row)],
+    dangerous: names.filter((name) => VERBS[name]!.danger).map(made),
+  };
+}
+
+/** A job that waits may be moved up. */
+function moveUp(row: HTMLElement): HTMLElement[] {
+  if (row.dataset["state"] !== "pending") return [];
+  const now = Number(row.dataset["priority"]);
+  return [act("Move up in the line", "up", now >= HIGHEST ? "it has the highest priority already" : "", () => void raise(row.dataset["job"]!))];
+}
+
+async function raise(job: string): Promise<void> {
+  try {
+    const moved = await api<{ priority: number; wait: { text: string; number?: number | null }[] }>("PATCH", `jobs/${job}`, { priority: HIGHEST });
+    const [why] = moved.wait;
+    const place = why?.number ? (why.number === 1 ? " and is next in line" : ` and is number ${why.number} in line`) : " now";
+    toast({ text: `Job ${job} has the highest priority${place}.`, hint: why?.text ?? null, tone: "success" });
+  } catch (error) {
+    showProblem(error);
+  }
+  syncNow(Number(job));
+}
+
+/** The same as on the page of the job. */
+function again(row: HTMLElement, href: string): HTMLElement[] {
+  if (!("submit" in menu.dataset)) return [];
+  const job = row.dataset["job"]!;
+  const form = `${menu.dataset["run"]}/${encodeURIComponent(row.dataset["type"]!)}?from=${job}${projectOf(href)}`;
+  return [rule(), act("Run again", "again", "", () => void runAgain(job)), link("Run again with changes", "edit", form)];
+}
+
+async function runAgain(job: string): Promise<void> {
+  const question = { title: `Run job ${job} again?`, text: "A new job with the same parameters is put into the queue.", yes: "Run it", no: "Do not run it" };
+  if (!(await ask(question))) return;
+  try {
+    const made = await api<{ id: number }>("POST", `jobs/${job}/run-again`, {});
+    toast({ text: `Job ${made.id} is in the queue.`, tone: "success", link: { text: "Open", href: rowOf(job)?.querySelector<HTMLAnchorElement>(".job-link")?.href.replace(`/jobs/${job}`, `/jobs/${made.id}`) ?? `/jobs/${made.id}` } });
+  } catch (error) {
+    showProblem(error);
+  }
 }
 
 function place(by: HTMLElement): void {

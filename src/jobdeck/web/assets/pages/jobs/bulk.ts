@@ -4,7 +4,7 @@ import { api, Problem, showProblem } from "../../api.ts";
 import { live } from "../../live.ts";
 import { morph } from "../../morph.ts";
 import { toast } from "../../toasts.ts";
-import { fragment } from "./fragment.ts";
+import { fragment, parsed } from "./fragment.ts";
 import { clear, selection } from "./selection.ts";
 import { syncAll } from "./sync.ts";
 
@@ -46,20 +46,44 @@ export async function open(operation: string): Promise<void> {
   const asked = new URLSearchParams({ operation });
   if ("ids" in chosen) asked.set("ids", chosen.ids.join(","));
   else asked.set("address", chosen.address);
+  const mine = (opened += 1);
+  const isGivenUp = () => opened !== mine || !dialog.open;
   try {
-    shown(await fragment("/jobs/bulk", { form: asked }));
+    const html = await fragment("/jobs/bulk", { form: asked });
+    if (isGivenUp()) discard(html);
+    else shown(html);
   } catch (error) {
+    if (isGivenUp()) return;
     dialog.close();
     showProblem(error);
   }
 }
 
-function loading(): HTMLElement {
+/** How often the dialog was opened: what an earlier opening asked for is not shown in a later one. */
+let opened = 0;
+
+/** Nobody waits for this plan any more. */
+function discard(html: string): void {
+  const plan = parsed(html).getElementById("bulk-form")?.dataset["bulkId"];
+  if (plan) void api("POST", `bulk/${plan}/stop`).catch(() => undefined);
+}
+
+function loading(): DocumentFragment {
   const text = document.createElement("p");
   text.id = "bulk-title";
   text.setAttribute("role", "status");
   text.textContent = "Looking at every selected job…";
-  return text;
+  const buttons = document.createElement("div");
+  buttons.className = "dialog-buttons";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.dataset["close"] = "";
+  button.textContent = "Give up";
+  buttons.append(button);
+  const both = document.createDocumentFragment();
+  both.append(text, buttons);
+  return both;
 }
 
 function dataOf(from: HTMLFormElement): URLSearchParams {
@@ -77,7 +101,9 @@ function replan(): void {
   const from = form();
   if (!from) return;
   const asked = dataOf(from);
-  planned = fragment("/jobs/bulk", { form: asked }).then(shown, complain).finally(() => { planned = undefined; });
+  const mine = opened;
+  const here = (html: string) => (opened === mine && dialog?.open ? shown(html) : discard(html));
+  planned = fragment("/jobs/bulk", { form: asked }).then(here, complain).finally(() => { planned = undefined; });
 }
 
 function complain(error: unknown): void {

@@ -3,6 +3,7 @@
 import { goToLogin, Problem, problemOf } from "../../api.ts";
 import { csrfToken } from "../../session.ts";
 import { setServerClock } from "../../times.ts";
+import { reachable } from "../../toasts.ts";
 
 export interface Asked {
   form?: URLSearchParams | undefined;
@@ -21,6 +22,7 @@ export async function fragment(url: string, { form, signal }: Asked = {}): Promi
     if (signal?.aborted) throw error;
     throw new Problem({ status: 0, code: "unreachable", detail: "Jobdeck cannot be reached just now.", hint: "Try again in a moment." });
   }
+  reachable();
   if (answer.status === 401) goToLogin();
   if (!answer.ok) throw new Problem(await problemOf(answer));
   setServerClock(answer.headers.get("date"));

@@ -22,7 +22,7 @@ export interface Went {
 /** The parts of an address that say which jobs it shows. */
 export function filtersOf(search: string): string {
   const query = new URLSearchParams(search);
-  for (const name of ["cursor", "before", "sort", "limit"]) query.delete(name);
+  for (const name of ["cursor", "before", "sort", "limit", "columns", "density"]) query.delete(name);
   query.sort();
   return query.toString();
 }

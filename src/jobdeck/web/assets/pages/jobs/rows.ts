@@ -51,7 +51,7 @@ for (const [key, operation, words] of [
 registerKey("a", "Select all jobs of this page", () => pickPage(true));
 // Not in the registry, which would take the key from menus and dialogs: they close first.
 document.addEventListener("keydown", (event) => {
-  const isOver = document.querySelector(":popover-open, dialog:modal") !== null;
+  const isOver = document.querySelector(".menu:popover-open, dialog:modal") !== null;
   const isField = (event.target as Element).matches("input:not([type=checkbox]), select, textarea");
   if (event.key === "Escape" && !event.defaultPrevented && !isOver && !isField) clear();
 });

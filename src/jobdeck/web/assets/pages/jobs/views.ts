@@ -2,9 +2,10 @@
 
 import { api, Problem, showProblem } from "../../api.ts";
 import { ask } from "../../confirm.ts";
+import { copyText } from "../../copy.ts";
 import { toast } from "../../toasts.ts";
 import { fragment } from "./fragment.ts";
-import { choose, shownColumns } from "./look.ts";
+import { exactAddress, shownColumns, shownDensity } from "./look.ts";
 
 const menu = document.getElementById("views-menu");
 
@@ -18,14 +19,13 @@ async function read(): Promise<void> {
 
 async function save(form: HTMLFormElement): Promise<void> {
   const query = new URLSearchParams(location.search);
-  query.delete("cursor");
-  query.delete("before");
+  for (const name of ["cursor", "before", "columns", "density"]) query.delete(name);
   const data = new FormData(form);
   const view = {
     name: String(data.get("name")).trim(),
     query: query.toString(),
-    columns: [...shownColumns(), "job", ...(document.querySelector("th.c-project") ? [] : ["project"])],
-    density: document.documentElement.dataset["density"] === "comfortable" ? "comfortable" : "compact",
+    columns: shownColumns(),
+    density: shownDensity(),
     project: data.get("shared") ? form.dataset["project"] : null,
   };
   try {
@@ -39,6 +39,8 @@ async function save(form: HTMLFormElement): Promise<void> {
   }
 }
 
+const copy = (path: string): void => copyText(new URL(path, location.href).href, "The link is copied.");
+
 menu?.addEventListener("toggle", (event) => {
   if ((event as ToggleEvent).newState === "open") void read();
 });
@@ -48,11 +50,10 @@ menu?.addEventListener("submit", (event) => {
 });
 menu?.addEventListener("click", (event) => {
   const target = event.target as Element;
-  const view = target.closest<HTMLElement>("[data-view]");
-  if (view) {
-    choose((view.dataset["columns"] ?? "").split(" ").filter(Boolean), view.dataset["density"] ?? "");
-    menu.hidePopover();
-  }
+  if (target.closest("[data-view]")) menu.hidePopover();
+  const named = target.closest<HTMLElement>("[data-copy-address]")?.dataset["copyAddress"];
+  if (named) copy(named);
+  if (target.closest("[data-copy-here]")) copy(exactAddress());
   const remove = target.closest<HTMLElement>("[data-delete-view]");
   if (!remove) return;
   const question = { title: `Delete the view "${remove.dataset["name"]}"?`, yes: "Delete the view", danger: true };
