@@ -60,7 +60,7 @@ def test_a_dry_run_of_an_import_leaves_no_file_behind(jobdeck: Shell, server: Se
     (tmp_path / "a.csv").write_text("id,name\n1,x\n")
     (tmp_path / "b.csv").write_text("id,name\nonly one\n")
     said = jobdeck("import", "a.csv", "--into", "lake/shop/orders", "--dry-run")
-    assert "1 rows of 1 file (csv, 12 bytes) become the new table lake/shop/orders." in said
+    assert "1 row of 1 file (csv, 12 B) become the new table lake/shop/orders." in said
     assert "int64" in said
     said = jobdeck("import", "a.csv", "b.csv", "--into", "lake/shop/orders", "--dry-run", status=1)
     assert "✘ b.csv (file:" in said

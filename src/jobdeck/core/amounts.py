@@ -37,11 +37,18 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}".replace(",", " ") if float(value).is_integer() or value >= 100 else f"{value:.1f}"
 
 
+def exactly(value: float) -> str:
+    """A number with all its digits, in groups as `number` has them."""
+    return f"{value:,}".replace(",", " ")
+
+
 def counted(count: int, noun: str) -> str:
     """`1 file`, `3 files`; for nouns that take an s."""
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(fraction: float) -> str:
-    """A fraction of one in percent; 100 only when it is all of it."""
-    return f"{int(fraction * 100)} %"
+    """A fraction of one in percent: 100 only when it is all of it, 0 only when it is nothing."""
+    if 0 < fraction < 0.001:
+        return "< 0.1 %"
+    return f"{int(fraction * 1000) / 10:.1f} %" if 0 < fraction < 0.01 else f"{int(fraction * 100)} %"

@@ -22,6 +22,8 @@ from jobdeck.connectors.files.unify import unified
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
+from jobdeck.core.amounts import counted
+from jobdeck.core.amounts import size as in_units
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import TaskFailure
 from jobdeck.core.preview import How, PlannedColumn, PlannedInput, PlannedOutput, Preview, Refusal
@@ -208,8 +210,8 @@ class Look:
             return "No file was found."
         size, rows = sum(file.size for file in files), sum(f.rows for f in self._facts)
         formats = ", ".join(sorted({f.detected.format for f in self._facts})) or "no readable format"
-        count = f"{rows:,} rows" if self._whole else f"More than {rows:,} rows"
-        what = f"{count} of {len(files)} {'file' if len(files) == 1 else 'files'} ({formats}, {size:,} bytes)"
+        count = counted(rows, "row") if self._whole else f"More than {counted(rows, 'row')}"
+        what = f"{count} of {len(files)} {'file' if len(files) == 1 else 'files'} ({formats}, {in_units(size)})"
         return f"{what} {_verb(self._params, table)} {self._params.into}."
 
 

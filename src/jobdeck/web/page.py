@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -68,6 +69,11 @@ class Page:
     def csrf(self) -> str:
         """What forms and scripts must send along; empty without a session."""
         return self.session.csrf_token() if self.session else ""
+
+    @property
+    def now_ms(self) -> int:
+        """The server's clock, by which pages tell times: that of a browser may be wrong."""
+        return time.time_ns() // 1_000_000
 
     @property
     def is_fragment(self) -> bool:

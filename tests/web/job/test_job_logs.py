@@ -87,7 +87,7 @@ async def test_search_goes_through_the_whole_log(page: Page, ended: int) -> None
     await visible(page, 3000)
     await page.keyboard.press("/")
     await page.keyboard.type("ROW 77 ")
-    await expect(page.locator("#log-found")).to_have_text("1 of 1 lines")
+    await expect(page.locator("#log-found")).to_have_text("1 of 1 line")
     await visible(page, 77)
     await expect(page.locator("#L77 mark")).to_have_text("row 77 ")
     await page.get_by_label("Search the log", exact=True).last.fill("row 100")

@@ -10,7 +10,7 @@ from jobdeck.core.life.states import State, StepState
 from jobdeck.services.jobs.sides import STALLED_AFTER, Sides
 from jobdeck.web.job.events import SYMBOLS, sentence
 from jobdeck.web.job.timeline import MOST_LANES, Scale, draw
-from jobdeck.web.job.why import linked, whys
+from jobdeck.web.job.why import Known, linked, whys
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.timeline import SpanView, StepBar, TaskBar, TaskOverview, Timeline
@@ -39,6 +39,10 @@ def test_named_jobs_are_links_and_other_numbers_are_not(text: str, jobs: list[in
     assert [piece.job for piece in pieces if piece.job] == links
 
 
+def known(quiet: float | None) -> Known:
+    return Known(sides(quiet), None, {}, lambda _: False)
+
+
 def sides(quiet: float | None) -> Sides:
     return Sides(
         token=None, configuration=None, configuration_version=None, host=None, on_child_failure="fail",
@@ -49,8 +53,8 @@ def sides(quiet: float | None) -> Sides:
 
 def test_a_job_without_progress_stalls() -> None:
     job = Job(id=1, project="p", type="sleep", state=State.RUNNING, created_at=START)
-    assert not whys(job, sides(STALLED_AFTER - 1), None)
-    (stall,) = whys(job, sides(STALLED_AFTER + 60), None)
+    assert not whys(job, known(STALLED_AFTER - 1))
+    (stall,) = whys(job, known(STALLED_AFTER + 60))
     assert stall.title == "It stalls"
     assert "no progress for 6 min 00 s" in stall.pieces[0].text
 

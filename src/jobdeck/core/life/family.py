@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from jobdeck.core.amounts import number
 from jobdeck.core.errors import OperationRefused
 from jobdeck.core.life.states import State
 
@@ -42,8 +43,8 @@ def merged(*counts: Mapping[str, int]) -> dict[str, int]:
 def words(counts: Mapping[str, int]) -> str:
     """`3 children (1 failed, 2 succeeded)`."""
     total = sum(counts.values())
-    parts = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-    return f"{total:,} {'child' if total == 1 else 'children'} ({parts})"
+    parts = ", ".join(f"{number(count)} {state}" for state, count in counts.items())
+    return f"{number(total)} {'child' if total == 1 else 'children'} ({parts})"
 
 
 def refusal(job_id: int, state: State, counts: Mapping[str, int]) -> HasChildren:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from jobdeck.core.amounts import exactly
+
 Kind = Literal[
     "text", "secret", "ref", "file", "moment", "number", "boolean", "choice", "object", "list", "map", "json"
 ]
@@ -277,14 +279,14 @@ def bounds_of(schema: Mapping[str, Any]) -> str:
         low, high = schema.get("minimum"), schema.get("maximum")
         above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
         if low is not None and high is not None:
-            return f"{low:,} to {high:,}."
+            return f"{exactly(low)} to {exactly(high)}."
         found = [(low, "At least"), (above, "More than"), (high, "At most"), (below, "Less than")]
-        return " ".join(f"{word} {bound:,}." for bound, word in found if bound is not None)
+        return " ".join(f"{word} {exactly(bound)}." for bound, word in found if bound is not None)
     if kind == "array":
         least, most = schema.get("minItems") or 0, schema.get("maxItems")
         if least > 1:
-            return f"At least {least:,}."
-        return f"At most {most:,}." if most is not None and most <= 100 else ""
+            return f"At least {exactly(least)}."
+        return f"At most {exactly(most)}." if most is not None and most <= 100 else ""
     return ""
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from pathlib import Path
 
+from jobdeck.core.amounts import number
 from jobdeck.engine.logs import SEAL_BYTES, LogLine, chunk_name
 from jobdeck.engine.worker.kept.chunk import Chunk, ChunkKey, Room, encoded
 from jobdeck.storage.blobs import Blobs
@@ -158,4 +159,4 @@ async def _bytes_of_earlier_stays(blobs: Blobs, key: ChunkKey) -> int:
 
 
 def _lines(count: int) -> str:
-    return "1 line was" if count == 1 else f"{count:,} lines were"
+    return "1 line was" if count == 1 else f"{number(count)} lines were"

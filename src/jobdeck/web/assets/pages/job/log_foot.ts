@@ -1,0 +1,49 @@
+// What stands below the log: how many lines it has, and how many of them are of the kind that is chosen.
+
+import { numbers } from "../../numbers.ts";
+import { MOST, portions } from "./log_count.ts";
+import { type Where } from "./log_lines.ts";
+
+export class LogFoot {
+  private total = 0;
+  /** Lines of the chosen kind; undefined where all are shown. */
+  private chosen: number | undefined;
+  private more = false;
+  private asked = 0;
+
+  constructor(private readonly element: HTMLElement) {}
+
+  /** Lines of the whole log. */
+  whole(total: number): void {
+    this.total = total;
+    this.tell();
+  }
+
+  /** Lines of the chosen kind came in. */
+  came(count: number): void {
+    if (this.chosen !== undefined) this.chosen += count;
+    this.tell();
+  }
+
+  /** Count the lines that `where` chooses, unless it chooses all; raises Problem. */
+  async count(src: string, where: Where, isShown: () => boolean): Promise<void> {
+    const asked = ++this.asked;
+    this.chosen = where["level"] || where["step"] || where["task"] ? 0 : undefined;
+    this.more = this.chosen !== undefined;
+    this.tell();
+    if (this.chosen === undefined) return;
+    for await (const { lines, more } of portions(src, where)) {
+      if (asked !== this.asked) return;
+      this.chosen += lines.length;
+      this.more = more;
+      this.tell();
+      if (this.chosen >= MOST || !isShown()) return;
+    }
+  }
+
+  private tell(): void {
+    const whole = `${numbers.format(this.total)} ${this.total === 1 ? "line" : "lines"} in this log`;
+    const some = `${numbers.format(this.chosen ?? 0)}${this.more ? "+" : ""} like that of ${whole}`;
+    this.element.textContent = this.total === 0 ? "" : this.chosen === undefined ? whole : some;
+  }
+}
