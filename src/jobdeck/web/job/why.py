@@ -204,10 +204,10 @@ def _children_named(message: str) -> Iterator[Piece]:
 
 
 def _below(children: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    for state, said in ((State.FAILED, "failed"), (State.CANCELED, "were canceled")):
+    for state, one, many in ((State.FAILED, "failed", "failed"), (State.CANCELED, "was canceled", "were canceled")):
         count = children.get(state, 0)
         if count:
-            yield state, f"{number(count)} {'child' if count == 1 else 'children'} that {said}"
+            yield state, f"1 child that {one}" if count == 1 else f"{number(count)} children that {many}"
 
 
 def _paused(job: Job, sides: Sides, asked: Event | None) -> Why:

@@ -43,7 +43,8 @@ export class LogFoot {
 
   private tell(): void {
     const whole = `${numbers.format(this.total)} ${this.total === 1 ? "line" : "lines"} in this log`;
-    const some = `${numbers.format(this.chosen ?? 0)}${this.more ? "+" : ""} like that of ${whole}`;
+    const one = this.chosen === 1 && !this.more;
+    const some = `${numbers.format(this.chosen ?? 0)}${this.more ? "+" : ""} ${one ? "line" : "lines"} like that, of ${whole}`;
     this.element.textContent = this.total === 0 ? "" : this.chosen === undefined ? whole : some;
   }
 }
