@@ -11,4 +11,5 @@ import "./tabs.ts";
 import "./copy.ts";
 import "./api.ts";
 import "./connection.ts";
+import "./logout.ts";
 import "./regions.ts";

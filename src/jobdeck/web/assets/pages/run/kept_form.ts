@@ -1,6 +1,8 @@
 // What was written into a form, kept in this tab for when one comes back: after a login, from another page, by Back.
 // Secrets are never kept: fields that are shown as dots, and whatever has a name that tells of one (`data-secrets`).
 
+import { FORMS } from "../../logout.ts";
+
 type Pairs = [string, string][];
 
 interface Kept {
@@ -9,7 +11,6 @@ interface Kept {
   withoutSecrets: boolean;
 }
 
-const PREFIX = "jobdeck-form:";
 /** Names that are another one each time, or tell what was pressed. */
 const OWN = ["_csrf", "key", "do"];
 const MASK = "********";
@@ -22,7 +23,7 @@ export class KeptForm {
   constructor(private readonly form: HTMLFormElement) {
     const query = new URLSearchParams(location.search);
     query.sort();
-    this.place = `${PREFIX}${form.dataset["owner"]}:${location.pathname}?${query}`;
+    this.place = `${FORMS}${form.dataset["owner"]}:${location.pathname}?${query}`;
     this.secret = new RegExp(form.dataset["secrets"] || ".", "i");
     this.begun = JSON.stringify(this.read().pairs);
   }
@@ -98,13 +99,3 @@ export class KeptForm {
     return Object.fromEntries(entries.map(([name, inner]) => [name, this.open(inner)]));
   }
 }
-
-/** Whoever logs out leaves nothing behind. */
-document.addEventListener("submit", (event) => {
-  if (!(event.target as HTMLFormElement).matches('form[action="/logout"]')) return;
-  try {
-    for (const name of Object.keys(sessionStorage)) if (name.startsWith(PREFIX)) sessionStorage.removeItem(name);
-  } catch {
-    // There is nothing, then.
-  }
-});
