@@ -186,7 +186,7 @@ async def test_run_again_with_changes_opens_the_form(page: Page, desk: Desk) -> 
 async def test_run_again_as_it_was(page: Page, desk: Desk) -> None:
     job = desk.done("noop").id
     await visit(page, job)
-    await page.keyboard.press("a")
+    await page.get_by_role("button", name="Run again", exact=True).dblclick()
     await page.get_by_role("button", name="Run it", exact=True).click()
     await page.wait_for_url(re.compile(rf"/jobs/(?!{job}$)[0-9]+$"))
     await expect(page.get_by_text("It runs with the same parameters.")).to_be_visible()

@@ -91,6 +91,22 @@ async def test_long_texts_leave_the_tabs_in_sight(page: Page, deck: Deck, desk: 
     assert await page.evaluate(isolated, ".job-long-start") == "isolate"
 
 
+async def test_what_could_not_be_undone_is_said(page: Page, deck: Deck, desk: Desk) -> None:
+    desk.limit(0)
+    job = desk.submit("sleep", LONG).id
+    desk.client.jobs.cancel(job, "a slip")
+    with closing(sqlite3.connect(deck.home / "jobdeck.db", timeout=20)) as database, database:
+        of_it = "job_id = ? AND kind = 'canceled'"
+        left = "json_set(data, '$.leftovers', 'The folder /in/part-3 is still there.')"
+        database.execute(f"UPDATE events SET data = {left} WHERE {of_it}", (job,))
+        database.execute("UPDATE jobs SET warnings = 1 WHERE id = ?", (job,))
+    await page.goto(f"/jobs/{job}")
+    left_over = page.get_by_role("region", name="It was canceled, and something is left")
+    await expect(left_over).to_contain_text("a slip. The folder /in/part-3 is still there.")
+    await expect(left_over).to_contain_text("Remove it by hand")
+    await expect(left_over.get_by_role("link", name="Log of the removal")).to_be_visible()
+
+
 async def test_a_pause_that_holds_it_back_is_ended_with_a_button(page: Page, desk: Desk, open_page: OpenPage) -> None:
     project = desk.project
     desk.client.pauses.set(f"project:{project}", "maintenance")
