@@ -15,7 +15,7 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.services.jobs.queries import JobConditions
 from jobdeck.services.jobs.sides import Sides
-from jobdeck.web.job.why import ASKED, CHILD_FAILED, Known, Why, whys
+from jobdeck.web.job.why import ASKED, CHILD_FAILED, Known, Why, who_asked, whys
 from jobdeck.web.page import Page
 from jobdeck.wire.jobs import Job
 
@@ -66,8 +66,8 @@ async def head_of(page: Page, job_id: int) -> Head:
     sides = await services.job_sides.of(page.caller, job_id)
     asked = None
     if job.state in (State.PAUSING, State.PAUSED, State.CANCELING, State.CANCELED):
-        found = await services.job_sides.events(page.caller, job_id, kinds=ASKED, limit=1)
-        asked = found.items[0] if found.items else None
+        found = await services.job_sides.events(page.caller, job_id, kinds=ASKED, limit=2)
+        asked = who_asked(found.items)
     forbidden = page.caller.why_not(Permission.JOB_SUBMIT)
     again = Act("run-again", "Run again", "again", "a", forbidden is None, forbidden)
     change = Act("change", "Run again with changes", "edit", "e", forbidden is None, forbidden)

@@ -80,6 +80,17 @@ ASKED = ("pausing", "paused", "canceling", "canceled", "restarted")
 """Kinds of events whose actor is the one who paused or ended a job."""
 
 
+_FIRST_ASKED = {"paused": "pausing", "canceled": "canceling"}
+"""What somebody asked for before a worker, which has no name, carried it out."""
+
+
+def who_asked(latest: Sequence[Event]) -> Event | None:
+    """Of events of the kinds `ASKED`, newest first: the one that tells by whom and when the latest was asked for."""
+    if len(latest) > 1 and latest[0].actor is None and latest[1].kind == _FIRST_ASKED.get(latest[0].kind):
+        return latest[1]
+    return latest[0] if latest else None
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is to be known of a job beside itself: the latest event of one of the kinds `ASKED`, how its children are,
