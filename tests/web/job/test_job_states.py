@@ -94,12 +94,15 @@ async def test_long_texts_leave_the_tabs_in_sight(page: Page, deck: Deck, desk: 
 async def test_what_could_not_be_undone_is_said(page: Page, deck: Deck, desk: Desk) -> None:
     desk.limit(0)
     job = desk.submit("sleep", LONG).id
-    desk.client.jobs.cancel(job, "a slip")
-    with closing(sqlite3.connect(deck.home / "jobdeck.db", timeout=20)) as database, database:
-        of_it = "job_id = ? AND kind = 'canceled'"
-        left = "json_set(data, '$.leftovers', 'The folder /in/part-3 is still there.')"
-        database.execute(f"UPDATE events SET data = {left} WHERE {of_it}", (job,))
-        database.execute("UPDATE jobs SET warnings = 1 WHERE id = ?", (job,))
+    with closing(sqlite3.connect(deck.home / "jobdeck.db", timeout=20)) as database:
+        with database:
+            database.execute("UPDATE jobs SET warnings = 1 WHERE id = ?", (job,))
+        desk.client.jobs.cancel(job, "a slip")
+        with database:
+            names = "at, kind, project_id, job_id, actor"
+            left = "json_set(data, '$.leftovers', 'The folder /in/part-3 is still there.')"
+            which = "WHERE job_id = ? AND kind = 'canceled'"
+            database.execute(f"INSERT INTO events ({names}, data) SELECT {names}, {left} FROM events {which}", (job,))
     await page.goto(f"/jobs/{job}")
     left_over = page.get_by_role("region", name="It was canceled, and something is left")
     await expect(left_over).to_contain_text("a slip. The folder /in/part-3 is still there.")

@@ -1,8 +1,10 @@
 // What stands below the log: how many lines it has, and how many of them are of the kind that is chosen.
 
 import { numbers } from "../../numbers.ts";
-import { MOST, portions } from "./log_count.ts";
+import { counts } from "./log_count.ts";
 import { type Where } from "./log_lines.ts";
+
+const MOST = 20; // portions that are looked through, each of some ten thousand lines
 
 export class LogFoot {
   private total = 0;
@@ -32,12 +34,14 @@ export class LogFoot {
     this.more = this.chosen !== undefined;
     this.tell();
     if (this.chosen === undefined) return;
-    for await (const { lines, more } of portions(src, where)) {
+    let portions = 0;
+    for await (const { count, more } of counts(src, where)) {
       if (asked !== this.asked) return;
-      this.chosen += lines.length;
+      this.chosen = count;
       this.more = more;
       this.tell();
-      if (this.chosen >= MOST || !isShown()) return;
+      portions += 1;
+      if (portions >= MOST || !isShown()) return;
     }
   }
 

@@ -28,12 +28,18 @@ export interface Slice {
 
 export type Where = Record<string, string | string[]>;
 
-/** Lines of the log; throws Problem. */
-export async function readLines(src: string, where: Where, place: Record<string, string>): Promise<Slice> {
+/** `src` with what is asked for. */
+export function addressOf(src: string, where: Where, place: Record<string, string>): URL {
   const url = new URL(src, location.href);
   for (const [name, value] of Object.entries({ ...where, ...place })) {
     for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, one);
   }
+  return url;
+}
+
+/** Lines of the log; throws Problem. */
+export async function readLines(src: string, where: Where, place: Record<string, string>): Promise<Slice> {
+  const url = addressOf(src, where, place);
   let answer: Response;
   try {
     answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
