@@ -45,6 +45,7 @@ from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.log_store import LogStore
+from jobdeck.engine.planned import Plans
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
@@ -226,6 +227,7 @@ def core_of(base: Foundation) -> Core:
         base.garbage,
         base.vault,
         Previewer(_task_memory(base.config), user=base.task_user),
+        Plans(base.hooks),
         broken_connectors=connectors.broken(),
     )
 

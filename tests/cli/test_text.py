@@ -38,7 +38,9 @@ def test_sizes(count: float, told: str) -> None:
 
 
 def test_percent_is_100_only_at_the_end() -> None:
-    assert [text.percent(f) for f in (0.0, 0.999, 1.0)] == ["0 %", "99 %", "100 %"]
+    assert [text.percent(f) for f in (0.0, 0.0004, 0.0083, 0.5, 0.999, 1.0)] == [
+        "0 %", "< 0.1 %", "0.8 %", "50 %", "99 %", "100 %",
+    ]  # fmt: skip
 
 
 def test_percent_is_0_only_before_the_beginning() -> None:

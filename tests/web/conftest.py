@@ -66,6 +66,21 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
     made.stop()
 
 
+@pytest.fixture(scope="session")
+def rich_deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
+    """A server that also has the job type with a parameter of every kind, and small uploads."""
+    folder = tmp_path_factory.mktemp("rich")
+    info = folder / "rich_form-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rich-form\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[jobdeck.job_types]\nrich = tests.web.rich_type:RichType\n")
+    settings = {"PYTHONPATH": f"{ROOT}:{folder}", "JOBDECK_MAX_UPLOAD_MB": "1", "JOBDECK_ALLOW_COMMANDS": "true"}
+    made = Deck(folder / "home", settings)
+    made.start()
+    yield made
+    made.stop()
+
+
 @pytest.fixture
 def own_deck(tmp_path: Path) -> Iterator[Deck]:
     """A server for one test that stops it, or needs an empty one."""
@@ -115,6 +130,14 @@ async def open_page(deck: Deck, browser: Browser, watch: Watch) -> AsyncIterator
 async def page(open_page: OpenPage) -> Page:
     """A page, 1280 wide and light, logged in as the administrator."""
     return await open_page()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def rich(open_page: OpenPage, rich_deck: Deck) -> Page:
+    """The form of that type, in a project of its own."""
+    page = await open_page(at=rich_deck)
+    await page.goto(f"/run/rich?project={rich_deck.project()}")
+    return page
 
 
 @pytest.fixture

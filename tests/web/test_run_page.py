@@ -4,48 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
-import pytest_asyncio
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.architecture.tree import ROOT
 from tests.web.conftest import Axe, OpenPage, Theme
 from tests.web.deck import Deck
 from tests.web.watch import Watch
 
 CSV = b"id,name,price\n1,apple,0.5\n2,pear,0.75\n3,fig,1.25\n"
-GROUP = "jobdeck.job_types"
 LIE_FLAT = "document.querySelectorAll('.top, .run-actions').forEach((bar) => { bar.style.position = 'static' })"
 """Bars that float cover what lies below them wherever the page happens to be scrolled to; axe does not scroll."""
 WAIT = 20_000
 """ms that a job may take from its submission to its end on a busy machine."""
-
-
-@pytest.fixture(scope="session")
-def rich_deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
-    """A server that also has the job type with a parameter of every kind, and small uploads."""
-    folder = tmp_path_factory.mktemp("rich")
-    info = folder / "rich_form-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rich-form\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\nrich = tests.web.rich_type:RichType\n")
-    settings = {"PYTHONPATH": f"{ROOT}:{folder}", "JOBDECK_MAX_UPLOAD_MB": "1", "JOBDECK_ALLOW_COMMANDS": "true"}
-    made = Deck(folder / "home", settings)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def rich(open_page: OpenPage, rich_deck: Deck) -> Page:
-    """The form of that type, in a project of its own."""
-    page = await open_page(at=rich_deck)
-    await page.goto(f"/run/rich?project={rich_deck.project()}")
-    return page
 
 
 def fruit(tmp_path: Path, name: str = "fruit.csv") -> Path:

@@ -28,6 +28,7 @@ from jobdeck.api.admin import (
 )
 from jobdeck.api.data import configurations, connections, files, objects
 from jobdeck.api.http import problem
+from jobdeck.api.http.compression import Compression
 from jobdeck.api.http.cross_site import CrossSite
 from jobdeck.api.http.depends import CallerDep, refuse_unknown_query
 from jobdeck.api.http.described import PREFIX, describe
@@ -59,6 +60,7 @@ def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
         middleware=[
             Middleware(Proxies, trusted=doors.trusted_proxies),
             Middleware(Frame, registry=services.metrics.registry, allowed_hosts=doors.allowed_hosts),
+            Middleware(Compression),
             Middleware(Authentication, authenticator=services.authenticator, sessions=services.sessions, pace=Pace()),
             Middleware(Bodies),
             Middleware(CrossSite),

@@ -48,7 +48,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A fraction of one in percent; 100 only when it is all of it, and 0 only when it is nothing."""
-    if 0 < fraction < 0.01:
-        return f"{max(1, int(fraction * 1000)) / 10:.1f} %"
-    return f"{int(fraction * 100)} %"
+    """A fraction of one in percent: 100 only when it is all of it, 0 only when it is nothing."""
+    if 0 < fraction < 0.001:
+        return "< 0.1 %"
+    return f"{int(fraction * 1000) / 10:.1f} %" if 0 < fraction < 0.01 else f"{int(fraction * 100)} %"

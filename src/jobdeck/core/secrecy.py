@@ -10,11 +10,12 @@ from typing import Final
 MASK: Final = "********"
 SHORTEST: Final = 6
 """Characters of the shortest secret that is looked for in text: shorter ones stand everywhere."""
-_TELLING = re.compile(
+TELLING: Final = (
     r"password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key|credential|cookie|pgpass|"
-    r"(?:^|_)(?:pwd|pw|dsn|bearer)(?:$|_)",
-    re.IGNORECASE,
+    r"(?:^|_)(?:pwd|pw|dsn|bearer)(?:$|_)"
 )
+"""Names that match it, in whatever case, tell of a secret. Scripts of pages read it, too."""
+_TELLING = re.compile(TELLING, re.IGNORECASE)
 
 
 @lru_cache(maxsize=10_000)

@@ -11,6 +11,7 @@ from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.log_store import LogStore
+from jobdeck.engine.planned import Plans
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE
@@ -61,6 +62,8 @@ class Core:
     """Keeps secrets; without one, none can be stored."""
     previews: Previewer = field(default_factory=Previewer)
     """Asks job types what they would do."""
+    plans: Plans = field(default_factory=Plans)
+    """Tells which steps jobs are to have."""
     service_states: dict[str, ServiceState] = field(default_factory=dict)
     """How what runs in the background of this process is, by name; filled when it is started."""
     broken_connectors: Mapping[str, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ tells that they are secret, and the variables of programs."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jobdeck.core import secrecy
@@ -36,6 +36,24 @@ class Masker:
         if schema is None:
             return mask_by_name(params, 0)
         return _mask_sounding(_mask(params, schema, schema, 0) if self._marks[type_name] else params, 0)
+
+
+def secret_names(schema: Mapping[str, Any]) -> str:
+    """A regular expression, for scripts as well: fields with such a name, in whatever case, hold secrets."""
+    marked = sorted({re.escape(name) for name in _marked(schema, schema)})
+    return "|".join([secrecy.TELLING, *(f"^(?:{name})$" for name in (*_ENVIRONMENTS, *marked))])
+
+
+def _marked(part: Any, root: Mapping[str, Any]) -> Iterator[str]:
+    """Names of fields that a schema marks as secret, or in which it marks something."""
+    if isinstance(part, Mapping):
+        fields = part.get("properties")
+        for name, field in fields.items() if isinstance(fields, Mapping) else ():
+            if isinstance(field, Mapping) and _has_secrets(_resolved(field, root)):
+                yield name
+        part = list(part.values())
+    for inner in part if isinstance(part, list) else ():
+        yield from _marked(inner, root)
 
 
 def unmasked(value: Any, plain: Any, masked: Any) -> Any:

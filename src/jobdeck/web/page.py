@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -32,8 +32,6 @@ HEADERS = {
     "Vary": "HX-Request, Cookie, Accept-Encoding",
 }
 _MOST_PROJECTS = 500
-_WORTH_COMPRESSING = 1400
-"""Bytes; what is less goes in one packet anyway."""
 
 
 def is_fragment(request: Request) -> bool:
@@ -71,6 +69,11 @@ class Page:
     def csrf(self) -> str:
         """What forms and scripts must send along; empty without a session."""
         return self.session.csrf_token() if self.session else ""
+
+    @property
+    def now_ms(self) -> int:
+        """The server's clock, by which pages tell times: that of a browser may be wrong."""
+        return time.time_ns() // 1_000_000
 
     @property
     def is_fragment(self) -> bool:
@@ -113,20 +116,13 @@ class Page:
             await self._look_around()
         text = self.templates.render(template, {"page": self, **context}, alone)
         headers = {**HEADERS, "Content-Security-Policy": POLICY.format(nonce=self.nonce)}
-        return _html(text, status, headers, self.request.headers.get("accept-encoding", ""))
+        return HTMLResponse(text.encode("utf-8", "replace"), status, headers)
 
     def redirect(self, url: str) -> Response:
         """Go there now; a script that asked for a fragment makes its whole page go."""
         if self.is_fragment:
             return Response(status_code=204, headers={"HX-Redirect": url})
         return RedirectResponse(url, 303)
-
-
-def _html(text: str, status: int, headers: dict[str, str], accepted: str) -> HTMLResponse:
-    content = text.encode("utf-8", "replace")
-    if "gzip" not in accepted or len(content) < _WORTH_COMPRESSING:
-        return HTMLResponse(content, status, headers)
-    return HTMLResponse(gzip.compress(content, 5), status, {**headers, "Content-Encoding": "gzip"})
 
 
 def templates_of(request: Request) -> Templates:

@@ -75,6 +75,13 @@ class StepBar(Bar):
     tasks: TaskOverview = Field(default_factory=TaskOverview)
 
 
+class PlannedStep(Response):
+    """A step that has not begun."""
+
+    index: int
+    name: str
+
+
 class Timeline(Bar):
     """A job from its creation to its end, or until `now`."""
 
@@ -86,3 +93,8 @@ class Timeline(Bar):
     attempts: list[Attempt] = Field(default_factory=list)
     steps: list[StepBar] = Field(default_factory=list, description="The first 500 that have begun.")
     step_count: int = Field(default=0, description="How many steps have begun.")
+    planned: list[PlannedStep] = Field(
+        default_factory=list,
+        description="The steps after those, of the present attempt of a job that has not succeeded. Empty where the "
+        "type does not tell.",
+    )

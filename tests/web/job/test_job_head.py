@@ -59,7 +59,8 @@ async def test_failed_job_says_why_and_leads_on(page: Page, shown: Shown, deck: 
     await expect(why).to_contain_text("Step 'sleep-0' was asked to fail 99 times; this is time 1.")
     await expect(why).to_contain_text("sleep_failed")
     kind = why.get_by_role("link", name="Failures of this kind")
-    await expect(kind).to_have_attribute("href", re.compile("^/failures#[0-9a-f]+$"))
+    await expect(kind).to_have_attribute("href", re.compile("^/failures/[0-9a-f]+$"))
+    assert (await page.request.get(await kind.get_attribute("href") or "")).status == 200
     await expect(why.get_by_role("link", name="Jobs that failed this way")).to_have_attribute(
         "href", re.compile("^/jobs[?]error=[0-9a-f]+&state=failed$")
     )
@@ -182,10 +183,22 @@ async def test_run_again_with_a_change_is_the_form_that_the_list_leads_to(page: 
     await expect(page.locator("#run-changes")).to_contain_text("0.02")
 
 
+async def test_run_again_with_changes_opens_the_form(page: Page, desk: Desk) -> None:
+    job = desk.done("sleep", {"seconds": 0.01, "tasks": 2}).id
+    await visit(page, job, f"?project={desk.project}")
+    await page.keyboard.press("e")
+    await page.wait_for_url(f"**/run/sleep?from={job}&project={desk.project}")
+    await page.get_by_label("Seconds").fill("0.02")
+    await page.get_by_role("button", name="Run again").click()
+    await page.wait_for_url(re.compile(rf"/jobs/(?!{job}[?])[0-9]+[?]"))
+    await expect(page.get_by_role("heading", name=f"Different from job {job}")).to_be_visible()
+    await expect(page.get_by_role("row", name="seconds changed 0.01 0.02")).to_be_visible()
+
+
 async def test_run_again_as_it_was(page: Page, desk: Desk) -> None:
     job = desk.done("noop").id
     await visit(page, job)
-    await page.keyboard.press("a")
+    await page.get_by_role("button", name="Run again", exact=True).dblclick()
     await page.get_by_role("button", name="Run it", exact=True).click()
     await page.wait_for_url(re.compile(rf"/jobs/(?!{job}$)[0-9]+$"))
     await expect(page.get_by_text("It runs with the same parameters.")).to_be_visible()

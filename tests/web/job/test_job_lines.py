@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx2
@@ -31,6 +32,9 @@ class Log:
 
     def numbers(self, **query: Any) -> list[int]:
         return [line["n"] for line in self.ask(**query)["lines"]]
+
+    def stream(self, **query: Any) -> AbstractContextManager[httpx2.Response]:
+        return self._http.stream("GET", self.path, params=query)
 
     def status(self, **query: Any) -> int:
         return self._http.get(self.path, params=query).status_code
@@ -92,3 +96,10 @@ def test_what_is_no_cursor_is_refused(log: Log) -> None:
     assert log.status(after="../../x") == 422
     assert log.status(before="abc") == 422
     assert log.status(line=0) == 422
+
+
+def test_thousand_lines_travel_compressed(log: Log) -> None:
+    with log.stream(limit=1000) as answer:
+        content = b"".join(answer.iter_raw())
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(content) <= 40_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -55,6 +57,42 @@ async def test_follows_until_one_scrolls_up(page: Page, deck: Deck, running: int
     await visible(page, 203)
 
 
+async def test_levels_are_words_and_counted(page: Page, deck: Deck, ended: int) -> None:
+    levels = ("debug", "warning", "error", "stdout", "stderr")
+    write_log(deck, ended, [(level, f"one of {level}") for level in levels], chunk=2)
+    await page.goto(f"/jobs/{ended}/logs")
+    for number, said in enumerate(("debug", "WARN", "ERROR", "out", "err"), 3001):
+        await expect(page.locator(f"#L{number} .log-level")).to_have_text(said)
+    await expect(page.locator("#log-total")).to_have_text("3 005 lines in this log")
+    await page.get_by_label("Level").select_option("error")
+    await expect(page.locator("#log-total")).to_have_text("1 line like that, of 3 005 lines in this log")
+    await page.get_by_label("Level").select_option("info")
+    await expect(page.locator("#log-total")).to_have_text("3 004 lines like that, of 3 005 lines in this log")
+
+
+COPIED = """([first, last]) => {
+  const range = document.createRange();
+  range.setStart(document.querySelector(`#L${first} .log-text`).firstChild, 0);
+  const end = document.querySelector(`#L${last} .log-text`).firstChild;
+  range.setEnd(end, first === last ? 5 : end.length);
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+  const event = new ClipboardEvent("copy", { bubbles: true, cancelable: true, clipboardData: new DataTransfer() });
+  document.querySelector(`#L${first} .log-text`).dispatchEvent(event);
+  return event.defaultPrevented ? event.clipboardData.getData("text/plain") : getSelection().toString();
+}"""
+"""What is copied when lines are selected: ours, or what the browser makes of it."""
+
+
+async def test_copied_lines_are_one_line_each_with_time_and_level(page: Page, ended: int) -> None:
+    await page.goto(f"/jobs/{ended}/logs")
+    await visible(page, 3000)
+    copied = await page.evaluate(COPIED, [2998, 3000])
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} INFO  sleep-0\[[01]\] row"
+    assert re.fullmatch("".join(rf"{stamp} {number} was read\n" for number in (2998, 2999, 3000)), copied), copied
+    assert await page.evaluate(COPIED, [2999, 2999]) == "row 2"
+
+
 async def test_only_what_is_new_is_fetched(page: Page, deck: Deck, running: int) -> None:
     write_log(deck, running, LINES[:50])
     await page.goto(f"/jobs/{running}/logs")
@@ -87,7 +125,7 @@ async def test_search_goes_through_the_whole_log(page: Page, ended: int) -> None
     await visible(page, 3000)
     await page.keyboard.press("/")
     await page.keyboard.type("ROW 77 ")
-    await expect(page.locator("#log-found")).to_have_text("1 of 1 lines")
+    await expect(page.locator("#log-found")).to_have_text("1 of 1 line")
     await visible(page, 77)
     await expect(page.locator("#L77 mark")).to_have_text("row 77 ")
     await page.get_by_label("Search the log", exact=True).last.fill("row 100")

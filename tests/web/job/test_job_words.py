@@ -10,7 +10,7 @@ from jobdeck.core.life.states import State, StepState
 from jobdeck.services.jobs.sides import STALLED_AFTER, Sides
 from jobdeck.web.job.events import SYMBOLS, sentence
 from jobdeck.web.job.timeline import MOST_LANES, Scale, draw
-from jobdeck.web.job.why import linked, whys
+from jobdeck.web.job.why import Known, linked, who_asked, whys
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.timeline import SpanView, StepBar, TaskBar, TaskOverview, Timeline
@@ -39,6 +39,10 @@ def test_named_jobs_are_links_and_other_numbers_are_not(text: str, jobs: list[in
     assert [piece.job for piece in pieces if piece.job] == links
 
 
+def known(quiet: float | None) -> Known:
+    return Known(sides(quiet), None, {}, lambda _: False)
+
+
 def sides(quiet: float | None) -> Sides:
     return Sides(
         token=None, configuration=None, configuration_version=None, host=None, on_child_failure="fail",
@@ -49,10 +53,21 @@ def sides(quiet: float | None) -> Sides:
 
 def test_a_job_without_progress_stalls() -> None:
     job = Job(id=1, project="p", type="sleep", state=State.RUNNING, created_at=START)
-    assert not whys(job, sides(STALLED_AFTER - 1), None)
-    (stall,) = whys(job, sides(STALLED_AFTER + 60), None)
+    assert not whys(job, known(STALLED_AFTER - 1))
+    (stall,) = whys(job, known(STALLED_AFTER + 60))
     assert stall.title == "It stalls"
     assert "no progress for 6 min 00 s" in stall.pieces[0].text
+
+
+def test_who_asked_is_told_where_a_worker_carried_it_out() -> None:
+    def event(kind: str, actor: str | None) -> Event:
+        return Event(id=1, at=START, kind=kind, actor=actor)
+
+    asked, done = event("canceling", "ada"), event("canceled", None)
+    assert who_asked([done, asked]) is asked
+    assert who_asked([event("canceled", "ben"), asked]) is not asked
+    assert who_asked([done, event("paused", "ada")]) is done
+    assert who_asked([]) is None
 
 
 def test_every_kind_of_event_about_a_job_has_words_and_a_symbol() -> None:

@@ -19,7 +19,7 @@ from jobdeck.store.views import JobRow, Reader, job_views, timeline
 from jobdeck.store.views.timeline import TaskFilter
 from jobdeck.wire.base import MAX_ID, Page, instant
 from jobdeck.wire.steps import Task
-from jobdeck.wire.timeline import Density, SpanView, StepBar, TaskBar, TaskOverview, Timeline
+from jobdeck.wire.timeline import Density, PlannedStep, SpanView, StepBar, TaskBar, TaskOverview, Timeline
 
 FEW = 200
 """Tasks of a step that are shown one by one."""
@@ -78,7 +78,19 @@ class Timelines:
             attempts=[attempt_view(a) for a in attempts],
             steps=steps,
             step_count=count,
+            planned=await self._planned(row, steps, count) if chosen == row["attempt"] else [],
         )
+
+    async def _planned(self, row: JobRow, begun: Sequence[StepBar], count: int) -> list[PlannedStep]:
+        """The steps behind those that have begun; none where the plan is another one than theirs."""
+        registered = self._core.registry.find(row["type"])
+        if registered is None or row["state"] == State.SUCCEEDED or count > len(begun):
+            return []
+        names = await self._core.plans.names(registered, row["id"], row["attempt"], row["params"], row["project"])
+        if any(step.index >= len(names) or names[step.index] != step.name for step in begun):
+            return []
+        after = begun[-1].index + 1 if begun else 0
+        return [PlannedStep(index=index, name=names[index]) for index in range(after, min(len(names), MOST_STEPS))]
 
     async def tasks(self, caller: Caller, job_id: int, query: TaskQuery) -> Page[Task]:
         """A page of a step's tasks, with the tracebacks of those that failed for who may operate the job; raises

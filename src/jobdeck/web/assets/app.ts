@@ -12,4 +12,5 @@ import "./tabs.ts";
 import "./copy.ts";
 import "./api.ts";
 import "./connection.ts";
+import "./logout.ts";
 import "./regions.ts";

@@ -11,6 +11,9 @@ export interface Question {
   danger?: boolean;
 }
 
+const DOUBLE = 500; // ms in which the second click of a double click comes
+let openedAt = 0;
+
 /** Whether the person agrees. Esc and a click beside the dialog mean no. */
 export function ask(question: Question): Promise<boolean> {
   const dialog = document.getElementById("confirm") as HTMLDialogElement;
@@ -24,6 +27,7 @@ export function ask(question: Question): Promise<boolean> {
   no.textContent = question.no ?? "Keep as it is";
   dialog.returnValue = "no";
   dialog.showModal();
+  openedAt = performance.now();
   // What is dangerous is not what Enter does by accident.
   (question.danger ? no : yes).focus();
   return new Promise((resolve) => {
@@ -66,6 +70,14 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target instanceof HTMLDialogElement && event.target.open && isBeside(event, event.target)) event.target.close("no");
 });
+
+// The second click of a double click on what opened the question is no answer to it.
+document.addEventListener("click", (event) => {
+  const inQuestion = (event.target as Element).closest("#confirm") !== null;
+  if (!inQuestion || event.detail < 2 || performance.now() - openedAt > DOUBLE) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
 
 function isBeside(event: MouseEvent, dialog: HTMLDialogElement): boolean {
   const box = dialog.getBoundingClientRect();

@@ -9,3 +9,6 @@ try {
 }
 
 export {};
+
+// Styles hide what only scripts can do from browsers that run none.
+document.documentElement.dataset["scripts"] = "on";

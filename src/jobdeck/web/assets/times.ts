@@ -1,5 +1,7 @@
 // Times in the zone of the one who looks: "3 min ago", the exact time on hover. Durations that go on, go on.
 
+import { meta } from "./session.ts";
+
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "narrow" });
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const DAY_TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
@@ -7,14 +9,24 @@ const DATE = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric"
 const DATE_YEAR = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
 const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [[60, "second"], [3600, "minute"], [86400, "hour"], [86400 * 7, "day"]];
 
-/** Milliseconds by which the server's clock is ahead of this one. */
-let ahead = 0;
+/** Milliseconds by which the server's clock is ahead of this one; at first, as the page itself says it. */
+let ahead = difference(Number(meta("server-time") || Number.NaN), arrivedAt());
 
 /** Let times be told by the server's clock: `date` is the Date header of an answer that has just come. */
 export function setServerClock(date: string | null): void {
   const told = date ? Date.parse(date) : Number.NaN;
-  // A header has whole seconds, so what is less than two apart says nothing.
-  if (!Number.isNaN(told)) ahead = Math.abs(told - Date.now()) < 2000 ? 0 : told - Date.now();
+  if (!Number.isNaN(told)) ahead = difference(told, Date.now());
+}
+
+/** A header has whole seconds, so what is less than two apart says nothing. */
+function difference(server: number, here: number): number {
+  return Number.isNaN(server) || Math.abs(server - here) < 2000 ? 0 : server - here;
+}
+
+/** When the page came, by this browser's clock. */
+function arrivedAt(): number {
+  const [loading] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  return Date.now() - performance.now() + (loading?.responseStart ?? 0);
 }
 
 export const now = (): number => Date.now() + ahead;

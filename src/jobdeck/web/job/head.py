@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -12,8 +13,9 @@ from jobdeck.access.roles import Permission
 from jobdeck.core.life.family import words
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ALIVE, ENDED, State
+from jobdeck.services.jobs.queries import JobConditions
 from jobdeck.services.jobs.sides import Sides
-from jobdeck.web.job.why import ASKED, Why, whys
+from jobdeck.web.job.why import ASKED, CHILD_FAILED, Known, Why, who_asked, whys
 from jobdeck.web.page import Page
 from jobdeck.wire.jobs import Job
 
@@ -64,8 +66,8 @@ async def head_of(page: Page, job_id: int) -> Head:
     sides = await services.job_sides.of(page.caller, job_id)
     asked = None
     if job.state in (State.PAUSING, State.PAUSED, State.CANCELING, State.CANCELED):
-        found = await services.job_sides.events(page.caller, job_id, kinds=ASKED, limit=1)
-        asked = found.items[0] if found.items else None
+        found = await services.job_sides.events(page.caller, job_id, kinds=ASKED, limit=2)
+        asked = who_asked(found.items)
     forbidden = page.caller.why_not(Permission.JOB_SUBMIT)
     again = Act("run-again", "Run again", "again", "a", forbidden is None, forbidden)
     change = Act("change", "Run again with changes", "edit", "e", forbidden is None, forbidden)
@@ -74,11 +76,22 @@ async def head_of(page: Page, job_id: int) -> Head:
     return Head(
         job=job,
         sides=sides,
-        whys=whys(job, sides, asked),
+        whys=whys(job, Known(sides, asked, await _children(page, job), partial(_may_lift, page))),
         acts=[*calm, again, change, *dangerous],
         can_prioritize=page.may("job:operate") and job.state in (State.PENDING, State.PAUSED),
         live_jobs=None if job.state is State.PENDING else str(job.id),
     )
+
+
+async def _children(page: Page, job: Job) -> Mapping[str, int]:
+    """How many of a job's children are how, where it failed because of them."""
+    if job.state is not State.FAILED or job.error is None or job.error.code != CHILD_FAILED:
+        return {}
+    return await page.services.jobs.counts(page.caller, JobConditions(parent=job.id))
+
+
+def _may_lift(page: Page, scope: str) -> bool:
+    return page.may("project:pause" if scope.startswith("project:") else "instance:pause")
 
 
 def _act(job: Job, operation: Operation, text: str, symbol: str, key: str, danger: bool) -> Act:

@@ -19,6 +19,8 @@ router = APIRouter(include_in_schema=False)
 
 Attempt = Annotated[Digits | None, Query(ge=1, le=2**31 - 1)]
 Cursor = Annotated[str | None, Query(max_length=100)]
+_COUNTED = 60_000
+"""Lines that one answer counts, at most; it looks through about as many."""
 LEVELS = ("debug", "info", "warning", "error", "stdout", "stderr")
 
 
@@ -69,6 +71,24 @@ async def lines(
     where = LogFilter(tuple(level or ()), step, task, q or None)
     found = await present.whilst(page.services.log_windows.get(page.caller, job_id, attempt, place, where, limit))
     return Response(orjson.dumps(_answer(found)), media_type="application/json")
+
+
+@router.get("/jobs/{job_id:id}/logs/count")
+async def count(
+    page: PageDep,
+    present: PresentDep,
+    job_id: JobPath,
+    attempt: Attempt = None,
+    before: Cursor = None,
+    level: Annotated[list[str] | None, Query(max_length=10)] = None,
+    step: Annotated[str | None, Query(max_length=200)] = None,
+    task: Annotated[Digits | None, Query(ge=0, le=2**31 - 1)] = None,
+) -> Response:
+    """How many lines fit in front of `before`, or of the end, and from where to count on."""
+    where = LogFilter(tuple(level or ()), step, task, None)
+    place = LogPlace(before=before)
+    found = await present.whilst(page.services.log_windows.get(page.caller, job_id, attempt, place, where, _COUNTED))
+    return Response(orjson.dumps({"count": len(found.lines), "earlier": found.earlier}), media_type="application/json")
 
 
 def _answer(found: LogSlice) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from jobdeck.core.amounts import duration, number
 from jobdeck.core.life.states import State
 from jobdeck.core.tasks import UNDO
+from jobdeck.core.values import clip
 from jobdeck.services.jobs.sides import Sides
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job, WaitReason
@@ -37,6 +38,7 @@ class Link:
     text: str
     path: str
     query: dict[str, str] = field(default_factory=dict)
+    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +52,69 @@ class Why:
     hint: str | None = None
     links: Sequence[Link] = ()
     more: Sequence[Sequence[Piece]] = ()
+    lift: str | None = None
+    """A paused scope that whoever looks may let go on."""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it would push away what stands below it."""
+        return is_long("".join(piece.text for piece in self.pieces))
+
+    @property
+    def beginning(self) -> str:
+        """Of a long one: what is shown at first."""
+        return clip("\n".join("".join(piece.text for piece in self.pieces).strip().split("\n")[:FEW_LINES]), SHOWN)
+
+
+SHOWN = 300
+"""Characters of a long text that are shown at first."""
+FEW_LINES = 4
+
+
+def is_long(text: str) -> bool:
+    """Whether a text is shown in part only until one asks for it."""
+    return len(text) > 2 * SHOWN or text.count("\n") > 2 * FEW_LINES
 
 
 ASKED = ("pausing", "paused", "canceling", "canceled", "restarted")
 """Kinds of events whose actor is the one who paused or ended a job."""
 
 
-def whys(job: Job, sides: Sides, asked: Event | None) -> list[Why]:
-    """What is to be told of the job; `asked` is the latest event of one of the kinds `ASKED`."""
-    return [why for why in (_state(job, sides, asked), _stall(job, sides), _warnings(job)) if why is not None]
+_FIRST_ASKED = {"paused": "pausing", "canceled": "canceling"}
+"""What somebody asked for before a worker, which has no name, carried it out."""
 
 
-def _state(job: Job, sides: Sides, asked: Event | None) -> Why | None:
+def who_asked(latest: Sequence[Event]) -> Event | None:
+    """Of events of the kinds `ASKED`, newest first: the one that tells by whom and when the latest was asked for."""
+    if len(latest) > 1 and latest[0].actor is None and latest[1].kind == _FIRST_ASKED.get(latest[0].kind):
+        return latest[1]
+    return latest[0] if latest else None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is to be known of a job beside itself: the latest event of one of the kinds `ASKED`, how its children are,
+    by state, and which paused scopes whoever looks may let go on."""
+
+    sides: Sides
+    asked: Event | None
+    children: Mapping[str, int]
+    may_lift: Callable[[str], bool]
+
+
+def whys(job: Job, known: Known) -> list[Why]:
+    """What is to be told of the job."""
+    found = (_state(job, known), _stall(job, known.sides), _warnings(job))
+    return [why for why in found if why is not None]
+
+
+def _state(job: Job, known: Known) -> Why | None:
+    sides, asked = known.sides, known.asked
     match job.state:
         case State.PENDING:
-            return _pending(job)
+            return _pending(job, known.may_lift)
         case State.FAILED:
-            return _failed(job)
+            return _failed(job, known.children)
         case State.PAUSED | State.PAUSING:
             return _paused(job, sides, asked)
         case State.CANCELING | State.CANCELED:
@@ -75,21 +123,25 @@ def _state(job: Job, sides: Sides, asked: Event | None) -> Why | None:
             return None
 
 
-def _pending(job: Job) -> Why | None:
+def _pending(job: Job, may_lift: Callable[[str], bool]) -> Why | None:
     if not job.wait:
         return None
     first, *others = job.wait
+    lift = first.resource if first.reason == "paused_scope" and may_lift(first.resource or "") else None
+    hint = _WAIT_HINTS.get(first.reason)
+    if first.reason == "paused_scope" and lift is None:
+        hint = "It starts once an administrator lets that go on."
     title = "It waits for its next try" if job.error is not None and first.reason == "not_before" else "Why it waits"
     retried = (Piece(f" Last time: {job.error.message}"),) if job.error is not None else ()
     return Why(
-        "info", "clock", title, (*pieces_of(first), *retried), _WAIT_HINTS.get(first.reason), _wait_links(job, first),
-        [pieces_of(reason) for reason in others],
+        "info", "clock", title, (*pieces_of(first), *retried), hint, _wait_links(job, first),
+        [pieces_of(reason) for reason in others], lift,
     )  # fmt: skip
 
 
 _WAIT_HINTS = {
     "not_before": "It starts by itself then.",
-    "paused_scope": "Jobs start again once that is lifted: jobdeck pauses clear, with the name of the scope.",
+    "paused_scope": "Let it go on as soon as nothing speaks against it; all jobs that it holds back start again.",
     "claim": "It starts by itself as soon as that is free. A higher priority takes it past others that wait.",
     "dependency": "It goes on by itself when they have ended.",
     "no_worker": "Start a worker that has this type installed: jobdeck worker.",
@@ -132,15 +184,41 @@ def linked(text: str, jobs: Sequence[int]) -> Iterator[Piece]:
     yield Piece(text[end:])
 
 
-def _failed(job: Job) -> Why | None:
+def _failed(job: Job, children: Mapping[str, int]) -> Why | None:
     error = job.error
     if error is None:
         return Why("error", "failed", "It failed", (Piece("Nothing is known about why."),))
+    pieces: Sequence[Piece] = (Piece(error.message),)
     links = [Link("Log", f"/jobs/{job.id}/logs"), Link("Failed tasks", f"/jobs/{job.id}/steps", {"tasks": "failed"})]
+    if error.code == CHILD_FAILED:
+        pieces = tuple(_children_named(error.message))
+        links = [Link(text, f"/jobs/{job.id}/family", {"state": state}) for state, text in _below(children)]
     if error.fingerprint:
-        links.append(Link("Failures of this kind", f"/failures#{error.fingerprint}"))
+        links.append(Link("Failures of this kind", f"/failures/{error.fingerprint}"))
         links.append(Link("Jobs that failed this way", "/jobs", {"error": error.fingerprint, "state": "failed"}))
-    return Why("error", "failed", "Why it failed", (Piece(error.message),), error.hint, links)
+    return Why("error", "failed", "Why it failed", pieces, error.hint, links)
+
+
+CHILD_FAILED = "child_failed"
+"""The code of the error of a job whose children did not succeed; its message ends with their ids."""
+
+
+def _children_named(message: str) -> Iterator[Piece]:
+    text, colon, ids = message.rpartition(":")
+    yield Piece(f"{text}{colon}")
+    end = 0
+    for found in _NUMBER.finditer(ids):
+        yield Piece(ids[end : found.start()])
+        yield Piece(found[0], job=int(found[0]))
+        end = found.end()
+    yield Piece(ids[end:])
+
+
+def _below(children: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    for state, one, many in ((State.FAILED, "failed", "failed"), (State.CANCELED, "was canceled", "were canceled")):
+        count = children.get(state, 0)
+        if count:
+            yield state, f"1 child that {one}" if count == 1 else f"{number(count)} children that {many}"
 
 
 def _paused(job: Job, sides: Sides, asked: Event | None) -> Why:
@@ -210,5 +288,5 @@ def _warnings(job: Job) -> Why | None:
         Link("Events", f"/jobs/{job.id}/events"),
     ]
     if job.params.get("on_bad_row") == "reject":
-        links.insert(0, Link("Rejected rows", f"/jobs/{job.id}#rejects"))
+        links.insert(0, Link("Rejected rows", f"/jobs/{job.id}", anchor="rejects"))
     return Why("warning", "warning", "It has warnings", (Piece(text),), None, links)

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from jobdeck.core.errors import JobdeckError
+from jobdeck.services.masking import secret_names
 from jobdeck.web.page import Page
 from jobdeck.web.run.draft import RunDraft
 from jobdeck.wire.admin import TypeInfo
@@ -47,6 +48,7 @@ async def show(page: Page, draft: RunDraft, plan: JobPlan | None = None, *, bloc
         plan=plan,
         how=_HOW,
         file_names=await _file_names(page, draft),
+        secret_names=secret_names(draft.origin.type.params_schema),
         max_upload=page.services.installation.max_upload,
         **changes(draft, counted=bool(wrong)),
     )

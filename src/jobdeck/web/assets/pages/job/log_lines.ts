@@ -28,12 +28,18 @@ export interface Slice {
 
 export type Where = Record<string, string | string[]>;
 
-/** Lines of the log; throws Problem. */
-export async function readLines(src: string, where: Where, place: Record<string, string>): Promise<Slice> {
+/** `src` with what is asked for. */
+export function addressOf(src: string, where: Where, place: Record<string, string>): URL {
   const url = new URL(src, location.href);
   for (const [name, value] of Object.entries({ ...where, ...place })) {
     for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, one);
   }
+  return url;
+}
+
+/** Lines of the log; throws Problem. */
+export async function readLines(src: string, where: Where, place: Record<string, string>): Promise<Slice> {
+  const url = addressOf(src, where, place);
   let answer: Response;
   try {
     answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
@@ -43,6 +49,9 @@ export async function readLines(src: string, where: Where, place: Record<string,
   if (!answer.ok) throw new Problem(await problemOf(answer));
   return (await answer.json()) as Slice;
 }
+
+/** Levels as they stand in front of a line: what colour tells is told by a word, too. */
+const LEVELS: Record<string, string> = { debug: "debug", info: "info", warning: "WARN", error: "ERROR", stdout: "out", stderr: "err" };
 
 // Programs colour their output for terminals.
 const COLOURS = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]{0,1000}(?:\u0007|\u001b\\)|\u001b[()][0-9A-B]/g;
@@ -69,7 +78,10 @@ export function lineElement(line: Line, find: RegExp | undefined): HTMLElement {
   time.dateTime = at.toISOString();
   time.textContent = CLOCK.format(at);
   time.title = FULL.format(at);
-  row.append(number, time);
+  const level = document.createElement("span");
+  level.className = "log-level";
+  level.textContent = LEVELS[line.level] ?? line.level;
+  row.append(number, time, level);
   if (line.step !== null) {
     const who = document.createElement("span");
     who.className = "log-who";
@@ -83,6 +95,16 @@ export function lineElement(line: Line, find: RegExp | undefined): HTMLElement {
   row.append(text);
   return row;
 }
+
+/** A line as text: when, what, whose, and the text itself. */
+export function lineText(row: HTMLElement): string {
+  const part = (selector: string): string => row.querySelector(selector)?.textContent ?? "";
+  const at = new Date(row.querySelector("time")?.dateTime ?? 0);
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return [`${day} ${CLOCK.format(at)}`, part(".log-level").toUpperCase().padEnd(5), part(".log-who"), part(".log-text")].filter(Boolean).join(" ");
+}
+
+const two = (n: number): string => String(n).padStart(2, "0");
 
 /** Mark what `find` finds in the text of a line, and nothing else. */
 export function mark(element: HTMLElement, find: RegExp | undefined): void {

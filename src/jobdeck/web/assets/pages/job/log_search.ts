@@ -1,8 +1,8 @@
 // Search in the whole log: the server finds the lines, the window goes to them.
 
-import { readLines, type Line, type Slice, type Where } from "./log_lines.ts";
-
-const MOST = 2000; // matching lines that are gone through one by one
+import { numbers } from "../../numbers.ts";
+import { MOST, portions } from "./log_count.ts";
+import { type Line, type Where } from "./log_lines.ts";
 
 /** What the search needs of the window on the log. */
 export interface SearchedLog {
@@ -33,15 +33,13 @@ export class LogSearch {
     this.place = -1;
     this.more = false;
     if (q) {
-      let earlier: string | null = null;
-      do {
-        const slice: Slice = await readLines(this.log.src, { ...this.log.where(), q }, { limit: String(MOST), ...(earlier !== null && { before: earlier }) });
+      for await (const { lines, more } of portions(this.log.src, { ...this.log.where(), q })) {
         if (asked !== this.asked) return;
-        this.numbers.unshift(...slice.lines.map((line) => line.n));
-        ({ earlier } = slice);
-        this.more = earlier !== null;
-        if (this.more) this.parts.found.textContent = `${this.numbers.length}+ lines so far`;
-      } while (earlier !== null && this.numbers.length < MOST && this.log.isShown());
+        this.numbers.unshift(...lines.map((line) => line.n));
+        this.more = more;
+        if (more) this.parts.found.textContent = `${this.numbers.length}+ lines so far`;
+        if (this.numbers.length >= MOST || !this.log.isShown()) break;
+      }
       const from = this.log.firstVisible();
       const behind = this.numbers.findIndex((n) => n >= from);
       this.place = behind >= 0 ? behind : this.numbers.length - 1;
@@ -68,8 +66,8 @@ export class LogSearch {
 
   private tell(): void {
     const count = this.numbers.length;
-    const many = this.more ? `${count}+` : String(count);
-    this.parts.found.textContent = !this.q ? "" : count === 0 ? "no match" : `${this.place + 1} of ${many} lines`;
+    const many = `${numbers.format(count)}${this.more ? "+" : ""} ${count === 1 && !this.more ? "line" : "lines"}`;
+    this.parts.found.textContent = !this.q ? "" : count === 0 ? "no match" : `${numbers.format(this.place + 1)} of ${many}`;
     this.parts.previous.disabled = this.parts.next.disabled = count === 0;
   }
 }

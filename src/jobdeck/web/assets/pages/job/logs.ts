@@ -6,6 +6,8 @@ import { island } from "../../islands.ts";
 import { live } from "../../live.ts";
 import { numbers } from "../../numbers.ts";
 import { prefer, preference } from "../../preferences.ts";
+import { copyLines } from "./log_copy.ts";
+import { LogFoot } from "./log_foot.ts";
 import { finder, lineElement, mark, readLines, type Line, type Slice, type Where } from "./log_lines.ts";
 import { LogSearch } from "./log_search.ts";
 
@@ -29,6 +31,7 @@ class LogView {
   private readonly wrap = part<HTMLButtonElement>("wrap");
   private readonly field = part<HTMLInputElement>("q");
   private readonly search: LogSearch;
+  private readonly foot = new LogFoot(part("total"));
   private earlier: string | null = null;
   private next: string | null = null;
   private atEnd = true;
@@ -49,6 +52,7 @@ class LogView {
     this.src = root.dataset["src"]!;
     this.search = new LogSearch(this, { found: part("found"), previous: part<HTMLButtonElement>("previous"), next: part<HTMLButtonElement>("next") });
     this.setWrap(preference("log-wrap") !== "no");
+    copyLines(this.box);
     this.listen();
     void this.begin();
   }
@@ -109,6 +113,7 @@ class LogView {
   private async begin(): Promise<void> {
     const line = lineOfHash();
     if (line) {
+      void this.run(() => this.foot.count(this.src, this.where(), () => this.isShown()));
       await this.goTo(line);
       this.markTarget();
     } else await this.toEnd();
@@ -118,6 +123,7 @@ class LogView {
 
   private async toEnd(): Promise<void> {
     this.wanted = 0;
+    void this.run(() => this.foot.count(this.src, this.where(), () => this.isShown()));
     await this.load({}, "end");
     if (this.wanted === 0) this.setFollowing(true);
   }
@@ -183,7 +189,10 @@ class LogView {
       return;
     }
     this.box.append(...this.rows(lines));
-    if (areNew) this.search.take(lines);
+    if (areNew) {
+      this.search.take(lines);
+      this.foot.came(lines.length);
+    }
     if (this.following) {
       this.trim("start");
       this.box.scrollTop = this.box.scrollHeight;
@@ -212,7 +221,7 @@ class LogView {
   private take(slice: Slice): void {
     this.next = slice.next ?? this.next ?? "";
     this.isLive = slice.live;
-    part("total").textContent = slice.total > 0 ? `${numbers.format(slice.total)} ${slice.total === 1 ? "line" : "lines"} in this log` : "";
+    this.foot.whole(slice.total);
   }
 
   private rows(lines: Line[]): HTMLElement[] {

@@ -1,6 +1,7 @@
 // What can be done with the job: buttons, menu and keys lead to one dialog, which asks and carries it out.
 
 import { api, Problem, showProblem } from "../../api.ts";
+import { ask as confirm } from "../../confirm.ts";
 import { registerKey } from "../../keys.ts";
 import { forgetTouched } from "../../morph.ts";
 import { toast } from "../../toasts.ts";
@@ -120,7 +121,21 @@ document.addEventListener("click", (event) => {
   if (target.closest("[data-no]")) target.closest("dialog")?.close("no");
   const button = target.closest<HTMLElement>("[data-op]");
   if (button) begin(button.dataset["op"]!);
+  const lift = target.closest<HTMLElement>("[data-lift]");
+  if (lift) void letGoOn(lift.dataset["lift"]!, lift.textContent!.trim());
 });
+
+/** A paused scope holds the job back: end that. */
+async function letGoOn(scope: string, words: string): Promise<void> {
+  if (!await confirm({ title: `${words}?`, text: "All jobs that its pause holds back start again, as there is room.", yes: "Let it go on", no: "Leave it paused" })) return;
+  try {
+    await api("DELETE", `pauses/${encodeURIComponent(scope)}`);
+    say(`${scope} goes on.`);
+  } catch (error) {
+    showProblem(error);
+  }
+  await refreshJob();
+}
 
 document.addEventListener("change", (event) => {
   const select = event.target as HTMLSelectElement;

@@ -4,6 +4,7 @@ import { goToLogin, problemOf, Problem, showProblem } from "../../api.ts";
 import { morph } from "../../morph.ts";
 import { csrfToken } from "../../session.ts";
 import { toast } from "../../toasts.ts";
+import { KeptForm } from "./kept_form.ts";
 import { suggest } from "./objects.ts";
 
 const QUIET = 400; // ms without typing after which the differences are told anew
@@ -17,18 +18,26 @@ export class RunForm {
   private readonly ends = new AbortController();
   private looking: AbortController | undefined;
   private timer = 0;
+  private keeping = 0;
+  private readonly kept: KeptForm;
+  /** What was written has become a job, or was thrown away. */
+  private done = false;
 
   constructor(readonly element: HTMLFormElement) {
     current = this;
+    this.kept = new KeptForm(element);
     const options = { signal: this.ends.signal };
     element.addEventListener("submit", (event) => this.submitted(event), options);
     element.addEventListener("input", (event) => this.changed(event.target as Element), options);
     element.addEventListener("change", (event) => this.chosen(event.target as HTMLElement), options);
     element.addEventListener("click", (event) => jump(event), options);
-    element.addEventListener("keydown", (event) => this.pressed(event), options);
+    // Wherever the focus is: after a dry run it is beside the form.
+    document.addEventListener("keydown", (event) => this.pressed(event), options);
+    addEventListener("pagehide", () => this.keep(), options);
     // Coming back to the page means another job, even where the form is the same.
     addEventListener("pageshow", (event) => { if (event.persisted) this.renew(); }, options);
     suggest(element, options);
+    this.bringBack();
   }
 
   end(): void {
@@ -61,16 +70,42 @@ export class RunForm {
     void this.do(what, shown);
   }
 
-  private async send(what: string, signal: AbortSignal): Promise<void> {
-    const body = new URLSearchParams();
-    for (const [name, value] of new FormData(this.element)) if (typeof value === "string") body.append(name, value);
+  /** What was written here before one was led away. */
+  private bringBack(): void {
+    const found = this.kept.find();
+    const note = document.getElementById("run-kept");
+    if (!found || !note || this.element.querySelector("#run-summary")) return;
+    note.querySelector("p")!.textContent = `What you wrote here before is back.${found.withoutSecrets ? " Secrets are not kept: write them again." : ""}`;
+    note.querySelector("#run-forget")!.addEventListener("click", () => {
+      this.finish();
+      location.reload();
+    }, { signal: this.ends.signal });
+    this.queue = this.queue.then(() => this.send("render", this.ends.signal, found.pairs)).then(() => { note.hidden = false; });
+  }
+
+  private finish(): void {
+    this.done = true;
+    this.kept.forget();
+  }
+
+  private keep(): void {
+    window.clearTimeout(this.keeping);
+    if (!this.done) this.kept.keep();
+  }
+
+  private async send(what: string, signal: AbortSignal, pairs?: [string, string][]): Promise<void> {
+    const body = new URLSearchParams(pairs);
+    for (const [name, value] of pairs ? [] : new FormData(this.element)) if (typeof value === "string") body.append(name, value);
     body.append("do", what);
     const headers = { "HX-Request": "true", "HX-Current-URL": location.href, "X-CSRF-Token": csrfToken() };
     try {
       const answer = await fetch(this.element.action, { method: "POST", headers, body, credentials: "same-origin", signal });
       const leads = answer.headers.get("HX-Redirect");
       if (answer.status === 401) goToLogin();
-      else if (leads) location.assign(leads);
+      else if (leads) {
+        this.finish();
+        location.assign(leads);
+      }
       else if (!answer.ok) showProblem(new Problem(await problemOf(answer)));
       else this.take(what, await answer.text());
     } catch (error) {
@@ -87,6 +122,7 @@ export class RunForm {
     const before = what === "form" || what === "json" ? undefined : document.activeElement;
     morph(target, html);
     if (what === "changes") return;
+    this.keep();
     if (what !== "plan") this.tellChanges();
     if (what !== "plan" || id === "run-form") this.stale(what !== "form" && what !== "json");
     if (id === "run-both") delete plan()?.dataset["stale"];
@@ -113,6 +149,8 @@ export class RunForm {
   private changed(control: Element): void {
     if (!control.matches("[name]")) return;
     this.stale(true);
+    window.clearTimeout(this.keeping);
+    this.keeping = window.setTimeout(() => this.keep(), QUIET);
     // Who writes a value does not mean none.
     const none = control.closest(".form-or-none")?.querySelector<HTMLInputElement>('input[type="checkbox"]');
     if (none && none !== control) none.checked = false;
@@ -130,7 +168,8 @@ export class RunForm {
   }
 
   private pressed(event: KeyboardEvent): void {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
+    if (document.querySelector("dialog:modal")) return;
     event.preventDefault();
     const run = this.element.querySelector<HTMLElement>('[data-busy][value="run"]');
     if (run?.getAttribute("aria-busy") !== "true") void this.do("run", run);
@@ -141,6 +180,7 @@ export class RunForm {
   }
 
   private renew(): void {
+    this.done = false;
     const key = this.element.querySelector<HTMLInputElement>('input[name="key"]');
     if (key) key.value = crypto.getRandomValues(new Uint32Array(3)).join("");
     this.element.querySelectorAll("[aria-busy]").forEach((busy) => busy.removeAttribute("aria-busy"));

@@ -27,6 +27,10 @@ function button(text: string, symbol: string, press: () => void): HTMLButtonElem
   return made;
 }
 
+/** Files on their way: whoever leaves the page loses them. */
+let underWay = 0;
+addEventListener("beforeunload", (event) => { if (underWay > 0) event.preventDefault(); });
+
 /** One file on its way. */
 class Upload {
   readonly line = document.createElement("li");
@@ -65,7 +69,8 @@ class Upload {
       this.fail({ status: 413, code: "too_large", detail: `It has ${size(this.file.size)}; a file may have ${size(this.area.most)}.`, hint: "Split it, or put it where the server can read it and write its path." });
       return Promise.resolve();
     }
-    return new Promise((done) => {
+    underWay += 1;
+    return new Promise<void>((done) => {
       const request = (this.request = new XMLHttpRequest());
       request.open("POST", `/api/v1/projects/${encodeURIComponent(theForm()?.project ?? "")}/files`);
       request.setRequestHeader("X-CSRF-Token", csrfToken());
@@ -77,7 +82,7 @@ class Upload {
       const body = new FormData();
       body.append("file", this.file);
       request.send(body);
-    });
+    }).finally(() => { underWay -= 1; });
   }
 
   private progress(done: number, total: number): void {
