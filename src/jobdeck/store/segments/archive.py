@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import loose_jobs, segment_columns, segments
-from jobdeck.store.segments.layout import Column, parse
+from jobdeck.store.segments.layout import Column, lacking, parse
 from jobdeck.store.segments.spans import first_id
 from jobdeck.store.sql.batch import ids_of
 
@@ -98,6 +98,9 @@ class Archive:
             column = parse(name, bytes(data))
             found[number][name] = column
             self._keep((number, versions[number], name), column)
+        for number, name in missing:
+            if name not in found[number]:
+                found[number][name] = lacking(name)
 
     def _keep(self, key: tuple[int, int, str], column: Column) -> None:
         self._columns[key] = column

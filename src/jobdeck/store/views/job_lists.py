@@ -30,11 +30,13 @@ from jobdeck.store.segments import asking
 from jobdeck.store.segments.archive import Archive
 from jobdeck.store.segments.asking import Sealed
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
+from jobdeck.store.segments.ranking import Question
 from jobdeck.store.segments.spans import gaps
 from jobdeck.store.segments.warming import Warmer
 from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
+from jobdeck.store.views.searching import people
 
 __all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions", "joined", "listed_columns"]
 
@@ -106,7 +108,7 @@ class JobLists:
         found = await live.first(after, limit + 1)
         until: int | None = None
         if sealed.segments and _may_have_ended(where):
-            question = sealed.question(where, await _creator(connection, where))
+            question = await _question(connection, sealed, where)
             answer = await asking.first(connection, sealed, question, sort, after, limit + 1)
             found, until = [*found, *answer.jobs], answer.until
         # Everything was looked at up to `until` only: what stands behind it belongs to a later page.
@@ -122,7 +124,7 @@ class JobLists:
         sealed = await self._sealed(connection)
         totals = await _Live(connection, where, Sort(), sealed).counts()
         if sealed.segments and _may_have_ended(where):
-            question = sealed.question(where, await _creator(connection, where))
+            question = await _question(connection, sealed, where)
             for state, jobs_ in (await asking.counts(connection, sealed, question)).items():
                 totals[state] = totals.get(state, 0) + jobs_
         return {str(state): totals.get(str(state), 0) for state in State}
@@ -138,6 +140,10 @@ def _may_have_ended(where: JobFilter) -> bool:
 
 
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
+
+
+async def _question(connection: AsyncConnection, sealed: Sealed, where: JobFilter) -> Question:
+    return sealed.question(where, await _creator(connection, where), await people(connection, where))
 
 
 async def _creator(connection: AsyncConnection, where: JobFilter) -> int | None:
