@@ -18,8 +18,8 @@ from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.core.values import encode
 from jobdeck.store.schema import jobs, lineage, loose_jobs, segment_columns, segments
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
-from jobdeck.store.segments.searched import MOST_PARAMS
 from jobdeck.store.segments.sealing import FORGET_EVERY, MOST_OPEN, Sealer
+from jobdeck.store.segments.searched import MOST_PARAMS
 from jobdeck.store.segments.spans import SHIFT, SIZE, gaps
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.views.job_lists import SORTS, JobLists
@@ -57,7 +57,7 @@ BIRTHS = st.fixed_dictionaries({
     "description": st.lists(some(*WORDS), max_size=2).map(" ".join), "subject": some(None, *WORDS),
     "tags": st.lists(some("A", "a", 'q"u', "x,y"), max_size=2, unique=True),
     "params": some({}, {"argv": ["python", "-c", 'print("x")']}, {"argv": "odd"}, {"argv": ["ORDERS"]},
-                   {"files": ["in/Überfl.csv", "x:y"], "odd": 7, "deep": {"python": {"a\\b": "q\"u:", 'k"': "z"}}},
+                   {"files": ["in/Überfl.csv", "x:y"], "odd": 7, "deep": {"python": {"a\\b": 'q"u:', 'k"': "z"}}},
                    {"note": "x" * MOST_PARAMS, "odd": "odd"}),
     "configuration_id": some(None, 3), "token_id": some(None, 1, 2), "created_by": some(1, 1, 99),
     "created_at": st.integers(NOW - 100_000_040, NOW - 100_000_000), "project_id": some(1, 1, 1),
@@ -191,7 +191,6 @@ async def touch(tx: Tx, *rows: Job) -> None:
 
 async def change(desk: Desk, row: Job, life: Job) -> None:
     """A failed or open job lives on. It is running in between: only that makes it an other one."""
-
     life = {"touched": [], **life, "id": row["id"]}
     before = row["touched"]
     row |= life

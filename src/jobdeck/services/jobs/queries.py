@@ -90,7 +90,7 @@ class JobConditions(BaseModel):
     q: Annotated[str, StringConstraints(max_length=MAX_SEARCH), AfterValidator(storable)] | None = Field(
         default=None,
         description="Words that are all found in the description, subject, type, command line, error, tags, creator, "
-        "parameters, or what was read and written; `\"…\"` for several words as they stand; or an id or the beginning "
+        'parameters, or what was read and written; `"…"` for several words as they stand; or an id or the beginning '
         "of a run id.",
     )
     since: When | None = Field(

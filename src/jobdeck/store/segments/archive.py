@@ -28,6 +28,7 @@ class Segment:
     counts: Mapping[str, int]
     bounds: Mapping[str, Sequence[int]]
     types: tuple[str, ...]
+    categories: tuple[str, ...]
 
     @property
     def first(self) -> int:
@@ -59,7 +60,8 @@ class Archive:
             wanted = ids_of(fresh, connection.dialect.name)
             for row in await connection.execute(select(segments).join(wanted, wanted.c.id == segments.c.id)):
                 about = json.loads(row.about)
-                known[row.id] = Segment(row.id, row.version, about["counts"], about["bounds"], tuple(about["types"]))
+                words = (tuple(about.get(name, ())) for name in ("types", "categories"))
+                known[row.id] = Segment(row.id, row.version, about["counts"], about["bounds"], *words)
         return [known[number] for number, _ in found]
 
     async def loose(self, connection: AsyncConnection) -> list[int]:

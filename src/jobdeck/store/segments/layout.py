@@ -129,7 +129,7 @@ class Builder:
         self._numbers = {name: np.zeros(SIZE, kind) for name, kind in NUMBERS.items()}
         self._pairs: dict[str, list[tuple[Ints, Ints]]] = {"tags": [], "runs": []}
         self._texts = {name: _Numbered(SPELLED[name][1] if name in SPELLED else tuple) for name in TEXTS}
-        self._types: set[str] = set()
+        self._words: dict[str, set[str]] = {"type": set(), "category": set()}
 
     def add(self, rows: Sequence[Sequence[Any]], touched: Mapping[int, Parts] = MappingProxyType({})) -> None:
         """Take in ended jobs (columns: READ) that were not in earlier pieces; `touched`: what each read and wrote."""
@@ -150,7 +150,8 @@ class Builder:
         for name, (read, _) in SPELLED.items():
             self._texts[name].add(places, read(values))
         self._texts[TOUCHED].add(places, (touched.get(job_id, ()) for job_id in values["id"]))
-        self._types.update(values["type"])
+        for name, known in self._words.items():
+            known.update(values[name])
 
     def built(self) -> Built:
         """The segment of all that was added."""
@@ -162,7 +163,8 @@ class Builder:
         columns |= {name: texts.to_bytes(wide=name in WIDE) for name, texts in self._texts.items()}
         counts = {state: int((self._states == code).sum()) for code, state in enumerate(STATES, 1)}
         bounds = {name: _bounds(column[there]) for name, column in self._numbers.items()}
-        about = {"layout": LAYOUT, "counts": counts, "bounds": bounds, "types": sorted(self._types)}
+        about = {"layout": LAYOUT, "counts": counts, "bounds": bounds,
+                 "types": sorted(self._words["type"]), "categories": sorted(self._words["category"])}  # fmt: skip
         return Built(json.dumps(about), columns)
 
 
@@ -185,7 +187,7 @@ class _Numbered:
         return b"".join([np.int64(len(texts)).tobytes(), starts.tobytes(), codes.tobytes(), *texts])
 
 
-def _codes(count: int) -> type[np.uint8] | type[np.uint16]:
+def _codes(count: int) -> type[np.uint8 | np.uint16]:
     """The numbers that can tell so many values apart."""
     return np.uint8 if count <= 256 else np.uint16
 

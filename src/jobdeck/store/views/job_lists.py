@@ -36,6 +36,7 @@ from jobdeck.store.segments.warming import Warmer
 from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
+from jobdeck.store.views.occurring import Occurring, occurring
 from jobdeck.store.views.searching import people
 
 __all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions", "joined", "listed_columns"]
@@ -129,6 +130,12 @@ class JobLists:
                 totals[state] = totals.get(state, 0) + jobs_
         return {str(state): totals.get(str(state), 0) for state in State}
 
+    async def occurring(self, connection: AsyncConnection, project_ids: tuple[int, ...] | None) -> Occurring:
+        """The types and categories that jobs of these projects have. `connection` must show one moment only."""
+        sealed = await self._sealed(connection)
+        live = _Live(connection, JobFilter(), Sort(), sealed)
+        return await occurring(connection, sealed, live.parts(), project_ids)
+
     async def _sealed(self, connection: AsyncConnection) -> Sealed:
         """The segments, and which jobs are loose."""
         sealed = await self._archive.sealed(connection)
@@ -183,7 +190,7 @@ class _Live:
         behind = [] if after is None else [self._behind(after)]
         query = select(self._value, jobs.c.id).where(*self._conditions, *behind).order_by(*order).limit(limit)
         found: list[tuple[int | str, int]] = []
-        for part in self._parts():
+        for part in self.parts():
             found += [(value, job_id) for value, job_id in await self._connection.execute(query.where(part))]
         return found
 
@@ -191,12 +198,12 @@ class _Live:
         """How many jobs match, by state."""
         query = select(jobs.c.state, func.count()).where(*self._conditions).group_by(jobs.c.state)
         found: dict[str, int] = {}
-        for part in self._parts():
+        for part in self.parts():
             for state, count in await self._connection.execute(query.where(part)):
                 found[state] = found.get(state, 0) + count
         return found
 
-    def _parts(self) -> list[ColumnElement[bool]]:
+    def parts(self) -> list[ColumnElement[bool]]:
         """Each by a range of ids, or by the list of loose ids: never through the whole table."""
         if not self._loose:
             return self._spans

@@ -65,7 +65,9 @@ def _within(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
 def _own() -> ColumnElement[str]:
     """The texts of the row as one: each function called costs more than the longer text."""
     command = case((jobs.c.type == COMMAND_TYPE, command_line(jobs.c.params)), else_=_EMPTY)
-    error = case((jobs.c.error_code.is_not(None), _joined([func.coalesce(jobs.c[n], _EMPTY) for n in ERROR])), else_=_EMPTY)
+    error = case(
+        (jobs.c.error_code.is_not(None), _joined([func.coalesce(jobs.c[n], _EMPTY) for n in ERROR])), else_=_EMPTY
+    )
     return _joined(
         [jobs.c.description, func.coalesce(jobs.c.subject, _EMPTY), jobs.c.type, func.coalesce(command, _EMPTY), error]
     )

@@ -78,7 +78,9 @@ async def names(connection: AsyncConnection, named: Sequence[str], hosts: Sequen
     found = {*named, *(await connection.execute(by_id)).scalars()} if named else set()
     if not hosts:
         return tuple(sorted(found))
-    there = set((await connection.execute(select(workers.c.name).where(workers.c.host.in_(hosts)).distinct())).scalars())
+    there = set(
+        (await connection.execute(select(workers.c.name).where(workers.c.host.in_(hosts)).distinct())).scalars()
+    )
     return tuple(sorted(found & there if named else there))
 
 

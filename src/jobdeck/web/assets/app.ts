@@ -3,6 +3,7 @@
 import "./htmx.ts";
 import "./preferences.ts";
 import "./times.ts";
+import "./yesterday.ts";
 import "./toasts.ts";
 import "./confirm.ts";
 import "./keys.ts";
