@@ -1,4 +1,4 @@
-"""Yesterday, as far as a server knows it: a browser says which day that is where its reader is (assets/yesterday.ts)."""
+"""Yesterday, as far as a server knows it: a browser says which day that is for its reader (assets/yesterday.ts)."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class JobFilter:
     @property
     def fingerprint(self) -> bool:
         """Whether `error` is a fingerprint; no code looks like one."""
-        return self.error is not None and _FINGERPRINT.fullmatch(self.error) is not None
+        return self.error is not None and is_fingerprint(self.error)
 
     @property
     def q_words(self) -> tuple[str, ...]:
@@ -69,6 +69,11 @@ class JobFilter:
         """`q` where it may be an id."""
         run = self.q_run
         return own_id(run) if run else None
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether a text looks like a fingerprint."""
+    return _FINGERPRINT.fullmatch(text) is not None
 
 
 def words_of(q: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jobdeck.store.segments.job_filter import JobFilter, Span, own_id
+from jobdeck.store.segments.job_filter import JobFilter, Span, is_fingerprint, own_id
 from jobdeck.store.segments.layout import (
     LATELY,
     NONE,
@@ -194,7 +194,8 @@ class Contains:
     @property
     def columns(self) -> tuple[str, ...]:
         people = ("created_by",) if any(self.people.values()) else ()
-        return (*TEXTS, *people, *(("runs",) if self.where.q_run else ()))
+        kinds = ("error_fingerprint",) if any(map(is_fingerprint, self.where.q_words)) else ()
+        return (*TEXTS, *people, *kinds, *(("runs",) if self.where.q_run else ()))
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:
         found = np.ones(SIZE, np.bool_)
@@ -220,6 +221,8 @@ class Contains:
                 found |= there[texts.codes]
         if self.people.get(word):
             found |= Among("created_by", self.people[word]).mask(columns, 0)
+        if is_fingerprint(word):
+            found |= Among("error_fingerprint", (key_of(word),)).mask(columns, 0)
         return found
 
 

@@ -14,7 +14,8 @@ COMMAND_TYPE = "command"
 """The job type whose command line is searched, too: `argv` of its parameters."""
 MOST_PARAMS = 16 * 1024
 """Characters of parameters (JSON) up to which the texts in them are searched."""
-ERROR = ("error_code", "error_message", "error_hint", "error_place", "error_fingerprint")
+ERROR = ("error_code", "error_message", "error_hint", "error_place")
+"""A fingerprint is no text: a piece of it means nothing, so it is found as a whole only."""
 Parts: TypeAlias = tuple[str, ...]
 """The texts of one job, or what they are made from."""
 

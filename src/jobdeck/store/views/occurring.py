@@ -55,7 +55,7 @@ async def occurring(
 
 
 def _of_projects(segment: Segment, columns: Mapping[str, Column], project_ids: tuple[int, ...]) -> dict[str, set[str]]:
-    mine = Among("project", project_ids).mask(columns, segment.first) & (columns["state"] != 0)  # type: ignore[operator]
+    mine = Among("project", project_ids).mask(columns, segment.first) & (columns["state"] != 0)
     known = {"type": segment.types, "category": segment.categories}
     found: dict[str, set[str]] = {}
     for name, words in known.items():

@@ -1,4 +1,4 @@
-"""What is searched of a job, in SQL over its row; `store/segments/searched.py` says the same of ended jobs in columns."""
+"""What is searched of a job, in SQL over its row; store/segments/searched.py says the same of columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import encode
 from jobdeck.store.schema import jobs, lineage, principals
-from jobdeck.store.segments.job_filter import JobFilter, folded
+from jobdeck.store.segments.job_filter import JobFilter, folded, is_fingerprint
 from jobdeck.store.segments.searched import COMMAND_TYPE, ERROR, MOST_PARAMS
 from jobdeck.store.sql.numbers import wide
 from jobdeck.store.views.expressions import command_line, has_text, position, small
@@ -49,8 +49,10 @@ def _having(word: str) -> ColumnElement[bool]:
         lineage.c.job_id == jobs.c.id, or_(_within(lineage.c.object, word), _within(lineage.c.name, word))
     )
     params = case((func.length(jobs.c.params) <= MOST_PARAMS, has_text(jobs.c.params, piece, escaped)), else_=false())
+    kind = [jobs.c.error_fingerprint == word] if is_fingerprint(word) else []
     return or_(
         _within(_own(), word),
+        *kind,
         jobs.c.created_by.in_(creators),
         has_text(jobs.c.tags, piece, escaped),
         params,

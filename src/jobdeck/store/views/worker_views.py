@@ -71,7 +71,7 @@ async def _with_jobs(connection: AsyncConnection, rows: Sequence[RowMapping]) ->
 
 
 async def names(connection: AsyncConnection, named: Sequence[str], hosts: Sequence[str]) -> tuple[str, ...]:
-    """The names of workers that are `named` (by name or id) and on one of `hosts`, if there are; rows of jobs have names.
+    """The names, as jobs have them, of workers that are `named` (by name or id) and on one of `hosts`, if there are.
 
     A name counts though no worker is known by it any more."""
     by_id = select(workers.c.name).where(workers.c.id.in_(named)).distinct()

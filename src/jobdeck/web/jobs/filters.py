@@ -131,14 +131,8 @@ async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
         case "priority":
             notes = {LOWEST_PRIORITY: "last", 5: "as usual", HIGHEST_PRIORITY: "first"}
             return [Choice(str(n), notes.get(n, "")) for n in range(HIGHEST_PRIORITY, LOWEST_PRIORITY - 1, -1)]
-        case "type":
-            installed = {t.name: t.category for t in services.types.runnable(caller)}
-            there = (await services.jobs.occurring(caller, page.project)).types
-            return [Choice(name, installed.get(name, "")) for name in sorted({*there, *installed})]
-        case "category":
-            categories = {t.category for t in services.types.runnable(caller)}
-            there = (await services.jobs.occurring(caller, page.project)).categories
-            return [Choice(name) for name in sorted({*there, *categories})]
+        case "type" | "category":
+            return await _kinds(page, f.key)
         case "worker" | "host" if page.may("worker:read"):
             workers = (await services.workers.page(caller, None, _MOST)).items
             return _once(Choice(getattr(w, "name" if f.key == "worker" else "host"), w.state) for w in workers)
@@ -155,6 +149,15 @@ async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
         case "subject" | "created_by" | "tag":
             return await _recent(page, f.key)
     return []
+
+
+async def _kinds(page: Page, key: str) -> list[Choice]:
+    """The types or categories of the jobs that there are, and of those that can be run."""
+    installed = {t.name: t.category for t in page.services.types.runnable(page.caller)}
+    there = await page.services.jobs.occurring(page.caller, page.project)
+    if key == "category":
+        return [Choice(name) for name in sorted({*there.categories, *installed.values()})]
+    return [Choice(name, installed.get(name, "")) for name in sorted({*there.types, *installed})]
 
 
 async def _configurations(page: Page, project: str) -> list[Choice]:

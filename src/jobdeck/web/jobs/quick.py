@@ -1,4 +1,4 @@
-"""The quick ranges above the list: the last hours and days, and yesterday, of when jobs were created, began, ended or failed."""
+"""The quick ranges above the list: the last hours and days, and yesterday, of when jobs began, ended, failed, …"""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def is_quick(address: JobsAddress, now: datetime) -> bool:
 
 
 def _bounds(address: JobsAddress) -> tuple[str | None, str | None]:
-    low, high = ((address.values(name) or [None])[0] for name in basis(address).names)
+    low, high = (next(iter(address.values(name)), None) for name in basis(address).names)
     return low, high
 
 
