@@ -30,7 +30,7 @@ async def found(api: Api, **query: str) -> list[int]:
 async def read_and_wrote(api: Api, job: int) -> None:
     async def work(tx: Tx) -> None:
         about = {"job_id": job, "attempt": 1, "at": tx.now}
-        touched = [
+        touched: list[dict[str, Any]] = [
             {**about, "direction": "input", "object": "file:41", "name": "Jänner daily.parquet"},
             {**about, "direction": "output", "object": "lake/in.shop/returns", "name": None},
         ]
@@ -68,7 +68,8 @@ async def test_what_is_pasted_is_found(api: Api) -> None:
     given = (await api.submit("sleep", {"write": "lake/in.web/visits"}, description="Visits"))["id"]
     hers = (await api.post("projects/default/jobs", {"type": "noop", "params": {}}, 202, token="ann-of-shop"))["id"]
     wanted = {
-        "bad_rows": [failed], "0123456789AB": [failed], "0123456789a": [], "decimal comma": [failed], "import.write": [failed],
+        "bad_rows": [failed], "0123456789AB": [failed], "0123456789a": [],
+        "decimal comma": [failed], "import.write": [failed],
         MESSAGE: [failed], MESSAGE.replace("\n  ", " "): [failed], f"  {MESSAGE}\n": [failed],
         "€": [failed], '"row 17 of"': [failed], '"17 row"': [], "ORDERS_2026.csv": [failed],
         "nightly run": [wrote], "Jänner daily.parquet": [wrote], "file:41": [wrote],

@@ -18,8 +18,8 @@ from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.core.values import encode
 from jobdeck.store.schema import jobs, lineage, loose_jobs, segment_columns, segments
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
-from jobdeck.store.segments.sealing import FORGET_EVERY, MOST_OPEN, Sealer
 from jobdeck.store.segments.layout import LAYOUT
+from jobdeck.store.segments.sealing import FORGET_EVERY, MOST_OPEN, Sealer
 from jobdeck.store.segments.searched import MOST_PARAMS
 from jobdeck.store.segments.spans import SHIFT, SIZE, gaps
 from jobdeck.store.sql.database import Tx

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 
 from jobdeck.access.caller import Caller
+from jobdeck.access.roles import Role
 from jobdeck.engine.service import Loop, sleep_unless
 from jobdeck.services.services import Services
 from jobdeck.web.jobs.list import counts, listed
@@ -51,6 +52,6 @@ class Readiness:
 
     async def _rehearse(self) -> None:
         """Ask for the list as the first person will: composing its statements takes longer than carrying them out."""
-        nobody = Caller("", 0, 0, "viewer")
+        nobody = Caller("", 0, 0, Role.VIEWER)
         await listed(self._services, nobody, JobsAddress())
         await counts(self._services, nobody, JobsAddress())

@@ -93,9 +93,9 @@ def offered(page: Page) -> list[Filter]:
 def chips(address: JobsAddress, now: datetime) -> list[Chip]:
     """What narrows the list and is not shown by a control of its own (state tabs, quick ranges, the search)."""
     found: list[Chip] = []
-    quick_one = quick.basis(address).filter if quick.is_quick(address, now) else None
+    is_told = quick.basis(address) is quick.CREATED and quick.is_quick(address, now)
     for f in FILTERS.values():
-        if (f.key == "state" and len(address.state) == 1) or f.key == quick_one:
+        if (f.key == "state" and len(address.state) == 1) or (f.key == "created" and is_told):
             continue
         if f.kind in ("span", "length"):
             found += _bounds(f, address)
