@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+import sqlite3
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import Page, expect
@@ -56,7 +57,10 @@ async def test_failures_of_a_kind_stand_together(page: Page, deck: Deck, project
     await page.goto("/failures?since=1d")
     for name in (project, other):
         await expect(row.locator('[data-label="Project"]')).to_contain_text(name)
-    assert address == f"/jobs?project={project}&error={fingerprint(deck, jobs[0])}&state=failed"
+    assert (
+        address
+        == f"/jobs?project={project}&error={fingerprint(deck, jobs[0])}&state=failed&ended_since=7d&sort=-ended_at"
+    )
 
 
 async def test_filters_are_in_the_address(page: Page, deck: Deck, project: str) -> None:
@@ -130,7 +134,7 @@ async def test_one_who_only_looks_is_offered_nothing(open_page: OpenPage, deck: 
     page = await open_page(token=deck.token(f"viewer-{project}", "viewer", project))
     await page.goto("/failures")
     await expect(page.locator("tbody tr")).to_have_count(1)
-    await expect(page.get_by_role("link", name="Retry")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Retry")).to_have_count(0)
     await page.goto(f"/failures/{fingerprint(deck, job)}")
     await expect(page.get_by_text("1 job is failed by this now.")).to_be_visible()
     await expect(page.get_by_role("button", name="Retry")).to_have_count(0)
@@ -172,3 +176,43 @@ def test_a_trend_in_bars_and_in_words() -> None:
     assert [length(s) for s in (60, 1800, 21_600, 86_400, 7 * 86_400, 7)] == [
         "1 minute", "30 minutes", "6 hours", "1 day", "7 days", "7 seconds",
     ]  # fmt: skip
+
+
+async def test_a_retry_keeps_to_the_range_and_the_type_that_are_shown(page: Page, deck: Deck, project: str) -> None:
+    """Five clicks from any page."""
+    late = fail(deck, project, 2)
+    early = fail(deck, project)
+    kind = fingerprint(deck, late[0])
+    day = datetime.now(UTC).astimezone().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=12)
+    with sqlite3.connect(deck.home / "jobdeck.db", timeout=30) as database:
+        for table, name in (("jobs SET ended_at", "id"), ("failures SET at", "job_id")):
+            for job in late:
+                database.execute(f"UPDATE {table} = ? WHERE {name} = ?", (int(day.timestamp() * 1e6), job))
+    await page.goto(f"/jobs?project={project}")
+    await page.get_by_role("link", name="Failures", exact=True).click()
+    await page.get_by_role("link", name="Yesterday").click()
+    await expect(page.get_by_text(f"2 failures of 1 kind in {project}.")).to_be_visible()
+    await page.locator(f"#failure-{kind}").get_by_role("link", name="sleep", exact=True).click()
+    await expect(page).to_have_url(re.compile("type=sleep"))
+    await page.get_by_role("button", name="Retry the jobs that are failed by sleep_failed").click()
+    await expect(page.get_by_role("heading", name="Retry 2 jobs?")).to_be_visible()
+    await page.get_by_role("button", name="Retry 2 jobs").click()
+    await expect(page.get_by_text("2 of 2 jobs resumed.")).to_be_visible(timeout=15_000)
+    await expect(page.get_by_text("1 more is failed by it outside of the range and type")).to_be_visible()
+    with deck.client() as client:
+        assert {client.jobs.wait(job, 30).state for job in late} == {"succeeded"}
+        assert client.jobs.get(early[0]).state == "failed"
+
+
+async def test_a_kind_of_long_ago_has_its_page(page: Page, deck: Deck, project: str) -> None:
+    (job,) = fail(deck, project)
+    long_ago = int((datetime.now(UTC) - timedelta(days=40)).timestamp() * 1e6)
+    with sqlite3.connect(deck.home / "jobdeck.db", timeout=30) as database:
+        database.execute("UPDATE failures SET at = ? WHERE job_id = ?", (long_ago, job))
+        database.execute("UPDATE jobs SET ended_at = ? WHERE id = ?", (long_ago, job))
+    await page.goto(f"/failures/{fingerprint(deck, job)}?project={project}")
+    await expect(page.get_by_text("Nothing of this kind in the chosen range; all time is shown.")).to_be_visible()
+    await expect(page.get_by_text("1 job is failed by this now.")).to_be_visible()
+    await page.get_by_role("button", name="Retry it…").click()
+    await page.get_by_role("button", name="Retry 1 job").click()
+    await expect(page.get_by_text("1 of 1 job resumed.")).to_be_visible(timeout=15_000)

@@ -57,8 +57,13 @@ class Filters(TypedDict, total=False):
     error: str | None
     """An error code or fingerprint."""
     tag: Many
+    worker: Many
+    """Names or ids of workers that had the job last."""
+    host: Many
+    """Hosts of such workers."""
     q: str | None
-    """A piece of the description, subject, type or command line; or an id or the beginning of a run id."""
+    """Words that are all found in the description, subject, type, command line, error, tags, creator, parameters, or
+    what was read and written; or an id or the beginning of a run id."""
     since: str | datetime | None
     """`12h`, `1d`, `3d`, `7d`, or a time."""
     until: str | datetime | None

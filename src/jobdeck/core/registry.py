@@ -33,7 +33,6 @@ class RegisteredType:
         schema: dict[str, Any] = json.loads(_SCHEMAS[model])
         return schema
 
-
     def read_params(self, params: Mapping[str, Any]) -> Any:
         """`params` as the type's model. One that the model does not know is refused, unless the model says what becomes
         of such ones. Raises pydantic's ValidationError."""

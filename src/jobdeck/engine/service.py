@@ -144,9 +144,7 @@ class Services:
                 log.exception("service_broke", service=task.get_name())
 
 
-async def _keep_running(
-    service: Service, stop: asyncio.Event, state: ServiceState, one_died: asyncio.Event
-) -> None:
+async def _keep_running(service: Service, stop: asyncio.Event, state: ServiceState, one_died: asyncio.Event) -> None:
     """Run it until `stop` is set, again and again if it dies; what breaks while it stops is raised."""
     _STATE.set(state)
     deaths = 0

@@ -78,6 +78,13 @@ class Failures:
         last = cursors.encode(kind, getattr(found[-1], SORTS[query.sort]), found[-1].fingerprint) if more else None
         return FailurePage(items=items, next=last, groups=count, failures=failed)
 
+    async def types(self, caller: Caller, project: str | None) -> list[str]:
+        """The types of jobs of which some failed, whenever that was."""
+        caller.require(Permission.JOB_READ)
+        asked = FailureConditions(project=[project] if project else [])
+        async with self._core.database.read() as connection:
+            return await groups.types(connection, await _filter(connection, caller, asked, 0))
+
     async def get(self, caller: Caller, fingerprint: str, conditions: FailureConditions) -> FailureGroup:
         """One group; raises NotFound where nothing in the range has this fingerprint."""
         caller.require(Permission.JOB_READ)

@@ -49,8 +49,9 @@ class Templates:
     def prepare(self, names: Iterable[str]) -> None:
         """Compile these templates and all macros, so that nobody waits for it."""
         self.macros.renew()
-        for name in (*names, *(f"{MACROS}/{path.name}" for path in sorted((TEMPLATES / MACROS).glob("*.html")))):
+        for name in names:
             self.environment.get_template(name)
+        self.macros.prepare()
 
 
 class Macros:
@@ -65,6 +66,11 @@ class Macros:
         stamps = {path: path.stat().st_mtime for path in sorted((TEMPLATES / MACROS).glob("*.html"))}
         if stamps != self._stamps:
             self.__dict__ = {"_environment": self._environment, "_stamps": stamps}
+
+    def prepare(self) -> None:
+        """Compile all of them."""
+        for path in self._stamps:
+            _ = self._environment.get_template(f"{MACROS}/{path.name}").module
 
     def __getattr__(self, name: str) -> Any:
         """Looked for in one file after the other, and then remembered."""

@@ -34,10 +34,14 @@ class Which:
     priority: Annotated[int | None, Parameter(help="0 to 9.")] = None
     error: Annotated[str | None, Parameter(help="Error code or fingerprint.")] = None
     tag: Annotated[Words, Parameter(help="Tag.")] = None
+    worker: Annotated[Words, Parameter(help="Name or id of the worker that had it last.")] = None
+    host: Annotated[Words, Parameter(help="Host of the worker that had it last.")] = None
     q: Annotated[
         str | None,
         Parameter(
-            name=["--q", "--search"], help="A piece of the description, subject, type or command line; or an id."
+            name=["-q", "--q", "--search"],
+            help="Words of the description, subject, type, command line, error, tags, creator, parameters, inputs or "
+            "outputs, all of which must be there; or an id.",
         ),
     ] = None
     since: Annotated[str | None, Parameter(help="12h, 1d, 3d, 7d, or a time like 2026-11-20T08:00:00Z.")] = None

@@ -27,6 +27,7 @@ from jobdeck.store import configurations
 from jobdeck.store.configurations import Configuration
 from jobdeck.store.projects import Project
 from jobdeck.store.views import JobRow, job_lists, job_views
+from jobdeck.store.views.occurring import Occurring
 from jobdeck.wire.base import Page, micros
 from jobdeck.wire.jobs import ActionView, Deleted, Job, PauseRequest, RunAgainRequest, SubmitRequest
 
@@ -75,6 +76,16 @@ class Jobs:
         async with self._core.database.read_one_moment() as connection:
             now = await self._core.database.clock.now(connection)
             return await self._lists.counts(connection, await to_filter(connection, caller, conditions, now))
+
+    async def occurring(self, caller: Caller, project: str | None) -> Occurring:
+        """The types and categories of the jobs that the caller may see, of one project or of all."""
+        caller.require(Permission.JOB_READ)
+        async with self._core.database.read_one_moment() as connection:
+            if project is not None:
+                ids: tuple[int, ...] | None = ((await scope.project(connection, caller, project)).id,)
+            else:
+                ids = None if caller.project_id is None else (caller.project_id,)
+            return await self._lists.occurring(connection, ids)
 
     async def warm(self) -> None:
         """Read what lists and searches look at into memory, bit by bit, so that the first ones need not."""

@@ -23,12 +23,14 @@ from jobdeck.access.caller import Caller
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.life.states import State
 from jobdeck.services import cursors, scope
-from jobdeck.store.views import Reader
+from jobdeck.store.views import Reader, worker_views
 from jobdeck.store.views.job_lists import SORTS, JobFilter, Position, Sort
 from jobdeck.wire.base import MAX_ID, AskedId, Digits, Instant, micros, storable
 from jobdeck.wire.jobs import Job, Priority
 
 MAX_LIMIT = 500
+MAX_SEARCH = 1000
+"""Characters of a search: people paste whole messages."""
 DEFAULT_LIMIT = 50
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
@@ -83,9 +85,13 @@ class JobConditions(BaseModel):
     priority: Annotated[list[Priority], BeforeValidator(_split), Field(max_length=10)] = []
     error: Word | None = Field(default=None, description="An error code or a fingerprint.")
     tag: Words = []
-    q: Annotated[str, StringConstraints(max_length=200), AfterValidator(storable)] | None = Field(
+    worker: Words = Field(default=[], description="Names or ids of workers that had the job last.")
+    host: Words = Field(default=[], description="Hosts of workers that had the job last.")
+    q: Annotated[str, StringConstraints(max_length=MAX_SEARCH), AfterValidator(storable)] | None = Field(
         default=None,
-        description="A piece of the description, subject, type or command line; or an id or the beginning of a run id.",
+        description="Words that are all found in the description, subject, type, command line, error, tags, creator, "
+        'parameters, or what was read and written; `"…"` for several words as they stand; or an id or the beginning '
+        "of a run id.",
     )
     since: When | None = Field(
         default=None, description="Created since: `30m`, `12h`, `3d`, `2w`, or a time (RFC 3339)."
@@ -153,6 +159,7 @@ async def to_filter(connection: Reader, caller: Caller, asked: JobConditions, no
         error=asked.error,
         tags=tuple(asked.tag),
         q=asked.q,
+        workers=await _workers(connection, asked),
         created=(moment(asked.since, now), moment(asked.until, now)),
         started=(moment(asked.started_since, now), moment(asked.started_until, now)),
         ended=(moment(asked.ended_since, now), moment(asked.ended_until, now)),
@@ -160,6 +167,13 @@ async def to_filter(connection: Reader, caller: Caller, asked: JobConditions, no
         top_level=asked.top_level,
         at=now,
     )
+
+
+async def _workers(connection: Reader, asked: JobConditions) -> tuple[str, ...] | None:
+    """The names of the workers that are asked for, None where none are."""
+    if not asked.worker and not asked.host:
+        return None
+    return await worker_views.names(connection, asked.worker, asked.host)
 
 
 def _length(text: str | None) -> int | None:

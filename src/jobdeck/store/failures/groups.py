@@ -98,6 +98,12 @@ _STILL_FAILED = func.count() - func.count(failures.c.left_at)
 _ORDERS: dict[Order, ColumnElement[Any]] = {"last_seen": func.max(failures.c.at), "count": func.count()}
 
 
+async def types(connection: AsyncConnection, where: FailureFilter) -> list[str]:
+    """The types of jobs of which some failed, in order."""
+    query = select(failures.c.type).where(*_conditions(where)).distinct()
+    return sorted((await connection.execute(query)).scalars())
+
+
 async def totals(connection: AsyncConnection, where: FailureFilter) -> tuple[int, int, int | None]:
     """Groups, failures, and the time of the first failure (µs)."""
     of_group = select(func.count().label("failures"), func.min(failures.c.at).label("first"))

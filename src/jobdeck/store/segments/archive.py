@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import loose_jobs, segment_columns, segments
-from jobdeck.store.segments.layout import Column, parse
+from jobdeck.store.segments.layout import Column, lacking, parse
 from jobdeck.store.segments.spans import first_id
 from jobdeck.store.sql.batch import ids_of
 
@@ -28,6 +28,7 @@ class Segment:
     counts: Mapping[str, int]
     bounds: Mapping[str, Sequence[int]]
     types: tuple[str, ...]
+    categories: tuple[str, ...]
 
     @property
     def first(self) -> int:
@@ -59,7 +60,8 @@ class Archive:
             wanted = ids_of(fresh, connection.dialect.name)
             for row in await connection.execute(select(segments).join(wanted, wanted.c.id == segments.c.id)):
                 about = json.loads(row.about)
-                known[row.id] = Segment(row.id, row.version, about["counts"], about["bounds"], tuple(about["types"]))
+                words = (tuple(about.get(name, ())) for name in ("types", "categories"))
+                known[row.id] = Segment(row.id, row.version, about["counts"], about["bounds"], *words)
         return [known[number] for number, _ in found]
 
     async def loose(self, connection: AsyncConnection) -> list[int]:
@@ -98,6 +100,9 @@ class Archive:
             column = parse(name, bytes(data))
             found[number][name] = column
             self._keep((number, versions[number], name), column)
+        for number, name in missing:
+            if name not in found[number]:
+                found[number][name] = lacking(name)
 
     def _keep(self, key: tuple[int, int, str], column: Column) -> None:
         self._columns[key] = column

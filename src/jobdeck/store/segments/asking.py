@@ -43,8 +43,8 @@ class Sealed:
     segments: Sequence[Segment]
     loose: Sequence[int]
 
-    def question(self, where: JobFilter, creator: int | None) -> Question:
-        return Question(conditions_of(where, creator), np.array(self.loose, np.int64))
+    def question(self, where: JobFilter, creator: int | None, people: Mapping[str, tuple[int, ...]]) -> Question:
+        return Question(conditions_of(where, creator, people), np.array(self.loose, np.int64))
 
 
 async def first(

@@ -10,7 +10,9 @@ Span: TypeAlias = tuple[int | None, int | None]
 """From, and up to but not including; None is no bound."""
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{12}")
-_RUN_ID = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19})*")
+_PASTED_ID = re.compile(r"(?:#|job #?|.{0,100}/jobs/)?([0-9]{1,19}(?:\.[0-9]{1,19})*)", re.IGNORECASE)
+"""An id or a run id as it is written in texts and in the addresses of pages."""
+_WORD = re.compile(r'"([^"]+)"|(\S+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,10 @@ class JobFilter:
     """A code or a fingerprint."""
     tags: tuple[str, ...] = ()
     q: str | None = None
-    """A part of the description, subject, type or command line, or an id or the beginning of a run id."""
+    """Words, each of which is somewhere in what is searched of a job (segments/searched.py); or an id or the beginning
+    of a run id."""
+    workers: tuple[str, ...] | None = None
+    """Names of workers that had it last."""
     created: Span = (None, None)
     started: Span = (None, None)
     ended: Span = (None, None)
@@ -46,17 +51,42 @@ class JobFilter:
     @property
     def fingerprint(self) -> bool:
         """Whether `error` is a fingerprint; no code looks like one."""
-        return self.error is not None and _FINGERPRINT.fullmatch(self.error) is not None
+        return self.error is not None and is_fingerprint(self.error)
+
+    @property
+    def q_words(self) -> tuple[str, ...]:
+        """What `q` asks for: pieces of text, all of which must be there; A to Z are small."""
+        return words_of(self.q or "")
 
     @property
     def q_run(self) -> str | None:
         """`q` where it may be an id or the beginning of a run id."""
-        return self.q if self.q and _RUN_ID.fullmatch(self.q) else None
+        found = _PASTED_ID.fullmatch((self.q or "").strip())
+        return found[1] if found else None
 
     @property
     def q_id(self) -> int | None:
         """`q` where it may be an id."""
-        return own_id(self.q) if self.q else None
+        run = self.q_run
+        return own_id(run) if run else None
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether a text looks like a fingerprint."""
+    return _FINGERPRINT.fullmatch(text) is not None
+
+
+def words_of(q: str) -> tuple[str, ...]:
+    """The pieces of text that a search asks for, the longest first: words, and what stands between quotes as a whole.
+
+    Blanks and breaks of lines between words do not matter: what is pasted has others than what was written."""
+    found = dict.fromkeys(folded(quoted.strip() or word) for quoted, word in _WORD.findall(q))
+    return tuple(sorted((word for word in found if word), key=lambda word: (-len(word), word)))
+
+
+def folded(text: str) -> str:
+    """As text is searched: A to Z small, all else as it is; the same on every database."""
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def own_id(run_id: str) -> int | None:

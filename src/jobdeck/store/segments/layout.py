@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobdeck.core.values import encode
+from jobdeck.store.segments import searched
+from jobdeck.store.segments.job_filter import folded
+from jobdeck.store.segments.searched import ERROR, Parts
 from jobdeck.store.segments.spans import SIZE
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -21,25 +24,34 @@ STATES = ("canceled", "failed", "succeeded")
 """The states that a segment knows, by code from 1; 0 is an id without an ended job."""
 NONE = -1
 """No time: of a job that ended before it began."""
-COMMAND_TYPE = "command"
-"""The job type whose command line is searched, too: `argv` of its parameters."""
+LAYOUT = 2
+"""What a segment must have been written as; one of before lacks columns, and is made anew."""
 
 FACETS = {
     "project": "project_id", "type": "type", "category": "category", "created_by": "created_by", "token": "token_id",
     "configuration": "configuration_id", "parent": "parent_id", "subject": "subject", "error_code": "error_code",
-    "error_fingerprint": "error_fingerprint",
+    "error_fingerprint": "error_fingerprint", "worker": "worker",
 }  # fmt: skip
 """Columns compared for equality, with the column of jobs that each is made from."""
 NUMBERS = {"created_at": np.int64, "started_at": np.int64, "ended_at": np.int64, "duration": np.int64,
            "priority": np.int8}  # fmt: skip
 """Columns compared by size."""
-LATELY = 4
-"""Searches whose answers a column of texts remembers."""
-TEXTS = ("descriptions", "names")
-"""Columns that are searched for a piece of text: the second has subject, type and command line."""
+LATELY = 8
+"""Words of which a column of texts remembers where they are."""
+SPELLED: Mapping[str, tuple[Callable[[Mapping[str, Sequence[Any]]], Iterator[Parts]], Callable[[Parts], Parts]]] = {
+    "descriptions": (searched.described, tuple), "names": (searched.named, tuple), "errors": (searched.failed, tuple),
+    "given": (searched.given, searched.spelled),
+}  # fmt: skip
+"""How columns of texts are made: from rows what differs between jobs, and of that the texts, once for each."""
+TOUCHED = "touched"
+"""The column of what jobs read and wrote, which their rows do not tell."""
+TEXTS = (*SPELLED, TOUCHED)
+"""Columns that are searched for a piece of text."""
+WIDE = ("descriptions", "names")
+"""Those whose places always take two bytes; those of the others take one where there are few texts."""
 READ = (
     "id", "state", *FACETS.values(), "created_at", "started_at", "ended_at", "running_us", "priority", "run_id", "tags",
-    "description", "params",
+    "description", "params", *(name for name in ERROR if name not in FACETS.values()),
 )  # fmt: skip
 """The columns of jobs that a segment is made from."""
 
@@ -51,17 +63,6 @@ def key_of(value: int | str | None) -> int:
     if isinstance(value, int):
         return value
     return int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "big", signed=True) or 1
-
-
-def folded(text: str) -> bytes:
-    """As text is searched: A to Z small, all else as it is; the same on every database."""
-    return text.encode("utf-8", "surrogatepass").lower()
-
-
-def command_line(params: str) -> str:
-    """What is searched of the parameters of a job that runs a command."""
-    argv = json.loads(params).get("argv")
-    return "" if argv is None else encode(argv).replace('","', " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Texts:
 
     text: bytes
     starts: Ints
-    codes: NDArray[np.uint16]
+    codes: NDArray[Any]
     lately: dict[bytes, NDArray[np.uint8]] = field(default_factory=dict, compare=False, repr=False)
     """Which texts contain what was searched for lately, a bit for each: a page asks again for its counts, its other
     pages, and whenever a job changes."""
@@ -127,11 +128,11 @@ class Builder:
         self._keys = {name: np.zeros(SIZE, np.int64) for name in FACETS}
         self._numbers = {name: np.zeros(SIZE, kind) for name, kind in NUMBERS.items()}
         self._pairs: dict[str, list[tuple[Ints, Ints]]] = {"tags": [], "runs": []}
-        self._texts = {name: _Numbered() for name in TEXTS}
-        self._types: set[str] = set()
+        self._texts = {name: _Numbered(SPELLED[name][1] if name in SPELLED else tuple) for name in TEXTS}
+        self._words: dict[str, set[str]] = {"type": set(), "category": set()}
 
-    def add(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Take in ended jobs (columns: READ) that were not in earlier pieces."""
+    def add(self, rows: Sequence[Sequence[Any]], touched: Mapping[int, Parts] = MappingProxyType({})) -> None:
+        """Take in ended jobs (columns: READ) that were not in earlier pieces; `touched`: what each read and wrote."""
         if not rows:
             return
         values = dict(zip(READ, zip(*rows, strict=True), strict=True))
@@ -146,9 +147,11 @@ class Builder:
         tags = ((place, json.loads(text)) for place, text in zip(places, values["tags"], strict=True))
         self._pairs["tags"].append(_pairs(tags))
         self._pairs["runs"].append(_pairs(_runs(places, values["id"], values["run_id"])))
-        self._texts["descriptions"].add(places, ((text,) for text in values["description"]))
-        self._texts["names"].add(places, _names(values))
-        self._types.update(values["type"])
+        for name, (read, _) in SPELLED.items():
+            self._texts[name].add(places, read(values))
+        self._texts[TOUCHED].add(places, (touched.get(job_id, ()) for job_id in values["id"]))
+        for name, known in self._words.items():
+            known.update(values[name])
 
     def built(self) -> Built:
         """The segment of all that was added."""
@@ -157,27 +160,36 @@ class Builder:
         columns |= {name: _facet(keys, there) for name, keys in self._keys.items()}
         columns |= {name: column.tobytes() for name, column in self._numbers.items()}
         columns |= {name: _joined(pieces) for name, pieces in self._pairs.items()}
-        columns |= {name: texts.to_bytes() for name, texts in self._texts.items()}
+        columns |= {name: texts.to_bytes(wide=name in WIDE) for name, texts in self._texts.items()}
         counts = {state: int((self._states == code).sum()) for code, state in enumerate(STATES, 1)}
         bounds = {name: _bounds(column[there]) for name, column in self._numbers.items()}
-        return Built(json.dumps({"counts": counts, "bounds": bounds, "types": sorted(self._types)}), columns)
+        about = {"layout": LAYOUT, "counts": counts, "bounds": bounds,
+                 "types": sorted(self._words["type"]), "categories": sorted(self._words["category"])}  # fmt: skip
+        return Built(json.dumps(about), columns)
 
 
 class _Numbered:
     """Distinct texts, numbered as they come, and for each id the number of its own."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], int] = {}
+    def __init__(self, spell: Callable[[Parts], Parts]) -> None:
+        self._spell = spell
+        self._known: dict[Parts, int] = {(): 0}
         self._codes = np.zeros(SIZE, np.uint16)
 
-    def add(self, places: Ints, values: Iterable[tuple[str, ...]]) -> None:
+    def add(self, places: Ints, values: Iterable[Parts]) -> None:
         self._codes[places] = [self._known.setdefault(parts, len(self._known)) for parts in values]
 
-    def to_bytes(self) -> bytes:
-        texts = [b"\0" + folded("\0".join(parts)) for parts in self._known]
+    def to_bytes(self, *, wide: bool) -> bytes:
+        texts = [folded("\0".join(("", *self._spell(parts)))).encode("utf-8", "surrogatepass") for parts in self._known]
         ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
-        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if texts else ends
-        return b"".join([np.int64(len(texts)).tobytes(), starts.tobytes(), self._codes.tobytes(), *texts])
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+        codes = self._codes if wide else self._codes.astype(_codes(len(texts)))
+        return b"".join([np.int64(len(texts)).tobytes(), starts.tobytes(), codes.tobytes(), *texts])
+
+
+def _codes(count: int) -> type[np.uint8 | np.uint16]:
+    """The numbers that can tell so many values apart."""
+    return np.uint8 if count <= 256 else np.uint16
 
 
 def _bounds(known: Array) -> list[int]:
@@ -186,7 +198,7 @@ def _bounds(known: Array) -> list[int]:
 
 def _facet(dense: Ints, there: Mask) -> bytes:
     keys, found = np.unique(dense[there], return_inverse=True)
-    codes = np.zeros(SIZE, np.uint8 if len(keys) <= 256 else np.uint16)
+    codes = np.zeros(SIZE, _codes(len(keys)))
     codes[there] = found
     return np.int64(len(keys)).tobytes() + keys.tobytes() + codes.tobytes()
 
@@ -209,10 +221,11 @@ def _runs(places: Ints, ids: Sequence[int], run_ids: Sequence[str]) -> Iterable[
             yield place, [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
-def _names(values: Mapping[str, Sequence[Any]]) -> Iterable[tuple[str, ...]]:
-    """What is searched besides the description, and is the same for many jobs."""
-    for subject, type_name, params in zip(values["subject"], values["type"], values["params"], strict=True):
-        yield subject or "", type_name, command_line(params) if type_name == COMMAND_TYPE else ""
+def lacking(name: str) -> Column:
+    """The facet or texts that a segment of an earlier layout does not have: nothing is found in it."""
+    if name in FACETS:
+        return Facet(np.zeros(1, np.int64), np.zeros(SIZE, np.uint8))
+    return Texts(b"", np.zeros(1, np.int64), np.zeros(SIZE, np.uint8))
 
 
 def parse(name: str, data: bytes) -> Column:
@@ -225,7 +238,8 @@ def parse(name: str, data: bytes) -> Column:
     head = 8 + 8 * count
     numbers = np.frombuffer(data, np.int64, count, 8)
     if name in FACETS:
-        return Facet(numbers, np.frombuffer(data, np.uint8 if count <= 256 else np.uint16, SIZE, head))
+        return Facet(numbers, np.frombuffer(data, _codes(count), SIZE, head))
     if name in TEXTS:
-        return Texts(data[head + 2 * SIZE :], numbers, np.frombuffer(data, np.uint16, SIZE, head))
+        codes = np.frombuffer(data, np.uint16 if name in WIDE else _codes(count), SIZE, head)
+        return Texts(data[head + codes.nbytes :], numbers, codes)
     return Pairs(numbers, np.frombuffer(data, np.uint16, count, head))

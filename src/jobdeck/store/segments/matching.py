@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 
-from jobdeck.store.segments.job_filter import JobFilter, Span, own_id
+from jobdeck.store.segments.job_filter import JobFilter, Span, is_fingerprint, own_id
 from jobdeck.store.segments.layout import (
     LATELY,
     NONE,
@@ -21,7 +22,6 @@ from jobdeck.store.segments.layout import (
     Mask,
     Pairs,
     Texts,
-    folded,
     key_of,
 )
 from jobdeck.store.segments.spans import SIZE
@@ -185,25 +185,44 @@ def _place(job_id: int | None, first: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """A piece of text, whatever the case of A to Z; or an id or the beginning of a run id."""
+    """All of some words, wherever they are, whatever the case of A to Z; or an id or the beginning of a run id."""
 
     where: JobFilter
+    people: Mapping[str, tuple[int, ...]]
+    """For each word the principals with such names."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*TEXTS, "runs") if self.where.q_run else TEXTS
+        people = ("created_by",) if any(self.people.values()) else ()
+        kinds = ("error_fingerprint",) if any(map(is_fingerprint, self.where.q_words)) else ()
+        return (*TEXTS, *people, *kinds, *(("runs",) if self.where.q_run else ()))
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:
-        piece = folded(self.where.q or "")
-        found = np.zeros(SIZE, np.bool_)
-        for name in TEXTS:
-            texts: Texts = _of(columns, name, Texts)
-            found |= _containing(texts, piece)[texts.codes]
+        found = np.ones(SIZE, np.bool_)
+        for word in self.where.q_words:
+            found &= self._having(word, columns)
+            if not found.any():
+                break
         if self.where.q_run:
             found |= Below(self.where.q_run).mask(columns, first)
         place = _place(self.where.q_id, first)
         if place is not None:
             found[place] = True
+        return found
+
+    def _having(self, word: str, columns: Mapping[str, Column]) -> Mask:
+        """The jobs that have a word anywhere."""
+        piece = word.encode("utf-8", "surrogatepass")
+        found = np.zeros(SIZE, np.bool_)
+        for name in TEXTS:
+            texts: Texts = _of(columns, name, Texts)
+            there = _containing(texts, piece)
+            if there.any():
+                found |= there[texts.codes]
+        if self.people.get(word):
+            found |= Among("created_by", self.people[word]).mask(columns, 0)
+        if is_fingerprint(word):
+            found |= Among("error_fingerprint", (key_of(word),)).mask(columns, 0)
         return found
 
 
@@ -240,8 +259,14 @@ def _searched(texts: Texts, piece: bytes) -> Mask:
     return found
 
 
-def conditions_of(where: JobFilter, creator: int | None) -> list[Condition]:
-    """The conditions of a filter, the cheap ones first; `creator` is the id of `created_by`, if there is one."""
+_NOBODY: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+
+
+def conditions_of(
+    where: JobFilter, creator: int | None, people: Mapping[str, tuple[int, ...]] = _NOBODY
+) -> list[Condition]:
+    """The conditions of a filter, the cheap ones first; `creator` is the id of `created_by`, if there is one, and
+    `people` are the principals that each word of a search may mean."""
     found: list[Condition] = list(_facets(where, creator))
     spans = (("created_at", where.created), ("started_at", where.started), ("ended_at", where.ended),
              ("duration", where.duration))  # fmt: skip
@@ -254,14 +279,14 @@ def conditions_of(where: JobFilter, creator: int | None) -> list[Condition]:
         found.append(Tagged(where.tags))
     if where.run_id is not None:
         found.append(Below(where.run_id))
-    return [*found, Contains(where)] if where.q else found
+    return [*found, Contains(where, people)] if where.q_words else found
 
 
 def _facets(where: JobFilter, creator: int | None) -> Iterable[Condition]:
     if where.project_ids is not None:
         yield Among("project", where.project_ids)
-    words = (("type", where.types), ("category", where.categories))
-    yield from (Among(name, tuple(key_of(v) for v in values)) for name, values in words if values)
+    words = (("type", where.types or None), ("category", where.categories or None), ("worker", where.workers))
+    yield from (Among(name, tuple(key_of(v) for v in values)) for name, values in words if values is not None)
     error = "error_fingerprint" if where.fingerprint else "error_code"
     single = (("subject", where.subject), ("token", where.token), ("configuration", where.configuration),
               ("parent", where.parent), (error, where.error))  # fmt: skip

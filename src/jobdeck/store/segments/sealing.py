@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Integer, case, delete, func, insert, liter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.store.schema import OPEN_JOBS, jobs, loose_jobs, segment_columns, segments
-from jobdeck.store.segments.layout import READ, Builder, Built
+from jobdeck.store.schema import OPEN_JOBS, jobs, lineage, loose_jobs, segment_columns, segments
+from jobdeck.store.segments.layout import LAYOUT, READ, Builder, Built
+from jobdeck.store.segments.searched import Parts
 from jobdeck.store.segments.settled import settled
 from jobdeck.store.segments.spans import SHIFT, SIZE, first_id, segment_of
 from jobdeck.store.sql.batch import ids_of
@@ -56,10 +57,12 @@ class Sealer:
         self._settled = 0
         self._tries = 0
         self._looks = 0
+        self._all_of_today = False
 
     async def __call__(self) -> bool:
         """Seal the one most in need, if any; whether there was one."""
         number = await self._next()
+        number = await self._outdated() if number is None else number
         if number is None:
             return False
         read = await _read(self._database, number)
@@ -80,6 +83,17 @@ class Sealer:
         async with self._database.read() as connection:
             ready = await self._ready(connection, waiting)
         return worn if ready is None else ready
+
+    async def _outdated(self) -> int | None:
+        """The newest segment of an earlier layout, which lacks what is searched today."""
+        if self._all_of_today:
+            return None
+        of_today = segments.c.about.contains(f'"layout": {LAYOUT},', autoescape=True)
+        query = select(segments.c.id).where(~of_today).order_by(segments.c.id.desc()).limit(1)
+        async with self._database.read() as connection:
+            found = (await connection.execute(query)).scalar()
+        self._all_of_today = found is None
+        return found
 
     async def _learn_settled(self, up_to: int) -> None:
         if self._settled + 1 >= up_to:
@@ -157,9 +171,20 @@ async def _read(database: Database, number: int) -> _Read:
         piece = select(*columns).where(jobs.c.id >= begin, jobs.c.id < begin + PIECE).order_by(jobs.c.id)
         async with database.read() as connection:
             rows = (await connection.execute(piece)).all()
+            touched = await _touched(connection, begin, begin + PIECE) if rows else {}
         still_open += [row[0] for row in rows if row[state] not in ENDED]
-        await asyncio.to_thread(builder.add, [row for row in rows if row[state] in ENDED])
+        await asyncio.to_thread(builder.add, [row for row in rows if row[state] in ENDED], touched)
     return _Read(version, loose, still_open, await asyncio.to_thread(builder.built))
+
+
+async def _touched(connection: AsyncConnection, low: int, high: int) -> dict[int, Parts]:
+    """What the jobs of these ids read and wrote: references and names, each once."""
+    mine = (lineage.c.job_id >= low, lineage.c.job_id < high)
+    query = select(lineage.c.job_id, lineage.c.object, lineage.c.name).where(*mine).order_by(lineage.c.id)
+    found: dict[int, dict[str, None]] = {}
+    for job_id, reference, name in await connection.execute(query):
+        found.setdefault(job_id, {}).update(dict.fromkeys(text for text in (reference, name) if text))
+    return {job_id: tuple(texts) for job_id, texts in found.items()}
 
 
 async def _write(tx: Tx, number: int, read: _Read) -> bool:

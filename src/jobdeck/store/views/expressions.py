@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, Text
+from sqlalchemy import Boolean, Integer, Text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement
@@ -38,6 +38,16 @@ class command_line(FunctionElement[str]):  # noqa: N801
     segments.layout.command_line says the same."""
 
     type = Text()
+    inherit_cache = True
+
+
+class has_text(FunctionElement[bool]):  # noqa: N801
+    """Whether a text that is a value in JSON has a piece; names of values do not count.
+
+    Clauses: the JSON, the piece, and the piece as JSON writes it: most JSON does not have it at all, which is told
+    without reading it. segments.searched.spelled says the same."""
+
+    type = Boolean()
     inherit_cache = True
 
 
@@ -87,3 +97,19 @@ def _command_line(element: command_line, compiler: SQLCompiler, **more: Any) -> 
 @compiles(command_line, "postgresql")
 def _command_line_pg(element: command_line, compiler: SQLCompiler, **more: Any) -> str:
     return f"""replace(({_inner(element, compiler, **more)})::json ->> 'argv', '","', ' ')"""
+
+
+@compiles(has_text)
+def _has_text(element: has_text, compiler: SQLCompiler, **more: Any) -> str:
+    json, piece, escaped = (compiler.process(clause, **more) for clause in _clauses(element))
+    inside = f"SELECT 1 FROM json_tree({json}) AS v WHERE v.type = 'text' AND instr(lower(v.atom), {piece}) > 0"  # noqa: S608  (SQL made of SQL)
+    return f"(instr(lower({json}), {escaped}) > 0 AND EXISTS ({inside}))"
+
+
+@compiles(has_text, "postgresql")
+def _has_text_pg(element: has_text, compiler: SQLCompiler, **more: Any) -> str:
+    """Not by its own JSON, which refuses some characters: each text in quotes that no colon follows is a value."""
+    json, _, escaped = (compiler.process(clause, **more) for clause in _clauses(element))
+    values = f"""regexp_matches({json}, '"((?:[^"\\\\]|\\\\.)*)"(\\s*:)?', 'g') AS v"""
+    inside = f"""SELECT 1 FROM {values} WHERE v[2] IS NULL AND strpos(lower(v[1] COLLATE "C"), {escaped}) > 0"""  # noqa: S608  (SQL made of SQL)
+    return f"""(strpos(lower({json} COLLATE "C"), {escaped}) > 0 AND EXISTS ({inside}))"""

@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Text,
-    bindparam,
-    case,
-    false,
-    func,
-    literal,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Text, bindparam, case, false, func, literal, or_, select
 
 from jobdeck.core.life.states import ALIVE
 from jobdeck.core.values import encode
 from jobdeck.store.schema import jobs, principals
 from jobdeck.store.segments.job_filter import JobFilter
 from jobdeck.store.sql.numbers import wide
-from jobdeck.store.views.expressions import command_line, position, small
+from jobdeck.store.views.searching import below, search
 
 CLOCK_SLACK = 60_000_000
 """µs by which the order of ids and that of the times of creation may differ: transactions overlap."""
@@ -48,6 +38,7 @@ def row_conditions(where: JobFilter) -> list[ColumnElement[bool]]:
     _any_of(found, jobs.c.type, where.types or None)
     _any_of(found, jobs.c.category, where.categories or None)
     _any_of(found, jobs.c.priority, where.priorities or None)
+    _any_of(found, jobs.c.worker, where.workers)
     exact = (
         (jobs.c.token_id, where.token),
         (jobs.c.configuration_id, where.configuration),
@@ -95,35 +86,15 @@ def _any_of(found: list[ColumnElement[bool]], column: ColumnElement[Any], values
 def _texts(where: JobFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if where.run_id is not None:
-        found.append(_below(where.run_id))
+        found.append(below(where.run_id))
     if where.error is not None:
         found.append((jobs.c.error_fingerprint if where.fingerprint else jobs.c.error_code) == where.error)
     if where.tags:
         found.append(or_(*(_has_tag(tag) for tag in where.tags)))
-    if where.q:
-        found.append(or_(*_contains(where, where.q)))
+    if where.q_words:
+        found.append(search(where))
     if where.top_level:
         found.append(jobs.c.parent_id.is_(None))
-    return found
-
-
-def _below(run_id: str) -> ColumnElement[bool]:
-    return or_(jobs.c.run_id == run_id, jobs.c.run_id.startswith(f"{run_id}.", autoescape=True))
-
-
-def _contains(where: JobFilter, q: str) -> list[ColumnElement[bool]]:
-    """Where `q` is looked for, whatever the case of A to Z; and the ids that it may mean."""
-    piece = literal(q.encode().lower().decode(), Text())
-    command = case((jobs.c.type == "command", command_line(jobs.c.params)), else_=literal("", Text()))
-    empty, between = literal("", Text()), literal("\x01", Text())
-    # One text of all, as each function called costs more than the longer text.
-    text = jobs.c.description + between + func.coalesce(jobs.c.subject, empty) + between + jobs.c.type
-    text = text + between + func.coalesce(command, empty)
-    found: list[ColumnElement[bool]] = [position(small(text), piece) > 0]
-    if where.q_run is not None:
-        found.append(_below(where.q_run))
-    if where.q_id is not None:
-        found.append(jobs.c.id == wide(where.q_id))
     return found
 
 

@@ -30,11 +30,14 @@ from jobdeck.store.segments import asking
 from jobdeck.store.segments.archive import Archive
 from jobdeck.store.segments.asking import Sealed
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
+from jobdeck.store.segments.ranking import Question
 from jobdeck.store.segments.spans import gaps
 from jobdeck.store.segments.warming import Warmer
 from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
+from jobdeck.store.views.occurring import Occurring, occurring
+from jobdeck.store.views.searching import people
 
 __all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions", "joined", "listed_columns"]
 
@@ -106,7 +109,7 @@ class JobLists:
         found = await live.first(after, limit + 1)
         until: int | None = None
         if sealed.segments and _may_have_ended(where):
-            question = sealed.question(where, await _creator(connection, where))
+            question = await _question(connection, sealed, where)
             answer = await asking.first(connection, sealed, question, sort, after, limit + 1)
             found, until = [*found, *answer.jobs], answer.until
         # Everything was looked at up to `until` only: what stands behind it belongs to a later page.
@@ -122,10 +125,16 @@ class JobLists:
         sealed = await self._sealed(connection)
         totals = await _Live(connection, where, Sort(), sealed).counts()
         if sealed.segments and _may_have_ended(where):
-            question = sealed.question(where, await _creator(connection, where))
+            question = await _question(connection, sealed, where)
             for state, jobs_ in (await asking.counts(connection, sealed, question)).items():
                 totals[state] = totals.get(state, 0) + jobs_
         return {str(state): totals.get(str(state), 0) for state in State}
+
+    async def occurring(self, connection: AsyncConnection, project_ids: tuple[int, ...] | None) -> Occurring:
+        """The types and categories that jobs of these projects have. `connection` must show one moment only."""
+        sealed = await self._sealed(connection)
+        live = _Live(connection, JobFilter(), Sort(), sealed)
+        return await occurring(connection, sealed, live.parts(), project_ids)
 
     async def _sealed(self, connection: AsyncConnection) -> Sealed:
         """The segments, and which jobs are loose."""
@@ -138,6 +147,10 @@ def _may_have_ended(where: JobFilter) -> bool:
 
 
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
+
+
+async def _question(connection: AsyncConnection, sealed: Sealed, where: JobFilter) -> Question:
+    return sealed.question(where, await _creator(connection, where), await people(connection, where))
 
 
 async def _creator(connection: AsyncConnection, where: JobFilter) -> int | None:
@@ -177,7 +190,7 @@ class _Live:
         behind = [] if after is None else [self._behind(after)]
         query = select(self._value, jobs.c.id).where(*self._conditions, *behind).order_by(*order).limit(limit)
         found: list[tuple[int | str, int]] = []
-        for part in self._parts():
+        for part in self.parts():
             found += [(value, job_id) for value, job_id in await self._connection.execute(query.where(part))]
         return found
 
@@ -185,12 +198,12 @@ class _Live:
         """How many jobs match, by state."""
         query = select(jobs.c.state, func.count()).where(*self._conditions).group_by(jobs.c.state)
         found: dict[str, int] = {}
-        for part in self._parts():
+        for part in self.parts():
             for state, count in await self._connection.execute(query.where(part)):
                 found[state] = found.get(state, 0) + count
         return found
 
-    def _parts(self) -> list[ColumnElement[bool]]:
+    def parts(self) -> list[ColumnElement[bool]]:
         """Each by a range of ids, or by the list of loose ids: never through the whole table."""
         if not self._loose:
             return self._spans

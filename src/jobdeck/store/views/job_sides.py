@@ -45,7 +45,7 @@ async def origin(connection: AsyncConnection, row: RowMapping) -> Origin:
     """The names of the job's token, configuration and its worker's host."""
     token = select(tokens.c.name).where(tokens.c.id == row["token_id"])
     configuration = select(configurations.c.name).where(configurations.c.id == row["configuration_id"])
-    host = select(workers.c.host).where(workers.c.id == row["worker"])
+    host = select(workers.c.host).where(workers.c.name == row["worker"])
     names = [
         (await connection.execute(query)).scalar() if row[column] is not None else None
         for query, column in ((token, "token_id"), (configuration, "configuration_id"), (host, "worker"))

@@ -70,6 +70,20 @@ async def _with_jobs(connection: AsyncConnection, rows: Sequence[RowMapping]) ->
     ]
 
 
+async def names(connection: AsyncConnection, named: Sequence[str], hosts: Sequence[str]) -> tuple[str, ...]:
+    """The names, as jobs have them, of workers that are `named` (by name or id) and on one of `hosts`, if there are.
+
+    A name counts though no worker is known by it any more."""
+    by_id = select(workers.c.name).where(workers.c.id.in_(named)).distinct()
+    found = {*named, *(await connection.execute(by_id)).scalars()} if named else set()
+    if not hosts:
+        return tuple(sorted(found))
+    there = set(
+        (await connection.execute(select(workers.c.name).where(workers.c.host.in_(hosts)).distinct())).scalars()
+    )
+    return tuple(sorted(found & there if named else there))
+
+
 async def live_count(connection: AsyncConnection, silent_since: int) -> int:
     """Workers that gave a sign of life since then."""
     query = select(func.count()).where(workers.c.state != "gone", workers.c.heartbeat_at >= silent_since)

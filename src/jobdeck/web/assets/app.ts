@@ -4,6 +4,7 @@ import "./clicks.ts";
 import "./htmx.ts";
 import "./preferences.ts";
 import "./times.ts";
+import "./yesterday.ts";
 import "./toasts.ts";
 import "./confirm.ts";
 import "./keys.ts";

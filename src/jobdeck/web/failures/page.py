@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Query
@@ -12,6 +13,7 @@ from jobdeck.core.life.bulk import BulkOperation
 from jobdeck.services.failures import FailureConditions, FailureQuery
 from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.services.jobs.queries import JobConditions, When
+from jobdeck.web.days import is_yesterday, yesterday
 from jobdeck.web.failures.chart import chart
 from jobdeck.web.page import Page, PageDep
 from jobdeck.wire.base import MAX_ID, Digits
@@ -57,7 +59,8 @@ Address = Annotated[FailuresAddress, Query()]
 async def failures_page(page: PageDep, address: Address) -> Response:
     """All groups."""
     found = await page.services.failures.page(page.caller, address.asked(page.project))
-    types = page.services.types.runnable(page.caller)
+    types = await page.services.failures.types(page.caller, page.project)
+    now = datetime.now(UTC)
     return await page.render(
         "failures/list.html",
         block="list",
@@ -65,7 +68,9 @@ async def failures_page(page: PageDep, address: Address) -> Response:
         charts={group.fingerprint: chart(group.trend, *_SMALL) for group in found.items},
         address=address,
         ranges=RANGES,
-        types=sorted({t.name for t in types} | set(address.type)),
+        types=sorted({*types, *address.type}),
+        yesterday=yesterday(now),
+        is_yesterday=is_yesterday(address.since, address.until, now),
         is_narrowed=bool(address.q or address.type or address.until),
     )
 
@@ -84,10 +89,13 @@ async def offer_retry(page: PageDep, fingerprint: Fingerprint, address: Address)
 
 @router.post(f"{PATH}/{{fingerprint}}/retry")
 async def plan_retry(page: PageDep, fingerprint: Fingerprint, address: Address) -> Response:
-    """What resuming all failed jobs of the group would do, whenever they failed; nothing is done yet."""
-    given: dict[str, Any] = {"error": fingerprint, "state": ["failed"]}
-    if page.project:
-        given["project"] = [page.project]
+    """What resuming the failed jobs of the group would do, those in the range and of the types that are looked at;
+    nothing is done yet."""
+    shown_by, _ = await _shown(page, fingerprint, address)
+    asked = shown_by.asked(page.project)
+    given: dict[str, Any] = {"error": fingerprint, "state": ["failed"], "project": asked.project, "type": asked.type}
+    given |= {"ended_since": asked.since, "ended_until": asked.until}
+    given = {name: value for name, value in given.items() if value not in (None, [])}
     select = BulkSelect[JobConditions](filter=JobConditions(**given))
     plan = await page.services.bulks.preview(page.caller, BulkAsked(operation=BulkOperation.RESUME, select=select))
     return await _group(page, fingerprint, address, block="retry", bulk=plan)
@@ -124,29 +132,39 @@ async def show_retry(page: PageDep, fingerprint: Fingerprint, id: BulkId, addres
 async def _group(
     page: Page, fingerprint: str, address: FailuresAddress, *, block: str, bulk: Bulk | None = None
 ) -> Response:
-    everything = FailureConditions(project=[page.project] if page.project else [])
-    whole = await page.services.failures.get(page.caller, fingerprint, everything)
-    found = await _in_range(page, fingerprint, address)
+    whole = await page.services.failures.get(page.caller, fingerprint, _everything(page))
+    shown_by, found = await _shown(page, fingerprint, address)
     group = found or whole
     jobs = await page.services.jobs.get_many(page.caller, group.latest, _JOB_FIELDS)
+    now = datetime.now(UTC)
     return await page.render(
         "failures/group.html",
         block=block,
         group=group,
         in_range=found is not None,
-        failed_now=whole.jobs_failed_now,
+        failed_now=group.jobs_failed_now,
+        failed_besides=whole.jobs_failed_now - group.jobs_failed_now,
         chart=chart(group.trend, *_LARGE),
         jobs=jobs,
         address=address,
+        shown_by=shown_by,
         ranges=RANGES,
+        yesterday=yesterday(now),
+        is_yesterday=is_yesterday(address.since, address.until, now),
         bulk=bulk,
         token=bulk.token if isinstance(bulk, BulkPlan) else "",
     )
 
 
-async def _in_range(page: Page, fingerprint: str, address: FailuresAddress) -> FailureGroup | None:
-    """The group as far as it is in the range that is looked at, None where nothing of it is."""
+def _everything(page: Page) -> FailureConditions:
+    return FailureConditions(project=[page.project] if page.project else [])
+
+
+async def _shown(page: Page, fingerprint: str, address: FailuresAddress) -> tuple[FailuresAddress, FailureGroup | None]:
+    """What of a group is shown: as far as it is in the range and of the types that are looked at, and then the group;
+    where nothing of it is, all of it."""
     try:
-        return await page.services.failures.get(page.caller, fingerprint, address.conditions(page.project))
+        found = await page.services.failures.get(page.caller, fingerprint, address.conditions(page.project))
     except NotFound:
-        return None
+        return FailuresAddress(since="all"), None
+    return address, found

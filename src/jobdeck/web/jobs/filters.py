@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from jobdeck.core.errors import NotFound
@@ -11,7 +12,8 @@ from jobdeck.core.life.order import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import State
 from jobdeck.services.failures import FailureQuery
 from jobdeck.services.jobs.queries import JobQuery
-from jobdeck.web.jobs.query import RANGES, JobsAddress
+from jobdeck.web.jobs import quick
+from jobdeck.web.jobs.query import JobsAddress
 from jobdeck.web.page import Page
 
 Kind = Literal["many", "one", "text", "span", "length", "flag"]
@@ -29,6 +31,8 @@ class Filter:
     kind: Kind
     names: tuple[str, ...]
     help: str = ""
+    other: str = ""
+    """What else may be typed, where that is not only what is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +54,16 @@ class Chip:
     is_time: bool = False
 
 
-def _same(key: str, label: str, kind: Kind, help: str = "") -> Filter:
-    return Filter(key, label, kind, (key,), help)
+def _same(key: str, label: str, kind: Kind, help: str = "", other: str = "") -> Filter:
+    return Filter(key, label, kind, (key,), help, other)
 
 
 FILTERS: dict[str, Filter] = {
     f.key: f
     for f in (
         _same("state", "State", "many"),
-        _same("type", "Type", "many"),
-        _same("category", "Category", "many"),
+        _same("type", "Type", "many", other="Another type"),
+        _same("category", "Category", "many", other="Another category"),
         _same("projects", "Project", "many"),
         _same("subject", "Subject", "text", "What the job works on, as the list shows it."),
         _same("created_by", "Created by", "text", "The name of a token or a person."),
@@ -70,6 +74,8 @@ FILTERS: dict[str, Filter] = {
         _same("priority", "Priority", "many"),
         _same("error", "Error", "text", "An error code, or the fingerprint of a kind of failure."),
         _same("tag", "Tag", "text"),
+        _same("worker", "Worker", "text", "The worker that had the job last, by its name or id."),
+        _same("host", "Host", "text", "The host of that worker."),
         Filter("created", "Created", "span", ("since", "until")),
         Filter("started", "Started", "span", ("started_since", "started_until")),
         Filter("ended", "Ended", "span", ("ended_since", "ended_until")),
@@ -84,11 +90,12 @@ def offered(page: Page) -> list[Filter]:
     return [f for f in FILTERS.values() if f.key != "projects" or page.project is None]
 
 
-def chips(address: JobsAddress) -> list[Chip]:
+def chips(address: JobsAddress, now: datetime) -> list[Chip]:
     """What narrows the list and is not shown by a control of its own (state tabs, quick ranges, the search)."""
     found: list[Chip] = []
+    is_told = quick.basis(address) is quick.CREATED and quick.is_quick(address, now)
     for f in FILTERS.values():
-        if (f.key == "state" and len(address.state) == 1) or (f.key == "created" and is_quick(address)):
+        if (f.key == "state" and len(address.state) == 1) or (f.key == "created" and is_told):
             continue
         if f.kind in ("span", "length"):
             found += _bounds(f, address)
@@ -97,11 +104,6 @@ def chips(address: JobsAddress) -> list[Chip]:
         else:
             found += [Chip(f.key, f.label, v, address.without(f.key, v)) for v in address.values(f.key)]
     return found
-
-
-def is_quick(address: JobsAddress) -> bool:
-    """Whether the time of creation is one of the quick ranges."""
-    return address.until is None and (address.since is None or address.since in RANGES)
 
 
 def _bounds(f: Filter, address: JobsAddress) -> list[Chip]:
@@ -129,11 +131,11 @@ async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
         case "priority":
             notes = {LOWEST_PRIORITY: "last", 5: "as usual", HIGHEST_PRIORITY: "first"}
             return [Choice(str(n), notes.get(n, "")) for n in range(HIGHEST_PRIORITY, LOWEST_PRIORITY - 1, -1)]
-        case "type":
-            return [Choice(t.name, t.category) for t in services.types.runnable(caller)]
-        case "category":
-            types = services.types.runnable(caller)
-            return [Choice(name) for name in dict.fromkeys(t.category for t in types)]
+        case "type" | "category":
+            return await _kinds(page, f.key)
+        case "worker" | "host" if page.may("worker:read"):
+            workers = (await services.workers.page(caller, None, _MOST)).items
+            return _once(Choice(getattr(w, "name" if f.key == "worker" else "host"), w.state) for w in workers)
         case "projects":
             projects = (await services.projects.page(caller, None, _MOST)).items
             return [Choice(p.name, p.title if p.title != p.name else "") for p in projects]
@@ -147,6 +149,15 @@ async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
         case "subject" | "created_by" | "tag":
             return await _recent(page, f.key)
     return []
+
+
+async def _kinds(page: Page, key: str) -> list[Choice]:
+    """The types or categories of the jobs that there are, and of those that can be run."""
+    installed = {t.name: t.category for t in page.services.types.runnable(page.caller)}
+    there = await page.services.jobs.occurring(page.caller, page.project)
+    if key == "category":
+        return [Choice(name) for name in sorted({*there.categories, *installed.values()})]
+    return [Choice(name, installed.get(name, "")) for name in sorted({*there.types, *installed})]
 
 
 async def _configurations(page: Page, project: str) -> list[Choice]:

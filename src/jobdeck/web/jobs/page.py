@@ -15,9 +15,10 @@ from jobdeck.core.life.states import State
 from jobdeck.services.jobs.queries import JobQuery
 from jobdeck.web.fragments import FragmentDep
 from jobdeck.web.jobs import filters as jobs_filters
+from jobdeck.web.jobs import quick
 from jobdeck.web.jobs.columns import COLUMNS
 from jobdeck.web.jobs.list import Listed, by_ids, counts, listed, told_by_rows
-from jobdeck.web.jobs.query import PATH, RANGES, SIZES, JobsAddress
+from jobdeck.web.jobs.query import PATH, SIZES, JobsAddress
 from jobdeck.web.page import Page, PageDep
 from jobdeck.wire.base import Digits
 
@@ -107,18 +108,21 @@ def _common(page: Page, address: JobsAddress, counted: dict[str, int] | None) ->
     """What all parts of the page are made from; `counts` and `total` are None while they are not known."""
     states = [str(state) for state in address.state]
     total = None if counted is None else sum(n for state, n in counted.items() if not states or state in states)
+    now = datetime.now(UTC)
     return {
         "address": address,
         "counts": counted,
         "total": total,
         "states": [str(state) for state in State],
         "columns": [c for c in COLUMNS if c.key != "project" or page.project is None],
-        "ranges": RANGES,
+        "basis": quick.basis(address),
+        "bases": quick.bases(address),
+        "ranges": quick.ranges(address, now),
         "sizes": SIZES,
-        "chips": jobs_filters.chips(address),
+        "chips": jobs_filters.chips(address, now),
         "filters": jobs_filters.offered(page),
-        "is_quick": jobs_filters.is_quick(address),
+        "is_quick": quick.is_quick(address, now),
         "may_operate": page.may("job:operate"),
-        "now": datetime.now(UTC),
+        "now": now,
         "left": set(),
     }

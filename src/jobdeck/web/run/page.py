@@ -48,7 +48,11 @@ async def types_page(page: PageDep, q: Search = "") -> Response:
     recent = [by_name[name] for name in used if name in by_name][:4]
     groups = run_view.by_category(types)
     return await page.render(
-        "run/types.html", groups=groups, recent=recent, q=q, count=len(types),
+        "run/types.html",
+        groups=groups,
+        recent=recent,
+        q=q,
+        count=len(types),
         broken=page.services.types.broken(page.caller),
     )
 

@@ -1,0 +1,82 @@
+"""What is searched of a job, in SQL over its row; store/segments/searched.py says the same of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Text, and_, case, false, func, literal, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobdeck.core.values import encode
+from jobdeck.store.schema import jobs, lineage, principals
+from jobdeck.store.segments.job_filter import JobFilter, folded, is_fingerprint
+from jobdeck.store.segments.searched import COMMAND_TYPE, ERROR, MOST_PARAMS
+from jobdeck.store.sql.numbers import wide
+from jobdeck.store.views.expressions import command_line, has_text, position, small
+
+_EMPTY, _BETWEEN = literal("", Text()), literal("\x01", Text())
+
+
+async def people(connection: AsyncConnection, where: JobFilter) -> dict[str, tuple[int, ...]]:
+    """The principals whose names have the words of the search, by word."""
+    found: dict[str, tuple[int, ...]] = {}
+    for word in where.q_words:
+        query = select(principals.c.id).where(_within(principals.c.name, word)).order_by(principals.c.id)
+        found[word] = tuple((await connection.execute(query)).scalars())
+    return found
+
+
+def search(where: JobFilter) -> ColumnElement[bool]:
+    """Whether a job has all words of `q`, wherever they are; or is one of those whose ids `q` may mean."""
+    found = [and_(*(_having(word) for word in where.q_words))]
+    if where.q_run is not None:
+        found.append(below(where.q_run))
+    if where.q_id is not None:
+        found.append(jobs.c.id == wide(where.q_id))
+    return or_(*found)
+
+
+def below(run_id: str) -> ColumnElement[bool]:
+    """The job of a run id, and all that run below it."""
+    return or_(jobs.c.run_id == run_id, jobs.c.run_id.startswith(f"{run_id}.", autoescape=True))
+
+
+def _having(word: str) -> ColumnElement[bool]:
+    """Whether one word is anywhere: what is looked at most cheaply comes first."""
+    piece, escaped = literal(word, Text()), literal(folded(encode(word)[1:-1]), Text())
+    creators = select(principals.c.id).where(_within(principals.c.name, word))
+    touched = select(lineage.c.id).where(
+        lineage.c.job_id == jobs.c.id, or_(_within(lineage.c.object, word), _within(lineage.c.name, word))
+    )
+    params = case((func.length(jobs.c.params) <= MOST_PARAMS, has_text(jobs.c.params, piece, escaped)), else_=false())
+    kind = [jobs.c.error_fingerprint == word] if is_fingerprint(word) else []
+    return or_(
+        _within(_own(), word),
+        *kind,
+        jobs.c.created_by.in_(creators),
+        has_text(jobs.c.tags, piece, escaped),
+        params,
+        touched.exists(),
+    )
+
+
+def _within(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    return position(small(text), literal(word, Text())) > 0
+
+
+def _own() -> ColumnElement[str]:
+    """The texts of the row as one: each function called costs more than the longer text."""
+    command = case((jobs.c.type == COMMAND_TYPE, command_line(jobs.c.params)), else_=_EMPTY)
+    error = case(
+        (jobs.c.error_code.is_not(None), _joined([func.coalesce(jobs.c[n], _EMPTY) for n in ERROR])), else_=_EMPTY
+    )
+    return _joined(
+        [jobs.c.description, func.coalesce(jobs.c.subject, _EMPTY), jobs.c.type, func.coalesce(command, _EMPTY), error]
+    )
+
+
+def _joined(texts: Sequence[ColumnElement[str]]) -> ColumnElement[str]:
+    whole = texts[0]
+    for text in texts[1:]:
+        whole = whole + _BETWEEN + text
+    return whole
