@@ -203,6 +203,11 @@ class Config(BaseModel):
         return tuple(dict.fromkeys(os.path.realpath(path) for path in own))
 
     @property
+    def storage_is_only_here(self) -> bool:
+        """Whether the database is for many machines, and the storage a folder in the home of this one."""
+        return not self.is_sqlite and not self.storage_url
+
+    @property
     def is_sqlite(self) -> bool:
         return self.async_database_url.startswith("sqlite")
 

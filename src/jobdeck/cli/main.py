@@ -40,6 +40,7 @@ COMMANDS = (
     ("pauses", "jobdeck.cli.rules:pauses", "Hold back the starting of jobs, and let it go on.", RULING),
     ("workers", "jobdeck.cli.admin:workers", "List and drain workers.", RULING),
     ("admin-token", "jobdeck.cli.serve:admin_token", "Make a lost administrator's token anew.", RULING),
+    ("move-database", "jobdeck.cli.serve:move_database", "Move everything from SQLite to PostgreSQL.", RULING),
     ("login", "jobdeck.cli.login:login", "Print a link that logs a browser in.", RULING),
     ("history", "jobdeck.cli.status:history", "What was done to all but jobs, and which jobs were deleted.", RULING),
     ("sessions", "jobdeck.cli.sessions:app", "List and end your sessions in browsers.", RULING),
