@@ -344,7 +344,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
         link = await _admins_link(base, use_cases, address)
         await seal_stored(base.database, base.seals, config.sqlite_path)
         await use_cases.metrics.start()
-        app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts))
+        app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts, config.path_prefix))
         mount(app)
         services = Services([
             *_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness,
@@ -364,7 +364,7 @@ async def _admins_link(base: Foundation, use_cases: UseCases, address: str) -> s
     """A link that logs in as the administrator; None where another home has the token."""
     token = await _admin(base)
     reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    return None if token is None else link_at(reachable, await _login_code(use_cases, token))
+    return None if token is None else link_at(reachable + base.config.path_prefix, await _login_code(use_cases, token))
 
 
 def _allowed_connections(config: Config, processes: int) -> Bounds:

@@ -156,7 +156,7 @@ async def test_every_kind_of_value_arrives_or_nothing_does(tmp_path: Path, postg
             assert rows[0] == rows[1], table.name
     other = Database(f"sqlite+aiosqlite:///{tmp_path / 'other.db'}")
     await migrate(other)
-    await other.transact(lambda tx: tx.connection.execute(insert(workers).values(_values(workers, 0) | {"name": "a\0b"})))
+    await other.transact(lambda tx: tx.connection.execute(insert(workers).values(_values(workers, 1) | {"name": "a\0b"})))
     with pytest.raises(RowNotMovable, match="table 'workers'"):
         await copy_all(other, target)
     for database in (source, target, other):

@@ -54,7 +54,7 @@ def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(Proxies, trusted=doors.trusted_proxies),
+            Middleware(Proxies, trusted=doors.trusted_proxies, path_prefix=doors.path_prefix),
             Middleware(Frame, registry=services.metrics.registry, allowed_hosts=doors.allowed_hosts),
             Middleware(Authentication, authenticator=services.authenticator, sessions=services.sessions, pace=Pace()),
             Middleware(Bodies),

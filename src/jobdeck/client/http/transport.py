@@ -16,6 +16,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from jobdeck.client.http.certificates import trusted, untrusted
 from jobdeck.client.errors import ApiError, UnexpectedAnswer, Unreachable, error_of
 from jobdeck.client.settings import Settings
 from jobdeck.core.errors import InvalidInput
@@ -43,7 +44,7 @@ class Transport:
             base_url=settings.url,
             headers={"User-Agent": "jobdeck-client", **headers},
             timeout=timeout,
-            verify=settings.url.startswith("https:"),
+            verify=trusted() if settings.url.startswith("https:") else False,
             trust_env=not settings.is_local,
         )
         # A client that nobody closed closes its connections when it goes, at the latest at exit.
@@ -124,7 +125,9 @@ class Transport:
         return error_of(problem)
 
     def _unreachable(self, error: httpx2.TransportError) -> Unreachable:
-        if isinstance(error, httpx2.ConnectError):
+        if (refused := untrusted(error)) is not None:
+            why, hint = f"The certificate of {self.settings.url} is not good here", refused
+        elif isinstance(error, httpx2.ConnectError):
             why, hint = (
                 f"No Jobdeck server answers at {self.settings.url}",
                 "Start one with `jobdeck up`, or name it with --url or JOBDECK_URL.",

@@ -4,6 +4,7 @@ import { api, Problem, showProblem } from "../../api.ts";
 import { ask } from "../../confirm.ts";
 import { forgetTouched } from "../../morph.ts";
 import { head } from "./head.ts";
+import { rooted } from "../../root.ts";
 
 interface Change {
   path: string;
@@ -31,7 +32,7 @@ let asking: AbortController | undefined;
 
 /** Where the page of another job is, in the project that is looked at. */
 function pageOf(job: number): string {
-  return `/jobs/${job}${location.search.match(/[?&]project=[^&]+/)?.[0].replace("&", "?") ?? ""}`;
+  return `${rooted("/jobs")}/${job}${location.search.match(/[?&]project=[^&]+/)?.[0].replace("&", "?") ?? ""}`;
 }
 
 /** As it was. */

@@ -5,6 +5,7 @@ import { morph } from "../../morph.ts";
 import { csrfToken } from "../../session.ts";
 import { toast } from "../../toasts.ts";
 import { suggest } from "./objects.ts";
+import { rooted } from "../../root.ts";
 
 const QUIET = 400; // ms without typing after which the differences are told anew
 
@@ -70,7 +71,7 @@ export class RunForm {
       const answer = await fetch(this.element.action, { method: "POST", headers, body, credentials: "same-origin", signal });
       const leads = answer.headers.get("HX-Redirect");
       if (answer.status === 401) goToLogin();
-      else if (leads) location.assign(leads);
+      else if (leads) location.assign(rooted(leads));
       else if (!answer.ok) showProblem(new Problem(await problemOf(answer)));
       else this.take(what, await answer.text());
     } catch (error) {
