@@ -66,8 +66,8 @@ async def _not_ours(database: Database, blobs: Blobs, held: str | None) -> Wrong
     return WrongStorage(
         f"The storage {blobs.url} is not the storage of this installation: it {what}.{there}",
         field="storage_url",
-        hint="Servers and workers share one storage: give all of them the same JOBDECK_STORAGE_URL, a folder that every "
-        f"machine mounts or an S3 bucket. Where the storage was moved, copy all of it, {MARK} too.",
+        hint="Servers and workers share one storage: give all of them the same JOBDECK_STORAGE_URL, a folder that "
+        f"every machine mounts or an S3 bucket. Where the storage was moved, copy all of it, {MARK} too.",
     )
 
 

@@ -75,7 +75,8 @@ async def log_out(page: AnyonesPageDep) -> Response:
         await page.services.sessions.end(page.session)
     response = page.redirect(f"{PATH}?bye=1")
     scope = page.request.scope
-    response.delete_cookie(cookie_name(scope), path=cookie_path(scope), secure=is_secure(scope), httponly=True, samesite="lax")
+    path, secure = cookie_path(scope), is_secure(scope)
+    response.delete_cookie(cookie_name(scope), path=path, secure=secure, httponly=True, samesite="lax")
     return response
 
 

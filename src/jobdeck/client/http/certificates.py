@@ -14,7 +14,7 @@ FOLDER = "SSL_CERT_DIR"
 
 
 def trusted() -> ssl.SSLContext:
-    """What certificates are checked with, of this machine's servers, too; raises InvalidInput for a file without any."""
+    """What certificates are checked with, also this machine's. Raises InvalidInput for a file without any."""
     context = httpx2.create_ssl_context(trust_env=False)
     file, folder = os.environ.get(FILE), os.environ.get(FOLDER)
     try:

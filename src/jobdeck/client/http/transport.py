@@ -16,8 +16,8 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from jobdeck.client.http.certificates import trusted, untrusted
 from jobdeck.client.errors import ApiError, UnexpectedAnswer, Unreachable, error_of
+from jobdeck.client.http.certificates import trusted, untrusted
 from jobdeck.client.settings import Settings
 from jobdeck.core.errors import InvalidInput
 from jobdeck.wire.base import Request

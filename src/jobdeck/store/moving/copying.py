@@ -56,7 +56,8 @@ async def refuse_full(target: Database) -> None:
         if others := sorted(there - own - _OTHERS):
             raise _not_empty(target, f"it has the table '{others[0]}'")
         for table in metadata.sorted_tables:
-            if table.name in there and (await connection.execute(select(text("1")).select_from(table).limit(1))).first():
+            any_row = select(text("1")).select_from(table).limit(1)
+            if table.name in there and (await connection.execute(any_row)).first():
                 raise _not_empty(target, f"its table '{table.name}' has rows")
 
 
@@ -92,7 +93,7 @@ async def _copy(source: AsyncConnection, target: AsyncConnection, table: Table) 
         arrived.add(rows)
     if sent != arrived:
         raise MoveNotProved(
-            f"Of table '{table.name}', {sent.rows:,} rows were sent and {arrived.rows:,} were read back, or they differ.",
+            f"What was read back of '{table.name}' is not what was sent ({arrived.rows:,} of {sent.rows:,} rows).",
             hint="Nothing was moved; the old database is as it was. Report this.",
         )
     return Moved(table.name, sent.rows)
