@@ -35,12 +35,14 @@ def changed(connector: Connector, before: Mapping[str, Any], given: Mapping[str,
     return made
 
 
-def check_typed_again(was: Any, becomes: Any, kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def check_typed_again(
+    connector: Connector, was: Any, becomes: Any, kept: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
     """Raises SecretNeededAgain where a secret is kept although the address changes: whoever may not see it must not
     have it sent elsewhere either."""
     if was == becomes:
         return
-    missing = _kept_names(kept, given, "")
+    missing = _kept_names(connector, kept, given, "")
     if missing:
         raise SecretNeededAgain(
             f"The address changes, so the secret {missing[0]} has to be typed again"
@@ -61,13 +63,17 @@ def refuse_masks(value: Any, field: str) -> None:
             refuse_masks(inner, f"{field}.{name}"[:300])
 
 
-def _kept_names(kept: Mapping[str, Any], given: Mapping[str, Any], above: str) -> list[str]:
-    """The names of secrets that were not given anew."""
+def _kept_names(
+    connector: Connector, kept: Mapping[str, Any], given: Mapping[str, Any], above: str
+) -> list[str]:
+    """The names of secrets that were not given anew, nor taken out."""
+    anew = {connector.plain_name(name): value for name, value in given.items()}
     names: list[str] = []
     for name, value in kept.items():
-        new = given.get(name)
-        if isinstance(value, dict):
-            names += _kept_names(value, new if isinstance(new, dict) else {}, f"{above}{name}.")
-        elif name not in given or new == MASK:
+        plain = connector.plain_name(name)
+        new = anew.get(plain, MASK)
+        if isinstance(value, dict) and new is not None:
+            names += _kept_names(connector, value, new if isinstance(new, dict) else {}, f"{above}{name}.")
+        elif new == MASK:
             names.append(f"{above}{name}")
     return names

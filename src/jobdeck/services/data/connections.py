@@ -114,7 +114,8 @@ class Connections:
         whole = ConnectionRequest.model_construct(name=before.name, kind=before.kind, options=options, secrets=secrets)
         shaped = _check(whole, self._core.installation.allowed_endpoints)
         was = connector.leads_to(merged(before.options, known))
-        check_typed_again(was, connector.leads_to(merged(shaped.options, shaped.secrets)), known, new_secrets)
+        becomes = connector.leads_to(merged(shaped.options, shaped.secrets))
+        check_typed_again(connector, was, becomes, known, new_secrets)
         sealed = self._sealed(project, before.name, shaped.secrets)
         return replace(before, options=shaped.options, secrets=sealed)
 
