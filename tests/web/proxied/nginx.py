@@ -1,4 +1,4 @@
-"""A real nginx, with the configuration of docs/operations.md in front of a server, and a certificate of a CA of its own."""
+"""A real nginx in front of a server, with the configurations of docs/operations.md and a certificate of its own CA."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,9 +100,6 @@ class Proxy:
         return " ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
 
     def _until_listening(self) -> None:
-        import socket
-        import time
-
         end = time.monotonic() + 30
         while time.monotonic() < end:
             assert self._process is not None

@@ -16,7 +16,7 @@ from tests.web.deck import Deck
 from tests.web.proxied.nginx import Proxy
 from tests.web.watch import Watch
 
-ADDRESSES = """() => [...document.querySelectorAll('a[href], form[action], script[src], link[rel=stylesheet], [data-live-src]')]
+ADDRESSES = """() => [...document.querySelectorAll('a[href], form[action], script[src], link[href], [data-live-src]')]
     .map((e) => new URL(e.getAttribute('href') ?? e.getAttribute('action') ?? e.getAttribute('src')
                         ?? e.dataset.liveSrc, location.href))
     .filter((url) => url.protocol.startsWith('http')).map((url) => url.origin + url.pathname)"""
@@ -24,49 +24,66 @@ ADDRESSES = """() => [...document.querySelectorAll('a[href], form[action], scrip
 
 @pytest.mark.parametrize("path", ["", "/jobdeck", "/other/place"])
 async def test_a_day_in_the_pages(
-    path: str, request: pytest.FixtureRequest, behind: Deck, open_page: OpenPage, watch: Watch, tmp_path: Path
+    path: str,
+    request: pytest.FixtureRequest,
+    behind: Deck,
+    open_page: OpenPage,
+    watch: Watch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Login link, list, live rows, a job and its log, the run form, and out: every address stays below the path."""
     proxy: Proxy = request.getfixturevalue("below_path" if path else "at_root")
     home = f"{proxy.url}{path}"
     page = await open_page(logged_in=False, at=behind, ignore_https_errors=True)
+    page.set_default_timeout(20_000)
     watch.home = home
-    with _client(behind, home, proxy, monkeypatch=request.getfixturevalue("monkeypatch")) as client:
-        link = client.login_link().url
-        assert link.startswith(f"{home}/login?link=")
-        await page.goto(f"{home}/jobs?state=failed")
-        assert page.url == f"{home}/login?next=/jobs%3Fstate%3Dfailed"
-        await page.goto(link)
-        await _all_stay(page, home)
-        await page.get_by_role("button", name="Log in").click()
-        await page.wait_for_url(f"{home}/jobs")
-        await _cookie_is_below(page, path)
-        await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    monkeypatch.setenv("SSL_CERT_FILE", str(proxy.ca))
+    with Client(home, behind.admin) as client:
+        await _log_in(page, home, client, path)
         job = client.jobs.submit("sleep", {"seconds": 600})
-        row = page.get_by_role("link", name="sleep").first
-        await expect(row).to_be_visible()
-        await _all_stay(page, home)
-        await row.click()
-        await page.wait_for_url(f"{home}/jobs/{job.id}")
-        for tab in ("Steps", "Events", "Logs"):
-            await page.get_by_role("link", name=tab, exact=True).click()
-            await page.wait_for_url(f"{home}/jobs/{job.id}/{tab.lower()}")
-            await _all_stay(page, home)
+        await page.locator(f'a.job-link[href$="/jobs/{job.id}"]').click()
+        await _look_at_the_job(page, home, job.id)
         client.jobs.cancel(job.id)
-        await expect(page.locator("#job-head")).to_have_attribute("data-state", "canceled")
-        for below in ("failures", "operations", "sessions", "run"):
-            await page.goto(f"{home}/{below}")
-            await _all_stay(page, home)
-        await page.goto(f"{home}/run/noop")
-        await page.get_by_role("button", name="Run", exact=True).click()
-        await page.wait_for_url(f"{home}/jobs/{job.id + 1}")
-        await page.keyboard.press("g")
-        await page.keyboard.press("j")
-        await page.wait_for_url(f"{home}/jobs")
-        await page.locator("#user-menu-button, [popovertarget=user-menu]").first.click()
-        await page.get_by_role("button", name="Log out").click()
-        await page.wait_for_url(f"{home}/login?bye=1")
-    assert not await page.context.cookies(home)
+        await expect(page.locator("#job-head")).to_have_attribute("data-state", "canceled", timeout=20_000)
+    for below in ("failures", "operations", "sessions", "run"):
+        await page.goto(f"{home}/{below}")
+        await _all_stay(page, home)
+    await _run_and_leave(page, home, job.id)
+    assert not await page.context.cookies(f"{home}/jobs")
+
+
+async def _log_in(page: Page, home: str, client: Client, path: str) -> None:
+    await page.goto(f"{home}/jobs?state=failed")
+    assert page.url == f"{home}/login?next=/jobs%3Fstate%3Dfailed"
+    link = client.login_link().url
+    assert link.startswith(f"{home}/login?link=")
+    await page.goto(link)
+    await _all_stay(page, home)
+    await page.locator("form button[type=submit]").click()
+    await page.wait_for_url(f"{home}/jobs")
+    await _cookie_is_below(page, path)
+    await expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20_000)
+    await _all_stay(page, home)
+
+
+async def _look_at_the_job(page: Page, home: str, job: int) -> None:
+    await page.wait_for_url(f"{home}/jobs/{job}")
+    for tab in ("Steps", "Events", "Logs"):
+        await page.locator("a.tab", has_text=tab).click()
+        await page.wait_for_url(f"{home}/jobs/{job}/{tab.lower()}")
+        await _all_stay(page, home)
+
+
+async def _run_and_leave(page: Page, home: str, before: int) -> None:
+    await page.goto(f"{home}/run/noop")
+    await page.get_by_role("button", name="Run", exact=True).click()
+    await page.wait_for_url(f"{home}/jobs/{before + 1}")
+    await page.keyboard.press("g")
+    await page.keyboard.press("j")
+    await page.wait_for_url(f"{home}/jobs")
+    await page.locator("[popovertarget=user-menu]").click()
+    await page.get_by_role("button", name="Log out").click()
+    await page.wait_for_url(f"{home}/login?bye=1")
 
 
 async def _all_stay(page: Page, home: str) -> None:
@@ -81,12 +98,9 @@ async def _cookie_is_below(page: Page, path: str) -> None:
     assert cookie.get("name", "").startswith("__Secure-" if path else "__Host-")
 
 
-def _client(behind: Deck, home: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setenv("SSL_CERT_FILE", str(proxy.ca))
-    return Client(home, behind.admin)
-
-
-def test_programs_trust_a_ca_of_their_own(at_root: Proxy, below_path: Proxy, behind: Deck, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_programs_trust_a_ca_of_their_own(
+    at_root: Proxy, below_path: Proxy, behind: Deck, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Also for this machine; without it the text says what is missing."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     with Client(at_root.url, behind.admin, attempts=1) as client, pytest.raises(Unreachable) as refused:
