@@ -8,12 +8,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.architecture.tree import ROOT
 from tests.docs.serving import free_port
+from tests.web.proxied import certificates
 
 VARIABLE = "JOBDECK_TEST_NGINX"
 UNPACKED = ROOT / ".venv" / "nginx"
@@ -30,8 +32,10 @@ def nginx() -> str | None:
     named = os.environ.get(VARIABLE)
     if named:
         return shutil.which(named)
-    found = map(shutil.which, ("nginx", "/usr/sbin/nginx", str(UNPACKED / "usr" / "sbin" / "nginx")))
-    return next(filter(None, found), None)
+    for found in map(shutil.which, ("nginx", "/usr/sbin/nginx", str(UNPACKED / "usr" / "sbin" / "nginx"))):
+        if found and subprocess.run([found, "-v"], check=False, capture_output=True).returncode == 0:
+            return found
+    return None
 
 
 def unpack() -> None:
@@ -44,6 +48,9 @@ def unpack() -> None:
         subprocess.run(command, check=False, **quiet)  # type: ignore[call-overload]
         for package in UNPACKED.glob("nginx_*.deb"):
             subprocess.run(["dpkg-deb", "-x", package.name, "."], check=False, **quiet)  # type: ignore[call-overload]
+            if nginx() is None and os.geteuid() == 0:  # a library that it needs is not there
+                needs = ["apt-get", "install", "--yes", "libpcre2-8-0", "libssl3", "libcrypt1"]
+                subprocess.run(needs, check=False, **quiet)  # type: ignore[call-overload]
             return
 
 
@@ -74,7 +81,7 @@ class Proxy:
     def start(self) -> None:
         """Start it; it listens when this returns."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._make_certificates()
+        certificates.make(self.folder, "localhost", NAME)
         config = self.config.replace("127.0.0.1:8380", f"127.0.0.1:{self.upstream}")
         config = config.replace("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl")
         config = config.replace(f"server_name {NAME}", f"server_name localhost {NAME}")
@@ -112,18 +119,8 @@ class Proxy:
                 return
         raise AssertionError("nginx does not listen")
 
-    def _make_certificates(self) -> None:
-        """A CA, and a certificate that it signed for the server."""
-        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        days = ["-days", "2"]
-        self._run(*make, *days, "-subj", "/CN=Our own CA", "-keyout", "ca.key", "-out", "ca.pem")
-        names = f"subjectAltName=DNS:localhost,DNS:{NAME},IP:127.0.0.1"
-        signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", names, "-addext", "basicConstraints=CA:FALSE"]
-        self._run(*make, *days, *signed, "-subj", f"/CN={NAME}", "-keyout", "server.key", "-out", "server.pem")
-
-    def _run(self, *command: str) -> None:
-        subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
-
 
 if __name__ == "__main__":
     unpack()
+    if nginx() is None:
+        print(f"{'!' * 100}\n{MISSING}\n{'!' * 100}", file=sys.stderr)
