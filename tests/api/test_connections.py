@@ -146,7 +146,7 @@ async def test_a_change_leaves_what_it_does_not_name(api: Api) -> None:
     assert taken_out["secrets"] == {}
     is_problem(await api.raw("PATCH", f"{PATH}/lake", json={}), 409, field="name")
     is_problem(await api.raw("PATCH", f"{PATH}/buckte", json={}), 404, field="name")
-    assert "s3cret" not in str([e["data"] for e in (await api.get("history"))["items"]])
+    assert "s3cret" not in str([e["data"] for e in (await api.get("events/history"))["items"]])
 
 
 async def test_a_place_is_looked_at(sqlite_ready_url: str, tmp_path: Path, home: Path, s3_bucket: Bucket) -> None:

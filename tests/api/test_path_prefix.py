@@ -69,15 +69,3 @@ async def test_no_address_of_ours_is_forgotten_among_those_that_a_prefix_may_not
     assert first == OWN_PATHS
     assert "path_prefix" in Config.model_fields
     await core.database.close()
-
-
-async def test_the_default_project_of_a_bound_token_is_its_own(small: Api) -> None:
-    await small.post("projects", {"name": "shop"}, 201)
-    await small.token("ci", "operator", "shop")
-    job = await small.post("projects/default/jobs", {"type": "noop"}, 202, token="ci")
-    assert job["project"] == "shop"
-    assert (await small.get("projects/default", token="ci"))["name"] == "shop"
-    assert (await small.get("projects/default/files", token="ci"))["items"] == []
-    assert (await small.get("projects/default"))["name"] == "default"
-    assert (await small.raw("GET", "projects/defaults", token="ci")).status_code == 404
-    assert (await small.raw("POST", "projects/other/jobs", json={"type": "noop"}, token="ci")).status_code == 404

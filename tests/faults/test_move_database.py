@@ -55,6 +55,16 @@ def _move(home: Path, to: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=clean, capture_output=True, text=True, timeout=100, check=False)
 
 
+def _worker_with_a_storage_of_its_own(home: Path, url: str) -> str:
+    """What it says when it refuses to start."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
+    own = {**clean, "JOBDECK_HOME": str(home), "JOBDECK_DATABASE_URL": url, "JOBDECK_SECRET_KEY": KEY}
+    command = [sys.executable, "-m", "jobdeck.cli.main", "worker"]
+    ended = subprocess.run(command, env=own, capture_output=True, text=True, timeout=100, check=False)
+    assert ended.returncode == 2
+    return ended.stderr
+
+
 def _csv(folder: Path, name: str, first: int, rows: int) -> Path:
     path = folder / name
     path.write_text("id,name\n" + "".join(f"{n},n{n}\n" for n in range(first, first + rows)))
@@ -117,6 +127,9 @@ def test_all_of_it_moves_and_goes_on(home: Path, tmp_path: Path, postgres_databa
             fresh = client.jobs.submit("noop")
         assert fresh.id == gone.id + 1, "keys go on behind the highest that was ever given"
         assert _import(site, _csv(tmp_path, "b.csv", 100, 50)) == first + 1
+        told = _worker_with_a_storage_of_its_own(tmp_path / "elsewhere", postgres_database_url)
+        assert "is not the storage of this installation: it has no mark of it." in told
+        assert f"Its servers have it at {(home / 'storage').as_uri()}." in told
         with site.client() as client:
             assert _rows(client) == 150
     assert _secrets(postgres_database_url) == secret

@@ -10,7 +10,6 @@ from jobdeck.store import projects
 from jobdeck.store.projects import Project
 from jobdeck.store.views import Reader
 
-DEFAULT = projects.DEFAULT
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 

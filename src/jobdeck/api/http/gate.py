@@ -22,7 +22,6 @@ from jobdeck.api.http.described import PUBLIC
 from jobdeck.api.http.pace import Pace
 from jobdeck.api.http.server.protocol import KNOWN
 from jobdeck.core.errors import JobdeckError
-from jobdeck.services.scope import DEFAULT
 from jobdeck.wire.problem import Problem
 
 MAX_BODY = 1024 * 1024
@@ -46,7 +45,6 @@ _PATIENCE = 2.0
 """Seconds that it may take to find out who asks where it need not be known."""
 
 _GUARDED = re.compile(r"/api(/|$)|/metrics(/|$)")
-_IN_DEFAULT = re.compile(rf"(/api/v1/projects/){DEFAULT}(?=/|$)")
 _UPLOAD = re.compile(r"/api/v1/projects/[^/]+/files")
 _BATCH = re.compile(r"/api/v1/(projects/[^/]+/jobs/batch|bulk)")
 
@@ -76,7 +74,6 @@ class Authentication:
             try:
                 await self._identify(scope, state)
                 _tell_known(scope)
-                _to_own_project(scope, state["caller"].project)
             except JobdeckError as error:
                 state["refusal"] = error
                 if not is_page(path):
@@ -107,12 +104,6 @@ class Authentication:
         except (JobdeckError, TimeoutError):
             return
         _tell_known(scope)
-
-
-def _to_own_project(scope: Scope, bound: str | None) -> None:
-    """For a token that is bound to a project, what names the default project means that one: it sees no other."""
-    if bound not in (None, DEFAULT) and _IN_DEFAULT.match(scope["path"]):
-        scope["path"] = _IN_DEFAULT.sub(rf"\g<1>{bound}", scope["path"])
 
 
 def _tell_known(scope: Scope) -> None:

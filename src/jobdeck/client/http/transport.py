@@ -28,6 +28,7 @@ Params = Mapping[str, Any]
 
 PREFIX = "/api/v1"
 _MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_IN_DEFAULT = "/projects/default/"
 RETRIED_STATUS = frozenset({429, 502, 503, 504})
 LONGEST_PAUSE = 30.0
 """Seconds that a request waits at most before it is tried again, whatever the server asks."""
@@ -39,6 +40,8 @@ class Transport:
     def __init__(self, settings: Settings, timeout: float = 30.0, attempts: int = 4) -> None:
         self.settings = settings
         self.attempts = attempts
+        self._bound: str | None = None
+        """The project that the token is bound to, once that was asked."""
         headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
         self._http = httpx2.Client(
             base_url=settings.url,
@@ -95,6 +98,8 @@ class Transport:
     ) -> httpx2.Response:
         """The answer, tried again where the connection broke or the server asked for patience."""
         lost = False
+        if source is not None:
+            path = self._own_project(path) or path  # a refusal in the middle of sending would look like a broken line
         for attempt in itertools.count(1):
             if source is not None:
                 source[1].seek(0)
@@ -111,10 +116,25 @@ class Transport:
             # A deletion whose answer was lost finds nothing the second time: it was done the first time.
             if response.is_success or (method == "DELETE" and lost and response.status_code == 404):
                 return response
+            if response.status_code == 404 and (own := self._own_project(path)) is not None:
+                path = own
+                continue
             if response.status_code not in RETRIED_STATUS or attempt >= self.attempts:
                 raise self._refused(response)
             time.sleep(_asked_pause(response) or _pause(attempt))
         raise AssertionError("the loop ends with an answer or an error")
+
+    def _own_project(self, path: str) -> str | None:
+        """`path` in the project that the token is bound to, where it names the default project and that is another: such a
+        token sees no other, so it need not say so."""
+        if not path.startswith(_IN_DEFAULT):
+            return None
+        if self._bound is None:
+            known = self._http.get(f"{PREFIX}/me")
+            self._bound = (known.json().get("project") or "") if known.is_success else ""
+        if not self._bound or path.startswith(f"/projects/{path_part(self._bound)}/"):
+            return None
+        return f"/projects/{path_part(self._bound)}/{path[len(_IN_DEFAULT) :]}"
 
     def _refused(self, response: httpx2.Response) -> ApiError:
         """The error that the server answered; that a token is missing has its reason here."""

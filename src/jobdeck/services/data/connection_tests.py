@@ -29,8 +29,7 @@ class TestableConnections(Connections):
 
     async def test(self, caller: Caller, project_name: str, name: str) -> ConnectionTest:
         """Ask its place for something small; raises NotFound. Who may run jobs may have its secrets used."""
-        project, stored = await self.find(caller, project_name, name)
-        caller.require(Permission.JOB_SUBMIT)
+        project, stored = await self.find(caller, project_name, name, Permission.JOB_SUBMIT)
         spec = ConnectionSpec(name=stored.name, kind=stored.kind, options=self._environments.opened(project.id, stored))
         environment = await self._environments.of(project.name)
         only = environment.model_copy(update={"connections": {stored.name: spec}})

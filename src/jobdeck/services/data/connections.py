@@ -60,11 +60,13 @@ class Connections:
         _, found = await self.find(caller, project_name, name)
         return _view(found)
 
-    async def find(self, caller: Caller, project_name: str, name: str) -> tuple[Project, connections.Connection]:
+    async def find(
+        self, caller: Caller, project_name: str, name: str, permission: Permission = Permission.CONNECTION_READ
+    ) -> tuple[Project, connections.Connection]:
         """One connection as it is stored, and its project; raises NotFound, and Conflict for the lake."""
-        caller.require(Permission.CONNECTION_READ)
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
+            caller.require(permission)
             found = await connections.get(connection, project.id, name) if "\0" not in name else None
             there = await connections.of_project(connection, project.id) if found is None else []
         if name == LAKE.name:
