@@ -125,8 +125,8 @@ class Transport:
         raise AssertionError("the loop ends with an answer or an error")
 
     def _own_project(self, path: str) -> str | None:
-        """`path` in the project that the token is bound to, where it names the default project and that is another: such a
-        token sees no other, so it need not say so."""
+        """`path` in the project that the token is bound to, where it names the default project and that is another one:
+        such a token sees no other, so it need not be named."""
         if not path.startswith(_IN_DEFAULT):
             return None
         if self._bound is None:

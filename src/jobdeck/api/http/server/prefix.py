@@ -21,7 +21,7 @@ _ADDRESSES = re.compile(
     r"(?<=[\s\"'])((?:href|src|action|formaction|hx-(?:get|post|put|patch|delete|push-url)|content|data-[a-z-]+)=\")"
     r"(/(?!/)[^\"]*)"
 )
-_DATA = frozenset(
+DATA = frozenset(
     f"data-{name}" for name in ("live-src", "src", "children", "home", "items", "more", "further", "href", "url")
 )
 """Attributes of our own that hold addresses; what else begins with a slash may be anybody's text."""
@@ -84,7 +84,7 @@ def all_rooted(html: str, prefix: str) -> str:
 
 def _one(found: re.Match[str], prefix: str) -> str:
     name = found[1].partition("=")[0]
-    if name.startswith("data-") and name not in _DATA:
+    if name.startswith("data-") and name not in DATA:
         return found[0]
     return found[1] + rooted(found[2], prefix)
 
