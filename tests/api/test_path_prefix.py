@@ -35,6 +35,8 @@ async def test_the_setting_takes_the_prefix_off_and_puts_it_before(
             body = {"name": "n", "type": "noop", "params": {}}
             saved = await http.post("/a/b/api/v1/projects/default/configurations", json=body, headers=token)
             assert saved.headers["location"] == "/a/b/api/v1/projects/default/configurations/1"
+            described = (await http.get("/a/b/api/v1/openapi.json", headers=token)).json()
+            assert described["servers"] == [{"url": "/a/b"}]
             link = await http.post("/a/b/api/v1/login-links", headers=token)
             assert link.json()["url"].startswith("http://test/a/b/login?link=")
             begun = await http.post("/a/b/login", data={"token": api.tokens["admin"], "next": "/a/b/run"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
@@ -31,6 +31,7 @@ from jobdeck.api.http.described import PREFIX, describe
 from jobdeck.api.http.frame import Doors, Frame
 from jobdeck.api.http.gate import Authentication, Bodies
 from jobdeck.api.http.pace import Pace
+from jobdeck.api.http.server.prefix import root_of
 from jobdeck.api.http.server.proxies import Proxies
 from jobdeck.api.jobs import bulk, jobs, saved_views
 from jobdeck.api.jobs import details as job_details
@@ -78,9 +79,10 @@ def _add_routes(app: FastAPI) -> None:
     app.include_router(health.metrics_router, dependencies=strict)
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
-    async def openapi(_caller: CallerDep) -> Any:
-        """The description of all this."""
-        return JSONResponse(describe(app))
+    async def openapi(_caller: CallerDep, request: Request) -> Any:
+        """The description of all this, with the path below which it was asked."""
+        root = root_of(request.scope)
+        return JSONResponse(describe(app) | ({"servers": [{"url": root}]} if root else {}))
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -59,7 +59,7 @@ async def _log_in(page: Page, home: str, client: Client, path: str) -> None:
     assert link.startswith(f"{home}/login?link=")
     await page.goto(link)
     await _all_stay(page, home)
-    await page.locator("form button[type=submit]").click()
+    await page.locator("main form button[type=submit]").click()
     await page.wait_for_url(f"{home}/jobs")
     await _cookie_is_below(page, path)
     await expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20_000)
