@@ -159,6 +159,12 @@ async def test_every_kind_of_value_arrives_or_nothing_does(tmp_path: Path, postg
     source, target = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}"), Database(postgres_database_url)
     await migrate(source)
     await migrate(target)
+    other = Database(f"sqlite+aiosqlite:///{tmp_path / 'other.db'}")
+    await migrate(other)
+    bad = insert(workers).values(_values(workers, 1) | {"name": "a\0b"})
+    await other.transact(lambda tx: tx.connection.execute(bad))
+    with pytest.raises(RowNotMovable, match="table 'workers'"):
+        await copy_all(other, target)
     await source.transact(_fill)
     moved = await copy_all(source, target)
     assert len(moved) == len(metadata.sorted_tables)
@@ -167,12 +173,6 @@ async def test_every_kind_of_value_arrives_or_nothing_does(tmp_path: Path, postg
         for table in metadata.sorted_tables:
             rows = [sorted(map(str, await c.execute(select(table)))) for c in (before, after)]
             assert rows[0] == rows[1], table.name
-    other = Database(f"sqlite+aiosqlite:///{tmp_path / 'other.db'}")
-    await migrate(other)
-    bad = insert(workers).values(_values(workers, 1) | {"name": "a\0b"})
-    await other.transact(lambda tx: tx.connection.execute(bad))
-    with pytest.raises(RowNotMovable, match="table 'workers'"):
-        await copy_all(other, target)
     for database in (source, target, other):
         await database.close()
 

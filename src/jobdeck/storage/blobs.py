@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from jobdeck.core.errors import JobdeckError
 from jobdeck.storage import options as storage_options
@@ -82,17 +82,20 @@ class Blobs:
 
     async def put_new(self, path: str, content: bytes) -> bytes:
         """Store `content` where nothing is; what is there now. Of two processes at one moment, one does."""
-        is_sure = self._local is not None or self._conditional
-        try:
-            with self._store.told():
-                key, mode = self._store.key(path), "create" if is_sure else "overwrite"
-                await obstore.put_async(self._store.inner, key, content, mode=mode, use_multipart=False)  # type: ignore[arg-type]
-        except (FileExistsError, AlreadyExistsError):
-            return await self.get(path)
+        mode: Any = "create" if self._conditional else "overwrite"
+        with self._store.told():
+            try:
+                await obstore.put_async(
+                    self._store.inner, self._store.key(path), content, mode=mode, use_multipart=False
+                )
+            except (FileExistsError, AlreadyExistsError, PreconditionError):
+                return await self.get(path)
         return content
 
     async def is_empty(self, prefix: str) -> bool:
         """Whether nothing lies below `prefix`; looks at the first object alone."""
+        if self._local is not None and not (self._local / prefix).is_dir():
+            return True
         with self._store.told():
             async for batch in obstore.list(self._store.inner, self._store.key(prefix), chunk_size=1):
                 return not batch

@@ -39,8 +39,10 @@ async def test_a_day_in_the_pages(
     watch.home = home
     monkeypatch.setenv("SSL_CERT_FILE", str(proxy.ca))
     with Client(home, behind.admin) as client:
+        other, job = (client.jobs.submit("sleep", {"seconds": 600}) for _ in range(2))
         await _log_in(page, home, client, path)
-        job = client.jobs.submit("sleep", {"seconds": 600})
+        client.jobs.cancel(other.id)
+        await expect(page.locator(f'[data-job="{other.id}"][data-state="canceled"]')).to_be_visible(timeout=20_000)
         await page.locator(f'a.job-link[href$="/jobs/{job.id}"]').click()
         await _look_at_the_job(page, home, job.id)
         client.jobs.cancel(job.id)
