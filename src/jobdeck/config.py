@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tomllib
 from difflib import get_close_matches
@@ -27,6 +28,32 @@ class InvalidConfiguration(InvalidInput):
     code = "invalid_configuration"
 
 
+OWN_PATHS = frozenset(
+    ("api", "failures", "jobs", "login", "logout", "metrics", "operations", "run", "run-parts", "sessions", "static")
+)
+"""What addresses of the server begin with."""
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+def prefix_of(text: str) -> str:
+    """A path prefix as `/one/or/more`, or empty; slashes around it do not matter. Raises InvalidConfiguration."""
+    parts = [part for part in text.strip().strip("/").split("/") if text.strip().strip("/")]
+    for part in parts:
+        if not _SEGMENT.fullmatch(part) or set(part) == {"."}:
+            raise InvalidConfiguration(
+                f"A path prefix cannot be '{text[:100]}'.",
+                field="path_prefix",
+                hint="Write it like /jobdeck: letters, digits, '.', '_', '~' and '-' between slashes.",
+            )
+    if parts and parts[0] in OWN_PATHS:
+        raise InvalidConfiguration(
+            f"A path prefix cannot begin with /{parts[0]}, as an address of Jobdeck does.",
+            field="path_prefix",
+            hint="Choose another one, such as /jobdeck.",
+        )
+    return "".join(f"/{part}" for part in parts)
+
+
 class Config(BaseModel):
     """Every setting. Named here as in `jobdeck.toml`; in the environment `JOBDECK_` and the name in capitals."""
 
@@ -36,7 +63,11 @@ class Config(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address to listen on. Beyond loopback, put TLS in front.")
     port: int = Field(default=8380, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
-        default=(), description="Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed."
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For, -Proto, -Host and -Prefix are believed.",
+    )
+    path_prefix: str = Field(
+        default="", description="Path below which a proxy offers it, such as /jobdeck; empty: at the root."
     )
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Names under which it may be asked (the `Host` header); empty: any."
@@ -149,6 +180,14 @@ class Config(BaseModel):
     def _split_names(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator("path_prefix")
+    @classmethod
+    def _is_prefix(cls, value: str) -> str:
+        try:
+            return prefix_of(value)
+        except InvalidConfiguration as error:
+            raise ValueError(f"{error.message[0].lower()}{error.message[1:].rstrip('.')}; {error.hint}") from error
+
     @field_validator("host")
     @classmethod
     def _is_named(cls, value: str) -> str:
@@ -201,6 +240,11 @@ class Config(BaseModel):
             beside = ("", "-wal", "-shm", "-journal", ".lock")
             own += [self.sqlite_path.with_name(self.sqlite_path.name + ending) for ending in beside]
         return tuple(dict.fromkeys(os.path.realpath(path) for path in own))
+
+    @property
+    def storage_is_only_here(self) -> bool:
+        """Whether the database is for many machines, and the storage a folder in the home of this one."""
+        return not self.is_sqlite and not self.storage_url
 
     @property
     def is_sqlite(self) -> bool:

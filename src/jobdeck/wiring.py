@@ -18,6 +18,7 @@ from jobdeck import __version__
 from jobdeck.access.first_admin import AdminElsewhere, first_admin, new_admin_token
 from jobdeck.access.home_lock import Locks, lock_installation
 from jobdeck.access.own_key import proved_vault
+from jobdeck.access.own_storage import prove_storage
 from jobdeck.access.private_home import make_files_private, make_private
 from jobdeck.access.vault import Vault
 from jobdeck.api.admin.login_links import link_at
@@ -25,7 +26,7 @@ from jobdeck.api.app import create_app
 from jobdeck.api.http.frame import Doors
 from jobdeck.api.http.server.connections import Bounds, bounds
 from jobdeck.api.http.server.serving import BACKLOG, address_of, is_of_this_machine_only, listen, serve
-from jobdeck.config import Config, InvalidConfiguration
+from jobdeck.config import Config, InvalidConfiguration, load
 from jobdeck.connectors import registry as connectors
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
@@ -63,6 +64,8 @@ from jobdeck.executors.machine.users import TaskUser, without_settings
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.registry import load_types
+from jobdeck.services.admin import moving
+from jobdeck.services.admin.moving import Move
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs.bulk_runner import BulkRunner
@@ -73,6 +76,7 @@ from jobdeck.services.services import Services as UseCases
 from jobdeck.storage import endpoints
 from jobdeck.storage.blobs import Blobs
 from jobdeck.store.migrate import migrate
+from jobdeck.store.moving.copying import Moved
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.segments.sealing import Sealer
 from jobdeck.store.sql.database import Database
@@ -108,14 +112,14 @@ class Foundation:
     task_user: TaskUser | None = None
 
 
-async def lay_foundation(config: Config) -> Foundation:
+async def lay_foundation(config: Config, *, serves: bool = False) -> Foundation:
     """Open home, database and storage, and bring the schema up to date. Raises Conflict when home or database is in
     use, WrongSecretKey where secrets could not be read, InvalidConfiguration for folders that must not be read."""
     _make_home(config.home)
     lock = lock_installation(config.home, config.sqlite_path) if config.sqlite_path else None
     database = Database(config.async_database_url)
     try:
-        return await _found(config, database, lock)
+        return await _found(config, database, lock, serves)
     except BaseException:
         await database.close()
         if lock is not None:
@@ -123,14 +127,16 @@ async def lay_foundation(config: Config) -> Foundation:
         raise
 
 
-async def _found(config: Config, database: Database, lock: Locks | None) -> Foundation:
+async def _found(config: Config, database: Database, lock: Locks | None, serves: bool) -> Foundation:
     await migrate(database)
+    await moving.refuse_moved(database)
     if config.sqlite_path:
         make_files_private(config.sqlite_path)
     vault = await proved_vault(database, config.secret_key, config.home)
     installation = _installation(config)
     blobs = Blobs(config.blobs_url, config.storage_options)
     await blobs.check()
+    await prove_storage(database, blobs, serves=serves)
     work_dir = config.home.resolve() / "work"
     work_dir.mkdir(exist_ok=True)
     forget_abandoned(work_dir)
@@ -183,6 +189,7 @@ def _installation(config: Config) -> Installation:
         allowed_paths=tuple(str(p) for p in config.allowed_paths),
         allowed_endpoints=_checked_endpoints(config),
         forbidden_paths=config.forbidden_paths,
+        storage_is_only_here=config.storage_is_only_here,
         project_limit=config.project_limit,
         worker_silence=config.lease_seconds * 0.75,
         max_upload=config.max_upload_mb * 1024 * 1024,
@@ -329,15 +336,17 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
     listening = listen(config.host, config.port)
     if not is_of_this_machine_only(listening) and not config.trusted_proxies:
         _warn_of_plain_http(address_of(listening))
-    base = await lay_foundation(config)
+    base = await lay_foundation(config, serves=True)
     try:
+        if config.storage_is_only_here:
+            _warn_of_own_storage(base.blobs.url)
         core = core_of(base)
         use_cases = UseCases(core)
         address = address_of(listening)
         link = await _admins_link(base, use_cases, address)
         await seal_stored(base.database, base.seals, config.sqlite_path)
         await use_cases.metrics.start()
-        app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts))
+        app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts, config.path_prefix))
         mount(app)
         services = Services([
             *_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness,
@@ -357,7 +366,7 @@ async def _admins_link(base: Foundation, use_cases: UseCases, address: str) -> s
     """A link that logs in as the administrator; None where another home has the token."""
     token = await _admin(base)
     reachable = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    return None if token is None else link_at(reachable, await _login_code(use_cases, token))
+    return None if token is None else link_at(reachable + base.config.path_prefix, await _login_code(use_cases, token))
 
 
 def _allowed_connections(config: Config, processes: int) -> Bounds:
@@ -379,6 +388,14 @@ def _warn_of_plain_http(address: str) -> None:
     log.warning("serves_without_tls", address=address, hint=hint)
 
 
+def _warn_of_own_storage(url: str) -> None:
+    hint = (
+        "Workers and servers on other machines cannot see it, and will not start. Set JOBDECK_STORAGE_URL to a folder "
+        "that all of them mount, or to an S3 bucket; with one machine all is well."
+    )
+    log.warning("storage_only_on_this_machine", storage=url, hint=hint)
+
+
 async def _admin(base: Foundation) -> str | None:
     try:
         return await first_admin(base.database, base.config.home)
@@ -396,6 +413,27 @@ async def make_admin_token(config: Config) -> Path:
         return await new_admin_token(database, config.home)
     finally:
         await database.close()
+
+
+async def move_database(config: Config, to: str) -> list[Moved]:
+    """Move the control database from SQLite to the PostgreSQL at `to`; the tables with their rows."""
+    if config.sqlite_path is None:
+        raise InvalidConfiguration(
+            "The installation is on PostgreSQL already.",
+            field="database_url",
+            hint="Name the SQLite database that is to be moved with --database-url sqlite:///path.",
+        )
+    if not config.sqlite_path.is_file():
+        raise InvalidConfiguration(
+            f"There is no database {config.sqlite_path} to move.",
+            field="home",
+            hint="Name the installation's home with --home or JOBDECK_HOME.",
+        )
+    target = load(home=config.home, database_url=to)
+    if target.is_sqlite:
+        raise InvalidConfiguration("--to names no PostgreSQL.", field="to", hint="Write postgresql://user@host/name.")
+    move = Move(config.home, config.sqlite_path, config.async_database_url, target.async_database_url)
+    return await moving.move_database(move)
 
 
 async def _login_code(use_cases: UseCases, token: str) -> str:

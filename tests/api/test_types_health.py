@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from jobdeck.core.claims import Claim
 from jobdeck.core.registry import BrokenType, TypeRegistry
 from jobdeck.engine.service import ServiceState
+from tests.api.conftest import make_core
 from tests.api.harness import Api, is_problem
 
 
@@ -47,6 +49,19 @@ async def test_health_names_what_is_broken_and_stays_well(broken: Api) -> None:
     parts = (await broken.get("health"))["parts"]
     assert parts["job_types"] == {"status": "broken", "broken": {"ray": broken.core.registry.broken[0].reason}}
     assert parts["services"] == {"status": "ok"}
+
+
+async def test_health_tells_of_a_storage_that_other_machines_cannot_see(
+    sqlite_ready_url: str, tmp_path: Path, home: Path
+) -> None:
+    """With one machine all is well, so the status is."""
+    core = make_core(sqlite_ready_url, tmp_path)
+    installation = replace(core.installation, storage_is_only_here=True)
+    async with Api.over(replace(core, installation=installation), home) as api:
+        found = (await api.get("health"))["parts"]["storage"]
+        assert found["status"] == "only_on_this_machine"
+        assert "JOBDECK_STORAGE_URL" in found["hint"]
+    await core.database.close()
 
 
 async def test_health_names_services_that_do_not_work(small: Api) -> None:

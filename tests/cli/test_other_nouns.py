@@ -88,7 +88,12 @@ def test_pauses(cli: Cli, server: ContractServer) -> None:
         (["types", "show", "sleep"], "default 1.0"),
         (["configurations", "list"], "NAME"),
         (["configurations", "create", "nightly", "sleep", "-p", "seconds=1"], "Configuration 3 'nightly' is created."),
+        (["configurations", "show", "3"], '"seconds": 1'),
+        (["configurations", "change", "3", "-p", "seconds=2"], "Configuration 3 'nightly' is version 3."),
+        (["projects", "show", "shop"], "Default"),
         (["connections", "list"], "lake"),
+        (["connections", "show", "bucket"], "secret_access_key  ******** (secret)"),
+        (["connections", "test", "good"], "good: ok (0.4 s): s3://b/p answers."),
     ],
 )
 def test_the_rest_answers(cli: Cli, words: list[str], told: str) -> None:
@@ -112,6 +117,40 @@ def test_connections(cli: Cli, server: ContractServer) -> None:
     assert cli("connections", "create", "b", "files", "--option", "a=1", "--option", "a.b=2").returncode == 2
     assert cli("connections", "delete", "bucket").returncode == 0
     assert server.seen[-1].path == "/projects/default/connections/bucket"
+
+
+def test_secrets_are_asked_for_or_read_from_files(cli: Cli, server: ContractServer, tmp_path: Path) -> None:
+    """Whatever they look like they are text; on the command line itself they are refused."""
+    (tmp_path / "key.txt").write_text("0123\n")
+    words = ("connections", "change", "bucket", "--option", "region=us", "--secret", "secret_access_key=@key.txt")
+    assert cli(*words).stdout == "Connection bucket (files) is changed.\n"
+    assert server.seen[-1].json == {"options": {"region": "us"}, "secrets": {"secret_access_key": "0123"}}
+    assert cli(*words[:3], "--unset", "region", "--unset", "secret_access_key").returncode == 0
+    gone = {"options": {"options": {"region": None}}, "secrets": {"options": {"secret_access_key": None}}}
+    assert server.seen[-1].json == gone
+    for wrong, why in (
+        (["--secret", "secret_access_key=0123"], "Others could read secrets on the command line."),
+        (["--secret", "secret_access_key"], "cannot be asked for without a terminal"),
+        (["--secret", "secret_access_key=@none.txt"], "cannot be read from 'none.txt'"),
+        (["--unset", "endpoint"], "has no option or secret 'endpoint'"),
+        ([], "Nothing is to change."),
+    ):
+        refused = cli("connections", "change", "bucket", *wrong)
+        assert (refused.returncode, why in refused.stderr) == (2, True), refused.stderr
+    tested = cli("connections", "test", "good", "bad")
+    assert tested.returncode == 1
+    assert "bad: does not work (0.4 s): It refused the keys (403)." in tested.stdout
+    assert tested.stderr == "hint: Look at the keys.\n"
+
+
+def test_configurations_are_changed_over_what_there_is(cli: Cli, server: ContractServer) -> None:
+    assert cli("configurations", "change", "3", "-p", "seconds=2").returncode == 0
+    assert server.seen[-1].json == {"name": "nightly", "type": "sleep", "params": {"seconds": 2, "label": "a"}}
+    assert cli("configurations", "change", "3", "--name", "daily", "--params-json", "{}").returncode == 0
+    assert server.seen[-1].json == {"name": "daily", "type": "sleep", "params": {}}
+    assert cli("configurations", "change", "3").returncode == 2
+    assert cli("configurations", "delete", "3").returncode == 0
+    assert server.seen[-1].method == "DELETE"
 
 
 def test_a_project_is_changed(cli: Cli, server: ContractServer) -> None:

@@ -288,6 +288,7 @@ def _around(s: ContractServer) -> list[Route]:
         ("DELETE", r"/pauses/(.+)", lambda _q, p: (204, _gone(s.pauses, unquote(p)))),
         ("GET", "/projects", lambda _q: (200, {"items": [{"name": "default", "title": "Default", "weight": 1.0}]})),
         ("POST", "/projects", lambda q: (201, q.json)),
+        ("GET", r"/projects/([^/]+)", lambda _q, p: (200, {"name": p, "title": "Default", "weight": 2.0})),
         ("PATCH", r"/projects/([^/]+)", lambda q, p: (200, {"name": p, "title": "Default", "weight": 1.0, **q.json})),
         ("GET", "/tokens", lambda _q: (200, {"items": [A_TOKEN], "next": None})),
         ("POST", "/tokens", lambda q: (201, {**A_TOKEN, **q.json, "token": "jd_new_secret"})),
@@ -296,10 +297,29 @@ def _around(s: ContractServer) -> list[Route]:
         ("POST", r"/workers/([^/]+)/drain", lambda _q, i: (202, {"id": i, "state": "draining"})),
         ("GET", r"/projects/([^/]+)/configurations", lambda _q, _p: (200, {"items": [], "next": None})),
         ("POST", r"/projects/([^/]+)/configurations", lambda q, _p: (201, {"id": 3, **q.json})),
+        ("GET", r"/projects/([^/]+)/configurations/3", lambda _q, _p: (200, A_CONFIGURATION)),
+        ("PUT", r"/projects/([^/]+)/configurations/3", lambda q, _p: (200, {"id": 3, "version": 3, **q.json})),
+        ("DELETE", r"/projects/([^/]+)/configurations/3", lambda _q, _p: (204, None)),
         ("POST", r"/projects/([^/]+)/connections", lambda q, _p: (201, {**q.json, "secrets": {}})),
         ("DELETE", r"/projects/([^/]+)/connections/([^/]+)", lambda _q, _p, _n: (204, None)),
+        ("GET", r"/projects/([^/]+)/connections/([^/]+)", lambda _q, _p, n: (200, {**A_CONNECTION, "name": n})),
+        ("PATCH", r"/projects/([^/]+)/connections/([^/]+)", lambda _q, _p, n: (200, {**A_CONNECTION, "name": n})),
+        ("POST", r"/projects/([^/]+)/connections/([^/]+)/test", lambda _q, _p, n: (200, _look(n))),
         ("GET", r"/projects/([^/]+)/connections", lambda _q, _p: (200, {"items": [{"name": "lake", "kind": "lake"}]})),
     ]
+
+
+A_CONNECTION = {
+    "kind": "files", "options": {"url": "s3://b/p", "options": {"region": "eu"}},
+    "secrets": {"options": {"secret_access_key": "********"}},
+}  # fmt: skip
+A_CONFIGURATION = {"id": 3, "name": "nightly", "type": "sleep", "params": {"seconds": 1, "label": "a"}, "version": 2}
+
+
+def _look(name: str) -> dict[str, Any]:
+    if name == "good":
+        return {"ok": True, "text": "s3://b/p answers.", "seconds": 0.4}
+    return {"ok": False, "text": "It refused the keys (403).", "hint": "Look at the keys.", "seconds": 0.4}
 
 
 def _gone(things: dict[Any, Any], key: Any) -> Any:

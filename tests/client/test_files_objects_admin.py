@@ -83,6 +83,14 @@ def test_the_rest_of_administration(client: Client, server: ContractServer) -> N
     assert client.configurations.create("nightly", "sleep", {"seconds": 1}).params == {"seconds": 1}
     assert client.configurations.list() == []
     assert client.connections.list()[0].kind == "lake"
+    assert client.connections.get("bucket").options["url"] == "s3://b/p"
+    assert client.connections.change("bucket", {"region": None}).name == "bucket"
+    assert server.seen[-1].json == {"options": {"region": None}, "secrets": {}}
+    assert client.connections.test("good").ok
+    assert client.projects.get("shop").weight == 2
+    assert client.configurations.change(3, name="daily").version == 3
+    assert server.seen[-1].json["params"] == client.configurations.get(3).params
+    client.configurations.delete(3)
 
 
 def test_pauses_and_limits_of_all_projects(client: Client, server: ContractServer) -> None:

@@ -98,7 +98,10 @@ class Installation:
     def __init__(self, home: Path, database_url: str, settings: dict[str, str]) -> None:
         self.home = home
         self.database_url = database_url
-        own = {"JOBDECK_HOME": str(home), "JOBDECK_DATABASE_URL": database_url, "JOBDECK_SECRET_KEY": KEY}
+        own = {
+            "JOBDECK_HOME": str(home), "JOBDECK_DATABASE_URL": database_url, "JOBDECK_SECRET_KEY": KEY,
+            "JOBDECK_STORAGE_URL": (home / "storage").as_uri(),
+        }  # fmt: skip
         self._settings = {**own, **settings}
         self._started: list[Process] = []
         self.url = ""

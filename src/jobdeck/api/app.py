@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
@@ -35,6 +35,7 @@ from jobdeck.api.http.described import PREFIX, describe
 from jobdeck.api.http.frame import Doors, Frame
 from jobdeck.api.http.gate import Authentication, Bodies
 from jobdeck.api.http.pace import Pace
+from jobdeck.api.http.server.prefix import root_of
 from jobdeck.api.http.server.proxies import Proxies
 from jobdeck.api.jobs import bulk, jobs, saved_views
 from jobdeck.api.jobs import details as job_details
@@ -58,7 +59,7 @@ def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(Proxies, trusted=doors.trusted_proxies),
+            Middleware(Proxies, trusted=doors.trusted_proxies, path_prefix=doors.path_prefix),
             Middleware(Frame, registry=services.metrics.registry, allowed_hosts=doors.allowed_hosts),
             Middleware(Compression),
             Middleware(Authentication, authenticator=services.authenticator, sessions=services.sessions, pace=Pace()),
@@ -74,9 +75,10 @@ def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
     app.router.routes.extend(_routes())
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
-    async def openapi(_caller: CallerDep) -> Any:
-        """The description of all this."""
-        return JSONResponse(describe(app))
+    async def openapi(_caller: CallerDep, request: Request) -> Any:
+        """The description of all this, with the path below which it was asked."""
+        root = root_of(request.scope)
+        return JSONResponse(describe(app) | ({"servers": [{"url": root}]} if root else {}))
 
     return app
 

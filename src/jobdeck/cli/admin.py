@@ -1,4 +1,4 @@
-"""Everything around the jobs: projects, tokens, workers, types, configurations, connections."""
+"""Everything around the jobs: projects, tokens, workers, types."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.options import Common, noun
-from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
-from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one
 from jobdeck.cli.show.table import Column, print_facts
 
 if TYPE_CHECKING:
-    from jobdeck.wire.admin import Configuration, Connection, NewToken, Project, Token, TypeInfo, Worker
+    from jobdeck.wire.admin import NewToken, Project, Token, TypeInfo, Worker
 
-projects = noun("projects", "List, create and change projects.")
+projects = noun("projects", "List, show, create and change projects.")
 tokens = noun("tokens", "List, create and revoke access tokens.")
 workers = noun("workers", "List and drain workers.")
 types = noun("types", "List and show job types.")
-configurations = noun("configurations", "List and create configurations: saved parameters.")
-connections = noun("connections", "List, create and delete connections.")
 
 PROJECT_COLUMNS: list[Column[Project]] = [
     Column("NAME", lambda p: p.name),
@@ -55,18 +51,6 @@ TYPE_COLUMNS: list[Column[TypeInfo]] = [
     Column("CATEGORY", lambda t: t.category, drop=1),
     Column("DESCRIPTION", lambda t: t.description, least=12),
 ]
-CONFIGURATION_COLUMNS: list[Column[Configuration]] = [
-    Column("ID", lambda c: c.id, right=True),
-    Column("NAME", lambda c: c.name, least=10),
-    Column("TYPE", lambda c: c.type),
-    Column("VERSION", lambda c: c.version, right=True),
-    Column("UPDATED", lambda c: text.moment(c.updated_at or c.created_at), drop=1),
-]
-CONNECTION_COLUMNS: list[Column[Connection]] = [
-    Column("NAME", lambda c: c.name),
-    Column("KIND", lambda c: c.kind),
-    Column("DESCRIPTION", lambda c: c.description, drop=1, least=10),
-]
 
 
 @projects.command(name="list")
@@ -75,6 +59,20 @@ def projects_list(*, common: Common | None = None) -> None:
     common = common or Common()
     with common.client() as client:
         print_all(common.output, client.projects.list(), PROJECT_COLUMNS, lambda p: p.name)
+
+
+@projects.command(name="show")
+def projects_show(name: Annotated[str, Parameter(help="The project.")], /, *, common: Common | None = None) -> None:
+    """Show a project."""
+    common = common or Common()
+    with common.client() as client:
+        print_one(common.output, client.projects.get(name), _show_project, lambda p: p.name)
+
+
+def _show_project(found: Project) -> None:
+    print(found.name)
+    weight, created = f"{found.weight:g}", text.moment(found.created_at)
+    print_facts([("title", text.line(found.title)), ("weight", weight), ("created", created)])
 
 
 @projects.command(name="create")
@@ -217,82 +215,3 @@ def _kind(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return "|".join(str(choice) for choice in schema["enum"])
     return str(schema.get("type", "object"))
-
-
-@configurations.command(name="list")
-def configurations_list(*, common: Common | None = None) -> None:
-    """List the project's configurations."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.configurations.list(project=common.project_or_default)
-    print_all(common.output, found, CONFIGURATION_COLUMNS, lambda c: c.id)
-
-
-@configurations.command(name="create")
-def configurations_create(
-    name: Annotated[str, Parameter(help="Its name.")],
-    type: Annotated[str, Parameter(help="Job type.")],
-    /,
-    *,
-    param: Annotated[
-        list[str] | None, Parameter(name=["--param", "-p"], help="name=value, as in `run`.", negative_iterable=())
-    ] = None,
-    params_json: Annotated[str | None, Parameter(help="All parameters as a JSON object, @FILE, or @-.")] = None,
-    common: Common | None = None,
-) -> None:
-    """Save parameters of a job type under a name."""
-    common = common or Common()
-    typed, base = pairs(param), document(params_json)
-    with common.client() as client:
-        params = assembled(typed, schema_for(client, type, typed), base=base)
-        made = client.configurations.create(name, type, params, project=common.project_or_default)
-    print_one(
-        common.output, made, lambda c: print(f"Configuration {c.id} '{text.line(c.name)}' is created."), lambda c: c.id
-    )
-
-
-@connections.command(name="list")
-def connections_list(*, common: Common | None = None) -> None:
-    """List the project's connections, without their secrets."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.connections.list(project=common.project_or_default)
-    print_all(common.output, found, CONNECTION_COLUMNS, lambda c: c.name)
-
-
-@connections.command(name="create")
-def connections_create(
-    name: Annotated[str, Parameter(help="Lower-case letters, digits, -, _ and dots; jobs name objects by it.")],
-    kind: Annotated[str, Parameter(help="An installed connector, such as files.")],
-    /,
-    *,
-    option: Annotated[
-        list[str] | None,
-        Parameter(name="--option", help="name=value, dots for parts: options.region=eu.", negative_iterable=()),
-    ] = None,
-    secrets_json: Annotated[
-        str | None, Parameter(help="Secrets as a JSON object: @FILE, or @- for standard input. Never shown again.")
-    ] = None,
-    common: Common | None = None,
-) -> None:
-    """Create a connection to a system that jobs read from or write to."""
-    common = common or Common()
-    if secrets_json is not None and not secrets_json.startswith("@"):
-        raise UsageError("Others could read secrets on the command line.", "Give --secrets-json @FILE, or @-.")
-    options = assembled(pairs(option, "--option"), Schema(None))
-    secrets = document(secrets_json, "--secrets-json")
-    with common.client() as client:
-        made = client.connections.create(name, kind, options, secrets, project=common.project_or_default)
-    print_one(common.output, made, lambda c: print(f"Connection {c.name} ({c.kind}) is created."), lambda c: c.name)
-
-
-@connections.command(name="delete")
-def connections_delete(
-    *names: Annotated[str, Parameter(name="NAME", help="Connections.")], common: Common | None = None
-) -> None:
-    """Delete connections and their secrets; what is in the systems stays."""
-    common = common or Common()
-    with common.client() as client:
-        for name in names:
-            client.connections.delete(name, project=common.project_or_default)
-            say(f"Connection {name} is deleted.")

@@ -26,7 +26,7 @@ before or after the verb.
 Exit codes:
   0    done
   1    the job failed; when waited for also: was canceled or paused;
-       a dry run found that it would fail
+       a dry run found that it would fail; a connection does not work
   2    the command line is wrong
   3    the server refused
   4    the server cannot be reached, or does not work

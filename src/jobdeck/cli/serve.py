@@ -105,6 +105,38 @@ async def _admin_token(config: Config, _ready: Callable[[str], None], _stop: asy
     print(f"The administrator's token is now in {await make_admin_token(config)}. The one before it has ended.")
 
 
+def move_database(*, to: str, home: Path | None = None, database_url: str | None = None) -> int:
+    """Move the control database of this installation from SQLite to an empty PostgreSQL database.
+
+    All tables are copied in one transaction, read back, and compared by counts and checksums before they count. The
+    server must not run. The storage and the home stay where they are; the old file stays, and is not used any more.
+
+    Parameters
+    ----------
+    to
+        `postgresql://user@host/database`, an empty one. A password may stand in ~/.pgpass or PGPASSWORD instead.
+    home
+        Folder of the installation.
+    database_url
+        `sqlite:///path`, where it does not lie in the home.
+
+    """
+
+    async def move(config: Config, _ready: Callable[[str], None], _stop: asyncio.Event) -> None:
+        from jobdeck.wiring import move_database
+
+        moved = await move_database(config, to)
+        width = max(len(table.table) for table in moved)
+        for table in moved:
+            print(f"  {table.table:<{width}}  {table.rows:>12,}".replace(",", " "))
+        rows = f"{sum(table.rows for table in moved):,}".replace(",", " ")
+        print(f"Moved {rows} rows in {len(moved)} tables; counts and checksums agree.")
+        print("Now set JOBDECK_DATABASE_URL to the new address for every server and worker, and start them.")
+        print(f"The storage stays: {config.blobs_url}. The old database is kept, and no server starts on it.")
+
+    return _start({"home": home, "database_url": database_url}, move)
+
+
 async def _up(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
     from jobdeck.wiring import run_server
 

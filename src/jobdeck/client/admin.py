@@ -13,7 +13,9 @@ from jobdeck.wire.admin import (
     Configuration,
     ConfigurationRequest,
     Connection,
+    ConnectionChange,
     ConnectionRequest,
+    ConnectionTest,
     NewToken,
     Project,
     ProjectChange,
@@ -33,6 +35,9 @@ class Projects(Resource):
 
     def list(self) -> builtins.list[Project]:
         return builtins.list(self._every(Page[Project], "/projects"))
+
+    def get(self, name: str) -> Project:
+        return self._transport.get(Project, f"/projects/{path_part(name)}")
 
     def create(self, name: str, *, title: str | None = None, weight: float | None = None) -> Project:
         """`weight`: its part of the workers, relative to the other projects' (default 1)."""
@@ -119,6 +124,28 @@ class Configurations(Resource):
         body = request(ConfigurationRequest, name=name, type=type, params=dict(params or {}))
         return self._transport.post(Configuration, f"/projects/{path_part(project)}/configurations", body)
 
+    def get(self, id: int, *, project: str = DEFAULT_PROJECT) -> Configuration:
+        return self._transport.get(Configuration, f"/projects/{path_part(project)}/configurations/{path_part(id)}")
+
+    def change(
+        self,
+        id: int,
+        *,
+        name: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        project: str = DEFAULT_PROJECT,
+    ) -> Configuration:
+        """Save its next version, with another name or other parameters (all of them); what is not given stays."""
+        now = self.get(id, project=project)
+        wanted = now.params if params is None else dict(params)
+        body = request(ConfigurationRequest, name=now.name if name is None else name, type=now.type, params=wanted)
+        path = f"/projects/{path_part(project)}/configurations/{path_part(id)}"
+        return parsed(Configuration, self._transport.write("PUT", path, body))
+
+    def delete(self, id: int, *, project: str = DEFAULT_PROJECT) -> None:
+        """Only one that no job ran."""
+        self._transport.write("DELETE", f"/projects/{path_part(project)}/configurations/{path_part(id)}")
+
 
 class Connections(Resource):
     """`client.connections`."""
@@ -140,6 +167,29 @@ class Connections(Resource):
             ConnectionRequest, name=name, kind=kind, options=dict(options or {}), secrets=dict(secrets or {})
         )
         return self._transport.post(Connection, f"/projects/{path_part(project)}/connections", body)
+
+    def get(self, name: str, *, project: str = DEFAULT_PROJECT) -> Connection:
+        return self._transport.get(Connection, f"/projects/{path_part(project)}/connections/{path_part(name)}")
+
+    def change(
+        self,
+        name: str,
+        options: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, Any] | None = None,
+        *,
+        project: str = DEFAULT_PROJECT,
+    ) -> Connection:
+        """Put `options` and `secrets` over those that there are; None takes one out, what is not named stays.
+
+        Where the address changes, its secrets have to be given again."""
+        body = request(ConnectionChange, options=dict(options or {}), secrets=dict(secrets or {}))
+        path = f"/projects/{path_part(project)}/connections/{path_part(name)}"
+        return parsed(Connection, self._transport.write("PATCH", path, body))
+
+    def test(self, name: str, *, project: str = DEFAULT_PROJECT) -> ConnectionTest:
+        """Whether the place that it leads to answers, within 15 s."""
+        path = f"/projects/{path_part(project)}/connections/{path_part(name)}/test"
+        return self._transport.post(ConnectionTest, path)
 
     def delete(self, name: str, *, project: str = DEFAULT_PROJECT) -> None:
         self._transport.write("DELETE", f"/projects/{path_part(project)}/connections/{path_part(name)}")

@@ -12,7 +12,15 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, Field
 
 from jobdeck.core.environment import Environment
+from jobdeck.core.errors import InvalidInput
 from jobdeck.core.values import Json
+
+
+class Untestable(InvalidInput):
+    """The connector cannot look whether its place answers."""
+
+    code = "untestable"
+
 
 MAX_BATCH = 8 * 1024 * 1024
 """Bytes of Arrow memory in one batch, about; the unit of all streaming."""
@@ -197,6 +205,26 @@ class Connector(ABC):
 
     @abstractmethod
     def sink(self, environment: Environment, options: dict[str, Any], path: tuple[str, ...]) -> Sink: ...
+
+    def shaped(
+        self, options: dict[str, Any], secrets: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Options and secrets as the connector takes them, from how a person would write them. Raises InvalidInput."""
+        return options, secrets
+
+    def plain_name(self, name: str) -> str:
+        """Options whose plain names are equal are one option, written in two ways."""
+        return name
+
+    def leads_to(self, options: dict[str, Any]) -> Any:
+        """The address among the options: where it changes, secrets have to be typed again. Unless a connector knows
+        better, all of them are."""
+        return options
+
+    def look(self, environment: Environment, options: dict[str, Any]) -> str:
+        """Whether the place answers with these options, secrets among them: a sentence of what is there. Raises what is
+        wrong. It runs in a process of its own that is killed when it takes too long."""
+        raise Untestable(f"Connections of kind '{self.kind}' cannot be tested.", hint="Run a job that uses it.")
 
     def check_options(self, options: dict[str, Any], allowed_endpoints: Sequence[str]) -> None:  # noqa: B027  (optional)
         """Raise InvalidInput for options, secrets among them, that cannot work; asked when a connection is made.

@@ -74,6 +74,11 @@ class Previewer:
             wrong = f"The job type '{registered.name}' made a preview that is none: {error.errors()[0]['msg']}."
             return Look(steps, error=ErrorInfo("unexpected_error", wrong, "Report it to those who wrote the job type."))
 
+    async def ask(self, request: TaskRequest) -> Outcome:
+        """Any other look of a task's code at something, which has a process of its own, too."""
+        async with self._place(request.project), self._process() as executor:
+            return await run_to_end(executor, request)
+
     @asynccontextmanager
     async def _place(self, project: str) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:

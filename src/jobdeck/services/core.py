@@ -33,6 +33,8 @@ class Installation:
     allowed_paths: tuple[str, ...] = ()
     allowed_endpoints: tuple[str, ...] = ()
     forbidden_paths: tuple[str, ...] = ()
+    storage_is_only_here: bool = False
+    """Whether the database is for many machines, and the storage a folder in the home of this one."""
     project_limit: int | None = DEFAULT_PROJECT_LIMIT
     """Jobs of a project that run at the same time where no limit was set; None is without bound."""
     worker_silence: float = WORKER_SILENCE

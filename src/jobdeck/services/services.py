@@ -15,7 +15,7 @@ from jobdeck.services.admin.types import Types
 from jobdeck.services.admin.workers import Workers
 from jobdeck.services.core import Core
 from jobdeck.services.data.configurations import Configurations
-from jobdeck.services.data.connections import Connections
+from jobdeck.services.data.connection_tests import TestableConnections
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.data.files import Files
 from jobdeck.services.data.objects import Objects
@@ -65,7 +65,7 @@ class Services:
         self.types = Types(core)
         self.workers = Workers(core)
         self.configurations = Configurations(core)
-        self.connections = Connections(core)
+        self.connections = TestableConnections(core, environments)
         self.history = History(core)
         self.health = HealthCheck(core)
         self.metrics = Metrics(core)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import obstore
+from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from jobdeck.core.errors import JobdeckError
 from jobdeck.storage import options as storage_options
@@ -40,10 +41,12 @@ class Blobs:
         self._options = dict(options or {})
         stores.check_url(self.url)
         self._local = stores.folder_of(self.url)
+        self._conditional = True
         if self._local is not None:
             self._local.mkdir(parents=True, exist_ok=True)
         else:
-            storage_options.parse(self._options)
+            made = storage_options.parse(self._options)
+            self._conditional = made.bucket.get("conditional_put", "etag") != "disabled"
         self._store = stores.own(self.url, self._options)
 
     async def check(self) -> None:
@@ -76,6 +79,27 @@ class Blobs:
                 )
         except OSError as error:
             raise explained(str(error), OBJECT_STORAGE, self._store.bucket) from None
+
+    async def put_new(self, path: str, content: bytes) -> bytes:
+        """Store `content` where nothing is; what is there now. Of two processes at one moment, one does."""
+        mode: Any = "create" if self._conditional else "overwrite"
+        with self._store.told():
+            try:
+                await obstore.put_async(
+                    self._store.inner, self._store.key(path), content, mode=mode, use_multipart=False
+                )
+            except (FileExistsError, AlreadyExistsError, PreconditionError):
+                return await self.get(path)
+        return content
+
+    async def is_empty(self, prefix: str) -> bool:
+        """Whether nothing lies below `prefix`; looks at the first object alone."""
+        if self._local is not None and not (self._local / prefix).is_dir():
+            return True
+        with self._store.told():
+            async for batch in obstore.list(self._store.inner, self._store.key(prefix), chunk_size=1):
+                return not batch
+        return True
 
     async def get(self, path: str) -> bytes:
         """The whole content; raises FileNotFoundError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from jobdeck.storage import endpoints, options
@@ -17,6 +18,58 @@ ALLOWED = (
 """Options that a connection may give. Others reach for files, other servers, or do without a check (`proxy_url`)."""
 DEFAULT_REGION = "us-east-1"
 _BUCKET = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?")
+
+
+SECRET = ("access_key_id", "secret_access_key", "session_token")
+"""Options that are kept with the secrets, wherever they were written."""
+_OWN = ("url", "options")
+
+
+def shaped(spec: dict[str, Any], secrets: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options and secrets in the one form in which they are kept: all but the url below `options`, keys in the secrets.
+
+    Raises InvalidStorageOption for a name that is none, and for one that is given twice."""
+    open_ones, hidden = _collected(spec, "options"), _collected(secrets, "secrets")
+    for name in [name for name in open_ones if options.canonical(name) in SECRET]:
+        if any(options.canonical(name) == options.canonical(other) for other in hidden):
+            raise InvalidStorageOption(
+                f"'{name}' is among the secrets already.", field=f"secrets.options.{name}", hint="Give it once."
+            )
+        hidden[name] = open_ones.pop(name)
+    made = {**({"url": spec["url"]} if "url" in spec else {}), **({"options": open_ones} if open_ones else {})}
+    return made, {"options": hidden} if hidden else {}
+
+
+def _collected(spec: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """The options of the bucket, from beside the url and from below `options`."""
+    below = spec.get("options", {})
+    if not isinstance(below, dict):
+        raise InvalidStorageOption("The options of a bucket are a table of names and values.", field=f"{field}.options")
+    found = dict(below)
+    for name, value in spec.items():
+        if (name in _OWN and field == "options") or name == "options":
+            continue
+        if any(options.canonical(name) == options.canonical(other) for other in found):
+            raise InvalidStorageOption(f"Option '{name[:100]}' is given twice.", field=f"{field}.{name}"[:300])
+        found[name] = value
+    for name in found:
+        if options.canonical(str(name)) not in ALLOWED:
+            raise _unknown(str(name), field)
+    return found
+
+
+def _unknown(name: str, field: str) -> InvalidStorageOption:
+    near = get_close_matches(options.canonical(name), (*ALLOWED, "url"), n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"There are: url, {', '.join(ALLOWED)}."
+    if options.canonical(name) in options.NAMES:
+        hint = f"It is an option of the installation's own storage. Allowed are: {', '.join(ALLOWED)}."
+    return InvalidStorageOption(f"A connection to a bucket has no option '{name[:100]}'.", field=field, hint=hint)
+
+
+def leads_to(spec: Mapping[str, Any]) -> tuple[str, str]:
+    """The bucket, and the address at which it is asked for. Raises InvalidStorageOption."""
+    bucket, _ = address(str(spec.get("url", "")))
+    return bucket, endpoint(bucket, options.parse(given(spec), "options.options", whole=False)).url
 
 
 def given(spec: Mapping[str, Any]) -> dict[str, str]:

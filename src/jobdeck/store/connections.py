@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping, delete, insert, select
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,10 +59,9 @@ async def any_sealed(connection: AsyncConnection) -> SealedSample | None:
 
 async def create(tx: Tx, project_id: int, new: Connection, principal_id: int, actor: str) -> None:
     """Keep it; raises Conflict when the name is taken."""
-    secrets = None if new.secrets is None else encode({"shape": new.secrets.shape, "box": new.secrets.box})
     values = {
         "project_id": project_id, "name": new.name, "kind": new.kind, "options": encode(new.options),
-        "secrets": secrets, "created_by": principal_id, "created_at": tx.now,
+        "secrets": _kept(new), "created_by": principal_id, "created_at": tx.now,
     }  # fmt: skip
     try:
         await tx.connection.execute(insert(connections).values(values))
@@ -73,6 +72,29 @@ async def create(tx: Tx, project_id: int, new: Connection, principal_id: int, ac
             hint="Choose another name.",
         ) from error
     tx.emit(NewEvent("connection.created", project_id, None, actor, {"name": new.name, "kind": new.kind}))
+
+
+async def get(connection: AsyncConnection, project_id: int, name: str) -> Connection | None:
+    """One of the project's connections."""
+    mine = (connections.c.project_id == project_id, connections.c.name == name)
+    row = (await connection.execute(select(connections).where(*mine))).mappings().first()
+    return None if row is None else _connection(row)
+
+
+async def change(tx: Tx, project_id: int, before: Connection, after: Connection, actor: str) -> bool:
+    """Keep its new options and secrets, where it still is what it was `before`; whether it was."""
+    mine = (connections.c.project_id == project_id, connections.c.name == before.name)
+    same = (connections.c.options == encode(before.options), connections.c.secrets.is_not_distinct_from(_kept(before)))
+    values = {"options": encode(after.options), "secrets": _kept(after)}
+    changed = await tx.connection.execute(update(connections).where(*mine, *same).values(values))
+    if not changed.rowcount:
+        return False
+    tx.emit(NewEvent("connection.changed", project_id, None, actor, {"name": after.name, "kind": after.kind}))
+    return True
+
+
+def _kept(of: Connection) -> str | None:
+    return None if of.secrets is None else encode({"shape": of.secrets.shape, "box": of.secrets.box})
 
 
 async def remove(tx: Tx, project_id: int, name: str, actor: str) -> bool:

@@ -10,9 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from jobdeck.access.sessions import Device, NewSession
 from jobdeck.api.admin.login_links import PATH
-from jobdeck.api.http.cookies import cookie_name, is_secure
+from jobdeck.api.http.cookies import cookie_name, cookie_path, is_secure
 from jobdeck.api.http.pace import Pace
 from jobdeck.api.http.server.connections import bounded_address
+from jobdeck.api.http.server.prefix import is_below
 from jobdeck.api.http.server.proxies import client_of
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.web.page import AnyonesPageDep, Page
@@ -33,13 +34,13 @@ async def login_page(page: AnyonesPageDep, next: Next = None, link: Link = None)
     """The form; with a link, one button, which only a person presses: a link that somebody else sent must not change
     who a browser is. Looking at it uses nothing up: browsers and mail programs fetch links that nobody followed."""
     if link is None:
-        return page.redirect(local(next)) if page.known else await _show(page, next)
+        return page.redirect(local(next, page.root)) if page.known else await _show(page, next)
     try:
         whose = await page.services.sessions.peek(link)
     except Unauthenticated as error:
         return await _show(page, next, error, status=410)
     other = page.known is not None and page.known.principal_id != whose.principal_id
-    return await page.render("login_link.html", link=link, next=local(next), whose=whose, other=other)
+    return await page.render("login_link.html", link=link, next=local(next, page.root), whose=whose, other=other)
 
 
 @router.post(PATH)
@@ -64,7 +65,7 @@ async def log_in(
         return await _show(page, next, error, status=410 if link else 401)
     if page.session is not None:
         await sessions.end(page.session)
-    return _with_cookie(page, begun, RedirectResponse(local(next), 303))
+    return _with_cookie(page, begun, RedirectResponse(local(next, page.root), 303))
 
 
 @router.post("/logout")
@@ -74,12 +75,15 @@ async def log_out(page: AnyonesPageDep) -> Response:
         await page.services.sessions.end(page.session)
     response = page.redirect(f"{PATH}?bye=1")
     scope = page.request.scope
-    response.delete_cookie(cookie_name(scope), path="/", secure=is_secure(scope), httponly=True, samesite="lax")
+    path, secure = cookie_path(scope), is_secure(scope)
+    response.delete_cookie(cookie_name(scope), path=path, secure=secure, httponly=True, samesite="lax")
     return response
 
 
-def local(url: str | None) -> str:
-    """`url` if it leads to a page of this server, else the first page: links must not lead people astray."""
+def local(url: str | None, root: str = "") -> str:
+    """`url` without the prefix `root`, if it leads to a page of this server, else the first page: links must not lead
+    people astray."""
+    url = url[len(root) :] if url and root and is_below(url, root) else url
     if not url or not url.startswith("/") or url[1:2] in ("/", "\\") or url.startswith(PATH):
         return AFTER_LOGIN
     return url if url.isprintable() and "\\" not in url else AFTER_LOGIN
@@ -89,7 +93,7 @@ async def _show(
     page: Page, next: str | None, error: Unauthenticated | None = None, *, status: int = 200, retry_after: int = 0
 ) -> Response:
     bye = "bye" in page.request.query_params
-    response = await page.render("login.html", status=status, next=local(next), error=error, bye=bye)
+    response = await page.render("login.html", status=status, next=local(next, page.root), error=error, bye=bye)
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
     return response
@@ -101,7 +105,7 @@ def _with_cookie(page: Page, begun: NewSession, response: Response) -> Response:
         cookie_name(page.request.scope),
         begun.cookie,
         max_age=page.services.sessions.seconds,
-        path="/",
+        path=cookie_path(page.request.scope),
         secure=is_secure(page.request.scope),
         httponly=True,
         samesite="lax",

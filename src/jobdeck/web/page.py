@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.access.sessions import Session
+from jobdeck.api.http.server.prefix import all_rooted, root_of
 from jobdeck.core.errors import JobdeckError, Unauthenticated
 from jobdeck.services.services import Services
 from jobdeck.web.rendering import Templates
@@ -76,6 +77,11 @@ class Page:
         return time.time_ns() // 1_000_000
 
     @property
+    def root(self) -> str:
+        """The path below which a proxy offers this server; empty at the root of its address."""
+        return root_of(self.request.scope)
+
+    @property
     def is_fragment(self) -> bool:
         return is_fragment(self.request)
 
@@ -115,6 +121,7 @@ class Page:
         if alone is None and self.known is not None:
             await self._look_around()
         text = self.templates.render(template, {"page": self, **context}, alone)
+        text = all_rooted(text, self.root)
         headers = {**HEADERS, "Content-Security-Policy": POLICY.format(nonce=self.nonce)}
         return HTMLResponse(text.encode("utf-8", "replace"), status, headers)
 

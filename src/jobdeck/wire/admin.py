@@ -172,6 +172,25 @@ class ConnectionRequest(Request):
     )
 
 
+class ConnectionChange(Request):
+    """What is to change of a connection; what is left out stays, and null takes an option or a secret out."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[str, Any] = Field(
+        default_factory=dict, repr=False, description="Have to be given again where the address changes."
+    )
+
+
+class ConnectionTest(Response):
+    """Whether the place that a connection leads to answers."""
+
+    ok: bool
+    text: str = Field(description="What is there, or what is wrong.")
+    hint: str | None = None
+    code: str | None = Field(default=None, description="Of the error, where it does not answer.")
+    seconds: float
+
+
 class Configuration(Response):
     """A saved, versioned set of parameters of one job type."""
 

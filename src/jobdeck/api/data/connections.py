@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path, Response
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
-from jobdeck.wire.admin import Connection, ConnectionRequest
+from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest, ConnectionTest
 from jobdeck.wire.base import Page
 
+NamePath = Annotated[str, Path(max_length=200)]
 router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/connections", tags=["connections"])
 
 
@@ -30,6 +31,30 @@ async def create_connection(
     return await services.connections.create(caller, project, body)
 
 
+@router.get("/{name}", summary="Show a connection")
+async def show_connection(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath
+) -> Connection:
+    """Its options, and which secrets it has."""
+    return await services.connections.get(caller, project, name)
+
+
+@router.patch("/{name}", responses=refusals(conflict="It is always there."), summary="Change a connection")
+async def change_connection(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath, body: ConnectionChange
+) -> Connection:
+    """What is left out stays. Where the address changes, its secrets have to be given again."""
+    return await services.connections.change(caller, project, name, body)
+
+
+@router.post("/{name}/test", responses=refusals(conflict="There is nothing to test."), summary="Test a connection")
+async def test_connection(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath
+) -> ConnectionTest:
+    """Ask the place that it leads to for something small, within 15 s."""
+    return await services.connections.test(caller, project, name)
+
+
 @router.delete(
     "/{name}",
     status_code=204,
@@ -38,7 +63,7 @@ async def create_connection(
     summary="Delete a connection",
 )
 async def delete_connection(
-    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: Annotated[str, Path(max_length=200)]
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath
 ) -> None:
     """With its secrets. What is in the system that it leads to stays there."""
     await services.connections.delete(caller, project, name)

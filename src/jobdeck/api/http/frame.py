@@ -40,10 +40,11 @@ _MOST_OF_A_PATH = 500
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """By which ways requests may come in: past which proxies, and under which names (none: any)."""
+    """By which ways requests may come in: past which proxies, under which names (none: any), below which path."""
 
     trusted_proxies: Sequence[Network] = ()
     allowed_hosts: Sequence[str] = ()
+    path_prefix: str = ""
 
 
 class Frame:

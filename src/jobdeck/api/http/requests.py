@@ -12,6 +12,7 @@ from starlette.types import Scope
 from jobdeck.api.http import problem
 from jobdeck.api.http.described import PUBLIC
 from jobdeck.api.http.gate import is_page
+from jobdeck.api.http.server.prefix import HEADER, REFUSED
 from jobdeck.api.http.server.protocol import MAX_HEAD
 from jobdeck.wire.problem import Problem
 
@@ -37,6 +38,9 @@ def refusal_of(scope: Scope, allowed_hosts: frozenset[str]) -> Problem | None:
     if "transfer-encoding" in headers and "content-length" in headers:
         detail = "A body has a Content-Length or a Transfer-Encoding, not both."
         return problem.plain(400, "malformed", detail, field="Content-Length")
+    if REFUSED in scope.get("state", {}):
+        hint = f"The proxy in front sends {HEADER}; a prefix is like /jobdeck."
+        return problem.plain(400, "malformed", scope["state"][REFUSED], field=HEADER, hint=hint)
     return _host_refusal(headers.get("host"), allowed_hosts if scope["path"] not in PUBLIC else frozenset())
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from jobdeck.client.errors import ApiError, UnexpectedAnswer, Unreachable, error_of
+from jobdeck.client.http.certificates import trusted, untrusted
 from jobdeck.client.settings import Settings
 from jobdeck.core.errors import InvalidInput
 from jobdeck.wire.base import Request
@@ -27,6 +28,7 @@ Params = Mapping[str, Any]
 
 PREFIX = "/api/v1"
 _MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_IN_DEFAULT = "/projects/default/"
 RETRIED_STATUS = frozenset({429, 502, 503, 504})
 LONGEST_PAUSE = 30.0
 """Seconds that a request waits at most before it is tried again, whatever the server asks."""
@@ -38,12 +40,14 @@ class Transport:
     def __init__(self, settings: Settings, timeout: float = 30.0, attempts: int = 4) -> None:
         self.settings = settings
         self.attempts = attempts
+        self._bound: str | None = None
+        """The project that the token is bound to, once that was asked."""
         headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
         self._http = httpx2.Client(
             base_url=settings.url,
             headers={"User-Agent": "jobdeck-client", **headers},
             timeout=timeout,
-            verify=settings.url.startswith("https:"),
+            verify=trusted() if settings.url.startswith("https:") else False,
             trust_env=not settings.is_local,
         )
         # A client that nobody closed closes its connections when it goes, at the latest at exit.
@@ -94,6 +98,8 @@ class Transport:
     ) -> httpx2.Response:
         """The answer, tried again where the connection broke or the server asked for patience."""
         lost = False
+        if source is not None:
+            path = self._own_project(path) or path  # a refusal in the middle of sending would look like a broken line
         for attempt in itertools.count(1):
             if source is not None:
                 source[1].seek(0)
@@ -110,10 +116,25 @@ class Transport:
             # A deletion whose answer was lost finds nothing the second time: it was done the first time.
             if response.is_success or (method == "DELETE" and lost and response.status_code == 404):
                 return response
+            if response.status_code == 404 and (own := self._own_project(path)) is not None:
+                path = own
+                continue
             if response.status_code not in RETRIED_STATUS or attempt >= self.attempts:
                 raise self._refused(response)
             time.sleep(_asked_pause(response) or _pause(attempt))
         raise AssertionError("the loop ends with an answer or an error")
+
+    def _own_project(self, path: str) -> str | None:
+        """`path` in the project that the token is bound to, where it names the default project and that is another one:
+        such a token sees no other, so it need not be named."""
+        if not path.startswith(_IN_DEFAULT):
+            return None
+        if self._bound is None:
+            known = self._http.get(f"{PREFIX}/me")
+            self._bound = (known.json().get("project") or "") if known.is_success else ""
+        if not self._bound or path.startswith(f"/projects/{path_part(self._bound)}/"):
+            return None
+        return f"/projects/{path_part(self._bound)}/{path[len(_IN_DEFAULT) :]}"
 
     def _refused(self, response: httpx2.Response) -> ApiError:
         """The error that the server answered; that a token is missing has its reason here."""
@@ -124,7 +145,9 @@ class Transport:
         return error_of(problem)
 
     def _unreachable(self, error: httpx2.TransportError) -> Unreachable:
-        if isinstance(error, httpx2.ConnectError):
+        if (refused := untrusted(error)) is not None:
+            why, hint = f"The certificate of {self.settings.url} is not good here", refused
+        elif isinstance(error, httpx2.ConnectError):
             why, hint = (
                 f"No Jobdeck server answers at {self.settings.url}",
                 "Start one with `jobdeck up`, or name it with --url or JOBDECK_URL.",

@@ -18,6 +18,8 @@ T = TypeVar("T")
 REMEMBERED = 1.0
 """Seconds that an answer counts; everyone may ask, so asking must cost nothing."""
 BROKEN = "broken"
+ONLY_HERE = "only_on_this_machine"
+_ONLY_HERE = "Processes on other machines cannot see it. Set JOBDECK_STORAGE_URL before you add a machine."
 PATIENCE = 5.0
 """Seconds that the database may take to answer."""
 SURE = 3.0
@@ -53,7 +55,7 @@ class HealthCheck:
             parts["database"] = {"status": "takes_no_writes", **database}
             return Health(status="unavailable", version=version, parts=parts)
         parts["database"] = {"status": "ok", **database}
-        good = all(part["status"] in ("ok", BROKEN) for part in parts.values())
+        good = all(part["status"] in ("ok", BROKEN, ONLY_HERE) for part in parts.values())
         return Health(status="ok" if good else "degraded", version=version, parts=parts)
 
     async def _takes_writes(self) -> bool:
@@ -72,7 +74,9 @@ class HealthCheck:
             now = await self._core.database.clock.now(connection)
             leader = await worker_views.leader(connection, now)
             live = await worker_views.live_count(connection, now - silence)
+        own = self._core.installation.storage_is_only_here
         return {
+            **({"storage": {"status": ONLY_HERE, "hint": _ONLY_HERE}} if own else {}),
             "scheduler": {"status": "ok" if leader else "missing"},
             "worker": {"status": "ok" if live else "missing", "live": live},
             "services": self._services(),

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
+from jobdeck.access.vault import Vault
 from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobdeck.core.values import MAX_PARAMS, bounded
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
+from jobdeck.services.data.connection_changes import changed, check_typed_again, refuse_masks
 from jobdeck.services.masking import MASK, mask_by_name
 from jobdeck.services.nesting import check_depth
 from jobdeck.store import connections
 from jobdeck.store.connections import Sealed
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
-from jobdeck.wire.admin import Connection, ConnectionRequest
+from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest
 from jobdeck.wire.base import Page, instant
 
+if TYPE_CHECKING:
+    from jobdeck.connectors.base import Connector
+
+CHANGE_TRIES = 5
+"""Times a connection is looked at anew because somebody else has changed it meanwhile."""
 LAKE = Connection(name="lake", kind="lake", description="Versioned tables in the project's own storage; always there.")
 
 
@@ -40,11 +51,35 @@ class Connections:
         last = cursors.encode("connections", names[limit - 1]) if len(names) > limit else None
         return Page[Connection](items=[found[name] for name in names[:limit]], next=last)
 
+    async def get(self, caller: Caller, project_name: str, name: str) -> Connection:
+        """One connection, its secrets masked; raises NotFound."""
+        if name == LAKE.name:
+            async with self._core.database.read() as connection:
+                await scope.project(connection, caller, project_name)
+            return LAKE
+        _, found = await self.find(caller, project_name, name)
+        return _view(found)
+
+    async def find(
+        self, caller: Caller, project_name: str, name: str, permission: Permission = Permission.CONNECTION_READ
+    ) -> tuple[Project, connections.Connection]:
+        """One connection as it is stored, and its project; raises NotFound, and Conflict for the lake."""
+        async with self._core.database.read() as connection:
+            project = await scope.project(connection, caller, project_name)
+            caller.require(permission)
+            found = await connections.get(connection, project.id, name) if "\0" not in name else None
+            there = await connections.of_project(connection, project.id) if found is None else []
+        if name == LAKE.name:
+            raise Conflict("The connection 'lake' is always there; it has nothing to set or to test.", field="name")
+        if found is None:
+            raise _missing(name, [c.name for c in there])
+        return project, found
+
     async def create(self, caller: Caller, project_name: str, asked: ConnectionRequest) -> Connection:
         """Keep a connection, its secrets encrypted; raises Conflict when the name is taken."""
         project = await self._writable(caller, project_name)
-        _check(asked, self._core.installation.allowed_endpoints)
-        secrets = self._sealed(project, asked)
+        asked = _check(asked, self._core.installation.allowed_endpoints)
+        secrets = self._sealed(project, asked.name, asked.secrets)
         new = connections.Connection(asked.name, asked.kind, asked.options, secrets, 0)
 
         async def work(tx: Tx) -> int:
@@ -53,6 +88,45 @@ class Connections:
 
         now = await self._core.database.transact(work)
         return _view(connections.Connection(new.name, new.kind, new.options, secrets, now))
+
+    async def change(self, caller: Caller, project_name: str, name: str, asked: ConnectionChange) -> Connection:
+        """Put options and secrets over those that there are; raises SecretNeededAgain where the address changes."""
+        project = await self._writable(caller, project_name)
+        for _ in range(CHANGE_TRIES):
+            _, before = await self.find(caller, project_name, name)
+            after = self._after(project, before, asked)
+            if await self._core.database.transact(
+                partial(connections.change, project_id=project.id, before=before, after=after, actor=caller.name)
+            ):
+                return _view(after)
+        raise Conflict("Others keep changing this connection.", field="name", hint="Look at it, then change it again.")
+
+    def _after(
+        self, project: Project, before: connections.Connection, asked: ConnectionChange
+    ) -> connections.Connection:
+        """The connection as it is to be, checked like a new one."""
+        connector = _connector(before.kind)
+        for field, value in (("options", asked.options), ("secrets", asked.secrets)):
+            check_depth(value, field)
+        new_options, new_secrets = connector.shaped(asked.options, asked.secrets)
+        known = self._known(project, before)
+        secrets = changed(connector, known, new_secrets)
+        refuse_masks(secrets, "secrets")
+        options = changed(connector, before.options, new_options)
+        whole = ConnectionRequest.model_construct(name=before.name, kind=before.kind, options=options, secrets=secrets)
+        shaped = _check(whole, self._core.installation.allowed_endpoints)
+        was = connector.leads_to(merged(before.options, known))
+        becomes = connector.leads_to(merged(shaped.options, shaped.secrets))
+        check_typed_again(connector, was, becomes, known, new_secrets)
+        sealed = self._sealed(project, before.name, shaped.secrets)
+        return replace(before, options=shaped.options, secrets=sealed)
+
+    def _known(self, project: Project, stored: connections.Connection) -> dict[str, Any]:
+        """Its secrets."""
+        if stored.secrets is None:
+            return {}
+        found: dict[str, Any] = self._key().open(stored.secrets.box, place(project.id, stored.name))
+        return found
 
     async def delete(self, caller: Caller, project_name: str, name: str) -> None:
         """Forget it and its secrets; raises NotFound. Tasks that run keep what they were given."""
@@ -63,7 +137,7 @@ class Connections:
             lambda tx: connections.remove(tx, project.id, name, caller.name)
         )
         if not gone:
-            raise NotFound(f"There is no connection '{name[:100]}' in this project.", field="name")
+            raise _missing(name, [])
 
     async def _writable(self, caller: Caller, project_name: str) -> Project:
         async with self._core.database.read() as connection:
@@ -71,12 +145,15 @@ class Connections:
         caller.require(Permission.CONNECTION_WRITE)
         return project
 
-    def _sealed(self, project: Project, asked: ConnectionRequest) -> Sealed | None:
-        if not asked.secrets:
+    def _sealed(self, project: Project, name: str, secrets: dict[str, Any]) -> Sealed | None:
+        if not secrets:
             return None
+        return Sealed(_masked(secrets), self._key().seal(secrets, place(project.id, name)))
+
+    def _key(self) -> Vault:
         if self._core.vault is None:
             raise Unavailable("This server has no key to keep secrets with.", hint="Set JOBDECK_SECRET_KEY.")
-        return Sealed(_masked(asked.secrets), self._core.vault.seal(asked.secrets, place(project.id, asked.name)))
+        return self._core.vault
 
 
 def place(project_id: int, name: str) -> str:
@@ -93,7 +170,20 @@ def merged(options: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _check(asked: ConnectionRequest, allowed_endpoints: tuple[str, ...]) -> None:
+def _missing(name: str, there: Sequence[str]) -> NotFound:
+    near = get_close_matches(name, there, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else "`jobdeck connections list` shows them."
+    return NotFound(f"There is no connection '{name[:100]}' in this project.", field="name", hint=hint)
+
+
+def _connector(kind: str) -> Connector:
+    from jobdeck.connectors import registry
+
+    return registry.connector(kind)
+
+
+def _check(asked: ConnectionRequest, allowed_endpoints: tuple[str, ...]) -> ConnectionRequest:
+    """In the form in which it is kept; raises what is wrong with it."""
     from jobdeck.connectors import registry
 
     if asked.name == LAKE.name:
@@ -106,8 +196,11 @@ def _check(asked: ConnectionRequest, allowed_endpoints: tuple[str, ...]) -> None
     for field, value in (("options", asked.options), ("secrets", asked.secrets)):
         check_depth(value, field)
         bounded(value, MAX_PARAMS, field)
-    _check_apart(asked.options, asked.secrets, "secrets")
-    registry.connector(asked.kind).check_options(merged(asked.options, asked.secrets), allowed_endpoints)
+    connector = registry.connector(asked.kind)
+    options, secrets = connector.shaped(asked.options, asked.secrets)
+    _check_apart(options, secrets, "secrets")
+    connector.check_options(merged(options, secrets), allowed_endpoints)
+    return asked.model_copy(update={"options": options, "secrets": secrets})
 
 
 def _check_apart(options: dict[str, Any], secrets: dict[str, Any], field: str) -> None:

@@ -39,7 +39,7 @@ class Environments:
             if found is None:
                 raise NotFound(f"There is no project '{project}'.", field="project")
             stored = await connections.of_project(connection, found.id)
-        options = {c.name: self._opened(found.id, c) if secrets else c.options for c in stored}
+        options = {c.name: self.opened(found.id, c) if secrets else c.options for c in stored}
         return Environment(
             project=project,
             storage_url=self._installation.storage_url,
@@ -51,7 +51,8 @@ class Environments:
             work_dir=self._work_dir,
         )
 
-    def _opened(self, project_id: int, stored: Connection) -> dict[str, Any]:
+    def opened(self, project_id: int, stored: Connection) -> dict[str, Any]:
+        """Its options with the secrets among them. Raises SecretsUnreadable, Unavailable."""
         if stored.secrets is None:
             return stored.options
         if self._vault is None:

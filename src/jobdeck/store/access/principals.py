@@ -33,6 +33,11 @@ async def by_name(connection: AsyncConnection, name: str) -> Principal | None:
     return Principal(*row) if row is not None else None
 
 
+async def are_any(connection: AsyncConnection) -> bool:
+    """Whether anybody was ever known; an installation that has served knows its administrator."""
+    return (await connection.execute(select(principals.c.id).limit(1))).first() is not None
+
+
 async def create(
     tx: Tx, name: str, *, kind: str = "program", project_id: int | None = None, created_by: int | None = None
 ) -> int:

@@ -1,5 +1,6 @@
 // The REST API, for islands: with the session's cookie, its secret, and errors as values with the server's own words.
 
+import { rooted } from "./root.ts";
 import { csrfToken } from "./session.ts";
 import { reachable, toast } from "./toasts.ts";
 
@@ -26,7 +27,7 @@ export async function api<T = unknown>(method: string, path: string, body?: unkn
   if (method !== "GET") headers["X-CSRF-Token"] = csrfToken();
   const form = body instanceof FormData;
   if (body !== undefined && !form) headers["Content-Type"] = "application/json";
-  const url = path.startsWith("/") ? path : `/api/v1/${path}`;
+  const url = rooted(path.startsWith("/") ? path : `/api/v1/${path}`);
   const content = body === undefined ? null : form ? body : JSON.stringify(body);
   let response: Response;
   try {
@@ -64,7 +65,7 @@ export function showProblem(error: unknown): void {
 }
 
 export function goToLogin(): void {
-  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  location.assign(`${rooted("/login")}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 document.addEventListener("htmx:responseError", (event) => {

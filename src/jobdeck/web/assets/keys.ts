@@ -1,5 +1,7 @@
 // The keyboard: one registry of keys, which the help (?) lists. A key is "?" or "/", or two in a row: "g j".
 
+import { rooted } from "./root.ts";
+
 interface Binding {
   key: string;
   description: string;
@@ -61,8 +63,8 @@ const NAMES: Record<string, string> = { ArrowDown: "↓", ArrowUp: "↑", ArrowL
 
 function goTo(text: string): () => void {
   return () => {
-    const link = [...document.querySelectorAll<HTMLAnchorElement>(".nav a")].find((a) => a.pathname === text);
-    location.assign(link?.href ?? text);
+    const link = [...document.querySelectorAll<HTMLAnchorElement>(".nav a")].find((a) => a.pathname === rooted(text));
+    location.assign(link?.href ?? rooted(text));
   };
 }
 

@@ -1,6 +1,8 @@
 // The one live stream of a browser: reads /api/v1/events, remembers the last events for tabs that come later, and goes
 // on where it was when the connection comes back. Runs in a shared worker, or in the tab that leads (see live.ts).
 
+import { rooted } from "./root.ts";
+
 export type LiveState = "live" | "reconnecting" | "offline";
 
 /** Something that happened. `id` 0: the progress of a running job, which is not kept. */
@@ -101,7 +103,7 @@ export class Hub {
     let watch = setTimeout(abort, SILENCE);
     try {
       const query = this.last === null ? "" : `?after=${this.last}`;
-      const answer = await fetch(`/api/v1/events${query}`, { signal: cut.signal, credentials: "same-origin", cache: "no-store" });
+      const answer = await fetch(`${rooted("/api/v1/events")}${query}`, { signal: cut.signal, credentials: "same-origin", cache: "no-store" });
       if (answer.status === 401 || answer.status === 403) {
         this.ended = true;
         this.tell("offline");

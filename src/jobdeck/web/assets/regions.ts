@@ -10,6 +10,7 @@ import { problemOf, showProblem, Problem } from "./api.ts";
 import { live } from "./live.ts";
 import { morph } from "./morph.ts";
 import { setServerClock } from "./times.ts";
+import { rooted } from "./root.ts";
 
 const GATHER = 120; // events come in bursts
 const WAIT = 1000;
@@ -70,7 +71,7 @@ const regions = new Map<HTMLElement, Region>();
 /** Fetch `src` as a fragment and morph `element` into it. Throws Problem when the server says no. */
 export async function fetchInto(element: HTMLElement, src: string): Promise<void> {
   const headers = { "HX-Request": "true", "HX-Current-URL": location.href };
-  const answer = await fetch(src, { headers, credentials: "same-origin" });
+  const answer = await fetch(rooted(src), { headers, credentials: "same-origin" });
   if (!answer.ok) throw new Problem(await problemOf(answer));
   setServerClock(answer.headers.get("date"));
   const html = await answer.text();

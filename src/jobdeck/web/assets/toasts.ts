@@ -1,6 +1,7 @@
 // Short messages at the edge of the page. Servers send one with the header HX-Trigger: {"toast": {"text": …, "tone": …}}.
 
 import { icon } from "./icons.ts";
+import { rooted } from "./root.ts";
 
 export type Tone = "info" | "success" | "warning" | "error";
 export interface Toast {
@@ -35,7 +36,7 @@ export function toast(message: string | Toast): void {
   }
   if (link) {
     const way = document.createElement("a");
-    way.href = link.href;
+    way.href = rooted(link.href);
     way.textContent = link.text;
     body.append(" ", way);
   }

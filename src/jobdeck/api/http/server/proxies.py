@@ -9,20 +9,30 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jobdeck.api.http.server.prefix import header_of, put_before, root_of, take_off
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Proxies:
-    """Takes client, scheme and host from `X-Forwarded-For`, `-Proto` and `-Host`, where one of `trusted` sends them.
-    From anybody else, this machine included, these headers mean nothing."""
+    """Takes client, scheme, host and path prefix from `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix`, where one of
+    `trusted` sends them. From anybody else, this machine included, these headers mean nothing."""
 
-    def __init__(self, app: ASGIApp, trusted: Sequence[Network] = ()) -> None:
+    def __init__(self, app: ASGIApp, trusted: Sequence[Network] = (), path_prefix: str = "") -> None:
         self._app = app
         self._trusted = tuple(trusted)
+        self._prefix = path_prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._trusted and scope["type"] == "http" and is_among(client_of(scope), self._trusted):
-            _take_over(scope, Headers(scope=scope), self._trusted)
+        if scope["type"] == "http":
+            given = None
+            if self._trusted and is_among(client_of(scope), self._trusted):
+                headers = Headers(scope=scope)
+                given = header_of(headers)
+                _take_over(scope, headers, self._trusted)
+            take_off(scope, self._prefix, given)
+            if root_of(scope):
+                send = put_before(send, root_of(scope))
         await self._app(scope, receive, send)
 
 

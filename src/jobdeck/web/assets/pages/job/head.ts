@@ -2,6 +2,7 @@
 
 import { registerKey } from "../../keys.ts";
 import { refresh } from "../../regions.ts";
+import { rooted } from "../../root.ts";
 
 const QUIET = 20_000; // a job of which nothing is heard may stall, which no event tells
 
@@ -50,7 +51,7 @@ document.addEventListener("live:gone", (event) => {
   note.setAttribute("role", "alert");
   const text = document.createElement("div");
   const link = document.createElement("a");
-  link.href = head().dataset["home"] ?? "/jobs";
+  link.href = rooted(head().dataset["home"] ?? "/jobs");
   link.textContent = "Go to the jobs";
   text.append(`Job ${head().dataset["job"]} was deleted. What is shown here is its last state. `, link);
   note.append(text);

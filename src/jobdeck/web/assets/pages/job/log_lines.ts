@@ -1,6 +1,7 @@
 // Lines of a log: asked of the server, and as elements.
 
 import { Problem, problemOf } from "../../api.ts";
+import { rooted } from "../../root.ts";
 
 export interface Line {
   n: number;
@@ -30,7 +31,7 @@ export type Where = Record<string, string | string[]>;
 
 /** `src` with what is asked for. */
 export function addressOf(src: string, where: Where, place: Record<string, string>): URL {
-  const url = new URL(src, location.href);
+  const url = new URL(rooted(src), location.href);
   for (const [name, value] of Object.entries({ ...where, ...place })) {
     for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, one);
   }

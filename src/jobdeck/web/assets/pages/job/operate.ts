@@ -7,6 +7,7 @@ import { forgetTouched } from "../../morph.ts";
 import { toast } from "../../toasts.ts";
 import { changeAgain, runAgain } from "./again.ts";
 import { head, refreshJob, say } from "./head.ts";
+import { rooted } from "../../root.ts";
 
 interface Wording {
   title: string;
@@ -91,7 +92,7 @@ async function carryOut(): Promise<void> {
   try {
     if (operation === "delete") {
       await api("DELETE", `jobs/${id()}${part<HTMLInputElement>("children").checked ? "?children=true" : ""}`);
-      location.assign(head().dataset["home"] ?? "/jobs");
+      location.assign(rooted(head().dataset["home"] ?? "/jobs"));
       return;
     }
     await api("POST", `jobs/${id()}/${operation}`, body());

@@ -6,6 +6,7 @@ import { icon } from "../../icons.ts";
 import { toast } from "../../toasts.ts";
 import { list } from "./navigate.ts";
 import { syncNow } from "./sync.ts";
+import { rooted } from "../../root.ts";
 
 interface Verb {
   text: string;
@@ -100,7 +101,7 @@ function item(text: string, symbol: string, why: string, danger = false): HTMLEl
 function link(text: string, symbol: string, href: string): HTMLElement {
   const made = document.createElement("a");
   made.setAttribute("role", "menuitem");
-  made.href = href;
+  made.href = rooted(href);
   made.append(icon(symbol), text);
   return made;
 }

@@ -4,6 +4,7 @@ import { goToLogin, Problem, problemOf } from "../../api.ts";
 import { csrfToken } from "../../session.ts";
 import { setServerClock } from "../../times.ts";
 import { reachable } from "../../toasts.ts";
+import { rooted } from "../../root.ts";
 
 export interface Asked {
   form?: URLSearchParams | undefined;
@@ -17,7 +18,7 @@ export async function fragment(url: string, { form, signal }: Asked = {}): Promi
   let answer: Response;
   try {
     const options = { method: form ? "POST" : "GET", headers, body: form ?? null, credentials: "same-origin" as const };
-    answer = await fetch(url, { ...options, signal: signal ?? null });
+    answer = await fetch(rooted(url), { ...options, signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem({ status: 0, code: "unreachable", detail: "Jobdeck cannot be reached just now.", hint: "Try again in a moment." });

@@ -5,8 +5,9 @@ import { forgetTouched, morph } from "../../morph.ts";
 import { showTimes } from "../../times.ts";
 import { count, holdCounts, stopCounting } from "./counts.ts";
 import { fragment, parsed } from "./fragment.ts";
+import { rooted } from "../../root.ts";
 
-const PATH = "/jobs";
+const PATH = rooted("/jobs");
 /** ms without a key before a search: less than most people take from one key to the next, more than a burst. */
 const TYPING = 80;
 

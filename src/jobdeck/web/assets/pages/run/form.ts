@@ -6,6 +6,7 @@ import { csrfToken } from "../../session.ts";
 import { toast } from "../../toasts.ts";
 import { KeptForm } from "./kept_form.ts";
 import { suggest } from "./objects.ts";
+import { rooted } from "../../root.ts";
 
 const QUIET = 400; // ms without typing after which the differences are told anew
 
@@ -104,7 +105,7 @@ export class RunForm {
       if (answer.status === 401) goToLogin();
       else if (leads) {
         this.finish();
-        location.assign(leads);
+        location.assign(rooted(leads));
       }
       else if (!answer.ok) showProblem(new Problem(await problemOf(answer)));
       else this.take(what, await answer.text());

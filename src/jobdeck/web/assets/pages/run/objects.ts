@@ -1,6 +1,7 @@
 // Objects that there are, offered where one is to be named; and whether the one named is among them.
 
 import { theForm } from "./form.ts";
+import { rooted } from "../../root.ts";
 
 let known: string | undefined;
 
@@ -16,7 +17,7 @@ async function load(control: HTMLElement): Promise<void> {
   if (!list || !control.matches?.("[data-ref]") || known === project) return;
   known = project;
   try {
-    const answer = await fetch(`/run-parts/objects?${new URLSearchParams({ project })}`, { headers: { "HX-Request": "true" } });
+    const answer = await fetch(`${rooted("/run-parts/objects")}?${new URLSearchParams({ project })}`, { headers: { "HX-Request": "true" } });
     if (answer.ok) list.innerHTML = await answer.text();
     else known = undefined;
   } catch {

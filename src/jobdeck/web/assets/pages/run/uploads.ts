@@ -6,6 +6,7 @@ import { island } from "../../islands.ts";
 import { csrfToken } from "../../session.ts";
 import { showTimes } from "../../times.ts";
 import { theForm } from "./form.ts";
+import { rooted } from "../../root.ts";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
@@ -72,7 +73,7 @@ class Upload {
     underWay += 1;
     return new Promise<void>((done) => {
       const request = (this.request = new XMLHttpRequest());
-      request.open("POST", `/api/v1/projects/${encodeURIComponent(theForm()?.project ?? "")}/files`);
+      request.open("POST", `${rooted("/api/v1/projects")}/${encodeURIComponent(theForm()?.project ?? "")}/files`);
       request.setRequestHeader("X-CSRF-Token", csrfToken());
       request.setRequestHeader("Accept", "application/json");
       request.upload.onprogress = (event) => this.progress(event.loaded, event.total);
@@ -181,7 +182,7 @@ class Area {
     if (!open) return;
     const query = new URLSearchParams({ project: theForm()?.project ?? "", path: this.element.dataset["path"] ?? "" });
     try {
-      const answer = await fetch(`/run-parts/files?${query}`, { headers: { "HX-Request": "true" } });
+      const answer = await fetch(`${rooted("/run-parts/files")}?${query}`, { headers: { "HX-Request": "true" } });
       place.innerHTML = answer.ok ? await answer.text() : "";
       if (!answer.ok) place.textContent = problemFrom(answer.status, await answer.text()).detail;
     } catch {

@@ -1,0 +1,1 @@
+"""What a project keeps for its jobs: connections and configurations."""
