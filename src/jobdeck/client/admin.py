@@ -87,7 +87,7 @@ class Tokens(Resource):
 
 
 class Workers(Resource):
-    """`client.workers`."""
+    """`client.workers`: named by id, name, or a beginning of one of them that no other worker has."""
 
     def list(self) -> builtins.list[Worker]:
         return builtins.list(self._every(Page[Worker], "/workers"))
@@ -95,6 +95,13 @@ class Workers(Resource):
     def drain(self, id: str) -> Worker:
         """Let it finish what it has and take nothing more."""
         return self._transport.post(Worker, f"/workers/{path_part(id)}/drain")
+
+    def undrain(self, id: str) -> Worker:
+        """Let a drained one take jobs again."""
+        return self._transport.post(Worker, f"/workers/{path_part(id)}/undrain")
+
+    def get(self, id: str) -> Worker:
+        return self._transport.get(Worker, f"/workers/{path_part(id)}")
 
 
 class Types(Resource):

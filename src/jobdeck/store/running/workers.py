@@ -17,7 +17,10 @@ from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
 from jobdeck.store.sql.prepared import Question
 
-ACTIVE, DRAINING, GONE = "active", "draining", "gone"
+ACTIVE, DRAINING, LEAVING, GONE = "active", "draining", "leaving", "gone"
+"""It takes jobs; a person told it to take no more, which can be taken back; it is about to end; it has ended."""
+_TOLD = {ACTIVE: "worker.undrained", DRAINING: "worker.draining", LEAVING: "worker.draining", GONE: "worker.gone"}
+_FROM = {ACTIVE: (DRAINING,), DRAINING: (ACTIVE,), LEAVING: (ACTIVE, DRAINING), GONE: (ACTIVE, DRAINING, LEAVING)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +68,19 @@ async def beat(tx: Tx, worker_id: str) -> str | None:
     return state
 
 
-async def set_state(database: Database, worker_id: str, state: str, actor: str | None = None) -> None:
-    """`draining` takes no more jobs; `gone` is the end."""
+async def set_state(database: Database, worker_id: str, state: str, actor: str | None = None) -> bool:
+    """Whether its state allowed that and it is `state` now. `draining` and `leaving` take no more jobs; only the first
+    can become `active` again; `gone` is the end."""
 
-    async def work(tx: Tx) -> None:
-        statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(state=state)
-        changed = (await tx.connection.execute(statement.returning(workers.c.name))).scalar()
+    async def work(tx: Tx) -> bool:
+        mine = (workers.c.id == worker_id, workers.c.state.in_(_FROM[state]))
+        statement = update(workers).where(*mine).values(state=state).returning(workers.c.name)
+        changed = (await tx.connection.execute(statement)).scalar()
         if changed is not None:
-            tx.emit(NewEvent(f"worker.{state}", actor=actor or changed, data={"worker": worker_id}))
+            tx.emit(NewEvent(_TOLD[state], actor=actor or changed, data={"worker": worker_id}))
+        return changed is not None
 
-    await database.transact(work)
+    return await database.transact(work)
 
 
 async def alive(connection: AsyncConnection, heard_since: int) -> list[Worker]:

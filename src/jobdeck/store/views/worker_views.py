@@ -48,6 +48,14 @@ async def get(connection: AsyncConnection, id: str) -> WorkerView | None:
     return found[0] if found else None
 
 
+async def called(connection: AsyncConnection, word: str, limit: int) -> list[WorkerView]:
+    """Workers whose id or name is `word` or begins with it, those that are not gone first, the newest first."""
+    begins = workers.c.id.startswith(word, autoescape=True) | workers.c.name.startswith(word, autoescape=True)
+    order = (workers.c.state == "gone", workers.c.heartbeat_at.desc(), workers.c.id)
+    rows = (await connection.execute(select(workers).where(begins).order_by(*order).limit(limit))).mappings().all()
+    return await _with_jobs(connection, rows)
+
+
 async def _with_jobs(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[WorkerView]:
     ids = [row["id"] for row in rows]
     query = (
@@ -70,10 +78,20 @@ async def _with_jobs(connection: AsyncConnection, rows: Sequence[RowMapping]) ->
     ]
 
 
-async def live_count(connection: AsyncConnection, silent_since: int) -> int:
-    """Workers that gave a sign of life since then."""
-    query = select(func.count()).where(workers.c.state != "gone", workers.c.heartbeat_at >= silent_since)
-    return int((await connection.execute(query)).scalar_one())
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """Workers that gave a sign of life lately: those that take jobs, and those that take no more."""
+
+    live: int
+    draining: int
+
+
+async def strength(connection: AsyncConnection, silent_since: int) -> Strength:
+    """How many workers were heard of since then, by whether they take jobs."""
+    query = select(workers.c.state, func.count()).where(workers.c.state != "gone", workers.c.heartbeat_at >= silent_since)
+    counts = {state: number for state, number in await connection.execute(query.group_by(workers.c.state))}
+    live = counts.pop("active", 0)
+    return Strength(live, sum(counts.values()))
 
 
 async def leader(connection: AsyncConnection, now: int) -> str | None:
