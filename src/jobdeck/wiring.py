@@ -38,6 +38,7 @@ from jobdeck.engine.duties import (
     resume_paused,
     seal,
     sweep,
+    tell_failures,
 )
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
@@ -255,6 +256,7 @@ def scheduling(base: Foundation) -> list[Service]:
             partial(resume_paused.resume_paused, database, leadership, base.control),
         ),
         Loop("end_silent", end_silent.EVERY, partial(end_silent.end_silent, database)),
+        Loop("tell_failures", tell_failures.EVERY, tell_failures.TellFailures(database, leadership)),
         Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
         BulkRunner(database, leadership, base.control),
         Loop("prune", PRUNE_EVERY, prune),

@@ -207,6 +207,7 @@ def _show_worker(worker: Worker) -> None:
         ("version", worker.version),
         ("slots", f"{worker.slots}, and {worker.light_slots} for light jobs"),
         ("running", ", ".join(str(job) for job in worker.running) or "nothing"),
+        ("short of", text.line(worker.shortage or "")),
         ("types", ", ".join(worker.types)),
         ("started", text.moment(worker.started_at)),
         ("seen", text.moment(worker.seen_at)),

@@ -146,6 +146,9 @@ class Worker(Response):
     light_slots: int = Field(default=0, description="Jobs that run in threads that it runs at the same time.")
     running: list[int] = Field(default_factory=list, description="Ids of the jobs it holds.")
     types: list[str] = Field(default_factory=list)
+    shortage: str | None = Field(
+        default=None, description="What keeps it from starting tasks just now: no files, memory, processes or threads."
+    )
     started_at: Instant | None = None
     seen_at: Instant | None = None
 

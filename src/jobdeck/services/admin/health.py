@@ -9,15 +9,19 @@ from typing import Any, Generic, TypeVar
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.services.core import Core
+from jobdeck.store import garbage
+from jobdeck.store.garbage import Left
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.views import worker_views
+from jobdeck.store.views.worker_views import Strength
 from jobdeck.wire.admin import Health
 
 T = TypeVar("T")
 
 REMEMBERED = 1.0
 """Seconds that an answer counts; everyone may ask, so asking must cost nothing."""
-BROKEN = "broken"
+BROKEN, STUCK = "broken", "stuck"
+"""States of parts that keep no job from running."""
 PATIENCE = 5.0
 """Seconds that the database may take to answer."""
 SURE = 3.0
@@ -53,7 +57,7 @@ class HealthCheck:
             parts["database"] = {"status": "takes_no_writes", **database}
             return Health(status="unavailable", version=version, parts=parts)
         parts["database"] = {"status": "ok", **database}
-        good = all(part["status"] in ("ok", BROKEN) for part in parts.values())
+        good = all(part["status"] in ("ok", BROKEN, STUCK) for part in parts.values())
         return Health(status="ok" if good else "degraded", version=version, parts=parts)
 
     async def _takes_writes(self) -> bool:
@@ -71,11 +75,13 @@ class HealthCheck:
         async with self._core.database.read() as connection:
             now = await self._core.database.clock.now(connection)
             leader = await worker_views.leader(connection, now)
-            live = await worker_views.live_count(connection, now - silence)
+            strength = await worker_views.strength(connection, now - silence)
+            left = await garbage.left(connection)
         return {
             "scheduler": {"status": "ok" if leader else "missing"},
-            "worker": {"status": "ok" if live else "missing", "live": live},
+            "worker": _worker(strength),
             "services": self._services(),
+            **_garbage(left, now),
             **_broken("job_types", {broken.name: broken.reason for broken in self._core.registry.broken}),
             **_broken("connectors", self._core.broken_connectors),
         }
@@ -87,6 +93,23 @@ class HealthCheck:
         restarted = {name: state.restarts for name, state in states.items() if state.restarts}
         shown = {"status": "failing" if failing else "ok"}
         return {**shown, **({"failing": failing} if failing else {}), **({"restarts": restarted} if restarted else {})}
+
+
+def _worker(strength: Strength) -> dict[str, Any]:
+    """Whether somebody takes jobs; those who only finish what they have do not, nor who gets no process for them."""
+    counts = {"live": strength.live, **({"draining": strength.draining} if strength.draining else {})}
+    short = {"short": dict(strength.short)} if strength.short else {}
+    if not strength.live:
+        return {"status": "draining" if strength.draining else "missing", **counts, **short}
+    return {"status": "short" if short else "ok", **counts, **short}
+
+
+def _garbage(left: Left, now: int) -> dict[str, Any]:
+    """A part for content that was to be deleted and could not be, if there is any. Jobs run all the same."""
+    if not left.count or left.since is None:
+        return {}
+    hours = round(max(0, now - left.since) / 3_600_000_000, 1)
+    return {"garbage": {"status": STUCK, "left": left.count, "hours": hours, "tries": left.tries, "reason": left.error}}
 
 
 def _broken(part: str, reasons: Mapping[str, str]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from jobdeck.store.views.worker_views import WorkerView
 from jobdeck.wire.admin import Worker
 from jobdeck.wire.base import Page, instant
 
-
 MOST_MEANT = 50
 """Workers that are looked at when a name is looked up."""
 SHOWN_MEANT = 5
@@ -106,6 +105,7 @@ class Workers:
             light_slots=worker.light_slots,
             running=[job for job, project_id in worker.running if caller.sees(project_id)],
             types=list(worker.types),
+            shortage=worker.shortage if caller.project is None else None,
             started_at=instant(worker.started_at),
             seen_at=instant(worker.heartbeat_at),
         )

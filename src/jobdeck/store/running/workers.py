@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, Subquery, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.values import clip
 from jobdeck.store.schema import leases, workers
 from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import TEXT
@@ -19,6 +20,7 @@ from jobdeck.store.sql.prepared import Question
 
 ACTIVE, DRAINING, LEAVING, GONE = "active", "draining", "leaving", "gone"
 """It takes jobs; a person told it to take no more, which can be taken back; it is about to end; it has ended."""
+MAX_SHORTAGE = 500
 _TOLD = {ACTIVE: "worker.undrained", DRAINING: "worker.draining", LEAVING: "worker.draining", GONE: "worker.gone"}
 _FROM = {ACTIVE: (DRAINING,), DRAINING: (ACTIVE,), LEAVING: (ACTIVE, DRAINING), GONE: (ACTIVE, DRAINING, LEAVING)}
 
@@ -61,9 +63,10 @@ def _lock_active(wanted: Subquery) -> Select[Any]:
     return query.order_by(workers.c.id).with_for_update(read=True)
 
 
-async def beat(tx: Tx, worker_id: str) -> str | None:
-    """Note that the worker lives; its state, None when it is not known (any more)."""
-    statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(heartbeat_at=tx.now)
+async def beat(tx: Tx, worker_id: str, shortage: str | None = None) -> str | None:
+    """Note that the worker lives, and what it is short of; its state, None when it is not known (any more)."""
+    values = {"heartbeat_at": tx.now, "shortage": shortage and clip(shortage, MAX_SHORTAGE)}
+    statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(values)
     state: str | None = (await tx.connection.execute(statement.returning(workers.c.state))).scalar()
     return state
 

@@ -43,8 +43,6 @@ async def page(connection: AsyncConnection, where: HistoryFilter, before: int | 
     if where.until is not None:
         query = query.where(event.at < where.until)
     return [
-        StoredEvent(
-            e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, json.loads(e.data), e.principal_id, e.token_id
-        )
+        StoredEvent(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, json.loads(e.data), e.principal_id, e.token_id)
         for e in await connection.execute(query)
     ]

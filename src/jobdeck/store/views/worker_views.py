@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import jobs, leadership, leases, workers
@@ -30,6 +30,7 @@ class WorkerView:
     version: str
     started_at: int
     heartbeat_at: int
+    shortage: str | None
     running: tuple[tuple[int, int], ...]
 
 
@@ -80,18 +81,23 @@ async def _with_jobs(connection: AsyncConnection, rows: Sequence[RowMapping]) ->
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """Workers that gave a sign of life lately: those that take jobs, and those that take no more."""
+    """Workers that gave a sign of life lately: those that take jobs, and those that take no more; by name, what some
+    are short of, and how many those are."""
 
     live: int
     draining: int
+    short: Mapping[str, str]
+    short_count: int
 
 
 async def strength(connection: AsyncConnection, silent_since: int) -> Strength:
-    """How many workers were heard of since then, by whether they take jobs."""
-    query = select(workers.c.state, func.count()).where(workers.c.state != "gone", workers.c.heartbeat_at >= silent_since)
-    counts = {state: number for state, number in await connection.execute(query.group_by(workers.c.state))}
-    live = counts.pop("active", 0)
-    return Strength(live, sum(counts.values()))
+    """The workers that were heard of since then."""
+    query = select(workers.c.name, workers.c.state, workers.c.shortage).order_by(workers.c.name, workers.c.id)
+    there = workers.c.state != "gone", workers.c.heartbeat_at >= silent_since
+    rows = (await connection.execute(query.where(*there))).all()
+    live = sum(row.state == "active" for row in rows)
+    short = [(row.name, row.shortage) for row in rows if row.shortage]
+    return Strength(live, len(rows) - live, dict(short), len(short))
 
 
 async def leader(connection: AsyncConnection, now: int) -> str | None:
