@@ -75,6 +75,7 @@ from jobdeck.storage.blobs import Blobs
 from jobdeck.store.migrate import migrate
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.segments.sealing import Sealer
+from jobdeck.store.sql.awaiting import await_database
 from jobdeck.store.sql.database import Database
 from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
@@ -108,13 +109,15 @@ class Foundation:
     task_user: TaskUser | None = None
 
 
-async def lay_foundation(config: Config) -> Foundation:
-    """Open home, database and storage, and bring the schema up to date. Raises Conflict when home or database is in
-    use, WrongSecretKey where secrets could not be read, InvalidConfiguration for folders that must not be read."""
+async def lay_foundation(config: Config, stop: asyncio.Event | None = None) -> Foundation:
+    """Open home, database and storage, and bring the schema up to date; a PostgreSQL that is not there yet is waited
+    for until `stop` is set. Raises Conflict when home or database is in use, WrongSecretKey where secrets could not be
+    read, InvalidConfiguration for folders that must not be read."""
     _make_home(config.home)
     lock = lock_installation(config.home, config.sqlite_path) if config.sqlite_path else None
     database = Database(config.async_database_url)
     try:
+        await await_database(database, stop)
         return await _found(config, database, lock)
     except BaseException:
         await database.close()
@@ -329,7 +332,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
     listening = listen(config.host, config.port)
     if not is_of_this_machine_only(listening) and not config.trusted_proxies:
         _warn_of_plain_http(address_of(listening))
-    base = await lay_foundation(config)
+    base = await lay_foundation(config, stop)
     try:
         core = core_of(base)
         use_cases = UseCases(core)
@@ -389,7 +392,7 @@ async def _admin(base: Foundation) -> str | None:
 
 async def make_admin_token(config: Config) -> Path:
     """A new token for the administrator, also while servers run; the file that has it."""
-    make_private(config.home)
+    _make_home(config.home)
     database = Database(config.async_database_url)
     try:
         await migrate(database)
@@ -412,7 +415,7 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
         )
     keep_out()
     open_files.raise_limit()
-    base = await lay_foundation(config)
+    base = await lay_foundation(config, stop)
     try:
         services = Services([*_always(base), *working(base)])
         await services.start()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobdeck.client.http.requests import request
-from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource, forced
 from jobdeck.client.http.transport import parsed, path_part
 from jobdeck.wire.admin import (
     Configuration,
@@ -148,5 +148,7 @@ class Connections(Resource):
         )
         return self._transport.post(Connection, f"/projects/{path_part(project)}/connections", body)
 
-    def delete(self, name: str, *, project: str = DEFAULT_PROJECT) -> None:
-        self._transport.write("DELETE", f"/projects/{path_part(project)}/connections/{path_part(name)}")
+    def delete(self, name: str, *, project: str = DEFAULT_PROJECT, force: bool = False) -> None:
+        """With `force` also while jobs that have not ended, or configurations, name it; those jobs then fail."""
+        path = f"/projects/{path_part(project)}/connections/{path_part(name)}"
+        self._transport.write("DELETE", forced(path, force))

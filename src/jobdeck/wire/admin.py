@@ -132,6 +132,9 @@ class LimitRequest(Request):
     """The capacity to set."""
 
     capacity: int = Field(ge=0, le=MAX_ID)
+    as_written: bool = Field(
+        default=False, description="Of a project's resource: the name is right though nothing goes by it so far."
+    )
 
 
 class Worker(Response):

@@ -10,12 +10,14 @@ from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobdeck.core.values import MAX_PARAMS, bounded
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
+from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.masking import MASK, mask_by_name
 from jobdeck.services.nesting import check_depth
 from jobdeck.store import connections
 from jobdeck.store.connections import Sealed
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
+from jobdeck.store.views import uses
 from jobdeck.wire.admin import Connection, ConnectionRequest
 from jobdeck.wire.base import Page, instant
 
@@ -54,16 +56,24 @@ class Connections:
         now = await self._core.database.transact(work)
         return _view(connections.Connection(new.name, new.kind, new.options, secrets, now))
 
-    async def delete(self, caller: Caller, project_name: str, name: str) -> None:
-        """Forget it and its secrets; raises NotFound. Tasks that run keep what they were given."""
+    async def delete(self, caller: Caller, project_name: str, name: str, *, force: bool = False) -> None:
+        """Forget it and its secrets; raises NotFound, and InUse unless `force` while somebody names it. Tasks that run
+        keep what they were given; what is in the system stays there."""
         project = await self._writable(caller, project_name)
         if name == LAKE.name:
             raise Conflict("The connection 'lake' is always there.", field="name")
-        gone = "\0" not in name and await self._core.database.transact(
-            lambda tx: connections.remove(tx, project.id, name, caller.name)
-        )
-        if not gone:
-            raise NotFound(f"There is no connection '{name[:100]}' in this project.", field="name")
+
+        async def work(tx: Tx) -> None:
+            found = {c.name: c for c in await connections.of_project(tx.connection, project.id)}
+            if name not in found:
+                raise NotFound(f"There is no connection '{name[:100]}' in this project.", field="name")
+            if not force:
+                url = found[name].options.get("url")
+                users = await uses.of_connection(tx.connection, project.id, name, url if isinstance(url, str) else None)
+                require_unused(f"The connection '{name}'", users, "name")
+            await connections.remove(tx, project.id, name, caller.name)
+
+        await self._core.database.transact(work)
 
     async def _writable(self, caller: Caller, project_name: str) -> Project:
         async with self._core.database.read() as connection:

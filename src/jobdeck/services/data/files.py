@@ -11,10 +11,11 @@ from typing import Any
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
-from jobdeck.core.refs import shown
+from jobdeck.core.refs import shown, with_id
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
+from jobdeck.services.data.in_use import require_unused
 from jobdeck.storage.places import file_path, file_prefix
 from jobdeck.store import files, garbage
 from jobdeck.store.files import NewFile
@@ -23,6 +24,7 @@ from jobdeck.store.jobs import submissions
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
+from jobdeck.store.views import uses
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.objects import File
 
@@ -149,13 +151,18 @@ class Files:
         found = await self.get(caller, project_name, file_id)
         return Download(found, file_path(project_name, file_id, found.name), self._core)
 
-    async def delete(self, caller: Caller, project_name: str, file_id: int) -> None:
-        """Remove row and content; raises NotFound."""
+    async def delete(self, caller: Caller, project_name: str, file_id: int, *, force: bool = False) -> None:
+        """Remove row and content; raises NotFound, and InUse unless `force` while somebody names it."""
         project = await self.writable(caller, project_name)
 
         async def work(tx: Tx) -> list[int]:
             found = await files.get(tx.connection, project.id, file_id)
-            if found is None or not await files.remove(tx, project.id, file_id):
+            if found is None:
+                raise _missing(file_id)
+            if not force:
+                users = await uses.of_file(tx.connection, project.id, file_id)
+                require_unused(f"The file {with_id(shown(found.name), f'file:{file_id}')}", users, "id")
+            if not await files.remove(tx, project.id, file_id):
                 raise _missing(file_id)
             data = {"file": file_id, "name": found.name}
             tx.emit(NewEvent("file.deleted", project.id, None, caller.name, data))
