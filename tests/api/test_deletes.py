@@ -38,7 +38,7 @@ async def test_a_file_that_waiting_jobs_need_stays(api: Api) -> None:
     assert (await api.get(f"{FILES}/{used}"))["id"] == used
     await api.ask("DELETE", f"{FILES}/{free}", 204)
     for job in jobs[1:]:
-        await api.post(f"jobs/{job}/cancel", status=200)
+        await api.post(f"jobs/{job}/cancel", status=202)
     refused = is_problem(await api.raw("DELETE", f"{FILES}/{used}?force=false"), 409, "in_use")
     assert refused["detail"].endswith(f"1 job that has not ended ({jobs[0]}).")
     await api.ask("DELETE", f"{FILES}/{used}?force=true", 204)
@@ -81,7 +81,7 @@ async def test_a_connection_by_its_address(api: Api, names: str) -> None:
         [job], f"The connection 'bucket' is named by 1 job that has not ended ({job}).",
     )  # fmt: skip
     assert beside not in refused["jobs"]
-    await api.post(f"jobs/{job}/cancel", status=200)
+    await api.post(f"jobs/{job}/cancel", status=202)
     await api.ask("DELETE", f"{CONNECTIONS}/bucket", 204)
 
 
@@ -110,7 +110,7 @@ async def test_a_configuration_takes_its_limits_along_and_stays_while_jobs_remem
     refused = is_problem(await api.raw("DELETE", f"{SAVED}/{made['id']}"), 409, "conflict", "id")
     assert refused["jobs"] == [job]
     assert refused["detail"] == f"Configuration {made['id']} has jobs that were made of it: {job}."
-    await api.post(f"jobs/{job}/cancel", status=200)
+    await api.post(f"jobs/{job}/cancel", status=202)
     await api.ask("DELETE", f"jobs/{job}", 204)
     await api.ask("DELETE", f"{SAVED}/{made['id']}", 204)
     left = {item["resource"] for item in (await api.get("projects/default/limits"))["items"]}
