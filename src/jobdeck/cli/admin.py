@@ -154,12 +154,22 @@ def _show_new_token(made: NewToken) -> None:
 
 @tokens.command(name="revoke")
 def tokens_revoke(*ids: Annotated[int, Parameter(name="ID", help="Token ids.")], common: Common | None = None) -> None:
-    """Revoke tokens, at once and for good."""
+    """Revoke tokens, at once and for good; browsers that are logged in with them are logged out."""
     common = common or Common()
     with common.client() as client:
-        for id_ in ids:
+        there = {token.id: token for token in client.tokens.list()}
+        own = client.me().token
+        for id_ in sorted(ids, key=lambda id_: id_ == own):
             client.tokens.revoke(id_)
-            say(f"Token {id_} is revoked.")
+            say(f"Token {id_} is revoked.{_went_along(there.get(id_))}")
+            if id_ == own:
+                say("It is the token of this command: the next one needs another (`jobdeck admin-token` makes one).")
+
+
+def _went_along(token: Token | None) -> str:
+    """What ended with the token."""
+    count = token.sessions if token is not None and token.revoked_at is None else 0
+    return f" {count} {'browsers were' if count > 1 else 'browser was'} logged out with it." if count else ""
 
 
 @workers.command(name="list")

@@ -99,6 +99,7 @@ class Token(Response):
     expires_at: Instant | None = None
     last_used_at: Instant | None = None
     revoked_at: Instant | None = None
+    sessions: int = Field(default=0, description="Browsers that are logged in with it; they are logged out with it.")
 
 
 class NewToken(Token):
