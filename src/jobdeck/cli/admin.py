@@ -211,7 +211,7 @@ def workers_undrain(*named: Whom, common: Common | None = None) -> None:
 
 
 def _show_worker(worker: Worker) -> None:
-    print(f"Worker {text.line(worker.name)} ({worker.id}) is {worker.state}.")
+    print(f"{_called(worker)} is {worker.state}.")
     print_facts([
         ("host", worker.host),
         ("version", worker.version),
@@ -226,7 +226,11 @@ def _show_worker(worker: Worker) -> None:
 
 def _show_told(worker: Worker) -> None:
     left = f"; it has {len(worker.running)} to finish" if worker.running and worker.state == "draining" else ""
-    print(f"Worker {text.line(worker.name)} ({worker.id}) is {worker.state}{left}.")
+    print(f"{_called(worker)} is {worker.state}{left}.")
+
+
+def _called(worker: Worker) -> str:
+    return f"Worker {text.line(worker.name)} ({worker.id})" if worker.name else f"Worker {worker.id}"
 
 
 @types.command(name="list")

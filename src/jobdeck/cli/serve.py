@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE, USAGE
+import structlog
+
+from jobdeck.cli.exits import DEFECT, DETACHED, DONE, UNREACHABLE, USAGE
 from jobdeck.cli.parting import Parting
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError, Unavailable
@@ -161,6 +163,12 @@ def _start(given: dict[str, Any], runner: Runner) -> int:
         return _refused(f"It cannot start: {where}{error.strerror or error}.", hint, USAGE)
     except KeyboardInterrupt:
         return DETACHED
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        structlog.get_logger(__name__).exception("ended_by_a_mistake")
+        text = f"The server ended by a mistake of its own: {type(error).__name__}: {error}."
+        return _refused(text, "Please report it with the lines above.", DEFECT)
     return DONE
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from jobdeck.core.errors import InvalidInput, Unavailable
 from jobdeck.store.sql.database import Database
@@ -15,6 +16,7 @@ log = structlog.get_logger(__name__)
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds between two tries; the last one for as long as it lasts."""
 TOLD_EVERY = 30.0
+_THEN = "it goes on as soon as the database answers"
 _FOR_GOOD = (
     "password authentication failed",
     "no password supplied",
@@ -45,13 +47,16 @@ async def await_database(database: Database, stop: asyncio.Event | None = None) 
         try:
             await database.now()
             break
+        except DBAPIError as error:
+            raise _refused(database, str(error.orig).partition("\n")[0]) from error
         except Unavailable as error:
-            _refuse_for_good(database, error)
+            if any(text in error.message for text in _FOR_GOOD):
+                raise _refused(database, error.message) from error
             if stop is not None and stop.is_set():
                 raise
             if not tries or time.monotonic() - told > TOLD_EVERY:
                 told = time.monotonic()
-                log.warning("waits_for_database", database=_where(database), reason=error.message)
+                log.warning("waits_for_database", database=_where(database), reason=error.message, then=_THEN)
         await _pause(stop, PAUSES[min(tries, len(PAUSES) - 1)])
         tries += 1
     if tries:
@@ -66,13 +71,12 @@ async def _pause(stop: asyncio.Event | None, seconds: float) -> None:
         return
 
 
-def _refuse_for_good(database: Database, error: Unavailable) -> None:
-    if any(text in error.message for text in _FOR_GOOD):
-        raise DatabaseRefuses(
-            f"The database {_where(database)} cannot be used: {error.message}",
-            field="database_url",
-            hint="Correct user, password or database in JOBDECK_DATABASE_URL, or make them in PostgreSQL.",
-        ) from error
+def _refused(database: Database, reason: str) -> DatabaseRefuses:
+    return DatabaseRefuses(
+        f"The database {_where(database)} cannot be used: {reason}",
+        field="database_url",
+        hint="Correct user, password or database in JOBDECK_DATABASE_URL, or make them in PostgreSQL.",
+    )
 
 
 def _where(database: Database) -> str:
