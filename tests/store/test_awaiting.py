@@ -42,15 +42,24 @@ async def forwarded(port: int, upstream: Path) -> AsyncIterator[None]:
             await writer.drain()
         writer.close()
 
+    running: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, to = await asyncio.open_unix_connection(str(upstream))
         await asyncio.gather(pass_on(reader, to), pass_on(there, writer), return_exceptions=True)
+        for end in (to, writer):
+            end.close()
+        await asyncio.gather(to.wait_closed(), writer.wait_closed(), return_exceptions=True)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        running.add(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(take, "127.0.0.1", port)
     try:
         yield
     finally:
         server.close()
+        await asyncio.gather(*running)
 
 
 async def test_it_goes_on_once_the_database_is_there(
