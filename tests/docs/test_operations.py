@@ -23,6 +23,7 @@ from jobdeck.store.sql.database import Database
 from tests.architecture.tree import ROOT
 from tests.docs.serving import Served, free_port, served, typed
 from tests.docs.sources import blocks
+from tests.faults.installation import until
 
 PAGE = ROOT / "docs" / "operations.md"
 UNIT = ROOT / "deploy" / "jobdeck.service"
@@ -194,6 +195,16 @@ def test_each_figure_of_the_text_and_of_its_alarms_is_there(server: Served) -> N
         used = {name.removesuffix("_total") for name in re.findall(r"jobdeck_\w+", alarm)}
         assert used
         assert used <= told, alarm
+
+
+def test_the_log_has_a_line_for_a_job_that_failed(server: Served) -> None:
+    with server.client() as client:
+        job = client.jobs.submit("sleep", {"seconds": 0.1, "fail_step": 0})
+        client.jobs.wait(job.id)
+    log = server.home.parent / "server.log"
+    line = until(lambda: re.search(rf"job_failed .*\bjob={job.id}\b.*", log.read_text()), "the line is there")[0]
+    for word in ("type=sleep", "project=default", "code=sleep_failed", "error="):
+        assert word in line
 
 
 def test_the_states_of_health_are_told() -> None:

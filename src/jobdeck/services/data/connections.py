@@ -62,18 +62,23 @@ class Connections:
         project = await self._writable(caller, project_name)
         if name == LAKE.name:
             raise Conflict("The connection 'lake' is always there.", field="name")
+        if not force:
+            await self._require_unused(project, name)
+        gone = "\0" not in name and await self._core.database.transact(
+            lambda tx: connections.remove(tx, project.id, name, caller.name)
+        )
+        if not gone:
+            raise NotFound(f"There is no connection '{name[:100]}' in this project.", field="name")
 
-        async def work(tx: Tx) -> None:
-            found = {c.name: c for c in await connections.of_project(tx.connection, project.id)}
+    async def _require_unused(self, project: Project, name: str) -> None:
+        """Before the transaction, which holds up others: very many jobs may have to be looked at."""
+        async with self._core.database.read() as connection:
+            found = {c.name: c for c in await connections.of_project(connection, project.id)}
             if name not in found:
-                raise NotFound(f"There is no connection '{name[:100]}' in this project.", field="name")
-            if not force:
-                url = found[name].options.get("url")
-                users = await uses.of_connection(tx.connection, project.id, name, url if isinstance(url, str) else None)
-                require_unused(f"The connection '{name}'", users, "name")
-            await connections.remove(tx, project.id, name, caller.name)
-
-        await self._core.database.transact(work)
+                return
+            url = found[name].options.get("url")
+            users = await uses.of_connection(connection, project.id, name, url if isinstance(url, str) else None)
+        require_unused(f"The connection '{name}'", users, "name")
 
     async def _writable(self, caller: Caller, project_name: str) -> Project:
         async with self._core.database.read() as connection:

@@ -154,21 +154,26 @@ class Files:
     async def delete(self, caller: Caller, project_name: str, file_id: int, *, force: bool = False) -> None:
         """Remove row and content; raises NotFound, and InUse unless `force` while somebody names it."""
         project = await self.writable(caller, project_name)
+        if not force:
+            await self._require_unused(project, file_id)
 
         async def work(tx: Tx) -> list[int]:
             found = await files.get(tx.connection, project.id, file_id)
-            if found is None:
-                raise _missing(file_id)
-            if not force:
-                users = await uses.of_file(tx.connection, project.id, file_id)
-                require_unused(f"The file {with_id(shown(found.name), f'file:{file_id}')}", users, "id")
-            if not await files.remove(tx, project.id, file_id):
+            if found is None or not await files.remove(tx, project.id, file_id):
                 raise _missing(file_id)
             data = {"file": file_id, "name": found.name}
             tx.emit(NewEvent("file.deleted", project.id, None, caller.name, data))
             return await garbage.add(tx, [Doomed(file_prefix(project.name, file_id))])
 
         await self._core.garbage.collect(await self._core.database.transact(work))
+
+    async def _require_unused(self, project: Project, file_id: int) -> None:
+        """Before the transaction, which holds up others: very many jobs may have to be looked at."""
+        async with self._core.database.read() as connection:
+            found = await files.get(connection, project.id, file_id)
+            users = await uses.of_file(connection, project.id, file_id)
+        if found is not None:
+            require_unused(f"The file {with_id(shown(found.name), f'file:{file_id}')}", users, "id")
 
 
 async def _reserve(tx: Tx, project: Project, caller: Caller) -> tuple[int, int]:
