@@ -12,7 +12,7 @@ from tests.client.contract_server import ContractServer, Refusal
 
 WAITS = [
     {"reason": "claim", "text": "It needs object:lake/a/b for itself, and job 3 holds it.", "holders": [3]},
-    {"reason": "no_worker", "text": "No live worker can run jobs of type 'sleep'; start one."},
+    {"reason": "no_worker", "text": "No worker takes jobs of type 'sleep' now; start one, or undrain one that drains."},
 ]
 
 

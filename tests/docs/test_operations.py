@@ -81,7 +81,7 @@ def test_a_copy_without_workers_runs_nothing(server: Served) -> None:
     more["JOBDECK_URL"] = f"http://127.0.0.1:{more['PORT']}"
     status, output = typed(["bash", "-euc", words], server.home.parent, {**environment, **more}, 100)
     assert status == 0, output
-    assert re.search(r"1 +· pending .*No live worker can run jobs of type 'noop'; start one.", output), output
+    assert re.search(r"1 +· pending .*No worker takes jobs of type 'noop' now; start one", output), output
 
 
 def test_a_dump_of_postgresql_is_restored_and_looked_at(
