@@ -39,6 +39,7 @@ from jobdeck.engine.duties import (
     resume_paused,
     seal,
     sweep,
+    tell_failures,
 )
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
@@ -79,6 +80,7 @@ from jobdeck.store.migrate import migrate
 from jobdeck.store.moving.copying import Moved
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.segments.sealing import Sealer
+from jobdeck.store.sql.awaiting import await_database
 from jobdeck.store.sql.database import Database
 from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount
@@ -112,13 +114,15 @@ class Foundation:
     task_user: TaskUser | None = None
 
 
-async def lay_foundation(config: Config, *, serves: bool = False) -> Foundation:
-    """Open home, database and storage, and bring the schema up to date. Raises Conflict when home or database is in
-    use, WrongSecretKey where secrets could not be read, InvalidConfiguration for folders that must not be read."""
+async def lay_foundation(config: Config, stop: asyncio.Event | None = None, *, serves: bool = False) -> Foundation:
+    """Open home, database and storage, and bring the schema up to date; a PostgreSQL that is not there yet is waited
+    for until `stop` is set. Raises Conflict when home or database is in use, WrongSecretKey where secrets could not be
+    read, InvalidConfiguration for folders that must not be read."""
     _make_home(config.home)
     lock = lock_installation(config.home, config.sqlite_path) if config.sqlite_path else None
     database = Database(config.async_database_url)
     try:
+        await await_database(database, stop)
         return await _found(config, database, lock, serves)
     except BaseException:
         await database.close()
@@ -264,6 +268,7 @@ def scheduling(base: Foundation) -> list[Service]:
             partial(resume_paused.resume_paused, database, leadership, base.control),
         ),
         Loop("end_silent", end_silent.EVERY, partial(end_silent.end_silent, database)),
+        Loop("tell_failures", tell_failures.EVERY, tell_failures.TellFailures(database, leadership)),
         Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
         BulkRunner(database, leadership, base.control),
         Loop("prune", PRUNE_EVERY, prune),
@@ -336,7 +341,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
     listening = listen(config.host, config.port)
     if not is_of_this_machine_only(listening) and not config.trusted_proxies:
         _warn_of_plain_http(address_of(listening))
-    base = await lay_foundation(config, serves=True)
+    base = await lay_foundation(config, stop, serves=True)
     try:
         if config.storage_is_only_here:
             _warn_of_own_storage(base.blobs.url)
@@ -406,7 +411,7 @@ async def _admin(base: Foundation) -> str | None:
 
 async def make_admin_token(config: Config) -> Path:
     """A new token for the administrator, also while servers run; the file that has it."""
-    make_private(config.home)
+    _make_home(config.home)
     database = Database(config.async_database_url)
     try:
         await migrate(database)
@@ -450,7 +455,7 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
         )
     keep_out()
     open_files.raise_limit()
-    base = await lay_foundation(config)
+    base = await lay_foundation(config, stop)
     try:
         services = Services([*_always(base), *working(base)])
         await services.start()

@@ -7,6 +7,8 @@ from urllib.parse import quote
 import pytest
 
 from jobdeck.core.claims import qualify
+from jobdeck.store.running import workers
+from jobdeck.store.running.workers import Worker
 from tests.api.harness import Api, is_problem
 
 LIMITS = "projects/default/limits"
@@ -19,9 +21,9 @@ LIMITS = "projects/default/limits"
         ("project:default", "project:default"),
         ("type:import", "type:import"),
         ("type:of-another-worker", "type:of-another-worker"),
-        ("children:7", "children:7"),
-        ("configuration:3", "configuration:3"),
-        ("configuration:3/token:4", "configuration:3/token:4"),
+        ("children:1", "children:1"),
+        ("configuration:1", "configuration:1"),
+        ("configuration:1/token:4", "configuration:1/token:4"),
         ("object:lake/in.shop/orders", "object:lake/in.shop/orders"),
         ("object:lake/in.shop/%6frders", "object:lake/in.shop/orders"),
         ("licence", "licence"),
@@ -29,6 +31,10 @@ LIMITS = "projects/default/limits"
     ],
 )
 async def test_a_projects_resources_by_name(small: Api, named: str, shown: str) -> None:
+    await small.submit()
+    await small.post("projects/default/configurations", {"name": "c", "type": "noop"}, 201)
+    other = Worker("w", "w", "h", 1, 1, 1, ("of-another-worker",), "1")
+    await workers.join(small.core.database, other)
     path = f"{LIMITS}/{quote(named, safe='/:')}"
     made = await small.ask("PUT", path, 200, json={"capacity": 4})
     assert made == {"resource": shown, "capacity": 4, "used": 0, "holders": []}
@@ -90,3 +96,38 @@ async def test_a_limit_of_all_projects_holds_jobs_back(api: Api) -> None:
 @pytest.mark.parametrize("named", ["project", "project:default", "type:nosuch", "type:", "object:lake/a/b", "licence"])
 async def test_only_what_all_projects_share_is_limited_for_all(small: Api, named: str) -> None:
     is_problem(await small.raw("PUT", f"limits/{named}", json={"capacity": 1}), 422, field="resource")
+
+
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("projects", "project"), ("Project", "project"), ("projekt", "project"), ("types:sleep", "type:sleep"),
+        ("type:slep", "type:sleep"), ("type:imports", "type:import"), ("Type:noop", "type:noop"),
+        ("objects:lake/a/b", "object:lake/a/b"), ("object:lak/a/b", "lake"), ("object:nosuch/a", ""),
+        ("child:4", "children:4"), ("configurations:1", "configuration:1"), ("children:99", ""), ("type", ""),
+        ("configuration:99", ""), ("license", "licence"), ("object", ""), ("instances", "instance"),
+    ],
+)  # fmt: skip
+async def test_a_slip_is_refused_with_what_was_meant(small: Api, named: str, meant: str) -> None:
+    await small.ask("PUT", f"{LIMITS}/licence", 200, json={"capacity": 1})
+    refused = is_problem(await small.raw("PUT", f"{LIMITS}/{named}", json={"capacity": 3}), 422, field="resource")
+    assert (f"Did you mean '{meant}'?" in refused["hint"]) if meant else "Did you mean" not in str(refused.get("hint"))
+    assert {item["resource"] for item in (await small.get(LIMITS))["items"]} == {"licence", "project:default"}
+
+
+async def test_a_name_that_looks_like_a_slip_can_be_meant(small: Api) -> None:
+    made = await small.ask("PUT", f"{LIMITS}/objects", 200, json={"capacity": 3, "as_written": True})
+    assert made["resource"] == "objects"
+    await small.ask("PUT", f"{LIMITS}/objects", 200, json={"capacity": 4})
+    refused = is_problem(await small.raw("DELETE", f"{LIMITS}/object5"), 404, field="resource")
+    assert refused["hint"] == "Did you mean 'objects'?"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("limits/instanc", "instance"), ("limits/type:slep", "type:sleep"), ("pauses/type:slep", "type:sleep")],
+)
+async def test_slips_in_what_all_share(small: Api, path: str, meant: str) -> None:
+    body = {"capacity": 1} if path.startswith("limits") else {}
+    refused = is_problem(await small.raw("PUT", path, json=body), 422)
+    assert refused["hint"] == f"Did you mean '{meant}'?"

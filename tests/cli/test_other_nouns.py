@@ -83,7 +83,7 @@ def test_pauses(cli: Cli, server: ContractServer) -> None:
         (["projects", "list"], "Default"),
         (["projects", "create", "shop", "--weight", "2"], "Project shop is created."),
         (["workers", "list"], "live"),
-        (["workers", "drain", "w1"], "Worker w1 is draining."),
+        (["workers", "drain", "w1"], "Worker vm (w1) is draining."),
         (["types", "list"], "Sleep for a while."),
         (["types", "show", "sleep"], "default 1.0"),
         (["configurations", "list"], "NAME"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,9 +14,12 @@ import pytest
 from jobdeck.config import InvalidConfiguration, load
 
 
-def start(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(
+    home: Path, *arguments: str, port: str | None = "0", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """`jobdeck up` where it should end by itself."""
-    command = [sys.executable, "-m", "jobdeck.cli.main", "up", "--home", str(home), "--port", "0", *arguments]
+    command = [sys.executable, "-m", "jobdeck.cli.main", "up", "--home", str(home), *arguments]
+    command += ["--port", port] if port else []
     cleared = {k: v for k, v in os.environ.items() if not k.startswith("JOBDECK_")}
     return subprocess.run(
         command, env={**cleared, **environment}, capture_output=True, text=True, timeout=60, check=False
@@ -77,3 +81,34 @@ def test_a_home_with_a_strange_name(tmp_path: Path, name: str) -> None:
 
     config = load(home=tmp_path / name)
     assert make_url(config.async_database_url).database == str(tmp_path / name / "jobdeck.db")
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        number = other.getsockname()[1]
+        done = start(tmp_path, JOBDECK_PORT=str(number), port=None)
+    refused(done, f"Cannot listen on 127.0.0.1:{number}: Address already in use", "perhaps another Jobdeck", "--port")
+
+
+def test_a_database_in_a_folder_that_there_is_not(tmp_path: Path) -> None:
+    refused(start(tmp_path, "--database-url", "sqlite:////nosuch/x.db"), "/nosuch/x.db", "No such file or directory")
+
+
+def test_a_database_that_is_away_is_waited_for_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgresql://u:hidden-word@127.0.0.1:{nobody.getsockname()[1]}/x"
+        command = [sys.executable, "-m", "jobdeck.cli.main", "server", "--home", str(tmp_path), "--port", "0"]
+        with subprocess.Popen([*command, "--database-url", url], stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            line = server.stderr.readline()
+            assert "waits_for_database" in line
+            assert "refused" in line
+            assert "it goes on as soon as" in line
+            server.terminate()
+            rest = server.stderr.read()
+            assert server.wait(60) == 0, rest
+    assert "hidden-word" not in line + rest
+    assert "Traceback" not in rest

@@ -293,8 +293,10 @@ def _around(s: ContractServer) -> list[Route]:
         ("GET", "/tokens", lambda _q: (200, {"items": [A_TOKEN], "next": None})),
         ("POST", "/tokens", lambda q: (201, {**A_TOKEN, **q.json, "token": "jd_new_secret"})),
         ("DELETE", r"/tokens/(\d+)", lambda _q, _i: (204, None)),
-        ("GET", "/workers", lambda _q: (200, {"items": [{"id": "w1", "state": "live", "slots": 4, "running": [1]}]})),
-        ("POST", r"/workers/([^/]+)/drain", lambda _q, i: (202, {"id": i, "state": "draining"})),
+        ("GET", "/workers", lambda _q: (200, {"items": [A_WORKER]})),
+        ("GET", r"/workers/([^/]+)", lambda _q, i: (200, {**A_WORKER, "id": i, "shortage": "no files"})),
+        ("POST", r"/workers/([^/]+)/undrain", lambda _q, i: (200, {**A_WORKER, "id": i})),
+        ("POST", r"/workers/([^/]+)/drain", lambda _q, i: (202, {"id": i, "name": "vm", "state": "draining"})),
         ("GET", r"/projects/([^/]+)/configurations", lambda _q, _p: (200, {"items": [], "next": None})),
         ("POST", r"/projects/([^/]+)/configurations", lambda q, _p: (201, {"id": 3, **q.json})),
         ("GET", r"/projects/([^/]+)/configurations/3", lambda _q, _p: (200, A_CONFIGURATION)),
@@ -360,6 +362,7 @@ TABLE = {
     "versions": [{"version": "3", "at": AT, "job": 7, "rows": 1200}],
 }
 ROWS = [{"id": 1, "name": "Ä"}, {"id": 2**60, "name": None}]
+A_WORKER = {"id": "w1", "name": "vm", "state": "live", "slots": 4, "running": [1]}
 A_TOKEN = {"id": 5, "name": "ci", "role": "operator", "project": None, "created_at": AT}
 
 

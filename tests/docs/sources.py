@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jobdeck
+from jobdeck.api.http import problem
 from jobdeck.core.errors import JobdeckError
 from tests.architecture.tree import ROOT, parsed, python_files
 
@@ -30,7 +31,7 @@ def error_codes() -> set[str]:
             importlib.import_module(module.name)
     named = {cls.code for cls in _subclasses(JobdeckError)}
     written = {*_literals("ErrorInfo", 0), *_keywords("ErrorInfo", "code"), *_literals("plain", 1)}
-    return named | written
+    return named | written | set(problem.CODES.values())
 
 
 def event_kinds() -> set[str]:
@@ -55,8 +56,15 @@ def _subclasses(cls: type[JobdeckError]) -> Iterator[type[JobdeckError]]:
 def _calls(name: str) -> Iterator[ast.Call]:
     for path in python_files("src"):
         for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            if isinstance(node, ast.Call) and _called(node.func) == name:
                 yield node
+
+
+def _called(function: ast.expr) -> str | None:
+    """The last word of what is called: `plain` of `problem.plain(…)`."""
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else None
 
 
 def _literals(name: str, position: int) -> Iterator[str]:

@@ -100,7 +100,8 @@ async def test_a_worker_that_is_nearly_silent_is_given_nothing_more(desk: Desk) 
     waiting, common = await desk.one(type="rare"), await desk.one(type="a")
     assert await decider.turn() == [common]
     (reason,) = await reasons(desk, waiting)
-    assert (reason.reason, reason.text) == ("no_worker", "No live worker can run jobs of type 'rare'; start one.")
+    text = "No worker takes jobs of type 'rare' now; start one, or undrain one that drains."
+    assert (reason.reason, reason.text) == ("no_worker", text)
     await beat(desk, "w3")
     await look_again(desk)
     assert await decider.turn() == [waiting]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 projects = noun("projects", "List, show, create and change projects.")
 tokens = noun("tokens", "List, create and revoke access tokens.")
-workers = noun("workers", "List and drain workers.")
+workers = noun("workers", "List, show, drain and undrain workers.")
 types = noun("types", "List and show job types.")
 
 PROJECT_COLUMNS: list[Column[Project]] = [
@@ -152,12 +152,22 @@ def _show_new_token(made: NewToken) -> None:
 
 @tokens.command(name="revoke")
 def tokens_revoke(*ids: Annotated[int, Parameter(name="ID", help="Token ids.")], common: Common | None = None) -> None:
-    """Revoke tokens, at once and for good."""
+    """Revoke tokens, at once and for good; browsers that are logged in with them are logged out."""
     common = common or Common()
     with common.client() as client:
-        for id_ in ids:
+        there = {token.id: token for token in client.tokens.list()}
+        own = client.me().token
+        for id_ in sorted(ids, key=lambda id_: id_ == own):
             client.tokens.revoke(id_)
-            say(f"Token {id_} is revoked.")
+            say(f"Token {id_} is revoked.{_went_along(there.get(id_))}")
+            if id_ == own:
+                say("It is the token of this command: the next one needs another (`jobdeck admin-token` makes one).")
+
+
+def _went_along(token: Token | None) -> str:
+    """What ended with the token."""
+    count = token.sessions if token is not None and token.revoked_at is None else 0
+    return f" {count} {'browsers were' if count > 1 else 'browser was'} logged out with it." if count else ""
 
 
 @workers.command(name="list")
@@ -168,14 +178,57 @@ def workers_list(*, common: Common | None = None) -> None:
         print_all(common.output, client.workers.list(), WORKER_COLUMNS, lambda w: w.id)
 
 
-@workers.command(name="drain")
-def workers_drain(*ids: Annotated[str, Parameter(name="ID", help="Worker ids.")], common: Common | None = None) -> None:
-    """Let workers finish what they have and take nothing more."""
+Whom = Annotated[str, Parameter(name="WORKER", help="Ids, names, or beginnings of them that no other worker has.")]
+
+
+@workers.command(name="show")
+def workers_show(*named: Whom, common: Common | None = None) -> None:
+    """Show workers: state, places, job types, the jobs they hold."""
     common = common or Common()
     with common.client() as client:
-        for id_ in ids:
-            drained = client.workers.drain(id_)
-            print_one(common.output, drained, lambda w: print(f"Worker {w.id} is {w.state}."), lambda w: w.id)
+        for word in named:
+            print_one(common.output, client.workers.get(word), _show_worker, lambda w: w.id)
+
+
+@workers.command(name="drain")
+def workers_drain(*named: Whom, common: Common | None = None) -> None:
+    """Let workers finish what they have and take nothing more, until `workers undrain`."""
+    common = common or Common()
+    with common.client() as client:
+        for word in named:
+            print_one(common.output, client.workers.drain(word), _show_told, lambda w: w.id)
+
+
+@workers.command(name="undrain")
+def workers_undrain(*named: Whom, common: Common | None = None) -> None:
+    """Let drained workers take jobs again."""
+    common = common or Common()
+    with common.client() as client:
+        for word in named:
+            print_one(common.output, client.workers.undrain(word), _show_told, lambda w: w.id)
+
+
+def _show_worker(worker: Worker) -> None:
+    print(f"{_called(worker)} is {worker.state}.")
+    print_facts([
+        ("host", worker.host),
+        ("version", worker.version),
+        ("slots", f"{worker.slots}, and {worker.light_slots} for light jobs"),
+        ("running", ", ".join(str(job) for job in worker.running) or "nothing"),
+        ("short of", text.line(worker.shortage or "")),
+        ("types", ", ".join(worker.types)),
+        ("started", text.moment(worker.started_at)),
+        ("seen", text.moment(worker.seen_at)),
+    ])  # fmt: skip
+
+
+def _show_told(worker: Worker) -> None:
+    left = f"; it has {len(worker.running)} to finish" if worker.running and worker.state == "draining" else ""
+    print(f"{_called(worker)} is {worker.state}{left}.")
+
+
+def _called(worker: Worker) -> str:
+    return f"Worker {text.line(worker.name)} ({worker.id})" if worker.name else f"Worker {worker.id}"
 
 
 @types.command(name="list")

@@ -27,7 +27,7 @@ Exit codes:
   0    done
   1    the job failed; when waited for also: was canceled or paused;
        a dry run found that it would fail; a connection does not work
-  2    the command line is wrong
+  2    the command line is wrong; a server cannot start as it is set up
   3    the server refused
   4    the server cannot be reached, or does not work
   5    the output cannot be written; what was asked for may have been done
@@ -68,8 +68,20 @@ def tell(error: JobdeckError | UsageError) -> None:
         say(f"hint: {_as_command(error.hint)}")
 
 
+_AS_COMMANDS = (
+    (re.compile(r"PUT /api/v1/limits/instance"), "`jobdeck limits set instance N --instance`"),
+    (re.compile(r"set it at /api/v1/projects/([^/]+)/limits/project"), r"add --project \1"),
+    (re.compile(r"a project's are at /api/v1/projects/<name>/limits"), "leave --instance out for those of a project"),
+    (re.compile(r"set it with as_written=true"), "add --as-written"),
+    (re.compile(r"with force=true"), "with --force"),
+)
+"""What hints of the API say, and what a person types instead."""
+
+
 def _as_command(hint: str) -> str:
     """The hint of the API with the command that does what its request would do."""
+    for said, typed in _AS_COMMANDS:
+        hint = said.sub(typed, hint)
     return _REQUEST.sub(lambda m: f"`jobdeck {m['noun']} {'show ' + m['name'] if m['name'] else 'list'}`", hint)
 
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import file_numbers
 from jobdeck.cli.arguments.more import More, print_list, tell_more
-from jobdeck.cli.arguments.options import STDIN, Common, noun
+from jobdeck.cli.arguments.options import STDIN, Common, Force, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one, print_page
@@ -127,12 +127,12 @@ def download(
 
 
 @app.command
-def delete(*ids: FileIds, common: Common | None = None) -> None:
-    """Delete files."""
+def delete(*ids: FileIds, force: Force = False, common: Common | None = None) -> None:
+    """Delete files; one that jobs which have not ended, or configurations, name only with --force."""
     common = common or Common()
     with common.client() as client:
         for id_ in file_numbers(ids):
-            client.files.delete(id_, project=common.project_or_default)
+            client.files.delete(id_, project=common.project_or_default, force=force)
             print(id_ if common.output == "ids" else f"File {id_} is deleted.", file=_out(common))
 
 

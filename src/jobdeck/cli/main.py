@@ -38,7 +38,7 @@ COMMANDS = (
     ("tokens", "jobdeck.cli.admin:tokens", "List, create and revoke access tokens.", RULING),
     ("limits", "jobdeck.cli.rules:limits", "List, set and clear limits.", RULING),
     ("pauses", "jobdeck.cli.rules:pauses", "Hold back the starting of jobs, and let it go on.", RULING),
-    ("workers", "jobdeck.cli.admin:workers", "List and drain workers.", RULING),
+    ("workers", "jobdeck.cli.admin:workers", "List, show, drain and undrain workers.", RULING),
     ("admin-token", "jobdeck.cli.serve:admin_token", "Make a lost administrator's token anew.", RULING),
     ("move-database", "jobdeck.cli.serve:move_database", "Move everything from SQLite to PostgreSQL.", RULING),
     ("login", "jobdeck.cli.login:login", "Print a link that logs a browser in.", RULING),

@@ -55,12 +55,15 @@ def limits_set(
     /,
     *,
     instance: Instance = False,
+    as_written: Annotated[bool, Parameter(help="The name is right, though it looks like a slip.", negative=())] = False,
     common: Common | None = None,
 ) -> None:
     """Set a limit."""
     common = common or Common()
     with common.client() as client:
-        made = client.limits.set(resource, capacity, project=common.project_or_default, instance=instance)
+        made = client.limits.set(
+            resource, capacity, project=common.project_or_default, instance=instance, as_written=as_written
+        )
     print_one(
         common.output, made, lambda x: print(f"{x.resource}: {x.used} of {x.capacity} in use."), lambda x: x.resource
     )

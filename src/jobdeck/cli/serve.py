@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from jobdeck.cli.exits import DEFECT, DETACHED, DONE, UNREACHABLE, USAGE
 from jobdeck.cli.parting import Parting
 from jobdeck.config import Config, load
-from jobdeck.core.errors import JobdeckError
+from jobdeck.core.errors import JobdeckError, Unavailable
 from jobdeck.core.home import ADMIN_TOKEN
 
 _HOW_TO_STOP = "Ctrl-C stops it; running jobs are handed back and go on at the next start."
@@ -185,11 +188,26 @@ def _start(given: dict[str, Any], runner: Runner) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
             loop.run(_until_signal(config, runner))
     except JobdeckError as error:
-        print(f"jobdeck: {error.message}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
-        return 2
+        return _refused(error.message, error.hint, UNREACHABLE if error.kind == "unavailable" else USAGE)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        hint = "Look at the folders of the home, their owner and mode, and at the room on the disk."
+        return _refused(f"It cannot start: {where}{error.strerror or error}.", hint, USAGE)
     except KeyboardInterrupt:
-        return 130
-    return 0
+        return DETACHED
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        structlog.get_logger(__name__).exception("ended_by_a_mistake")
+        text = f"The server ended by a mistake of its own: {type(error).__name__}: {error}."
+        return _refused(text, "Please report it with the lines above.", DEFECT)
+    return DONE
+
+
+def _refused(message: str, hint: str | None, code: int) -> int:
+    """Say why there is no server; the exit code."""
+    print(f"jobdeck: {message}" + (f" {hint}" if hint else ""), file=sys.stderr)
+    return code
 
 
 def _spare_collector() -> None:
@@ -204,7 +222,11 @@ async def _until_signal(config: Config, runner: Runner) -> None:
     loop, parting = asyncio.get_running_loop(), Parting(stop)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, parting.asked)
-    await runner(config, _say_ready, stop)
+    try:
+        await runner(config, _say_ready, stop)
+    except Unavailable:
+        if not stop.is_set():
+            raise
     parting.in_order()
 
 

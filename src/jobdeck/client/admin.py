@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobdeck.client.http.requests import request
-from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource, forced
 from jobdeck.client.http.transport import parsed, path_part
 from jobdeck.wire.admin import (
     Configuration,
@@ -92,7 +92,7 @@ class Tokens(Resource):
 
 
 class Workers(Resource):
-    """`client.workers`."""
+    """`client.workers`: named by id, name, or a beginning of one of them that no other worker has."""
 
     def list(self) -> builtins.list[Worker]:
         return builtins.list(self._every(Page[Worker], "/workers"))
@@ -100,6 +100,13 @@ class Workers(Resource):
     def drain(self, id: str) -> Worker:
         """Let it finish what it has and take nothing more."""
         return self._transport.post(Worker, f"/workers/{path_part(id)}/drain")
+
+    def undrain(self, id: str) -> Worker:
+        """Let a drained one take jobs again."""
+        return self._transport.post(Worker, f"/workers/{path_part(id)}/undrain")
+
+    def get(self, id: str) -> Worker:
+        return self._transport.get(Worker, f"/workers/{path_part(id)}")
 
 
 class Types(Resource):
@@ -191,5 +198,7 @@ class Connections(Resource):
         path = f"/projects/{path_part(project)}/connections/{path_part(name)}/test"
         return self._transport.post(ConnectionTest, path)
 
-    def delete(self, name: str, *, project: str = DEFAULT_PROJECT) -> None:
-        self._transport.write("DELETE", f"/projects/{path_part(project)}/connections/{path_part(name)}")
+    def delete(self, name: str, *, project: str = DEFAULT_PROJECT, force: bool = False) -> None:
+        """With `force` also while jobs that have not ended, or configurations, name it; those jobs then fail."""
+        path = f"/projects/{path_part(project)}/connections/{path_part(name)}"
+        self._transport.write("DELETE", forced(path, force))

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from jobdeck.client.errors import UnexpectedAnswer
-from jobdeck.client.http.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
+from jobdeck.client.http.resource import DEFAULT_PROJECT, MAX_PAGE, Resource, forced
 from jobdeck.client.http.transport import path_part
 from jobdeck.client.http.whole import write_whole
 from jobdeck.wire.base import Page
@@ -79,8 +79,9 @@ class Files(Resource):
         """Write the file to the path `to`, which appears whole or not at all."""
         return write_whole(Path(to), self.read(id, project=project))
 
-    def delete(self, id: int, *, project: str = DEFAULT_PROJECT) -> None:
-        self._transport.write("DELETE", _path(project, id))
+    def delete(self, id: int, *, project: str = DEFAULT_PROJECT, force: bool = False) -> None:
+        """With `force` also while jobs that have not ended, or configurations, name it; those jobs then fail."""
+        self._transport.write("DELETE", forced(_path(project, id), force))
 
 
 def _path(project: str, id: int) -> str:

@@ -19,10 +19,18 @@ class Limits(Resource):
         """Every resource that has a limit or is held now."""
         return builtins.list(self._every(Page[Limit], _limits(project, instance)))
 
-    def set(self, resource: str, capacity: int, *, project: str = DEFAULT_PROJECT, instance: bool = False) -> Limit:
+    def set(
+        self,
+        resource: str,
+        capacity: int,
+        *,
+        project: str = DEFAULT_PROJECT,
+        instance: bool = False,
+        as_written: bool = False,
+    ) -> Limit:
         """`resource` as claims name it: `project`, `type:import`, `object:lake/b/t`, …; with `instance`, `instance`
-        or a `type:…`."""
-        body = request(LimitRequest, capacity=capacity)
+        or a `type:…`. A name that nothing goes by so far and that looks like a slip is taken only if `as_written`."""
+        body = request(LimitRequest, capacity=capacity, as_written=as_written or None)
         path = f"{_limits(project, instance)}/{path_part(resource)}"
         return parsed(Limit, self._transport.write("PUT", path, body))
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, exists, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +14,8 @@ from jobdeck.core.errors import Conflict
 from jobdeck.store.schema import configurations, jobs, principals
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.numbers import wide
+
+SHOWN_JOBS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,19 @@ async def save(tx: Tx, project_id: int, id: int, name: str, type: str, params: s
 
 async def remove(tx: Tx, project_id: int, id: int) -> bool:
     """Whether it was there; raises Conflict while jobs remember it."""
-    used = (await tx.connection.execute(select(exists().where(jobs.c.configuration_id == wide(id))))).scalar()
-    if used:
-        raise Conflict(
-            f"Configuration {id} has jobs that ran it.", hint="Delete those jobs first, or leave the configuration."
-        )
     mine = (configurations.c.project_id == project_id, configurations.c.id == wide(id))
+    if (await tx.connection.execute(select(configurations.c.id).where(*mine))).first() is None:
+        return False
+    theirs = select(jobs.c.id).where(jobs.c.configuration_id == wide(id)).order_by(jobs.c.id)
+    some = list((await tx.connection.execute(theirs.limit(SHOWN_JOBS + 1))).scalars())
+    if some:
+        named = ", ".join(str(job) for job in some[:SHOWN_JOBS]) + (", …" if len(some) > SHOWN_JOBS else "")
+        raise Conflict(
+            f"Configuration {id} has jobs that were made of it: {named}.",
+            field="id",
+            hint="Delete those jobs first, or leave the configuration; nobody has to run it.",
+            jobs=some,
+        )
     return (await tx.connection.execute(delete(configurations).where(*mine))).rowcount > 0
 
 

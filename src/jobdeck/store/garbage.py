@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import clip
@@ -19,6 +19,8 @@ from jobdeck.store.sql.database import Tx
 GRACE = 60_000_000
 """µs for which whoever entered it has it to themselves."""
 FIRST_PAUSE, LONGEST_PAUSE = 30_000_000, 6 * 3600 * 1_000_000
+STUCK = 2
+"""Tries after which what is still there counts as something that cannot be deleted."""
 AT_ONCE = 500
 MAX_ERROR = 500
 
@@ -75,6 +77,28 @@ async def due(connection: AsyncConnection, now: int, limit: int) -> list[Garbage
     query = select(storage_garbage).where(storage_garbage.c.due_at <= now)
     query = query.order_by(storage_garbage.c.due_at, storage_garbage.c.id).limit(limit)
     return [_garbage(row) for row in (await connection.execute(query)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What could not be deleted so far: how many prefixes, since when the oldest (µs), the most tries, what kept the
+    one that was tried most."""
+
+    count: int
+    since: int | None
+    tries: int
+    error: str | None
+
+
+async def left(connection: AsyncConnection) -> Left:
+    """What was tried in vain `STUCK` times or more."""
+    stuck = storage_garbage.c.tries >= STUCK
+    figures = select(func.count(), func.min(storage_garbage.c.since), func.max(storage_garbage.c.tries)).where(stuck)
+    count, since, tries = (await connection.execute(figures)).one()
+    order = storage_garbage.c.tries.desc(), storage_garbage.c.id
+    worst = select(storage_garbage.c.last_error).where(stuck).order_by(*order).limit(1)
+    error = (await connection.execute(worst)).scalar() if count else None
+    return Left(count, since, tries or 0, error)
 
 
 async def forget(tx: Tx, ids: Sequence[int]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, column, delete, func, insert, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.claims import local_name
+from jobdeck.core.claims import local_name, qualify
 from jobdeck.store.schema import limits
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -32,6 +32,12 @@ async def holders(connection: AsyncConnection, resource: str, most: int) -> tupl
     count = (await connection.execute(select(func.count()).select_from(held).where(mine))).scalar_one()
     query = select(held.c.job_id).where(mine).order_by(held.c.job_id).limit(most)
     return count, list((await connection.execute(query)).scalars())
+
+
+async def of_configuration(connection: AsyncConnection, project: str, id: int) -> list[str]:
+    """The limits that were set for a configuration, alone or per token, by qualified resource."""
+    own = f"{qualify(project, 'configuration')}:{id}"
+    return [name for name in await capacities(connection, project) if name == own or name.startswith(f"{own}/token:")]
 
 
 async def put(tx: Tx, resource: str, project_id: int | None, capacity: int, actor: str) -> None:

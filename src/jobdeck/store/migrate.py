@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from jobdeck.core.errors import Conflict, Unavailable
+from jobdeck.core.errors import Conflict, DiskFull, Unavailable
 from jobdeck.store.sql.database import Database
 
 if TYPE_CHECKING:
@@ -36,11 +36,18 @@ async def migrate(database: Database) -> None:
     try:
         await _migrate(database)
     except DBAPIError as error:
-        reason = str(error.orig).partition("\n")[0]
-        raise DatabaseUnusable(
-            f"The database {database.url.render_as_string(hide_password=True)} cannot be used: {reason}.",
-            hint="Look at its address, its rights and its file; restore a backup if it is damaged.",
-        ) from error
+        raise _unusable(database, str(error.orig).partition("\n")[0]) from error
+    except Unavailable as error:
+        if database.dialect != "sqlite" or isinstance(error, DiskFull):
+            raise
+        raise _unusable(database, error.message.rstrip(".")) from error
+
+
+def _unusable(database: Database, reason: str) -> DatabaseUnusable:
+    return DatabaseUnusable(
+        f"The database {database.url.render_as_string(hide_password=True)} cannot be used: {reason}.",
+        hint="Look at its address, its rights and its file; restore a backup if it is damaged.",
+    )
 
 
 async def _migrate(database: Database) -> None:

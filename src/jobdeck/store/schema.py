@@ -358,6 +358,7 @@ workers = Table(
     Column("version", Text, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("heartbeat_at", BigInteger, nullable=False),
+    Column("shortage", Text),
 )  # fmt: skip
 
 leadership = Table(
@@ -467,6 +468,7 @@ failures = Table(
     Column("left_at", BigInteger),
     Index("ix_failures_groups", "fingerprint", "at", "type", "project_id", "left_at"),
     Index("ix_failures_job", "job_id"),
+    Index("ix_failures_open", "type", sqlite_where=text("left_at IS NULL"), postgresql_where=text("left_at IS NULL")),
     sqlite_autoincrement=True,
 )  # fmt: skip
 """Every time that a job failed; `left_at` is when it was failed no longer: resumed, restarted, or canceled."""

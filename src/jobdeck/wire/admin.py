@@ -99,6 +99,7 @@ class Token(Response):
     expires_at: Instant | None = None
     last_used_at: Instant | None = None
     revoked_at: Instant | None = None
+    sessions: int = Field(default=0, description="Browsers that are logged in with it; they are logged out with it.")
 
 
 class NewToken(Token):
@@ -132,6 +133,9 @@ class LimitRequest(Request):
     """The capacity to set."""
 
     capacity: int = Field(ge=0, le=MAX_ID)
+    as_written: bool = Field(
+        default=False, description="Of a project's resource: the name is right though nothing goes by it so far."
+    )
 
 
 class Worker(Response):
@@ -146,6 +150,9 @@ class Worker(Response):
     light_slots: int = Field(default=0, description="Jobs that run in threads that it runs at the same time.")
     running: list[int] = Field(default_factory=list, description="Ids of the jobs it holds.")
     types: list[str] = Field(default_factory=list)
+    shortage: str | None = Field(
+        default=None, description="What keeps it from starting tasks just now: no files, memory, processes or threads."
+    )
     started_at: Instant | None = None
     seen_at: Instant | None = None
 

@@ -18,6 +18,7 @@ class ClaimView(Response):
     resource: str
     units: int = 1
     mode: Literal["shared", "exclusive"] = "shared"
+    own: bool = Field(default=True, description="Of the job's project; else all projects share it.")
     free: bool = Field(default=True, description="Whether it could be held now.")
     capacity: int | None = Field(default=None, description="None: no limit is set, or all projects share it.")
     used: int = Field(default=0, description="Units held now; of what all projects share, by those you may see.")
@@ -28,7 +29,6 @@ class JobClaim(ClaimView):
     """A resource that a job claims: whether it holds it, could, and which other jobs hold it."""
 
     held: bool = Field(default=False, description="By this job.")
-    own: bool = Field(default=True, description="Of the job's project; else all projects share it.")
 
 
 class Change(Response):

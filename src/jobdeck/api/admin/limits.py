@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Response
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
-from jobdeck.services.admin.limits import MAX_RESOURCE
+from jobdeck.services.admin.limit_names import MAX_RESOURCE
 from jobdeck.wire.admin import Limit as LimitView
 from jobdeck.wire.admin import LimitRequest
 from jobdeck.wire.base import Page
@@ -38,7 +38,7 @@ async def set_limit(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, resource: ResourcePath, body: LimitRequest
 ) -> LimitView:
     """Jobs that hold more than the new limit go on; no others start until it fits."""
-    return await services.limits.put(caller, project, resource, body.capacity)
+    return await services.limits.put(caller, project, resource, body.capacity, as_written=body.as_written)
 
 
 @router.delete("/{resource:path}", status_code=204, response_class=Response, summary="Remove a limit")

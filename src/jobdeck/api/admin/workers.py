@@ -11,6 +11,9 @@ from jobdeck.api.http.described import PREFIX
 from jobdeck.wire.admin import Worker
 from jobdeck.wire.base import Page
 
+Id = Annotated[
+    str, Path(max_length=200, description="Its id, its name, or a beginning of one of them that no other worker has.")
+]
 router = APIRouter(prefix=f"{PREFIX}/workers", tags=["workers"])
 
 
@@ -22,7 +25,19 @@ async def list_workers(
     return await services.workers.page(caller, cursor, limit)
 
 
+@router.get("/{id}", summary="Show a worker")
+async def get_worker(services: ServicesDep, caller: CallerDep, id: Id) -> Worker:
+    """Its state, its places and the jobs it holds."""
+    return await services.workers.get(caller, id)
+
+
 @router.post("/{id}/drain", summary="Drain a worker")
-async def drain_worker(services: ServicesDep, caller: CallerDep, id: Annotated[str, Path(max_length=200)]) -> Worker:
+async def drain_worker(services: ServicesDep, caller: CallerDep, id: Id) -> Worker:
     """It finishes what it has and takes nothing more."""
     return await services.workers.drain(caller, id)
+
+
+@router.post("/{id}/undrain", summary="Let a drained worker take jobs again")
+async def undrain_worker(services: ServicesDep, caller: CallerDep, id: Id) -> Worker:
+    """It takes jobs again, at once."""
+    return await services.workers.undrain(caller, id)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Force, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest, ConnectionTest
 from jobdeck.wire.base import Page
@@ -59,11 +59,11 @@ async def test_connection(
     "/{name}",
     status_code=204,
     response_class=Response,
-    responses=refusals(conflict="It is always there."),
+    responses=refusals(conflict="It is always there; or jobs that have not ended, or configurations, name it."),
     summary="Delete a connection",
 )
 async def delete_connection(
-    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath, force: Force = False
 ) -> None:
     """With its secrets. What is in the system that it leads to stays there."""
-    await services.connections.delete(caller, project, name)
+    await services.connections.delete(caller, project, name, force=force)

@@ -10,7 +10,17 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from jobdeck.api.http import problem, ranges
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdempotencyKey, IdPath, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import (
+    PAGE,
+    CallerDep,
+    Cursor,
+    Force,
+    IdempotencyKey,
+    IdPath,
+    Limit,
+    ProjectPath,
+    ServicesDep,
+)
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.api.http.forms import read_upload
 from jobdeck.services.data.files import Download
@@ -94,10 +104,18 @@ async def show_file(services: ServicesDep, caller: CallerDep, project: ProjectPa
     return await services.files.get(caller, project, id)
 
 
-@router.delete("/{id}", status_code=204, response_class=Response, summary="Delete a file")
-async def delete_file(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> None:
+@router.delete(
+    "/{id}",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(conflict="Jobs that have not ended, or configurations, name it."),
+    summary="Delete a file",
+)
+async def delete_file(
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath, force: Force = False
+) -> None:
     """Remove the file and its content."""
-    await services.files.delete(caller, project, id)
+    await services.files.delete(caller, project, id, force=force)
 
 
 @router.get("/{id}/content", summary="Download a file", response_class=StreamingResponse, responses=_CONTENT)

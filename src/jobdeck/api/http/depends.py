@@ -57,4 +57,7 @@ IdempotencyKey = Annotated[
         description="The same key with the same request again answers the same and does nothing.",
     ),
 ]
+Force = Annotated[
+    bool, Query(description="Delete it though open jobs or configurations name it; those jobs then fail.")
+]
 PAGE = DEFAULT_LIMIT

@@ -28,7 +28,7 @@ STATUS_OF_KIND: dict[ErrorKind, int] = {
     "unavailable": 503,
 }
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
-_CODES = {
+CODES = {
     400: "malformed",
     404: "not_found",
     405: "method_not_allowed",
@@ -121,7 +121,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
     details = {404: f"There is nothing at {path}.", 405: f"{request.method} is not possible at {path}."}
     hints = {404: "GET /api/v1/openapi.json describes all there is."}
     detail = details.get(error.status_code, f"{error.detail}.")
-    code = _CODES.get(error.status_code, "refused")
+    code = CODES.get(error.status_code, "refused")
     return response(plain(error.status_code, code, detail, hint=hints.get(error.status_code)), error.headers)
 
 

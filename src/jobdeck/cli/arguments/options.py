@@ -16,6 +16,9 @@ PROJECT_VARIABLE = "JOBDECK_PROJECT"
 STDIN = "-"
 OUTPUTS = ("table", "json", "ids")
 
+Force = Annotated[
+    bool, Parameter(help="Also what open jobs or configurations name; those jobs then fail.", negative=())
+]
 EVERYWHERE = Group("Everywhere", sort_key=100)
 VALUED = frozenset({"--url", "--token", "--home", "--project", "--output", "-o"})
 """The options of every command, by the names that stand on the command line; each takes a value."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments import secrets
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.options import Common, Force, noun
 from jobdeck.cli.arguments.params import assembled, merged, pairs
 from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import DONE, JOB_FAILED, UsageError, say
@@ -128,12 +128,17 @@ def look(*names: Annotated[str, Parameter(name="NAME", help="Connections.")], co
 
 
 @app.command(name="delete")
-def delete(*names: Annotated[str, Parameter(name="NAME", help="Connections.")], common: Common | None = None) -> None:
-    """Delete connections and their secrets; what is in the systems stays."""
+def delete(
+    *names: Annotated[str, Parameter(name="NAME", help="Connections.")],
+    force: Force = False,
+    common: Common | None = None,
+) -> None:
+    """Delete connections and their secrets; what is in the systems stays. One that jobs which have not ended, or
+    configurations, name is deleted only with --force."""
     common = common or Common()
     with common.client() as client:
         for name in names:
-            client.connections.delete(name, project=common.project_or_default)
+            client.connections.delete(name, project=common.project_or_default, force=force)
             say(f"Connection {name} is deleted.")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CLAIM_COLUMNS: list[Column[ClaimView]] = [
     Column("CLAIM", lambda c: c.resource, least=12),
+    Column("OF", lambda c: "the project" if c.own else "all projects", drop=1),
     Column("MODE", lambda c: c.mode, drop=2),
     Column("UNITS", lambda c: c.units, drop=3, right=True),
     Column("NOW", lambda c: "free" if c.free else f"held by {', '.join(f'job {j}' for j in c.holders) or 'others'}"),

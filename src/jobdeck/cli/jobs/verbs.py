@@ -24,6 +24,7 @@ from jobdeck.client import ApiError, Client, ServerFailed
 from jobdeck.client.watching import SETTLED
 from jobdeck.core.life import family
 from jobdeck.core.life.bulk import BulkOperation
+from jobdeck.core.life.states import State
 from jobdeck.wire.jobs import Deleted, Job
 
 Reason = Annotated[str | None, Parameter(help="Why; kept with the job.")]
@@ -246,15 +247,15 @@ def _operate(
     common, together = common or Common(), together or Together()
     if is_bulk(ids, which, together):
         return operate_all(asked, ids, which, together, common)
-    return _operate_each(ids, common, verb)
+    return _operate_each(ids, common, verb, asked)
 
 
-def _operate_each(ids: tuple[str, ...], common: Common, verb: Verb) -> int:
+def _operate_each(ids: tuple[str, ...], common: Common, verb: Verb, asked: Asked) -> int:
     worst = DONE
     with common.client() as client:
         for id_ in numbers(ids):
             try:
-                _report(common, id_, verb(client, id_))
+                _report(common, id_, verb(client, id_), asked)
             except ApiError as error:
                 if isinstance(error, ServerFailed):
                     raise
@@ -263,7 +264,7 @@ def _operate_each(ids: tuple[str, ...], common: Common, verb: Verb) -> int:
     return worst
 
 
-def _report(common: Common, id_: int, job: Job | Deleted) -> None:
+def _report(common: Common, id_: int, job: Job | Deleted, asked: Asked) -> None:
     if common.output == "ids":
         print(id_)
     elif isinstance(job, Deleted):
@@ -274,7 +275,16 @@ def _report(common: Common, id_: int, job: Job | Deleted) -> None:
     elif common.output == "json":
         print_json(job)
     else:
-        print(f"Job {id_}: {text.state(job)}, priority {job.priority}")
+        print(f"Job {id_}: {_now(job, asked)}")
+
+
+def _now(job: Job, asked: Asked) -> str:
+    """The state, told as what was asked for: before a new attempt, what the old one left is removed."""
+    if asked.operation is BulkOperation.PRIORITY:
+        return f"{text.state(job)}, priority {job.priority}"
+    if asked.operation is BulkOperation.RESTART and job.state is State.CANCELING:
+        return "restarting, once what it left is removed"
+    return text.state(job)
 
 
 def _agrees(count: int) -> bool:

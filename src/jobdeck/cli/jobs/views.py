@@ -16,6 +16,7 @@ from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.show import print_job
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one, print_page, print_value
+from jobdeck.cli.show.reasons import why
 from jobdeck.cli.show.table import Column, print_table
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ JOB_COLUMNS: list[Column[Job]] = [
     Column("BY", lambda j: j.created_by, drop=7, least=6),
     Column("CREATED", lambda j: text.moment(j.created_at), drop=4),
     Column("RAN", lambda j: text.duration(j.running_seconds) if j.started_at else "", drop=5, right=True),
-    Column("ERROR", lambda j: j.error.message if j.error else "", drop=1, least=10),
+    Column("WHY", why, drop=1, least=10),
 ]
 
 STEP_COLUMNS: list[Column[Step]] = [

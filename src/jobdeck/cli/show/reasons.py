@@ -24,6 +24,16 @@ def reasons(job: Job) -> Iterator[str]:
         yield f"Cause: {text.line(job.cause)}{why}"
 
 
+def why(job: Job) -> str:
+    """The same in one line of a list: what it waits for first and for whom, how it failed, who stopped it."""
+    if job.wait:
+        more = f" (and {len(job.wait) - 1} more)" if len(job.wait) > 1 else ""
+        return f"{_wait(job.wait[0])}{more}"
+    if job.error is not None:
+        return text.line(job.error.message)
+    return text.line(job.reason or "")
+
+
 def _wait(wait: WaitReason) -> str:
     until = f" ({text.moment(wait.until)})" if wait.until else ""
     return text.line(wait.text) + until

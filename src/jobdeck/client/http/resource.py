@@ -29,3 +29,8 @@ class Resource:
             if page.next is None:
                 return
             query["cursor"] = page.next
+
+
+def forced(path: str, force: bool) -> str:
+    """The path of what is to be deleted, also while others need it."""
+    return f"{path}?force=true" if force else path

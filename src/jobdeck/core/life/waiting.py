@@ -90,7 +90,8 @@ def obstacles(job: Waiting, world: World, now: int, viewer: str | None = None) -
             hides = viewer is not None and is_shared(claim.resource)
             yield _hidden_claim(claim, world, viewer) if hides else _claim(claim, holding, capacity)
     if not world.can_run(job.type):
-        yield WaitReason(Reason.NO_WORKER, f"No live worker can run jobs of type '{job.type}'; start one.")
+        nobody = f"No worker takes jobs of type '{job.type}' now; start one, or undrain one that drains."
+        yield WaitReason(Reason.NO_WORKER, nobody)
 
 
 def turn(*, has_place: bool, number: int | None, losses: int = 0) -> WaitReason:

@@ -61,7 +61,7 @@ class Renewal:
 
         async def work(tx: Tx) -> tuple[int, str | None]:
             await leases.renew(tx, me, self._lease_seconds, steady=asked < self._until)
-            return tx.now, await workers.beat(tx, me)
+            return tx.now, await workers.beat(tx, me, self._executor.shortage)
 
         now, state = await database.transact(work)
         # Counted from before the request: the lease may have begun at any moment since.

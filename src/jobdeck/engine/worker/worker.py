@@ -36,7 +36,7 @@ from jobdeck.executors.machine.sources import changed, sources_of
 from jobdeck.store.running import assignments, leases, workers
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import UNDO, Lease
-from jobdeck.store.running.workers import DRAINING, GONE
+from jobdeck.store.running.workers import GONE, LEAVING
 from jobdeck.store.sql.database import Database
 
 log = structlog.get_logger(__name__)
@@ -333,7 +333,7 @@ class WorkerService:
         """Take nothing more, let the jobs stop at their next checkpoint, hand them back."""
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
-                await workers.set_state(self._parts.database, self.me.id, DRAINING)
+                await workers.set_state(self._parts.database, self.me.id, LEAVING)
                 # What was assigned before the scheduler heard of it is handed back as well.
                 while await self._hand_back() or await self._hand_back(after=LISTEN_SECONDS):
                     continue

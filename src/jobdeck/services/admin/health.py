@@ -9,16 +9,20 @@ from typing import Any, Generic, TypeVar
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.services.core import Core
+from jobdeck.store import garbage
+from jobdeck.store.garbage import Left
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.views import worker_views
+from jobdeck.store.views.worker_views import Strength
 from jobdeck.wire.admin import Health
 
 T = TypeVar("T")
 
 REMEMBERED = 1.0
 """Seconds that an answer counts; everyone may ask, so asking must cost nothing."""
-BROKEN = "broken"
+BROKEN, STUCK = "broken", "stuck"
 ONLY_HERE = "only_on_this_machine"
+"""States of parts that keep no job from running."""
 _ONLY_HERE = "Processes on other machines cannot see it. Set JOBDECK_STORAGE_URL before you add a machine."
 PATIENCE = 5.0
 """Seconds that the database may take to answer."""
@@ -55,7 +59,7 @@ class HealthCheck:
             parts["database"] = {"status": "takes_no_writes", **database}
             return Health(status="unavailable", version=version, parts=parts)
         parts["database"] = {"status": "ok", **database}
-        good = all(part["status"] in ("ok", BROKEN, ONLY_HERE) for part in parts.values())
+        good = all(part["status"] in ("ok", BROKEN, STUCK, ONLY_HERE) for part in parts.values())
         return Health(status="ok" if good else "degraded", version=version, parts=parts)
 
     async def _takes_writes(self) -> bool:
@@ -73,13 +77,15 @@ class HealthCheck:
         async with self._core.database.read() as connection:
             now = await self._core.database.clock.now(connection)
             leader = await worker_views.leader(connection, now)
-            live = await worker_views.live_count(connection, now - silence)
+            strength = await worker_views.strength(connection, now - silence)
+            left = await garbage.left(connection)
         own = self._core.installation.storage_is_only_here
         return {
             **({"storage": {"status": ONLY_HERE, "hint": _ONLY_HERE}} if own else {}),
             "scheduler": {"status": "ok" if leader else "missing"},
-            "worker": {"status": "ok" if live else "missing", "live": live},
+            "worker": _worker(strength),
             "services": self._services(),
+            **_garbage(left, now),
             **_broken("job_types", {broken.name: broken.reason for broken in self._core.registry.broken}),
             **_broken("connectors", self._core.broken_connectors),
         }
@@ -91,6 +97,23 @@ class HealthCheck:
         restarted = {name: state.restarts for name, state in states.items() if state.restarts}
         shown = {"status": "failing" if failing else "ok"}
         return {**shown, **({"failing": failing} if failing else {}), **({"restarts": restarted} if restarted else {})}
+
+
+def _worker(strength: Strength) -> dict[str, Any]:
+    """Whether somebody takes jobs; those who only finish what they have do not, nor who gets no process for them."""
+    counts = {"live": strength.live, **({"draining": strength.draining} if strength.draining else {})}
+    short = {"short": dict(strength.short)} if strength.short else {}
+    if not strength.live:
+        return {"status": "draining" if strength.draining else "missing", **counts, **short}
+    return {"status": "short" if short else "ok", **counts, **short}
+
+
+def _garbage(left: Left, now: int) -> dict[str, Any]:
+    """A part for content that was to be deleted and could not be, if there is any. Jobs run all the same."""
+    if not left.count or left.since is None:
+        return {}
+    hours = round(max(0, now - left.since) / 3_600_000_000, 1)
+    return {"garbage": {"status": STUCK, "left": left.count, "hours": hours, "tries": left.tries, "reason": left.error}}
 
 
 def _broken(part: str, reasons: Mapping[str, str]) -> dict[str, Any]:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.claims import Held, Holding, local_name, qualify
 from jobdeck.core.errors import InvalidInput, NotFound
-from jobdeck.core.refs import MalformedRef, ObjectRef
-from jobdeck.core.registry import TypeRegistry
+from jobdeck.core.refs import ObjectRef
 from jobdeck.services import cursors, scope
+from jobdeck.services.admin import limit_names
 from jobdeck.services.core import Core
-from jobdeck.store import limits
+from jobdeck.store import configurations, connections, limits
 from jobdeck.store.limits import MAX_CAPACITY
-from jobdeck.store.running import leases
+from jobdeck.store.projects import Project
+from jobdeck.store.running import leases, workers
 from jobdeck.store.sql.database import Connection, Tx
+from jobdeck.store.views import job_views
 from jobdeck.wire.admin import Limit
 from jobdeck.wire.base import Page
 
-MAX_RESOURCE = 1100
 MAX_HOLDERS = 1000
 """Jobs named as holders of one resource, at most; `used` counts all."""
-_COMMON = "instance, type:<type>"
-_OWN = "project, type:<type>, object:<ref>, children:<job>, configuration:<id>, or any name that job types claim"
-_BY_ID = re.compile(r"children:[0-9]+|configuration:[0-9]+(/token:[0-9]+)?")
+WORKER_IS_RECENT = 24 * 3600 * 1_000_000
+"""µs for which the types of a worker that is silent are still taken for types that there are."""
 
 
 class Limits:
@@ -56,36 +55,40 @@ class Limits:
         shared = (name for name in {*capacities, *held.resources()} if not name.startswith("project:"))
         return _page("instance-limits", shared, capacities, held, cursor, limit)
 
-    async def put(self, caller: Caller, project_name: str, resource: str, capacity: int) -> Limit:
-        """Set the capacity of a resource of the project."""
+    async def put(
+        self, caller: Caller, project_name: str, resource: str, capacity: int, *, as_written: bool = False
+    ) -> Limit:
+        """Set the capacity of a resource of the project; a name that looks like a slip only if it is `as_written`."""
         _check_capacity(capacity)
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
-        local = _own(resource, project.name)
-        caller.require(Permission.LIMIT_SET)
+            local = limit_names.own(resource, project.name)
+            caller.require(Permission.LIMIT_SET)
+            if not as_written:
+                await self._refuse_slip(connection, project, local)
         return await self._put(caller, qualify(project.name, local), project.id, capacity)
 
     async def put_common(self, caller: Caller, resource: str, capacity: int) -> Limit:
         """Set the capacity of a resource that all projects share."""
         _check_capacity(capacity)
         caller.require(Permission.INSTANCE_LIMIT_SET)
-        _check_common(resource, self._core.registry)
+        limit_names.check_common(resource, await self._types())
         return await self._put(caller, resource, None, capacity)
 
     async def clear(self, caller: Caller, project_name: str, resource: str) -> None:
         """Remove the limit of a resource; raises NotFound when none was set."""
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
-        _check_name(resource, _OWN)
+        limit_names.check(resource, limit_names.OWN)
         caller.require(Permission.LIMIT_SET)
         await self._clear(caller, qualify(project.name, resource), project.id)
 
     async def clear_common(self, caller: Caller, resource: str) -> None:
         """Remove a limit of all projects; raises NotFound when none was set."""
         caller.require(Permission.INSTANCE_LIMIT_SET)
-        _check_name(resource, _COMMON)
+        limit_names.check(resource, limit_names.COMMON)
         if resource.startswith("project:"):
-            raise _bad_name(resource, _COMMON)
+            raise limit_names.bad_name(resource, limit_names.COMMON)
         await self._clear(caller, resource, None)
 
     async def _put(self, caller: Caller, name: str, project_id: int | None, capacity: int) -> Limit:
@@ -99,7 +102,46 @@ class Limits:
 
     async def _clear(self, caller: Caller, name: str, project_id: int | None) -> None:
         if not await self._core.database.transact(lambda tx: limits.clear(tx, name, project_id, caller.name)):
-            raise NotFound(f"No limit is set for '{local_name(name)}'.", field="resource")
+            raise await self._not_set(name)
+
+    async def _not_set(self, name: str) -> NotFound:
+        """With the limit that may have been meant."""
+        async with self._core.database.read() as connection:
+            there = await limits.capacities(connection)
+        project = name.partition("/")[0] if name.startswith("project:") else ""
+        mine = [local_name(n) for n in there if (n.partition("/")[0] if n.startswith("project:") else "") == project]
+        hint = limit_names.nearest(local_name(name), mine) or "The limits that are set are listed beside it."
+        return NotFound(f"No limit is set for '{local_name(name)}'.", field="resource", hint=hint)
+
+    async def _types(self) -> set[str]:
+        """The job types that can be run: here, or on a worker that is there."""
+        registry = self._core.registry
+        async with self._core.database.read() as connection:
+            now = await self._core.database.clock.now(connection)
+            there = await workers.alive(connection, now - WORKER_IS_RECENT)
+        own = {registered.name for registered in registry} | {broken.name for broken in registry.broken}
+        return own.union(*(worker.types for worker in there))
+
+    async def _refuse_slip(self, connection: Connection, project: Project, local: str) -> None:
+        """Raises InvalidInput for the name of something that there is not: such a limit would never limit anything."""
+        kind, colon, name = local.partition(":")
+        if kind == "type" and colon:
+            limit_names.check_type(local, name, await self._types())
+        elif kind == "object" and colon:
+            there = {c.name for c in await connections.of_project(connection, project.id)} | {"lake"}
+            limit_names.check_connection(local, ObjectRef.parse(name).connection, there)
+        elif kind == "configuration" and colon:
+            number = int(name.partition("/")[0])
+            if await configurations.get(connection, project.id, number) is None:
+                raise limit_names.there_is_none(local, f"configuration {number}")
+        elif kind == "children" and colon:
+            if await job_views.project_of(connection, int(name)) != project.id:
+                raise limit_names.there_is_none(local, f"job {name}")
+        else:
+            held = await _held(connection)
+            there = {*await limits.capacities(connection, project.name), *held.resources()}
+            own = qualify(project.name, "project")
+            limit_names.check_free(local, {local_name(n) for n in there if n.startswith(f"{own}/")})
 
 
 async def _held(connection: Connection) -> Held:
@@ -128,55 +170,3 @@ def _limit(name: str, capacity: int | None, holding: Holding) -> Limit:
 def _check_capacity(capacity: int) -> None:
     if capacity > MAX_CAPACITY:
         raise InvalidInput(f"A capacity is at most {MAX_CAPACITY}.", field="capacity")
-
-
-def _check_name(resource: str, choices: str) -> None:
-    if not resource.strip() or len(resource) > MAX_RESOURCE or not resource.isprintable():
-        raise _bad_name(resource, choices)
-
-
-def _own(resource: str, project: str) -> str:
-    """The name as claims have it. One that no job of the project can ever claim is a slip, and is refused."""
-    _check_name(resource, _OWN)
-    kind, colon, name = resource.partition(":")
-    if resource == "instance":
-        raise InvalidInput(
-            "'instance' is no resource of a project.",
-            field="resource",
-            hint="PUT /api/v1/limits/instance limits all projects together.",
-        )
-    if kind == "project" and colon and name != project:
-        raise InvalidInput(
-            f"'{resource[:100]}' is no resource of the project '{project}'.",
-            field="resource",
-            hint=f"Write project, or set it at /api/v1/projects/{name[:63]}/limits/project.",
-        )
-    if kind in ("children", "configuration") and colon and not _BY_ID.fullmatch(resource):
-        raise InvalidInput(f"'{resource[:100]}': {kind}: is followed by an id, a number.", field="resource")
-    if kind == "type" and colon and not name:
-        raise _bad_name(resource, _OWN)
-    return _object(resource, name) if kind == "object" and colon else resource
-
-
-def _object(resource: str, name: str) -> str:
-    try:
-        return f"object:{ObjectRef.parse(name)}"
-    except MalformedRef as error:
-        raise InvalidInput(f"'{resource[:100]}': {error.message}", field="resource", hint=error.hint) from error
-
-
-def _check_common(resource: str, registry: TypeRegistry) -> None:
-    _check_name(resource, _COMMON)
-    kind, colon, name = resource.partition(":")
-    if resource != "instance" and not (kind == "type" and colon and registry.find(name)):
-        raise InvalidInput(
-            f"'{resource[:100]}' is no resource that all projects share.",
-            field="resource",
-            hint="Write instance or type:<an installed job type>; a project's are at /api/v1/projects/<name>/limits.",
-        )
-
-
-def _bad_name(resource: str, choices: str) -> InvalidInput:
-    return InvalidInput(
-        f"'{resource[:100]}' is not the name of a resource.", field="resource", hint=f"Write {choices}."
-    )

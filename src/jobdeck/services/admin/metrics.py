@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections import Counter as Counts
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,11 +14,16 @@ from prometheus_client.registry import Collector
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.services.core import Core
+from jobdeck.store import garbage
 from jobdeck.store.sql import events
 from jobdeck.store.views import measures, worker_views
 from jobdeck.store.views.measures import Queue
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+MAX_PROJECTS = 200
+"""Projects that have figures of their own."""
+OTHERS = "(others)"
+"""The label of what is not named: projects beyond those, types that are not installed."""
 _BATCH = 10_000
 _SECONDS = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 
@@ -75,27 +81,66 @@ class Metrics:
             while True:
                 ended = await measures.ended_since(connection, self._seen or 0, _BATCH)
                 for job in ended:
-                    self._ended.labels(job.type, job.state).inc()
-                    self._duration.labels(job.type).observe(job.running_us / 1_000_000)
+                    type_name = self._label(job.type)
+                    self._ended.labels(type_name, job.state).inc()
+                    self._duration.labels(type_name).observe(job.running_us / 1_000_000)
                     self._seen = job.event_id
                 if len(ended) < _BATCH:
                     return
+
+    def _label(self, type_name: str) -> str:
+        """A type that is not installed here counts among the others: labels must not grow with what was ever run."""
+        return type_name if self._core.registry.find(type_name) is not None else OTHERS
 
     async def _present(self) -> list[Metric]:
         silence = int(self._core.installation.worker_silence * 1_000_000)
         async with self._core.database.read() as connection:
             now = await self._core.database.clock.now(connection)
-            queues = await measures.queues(connection, now)
+            queues = _bounded(await measures.queues(connection, now))
+            failed = await measures.failed_now(connection)
             leases = await measures.lease_count(connection)
-            live = await worker_views.live_count(connection, now - silence)
+            strength = await worker_views.strength(connection, now - silence)
             leader = await worker_views.leader(connection, now)
+            left = await garbage.left(connection)
         return [
             _jobs(queues),
+            self._failed(failed),
             _oldest(queues, now),
             _one("jobdeck_leases", "Jobs held by workers.", leases),
-            _one("jobdeck_workers_live", "Workers that gave a sign of life lately.", live),
+            _one("jobdeck_workers_live", "Workers that gave a sign of life lately and take jobs.", strength.live),
+            _one("jobdeck_workers_draining", "Workers that finish what they have and take no more.", strength.draining),
+            _one("jobdeck_workers_short", "Workers that get no files or processes for tasks.", strength.short_count),
             _one("jobdeck_scheduler_leads", "Whether a scheduler leads.", 1 if leader else 0),
+            _one("jobdeck_storage_garbage", "Places in the storage that could not be deleted so far.", left.count),
         ]
+
+    def _failed(self, failed: Mapping[str, int]) -> Metric:
+        """Every installed type has its figure, so that an alarm can tell none from unknown."""
+        counts = dict.fromkeys((registered.name for registered in self._core.registry), 0)
+        for type_name, count in failed.items():
+            counts[self._label(type_name)] = counts.get(self._label(type_name), 0) + count
+        family = GaugeMetricFamily("jobdeck_jobs_failed", "Jobs that are failed at this moment.", labels=["type"])
+        for type_name, count in counts.items():
+            family.add_metric([type_name], count)
+        return family
+
+
+def _bounded(queues: Sequence[Queue]) -> list[Queue]:
+    """The projects with the most jobs one by one, the others together."""
+    sizes: Counts[str] = Counts()
+    for queue in queues:
+        sizes[queue.project] += queue.count
+    named = {project for project, _ in sizes.most_common(MAX_PROJECTS)}
+    others = [queue for queue in queues if queue.project not in named]
+    together = [
+        _together(state, [q for q in others if q.state == state]) for state in sorted({q.state for q in others})
+    ]
+    return [queue for queue in queues if queue.project in named] + together
+
+
+def _together(state: str, queues: Sequence[Queue]) -> Queue:
+    oldest = min((queue.oldest for queue in queues if queue.oldest is not None), default=None)
+    return Queue(OTHERS, state, sum(queue.count for queue in queues), oldest)
 
 
 def _jobs(queues: Sequence[Queue]) -> Metric:

@@ -6,6 +6,7 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import InvalidInput, NotFound
 from jobdeck.services import scope as scopes
+from jobdeck.services.admin.limit_names import nearest
 from jobdeck.services.core import Core
 from jobdeck.store import pauses
 from jobdeck.store.pauses import Pause
@@ -66,10 +67,12 @@ class Pauses:
             return None
         if scope == "instance":
             return None
+        names = [f"type:{registered.name}" for registered in self._core.registry]
         raise InvalidInput(
             f"'{scope[:100]}' is not a scope that can be paused.",
             field="scope",
-            hint="Write instance, project:<name> or type:<an installed job type>.",
+            hint=nearest(scope, ["instance", *names])
+            or "Write instance, project:<name> or type:<an installed job type>.",
         )
 
 

@@ -15,7 +15,7 @@ from jobdeck.core.errors import Conflict, Forbidden, NotFound
 from jobdeck.core.identity import names
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.store.access import principals, tokens
+from jobdeck.store.access import principals, sessions, tokens
 from jobdeck.store.access.tokens import StoredToken
 from jobdeck.store.jobs import submissions
 from jobdeck.store.projects import Project
@@ -48,8 +48,11 @@ class Tokens:
         after = cursors.number(cursor, "tokens") or 0
         async with self._core.database.read() as connection:
             found = await tokens.page(connection, caller.project_id, after, limit + 1)
+            now = await self._core.database.clock.now(connection)
+            open_sessions = await sessions.count_by_token(connection, [t.id for t in found], now)
         last = cursors.encode("tokens", found[limit - 1].id) if len(found) > limit else None
-        return Page[Token](items=[Token(**_fields(t)) for t in found[:limit]], next=last)
+        items = [Token(**_fields(t), sessions=open_sessions.get(t.id, 0)) for t in found[:limit]]
+        return Page[Token](items=items, next=last)
 
     async def create(self, caller: Caller, asked: TokenRequest, key: str | None = None) -> NewToken:
         """A token; its text is in the answer, now and never again: the same `key` again raises Conflict.

@@ -13,7 +13,7 @@ from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.masking import Masker, unmasked
 from jobdeck.services.nesting import check_depth
-from jobdeck.store import configurations
+from jobdeck.store import configurations, limits
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -110,13 +110,16 @@ class Configurations:
         return True
 
     async def delete(self, caller: Caller, project_name: str, id: int) -> None:
-        """Remove it; raises NotFound, and Conflict while jobs remember it."""
+        """Remove it, with its limits; raises NotFound, and Conflict while jobs remember it."""
         project = await self._writable(caller, project_name)
 
         async def work(tx: Tx) -> None:
-            if not await configurations.remove(tx, project.id, id):
+            found = await configurations.get(tx.connection, project.id, id)
+            if found is None or not await configurations.remove(tx, project.id, id):
                 raise _missing(id)
-            tx.emit(_event("configuration.deleted", project, id, caller, None))
+            tx.emit(_event("configuration.deleted", project, id, caller, found.name))
+            for resource in await limits.of_configuration(tx.connection, project.name, id):
+                await limits.clear(tx, resource, project.id, caller.name)
 
         await self._core.database.transact(work)
 

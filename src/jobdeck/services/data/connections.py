@@ -16,12 +16,14 @@ from jobdeck.core.values import MAX_PARAMS, bounded
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.data.connection_changes import changed, check_typed_again, refuse_masks
+from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.masking import MASK, mask_by_name
 from jobdeck.services.nesting import check_depth
 from jobdeck.store import connections
 from jobdeck.store.connections import Sealed
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
+from jobdeck.store.views import uses
 from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest
 from jobdeck.wire.base import Page, instant
 
@@ -128,16 +130,29 @@ class Connections:
         found: dict[str, Any] = self._key().open(stored.secrets.box, place(project.id, stored.name))
         return found
 
-    async def delete(self, caller: Caller, project_name: str, name: str) -> None:
-        """Forget it and its secrets; raises NotFound. Tasks that run keep what they were given."""
+    async def delete(self, caller: Caller, project_name: str, name: str, *, force: bool = False) -> None:
+        """Forget it and its secrets; raises NotFound, and InUse unless `force` while somebody names it. Tasks that run
+        keep what they were given; what is in the system stays there."""
         project = await self._writable(caller, project_name)
         if name == LAKE.name:
             raise Conflict("The connection 'lake' is always there.", field="name")
+        if not force:
+            await self._require_unused(project, name)
         gone = "\0" not in name and await self._core.database.transact(
             lambda tx: connections.remove(tx, project.id, name, caller.name)
         )
         if not gone:
             raise _missing(name, [])
+
+    async def _require_unused(self, project: Project, name: str) -> None:
+        """Before the transaction, which holds up others: very many jobs may have to be looked at."""
+        async with self._core.database.read() as connection:
+            found = {c.name: c for c in await connections.of_project(connection, project.id)}
+            if name not in found:
+                return
+            url = found[name].options.get("url")
+            users = await uses.of_connection(connection, project.id, name, url if isinstance(url, str) else None)
+        require_unused(f"The connection '{name}'", users, "name")
 
     async def _writable(self, caller: Caller, project_name: str) -> Project:
         async with self._core.database.read() as connection:

@@ -11,10 +11,11 @@ from typing import Any
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
-from jobdeck.core.refs import shown
+from jobdeck.core.refs import shown, with_id
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
+from jobdeck.services.data.in_use import require_unused
 from jobdeck.storage.places import file_path, file_prefix
 from jobdeck.store import files, garbage
 from jobdeck.store.files import NewFile
@@ -23,6 +24,7 @@ from jobdeck.store.jobs import submissions
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
+from jobdeck.store.views import uses
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.objects import File
 
@@ -149,9 +151,11 @@ class Files:
         found = await self.get(caller, project_name, file_id)
         return Download(found, file_path(project_name, file_id, found.name), self._core)
 
-    async def delete(self, caller: Caller, project_name: str, file_id: int) -> None:
-        """Remove row and content; raises NotFound."""
+    async def delete(self, caller: Caller, project_name: str, file_id: int, *, force: bool = False) -> None:
+        """Remove row and content; raises NotFound, and InUse unless `force` while somebody names it."""
         project = await self.writable(caller, project_name)
+        if not force:
+            await self._require_unused(project, file_id)
 
         async def work(tx: Tx) -> list[int]:
             found = await files.get(tx.connection, project.id, file_id)
@@ -162,6 +166,14 @@ class Files:
             return await garbage.add(tx, [Doomed(file_prefix(project.name, file_id))])
 
         await self._core.garbage.collect(await self._core.database.transact(work))
+
+    async def _require_unused(self, project: Project, file_id: int) -> None:
+        """Before the transaction, which holds up others: very many jobs may have to be looked at."""
+        async with self._core.database.read() as connection:
+            found = await files.get(connection, project.id, file_id)
+            users = await uses.of_file(connection, project.id, file_id)
+        if found is not None:
+            require_unused(f"The file {with_id(shown(found.name), f'file:{file_id}')}", users, "id")
 
 
 async def _reserve(tx: Tx, project: Project, caller: Caller) -> tuple[int, int]:

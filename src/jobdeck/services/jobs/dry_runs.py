@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from jobdeck.access.caller import Caller
-from jobdeck.core.claims import Claim, Mode, fits, local_name
+from jobdeck.core.claims import Claim, Mode, fits, is_shared, local_name
 from jobdeck.core.life.waiting import SHOWN_HOLDERS, Waiting, obstacles
 from jobdeck.engine.preview import Look
 from jobdeck.engine.scheduling.explain import Snapshot, snapshot
@@ -97,6 +97,7 @@ def _claim(claim: Claim, world: Snapshot, viewer: str | None) -> ClaimView:
     told = world.told(claim.resource, viewer)
     return ClaimView(
         resource=local_name(claim.resource),
+        own=not is_shared(claim.resource),
         units=claim.units,
         mode="exclusive" if claim.mode is Mode.EXCLUSIVE else "shared",
         free=fits(claim, holding, capacity),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, Select, delete, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store import schema
@@ -141,3 +142,11 @@ async def remove_ended(tx: Tx, now: int, links_before: int) -> None:
     """Delete sessions that expired before `now`, and links that did so before `links_before` (µs)."""
     await tx.connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
     await tx.connection.execute(delete(login_links).where(login_links.c.expires_at <= links_before))
+
+
+async def count_by_token(connection: AsyncConnection, token_ids: Sequence[int], now: int) -> dict[int, int]:
+    """How many sessions that have not ended each of the tokens has; those with none are left out."""
+    query = select(sessions.c.token_id, func.count().label("there")).where(
+        sessions.c.token_id.in_(list(token_ids)), sessions.c.expires_at > now
+    )
+    return {row.token_id: row.there for row in await connection.execute(query.group_by(sessions.c.token_id))}

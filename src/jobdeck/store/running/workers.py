@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, Subquery, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.values import clip
 from jobdeck.store.schema import leases, workers
 from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import TEXT
@@ -17,7 +18,11 @@ from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
 from jobdeck.store.sql.prepared import Question
 
-ACTIVE, DRAINING, GONE = "active", "draining", "gone"
+ACTIVE, DRAINING, LEAVING, GONE = "active", "draining", "leaving", "gone"
+"""It takes jobs; a person told it to take no more, which can be taken back; it is about to end; it has ended."""
+MAX_SHORTAGE = 500
+_TOLD = {ACTIVE: "worker.undrained", DRAINING: "worker.draining", LEAVING: "worker.draining", GONE: "worker.gone"}
+_FROM = {ACTIVE: (DRAINING,), DRAINING: (ACTIVE,), LEAVING: (ACTIVE, DRAINING), GONE: (ACTIVE, DRAINING, LEAVING)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +63,27 @@ def _lock_active(wanted: Subquery) -> Select[Any]:
     return query.order_by(workers.c.id).with_for_update(read=True)
 
 
-async def beat(tx: Tx, worker_id: str) -> str | None:
-    """Note that the worker lives; its state, None when it is not known (any more)."""
-    statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(heartbeat_at=tx.now)
+async def beat(tx: Tx, worker_id: str, shortage: str | None = None) -> str | None:
+    """Note that the worker lives, and what it is short of; its state, None when it is not known (any more)."""
+    values = {"heartbeat_at": tx.now, "shortage": shortage and clip(shortage, MAX_SHORTAGE)}
+    statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(values)
     state: str | None = (await tx.connection.execute(statement.returning(workers.c.state))).scalar()
     return state
 
 
-async def set_state(database: Database, worker_id: str, state: str, actor: str | None = None) -> None:
-    """`draining` takes no more jobs; `gone` is the end."""
+async def set_state(database: Database, worker_id: str, state: str, actor: str | None = None) -> bool:
+    """Whether its state allowed that and it is `state` now. `draining` and `leaving` take no more jobs; only the first
+    can become `active` again; `gone` is the end."""
 
-    async def work(tx: Tx) -> None:
-        statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(state=state)
-        changed = (await tx.connection.execute(statement.returning(workers.c.name))).scalar()
+    async def work(tx: Tx) -> bool:
+        mine = (workers.c.id == worker_id, workers.c.state.in_(_FROM[state]))
+        statement = update(workers).where(*mine).values(state=state).returning(workers.c.name)
+        changed = (await tx.connection.execute(statement)).scalar()
         if changed is not None:
-            tx.emit(NewEvent(f"worker.{state}", actor=actor or changed, data={"worker": worker_id}))
+            tx.emit(NewEvent(_TOLD[state], actor=actor or changed, data={"worker": worker_id}))
+        return changed is not None
 
-    await database.transact(work)
+    return await database.transact(work)
 
 
 async def alive(connection: AsyncConnection, heard_since: int) -> list[Worker]:

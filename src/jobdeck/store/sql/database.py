@@ -219,7 +219,7 @@ def _unavailable(error: DBAPIError | PoolTimeout) -> Unavailable:
         return DiskFull(
             f"The disk of the database is full: {text}", hint="Make room on it; everything then goes on by itself."
         )
-    return Unavailable(f"The database does not answer: {text}", hint="Try again in a moment.")
+    return Unavailable(f"The database does not answer: {text.rstrip('.')}.", hint="Try again in a moment.")
 
 
 def _is_no_answer(error: DBAPIError | PoolTimeout) -> bool:

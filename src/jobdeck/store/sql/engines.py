@@ -13,6 +13,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
+from jobdeck.core.errors import InvalidInput
 from jobdeck.store.sql.postgres_connection import connecting
 from jobdeck.store.sql.sqlite_connection import Connection as SqliteConnection
 
@@ -46,8 +47,23 @@ def sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     return engine
 
 
+class MissingDriver(InvalidInput):
+    """What speaks to PostgreSQL is not installed."""
+
+    code = "missing_driver"
+
+
 def postgres_engine(url: URL, patience: float, *, plan_once: bool = False) -> AsyncEngine:
-    """`plan_once`: its sessions keep the plans that they made first, instead of planning each time."""
+    """`plan_once`: its sessions keep the plans that they made first, instead of planning each time. Raises
+    MissingDriver."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise MissingDriver(
+            f"The database is PostgreSQL, and its driver is not installed: {error}.",
+            field="database_url",
+            hint="Install it: pip install 'jobdeck[postgres]', or pip install '.[postgres]' in a clone.",
+        ) from error
     options = f"{_POSTGRESQL_BOUNDS} {_PLANNED_ONCE if plan_once else _PLANNED_EACH_TIME}"
     engine = create_async_engine(
         url,

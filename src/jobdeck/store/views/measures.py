@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.life.states import ENDED
-from jobdeck.store.schema import OPEN_JOBS, events, jobs, leases, projects
+from jobdeck.core.life.states import ENDED, State
+from jobdeck.store.schema import OPEN_JOBS, events, failures, jobs, leases, projects
 
 ENDED_KINDS = tuple(str(s) for s in ENDED)
 """The kinds of the events that tell of a job's end are the names of the states."""
@@ -64,3 +64,34 @@ async def ended_since(connection: AsyncConnection, event_id: int, limit: int) ->
         .limit(limit)
     )
     return [EndedJob(*row) for row in await connection.execute(query)]
+
+
+async def failed_now(connection: AsyncConnection) -> dict[str, int]:
+    """Jobs that are failed at this moment, by type."""
+    failed = func.count().label("failed")
+    query = select(failures.c.type, failed).where(failures.c.left_at.is_(None)).group_by(failures.c.type)
+    return {row.type: row.failed for row in await connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job that failed, as the event with `event_id` told; without type and project if it was deleted since."""
+
+    event_id: int
+    job: int
+    type: str | None
+    project: str | None
+    data: str
+
+
+async def failed_since(connection: AsyncConnection, event_id: int, limit: int) -> list[FailedJob]:
+    """Jobs that failed after the event `event_id`, in order."""
+    query = (
+        select(events.c.id, events.c.job_id, jobs.c.type, projects.c.name, events.c.data)
+        .select_from(events.outerjoin(jobs, jobs.c.id == events.c.job_id))
+        .outerjoin(projects, projects.c.id == events.c.project_id)
+        .where(events.c.id > event_id, events.c.kind == str(State.FAILED))
+        .order_by(events.c.id)
+        .limit(limit)
+    )
+    return [FailedJob(*row) for row in await connection.execute(query)]

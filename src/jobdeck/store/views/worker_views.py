@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import jobs, leadership, leases, workers
@@ -30,6 +30,7 @@ class WorkerView:
     version: str
     started_at: int
     heartbeat_at: int
+    shortage: str | None
     running: tuple[tuple[int, int], ...]
 
 
@@ -46,6 +47,14 @@ async def get(connection: AsyncConnection, id: str) -> WorkerView | None:
     rows = (await connection.execute(select(workers).where(workers.c.id == id))).mappings().all()
     found = await _with_jobs(connection, rows)
     return found[0] if found else None
+
+
+async def called(connection: AsyncConnection, word: str, limit: int) -> list[WorkerView]:
+    """Workers whose id or name is `word` or begins with it, those that are not gone first, the newest first."""
+    begins = workers.c.id.startswith(word, autoescape=True) | workers.c.name.startswith(word, autoescape=True)
+    order = (workers.c.state == "gone", workers.c.heartbeat_at.desc(), workers.c.id)
+    rows = (await connection.execute(select(workers).where(begins).order_by(*order).limit(limit))).mappings().all()
+    return await _with_jobs(connection, rows)
 
 
 async def _with_jobs(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[WorkerView]:
@@ -84,10 +93,25 @@ async def names(connection: AsyncConnection, named: Sequence[str], hosts: Sequen
     return tuple(sorted(found & there if named else there))
 
 
-async def live_count(connection: AsyncConnection, silent_since: int) -> int:
-    """Workers that gave a sign of life since then."""
-    query = select(func.count()).where(workers.c.state != "gone", workers.c.heartbeat_at >= silent_since)
-    return int((await connection.execute(query)).scalar_one())
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """Workers that gave a sign of life lately: those that take jobs, and those that take no more; by name, what some
+    are short of, and how many those are."""
+
+    live: int
+    draining: int
+    short: Mapping[str, str]
+    short_count: int
+
+
+async def strength(connection: AsyncConnection, silent_since: int) -> Strength:
+    """The workers that were heard of since then."""
+    query = select(workers.c.name, workers.c.state, workers.c.shortage).order_by(workers.c.name, workers.c.id)
+    there = workers.c.state != "gone", workers.c.heartbeat_at >= silent_since
+    rows = (await connection.execute(query.where(*there))).all()
+    live = sum(row.state == "active" for row in rows)
+    short = [(row.name, row.shortage) for row in rows if row.shortage]
+    return Strength(live, len(rows) - live, dict(short), len(short))
 
 
 async def leader(connection: AsyncConnection, now: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Iterator
@@ -23,6 +24,14 @@ _LOOK_EVERY = 1.0
 """Seconds between two looks at whether a connection has taken too long."""
 
 
+_ANOTHER = "Choose another --port."
+_HOW = {
+    errno.EADDRINUSE: "Another program listens there, perhaps another Jobdeck. Stop it, or choose another --port.",
+    errno.EACCES: "Ports below 1024 are for root. Choose another --port.",
+    errno.EADDRNOTAVAIL: "It is no address of this machine. Choose another --host.",
+}
+
+
 class AddressTaken(Conflict):
     """The address to listen on is in use, or not of this machine."""
 
@@ -39,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise AddressTaken(
-            f"Cannot listen on {host}:{port}: {error.strerror}.", hint="Choose another --port."
+            f"Cannot listen on {host}:{port}: {error.strerror}.", hint=_HOW.get(error.errno or 0, _ANOTHER)
         ) from error
     return listening
 

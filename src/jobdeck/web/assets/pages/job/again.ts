@@ -4,13 +4,12 @@ import { api, showProblem } from "../../api.ts";
 import { ask } from "../../confirm.ts";
 import { rooted } from "../../root.ts";
 import { head } from "./head.ts";
-import { rooted } from "../../root.ts";
 
 const id = (): string => head().dataset["job"]!;
 
 /** Where the page of another job is, in the project that is looked at. */
 function pageOf(job: number): string {
-  return `${rooted("/jobs")}/${job}${location.search.match(/[?&]project=[^&]+/)?.[0].replace("&", "?") ?? ""}`);
+  return `${rooted("/jobs")}/${job}${location.search.match(/[?&]project=[^&]+/)?.[0].replace("&", "?") ?? ""}`;
 }
 
 /** As it was. */
