@@ -21,12 +21,14 @@ from jobdeck.connectors.errors import (
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.finding.found import Located, left_out
 from jobdeck.connectors.files.located import unchanged
+from jobdeck.connectors.files.parts import Marks, in_order, kept
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan
 from jobdeck.connectors.files.source import FilesSource, part_of
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.sink import LakeSink
 from jobdeck.connectors.transfer import Rejects, Transfer
 from jobdeck.core.amounts import counted
+from jobdeck.core.errors import JobdeckError
 from jobdeck.core.tasks import Run
 from jobdeck.jobs.import_checks import files_config
 from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, StagedChunk
@@ -59,10 +61,17 @@ class Work:
         self._config: FilesConfig = files_config(params)
 
     def inspect(self) -> list[Part]:
-        """The parts to load; the plan they stand for is in the storage before they are returned."""
-        self._check_number()
+        """The parts to load; the plan they stand for is in the storage before they are returned.
+
+        Once more after a resume, only files that changed are looked at, and parts that are still right stay."""
+        before = self._before()
+        if before is None:
+            self._check_number()
+        elif self._sink.published(self._stamp):
+            return before
+        last = self._last_plan() if before is not None else None
         source = FilesSource(self._config, self._run.environment)
-        files = self._survey(source)
+        files = self._survey(source, last.files if last is not None else [])
         target = self._sink.schema(self._params.mode)
         if target is None and not self._params.create:
             raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
@@ -70,14 +79,44 @@ class Work:
         if target is None:
             self._sink.check_new(plan.result())
         plan.required = required_columns(self._params, plan.result(), target)
+        if last is not None:
+            plan.looks, plan.parts = last.looks + 1, kept(last, plan, source.part_bytes)
         self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
-        self._tell_notes([note for facts in plan.files for note in facts.notes])
-        rows = sum(f.rows for f in plan.files)
-        self._run.log(", ".join((counted(len(files), "file"), counted(rows, "row"), counted(len(plan.parts), "part"))))
-        return [
-            Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices))
+        marks = Marks(plan)
+        parts = [
+            Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices), mark=marks.of(slices))
             for index, slices in enumerate(plan.parts)
         ]
+        self._tell(plan, last, parts, before or [])
+        return parts
+
+    def _tell(self, plan: FilesPlan, last: FilesPlan | None, parts: list[Part], before: list[Part]) -> None:
+        """What was found, and after a resume what of it is new."""
+        known = [facts.located for facts in last.files] if last is not None else []
+        fresh = [facts for facts in plan.files if facts.located not in known]
+        self._tell_notes([note for facts in fresh for note in facts.notes])
+        filled = [part for part in parts if part.bytes or part.rows]
+        rows = counted(sum(f.rows for f in plan.files), "row")
+        found = f"{counted(len(plan.files), 'file')}, {rows}, {counted(len(filled), 'part')}"
+        if last is not None:
+            names = ", ".join(facts.located.name for facts in fresh[:3]) + (", …" if len(fresh) > 3 else "")
+            changed = f"; {names} changed" if fresh else "; no file changed"
+            again = len([part for part in filled if part not in before])
+            found += f"{changed} since the last look; {counted(again, 'part')} to be loaded anew"
+        self._run.log(found)
+
+    def _before(self) -> list[Part] | None:
+        """What the last look returned, where this is one more."""
+        try:
+            return [Part.model_validate(part) for part in self._run.result("inspect")]
+        except (KeyError, JobdeckError):
+            return None
+
+    def _last_plan(self) -> FilesPlan | None:
+        try:
+            return FilesPlan.model_validate_json(self._plans.read(PLAN))
+        except FileNotFoundError:
+            return None
 
     def _tell_notes(self, notes: list[str]) -> None:
         for note in notes[:MOST_NOTES]:
@@ -93,17 +132,15 @@ class Work:
             self._plans.write(REUSED, b"")
             raise
 
-    def _survey(self, source: FilesSource) -> list[Located]:
-        """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
+    def _survey(self, source: FilesSource, known: list[FileFacts]) -> list[Located]:
+        """Look at the files that are not `known`, a checkpoint each, so that a stop or a crash costs one file's look."""
         files = source.located()
         if source.left_out:
             self._run.log(left_out(source.left_out))
         total = sum(file.size for file in files)
         source.part_bytes = part_size(self._part_bytes, total)
-        source.facts = self._known(files)
-        before = sum(facts.located.size for facts in source.facts)
-        done = len(source.facts)
-        for seen in source.look(files):
+        before, done = 0, 0
+        for seen in source.look(files, [*known, *self._looked()]):
             self._run.stop_here()
             before += seen
             self._run.progress(min(before, total), total, "bytes", bytes=before)
@@ -114,12 +151,11 @@ class Work:
                     self._keep(source.facts)
         return files
 
-    def _known(self, files: list[Located]) -> list[FileFacts]:
-        """What an earlier run of this task found, as far as the files are still the same."""
+    def _looked(self) -> list[FileFacts]:
+        """What an earlier run of this task found."""
         if self._run.cursor is None or not self._plans.exists(LOOKED_AT):
             return []
-        looked = LOOKED.validate_json(self._plans.read(LOOKED_AT))
-        return looked if [f.located for f in looked] == files[: len(looked)] else []
+        return LOOKED.validate_json(self._plans.read(LOOKED_AT))
 
     def _keep(self, facts: list[FileFacts]) -> None:
         """Facts of many files may be large, so the checkpoint only says that they are in the storage.
@@ -135,6 +171,8 @@ class Work:
         plan = self._plan()
         source = FilesSource(self._config, self._run.environment, plan)
         piece = part_of(part.index, plan.parts[part.index])
+        if plan.looks > 1 and self._run.cursor is None:
+            self._forget_rejects(part.index)
         for index in {s.file for s in plan.parts[part.index]}:
             unchanged(plan.files[index].located, self._run.environment)
         transfer = Transfer(
@@ -161,17 +199,22 @@ class Work:
             names={name: unit.name for name, unit in moved.units.items() if unit.name is not None},
         )
 
+    def _forget_rejects(self, task: int) -> None:
+        """Rows of this part that did not fit when other files were in its place."""
+        names = (entry.name for entry in self._rejects.entries())
+        self._rejects.delete([name for name in names if name.startswith(f"t{task:05d}-")])
+
     def _plan(self) -> FilesPlan:
-        try:
-            return FilesPlan.model_validate_json(self._plans.read(PLAN))
-        except FileNotFoundError:
+        plan = self._last_plan()
+        if plan is None:
             raise AttemptBuried(
                 f"The plan of job {self._stamp.job}, attempt {self._stamp.attempt} is gone.", hint="Restart the job."
-            ) from None
+            )
+        return plan
 
     def publish(self, loaded: list[Loaded]) -> Imported:
         """One commit for all that was loaded; a repeat after it landed only tells of it again."""
-        loaded = sorted(loaded, key=lambda item: item.index)
+        loaded = self._in_order(loaded)
         staged = [StagedFile(path=f.path, rows=f.rows, bytes=f.bytes) for item in loaded for f in item.files]
         rows = sum(item.rows for item in loaded)
         if rows != sum(file.rows for file in staged):
@@ -192,6 +235,15 @@ class Work:
             rejected=sum(item.rejected for item in loaded),
             rejects=[f"rejects/{self._stamp.folder}/{name}" for item in loaded for name in item.reject_files],
         )
+
+    def _in_order(self, loaded: list[Loaded]) -> list[Loaded]:
+        """As the files' rows follow each other: of equal keys the last one wins."""
+        plan = self._last_plan()
+        if plan is None:
+            return sorted(loaded, key=lambda item: item.index)
+        by_index = {item.index: item for item in loaded}
+        order = [index for index in in_order(plan.parts) if index in by_index]
+        return [by_index.pop(index) for index in order] + list(by_index.values())
 
     def _check_some_fit(self, loaded: list[Loaded]) -> None:
         """Raises AllRejected: a table of nothing is not what anybody meant by leaving out what does not fit."""

@@ -105,6 +105,7 @@ class Results:
         values = done.values(tasks)
         if values is not None:
             self._room -= done.size
+            self.files.pop(step, None)
             self.inline[step] = values if split else values[0]
             return
         path = self._path(str(len(self.files)))
@@ -112,6 +113,15 @@ class Results:
             file.writelines(_as_list(done.pieces(tasks)) if split else done.pieces(1))
         path.chmod(0o640)
         done.close()
+        self.files[step] = ResultFile(str(path))
+
+    def keep_before(self, step: str, text: str | None) -> None:
+        """What a step returned before that is to run once more: its own task reads it. Raises OSError."""
+        if text is None:
+            return
+        path = self._path(f"before-{len(self.files)}")
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o640)
         self.files[step] = ResultFile(str(path))
 
     def of(self, step: str) -> Any:
