@@ -15,13 +15,14 @@ from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import submitted
 from jobdeck.cli.run import DryRun, Priority, Tags, Wait
-from jobdeck.cli.upload import upload_all
+from jobdeck.cli.provide import TRIAL, provided
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
-    from jobdeck.wire.objects import File
 
 CSV = Group("CSV", sort_key=20)
+NO_FILE = "file:0"
+"""No file has this id."""
 _REMOTE = re.compile(r"(file:\d+|[a-z][a-z0-9+.-]*://.*)", re.DOTALL)
 
 
@@ -55,13 +56,23 @@ def import_(
     server_path: Annotated[
         bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())
     ] = False,
+    once: Annotated[
+        str | None,
+        Parameter(
+            name=["--once", "--idempotency-key"],
+            help="Idempotency key: the same again within two days gives the first job, so that rows are not added twice.",
+        ),
+    ] = None,
     wait: Wait = False,
     priority: Priority = None,
     tag: Tags = None,
     dry_run: DryRun = False,
     common: Common | None = None,
 ) -> int:
-    """Load files into a table or collection. A dry run uploads local files too, and deletes them again."""
+    """Load files into a table or collection.
+
+    What is wrong with table, key, options and rights is told before anything is uploaded. A local file whose content is in
+    the project already is not uploaded again. A dry run uploads what is not, and deletes it again."""
     common = common or Common()
     csv = {
         "delimiter": csv_delimiter, "quote": csv_quote, "escape": csv_escape, "header": csv_header,
@@ -76,24 +87,29 @@ def import_(
         params = assembled(typed, schema_for(client, "import", typed), flags=flags)
         if "files" in params:
             raise UsageError("The files are given twice: as FILE and as files=….", "Name all of them as FILE.")
-        local = [] if server_path else [Path(name) for name in files if not _REMOTE.fullmatch(name)]
-        kept = upload_all(client, local, project, sys.stderr)
-        uploaded = iter(kept)
-        names = [name if server_path or _REMOTE.fullmatch(name) else f"file:{next(uploaded).id}" for name in files]
-        params["files"] = names
-        if dry_run:
-            return _dry_run(client, params, kept, common)
-        job = client.jobs.submit("import", params, project=project, priority=priority, tags=tag)
+        local = {name: Path(name) for name in files if not (server_path or _REMOTE.fullmatch(name))}
+        if local:
+            _require_acceptable(client, {**params, "files": [name for name in files if name not in local]}, project)
+        kept = provided(client, list(local.values()), project, sys.stderr, tags=(TRIAL,) if dry_run else ())
+        ids = dict(zip(local, kept.files, strict=True))
+        params["files"] = [f"file:{ids[name].id}" if name in local else name for name in files]
+        with kept.removed_again(when_refused=not dry_run):
+            if dry_run:
+                return planned(client.jobs.dry_run("import", params, project=project), common)
+            job = client.jobs.submit("import", params, project=project, priority=priority, tags=tag, key=once)
         return submitted(client, job, common, wait=wait)
 
 
-def _dry_run(client: Client, params: dict[str, Any], uploaded: list[File], common: Common) -> int:
-    """The plan, and nothing left of what was uploaded for it."""
+def _require_acceptable(client: Client, params: dict[str, Any], project: str) -> None:
+    """Raises what the server has against the import, its local files apart: they are asked for by one that is not there."""
+    from jobdeck.client import Invalid
+
+    place = len(params["files"])
     try:
-        return planned(client.jobs.dry_run("import", params, project=common.project_or_default), common)
-    finally:
-        for file in uploaded:
-            client.files.delete(file.id, project=common.project_or_default)
+        client.jobs.dry_run("import", {**params, "files": [*params["files"], NO_FILE]}, project=project)
+    except Invalid as error:
+        if error.field != f"params.files[{place}]":
+            raise
 
 
 def _check(files: tuple[str, ...], *, server_path: bool) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
@@ -54,6 +55,20 @@ def upload_all(
         ]
     except OSError as error:
         raise UsageError(f"'{error.filename}' cannot be read: {error.strerror or error}.") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, or standard input; raises UsageError for one that cannot be read."""
+    if str(path) in STREAMS:
+        yield sys.stdin.buffer
+        return
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"'{text.line(path)}' cannot be read: {error.strerror or error}.") from error
+    with source:
+        yield source
 
 
 def _source(path: Path) -> Path | BinaryIO:

@@ -31,6 +31,8 @@ class Located(BaseModel):
     connection: str = ""
     size: int
     fingerprint: str
+    version: int = 1
+    """Of a project file: how often it was replaced, and one."""
     partition: dict[str, str | None] = Field(default_factory=dict)
     """Columns that the names of its folders give, below what was asked for."""
 
