@@ -61,7 +61,10 @@ async def test_other_content_takes_its_place_and_the_old_one_stays(api: Api) -> 
     assert (shown["id"], shown["name"], shown["bytes"], shown["version"]) == (number, "mended.csv", 6, 2)
     assert shown["sha256"] == hashlib.sha256(b"a\n2\n3\n").hexdigest()
     assert shown["tags"] == ["a"], "tags stay where none are given"
-    assert [(v["version"], v["name"], v["bytes"]) for v in shown["versions"]] == [(2, "mended.csv", 6), (1, "in.csv", 4)]
+    assert [(v["version"], v["name"], v["bytes"]) for v in shown["versions"]] == [
+        (2, "mended.csv", 6),
+        (1, "in.csv", 4),
+    ]
     assert {v["created_by"] for v in shown["versions"]} == {shown["created_by"]}
     assert await api.get(file) == shown
     assert (await api.get(FILES))["items"] == [shown]

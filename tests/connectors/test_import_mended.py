@@ -58,7 +58,9 @@ def prepare(env: Environment, data: Path, **more: Any) -> Job:
     write(data / "a.csv", 0, 300)
     write(data / "b.csv", 1000, 300, bad=290)
     write(data / "c.csv", 2000, 300)
-    return Job(env, {"files": [str(data / "*.csv")], "into": "lake/b/t", "columns": {"n": "int64"}, **more}, job_type=Small)
+    return Job(
+        env, {"files": [str(data / "*.csv")], "into": "lake/b/t", "columns": {"n": "int64"}, **more}, job_type=Small
+    )
 
 
 def ids(env: Environment) -> list[int]:

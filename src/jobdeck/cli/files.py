@@ -103,11 +103,15 @@ def upload(
 @app.command
 def replace(
     id: Annotated[str, Parameter(name="ID", help="File id.")],
-    path: Annotated[Path, Parameter(name="FILE", help="A local file, or - for standard input.", allow_leading_hyphen=True)],
+    path: Annotated[
+        Path, Parameter(name="FILE", help="A local file, or - for standard input.", allow_leading_hyphen=True)
+    ],
     /,
     *,
     name: Annotated[str | None, Parameter(help="Its name from now on; needed for -.")] = None,
-    tag: Annotated[list[str] | None, Parameter(help="Tag, in place of its tags; may be repeated.", negative_iterable=())] = None,
+    tag: Annotated[
+        list[str] | None, Parameter(help="Tag, in place of its tags; may be repeated.", negative_iterable=())
+    ] = None,
     permanent: Annotated[bool, Parameter(help="Keep it until it is deleted.", negative=())] = False,
     common: Common | None = None,
 ) -> None:
@@ -120,7 +124,9 @@ def replace(
     project = common.project_or_default
     with common.client() as client, opened(path) as source:
         before = client.files.get(number, project=project)
-        file = client.files.replace(number, source, project=project, name=name or path.name, tags=tag, permanent=permanent)
+        file = client.files.replace(
+            number, source, project=project, name=name or path.name, tags=tag, permanent=permanent
+        )
     if file.version == before.version:
         say(f"file:{number} has this content already; nothing was changed.")
     else:

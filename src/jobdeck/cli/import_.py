@@ -14,8 +14,8 @@ from jobdeck.cli.arguments.params import assembled, pairs, schema_for
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import submitted
-from jobdeck.cli.run import DryRun, Priority, Tags, Wait
 from jobdeck.cli.provide import TRIAL, provided
+from jobdeck.cli.run import DryRun, Priority, Tags, Wait
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
@@ -60,7 +60,7 @@ def import_(
         str | None,
         Parameter(
             name=["--once", "--idempotency-key"],
-            help="Idempotency key: the same again within two days gives the first job, so that rows are not added twice.",
+            help="Idempotency key: given again within two days, the answer is the first job and no row is added.",
         ),
     ] = None,
     wait: Wait = False,
@@ -71,8 +71,8 @@ def import_(
 ) -> int:
     """Load files into a table or collection.
 
-    What is wrong with table, key, options and rights is told before anything is uploaded. A local file whose content is in
-    the project already is not uploaded again. A dry run uploads what is not, and deletes it again."""
+    What is wrong with table, key, options and rights is told before anything is uploaded. A local file whose content is
+    in the project already is not uploaded again. A dry run uploads what is not, and deletes it again."""
     common = common or Common()
     csv = {
         "delimiter": csv_delimiter, "quote": csv_quote, "escape": csv_escape, "header": csv_header,
@@ -101,7 +101,7 @@ def import_(
 
 
 def _require_acceptable(client: Client, params: dict[str, Any], project: str) -> None:
-    """Raises what the server has against the import, its local files apart: they are asked for by one that is not there."""
+    """Raises what the server has against the import, its local files apart: one that nobody has stands for them."""
     from jobdeck.client import Invalid
 
     place = len(params["files"])

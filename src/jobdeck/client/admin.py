@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobdeck.client.http.requests import request
-from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.http.resource import Resource, of_project
 from jobdeck.client.http.transport import parsed, path_part
 from jobdeck.wire.admin import (
     Configuration,
@@ -110,21 +110,21 @@ class Types(Resource):
 class Configurations(Resource):
     """`client.configurations`: saved, versioned parameters."""
 
-    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Configuration]:
-        return builtins.list(self._every(Page[Configuration], f"/projects/{path_part(project)}/configurations"))
+    def list(self, *, project: str | None = None) -> builtins.list[Configuration]:
+        return builtins.list(self._every(Page[Configuration], f"{of_project(project)}/configurations"))
 
     def create(
-        self, name: str, type: str, params: Mapping[str, Any] | None = None, *, project: str = DEFAULT_PROJECT
+        self, name: str, type: str, params: Mapping[str, Any] | None = None, *, project: str | None = None
     ) -> Configuration:
         body = request(ConfigurationRequest, name=name, type=type, params=dict(params or {}))
-        return self._transport.post(Configuration, f"/projects/{path_part(project)}/configurations", body)
+        return self._transport.post(Configuration, f"{of_project(project)}/configurations", body)
 
 
 class Connections(Resource):
     """`client.connections`."""
 
-    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Connection]:
-        return builtins.list(self._every(Page[Connection], f"/projects/{path_part(project)}/connections"))
+    def list(self, *, project: str | None = None) -> builtins.list[Connection]:
+        return builtins.list(self._every(Page[Connection], f"{of_project(project)}/connections"))
 
     def create(
         self,
@@ -133,13 +133,13 @@ class Connections(Resource):
         options: Mapping[str, Any] | None = None,
         secrets: Mapping[str, Any] | None = None,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
     ) -> Connection:
         """`secrets` are put among the options for the tasks of jobs, and never shown again."""
         body = request(
             ConnectionRequest, name=name, kind=kind, options=dict(options or {}), secrets=dict(secrets or {})
         )
-        return self._transport.post(Connection, f"/projects/{path_part(project)}/connections", body)
+        return self._transport.post(Connection, f"{of_project(project)}/connections", body)
 
-    def delete(self, name: str, *, project: str = DEFAULT_PROJECT) -> None:
-        self._transport.write("DELETE", f"/projects/{path_part(project)}/connections/{path_part(name)}")
+    def delete(self, name: str, *, project: str | None = None) -> None:
+        self._transport.write("DELETE", f"{of_project(project)}/connections/{path_part(name)}")

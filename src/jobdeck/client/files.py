@@ -11,8 +11,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from jobdeck.client.errors import UnexpectedAnswer
-from jobdeck.client.http.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
-from jobdeck.client.http.transport import path_part
+from jobdeck.client.http.resource import MAX_PAGE, Resource, of_project
 from jobdeck.client.http.whole import write_whole
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import File
@@ -27,7 +26,7 @@ class Files(Resource):
         self,
         source: str | Path | BinaryIO,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
         name: str | None = None,
         tags: Sequence[str] | None = None,
         permanent: bool = False,
@@ -40,30 +39,30 @@ class Files(Resource):
                 return self.upload(
                     opened, project=project, name=name or Path(source).name, tags=tags, permanent=permanent
                 )
-        return self._send("POST", f"/projects/{path_part(project)}/files", source, name, tags, permanent)
+        return self._send("POST", f"{of_project(project)}/files", source, name, tags, permanent)
 
     def replace(
         self,
         id: int,
         source: str | Path | BinaryIO,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
         name: str | None = None,
         tags: Sequence[str] | None = None,
         permanent: bool = False,
     ) -> File:
-        """Put the bytes of `source` in the place of the file's content, under its id; jobs that look at `file:<id>` from
-        now on find these. What was there stays as an earlier version."""
+        """Put the bytes of `source` in the place of the file's content, under its id: jobs that look at `file:<id>`
+        from now on find these. What was there stays as an earlier version."""
         if isinstance(source, str | Path):
             with Path(source).open("rb") as opened:
                 named = name or Path(source).name
                 return self.replace(id, opened, project=project, name=named, tags=tags, permanent=permanent)
         return self._send("PUT", _path(project, id), source, name, tags, permanent)
 
-    def find(self, sha256: str, *, project: str = DEFAULT_PROJECT) -> builtins.list[File]:
+    def find(self, sha256: str, *, project: str | None = None) -> builtins.list[File]:
         """The files whose content has this SHA-256, newest first; up to 500."""
         params = {"limit": MAX_PAGE, "sha256": sha256}
-        return self._transport.get(Page[File], f"/projects/{path_part(project)}/files", params).items
+        return self._transport.get(Page[File], f"{of_project(project)}/files", params).items
 
     def _send(
         self, method: str, path: str, source: BinaryIO, name: str | None, tags: Sequence[str] | None, permanent: bool
@@ -78,19 +77,19 @@ class Files(Resource):
             fields["name"] = told
         return self._transport.upload(File, path, told, source, fields, method=method)
 
-    def list(self, *, project: str = DEFAULT_PROJECT, cursor: str | None = None) -> Iterator[File]:
+    def list(self, *, project: str | None = None, cursor: str | None = None) -> Iterator[File]:
         """All of them; with `cursor`, those behind a page's `next`."""
         params = {"limit": MAX_PAGE, "cursor": cursor}
-        return self._every(Page[File], f"/projects/{path_part(project)}/files", params)
+        return self._every(Page[File], f"{of_project(project)}/files", params)
 
-    def page(self, *, project: str = DEFAULT_PROJECT, limit: int = 100, cursor: str | None = None) -> Page[File]:
+    def page(self, *, project: str | None = None, limit: int = 100, cursor: str | None = None) -> Page[File]:
         params = {"limit": limit, "cursor": cursor}
-        return self._transport.get(Page[File], f"/projects/{path_part(project)}/files", params)
+        return self._transport.get(Page[File], f"{of_project(project)}/files", params)
 
-    def get(self, id: int, *, project: str = DEFAULT_PROJECT) -> File:
+    def get(self, id: int, *, project: str | None = None) -> File:
         return self._transport.get(File, _path(project, id))
 
-    def read(self, id: int, *, project: str = DEFAULT_PROJECT, version: int | None = None) -> Iterator[bytes]:
+    def read(self, id: int, *, project: str | None = None, version: int | None = None) -> Iterator[bytes]:
         """The content, or that of an earlier version, in pieces, checked against its SHA-256 at the end; raises
         UnexpectedAnswer if it is damaged."""
         found = self.get(id, project=project)
@@ -105,18 +104,16 @@ class Files(Resource):
         if expected and digest.hexdigest() != expected.lower():
             raise UnexpectedAnswer(f"The content of file {id} arrived damaged.", hint="Download it again.")
 
-    def download(
-        self, id: int, to: str | Path, *, project: str = DEFAULT_PROJECT, version: int | None = None
-    ) -> Path:
+    def download(self, id: int, to: str | Path, *, project: str | None = None, version: int | None = None) -> Path:
         """Write the file, or an earlier version of it, to the path `to`, which appears whole or not at all."""
         return write_whole(Path(to), self.read(id, project=project, version=version))
 
-    def delete(self, id: int, *, project: str = DEFAULT_PROJECT) -> None:
+    def delete(self, id: int, *, project: str | None = None) -> None:
         self._transport.write("DELETE", _path(project, id))
 
 
-def _path(project: str, id: int) -> str:
-    return f"/projects/{path_part(project)}/files/{id}"
+def _path(project: str | None, id: int) -> str:
+    return f"{of_project(project)}/files/{id}"
 
 
 def _sendable(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ from jobdeck.core.amounts import counted
 from jobdeck.core.errors import JobdeckError
 from jobdeck.core.tasks import Run
 from jobdeck.jobs.import_checks import files_config
+from jobdeck.jobs.import_hints import ways_on
 from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, StagedChunk
 from jobdeck.storage.folders import Folder
 
@@ -59,6 +61,7 @@ class Work:
         self._rejects = root.sub("rejects", self._stamp.folder)
         self._sink = LakeSink(table_folder(environment, params.into.path), environment.work_dir)
         self._config: FilesConfig = files_config(params)
+        self._read: FilesPlan | None = None
 
     def inspect(self) -> list[Part]:
         """The parts to load; the plan they stand for is in the storage before they are returned.
@@ -71,7 +74,23 @@ class Work:
             return before
         last = self._last_plan() if before is not None else None
         source = FilesSource(self._config, self._run.environment)
-        files = self._survey(source, last.files if last is not None else [])
+        files: list[Located] = []
+        with ways_on(files, self._stamp.job):
+            plan = self._planned(source, files, last)
+        self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
+        marks = Marks(plan)
+        parts = [
+            Part(
+                index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices), mark=marks.of(slices)
+            )
+            for index, slices in enumerate(plan.parts)
+        ]
+        self._tell(plan, last, parts, before or [])
+        return parts
+
+    def _planned(self, source: FilesSource, files: list[Located], last: FilesPlan | None) -> FilesPlan:
+        """What is found in the files, which `files` is filled with."""
+        self._survey(source, files, last.files if last is not None else [])
         target = self._sink.schema(self._params.mode)
         if target is None and not self._params.create:
             raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
@@ -81,14 +100,7 @@ class Work:
         plan.required = required_columns(self._params, plan.result(), target)
         if last is not None:
             plan.looks, plan.parts = last.looks + 1, kept(last, plan, source.part_bytes)
-        self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
-        marks = Marks(plan)
-        parts = [
-            Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices), mark=marks.of(slices))
-            for index, slices in enumerate(plan.parts)
-        ]
-        self._tell(plan, last, parts, before or [])
-        return parts
+        return plan
 
     def _tell(self, plan: FilesPlan, last: FilesPlan | None, parts: list[Part], before: list[Part]) -> None:
         """What was found, and after a resume what of it is new."""
@@ -113,10 +125,11 @@ class Work:
             return None
 
     def _last_plan(self) -> FilesPlan | None:
-        try:
-            return FilesPlan.model_validate_json(self._plans.read(PLAN))
-        except FileNotFoundError:
-            return None
+        """The plan in the storage, read once: a task does not see another one."""
+        if self._read is None:
+            with contextlib.suppress(FileNotFoundError):
+                self._read = FilesPlan.model_validate_json(self._plans.read(PLAN))
+        return self._read
 
     def _tell_notes(self, notes: list[str]) -> None:
         for note in notes[:MOST_NOTES]:
@@ -132,9 +145,9 @@ class Work:
             self._plans.write(REUSED, b"")
             raise
 
-    def _survey(self, source: FilesSource, known: list[FileFacts]) -> list[Located]:
-        """Look at the files that are not `known`, a checkpoint each, so that a stop or a crash costs one file's look."""
-        files = source.located()
+    def _survey(self, source: FilesSource, files: list[Located], known: list[FileFacts]) -> None:
+        """Look at the files that are not `known`, a checkpoint each: a stop or a crash costs one file's look."""
+        files += source.located()
         if source.left_out:
             self._run.log(left_out(source.left_out))
         total = sum(file.size for file in files)
@@ -149,7 +162,6 @@ class Work:
                 before = sum(facts.located.size for facts in source.facts)
                 if done < len(files):
                     self._keep(source.facts)
-        return files
 
     def _looked(self) -> list[FileFacts]:
         """What an earlier run of this task found."""
@@ -173,12 +185,14 @@ class Work:
         piece = part_of(part.index, plan.parts[part.index])
         if plan.looks > 1 and self._run.cursor is None:
             self._forget_rejects(part.index)
-        for index in {s.file for s in plan.parts[part.index]}:
-            unchanged(plan.files[index].located, self._run.environment)
+        files = [plan.files[index].located for index in sorted({s.file for s in plan.parts[part.index]})]
+        for file in files:
+            unchanged(file, self._run.environment)
         transfer = Transfer(
             source, self._sink, piece, plan.result(), self._stamp, Rejects(self._rejects), chunk_rows=self._chunk_rows
         )
-        moved = transfer.run(self._run)
+        with ways_on(files, self._stamp.job):
+            moved = transfer.run(self._run)
         if moved.rows + moved.rejected != part.rows:
             raise CountMismatch(
                 f"{moved.rows + moved.rejected} rows were read where {part.rows} were counted.", hint="Restart the job."
@@ -224,7 +238,8 @@ class Work:
         earlier = self._published_before()
         if earlier is not None:
             return self._kept(*earlier)
-        self._check_some_fit(loaded)
+        with ways_on(self._all_files(), self._stamp.job):
+            self._check_some_fit(loaded)
         published = self._publish(loaded, staged)
         self._lineage(loaded, published.version, published.rows)
         self._forget_plan()
@@ -245,6 +260,10 @@ class Work:
         order = [index for index in in_order(plan.parts) if index in by_index]
         return [by_index.pop(index) for index in order] + list(by_index.values())
 
+    def _all_files(self) -> list[Located]:
+        plan = self._last_plan()
+        return [facts.located for facts in plan.files] if plan is not None else []
+
     def _check_some_fit(self, loaded: list[Loaded]) -> None:
         """Raises AllRejected: a table of nothing is not what anybody meant by leaving out what does not fit."""
         rejected = sum(item.rejected for item in loaded)
@@ -253,7 +272,7 @@ class Work:
             raise AllRejected(
                 f"None of the {rejected} rows fits, so nothing was loaded. They are in {', '.join(names[:3])}"
                 f"{' and more' if len(names) > 3 else ''}, each with its reason.",
-                hint="Look at the reasons; mend the files, or give types, delimiter or format.",
+                hint="Look at the reasons. Other types, another delimiter or format may help, too.",
             )
 
     def _publish(self, loaded: list[Loaded], staged: list[StagedFile]) -> Published:
@@ -305,8 +324,9 @@ class Work:
                 total = totals.setdefault(name, [0, 0])
                 total[0] += count
                 total[1] += size
+        versions = {file.object: file.version for file in self._all_files() if file.version > 1}
         for name, (count, size) in totals.items():
-            self._run.reads(name, rows=count, bytes=size, name=names.get(name))
+            self._run.reads(name, version=versions.get(name), rows=count, bytes=size, name=names.get(name))
         written = sum(file.bytes for item in loaded for file in item.files)
         self._run.writes(self._params.into, version=version, rows=rows, bytes=written)
 

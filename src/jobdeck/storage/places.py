@@ -36,7 +36,7 @@ def project_prefix(project: str) -> str:
 
 
 def file_path(project: str, file_id: int, name: str, version: int = 1) -> str:
-    """Where the content of a project file is: `projects/<project>/files/<id>/<name>`; of later versions, in a folder."""
+    """Where the content of a project file is: `projects/<project>/files/<id>/<name>`; later versions have a folder."""
     where = file_prefix(project, file_id) if version == 1 else version_prefix(project, file_id, version)
     return f"{where}/{segment(name)}"
 

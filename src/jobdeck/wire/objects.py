@@ -84,3 +84,4 @@ class Rows(Response):
     columns: list[Column] = Field(default_factory=list)
     items: list[dict[str, Any]]
     version: str | None = None
+    next: str | None = Field(default=None, description="The cursor of the rows behind these; null at the end.")

@@ -55,9 +55,7 @@ def _project_file(entry: str, environment: Environment) -> Located:
     if not _FILE_ID.fullmatch(number):
         raise FileMissing(f"'{entry}' is no project file.", hint="Write file:<id> with the id of an uploaded file.")
     folder = Folder.of_project(environment).sub("files", number)
-    found = sorted(
-        ((version_of(item.name), item) for item in folder.some(MOST_VERSIONS)), key=lambda pair: pair[0]
-    )
+    found = sorted(((version_of(item.name), item) for item in folder.some(MOST_VERSIONS)), key=lambda pair: pair[0])
     if not found or [version for version, _ in found].count(found[-1][0]) != 1:
         raise FileMissing(f"There is no project file {number}.", hint="It may have expired; upload it again.")
     version, item = found[-1]

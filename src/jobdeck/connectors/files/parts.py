@@ -1,4 +1,4 @@
-"""The parts of a read: how they are told apart by their content, and how those that are still right keep their places."""
+"""The parts of a read: told apart by their content; those that are still right after another look keep their places."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _digest(*texts: str) -> str:
 
 
 def kept(before: FilesPlan, now: FilesPlan, size: int) -> list[list[Slice]]:
-    """The parts of `now`. Those of `before` that are still right stay in their places; what else there is to be read fills
-    the free places and follows; places that are left are empty."""
+    """The parts of `now`. Those of `before` that are still right stay in their places; what else there is to be read
+    fills the free places and follows; places that are left are empty."""
     places, old, new = _places(before.files, now.files), Marks(before), Marks(now)
     parts: list[list[Slice]] = []
     for slices in before.parts:
@@ -76,7 +76,7 @@ def _places(before: Sequence[FileFacts], now: Sequence[FileFacts]) -> dict[int, 
 
 
 def _runs(files: Sequence[FileFacts], taken: set[tuple[int, int]]) -> Iterator[dict[int, list[Slice]]]:
-    """The slices that nobody has, by file, in pieces that no taken slice lies between: a part is one range of the rows."""
+    """The slices that nobody has, by file; a taken slice ends a run, because a part is one range of the rows."""
     run: dict[int, list[Slice]] = {}
     for index, file in enumerate(files):
         for piece in file.slices:

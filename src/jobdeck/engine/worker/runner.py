@@ -14,6 +14,7 @@ from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost
 from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack
+from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.records import (
     Checkpoints,
     JobUndone,
@@ -24,7 +25,6 @@ from jobdeck.core.life.records import (
     StepClosed,
     StepOpened,
 )
-from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import StepState
 from jobdeck.core.outcome import Failed, Lost, Stopped
 from jobdeck.core.registry import RegisteredType

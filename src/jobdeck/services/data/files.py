@@ -175,9 +175,7 @@ class Files:
             found = await files.names(connection, project.id, ids)
         return {id_: shown(name) for id_, name in found.items()}
 
-    async def download(
-        self, caller: Caller, project_name: str, file_id: int, version: int | None = None
-    ) -> Download:
+    async def download(self, caller: Caller, project_name: str, file_id: int, version: int | None = None) -> Download:
         """The file with its content, or with that of an earlier version; raises NotFound."""
         found = await self.get(caller, project_name, file_id)
         if version is not None and version != found.version:

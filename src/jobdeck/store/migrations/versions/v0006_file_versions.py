@@ -8,6 +8,7 @@ from alembic import op
 revision = "0006"
 down_revision = "0005"
 
+
 def upgrade() -> None:
     op.add_column("files", sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False))
     op.add_column("files", sa.Column("last_version", sa.Integer(), server_default=sa.text("1"), nullable=False))
