@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobdeck.cli.main import run
+from jobdeck.client import ApiError
 from jobdeck.wire.jobs import Job
 from tests.cli.test_details import Shell
 from tests.docs.serving import Served, served
@@ -141,3 +143,44 @@ def test_twice_from_cron_is_not_rows_twice(jobdeck: Shell, server: Served, tmp_p
     assert ids(server, "lake/m/night") == [5], "the same key for other content is refused"
     with server.client() as client:
         assert len([file for file in client.files.list() if file.name == "night.csv"]) == 1, "and leaves nothing"
+
+
+def test_rows_come_as_frames_and_page_by_page(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+    lines = "".join(f"{i},{i}.25,2026-01-0{1 + i % 9}\n" for i in range(2500))
+    (tmp_path / "many.csv").write_text("id,price,day\n" + lines)
+    jobdeck("import", "many.csv", "--into", "lake/m/many", "--wait")
+    with server.client() as client:
+        table = client.objects.to_arrow("lake/m/many")
+        assert table.num_rows == 2500
+        assert sorted(table.column("id").to_pylist()) == list(range(2500))
+        assert [str(f.type) for f in table.schema] == ["int64", "double", "date32[day]"]
+        frame = client.objects.to_pandas("lake/m/many", columns=["price"])
+        assert (list(frame.columns), len(frame), float(frame["price"].max())) == (["price"], 2500, 2499.25)
+        assert sum(batch.num_rows for batch in client.objects.batches("lake/m/many")) == 2500
+        with pytest.raises(ApiError) as unknown:
+            client.objects.to_arrow("lake/m/many", columns=["nope"])
+        assert unknown.value.problem.code == "column_not_found"
+        page = client.objects.rows("lake/m/many", limit=1000)
+        seen = [row["id"] for row in page.items]
+        jobdeck("import", "many.csv", "--into", "lake/m/many", "--wait")
+        while page.next is not None:
+            page = client.objects.rows("lake/m/many", limit=700, cursor=page.next)
+            seen += [row["id"] for row in page.items]
+        assert sorted(seen) == list(range(2500)), "pages are of the version of the first one"
+        version = client.objects.describe("lake/m/many").version
+        assert client.objects.to_arrow("lake/m/many").num_rows == 5000
+        assert client.objects.to_arrow("lake/m/many", version=0).num_rows == 2500
+        assert version == "1"
+    assert len(json.loads(jobdeck("objects", "rows", "lake/m/many", "--limit", "2200", "-o", "json"))["items"]) == 2200
+
+
+def test_a_declared_type_is_that_of_the_table_or_refused(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("id,price\n1,free\n")
+    jobdeck("import", "texts.csv", "--into", "lake/m/texts", "--wait")
+    (tmp_path / "oops.csv").write_text("id,price\n2,oops\n")
+    for more in ((), ("--on-bad-row", "reject")):
+        words = ["import", "oops.csv", "--into", "lake/m/texts", "-p", 'columns={"price": "float64"}', *more]
+        assert run(words) == 3
+    assert ids(server, "lake/m/texts") == [1]
+    jobdeck("import", "oops.csv", "--into", "lake/m/texts", "-p", 'columns={"price": "string"}', "--wait")
+    assert ids(server, "lake/m/texts") == [1, 2]

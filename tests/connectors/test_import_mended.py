@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from jobdeck.connectors.errors import BadRow, FileMissing, SourceChanged
+from jobdeck.connectors.errors import BadRow, DataFailure, FileMissing, SourceChanged
 from jobdeck.connectors.files.formats import records
 from jobdeck.core.environment import Environment
 from jobdeck.jobs.import_ import Import
@@ -181,7 +181,7 @@ def test_a_file_that_makes_the_columns_others_is_loaded_with_all(env: Environmen
     write(data / "a.csv", 0, 300)
     (data / "b.jsonl").write_text('{"id": 1000, "n": 5}\n{"id": 1001}\n{"id": 1002, "n": {}}x\n')
     job = Job(env, {"files": [str(data / "a.csv"), str(data / "b.jsonl")], "into": "lake/b/t"}, job_type=Small)
-    with pytest.raises(Exception, match="b.jsonl"):
+    with pytest.raises(DataFailure, match=r"b\.jsonl"):
         job.run()
     (data / "b.jsonl").write_text('{"id": 1000, "n": "five"}\n')
     job.resume()
