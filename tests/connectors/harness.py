@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
@@ -19,6 +20,10 @@ from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.jobtype import declared_steps, part_type, result_type
 from jobdeck.core.refs import ObjectRef
 from jobdeck.jobs.import_ import Import
+from tests.s3 import Bucket
+
+on_s3_too = pytest.mark.parametrize("env", ["folder", "s3"], indirect=True)
+"""The test runs once with its lake in a folder, and once in a bucket of a real S3 server."""
 
 
 class Killed(BaseException):
@@ -203,6 +208,16 @@ def environment(root: Path, **connections: ConnectionSpec) -> Environment:
         connections=connections,
         work_dir=str(root / "work"),
     )
+
+
+def on(bucket: Bucket, root: Path, prefix: str = "inst", **connections: ConnectionSpec) -> Environment:
+    """A project whose lake is in `bucket`, and which may reach the machine itself."""
+    change = {
+        "storage_url": f"{bucket.url}/{prefix}",
+        "storage_options": bucket.options,
+        "allowed_endpoints": ("127.0.0.1",),
+    }
+    return environment(root, **connections).model_copy(update=change)
 
 
 def table(env: Environment, ref: str = "lake/b/t", version: int | None = None) -> pa.Table | None:

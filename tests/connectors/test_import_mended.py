@@ -14,10 +14,9 @@ from jobdeck.connectors.errors import BadRow, DataFailure, FileMissing, SourceCh
 from jobdeck.connectors.files.formats import records
 from jobdeck.core.environment import Environment
 from jobdeck.jobs.import_ import Import
-from tests.connectors.harness import Job, Killed, Script, environment, rows
-from tests.connectors.test_import_on_s3 import on
+from jobdeck.storage.folders import Folder
+from tests.connectors.harness import Job, Killed, Script, environment, on_s3_too, rows
 from tests.connectors.test_import_undo import Killing
-from tests.s3 import Bucket
 
 Params = dict[str, Any]
 
@@ -32,19 +31,6 @@ class Small(Import):
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "BLOCK", 600)
     monkeypatch.setattr("jobdeck.connectors.files.source.MIN_BLOCK", 1)
-
-
-@pytest.fixture(params=["folder", "s3"])
-def env(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
-    if request.param == "s3":
-        bucket: Bucket = request.getfixturevalue("s3_bucket")
-        return on(bucket, tmp_path)
-    return environment(tmp_path)
-
-
-@pytest.fixture
-def data(tmp_path: Path, env: Environment) -> Path:
-    return tmp_path / "data"
 
 
 def write(path: Path, first: int, count: int, bad: int | None = None, extra: str = "") -> None:
@@ -84,6 +70,7 @@ def loads(job: Job) -> Callable[[], list[int]]:
     return lambda: seen
 
 
+@on_s3_too
 def test_a_mended_file_is_loaded_and_the_others_are_not_loaded_again(env: Environment, data: Path) -> None:
     job = prepare(env, data)
     with pytest.raises(BadRow):
@@ -136,7 +123,7 @@ def test_a_kill_at_any_call_after_the_mending_leaves_the_right_rows(tmp_path: Pa
     job.resume(counting)
     points = range(1, counting.calls + 1)
     assert len(points) > 20
-    for at in points[:: max(1, len(points) // 12)]:
+    for at in points[:: max(1, len(points) // 7)]:
         env, job = failed(str(at))
         with pytest.raises(Killed):
             job.resume(Script(at))
@@ -144,6 +131,7 @@ def test_a_kill_at_any_call_after_the_mending_leaves_the_right_rows(tmp_path: Pa
         assert sorted(ids(env)) == sorted([*ALL, 1300]), f"killed at call {at}: {counting.seen[at - 1]}"
 
 
+@on_s3_too
 def test_mended_twice_with_a_kill_while_the_second_version_loads(env: Environment, data: Path) -> None:
     job = prepare(env, data)
     with pytest.raises(BadRow):
@@ -188,6 +176,7 @@ def test_a_file_that_makes_the_columns_others_is_loaded_with_all(env: Environmen
     assert {row["n"] for row in rows(env)} == {*(str(i) for i in range(300)), "five"}
 
 
+@on_s3_too
 def test_what_changed_after_all_was_loaded_is_taken_by_the_next_resume(env: Environment, data: Path) -> None:
     job = prepare(env, data)
     write(data / "b.csv", 1000, 300)
@@ -224,18 +213,18 @@ def test_a_file_that_is_named_and_gone_is_missed(env: Environment, data: Path) -
         work.inspect()
 
 
+@on_s3_too
 def test_rejects_of_the_earlier_content_are_gone(env: Environment, data: Path) -> None:
     job = prepare(env, data, on_bad_row="reject")
     with pytest.raises(Killed):
         job.run(Killing("begin publish", Script()))
     write(data / "b.csv", 1000, 300)
     assert job.resume().rejected == 0
-    from jobdeck.storage.folders import Folder
-
     left = [entry.name for entry in Folder.of_project(env).sub("rejects", "1-1").entries()]
     assert left == []
 
 
+@on_s3_too
 def test_once_published_a_change_is_of_no_matter(env: Environment, data: Path) -> None:
     """Killed after the commit and before it was told: what is in the table stays, and is not added again."""
     job = prepare(env, data)

@@ -21,6 +21,8 @@ COMMAND = re.compile(r"(?:^|[\s(|])jobdeck((?: +[^\s|;&#)]+)*)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TREE = re.compile(r"^(?:src|docs|tests|examples|benchmarks|deploy|requirements)/[\w./-]+$")
 CALL = re.compile(r"\b(?:client\.)?([a-z]+)\.([a-z_]+)\(")
+MADE = {"benchmarks/results/"}
+"""What running something makes."""
 WHOLE_PROGRAMS = ("python.md", "tables.md")
 
 
@@ -46,7 +48,7 @@ def faults(words: list[str]) -> Iterator[str]:
     while rest and re.fullmatch(r"[a-z][a-z-]*", rest[0]) and rest[0] in set(app):
         named.append(rest[0])
         app = app[rest.pop(0)]
-    if app.default_command is None and (rest and not rest[0].startswith("-")):
+    if app.default_command is None and rest and not rest[0].startswith("-") and not rest[0].isupper():
         yield f"{' '.join(named)} has no '{rest[0]}'"
         return
     if len(named) == 1 or app.default_command is None:
@@ -93,12 +95,12 @@ def anchors(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_files_of_the_tree_are_there(path: Path) -> None:
     named = [text for text in code(path) if TREE.fullmatch(text)]
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [name for name in named if not (ROOT / name).exists() and name not in MADE] == []
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_calls_of_the_client_are_there(path: Path) -> None:
-    client = Client("http://127.0.0.1:1", token="t")  # noqa: S106
+    client = Client("http://127.0.0.1:1", token="t")
     parts = {name: part for name, part in vars(client).items() if not name.startswith("_")}
     named = [(part, call) for text in code(path) for part, call in CALL.findall(text) if part in parts]
     assert [f"{part}.{call}" for part, call in named if not hasattr(parts[part], call)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -89,7 +90,7 @@ async def test_only_what_is_not_the_same_is_done(engine: Engine, now: list[str],
     job, plot = await failed(engine, "a", "b", "c")
     FOUND[plot.key] = now
     assert await resumed(engine, job, plot) == [*done, "look/a,b,c"]
-    assert await result(engine, job) == str(now).replace("'", '"').replace(", ", ",")
+    assert await result(engine, job) == (json.dumps(now, separators=(",", ":")) if now else "None")
     assert [(row["index"], row["state"]) for row in await engine.tasks(job) if row["step_index"] == 1] == [
         (index, "succeeded") for index in range(len(now))
     ]

@@ -102,10 +102,10 @@ class Results:
     def close_step(self, step: str, tasks: int, *, split: bool) -> None:
         """All tasks of the present step are done. Raises OSError when a disk is full."""
         done, self._present = self._present or StepResults(0, Path), None
+        self.files.pop(step, None)  # what it returned before, if it ran once more
         values = done.values(tasks)
         if values is not None:
             self._room -= done.size
-            self.files.pop(step, None)
             self.inline[step] = values if split else values[0]
             return
         path = self._path(str(len(self.files)))
