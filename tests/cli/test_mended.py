@@ -67,7 +67,7 @@ def test_an_uploaded_file_is_mended_and_the_job_resumed(jobdeck: Shell, server: 
 
     (tmp_path / "mended.csv").write_text("id,price\n3,3.5\n")
     said = jobdeck("files", "replace", ref, "mended.csv")
-    assert "version 2" in said
+    assert [line.split()[:2] for line in said.splitlines()[-2:]] == [["2", "mended.csv"], ["1", "bad.csv"]]
     jobdeck("job", "resume", str(job.id))
     jobdeck("job", "watch", str(job.id))
     assert ids(server, "lake/m/up") == [1, 2, 3]
