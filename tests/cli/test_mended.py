@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobdeck.cli.main import run
 from jobdeck.client import ApiError
+from jobdeck.client.errors import Invalid as TooMuch
+from jobdeck.client.files import Files
 from jobdeck.wire.jobs import Job
+from jobdeck.wire.problem import Problem
 from tests.cli.test_details import Shell
 from tests.docs.serving import Served, served
 
@@ -114,6 +118,24 @@ def test_what_cannot_work_uploads_nothing(jobdeck: Shell, server: Served, tmp_pa
     with server.client() as client:
         assert not [file for file in client.files.list() if file.name == "refused.csv"]
         assert not [job for job in client.jobs.list(type="import") if "refused.csv" in job.description]
+
+
+def test_nothing_is_left_where_one_of_the_files_cannot_be_taken(
+    jobdeck: Shell, server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("good.csv", "large.csv"):
+        (tmp_path / name).write_text(f"id\n{len(name)}\n")
+    upload = Files.upload
+
+    def refused(self: Files, source: Path, **more: Any) -> Any:
+        if Path(source).name == "large.csv":
+            raise TooMuch(Problem(status=413, detail="A file may have 5 bytes."))
+        return upload(self, source, **more)
+
+    monkeypatch.setattr(Files, "upload", refused)
+    assert run(["import", "good.csv", "large.csv", "--into", "lake/m/left"]) != 0
+    with server.client() as client:
+        assert "good.csv" not in [file.name for file in client.files.list()]
 
 
 def test_nothing_is_uploaded_twice(jobdeck: Shell, server: Served, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,19 +42,22 @@ class Provided:
             yield
         except ApiError as error:
             if when_refused and not isinstance(error, ServerFailed):  # else it may have been accepted
-                self._remove()
+                self.remove()
             raise
         finally:
             if not when_refused:
-                self._remove()
+                self.remove()
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Delete what was uploaded for it."""
         while self.fresh:
             self.client.files.delete(self.fresh.pop().id, project=self.project)
 
 
 def provided(client: Client, paths: Sequence[Path], project: str, out: TextIO, *, tags: Sequence[str] = ()) -> Provided:
     """Upload what the project has not; tells on `out`. Raises UsageError for a file that cannot be read."""
+    from jobdeck.client import ClientError
+
     found: dict[tuple[str, str], File] = {}
     wanted = [(_sha256(path), _endings(path.name)) for path in paths]
     missing: dict[tuple[str, str], Path] = {}
@@ -66,9 +69,16 @@ def provided(client: Client, paths: Sequence[Path], project: str, out: TextIO, *
             if what not in found:
                 print(f"{text.line(path.name)} is here already as file:{known.id}; it is not uploaded again", file=out)
             found[what] = known
-    fresh = upload_all(client, list(missing.values()), project, out, tags=tags)
-    found |= dict(zip(missing, fresh, strict=True))
-    return Provided(client, project, [found[what] for what in wanted], fresh)
+    kept = Provided(client, project, [])
+    try:
+        upload_all(client, list(missing.values()), project, out, tags=tags, made=kept.fresh)
+    except BaseException:  # one was refused or cannot be read, or Ctrl-C: nothing is left of the others
+        with suppress(ClientError):
+            kept.remove()
+        raise
+    found |= dict(zip(missing, kept.fresh, strict=True))
+    kept.files = [found[what] for what in wanted]
+    return kept
 
 
 def _known(client: Client, sha256: str, endings: str, project: str) -> File | None:

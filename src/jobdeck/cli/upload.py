@@ -42,19 +42,22 @@ def upload_all(
     name: str | None = None,
     tags: Sequence[str] = (),
     permanent: bool = False,
+    made: list[File] | None = None,
 ) -> list[File]:
-    """The files made of `paths`, in order; progress goes to `out`. Raises UsageError for one that cannot be read."""
-    if not paths:
-        return []
+    """The files made of `paths`, in order; progress goes to `out`. `made` takes them as they come, for whoever has to
+    know those that were made when another one cannot be. Raises UsageError for one that cannot be read."""
+    files = made if made is not None else []
     try:
-        if out.isatty() and name is None and all(path.is_file() for path in paths):
-            return _with_bars(client, paths, project, out, tags, permanent)
-        return [
-            _told(client.files.upload(_source(path), project=project, name=name, tags=tags, permanent=permanent), out)
-            for path in paths
-        ]
+        if paths and out.isatty() and name is None and all(path.is_file() for path in paths):
+            _with_bars(client, paths, project, out, tags, permanent, files)
+            return files
+        for path in paths:
+            source = _source(path)
+            files.append(client.files.upload(source, project=project, name=name, tags=tags, permanent=permanent))
+            _told(files[-1], out)
     except OSError as error:
         raise UsageError(f"'{error.filename}' cannot be read: {error.strerror or error}.") from error
+    return files
 
 
 @contextmanager
@@ -75,14 +78,14 @@ def _source(path: Path) -> Path | BinaryIO:
     return sys.stdin.buffer if str(path) in STREAMS else path
 
 
-def _told(file: File, out: TextIO) -> File:
+def _told(file: File, out: TextIO) -> None:
     print(f"uploaded {text.line(file.name)} ({text.size(file.bytes)}) as file:{file.id}", file=out, flush=True)
-    return file
 
 
 def _with_bars(
-    client: Client, paths: Sequence[Path], project: str, out: TextIO, tags: Sequence[str], permanent: bool
-) -> list[File]:
+    client: Client, paths: Sequence[Path], project: str, out: TextIO, tags: Sequence[str], permanent: bool,
+    files: list[File],
+) -> None:  # fmt: skip
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -93,11 +96,9 @@ def _with_bars(
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    files = []
     with Progress(*columns, console=Console(file=out)) as progress:
         for path in paths:
             with progress.open(path, "rb", description=text.line(path.name)) as source:
                 files.append(
                     client.files.upload(source, project=project, name=path.name, tags=tags, permanent=permanent)
                 )
-    return files

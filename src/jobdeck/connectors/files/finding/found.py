@@ -95,7 +95,7 @@ LOOK_AGAIN = "Resume the job: it takes the file as it is now, and loads again on
 def check_same(file: Located, fingerprint: str | None) -> None:
     """Raises SourceChanged unless the file is the one that was located."""
     if fingerprint is None:
-        hint = "Put it back, then resume the job."
+        hint = "Upload it again, and run the job again with it." if file.ref else "Put it back, then resume the job."
         raise SourceChanged(f"{file.name} is not there any more, and was when the job looked at it.", hint=hint)
     if fingerprint != file.fingerprint:
         raise SourceChanged(f"{file.name} has changed since the job looked at it.", hint=LOOK_AGAIN)
