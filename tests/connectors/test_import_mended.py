@@ -202,6 +202,23 @@ def test_files_that_came_or_went_since(env: Environment, data: Path) -> None:
     assert sorted(ids(env)) == [*range(1000, 1300), *range(2000, 2300), *range(9000, 9005)]
 
 
+def test_columns_of_folders_are_of_one_type_over_all_files_that_are_there_now(env: Environment, data: Path) -> None:
+    """A folder that came since makes the column text, for the files that were looked at before, too."""
+    for day, bad in (("1", None), ("2", 5)):
+        (data / f"day={day}").mkdir()
+        write(data / f"day={day}/a.csv", 100 * int(day), 10, bad=bad)
+    job = Job(env, {"files": [str(data)], "into": "lake/b/t", "columns": {"n": "int64"}}, job_type=Small)
+    with pytest.raises(BadRow):
+        job.run()
+    write(data / "day=2/a.csv", 200, 10)
+    (data / "day=late").mkdir()
+    write(data / "day=late/a.csv", 300, 2)
+    job.resume()
+    assert {(row["id"], row["day"]) for row in rows(env)} == {
+        *((100 + i, "1") for i in range(10)), *((200 + i, "2") for i in range(10)), (300, "late"), (301, "late"),
+    }  # fmt: skip
+
+
 def test_a_file_that_is_named_and_gone_is_missed(env: Environment, data: Path) -> None:
     job = prepare(env, data)
     job.params["files"] = [str(data / f"{name}.csv") for name in "abc"]

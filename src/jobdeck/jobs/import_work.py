@@ -22,6 +22,7 @@ from jobdeck.connectors.errors import (
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.finding.found import Located, left_out
 from jobdeck.connectors.files.located import unchanged
+from jobdeck.connectors.files.partitions import without_partitions
 from jobdeck.connectors.files.parts import Marks, in_order, kept
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan
 from jobdeck.connectors.files.source import FilesSource, part_of
@@ -90,7 +91,8 @@ class Work:
 
     def _planned(self, source: FilesSource, files: list[Located], last: FilesPlan | None) -> FilesPlan:
         """What is found in the files, which `files` is filled with."""
-        self._survey(source, files, last.files if last is not None else [])
+        known = [without_partitions(facts) for facts in last.files] if last is not None else []
+        self._survey(source, files, known)
         target = self._sink.schema(self._params.mode)
         if target is None and not self._params.create:
             raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
@@ -104,8 +106,8 @@ class Work:
 
     def _tell(self, plan: FilesPlan, last: FilesPlan | None, parts: list[Part], before: list[Part]) -> None:
         """What was found, and after a resume what of it is new."""
-        known = [facts.located for facts in last.files] if last is not None else []
-        fresh = [facts for facts in plan.files if facts.located not in known]
+        known = {facts.located.model_dump_json() for facts in last.files} if last is not None else set()
+        fresh = [facts for facts in plan.files if facts.located.model_dump_json() not in known]
         self._tell_notes([note for facts in fresh for note in facts.notes])
         filled = [part for part in parts if part.bytes or part.rows]
         rows = counted(sum(f.rows for f in plan.files), "row")
@@ -113,7 +115,8 @@ class Work:
         if last is not None:
             names = ", ".join(facts.located.name for facts in fresh[:3]) + (", …" if len(fresh) > 3 else "")
             changed = f"; {names} changed" if fresh else "; no file changed"
-            again = len([part for part in filled if part not in before])
+            done = {(part.index, part.mark) for part in before}
+            again = len([part for part in filled if (part.index, part.mark) not in done])
             found += f"{changed} since the last look; {counted(again, 'part')} to be loaded anew"
         self._run.log(found)
 

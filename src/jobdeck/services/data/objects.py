@@ -86,8 +86,9 @@ class Objects:
             found = catalog.describe(environment, ref, version)
             items = catalog.rows(environment, ref, limit, found.version, offset)
             done = offset + len(items)
-            more = found.rows is not None and found.version is not None and items and done < found.rows
-            behind = cursors.encode("rows", done, found.version) if more else None
+            behind = None
+            if items and found.version is not None and done < (found.rows or 0):
+                behind = cursors.encode("rows", done, found.version)
             return Rows(columns=_columns(found.columns), items=items, version=str(found.version), next=behind)
 
         return await self._look(look)
