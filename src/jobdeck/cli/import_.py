@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,12 +15,21 @@ from jobdeck.cli.arguments.params import assembled, pairs, schema_for
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import submitted
-from jobdeck.cli.provide import TRIAL, provided
 from jobdeck.cli.run import DryRun, Priority, Tags, Wait
+from jobdeck.cli.upload import TRIAL, provided
 
 if TYPE_CHECKING:
+    from jobdeck.cli.upload import Provided
     from jobdeck.client import Client
+    from jobdeck.client.jobs import Wishes
 
+Once = Annotated[
+    str | None,
+    Parameter(
+        name=["--once", "--idempotency-key"],
+        help="Idempotency key: given again within two days, the answer is the first job and no row is added.",
+    ),
+]
 CSV = Group("CSV", sort_key=20)
 NO_FILE = "file:0"
 """No file has this id."""
@@ -56,13 +66,7 @@ def import_(
     server_path: Annotated[
         bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())
     ] = False,
-    once: Annotated[
-        str | None,
-        Parameter(
-            name=["--once", "--idempotency-key"],
-            help="Idempotency key: given again within two days, the answer is the first job and no row is added.",
-        ),
-    ] = None,
+    once: Once = None,
     wait: Wait = False,
     priority: Priority = None,
     tag: Tags = None,
@@ -82,22 +86,48 @@ def import_(
     flags = _given({"into": into, **options, "csv": _given(csv) or None})
     typed = pairs(param)
     _check(files, server_path=server_path)
-    project = common.project_or_default
     with common.client() as client:
         params = assembled(typed, schema_for(client, "import", typed), flags=flags)
         if "files" in params:
             raise UsageError("The files are given twice: as FILE and as files=….", "Name all of them as FILE.")
         local = {name: Path(name) for name in files if not (server_path or _REMOTE.fullmatch(name))}
-        if local:
-            _require_acceptable(client, {**params, "files": [name for name in files if name not in local]}, project)
-        kept = provided(client, list(local.values()), project, sys.stderr, tags=(TRIAL,) if dry_run else ())
-        ids = dict(zip(local, kept.files, strict=True))
-        params["files"] = [f"file:{ids[name].id}" if name in local else name for name in files]
-        with kept.removed_again(when_refused=not dry_run):
-            if dry_run:
-                return planned(client.jobs.dry_run("import", params, project=project), common)
-            job = client.jobs.submit("import", params, project=project, priority=priority, tags=tag, key=once)
-        return submitted(client, job, common, wait=wait)
+        wanted = _Wanted(params, files, local, once, {"priority": priority, "tags": tag})
+        return _planned(client, wanted, common) if dry_run else _submitted(client, wanted, common, wait=wait)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An import that was asked for: its files as they were named, and those of them that are here."""
+
+    params: dict[str, Any]
+    files: tuple[str, ...]
+    local: dict[str, Path]
+    once: str | None
+    wishes: Wishes
+
+    def provide(self, client: Client, project: str, *tags: str) -> tuple[Provided, dict[str, Any]]:
+        """The parameters with the project's files in place of local ones, once the server has nothing against them."""
+        if self.local:
+            others = [name for name in self.files if name not in self.local]
+            _require_acceptable(client, {**self.params, "files": others}, project)
+        kept = provided(client, list(self.local.values()), project, sys.stderr, tags=tags)
+        refs = {name: f"file:{file.id}" for name, file in zip(self.local, kept.files, strict=True)}
+        return kept, {**self.params, "files": [refs.get(name, name) for name in self.files]}
+
+
+def _planned(client: Client, wanted: _Wanted, common: Common) -> int:
+    project = common.project_or_default
+    kept, params = wanted.provide(client, project, TRIAL)
+    with kept.removed_again(when_refused=False):
+        return planned(client.jobs.dry_run("import", params, project=project), common)
+
+
+def _submitted(client: Client, wanted: _Wanted, common: Common, *, wait: bool) -> int:
+    project = common.project_or_default
+    kept, params = wanted.provide(client, project)
+    with kept.removed_again(when_refused=True):
+        job = client.jobs.submit("import", params, project=project, key=wanted.once, **wanted.wishes)
+    return submitted(client, job, common, wait=wait)
 
 
 def _require_acceptable(client: Client, params: dict[str, Any], project: str) -> None:
