@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from jobdeck.wire.base import Page
 from jobdeck.wire.objects import ObjectVersion, Rows, TableObject
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas  # type: ignore[import-untyped]
     import pyarrow as pa
 
 CHUNK = 1024 * 1024
@@ -82,7 +83,7 @@ class Objects(Resource):
     ) -> pandas.DataFrame:
         """All rows as a `pandas.DataFrame`. Raises PandasMissing where pandas is not installed."""
         try:
-            import pandas  # noqa: F401  (Arrow needs it)
+            importlib.import_module("pandas")  # Arrow needs it
         except ImportError as error:
             hint = "Install it: pip install 'jobdeck[pandas]'. Or use objects.to_arrow, which needs nothing."
             raise PandasMissing("pandas is not installed here.", hint=hint) from error
