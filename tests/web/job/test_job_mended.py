@@ -40,7 +40,6 @@ async def test_a_file_is_replaced_and_the_job_resumed(
     )
     assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     await axe(page)
-    await page.screenshot(path=f"/tmp/imp_shot_{width}_{theme}.png", full_page=True)
     job_client.jobs.resume(job.id)
     assert job_client.jobs.wait(job.id, 60).state == "succeeded"
     assert sorted(row["id"] for row in job_client.objects.rows(ref, project=desk.project).items) == [1, 2, 3]
