@@ -123,7 +123,7 @@ def test_a_kill_at_any_call_after_the_mending_leaves_the_right_rows(tmp_path: Pa
     job.resume(counting)
     points = range(1, counting.calls + 1)
     assert len(points) > 20
-    for at in points[:: max(1, len(points) // 7)]:
+    for at in points[:: max(1, len(points) // 5)]:
         env, job = failed(str(at))
         with pytest.raises(Killed):
             job.resume(Script(at))

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.async_api import expect
 
 from jobdeck.client import Client
-from tests.web.conftest import Axe, OpenPage, Theme
+from tests.web.conftest import Axe, OpenPage
 from tests.web.jobs.words import Desk
 
-SIZES = [(1440, 900, "light"), (390, 844, "dark")]
 
-
-@pytest.mark.parametrize(("width", "height", "theme"), SIZES)
 async def test_a_file_is_replaced_and_the_job_resumed(
-    open_page: OpenPage, axe: Axe, desk: Desk, job_client: Client, tmp_path: Path, width: int, height: int, theme: Theme
+    open_page: OpenPage, axe: Axe, desk: Desk, job_client: Client, tmp_path: Path
 ) -> None:
     first, bad = tmp_path / "first.csv", tmp_path / "a file with a rather long name, of march.csv"
     first.write_text("id,n\n1,1\n")
@@ -27,7 +23,7 @@ async def test_a_file_is_replaced_and_the_job_resumed(
     file = job_client.files.upload(bad, project=desk.project)
     job = desk.done("import", {"files": [f"file:{file.id}"], "into": ref})
     assert job.state == "failed"
-    page = await open_page(width=width, height=height, theme=theme)
+    page = await open_page(width=390, height=844, theme="dark")
     await page.goto(f"/jobs/{job.id}")
     await expect(page.locator(".job-why")).to_contain_text(f"jobdeck files replace {file.id} FILE")
     mended = tmp_path / "mended.csv"
