@@ -164,9 +164,12 @@ class _Book:
         self.dirty = self.dirty or record.dirties
         tasks = tuple(SavedTask(t.index, t.key, StepState.PENDING, t.part, None, None, 0, 0) for t in record.tasks)
         known = self._steps.get(record.index)
-        self._steps[record.index] = SavedStep(
-            record.index, record.name, StepState.RUNNING, known.tasks if known is not None else tasks
-        )
+        if known is not None and record.count is not None:
+            places = {task.index: task for task in (*known.tasks, *tasks)}
+            tasks = tuple(places[index] for index in range(record.count))
+        elif known is not None:
+            tasks = known.tasks
+        self._steps[record.index] = SavedStep(record.index, record.name, StepState.RUNNING, tasks)
 
     def _end(self, record: TaskEnded) -> None:
         task = self._steps[record.step].tasks[record.index]

@@ -163,6 +163,11 @@ class ContractServer:
         given = {name: body[name] for name in ("type", "params", "priority", "tags", "description") if name in body}
         return self.view(self.add_job(project=project, then=then, **given))
 
+    def plan(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Of imports alone, and only that a file is missing."""
+        place = body["params"]["files"].index("file:0")
+        raise Refusal(422, "invalid_input", "There is no project file 0.", field=f"params.files[{place}]")
+
     def run_again(self, id_: int, body: dict[str, Any]) -> dict[str, Any]:
         old = self.jobs[id_]
         params = {**({} if body.pop("replace", False) else old["params"]), **body.pop("params", {})}
@@ -238,7 +243,11 @@ def routes(s: ContractServer) -> list[Route]:
             r"/jobs/(\d+)/lineage",
             lambda _q, _i: (200, {"inputs": [{"object": "file:1"}], "outputs": [], "upstream": [7]}),
         ),
-        ("POST", r"/projects/([^/]+)/jobs", lambda q, p: (202, s.submit(p, q.json))),
+        (
+            "POST",
+            r"/projects/([^/]+)/jobs",
+            lambda q, p: (202, s.plan(q.json) if "dry_run" in q.query else s.submit(p, q.json)),
+        ),
         (
             "POST",
             r"/projects/([^/]+)/jobs/batch",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
 
-from jobdeck.client import Client, NotFound, UnexpectedAnswer
+from jobdeck.client import Client, NotFound, PandasMissing, UnexpectedAnswer
+from jobdeck.wire.jobs import SubmitRequest
 from tests.client.contract_server import ContractServer, Fault
 
 CONTENT = bytes(range(256)) * 5000
@@ -53,6 +55,34 @@ def test_objects_are_named_by_their_reference(client: Client, server: ContractSe
     assert client.objects.rows(ref, limit=2, version="3").items[1]["id"] == 2**60
     assert server.seen[-1].query == {"limit": ["2"], "version": ["3"]}
     assert client.objects.versions(ref)[0].job == 7
+
+
+def test_the_project_of_the_environment_holds(
+    client: Client, server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In all that is about one project, unless another one is named."""
+    monkeypatch.setenv("JOBDECK_PROJECT", "shop")
+    assert client.jobs.submit("sleep").project == "shop"
+    assert [job.project for job in client.jobs.submit_all([SubmitRequest(type="sleep")])] == ["shop"]
+    assert client.jobs.submit("sleep", project="other").project == "other"
+    assert [job.project for job in client.jobs.list()] == ["shop", "shop"]
+    assert [job.project for job in client.jobs.list(project="other")] == ["other"]
+    client.files.upload(io.BytesIO(b"x"), name="x")
+    client.objects.describe("lake/b/t")
+    client.limits.set("type:sleep", 2)
+    client.connections.create("c", "files")
+    client.configurations.list()
+    assert [seen.path.split("/")[2] for seen in server.seen[-5:]] == ["shop"] * 5
+    monkeypatch.delenv("JOBDECK_PROJECT")
+    assert client.jobs.submit("sleep").project == "default"
+    assert len(list(client.jobs.list())) == 4
+
+
+def test_frames_without_pandas_say_what_to_install(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(PandasMissing) as missing:
+        client.objects.to_pandas("lake/b/t")
+    assert "pip install 'jobdeck[pandas]'" in str(missing.value.hint)
 
 
 def test_limits_are_named_by_their_resource(client: Client, server: ContractServer) -> None:

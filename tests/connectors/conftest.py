@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.core.environment import Environment
-from tests.connectors.harness import environment
+from tests.connectors.harness import environment, on
 
 
 @pytest.fixture(autouse=True)
@@ -15,8 +15,10 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> Environment:
-    """A project in an empty storage, and a folder `data` that jobs may read."""
+def env(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
+    """A project in an empty storage, and a folder `data` that jobs may read; see `harness.on_s3_too`."""
+    if getattr(request, "param", "folder") == "s3":
+        return on(request.getfixturevalue("s3_bucket"), tmp_path)
     return environment(tmp_path)
 
 

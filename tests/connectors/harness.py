@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
@@ -19,6 +20,10 @@ from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.jobtype import declared_steps, part_type, result_type
 from jobdeck.core.refs import ObjectRef
 from jobdeck.jobs.import_ import Import
+from tests.s3 import Bucket
+
+on_s3_too = pytest.mark.parametrize("env", ["folder", "s3"], indirect=True)
+"""The test runs once with its lake in a folder, and once in a bucket of a real S3 server."""
 
 
 class Killed(BaseException):
@@ -153,6 +158,21 @@ class Job:
         self.warnings += run.warnings
         return json.loads(json.dumps(value))
 
+    def resume(self, script: Script | None = None) -> Any:
+        """What the engine does after a person resumed it: one more look; parts that are the same keep what was done."""
+        script = script or Script()
+        self.epoch += 1
+        if ("inspect", 0) in self.done:
+            before = self.results["inspect"]
+            del self.done["inspect", 0]
+            self.cursors.pop(("inspect", 0), None)
+            now = self._task("inspect", "inspect", 0, None, script)
+            kept = {i for i, part in enumerate(now) if i < len(before) and part == before[i]}
+            for key in [key for key in (*self.done, *self.cursors) if key[0] == "load" and key[1] not in kept]:
+                self.done.pop(key, None)
+                self.cursors.pop(key, None)
+        return self.run(script)
+
     def new_run(self, step: str, index: int, script: Script) -> FakeRun:
         return FakeRun(
             self.environment,
@@ -188,6 +208,16 @@ def environment(root: Path, **connections: ConnectionSpec) -> Environment:
         connections=connections,
         work_dir=str(root / "work"),
     )
+
+
+def on(bucket: Bucket, root: Path, prefix: str = "inst", **connections: ConnectionSpec) -> Environment:
+    """A project whose lake is in `bucket`, and which may reach the machine itself."""
+    change = {
+        "storage_url": f"{bucket.url}/{prefix}",
+        "storage_options": bucket.options,
+        "allowed_endpoints": ("127.0.0.1",),
+    }
+    return environment(root, **connections).model_copy(update=change)
 
 
 def table(env: Environment, ref: str = "lake/b/t", version: int | None = None) -> pa.Table | None:

@@ -20,7 +20,7 @@ from jobdeck.connectors.files import streams
 from jobdeck.connectors.files.formats import numpy as numpy_format
 from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.errors import InvalidInput
-from tests.connectors.harness import Job, Script, rows, table
+from tests.connectors.harness import Job, Script, on_s3_too, rows, table
 
 
 def load(env: Environment, *files: Path | str, **params: Any) -> Any:
@@ -342,6 +342,7 @@ def test_nanoseconds_are_not_cut_silently(env: Environment, data: Path) -> None:
     assert "row 2" in error.message
 
 
+@on_s3_too
 def test_upsert_keys(env: Environment, data: Path) -> None:
     put(data / "a.csv", "k,v\n1,a\n2,b\n1,c\n")
     load(env, data / "a.csv", mode="upsert", key=["k"])

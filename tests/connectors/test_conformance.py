@@ -23,7 +23,7 @@ from jobdeck.connectors.lake.sink import LakeSink
 from jobdeck.connectors.lake.source import LakeSource
 from jobdeck.core.environment import Environment
 from jobdeck.storage.folders import Folder
-from tests.connectors.harness import Job, table
+from tests.connectors.harness import Job, on_s3_too, table
 
 ROWS = pa.table({"id": pa.array(range(5000), pa.int64()), "s": [f"s {i}" for i in range(5000)]})
 BATCHES = ROWS.to_batches(max_chunksize=1000)
@@ -44,6 +44,7 @@ def test_files_source(env: Environment, data: Path, kind: str) -> None:
     testing.check_source(files_source(env, data, kind), ROWS, size=10_000)
 
 
+@on_s3_too
 def test_lake_source(env: Environment, data: Path) -> None:
     files_source(env, data, "parquet")
     Job(env, {"files": [str(data)], "into": "lake/b/t"}, id=1).run()
@@ -51,6 +52,7 @@ def test_lake_source(env: Environment, data: Path) -> None:
     testing.check_source(LakeSource(table_folder(env, ("b", "t")), ("b", "t")), pa.concat_tables([ROWS, ROWS]))
 
 
+@on_s3_too
 def test_lake_sink(env: Environment) -> None:
     folder = table_folder(env, ("b", "t"))
     # With no table there is nothing to write a tombstone into; the import job's plan guards that case.

@@ -19,7 +19,7 @@ from jobdeck.connectors.lake.writing import commit
 from jobdeck.connectors.lake.writing.writer import ParquetChunk
 from jobdeck.core.environment import Environment
 from jobdeck.jobs.import_ import Import
-from tests.connectors.harness import Job, Killed, Script, Stopped, files_below, patched, rows, table
+from tests.connectors.harness import Job, Killed, Script, Stopped, files_below, on_s3_too, patched, rows, table
 
 ROWS = 1200
 OLD = pa.table(
@@ -125,6 +125,7 @@ def staged_and_unused(env: Environment) -> list[str]:
     return [name for name in files_below(folder.path) if name.startswith("jobs/1-1/") and name not in live]
 
 
+@on_s3_too
 @pytest.mark.parametrize("mode", ["new", "append", "replace", "upsert"])
 def test_a_kill_between_commit_and_record_does_not_publish_twice(env: Environment, data: Path, mode: str) -> None:
     job = prepare(env, data, "parquet", mode)
@@ -140,6 +141,7 @@ def test_a_kill_between_commit_and_record_does_not_publish_twice(env: Environmen
     assert rows(env) == expected("parquet", mode)
 
 
+@on_s3_too
 def test_a_stop_between_batches_keeps_the_chunks_before_it(env: Environment, data: Path) -> None:
     job = prepare(env, data, "csv", "new")
     script = Script()
@@ -178,6 +180,7 @@ def test_nothing_shows_before_publish(env: Environment, data: Path) -> None:
     assert table(env) is not None
 
 
+@on_s3_too
 def test_a_replace_shows_the_old_rows_until_its_commit(env: Environment, data: Path) -> None:
     job = prepare(env, data, "csv", "replace")
 
@@ -227,6 +230,7 @@ def _call(env: Environment, job: Job, name: str) -> int:
     return script.seen.index(name) + 1
 
 
+@on_s3_too
 @pytest.mark.parametrize("mode", ["append", "replace", "upsert"])
 def test_a_dead_attempts_late_commit_does_not_land(env: Environment, data: Path, mode: str) -> None:
     """The worst case: the commit was prepared, the attempt was undone, then the commit comes."""
@@ -276,6 +280,7 @@ def test_what_a_checkpoint_names_is_on_the_disk(
     assert str(storage / "projects/default/plans/1-1/plan.json") in synced
 
 
+@on_s3_too
 def test_lineage_and_progress(env: Environment, data: Path) -> None:
     job = prepare(env, data, "jsonl", "new")
     job.run()
@@ -290,6 +295,7 @@ def test_lineage_and_progress(env: Environment, data: Path) -> None:
         assert told[-1][0] == told[-1][1], step
 
 
+@on_s3_too
 def test_a_changed_source_fails_the_job(env: Environment, data: Path) -> None:
     for moment in ("begin load", "begin publish"):
         job = prepare(env, data, "csv", "new")

@@ -21,22 +21,12 @@ from jobdeck.connectors.lake.tables import open_table
 from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.errors import JobdeckError
 from jobdeck.storage.errors import BucketMissing, EndpointNotAllowed, StorageRefused, StorageUnavailable
-from tests.connectors.harness import Job, Killed, Script, Stopped, environment, rows, table
+from tests.connectors.harness import Job, Killed, Script, Stopped, on, rows, table
 from tests.connectors.test_import_crashes import expected, prepare, small_blocks
 from tests.connectors.test_import_undo import Killing
 from tests.s3 import Bucket, new_bucket
 
 __all__ = ["small_blocks"]
-
-
-def on(bucket: Bucket, root: Path, prefix: str = "inst", **connections: ConnectionSpec) -> Environment:
-    """A project whose lake is in `bucket`, and which may reach the machine itself."""
-    change = {
-        "storage_url": f"{bucket.url}/{prefix}",
-        "storage_options": bucket.options,
-        "allowed_endpoints": ("127.0.0.1",),
-    }
-    return environment(root, **connections).model_copy(update=change)
 
 
 @pytest.fixture

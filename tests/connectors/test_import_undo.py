@@ -18,7 +18,7 @@ from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.tables import BURIED, open_table, state_of
 from jobdeck.connectors.lake.writing import commit, publication, undo
 from jobdeck.core.environment import Environment
-from tests.connectors.harness import Job, Killed, Script, files_below, patched, rows, table
+from tests.connectors.harness import Job, Killed, Script, files_below, on_s3_too, patched, rows, table
 from tests.connectors.test_import_crashes import OLD, Small, expected, prepare, small_blocks
 
 __all__ = ["small_blocks"]
@@ -86,6 +86,7 @@ def test_cancel_leaves_the_table_as_it_was(env: Environment, data: Path, storage
         assert rows(env, version=0) == before("append")
 
 
+@on_s3_too
 @pytest.mark.parametrize("mode", MODES)
 def test_restart_has_the_rows_once(env: Environment, data: Path, mode: str) -> None:
     job = published_and_lost(env, data, mode)
@@ -96,6 +97,7 @@ def test_restart_has_the_rows_once(env: Environment, data: Path, mode: str) -> N
     assert again.results["publish"].kept_attempt is None
 
 
+@on_s3_too
 @pytest.mark.parametrize("mode", MODES)
 def test_rows_that_others_build_upon_stay(env: Environment, data: Path, mode: str) -> None:
     job = published_and_lost(env, data, mode)

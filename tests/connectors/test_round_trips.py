@@ -21,7 +21,7 @@ from jobdeck.connectors.files.formats.types import Guess
 from jobdeck.connectors.lake import catalog
 from jobdeck.connectors.words import TextRule, parse
 from jobdeck.core.environment import Environment
-from tests.connectors.harness import Job, environment, rows, table
+from tests.connectors.harness import Job, environment, on_s3_too, rows, table
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 FIELDS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
@@ -146,6 +146,7 @@ def test_flights(env: Environment, data: Path) -> None:
 ORDER = [(n, "ascending") for n in ("time_hour", "flight", "carrier", "origin", "tailnum")]
 
 
+@on_s3_too
 def test_the_catalogue(env: Environment, data: Path) -> None:
     assert catalog.list_objects(env) == []
     made = catalog.create(env, "lake/b/t", [("id", "int64"), ("price", "decimal(10,2)"), ("at", "timestamp")])

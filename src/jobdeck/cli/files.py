@@ -14,13 +14,13 @@ from jobdeck.cli.arguments.options import STDIN, Common, Force, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one, print_page
-from jobdeck.cli.show.table import Column, print_facts
-from jobdeck.cli.upload import require_readable, upload_all
+from jobdeck.cli.show.table import Column, print_facts, print_table
+from jobdeck.cli.upload import opened, require_readable, upload_all
 
 if TYPE_CHECKING:
-    from jobdeck.wire.objects import File
+    from jobdeck.wire.objects import File, FileVersion
 
-app = noun("files", "Upload, list, download and delete project files.")
+app = noun("files", "Upload, replace, list, download and delete project files.")
 
 FileIds = Annotated[
     str, Parameter(name="ID", help="File ids, with or without file: before them, or - for standard input.")
@@ -34,6 +34,15 @@ COLUMNS: list[Column[File]] = [
     Column("BY", lambda f: f.created_by, drop=3, least=6),
     Column("CREATED", lambda f: text.moment(f.created_at), drop=1),
     Column("EXPIRES", lambda f: "never" if f.permanent else text.moment(f.expires_at), drop=2),
+]
+
+
+VERSION_COLUMNS: list[Column[FileVersion]] = [
+    Column("VERSION", lambda v: v.version, right=True),
+    Column("NAME", lambda v: v.name, least=12),
+    Column("SIZE", lambda v: text.size(v.bytes), right=True),
+    Column("BY", lambda v: v.created_by, drop=2, least=6),
+    Column("CREATED", lambda v: text.moment(v.created_at), drop=1),
 ]
 
 
@@ -92,9 +101,44 @@ def upload(
 
 
 @app.command
+def replace(
+    id: Annotated[str, Parameter(name="ID", help="File id.")],
+    path: Annotated[
+        Path, Parameter(name="FILE", help="A local file, or - for standard input.", allow_leading_hyphen=True)
+    ],
+    /,
+    *,
+    name: Annotated[str | None, Parameter(help="Its name from now on; needed for -.")] = None,
+    tag: Annotated[
+        list[str] | None, Parameter(help="Tag, in place of its tags; may be repeated.", negative_iterable=())
+    ] = None,
+    permanent: Annotated[bool, Parameter(help="Keep it until it is deleted.", negative=())] = False,
+    common: Common | None = None,
+) -> None:
+    """Put other content in a file's place, under its id; what was there stays as an earlier version.
+
+    Jobs that failed on it take the new content once they are resumed."""
+    common = common or Common()
+    (number,) = file_numbers((id,))
+    require_readable((path,), name)
+    project = common.project_or_default
+    with common.client() as client, opened(path) as source:
+        before = client.files.get(number, project=project)
+        file = client.files.replace(
+            number, source, project=project, name=name or path.name, tags=tag, permanent=permanent
+        )
+    if file.version == before.version:
+        say(f"file:{number} has this content already; nothing was changed.")
+    else:
+        say(f"file:{number} is {text.line(file.name)} now, version {file.version}; version {before.version} is kept.")
+    print_one(common.output, file, _show, lambda f: f.id)
+
+
+@app.command
 def download(
     id: Annotated[str, Parameter(help="File id.")],
     *,
+    version: Annotated[int | None, Parameter(help="An earlier version of it; files show lists them.")] = None,
     to: Annotated[
         str | None,
         Parameter(name=["--to", "-O"], help="Path to write, or - for standard output.", allow_leading_hyphen=True),
@@ -107,7 +151,7 @@ def download(
     project = common.project_or_default
     with common.client() as client:
         if to == STDIN:
-            for chunk in client.files.read(number, project=project):
+            for chunk in client.files.read(number, project=project, version=version):
                 sys.stdout.buffer.write(chunk)
             return
         target = (
@@ -120,7 +164,7 @@ def download(
                 f"'{target}' is there already.", "Name another path, or the same to replace it, with --to."
             )
         try:
-            client.files.download(number, target, project=project)
+            client.files.download(number, target, project=project, version=version)
         except OSError as error:
             raise UsageError(f"'{target}' cannot be written: {error.strerror or error}.") from error
     say(f"Wrote {target}.")
@@ -153,3 +197,6 @@ def _show(file: File) -> None:
             ("jobs", ", ".join(str(job) for job in file.jobs)),
         ]
     )
+    if file.versions:
+        print()
+        print_table(file.versions, VERSION_COLUMNS)

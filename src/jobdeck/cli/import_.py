@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,13 +16,23 @@ from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import submitted
 from jobdeck.cli.run import DryRun, Priority, Tags, Wait
-from jobdeck.cli.upload import upload_all
+from jobdeck.cli.upload import TRIAL, provided
 
 if TYPE_CHECKING:
+    from jobdeck.cli.upload import Provided
     from jobdeck.client import Client
-    from jobdeck.wire.objects import File
+    from jobdeck.client.jobs import Wishes
 
+Once = Annotated[
+    str | None,
+    Parameter(
+        name=["--once", "--idempotency-key"],
+        help="Idempotency key: given again within two days, the answer is the first job and no row is added.",
+    ),
+]
 CSV = Group("CSV", sort_key=20)
+NO_FILE = "file:0"
+"""No file has this id."""
 _REMOTE = re.compile(r"(file:\d+|[a-z][a-z0-9+.-]*://.*)", re.DOTALL)
 
 
@@ -55,13 +66,17 @@ def import_(
     server_path: Annotated[
         bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())
     ] = False,
+    once: Once = None,
     wait: Wait = False,
     priority: Priority = None,
     tag: Tags = None,
     dry_run: DryRun = False,
     common: Common | None = None,
 ) -> int:
-    """Load files into a table or collection. A dry run uploads local files too, and deletes them again."""
+    """Load files into a table or collection.
+
+    What is wrong with table, key, options and rights is told before anything is uploaded. A local file whose content is
+    in the project already is not uploaded again. A dry run uploads what is not, and deletes it again."""
     common = common or Common()
     csv = {
         "delimiter": csv_delimiter, "quote": csv_quote, "escape": csv_escape, "header": csv_header,
@@ -71,29 +86,60 @@ def import_(
     flags = _given({"into": into, **options, "csv": _given(csv) or None})
     typed = pairs(param)
     _check(files, server_path=server_path)
-    project = common.project_or_default
     with common.client() as client:
         params = assembled(typed, schema_for(client, "import", typed), flags=flags)
         if "files" in params:
             raise UsageError("The files are given twice: as FILE and as files=….", "Name all of them as FILE.")
-        local = [] if server_path else [Path(name) for name in files if not _REMOTE.fullmatch(name)]
-        kept = upload_all(client, local, project, sys.stderr)
-        uploaded = iter(kept)
-        names = [name if server_path or _REMOTE.fullmatch(name) else f"file:{next(uploaded).id}" for name in files]
-        params["files"] = names
-        if dry_run:
-            return _dry_run(client, params, kept, common)
-        job = client.jobs.submit("import", params, project=project, priority=priority, tags=tag)
-        return submitted(client, job, common, wait=wait)
+        local = {name: Path(name) for name in files if not (server_path or _REMOTE.fullmatch(name))}
+        wanted = _Wanted(params, files, local, once, {"priority": priority, "tags": tag})
+        return _planned(client, wanted, common) if dry_run else _submitted(client, wanted, common, wait=wait)
 
 
-def _dry_run(client: Client, params: dict[str, Any], uploaded: list[File], common: Common) -> int:
-    """The plan, and nothing left of what was uploaded for it."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An import that was asked for: its files as they were named, and those of them that are here."""
+
+    params: dict[str, Any]
+    files: tuple[str, ...]
+    local: dict[str, Path]
+    once: str | None
+    wishes: Wishes
+
+    def provide(self, client: Client, project: str, *tags: str) -> tuple[Provided, dict[str, Any]]:
+        """The parameters with the project's files in place of local ones, once the server has nothing against them."""
+        if self.local:
+            others = [name for name in self.files if name not in self.local]
+            _require_acceptable(client, {**self.params, "files": others}, project)
+        kept = provided(client, list(self.local.values()), project, sys.stderr, tags=tags)
+        refs = {name: f"file:{file.id}" for name, file in zip(self.local, kept.files, strict=True)}
+        return kept, {**self.params, "files": [refs.get(name, name) for name in self.files]}
+
+
+def _planned(client: Client, wanted: _Wanted, common: Common) -> int:
+    project = common.project_or_default
+    kept, params = wanted.provide(client, project, TRIAL)
+    with kept.removed_again(when_refused=False):
+        return planned(client.jobs.dry_run("import", params, project=project), common)
+
+
+def _submitted(client: Client, wanted: _Wanted, common: Common, *, wait: bool) -> int:
+    project = common.project_or_default
+    kept, params = wanted.provide(client, project)
+    with kept.removed_again(when_refused=True):
+        job = client.jobs.submit("import", params, project=project, key=wanted.once, **wanted.wishes)
+    return submitted(client, job, common, wait=wait)
+
+
+def _require_acceptable(client: Client, params: dict[str, Any], project: str) -> None:
+    """Raises what the server has against the import, its local files apart: one that nobody has stands for them."""
+    from jobdeck.client import Invalid
+
+    place = len(params["files"])
     try:
-        return planned(client.jobs.dry_run("import", params, project=common.project_or_default), common)
-    finally:
-        for file in uploaded:
-            client.files.delete(file.id, project=common.project_or_default)
+        client.jobs.dry_run("import", {**params, "files": [*params["files"], NO_FILE]}, project=project)
+    except Invalid as error:
+        if error.field != f"params.files[{place}]":
+            raise
 
 
 def _check(files: tuple[str, ...], *, server_path: bool) -> None:

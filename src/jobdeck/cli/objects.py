@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one
 from jobdeck.cli.show.table import Column, print_facts, print_table
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.objects import Column as Field
     from jobdeck.wire.objects import ObjectVersion, Rows, TableObject
 
+MOST_ROWS = 1000
+"""Rows of one answer."""
 app = noun("objects", "Look at tables and collections.")
 
 Ref = Annotated[str, Parameter(name="REF", help="For example lake/in.shop/orders.")]
@@ -73,16 +77,29 @@ def rows(
     *,
     limit: Annotated[int, Parameter(help="Rows to show.")] = 20,
     version: Annotated[str | None, Parameter(help="As of this version.")] = None,
+    cursor: Annotated[str | None, Parameter(help="Go on where an earlier page ended (its `next`).")] = None,
     common: Common | None = None,
 ) -> None:
-    """Show some rows."""
+    """Show some rows. More than fit into memory are read with the Python client, objects.batches."""
     common = common or Common()
     with common.client() as client:
-        found = client.objects.rows(ref, project=common.project_or_default, limit=limit, version=version)
+        found = _rows(client, ref, common.project_or_default, limit, version, cursor)
     if common.output == "table":
         print_table(found.items, _row_columns(found))
+        if found.next is not None:
+            say(f"There are more than these {len(found.items)}; --limit shows more, --cursor {found.next} the next.")
     else:
         print_json(found)
+
+
+def _rows(client: Client, ref: str, project: str, limit: int, version: str | None, cursor: str | None) -> Rows:
+    """As many as were asked for, in one answer or several."""
+    found = client.objects.rows(ref, project=project, limit=min(limit, MOST_ROWS), version=version, cursor=cursor)
+    while found.next is not None and len(found.items) < limit:
+        wanted = min(limit - len(found.items), MOST_ROWS)
+        behind = client.objects.rows(ref, project=project, limit=wanted, cursor=found.next)
+        found = found.model_copy(update={"items": [*found.items, *behind.items], "next": behind.next})
+    return found
 
 
 @app.command

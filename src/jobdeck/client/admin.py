@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobdeck.client.http.requests import request
-from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource, forced
+from jobdeck.client.http.resource import Resource, forced, of_project
 from jobdeck.client.http.transport import parsed, path_part
 from jobdeck.wire.admin import (
     Configuration,
@@ -122,17 +122,17 @@ class Types(Resource):
 class Configurations(Resource):
     """`client.configurations`: saved, versioned parameters."""
 
-    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Configuration]:
-        return builtins.list(self._every(Page[Configuration], f"/projects/{path_part(project)}/configurations"))
+    def list(self, *, project: str | None = None) -> builtins.list[Configuration]:
+        return builtins.list(self._every(Page[Configuration], f"{of_project(project)}/configurations"))
 
     def create(
-        self, name: str, type: str, params: Mapping[str, Any] | None = None, *, project: str = DEFAULT_PROJECT
+        self, name: str, type: str, params: Mapping[str, Any] | None = None, *, project: str | None = None
     ) -> Configuration:
         body = request(ConfigurationRequest, name=name, type=type, params=dict(params or {}))
-        return self._transport.post(Configuration, f"/projects/{path_part(project)}/configurations", body)
+        return self._transport.post(Configuration, f"{of_project(project)}/configurations", body)
 
-    def get(self, id: int, *, project: str = DEFAULT_PROJECT) -> Configuration:
-        return self._transport.get(Configuration, f"/projects/{path_part(project)}/configurations/{path_part(id)}")
+    def get(self, id: int, *, project: str | None = None) -> Configuration:
+        return self._transport.get(Configuration, f"{of_project(project)}/configurations/{path_part(id)}")
 
     def change(
         self,
@@ -140,25 +140,25 @@ class Configurations(Resource):
         *,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
     ) -> Configuration:
         """Save its next version, with another name or other parameters (all of them); what is not given stays."""
         now = self.get(id, project=project)
         wanted = now.params if params is None else dict(params)
         body = request(ConfigurationRequest, name=now.name if name is None else name, type=now.type, params=wanted)
-        path = f"/projects/{path_part(project)}/configurations/{path_part(id)}"
+        path = f"{of_project(project)}/configurations/{path_part(id)}"
         return parsed(Configuration, self._transport.write("PUT", path, body))
 
-    def delete(self, id: int, *, project: str = DEFAULT_PROJECT) -> None:
+    def delete(self, id: int, *, project: str | None = None) -> None:
         """Only one that no job ran."""
-        self._transport.write("DELETE", f"/projects/{path_part(project)}/configurations/{path_part(id)}")
+        self._transport.write("DELETE", f"{of_project(project)}/configurations/{path_part(id)}")
 
 
 class Connections(Resource):
     """`client.connections`."""
 
-    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[Connection]:
-        return builtins.list(self._every(Page[Connection], f"/projects/{path_part(project)}/connections"))
+    def list(self, *, project: str | None = None) -> builtins.list[Connection]:
+        return builtins.list(self._every(Page[Connection], f"{of_project(project)}/connections"))
 
     def create(
         self,
@@ -167,16 +167,16 @@ class Connections(Resource):
         options: Mapping[str, Any] | None = None,
         secrets: Mapping[str, Any] | None = None,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
     ) -> Connection:
         """`secrets` are put among the options for the tasks of jobs, and never shown again."""
         body = request(
             ConnectionRequest, name=name, kind=kind, options=dict(options or {}), secrets=dict(secrets or {})
         )
-        return self._transport.post(Connection, f"/projects/{path_part(project)}/connections", body)
+        return self._transport.post(Connection, f"{of_project(project)}/connections", body)
 
-    def get(self, name: str, *, project: str = DEFAULT_PROJECT) -> Connection:
-        return self._transport.get(Connection, f"/projects/{path_part(project)}/connections/{path_part(name)}")
+    def get(self, name: str, *, project: str | None = None) -> Connection:
+        return self._transport.get(Connection, f"{of_project(project)}/connections/{path_part(name)}")
 
     def change(
         self,
@@ -184,21 +184,21 @@ class Connections(Resource):
         options: Mapping[str, Any] | None = None,
         secrets: Mapping[str, Any] | None = None,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
     ) -> Connection:
         """Put `options` and `secrets` over those that there are; None takes one out, what is not named stays.
 
         Where the address changes, its secrets have to be given again."""
         body = request(ConnectionChange, options=dict(options or {}), secrets=dict(secrets or {}))
-        path = f"/projects/{path_part(project)}/connections/{path_part(name)}"
+        path = f"{of_project(project)}/connections/{path_part(name)}"
         return parsed(Connection, self._transport.write("PATCH", path, body))
 
-    def test(self, name: str, *, project: str = DEFAULT_PROJECT) -> ConnectionTest:
+    def test(self, name: str, *, project: str | None = None) -> ConnectionTest:
         """Whether the place that it leads to answers, within 15 s."""
-        path = f"/projects/{path_part(project)}/connections/{path_part(name)}/test"
+        path = f"{of_project(project)}/connections/{path_part(name)}/test"
         return self._transport.post(ConnectionTest, path)
 
-    def delete(self, name: str, *, project: str = DEFAULT_PROJECT, force: bool = False) -> None:
+    def delete(self, name: str, *, project: str | None = None, force: bool = False) -> None:
         """With `force` also while jobs that have not ended, or configurations, name it; those jobs then fail."""
-        path = f"/projects/{path_part(project)}/connections/{path_part(name)}"
+        path = f"{of_project(project)}/connections/{path_part(name)}"
         self._transport.write("DELETE", forced(path, force))

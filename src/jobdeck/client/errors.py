@@ -29,6 +29,13 @@ class UnexpectedAnswer(ClientError):
     kind: ClassVar[ErrorKind] = "unavailable"
 
 
+class PandasMissing(ClientError, ImportError):
+    """A frame was asked for, and pandas is not installed."""
+
+    code = "pandas_missing"
+    kind: ClassVar[ErrorKind] = "unavailable"
+
+
 class StillRunning(ClientError, TimeoutError):
     """The job had not ended when the time to wait was over; `job` is as last seen, and goes on."""
 

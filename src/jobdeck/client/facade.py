@@ -25,7 +25,8 @@ class Client:
     """Talks to a Jobdeck server; blocking, and safe to use from several threads.
 
     `url`: else `JOBDECK_URL`, else this machine. `token`: else `JOBDECK_TOKEN`, else the administrator's token in
-    `home` (else `JOBDECK_HOME`, else `~/.jobdeck`). `timeout`: seconds one answer may take. `attempts`: tries of a
+    `home` (else `JOBDECK_HOME`, else `~/.jobdeck`). What is asked without `project=` is about the project in
+    `JOBDECK_PROJECT`, else about `default`. `timeout`: seconds one answer may take. `attempts`: tries of a
     request when the connection breaks; writes carry an idempotency key, so none is done twice."""
 
     def __init__(

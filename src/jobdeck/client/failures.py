@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from jobdeck.client.http.resource import MAX_PAGE, Resource
 from jobdeck.client.http.transport import path_part
+from jobdeck.client.settings import named_project
 from jobdeck.wire.failures import FailureGroup, FailurePage
 
 
@@ -56,4 +57,4 @@ class Failures(Resource):
 def _plain(which: FailureRange) -> dict[str, Any]:
     times = {name: value.isoformat() for name, value in which.items() if isinstance(value, datetime)}
     lists = {name: builtins.list(value) for name, value in which.items() if isinstance(value, builtins.list | tuple)}
-    return {**which, **lists, **times}
+    return {**which, "project": which.get("project") or named_project(), **lists, **times}

@@ -1,4 +1,4 @@
-"""Project files: upload, list, download, delete."""
+"""Project files: upload, replace, list, download, delete."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from jobdeck.client.errors import UnexpectedAnswer
-from jobdeck.client.http.resource import DEFAULT_PROJECT, MAX_PAGE, Resource, forced
-from jobdeck.client.http.transport import path_part
+from jobdeck.client.http.resource import MAX_PAGE, Resource, forced, of_project
 from jobdeck.client.http.whole import write_whole
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import File
@@ -27,7 +26,7 @@ class Files(Resource):
         self,
         source: str | Path | BinaryIO,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
         name: str | None = None,
         tags: Sequence[str] | None = None,
         permanent: bool = False,
@@ -40,52 +39,82 @@ class Files(Resource):
                 return self.upload(
                     opened, project=project, name=name or Path(source).name, tags=tags, permanent=permanent
                 )
+        return self._send("POST", f"{of_project(project)}/files", source, name, tags, permanent)
+
+    def replace(
+        self,
+        id: int,
+        source: str | Path | BinaryIO,
+        *,
+        project: str | None = None,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        permanent: bool = False,
+    ) -> File:
+        """Put the bytes of `source` in the place of the file's content, under its id: jobs that look at `file:<id>`
+        from now on find these. What was there stays as an earlier version."""
+        if isinstance(source, str | Path):
+            with Path(source).open("rb") as opened:
+                named = name or Path(source).name
+                return self.replace(id, opened, project=project, name=named, tags=tags, permanent=permanent)
+        return self._send("PUT", _path(project, id), source, name, tags, permanent)
+
+    def find(self, sha256: str, *, project: str | None = None) -> builtins.list[File]:
+        """The files whose content has this SHA-256, newest first; up to 500."""
+        params = {"limit": MAX_PAGE, "sha256": sha256}
+        return self._transport.get(Page[File], f"{of_project(project)}/files", params).items
+
+    def _send(
+        self, method: str, path: str, source: BinaryIO, name: str | None, tags: Sequence[str] | None, permanent: bool
+    ) -> File:
         if not source.seekable():
             with TemporaryFile() as whole:
                 shutil.copyfileobj(source, whole, CHUNK)
-                return self.upload(
-                    whole, project=project, name=name or _name_of(source), tags=tags, permanent=permanent
-                )
+                return self._send(method, path, whole, name or _name_of(source), tags, permanent)
         told = _sendable(name or _name_of(source))
         fields = {"tags": builtins.list(tags or ()), **({"permanent": "true"} if permanent else {})}
         if "%" in told:  # in a form's own name of a file, %22 is a quote
             fields["name"] = told
-        return self._transport.upload(File, f"/projects/{path_part(project)}/files", told, source, fields)
+        return self._transport.upload(File, path, told, source, fields, method=method)
 
-    def list(self, *, project: str = DEFAULT_PROJECT, cursor: str | None = None) -> Iterator[File]:
+    def list(self, *, project: str | None = None, cursor: str | None = None) -> Iterator[File]:
         """All of them; with `cursor`, those behind a page's `next`."""
         params = {"limit": MAX_PAGE, "cursor": cursor}
-        return self._every(Page[File], f"/projects/{path_part(project)}/files", params)
+        return self._every(Page[File], f"{of_project(project)}/files", params)
 
-    def page(self, *, project: str = DEFAULT_PROJECT, limit: int = 100, cursor: str | None = None) -> Page[File]:
+    def page(self, *, project: str | None = None, limit: int = 100, cursor: str | None = None) -> Page[File]:
         params = {"limit": limit, "cursor": cursor}
-        return self._transport.get(Page[File], f"/projects/{path_part(project)}/files", params)
+        return self._transport.get(Page[File], f"{of_project(project)}/files", params)
 
-    def get(self, id: int, *, project: str = DEFAULT_PROJECT) -> File:
+    def get(self, id: int, *, project: str | None = None) -> File:
         return self._transport.get(File, _path(project, id))
 
-    def read(self, id: int, *, project: str = DEFAULT_PROJECT) -> Iterator[bytes]:
-        """The content in pieces, checked against the file's SHA-256 at the end; raises UnexpectedAnswer if damaged."""
-        expected = self.get(id, project=project).sha256
+    def read(self, id: int, *, project: str | None = None, version: int | None = None) -> Iterator[bytes]:
+        """The content, or that of an earlier version, in pieces, checked against its SHA-256 at the end; raises
+        UnexpectedAnswer if it is damaged."""
+        found = self.get(id, project=project)
+        chosen = found.version if version is None else version
+        expected = next((v.sha256 for v in found.versions if v.version == chosen), found.sha256)
         digest = hashlib.sha256()
-        with self._transport.stream(f"{_path(project, id)}/content") as response:
+        asked = {"version": None if chosen == 1 and version is None else chosen}
+        with self._transport.stream(f"{_path(project, id)}/content", asked) as response:
             for chunk in response.iter_bytes(CHUNK):
                 digest.update(chunk)
                 yield chunk
         if expected and digest.hexdigest() != expected.lower():
             raise UnexpectedAnswer(f"The content of file {id} arrived damaged.", hint="Download it again.")
 
-    def download(self, id: int, to: str | Path, *, project: str = DEFAULT_PROJECT) -> Path:
-        """Write the file to the path `to`, which appears whole or not at all."""
-        return write_whole(Path(to), self.read(id, project=project))
+    def download(self, id: int, to: str | Path, *, project: str | None = None, version: int | None = None) -> Path:
+        """Write the file, or an earlier version of it, to the path `to`, which appears whole or not at all."""
+        return write_whole(Path(to), self.read(id, project=project, version=version))
 
-    def delete(self, id: int, *, project: str = DEFAULT_PROJECT, force: bool = False) -> None:
+    def delete(self, id: int, *, project: str | None = None, force: bool = False) -> None:
         """With `force` also while jobs that have not ended, or configurations, name it; those jobs then fail."""
         self._transport.write("DELETE", forced(_path(project, id), force))
 
 
-def _path(project: str, id: int) -> str:
-    return f"/projects/{path_part(project)}/files/{id}"
+def _path(project: str | None, id: int) -> str:
+    return f"{of_project(project)}/files/{id}"
 
 
 def _sendable(name: str) -> str:

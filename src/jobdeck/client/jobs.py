@@ -12,9 +12,10 @@ from typing import Any, TypedDict, Unpack
 from pydantic import RootModel
 
 from jobdeck.client.http.requests import request
-from jobdeck.client.http.resource import DEFAULT_PROJECT, MAX_PAGE, Resource
-from jobdeck.client.http.transport import parsed, path_part
+from jobdeck.client.http.resource import MAX_PAGE, Resource, of_project
+from jobdeck.client.http.transport import parsed
 from jobdeck.client.http.whole import write_whole
+from jobdeck.client.settings import named_project
 from jobdeck.client.watching import Watch, wait
 from jobdeck.core.life.operations import Operation
 from jobdeck.wire.base import Page, Response
@@ -141,7 +142,7 @@ class Jobs(Resource):
         type: str,
         params: Mapping[str, Any] | None = None,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
         key: str | None = None,
         **wishes: Unpack[Wishes],
     ) -> Job:
@@ -153,20 +154,20 @@ class Jobs(Resource):
         type: str,
         params: Mapping[str, Any] | None = None,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
         **wishes: Unpack[Wishes],
     ) -> JobPlan:
         """What submitting the same would do. Checks all that `submit` checks, and stores nothing."""
         return self._transport.post(JobPlan, f"{_jobs(project)}?dry_run=true", _wanted(type, params, wishes))
 
     def submit_all(
-        self, jobs: Sequence[SubmitRequest], *, project: str = DEFAULT_PROJECT, key: str | None = None
+        self, jobs: Sequence[SubmitRequest], *, project: str | None = None, key: str | None = None
     ) -> builtins.list[Job]:
         """Accept up to 10,000 jobs, all or none; in the order given."""
         return self._transport.post(_Items, _batch(project), _together(jobs), key).items
 
     def submit_ids(
-        self, jobs: Sequence[SubmitRequest], *, project: str = DEFAULT_PROJECT, key: str | None = None
+        self, jobs: Sequence[SubmitRequest], *, project: str | None = None, key: str | None = None
     ) -> builtins.list[int]:
         """As `submit_all`, answering with the jobs' ids alone, which is much quicker for many."""
         return [
@@ -180,15 +181,15 @@ class Jobs(Resource):
         """One page of jobs (at most 500), newest first unless `sort` says otherwise.
 
         It may be shorter, even empty, and have a `next` all the same: what takes long to find comes piece by piece."""
-        return self._transport.get(Page[Job], "/jobs", {"limit": limit, "cursor": cursor, **plain(filters)})
+        return self._transport.get(Page[Job], "/jobs", {"limit": limit, "cursor": cursor, **_within(filters)})
 
     def list(self, *, cursor: str | None = None, **filters: Unpack[Filters]) -> Iterator[Job]:
         """All jobs that match, page by page as they are asked for; with `cursor`, those behind a page's `next`."""
-        return self._every(Page[Job], "/jobs", {"limit": MAX_PAGE, "cursor": cursor, **plain(filters)})
+        return self._every(Page[Job], "/jobs", {"limit": MAX_PAGE, "cursor": cursor, **_within(filters)})
 
     def counts(self, **filters: Unpack[Filters]) -> dict[str, int]:
         """How many jobs match, by state."""
-        return self._transport.get(_Counts, "/jobs/counts", plain(filters)).root
+        return self._transport.get(_Counts, "/jobs/counts", _within(filters)).root
 
     def steps(self, id: int, attempt: int | None = None) -> builtins.list[Step]:
         return builtins.list(self._every(Page[Step], f"/jobs/{id}/steps", {"attempt": attempt}))
@@ -349,11 +350,11 @@ class Jobs(Resource):
         return self._transport.post(Job, f"/jobs/{id}/{operation}", body)
 
 
-def _jobs(project: str) -> str:
-    return f"/projects/{path_part(project)}/jobs"
+def _jobs(project: str | None) -> str:
+    return f"{of_project(project)}/jobs"
 
 
-def _batch(project: str) -> str:
+def _batch(project: str | None) -> str:
     return f"{_jobs(project)}/batch"
 
 
@@ -380,3 +381,8 @@ def _together(jobs: Sequence[SubmitRequest]) -> BatchRequest:
 def plain(filters: Mapping[str, Any]) -> dict[str, Any]:
     """The filters as query parameters."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in filters.items()}
+
+
+def _within(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters of a list: of the project that the environment names, unless they say one."""
+    return {**plain(filters), "project": filters.get("project") or named_project()}

@@ -3,32 +3,108 @@
 from __future__ import annotations
 
 import builtins
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource
-from jobdeck.client.http.transport import path_part
+from jobdeck.client.errors import PandasMissing, UnexpectedAnswer
+from jobdeck.client.http.pieces import Pieces
+from jobdeck.client.http.resource import Resource, of_project
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import ObjectVersion, Rows, TableObject
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped]
+    import pyarrow as pa
+
+CHUNK = 1024 * 1024
 
 
 class Objects(Resource):
     """`client.objects`. A reference is `<connection>/<path>`, for example `lake/in.shop/orders`."""
 
-    def list(self, *, project: str = DEFAULT_PROJECT) -> builtins.list[TableObject]:
-        return builtins.list(self._every(Page[TableObject], f"/projects/{path_part(project)}/objects"))
+    def list(self, *, project: str | None = None) -> builtins.list[TableObject]:
+        return builtins.list(self._every(Page[TableObject], f"{of_project(project)}/objects"))
 
-    def describe(self, ref: str, *, project: str = DEFAULT_PROJECT) -> TableObject:
+    def describe(self, ref: str, *, project: str | None = None) -> TableObject:
         """Its columns, rows, bytes and versions."""
         return self._transport.get(TableObject, _path(project, ref))
 
-    def versions(self, ref: str, *, project: str = DEFAULT_PROJECT) -> builtins.list[ObjectVersion]:
+    def versions(self, ref: str, *, project: str | None = None) -> builtins.list[ObjectVersion]:
         """Newest first."""
         return self.describe(ref, project=project).versions
 
-    def rows(self, ref: str, *, project: str = DEFAULT_PROJECT, limit: int = 100, version: str | None = None) -> Rows:
-        """Some rows, for a look; as of `version` where one is given."""
-        return self._transport.get(Rows, f"{_path(project, ref)}/rows", {"limit": limit, "version": version})
+    def rows(
+        self,
+        ref: str,
+        *,
+        project: str | None = None,
+        limit: int = 100,
+        version: str | None = None,
+        cursor: str | None = None,
+    ) -> Rows:
+        """Some rows, for a look; as of `version` where one is given. With `cursor`, those behind a page's `next`."""
+        asked = {"limit": limit, "version": version, "cursor": cursor}
+        return self._transport.get(Rows, f"{_path(project, ref)}/rows", asked)
+
+    def batches(
+        self,
+        ref: str,
+        *,
+        columns: Sequence[str] | None = None,
+        project: str | None = None,
+        version: str | int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """All rows as Arrow record batches of bounded size, all of one version; of `columns`, if they are named."""
+        with self._reader(ref, columns, project, version) as reader:
+            yield from reader
+
+    def to_arrow(
+        self,
+        ref: str,
+        *,
+        columns: Sequence[str] | None = None,
+        project: str | None = None,
+        version: str | int | None = None,
+    ) -> pa.Table:
+        """All rows as a `pyarrow.Table`: they must fit into memory."""
+        with self._reader(ref, columns, project, version) as reader:
+            return reader.read_all()
+
+    def to_pandas(
+        self,
+        ref: str,
+        *,
+        columns: Sequence[str] | None = None,
+        project: str | None = None,
+        version: str | int | None = None,
+    ) -> pandas.DataFrame:
+        """All rows as a `pandas.DataFrame`. Raises PandasMissing where pandas is not installed."""
+        try:
+            importlib.import_module("pandas")  # Arrow needs it
+        except ImportError as error:
+            hint = "Install it: pip install 'jobdeck[pandas]'. Or use objects.to_arrow, which needs nothing."
+            raise PandasMissing("pandas is not installed here.", hint=hint) from error
+        return self.to_arrow(ref, columns=columns, project=project, version=version).to_pandas()
+
+    @contextmanager
+    def _reader(
+        self, ref: str, columns: Sequence[str] | None, project: str | None, version: str | int | None
+    ) -> Iterator[pa.RecordBatchStreamReader]:
+        """Raises UnexpectedAnswer where the stream is cut off."""
+        import pyarrow as pa
+
+        asked = {"version": version, "column": builtins.list(columns) if columns is not None else None}
+        with self._transport.stream(f"{_path(project, ref)}/arrow", asked) as response:
+            source = pa.PythonFile(Pieces(response.iter_bytes(CHUNK)), mode="r")
+            try:
+                with pa.ipc.open_stream(source) as reader:
+                    yield reader
+            except pa.ArrowInvalid as error:
+                raise UnexpectedAnswer(f"The rows of '{ref}' arrived damaged.", hint="Read them again.") from error
 
 
-def _path(project: str, ref: str) -> str:
-    return f"/projects/{path_part(project)}/objects/{quote(ref, safe='/')}"
+def _path(project: str | None, ref: str) -> str:
+    return f"{of_project(project)}/objects/{quote(ref, safe='/')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 
 from jobdeck.client.http.requests import request
-from jobdeck.client.http.resource import DEFAULT_PROJECT, Resource
+from jobdeck.client.http.resource import Resource, of_project
 from jobdeck.client.http.transport import parsed, path_part
 from jobdeck.wire.admin import Limit, LimitRequest
 from jobdeck.wire.base import Page
@@ -15,7 +15,7 @@ from jobdeck.wire.pauses import PausedScope, PauseScopeRequest
 class Limits(Resource):
     """`client.limits`: capacities of resources, and what is held of them; in a project, or with `instance` in all."""
 
-    def list(self, *, project: str = DEFAULT_PROJECT, instance: bool = False) -> builtins.list[Limit]:
+    def list(self, *, project: str | None = None, instance: bool = False) -> builtins.list[Limit]:
         """Every resource that has a limit or is held now."""
         return builtins.list(self._every(Page[Limit], _limits(project, instance)))
 
@@ -24,7 +24,7 @@ class Limits(Resource):
         resource: str,
         capacity: int,
         *,
-        project: str = DEFAULT_PROJECT,
+        project: str | None = None,
         instance: bool = False,
         as_written: bool = False,
     ) -> Limit:
@@ -34,7 +34,7 @@ class Limits(Resource):
         path = f"{_limits(project, instance)}/{path_part(resource)}"
         return parsed(Limit, self._transport.write("PUT", path, body))
 
-    def clear(self, resource: str, *, project: str = DEFAULT_PROJECT, instance: bool = False) -> None:
+    def clear(self, resource: str, *, project: str | None = None, instance: bool = False) -> None:
         self._transport.write("DELETE", f"{_limits(project, instance)}/{path_part(resource)}")
 
 
@@ -58,5 +58,5 @@ class Pauses(Resource):
         self._transport.write("DELETE", f"/pauses/{path_part(scope)}")
 
 
-def _limits(project: str, instance: bool) -> str:
-    return "/limits" if instance else f"/projects/{path_part(project)}/limits"
+def _limits(project: str | None, instance: bool) -> str:
+    return "/limits" if instance else f"{of_project(project)}/limits"

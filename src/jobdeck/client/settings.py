@@ -12,6 +12,8 @@ from jobdeck.core.errors import InvalidInput
 from jobdeck.core.home import ADMIN_TOKEN, default_home
 
 DEFAULT_URL = "http://127.0.0.1:8380"
+DEFAULT_PROJECT = "default"
+PROJECT_VARIABLE = "JOBDECK_PROJECT"
 URL_VARIABLE = "JOBDECK_URL"
 TOKEN_VARIABLE = "JOBDECK_TOKEN"  # noqa: S105 - a name, not a secret
 
@@ -42,6 +44,11 @@ def resolve(url: str | None, token: str | None, home: str | Path | None) -> Sett
     if secret and not secret.strip().isascii():
         raise InvalidInput("The token has characters that no token has.", field="token", hint="Copy it again.")
     return Settings(address, secret.strip() if secret else None, unread)
+
+
+def named_project() -> str | None:
+    """The project that the environment names, if it does."""
+    return os.environ.get(PROJECT_VARIABLE) or None
 
 
 def is_loopback(host: str) -> bool:

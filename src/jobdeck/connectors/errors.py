@@ -13,6 +13,8 @@ class DataFailure(TaskFailure):
     code = "data_error"
     kind = "invalid"
     retryable: ClassVar[bool] = False
+    of_files: ClassVar[bool] = False
+    """Whether mending the files that are read would help."""
 
 
 class UnknownConnection(DataFailure):
@@ -43,42 +45,49 @@ class FormatUnknown(DataFailure):
     """The file is not of a format that can be read, or not of the one it claims."""
 
     code = "format_unknown"
+    of_files = True
 
 
 class FileDamaged(DataFailure):
     """The file cannot be read to its end: truncated, corrupt, or not what its first bytes promise."""
 
     code = "file_damaged"
+    of_files = True
 
 
 class BadEncoding(DataFailure):
     """Bytes that are no text in the expected encoding."""
 
     code = "bad_encoding"
+    of_files = True
 
 
 class TooBigToRead(DataFailure):
     """One row, or what a compressed file unpacks to, is beyond its bound."""
 
     code = "file_too_large"
+    of_files = True
 
 
 class BadHeader(DataFailure):
     """Column names that cannot be columns: twice the same, or none at all."""
 
     code = "bad_header"
+    of_files = True
 
 
 class TooManyColumns(DataFailure):
     """A file with more columns than a table may have, such as JSON whose names are data."""
 
     code = "too_many_columns"
+    of_files = True
 
 
 class PartitionConflict(DataFailure):
     """A folder named `column=value` says something else than the column of the same name in a file below it."""
 
     code = "partition_conflict"
+    of_files = True
 
 
 class FolderIsTable(DataFailure):
@@ -91,18 +100,21 @@ class BadRow(DataFailure):
     """A row that does not fit: file, row, column, value and the wanted type are in the text and in `facts`."""
 
     code = "bad_row"
+    of_files = True
 
 
 class AllRejected(DataFailure):
     """Every row was rejected, so that there is nothing to load."""
 
     code = "all_rejected"
+    of_files = True
 
 
 class SchemaMismatch(DataFailure):
     """Columns of the files and of the target do not fit together without losing something."""
 
     code = "schema_mismatch"
+    of_files = True
 
 
 class UnsupportedType(DataFailure):
@@ -163,6 +175,12 @@ class TableMissing(NotFound):
     """There is no such table in the lake."""
 
     code = "table_not_found"
+
+
+class ColumnMissing(NotFound):
+    """The table has no such column."""
+
+    code = "column_not_found"
 
 
 class VersionMissing(NotFound):

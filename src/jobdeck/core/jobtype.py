@@ -110,6 +110,10 @@ class JobType:
     """Whether a job of it may have no step at all, and succeed by that. Where it is not meant, that is an error."""
     enabled_by: ClassVar[str | None] = None
     """The setting that must be true for this type to be on offer."""
+    looks_again: ClassVar[str | None] = None
+    """The step that runs once more when a person resumes a job: it finds out what is to be done, and that may have
+    changed. `run.result` of its own name is then what it returned before. A task of a step that is split by its result
+    keeps what it did, if its part is the same and in the same place; all others begin anew."""
 
     Params: type[BaseModel] = NoParams
 

@@ -50,6 +50,7 @@ def _faults(job_type: type[JobType], switches: Collection[str]) -> Iterator[str]
     yield from _faults_of_params(job_type)
     yield from _faults_of_hooks(job_type)
     yield from _faults_of_steps(job_type)
+    yield from _faults_of_looking_again(job_type)
 
 
 def _faults_of_texts(job_type: type[JobType]) -> Iterator[str]:
@@ -82,6 +83,15 @@ def _faults_of_attributes(job_type: type[JobType], switches: Collection[str]) ->
     if switch is not None and (not isinstance(switch, str) or (switches and switch not in switches)):
         known = ", ".join(sorted(switches))
         yield f"enabled_by is {_shown(switch)}; it must be None or a setting that turns types on: {known}"
+
+
+def _faults_of_looking_again(job_type: type[JobType]) -> Iterator[str]:
+    again = _value(job_type, "looks_again")
+    if again is None or job_type.plan is not JobType.plan:
+        return
+    spec = next((spec for spec in declared_steps(job_type) if spec.name == again), None)
+    if spec is None or spec.each is not None:
+        yield f"looks_again is {_shown(again)}; it must be None or the name of a step that is not split"
 
 
 def _faults_of_class(job_type: type[JobType]) -> Iterator[str]:

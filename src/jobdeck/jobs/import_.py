@@ -22,6 +22,7 @@ class Import(JobType):
     credits_per_gb: ClassVar[float] = 1.0
     chunk_rows: ClassVar[int] = 131_072
     """Rows between two checkpoints of a task."""
+    looks_again: ClassVar[str | None] = "inspect"
     part_bytes: ClassVar[int] = 64 * 1024 * 1024
     """Bytes of unpacked text or Parquet that one task loads, about."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+from deltalake import DeltaTable
 from pydantic import ValidationError
 
 from jobdeck.connectors import registry
@@ -10,6 +12,7 @@ from jobdeck.connectors.errors import DataFailure
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.finding.walk import Budget
 from jobdeck.connectors.files.located import covering, locate, needs_secrets
+from jobdeck.connectors.files.unify import same_type
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
@@ -38,7 +41,7 @@ def check(params: ImportParams, environment: Environment) -> None:
     config = files_config(params)
     _check_types(config)
     _check_key(params, config)
-    _check_target(params, environment)
+    _check_target(params, config, environment)
     budget = Budget()
     for index, entry in enumerate(params.files):
         try:
@@ -72,7 +75,18 @@ def _check_key(params: ImportParams, config: FilesConfig) -> None:
             raise InvalidInput(f"The key column '{name}' is not among the chosen columns.", field="params.key")
 
 
-def _check_target(params: ImportParams, environment: Environment) -> None:
+def _check_declared(config: FilesConfig, held: pa.Schema) -> None:
+    """Types that are asked for are those of the table that is there."""
+    for wish in config.chosen() or config.adjusted():
+        if wish.type is None or wish.name not in held.names:
+            continue
+        try:
+            same_type(wish.name, parse_type(wish.type), held.field(wish.name).type)
+        except DataFailure as error:
+            raise refuse(error, f"params.columns.{wish.name}") from error
+
+
+def _check_target(params: ImportParams, config: FilesConfig, environment: Environment) -> None:
     into = params.into
     try:
         connection = registry.connection(environment, into.connection)
@@ -87,16 +101,22 @@ def _check_target(params: ImportParams, environment: Environment) -> None:
     except InvalidInput as error:
         raise refuse(error, "params.into") from error
     if table is not None:
-        try:
-            refuse_writing(table, params.mode)
-        except DataFailure as error:
-            raise refuse(error, "params.into") from error
-    if table is None and not params.create:
+        _check_table(table, params, config)
+    elif not params.create:
         raise InvalidInput(f"There is no table '{into}'.", field="params.into", hint="Set create=true to make it.")
-    if table is not None and params.mode == "upsert":
-        names = arrow_schema(table).names
-        for name in params.key:
-            if name not in names:
-                raise InvalidInput(
-                    f"The table has no column '{name}'.", field="params.key", hint=f"It has {', '.join(names[:20])}."
-                )
+
+
+def _check_table(table: DeltaTable, params: ImportParams, config: FilesConfig) -> None:
+    """What is there takes these rows."""
+    try:
+        refuse_writing(table, params.mode)
+    except DataFailure as error:
+        raise refuse(error, "params.into") from error
+    held = arrow_schema(table)
+    if params.mode != "replace":
+        _check_declared(config, held)
+    for name in params.key if params.mode == "upsert" else []:
+        if name not in held.names:
+            raise InvalidInput(
+                f"The table has no column '{name}'.", field="params.key", hint=f"It has {', '.join(held.names[:20])}."
+            )

@@ -82,6 +82,8 @@ class Part(BaseModel):
     index: int
     rows: int
     bytes: int
+    mark: str = ""
+    """Changes when loading it would give other rows."""
 
 
 class StagedChunk(BaseModel):

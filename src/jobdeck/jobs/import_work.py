@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import replace
 
@@ -21,14 +22,18 @@ from jobdeck.connectors.errors import (
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.finding.found import Located, left_out
 from jobdeck.connectors.files.located import unchanged
+from jobdeck.connectors.files.partitions import without_partitions
+from jobdeck.connectors.files.parts import Marks, in_order, kept
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan
 from jobdeck.connectors.files.source import FilesSource, part_of
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.sink import LakeSink
 from jobdeck.connectors.transfer import Rejects, Transfer
 from jobdeck.core.amounts import counted
+from jobdeck.core.errors import JobdeckError
 from jobdeck.core.tasks import Run
 from jobdeck.jobs.import_checks import files_config
+from jobdeck.jobs.import_hints import ways_on
 from jobdeck.jobs.import_models import Imported, ImportParams, Loaded, Part, StagedChunk
 from jobdeck.storage.folders import Folder
 
@@ -57,12 +62,37 @@ class Work:
         self._rejects = root.sub("rejects", self._stamp.folder)
         self._sink = LakeSink(table_folder(environment, params.into.path), environment.work_dir)
         self._config: FilesConfig = files_config(params)
+        self._read: FilesPlan | None = None
 
     def inspect(self) -> list[Part]:
-        """The parts to load; the plan they stand for is in the storage before they are returned."""
-        self._check_number()
+        """The parts to load; the plan they stand for is in the storage before they are returned.
+
+        Once more after a resume, only files that changed are looked at, and parts that are still right stay."""
+        before = self._before()
+        if before is None:
+            self._check_number()
+        elif self._sink.published(self._stamp):
+            return before
+        last = self._last_plan() if before is not None else None
         source = FilesSource(self._config, self._run.environment)
-        files = self._survey(source)
+        files: list[Located] = []
+        with ways_on(files, self._stamp.job):
+            plan = self._planned(source, files, last)
+        self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
+        marks = Marks(plan)
+        parts = [
+            Part(
+                index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices), mark=marks.of(slices)
+            )
+            for index, slices in enumerate(plan.parts)
+        ]
+        self._tell(plan, last, parts, before or [])
+        return parts
+
+    def _planned(self, source: FilesSource, files: list[Located], last: FilesPlan | None) -> FilesPlan:
+        """What is found in the files, which `files` is filled with."""
+        known = [without_partitions(facts) for facts in last.files] if last is not None else []
+        self._survey(source, files, known)
         target = self._sink.schema(self._params.mode)
         if target is None and not self._params.create:
             raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
@@ -70,14 +100,39 @@ class Work:
         if target is None:
             self._sink.check_new(plan.result())
         plan.required = required_columns(self._params, plan.result(), target)
-        self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
-        self._tell_notes([note for facts in plan.files for note in facts.notes])
-        rows = sum(f.rows for f in plan.files)
-        self._run.log(", ".join((counted(len(files), "file"), counted(rows, "row"), counted(len(plan.parts), "part"))))
-        return [
-            Part(index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices))
-            for index, slices in enumerate(plan.parts)
-        ]
+        if last is not None:
+            plan.looks, plan.parts = last.looks + 1, kept(last, plan, source.part_bytes)
+        return plan
+
+    def _tell(self, plan: FilesPlan, last: FilesPlan | None, parts: list[Part], before: list[Part]) -> None:
+        """What was found, and after a resume what of it is new."""
+        known = {facts.located.model_dump_json() for facts in last.files} if last is not None else set()
+        fresh = [facts for facts in plan.files if facts.located.model_dump_json() not in known]
+        self._tell_notes([note for facts in fresh for note in facts.notes])
+        filled = [part for part in parts if part.bytes or part.rows]
+        rows = counted(sum(f.rows for f in plan.files), "row")
+        found = f"{counted(len(plan.files), 'file')}, {rows}, {counted(len(filled), 'part')}"
+        if last is not None:
+            names = ", ".join(facts.located.name for facts in fresh[:3]) + (", …" if len(fresh) > 3 else "")
+            changed = f"; {names} changed" if fresh else "; no file changed"
+            done = {(part.index, part.mark) for part in before}
+            again = len([part for part in filled if (part.index, part.mark) not in done])
+            found += f"{changed} since the last look; {counted(again, 'part')} to be loaded anew"
+        self._run.log(found)
+
+    def _before(self) -> list[Part] | None:
+        """What the last look returned, where this is one more."""
+        try:
+            return [Part.model_validate(part) for part in self._run.result("inspect")]
+        except (KeyError, JobdeckError):
+            return None
+
+    def _last_plan(self) -> FilesPlan | None:
+        """The plan in the storage, read once: a task does not see another one."""
+        if self._read is None:
+            with contextlib.suppress(FileNotFoundError):
+                self._read = FilesPlan.model_validate_json(self._plans.read(PLAN))
+        return self._read
 
     def _tell_notes(self, notes: list[str]) -> None:
         for note in notes[:MOST_NOTES]:
@@ -93,17 +148,15 @@ class Work:
             self._plans.write(REUSED, b"")
             raise
 
-    def _survey(self, source: FilesSource) -> list[Located]:
-        """Look at the files, a checkpoint each, so that a stop or a crash costs one file's look."""
-        files = source.located()
+    def _survey(self, source: FilesSource, files: list[Located], known: list[FileFacts]) -> None:
+        """Look at the files that are not `known`, a checkpoint each: a stop or a crash costs one file's look."""
+        files += source.located()
         if source.left_out:
             self._run.log(left_out(source.left_out))
         total = sum(file.size for file in files)
         source.part_bytes = part_size(self._part_bytes, total)
-        source.facts = self._known(files)
-        before = sum(facts.located.size for facts in source.facts)
-        done = len(source.facts)
-        for seen in source.look(files):
+        before, done = 0, 0
+        for seen in source.look(files, [*known, *self._looked()]):
             self._run.stop_here()
             before += seen
             self._run.progress(min(before, total), total, "bytes", bytes=before)
@@ -112,14 +165,12 @@ class Work:
                 before = sum(facts.located.size for facts in source.facts)
                 if done < len(files):
                     self._keep(source.facts)
-        return files
 
-    def _known(self, files: list[Located]) -> list[FileFacts]:
-        """What an earlier run of this task found, as far as the files are still the same."""
+    def _looked(self) -> list[FileFacts]:
+        """What an earlier run of this task found."""
         if self._run.cursor is None or not self._plans.exists(LOOKED_AT):
             return []
-        looked = LOOKED.validate_json(self._plans.read(LOOKED_AT))
-        return looked if [f.located for f in looked] == files[: len(looked)] else []
+        return LOOKED.validate_json(self._plans.read(LOOKED_AT))
 
     def _keep(self, facts: list[FileFacts]) -> None:
         """Facts of many files may be large, so the checkpoint only says that they are in the storage.
@@ -135,12 +186,16 @@ class Work:
         plan = self._plan()
         source = FilesSource(self._config, self._run.environment, plan)
         piece = part_of(part.index, plan.parts[part.index])
-        for index in {s.file for s in plan.parts[part.index]}:
-            unchanged(plan.files[index].located, self._run.environment)
+        if plan.looks > 1 and self._run.cursor is None:
+            self._forget_rejects(part.index)
+        files = [plan.files[index].located for index in sorted({s.file for s in plan.parts[part.index]})]
+        for file in files:
+            unchanged(file, self._run.environment)
         transfer = Transfer(
             source, self._sink, piece, plan.result(), self._stamp, Rejects(self._rejects), chunk_rows=self._chunk_rows
         )
-        moved = transfer.run(self._run)
+        with ways_on(files, self._stamp.job):
+            moved = transfer.run(self._run)
         if moved.rows + moved.rejected != part.rows:
             raise CountMismatch(
                 f"{moved.rows + moved.rejected} rows were read where {part.rows} were counted.", hint="Restart the job."
@@ -161,17 +216,22 @@ class Work:
             names={name: unit.name for name, unit in moved.units.items() if unit.name is not None},
         )
 
+    def _forget_rejects(self, task: int) -> None:
+        """Rows of this part that did not fit when other files were in its place."""
+        names = (entry.name for entry in self._rejects.entries())
+        self._rejects.delete([name for name in names if name.startswith(f"t{task:05d}-")])
+
     def _plan(self) -> FilesPlan:
-        try:
-            return FilesPlan.model_validate_json(self._plans.read(PLAN))
-        except FileNotFoundError:
+        plan = self._last_plan()
+        if plan is None:
             raise AttemptBuried(
                 f"The plan of job {self._stamp.job}, attempt {self._stamp.attempt} is gone.", hint="Restart the job."
-            ) from None
+            )
+        return plan
 
     def publish(self, loaded: list[Loaded]) -> Imported:
         """One commit for all that was loaded; a repeat after it landed only tells of it again."""
-        loaded = sorted(loaded, key=lambda item: item.index)
+        loaded = self._in_order(loaded)
         staged = [StagedFile(path=f.path, rows=f.rows, bytes=f.bytes) for item in loaded for f in item.files]
         rows = sum(item.rows for item in loaded)
         if rows != sum(file.rows for file in staged):
@@ -181,7 +241,8 @@ class Work:
         earlier = self._published_before()
         if earlier is not None:
             return self._kept(*earlier)
-        self._check_some_fit(loaded)
+        with ways_on(self._all_files(), self._stamp.job):
+            self._check_some_fit(loaded)
         published = self._publish(loaded, staged)
         self._lineage(loaded, published.version, published.rows)
         self._forget_plan()
@@ -193,6 +254,19 @@ class Work:
             rejects=[f"rejects/{self._stamp.folder}/{name}" for item in loaded for name in item.reject_files],
         )
 
+    def _in_order(self, loaded: list[Loaded]) -> list[Loaded]:
+        """As the files' rows follow each other: of equal keys the last one wins."""
+        plan = self._last_plan()
+        if plan is None:
+            return sorted(loaded, key=lambda item: item.index)
+        by_index = {item.index: item for item in loaded}
+        order = [index for index in in_order(plan.parts) if index in by_index]
+        return [by_index.pop(index) for index in order] + list(by_index.values())
+
+    def _all_files(self) -> list[Located]:
+        plan = self._last_plan()
+        return [facts.located for facts in plan.files] if plan is not None else []
+
     def _check_some_fit(self, loaded: list[Loaded]) -> None:
         """Raises AllRejected: a table of nothing is not what anybody meant by leaving out what does not fit."""
         rejected = sum(item.rejected for item in loaded)
@@ -201,7 +275,7 @@ class Work:
             raise AllRejected(
                 f"None of the {rejected} rows fits, so nothing was loaded. They are in {', '.join(names[:3])}"
                 f"{' and more' if len(names) > 3 else ''}, each with its reason.",
-                hint="Look at the reasons; mend the files, or give types, delimiter or format.",
+                hint="Look at the reasons. Other types, another delimiter or format may help, too.",
             )
 
     def _publish(self, loaded: list[Loaded], staged: list[StagedFile]) -> Published:
@@ -253,8 +327,9 @@ class Work:
                 total = totals.setdefault(name, [0, 0])
                 total[0] += count
                 total[1] += size
+        versions = {file.object: file.version for file in self._all_files() if file.version > 1}
         for name, (count, size) in totals.items():
-            self._run.reads(name, rows=count, bytes=size, name=names.get(name))
+            self._run.reads(name, version=versions.get(name), rows=count, bytes=size, name=names.get(name))
         written = sum(file.bytes for item in loaded for file in item.files)
         self._run.writes(self._params.into, version=version, rows=rows, bytes=written)
 

@@ -35,13 +35,25 @@ def project_prefix(project: str) -> str:
     return f"projects/{segment(project)}"
 
 
-def file_path(project: str, file_id: int, name: str) -> str:
-    """Where the content of a project file is: `projects/<project>/files/<id>/<name>`."""
-    return f"{file_prefix(project, file_id)}/{segment(name)}"
+def file_path(project: str, file_id: int, name: str, version: int = 1) -> str:
+    """Where the content of a project file is: `projects/<project>/files/<id>/<name>`; later versions have a folder."""
+    where = file_prefix(project, file_id) if version == 1 else version_prefix(project, file_id, version)
+    return f"{where}/{segment(name)}"
+
+
+def version_prefix(project: str, file_id: int, version: int) -> str:
+    """The folder of a later version of a project file; no encoded name has such a `=`."""
+    return f"{file_prefix(project, file_id)}/={version}"
+
+
+def version_of(key: str) -> int:
+    """Which version of a project file the object is, by its key below the file's folder."""
+    folder = key.rpartition("/")[0]
+    return int(folder[1:]) if re.fullmatch(r"=[0-9]{1,9}", folder) else 1
 
 
 def file_prefix(project: str, file_id: int) -> str:
-    """The folder of a project file; it holds one object."""
+    """The folder of a project file; it holds one object, and a folder for each later version."""
     return f"{project_prefix(project)}/files/{file_id}"
 
 

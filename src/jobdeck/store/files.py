@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import encode
-from jobdeck.store.schema import files, lineage, principals
+from jobdeck.store.schema import file_versions, files, lineage, principals
 from jobdeck.store.sql.database import Tx
 
 LIFETIME = 15 * 24 * 3600 * 1_000_000
@@ -31,6 +31,8 @@ class File:
     created_by: str | None
     created_at: int
     expires_at: int | None
+    version: int = 1
+    """More than 1 where its content was replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +89,23 @@ async def names(connection: AsyncConnection, project_id: int, ids: Sequence[int]
     return found
 
 
-async def page(connection: AsyncConnection, project_id: int, before: int | None, limit: int) -> list[File]:
-    """Files of a project, newest first, with ids below `before`."""
+async def page(
+    connection: AsyncConnection, project_id: int, before: int | None, limit: int, sha256: str | None = None
+) -> list[File]:
+    """Files of a project, newest first, with ids below `before`; with `sha256` those whose content has it."""
     query = _QUERY.where(files.c.project_id == project_id).order_by(files.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(files.c.id < before)
+    if sha256 is not None:
+        query = query.where(files.c.sha256 == sha256)
     return [_file(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def remove(tx: Tx, project_id: int, id: int) -> bool:
-    """Whether it was there."""
+    """Whether it was there; its versions go with it."""
     mine = (files.c.project_id == project_id, files.c.id == id)
+    there = select(files.c.id).where(*mine)
+    await tx.connection.execute(delete(file_versions).where(file_versions.c.file_id.in_(there)))
     return (await tx.connection.execute(delete(files).where(*mine))).rowcount > 0
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "event_retention",
     "events",
     "failures",
+    "file_versions",
     "files",
     "idempotency",
     "installation",
@@ -399,9 +400,26 @@ files = Table(
     Column("created_by", ForeignKey("principals.id"), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("last_version", Integer, nullable=False, server_default=text("1")),
     Index("ix_files_project", "project_id", "id"),
+    Index("ix_files_sha256", "project_id", "sha256"),
     sqlite_autoincrement=True,
 )  # fmt: skip
+"""`last_version`: the last number given to a version, whether or not its content came."""
+
+file_versions = Table(
+    "file_versions", metadata,
+    Column("file_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("content_type", Text),
+    Column("created_by", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)  # fmt: skip
+"""All contents of files that were replaced, the present one too."""
 
 storage_garbage = Table(
     "storage_garbage", metadata,

@@ -9,6 +9,17 @@ from pydantic import Field
 from jobdeck.wire.base import Instant, Response
 
 
+class FileVersion(Response):
+    """One content of a file that was replaced."""
+
+    version: int
+    name: str
+    bytes: int
+    sha256: str
+    created_by: str | None = None
+    created_at: Instant
+
+
 class File(Response):
     """An uploaded or produced file; jobs name it `file:<id>`."""
 
@@ -24,6 +35,10 @@ class File(Response):
     created_at: Instant
     expires_at: Instant | None = Field(default=None, description="None for a permanent file.")
     jobs: list[int] = Field(default_factory=list, description="Ids of the jobs that read or made it.")
+    version: int = Field(default=1, description="More than 1 where its content was replaced.")
+    versions: list[FileVersion] = Field(
+        default_factory=list, description="Of a file that was replaced: its contents, newest first, this one too."
+    )
 
 
 class Column(Response):
@@ -69,3 +84,4 @@ class Rows(Response):
     columns: list[Column] = Field(default_factory=list)
     items: list[dict[str, Any]]
     version: str | None = None
+    next: str | None = Field(default=None, description="The cursor of the rows behind these; null at the end.")

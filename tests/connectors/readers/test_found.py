@@ -46,7 +46,21 @@ def test_halves_are_floats(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"{'fortran_order': False,\n", b"|b\x0f\n", b"{defxxx\n", b"(((((\n", b"'\n", b"\n"]
+    "header",
+    [
+        b"{'fortran_order': False,\n",
+        b"|b\x0f\n",
+        b"{defxxx\n",
+        b"(((((\n",
+        b"'\n",
+        b"\n",
+        b"{'descr': '<M8[us]', 'fortran_order': False,b'shape': (1,), }\n",
+        b"{1: 2, 'descr': 3, None: ()}\n",
+        b"{'descr': '<f8', 'fortran_order': 1, 'shape': 5}\n",
+        b"{'descr': [(1, 2)], 'fortran_order': False, 'shape': ()}\n",
+        b"[1]\n",
+        b"{'descr': '<f8' * 9, 'shape': (1,)}\n",
+    ],
 )
 def test_a_broken_header_of_numpy_is_told(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + b"\0" * 16)
@@ -259,3 +273,12 @@ def test_a_mark_below_lines_that_are_left_out_is_no_part_of_a_name(tmp_path: Pat
     found = _read(tmp_path / "b.csv", params={"csv": {"skip_rows": 1}})
     assert isinstance(found, Table)
     assert (found.names, found.columns) == (["a", "b"], [[1], [2]])
+
+
+@pytest.mark.parametrize("kind", ["{}", "[]", "'<V0'", "'|S0'", "'<U0'"])
+def test_values_of_numpy_without_bytes_are_refused(tmp_path: Path, kind: str) -> None:
+    header = f"{{'descr': {kind}, 'fortran_order': False, 'shape': (3,), }}".ljust(117).encode() + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + b"\0" * 64)
+    found = _read(tmp_path / "a.npy")
+    assert isinstance(found, Refused)
+    assert (found.code, "have no bytes" in found.message) == ("format_unknown", True)

@@ -1,4 +1,4 @@
-"""Project files: upload, list, show, download, delete."""
+"""Project files: upload, replace, list, show, download, delete."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from jobdeck.api.http import problem, ranges
@@ -24,7 +24,7 @@ from jobdeck.api.http.depends import (
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.api.http.forms import read_upload
 from jobdeck.services.data.files import Download
-from jobdeck.wire.base import Page
+from jobdeck.wire.base import Digits, Page
 from jobdeck.wire.objects import File
 
 router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/files", tags=["files"])
@@ -90,12 +90,41 @@ async def upload(
     return file
 
 
+@router.put(
+    "/{id}",
+    summary="Replace a file",
+    openapi_extra=_FORM,
+    responses=refusals(conflict="The Idempotency-Key was used before with another file."),
+)
+async def replace(
+    services: ServicesDep,
+    caller: CallerDep,
+    project: ProjectPath,
+    id: IdPath,
+    request: Request,
+    idempotency_key: IdempotencyKey = None,
+) -> File:
+    """Put other content in its place, under its id: jobs that read `file:<id>` from now on read this.
+
+    What was there stays as an earlier version. Tags stay where none are given; it expires 15 days from now."""
+    found = await services.files.writable(caller, project)
+    form = await read_upload(request.stream(), request.headers.get("content-type", ""))
+    return await services.files.replace(caller, found, id, form, idempotency_key)
+
+
 @router.get("", summary="List files")
 async def list_files(
-    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+    services: ServicesDep,
+    caller: CallerDep,
+    project: ProjectPath,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+    sha256: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="Only files whose content has this checksum.")
+    ] = None,
 ) -> Page[File]:
     """Files of the project, newest first."""
-    return await services.files.page(caller, project, cursor, limit)
+    return await services.files.page(caller, project, cursor, limit, sha256)
 
 
 @router.get("/{id}", summary="Show a file")
@@ -127,9 +156,12 @@ async def content(
     range: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
     if_range: Annotated[str | None, Header()] = None,
+    version: Annotated[
+        Digits | None, Query(ge=1, le=2**31 - 1, description="A version of the file; default: the present one.")
+    ] = None,
 ) -> Response:
     """The bytes as they were uploaded; all of them, or those of one `Range`."""
-    download = await services.files.download(caller, project, id)
+    download = await services.files.download(caller, project, id, version)
     file, tag = download.file, f'"{download.file.sha256}"'
     if if_none_match is not None and tag in re.split(r"\s*,\s*", if_none_match):
         return Response(status_code=304, headers={"ETag": tag})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
@@ -28,6 +29,10 @@ Version = Annotated[
 RowLimit = Annotated[Digits, Query(ge=1, le=1000, description="Rows, at most.")]
 SLASHES = 2
 """Slashes in the shortest name of an object: `<connection>/<bucket>/<table>`."""
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
+_ARROW: dict[int | str, dict[str, Any]] = {
+    200: {"content": {ARROW_STREAM: {"schema": {"type": "string", "format": "binary"}}}, "description": "The rows."}
+}
 _HELD = refusals(conflict="A job holds the object.")
 
 
@@ -47,11 +52,33 @@ async def rows(
     ref: RefPath,
     limit: RowLimit = 100,
     version: Version = None,
+    cursor: Cursor = None,
 ) -> Rows | TableObject:
-    """Some of its rows. (Where what stands before `rows` is too short for an object, `rows` is the object's name.)"""
+    """Some of its rows; `next` leads to those behind them, of the same version.
+
+    (Where what stands before `rows` is too short for an object, `rows` is the object's name.)"""
     if ref.count("/") < SLASHES:
         return await services.objects.get(caller, project, f"{ref}/rows", version)
-    return await services.objects.rows(caller, project, ref, limit, version)
+    return await services.objects.rows(caller, project, ref, limit, version, cursor)
+
+
+@router.get("/{ref:path}/arrow", summary="Read an object", response_class=StreamingResponse, responses=_ARROW)
+async def arrow(
+    services: ServicesDep,
+    caller: CallerDep,
+    project: ProjectPath,
+    ref: RefPath,
+    version: Version = None,
+    column: Annotated[list[str], Query(max_length=1000, description="Only these columns; may be repeated.")] = [],  # noqa: B006
+) -> Response:
+    """All its rows as an Arrow stream, of one version.
+
+    (Where what stands before `arrow` is too short for an object, `arrow` is the object's name.)"""
+    if ref.count("/") < SLASHES:
+        found = await services.objects.get(caller, project, f"{ref}/arrow", version)
+        return Response(found.model_dump_json(), media_type="application/json")
+    pieces = await services.objects.arrow(caller, project, ref, version, column)
+    return StreamingResponse(pieces, media_type=ARROW_STREAM)
 
 
 @router.get("/{ref:path}", summary="Show an object")

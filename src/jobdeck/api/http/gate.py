@@ -45,7 +45,7 @@ _PATIENCE = 2.0
 """Seconds that it may take to find out who asks where it need not be known."""
 
 _GUARDED = re.compile(r"/api(/|$)|/metrics(/|$)")
-_UPLOAD = re.compile(r"/api/v1/projects/[^/]+/files")
+_UPLOAD = re.compile(r"POST /api/v1/projects/[^/]+/files|PUT /api/v1/projects/[^/]+/files/[^/]+")
 _BATCH = re.compile(r"/api/v1/(projects/[^/]+/jobs/batch|bulk)")
 
 
@@ -136,7 +136,7 @@ class Bodies:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        upload = scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) is not None
+        upload = _UPLOAD.fullmatch(f"{scope['method']} {scope['path']}") is not None
         bound = _bound(scope)
         wanted = "multipart/form-data" if upload else "application/json"
         also = FORM if is_page(scope["path"]) else wanted

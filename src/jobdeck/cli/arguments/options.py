@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,7 +11,6 @@ from cyclopts import App, Group, Parameter
 if TYPE_CHECKING:
     from jobdeck.client import Client
 
-PROJECT_VARIABLE = "JOBDECK_PROJECT"
 STDIN = "-"
 OUTPUTS = ("table", "json", "ids")
 
@@ -57,7 +55,9 @@ class Common:
     @property
     def chosen_project(self) -> str | None:
         """The project that was named, if any; without one, lists of jobs show all projects."""
-        return self.project or os.environ.get(PROJECT_VARIABLE) or None
+        from jobdeck.client.settings import named_project
+
+        return self.project or named_project()
 
 
 def noun(name: str, help: str) -> App:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from jobdeck.client.http.transport import Params, Transport
+from jobdeck.client.http.transport import Params, Transport, path_part
+from jobdeck.client.settings import DEFAULT_PROJECT, named_project
 from jobdeck.wire.base import Page
 
 T = TypeVar("T")
 
-DEFAULT_PROJECT = "default"
 MAX_PAGE = 500
+
+
+def of_project(name: str | None) -> str:
+    """The path of what a project has; without a name, of the one in the environment, else of the default one."""
+    return f"/projects/{path_part(name or named_project() or DEFAULT_PROJECT)}"
 
 
 class Resource:

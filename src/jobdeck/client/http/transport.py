@@ -68,11 +68,13 @@ class Transport:
     def post(self, answer: type[R], path: str, body: Request | None = None, key: str | None = None) -> R:
         return parsed(answer, self.write("POST", path, body, key))
 
-    def upload(self, answer: type[R], path: str, name: str, source: BinaryIO, fields: Mapping[str, Any]) -> R:
+    def upload(
+        self, answer: type[R], path: str, name: str, source: BinaryIO, fields: Mapping[str, Any], method: str = "POST"
+    ) -> R:
         """Send what `source` holds as a multipart form; from its beginning again when the connection breaks."""
         key = uuid.uuid4().hex
         headers = {"Idempotency-Key": key, "Content-Type": f"multipart/form-data; boundary={key}"}
-        response = self._exchange("POST", path, headers=headers, source=(name, source), data=dict(fields))
+        response = self._exchange(method, path, headers=headers, source=(name, source), data=dict(fields))
         return parsed(answer, response)
 
     @contextmanager

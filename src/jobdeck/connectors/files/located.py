@@ -25,7 +25,10 @@ from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.refs import shown, with_id
 from jobdeck.storage import connection as connection_options
 from jobdeck.storage.folders import Entry, Folder
+from jobdeck.storage.places import version_of
 
+MOST_VERSIONS = 100
+"""Objects of a project file that are looked at: more than there ever are."""
 _FILE_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
@@ -52,12 +55,13 @@ def _project_file(entry: str, environment: Environment) -> Located:
     if not _FILE_ID.fullmatch(number):
         raise FileMissing(f"'{entry}' is no project file.", hint="Write file:<id> with the id of an uploaded file.")
     folder = Folder.of_project(environment).sub("files", number)
-    found = folder.some(2)
-    if len(found) != 1:
+    found = sorted(((version_of(item.name), item) for item in folder.some(MOST_VERSIONS)), key=lambda pair: pair[0])
+    if not found or [version for version, _ in found].count(found[-1][0]) != 1:
         raise FileMissing(f"There is no project file {number}.", hint="It may have expired; upload it again.")
-    name = shown(unquote(found[0].name))
-    located = _stored(with_id(name, entry), folder, found[0])
-    return located.model_copy(update={"uploaded_as": name, "ref": entry})
+    version, item = found[-1]
+    name = shown(unquote(item.name.rpartition("/")[2]))
+    located = _stored(with_id(name, entry), folder, item)
+    return located.model_copy(update={"uploaded_as": name, "ref": entry, "version": version})
 
 
 def _stored(name: str, folder: Folder, entry: Entry, connection: str = "") -> Located:

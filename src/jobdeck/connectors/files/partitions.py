@@ -29,6 +29,14 @@ def with_partitions(files: Sequence[FileFacts]) -> list[FileFacts]:
     return [_with(file, kinds) for file in files]
 
 
+def without_partitions(file: FileFacts) -> FileFacts:
+    """The file as it is by itself: what its folders give depends on all files that are read with it."""
+    if not file.partition:
+        return file
+    own = pa.schema([field for field in file.held() if field.name not in file.partition])
+    return FileFacts.model_validate({**file.model_dump(), "columns": dump_schema(own), "partition": {}})
+
+
 def _kind(words: set[str]) -> pa.DataType:
     """Whole numbers and days; all else, and numbers with leading zeros, is text."""
     if words and all(_WHOLE.fullmatch(word) for word in words):

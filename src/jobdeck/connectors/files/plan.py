@@ -72,6 +72,8 @@ class FilesPlan(BaseModel):
     parts: list[list[Slice]] = Field(default_factory=list)
     required: list[str] = Field(default_factory=list)
     """Columns of the result in which null is a bad value."""
+    looks: int = 1
+    """How often the files were looked at: more than once after a resume."""
 
     def result(self) -> pa.Schema:
         """The schema of the result."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -56,9 +56,16 @@ class FilesSource:
         self.left_out = [name for item in found for name in item.left_out]
         return [file for item in found for file in item.files]
 
-    def look(self, files: list[Located]) -> Iterator[int]:
-        """Look at those `files` that come after the ones in `facts`; gives bytes looked at, to be stopped between."""
+    def look(self, files: list[Located], known: Sequence[FileFacts] = ()) -> Iterator[int]:
+        """Look at those `files` that come after the ones in `facts` and are not `known`; gives bytes looked at, to be
+        stopped between."""
+        there = {facts.located.model_dump_json(): facts for facts in known}
         for file in files[len(self.facts) :]:
+            facts = there.get(file.model_dump_json())
+            if facts is not None:
+                self.facts.append(facts)
+                yield 0
+                continue
             survey = Survey(file, self._config, self._environment, self.part_bytes)
             yield from survey.steps()
             self.facts.append(survey.facts)

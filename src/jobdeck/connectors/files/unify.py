@@ -245,6 +245,8 @@ def _to_target(columns: list[ResultColumn], files: Sequence[_Look], target: pa.S
 
 def _check(column: ResultColumn, files: Sequence[_Look], target: pa.Field) -> None:
     """Typed columns must fit by their types; text is looked at value by value as it is loaded."""
+    if column.declared is not None:
+        same_type(column.name, column.declared, target.type)
     for index, origin in column.sources.items():
         file = files[index]
         kind = file.kinds[origin]
@@ -257,6 +259,15 @@ def _check(column: ResultColumn, files: Sequence[_Look], target: pa.Field) -> No
                 f"{type_name(target.type)}, which cannot hold all of its values.",
                 hint="Give it this type with `columns` to check value by value, or use mode=replace.",
             )
+
+
+def same_type(name: str, declared: pa.DataType, held: pa.DataType) -> None:
+    """Raises SchemaMismatch where a declared type is not the table's: values would be checked against the table's."""
+    if type_name(declared) != type_name(held):
+        raise SchemaMismatch(
+            f"`columns` says that '{name}' is {type_name(declared)}, and '{name}' of the table is {type_name(held)}.",
+            hint=f"Leave the type out, or say {type_name(held)}; a table with other types is made with mode=replace.",
+        )
 
 
 def _declared(column: ResultColumn, kind: pa.DataType, files: Sequence[_Look]) -> pa.DataType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from jobdeck.connectors.base import Column
 from jobdeck.connectors.columns import parse_type, type_name
-from jobdeck.connectors.errors import TableExists, TableMissing, VersionMissing
+from jobdeck.connectors.errors import ColumnMissing, TableExists, TableMissing, VersionMissing
 from jobdeck.connectors.lake.config import DROPPED, lake_folder, table_folder, table_ref
 from jobdeck.connectors.lake.source import LakeSource
 from jobdeck.connectors.lake.tables import arrow_schema, open_table, table_errors
@@ -149,18 +149,56 @@ def _number(value: object) -> int | None:
 
 
 def rows(
-    environment: Environment, ref: ObjectRef | str, limit: int, version: int | None = None
+    environment: Environment, ref: ObjectRef | str, limit: int, version: int | None = None, offset: int = 0
 ) -> list[dict[str, object]]:
-    """The first `limit` rows as JSON values (see `plain`). Raises TableMissing, VersionMissing."""
-    table, path = _open(environment, ref, version)
-    source = LakeSource(table_folder(environment, path), path, table.version())
+    """`limit` rows behind the first `offset` as JSON values (see `plain`), in an order that a version keeps.
+
+    Raises TableMissing, VersionMissing."""
     found: list[dict[str, object]] = []
-    for part in source.parts(1):
-        for read in source.read(part):
-            found += (plain(row) for row in read.batch.slice(0, limit - len(found)).to_pylist())
-            if len(found) >= limit:
-                return found
+    for batch in _batches_from(_source(environment, ref, version), offset):
+        found += (plain(row) for row in batch.slice(0, limit - len(found)).to_pylist())
+        if len(found) >= limit:
+            break
     return found
+
+
+def batches(
+    environment: Environment, ref: ObjectRef | str, version: int | None = None, columns: Sequence[str] = ()
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """All rows in bounded batches, with their schema; of `columns`, if any are named.
+
+    Raises TableMissing, VersionMissing, ColumnMissing."""
+    source = _source(environment, ref, version)
+    schema = source.schema()
+    for name in columns:
+        if name not in schema.names:
+            raise ColumnMissing(
+                f"'{ref}' has no column '{name}'.", field="columns", hint=f"It has {_some(schema.names)}."
+            )
+    wanted = pa.schema([schema.field(name) for name in columns] or schema)
+    return wanted, (read.batch for part in source.parts(1) for read in source.read(part, schema=wanted))
+
+
+def _source(environment: Environment, ref: ObjectRef | str, version: int | None) -> LakeSource:
+    table, path = _open(environment, ref, version)
+    return LakeSource(table_folder(environment, path), path, table.version())
+
+
+def _batches_from(source: LakeSource, offset: int) -> Iterator[pa.RecordBatch]:
+    """Without the first `offset` rows; files that hold nothing else are not opened."""
+    for part in source.parts(1):
+        if part.rows is not None and part.rows <= offset:
+            offset -= part.rows
+            continue
+        for read in source.read(part):
+            batch = read.batch.slice(offset)
+            offset = max(0, offset - read.batch.num_rows)
+            if batch.num_rows:
+                yield batch
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def create(

@@ -22,7 +22,8 @@ class PlannedTask:
 
 @dataclass(frozen=True, slots=True)
 class StepOpened:
-    """The step began `ago` µs before this is recorded; its tasks are known. Opening it again changes nothing."""
+    """The step began `ago` µs before this is recorded; its tasks are known. Opening it again changes nothing, unless it
+    says how many tasks there are now: then `tasks` take the places of others, and places from `count` on are gone."""
 
     index: int
     name: str
@@ -31,6 +32,7 @@ class StepOpened:
     dirties: bool = False
     """From here on the attempt may leave half made things about."""
     ago: int = 0
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

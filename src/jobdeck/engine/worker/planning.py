@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from jobdeck.core.errors import ErrorInfo, JobdeckError
@@ -74,6 +75,15 @@ class Planner:
             SavedTask(i, _key(spec, part, i), StepState.PENDING, part, None, None, 0, 0) for i, part in enumerate(parts)
         )
 
+    async def split_again(self, index: int, spec: StepSpec, step: SavedStep, results: Results) -> SavedStep | ErrorInfo:
+        """The step after what it is split by was looked at again: tasks whose part is the same are as they were."""
+        fresh = await self.split(index, spec, results)
+        if isinstance(fresh, ErrorInfo):
+            return fresh
+        known = {task.index: task for task in step.tasks}
+        tasks = tuple(known[t.index] if _same(known.get(t.index), t) else t for t in fresh)
+        return step if tasks == step.tasks else replace(step, state=StepState.RUNNING, tasks=tasks)
+
     def changed(self, plan: list[StepSpec], saved: list[SavedStep]) -> ErrorInfo | None:
         """Steps that this attempt has begun and that the type, as it is now, does not have in their places."""
         for step in saved:
@@ -119,6 +129,10 @@ class Planner:
             await asyncio.wait({answering})
             if not answering.cancelled():
                 answering.exception()
+
+
+def _same(before: SavedTask | None, now: SavedTask) -> bool:
+    return before is not None and (before.key, before.part) == (now.key, now.part)
 
 
 def _key(spec: StepSpec, part: str | None, index: int) -> str:

@@ -102,6 +102,7 @@ class Results:
     def close_step(self, step: str, tasks: int, *, split: bool) -> None:
         """All tasks of the present step are done. Raises OSError when a disk is full."""
         done, self._present = self._present or StepResults(0, Path), None
+        self.files.pop(step, None)  # what it returned before, if it ran once more
         values = done.values(tasks)
         if values is not None:
             self._room -= done.size
@@ -112,6 +113,15 @@ class Results:
             file.writelines(_as_list(done.pieces(tasks)) if split else done.pieces(1))
         path.chmod(0o640)
         done.close()
+        self.files[step] = ResultFile(str(path))
+
+    def keep_before(self, step: str, text: str | None) -> None:
+        """What a step returned before that is to run once more: its own task reads it. Raises OSError."""
+        if text is None:
+            return
+        path = self._path(f"before-{len(self.files)}")
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o640)
         self.files[step] = ResultFile(str(path))
 
     def of(self, step: str) -> Any:

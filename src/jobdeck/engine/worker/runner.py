@@ -14,6 +14,7 @@ from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost
 from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack
+from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.records import (
     Checkpoints,
     JobUndone,
@@ -70,6 +71,8 @@ class Runner:
         self._dirty_since = job.dirty_since
         self._results = Results(environment.work_dir)
         self._params = json.loads(job.params)
+        self._ran: set[str] = set()
+        """Steps that were run to their end in this stay."""
         self.unwritten: tuple[Record, ...] = ()
         """The end of a step, which is written together with what follows it: the next step, or the end of the stay.
         Its tasks are recorded, so that nothing is lost without it; but for the last one if nothing comes between."""
@@ -131,8 +134,9 @@ class Runner:
         self, index: int, spec: StepSpec, saved: list[SavedStep], meter: Meter, followed: bool
     ) -> Ending | None:
         step = next((s for s in saved if s.index == index), None)
+        before = step
         if step is not None:
-            kept = self._keep_saved(spec, saved, step)
+            kept = await self._saved(index, spec, saved, step)
             if isinstance(kept, ErrorInfo):
                 return Broke(kept)
             step = kept
@@ -140,7 +144,7 @@ class Runner:
             return self._keep_results(spec, len(step.tasks))
         if self.brakes.asked is not Ask.NOTHING:
             return await self._halted()
-        opened = await self._open_step(index, spec, step)
+        opened = await self._open_step(index, spec, step, before)
         if isinstance(opened, ErrorInfo):
             return Broke(opened)
         meter.open(opened)
@@ -164,16 +168,23 @@ class Runner:
         if any(t.state is not StepState.SUCCEEDED for t in tasks):
             return await self._halted()
         meter.end_step(index)
+        self._ran.add(spec.name)
         self.unwritten = (*step_run.unwritten, StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
         return self._keep_results(spec, len(tasks))
 
-    async def _open_step(self, index: int, spec: StepSpec, step: SavedStep | None) -> SavedStep | ErrorInfo:
+    async def _open_step(
+        self, index: int, spec: StepSpec, step: SavedStep | None, before: SavedStep | None
+    ) -> SavedStep | ErrorInfo:
+        """`before`: the step as it was recorded, where its tasks may be others by now."""
         tasks = step.tasks if step is not None else await self._planner.split(index, spec, self._results)
         if isinstance(tasks, ErrorInfo):
             return tasks
         dirties = self._registered.job_type.has_undo()
-        planned = () if step is not None else tuple(PlannedTask(t.index, t.key, t.part) for t in tasks)
-        opened = StepOpened(index, spec.name, spec.weight, planned, dirties)
+        known = {(t.index, t.key, t.part) for t in before.tasks} if before is not None else set()
+        planned = tuple(PlannedTask(t.index, t.key, t.part) for t in tasks if (t.index, t.key, t.part) not in known)
+        replaced = before is not None and (bool(planned) or len(tasks) != len(before.tasks))
+        count = len(tasks) if replaced else None
+        opened = StepOpened(index, spec.name, spec.weight, planned, dirties, count=count)
         if dirties or self.unwritten:
             await self._checkpoints.write(*self._take_unwritten(), opened)
         else:  # there is no result yet that could be lost, and nothing that would have to be undone
@@ -205,6 +216,33 @@ class Runner:
         except OSError as error:
             return Broke(describe(error, f"{self._job.type}.{spec.name}"))
         return None
+
+    async def _saved(
+        self, index: int, spec: StepSpec, saved: list[SavedStep], step: SavedStep
+    ) -> SavedStep | ErrorInfo:
+        """The step as it goes on from what was recorded of it."""
+        job_type = self._registered.job_type
+        if spec.name == job_type.looks_again and spec.each is None and self._job.last_operation == Operation.RESUME:
+            again = self._once_more(spec, step)
+        elif isinstance(spec.each, str) and spec.each == job_type.looks_again and spec.each in self._ran:
+            again = await self._planner.split_again(index, spec, step, self._results)
+        else:
+            return self._keep_saved(spec, saved, step)
+        if isinstance(again, ErrorInfo):
+            return again
+        saved[saved.index(step)] = again
+        return self._keep_saved(spec, saved, again)
+
+    def _once_more(self, spec: StepSpec, step: SavedStep) -> SavedStep | ErrorInfo:
+        """A step that is to run again although it succeeded; its task reads what it returned before."""
+        try:
+            self._results.keep_before(spec.name, step.tasks[0].result)
+        except OSError as error:
+            return describe(error, f"{self._job.type}.{spec.name}")
+        if step.state is not StepState.SUCCEEDED:
+            return step
+        first = dataclasses.replace(step.tasks[0], state=StepState.PENDING, cursor=None, done=0)
+        return dataclasses.replace(step, state=StepState.PENDING, tasks=(first,))
 
     def _keep_saved(self, spec: StepSpec, saved: list[SavedStep], step: SavedStep) -> SavedStep | ErrorInfo:
         """What its tasks returned before this stay goes where that of the others goes, and is not held beside."""

@@ -1,4 +1,4 @@
-"""Project files: upload, list, show, download, delete."""
+"""Project files: upload, replace, list, show, download, delete."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.data.in_use import require_unused
-from jobdeck.storage.places import file_path, file_prefix
-from jobdeck.store import files, garbage
+from jobdeck.storage.places import file_path, file_prefix, version_prefix
+from jobdeck.store import file_versions, files, garbage
+from jobdeck.store.file_versions import FileVersion as Version
 from jobdeck.store.files import NewFile
 from jobdeck.store.garbage import Doomed
 from jobdeck.store.jobs import submissions
@@ -26,7 +27,7 @@ from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
 from jobdeck.store.views import uses
 from jobdeck.wire.base import Page, instant
-from jobdeck.wire.objects import File
+from jobdeck.wire.objects import File, FileVersion
 
 MAX_NAME = 1000
 LONGEST_UPLOAD = 7 * 24 * 3600 * 1_000_000
@@ -116,16 +117,46 @@ class Files:
             await self._core.garbage.collect([content_id])
         return await self.get(caller, project.name, kept)
 
-    async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[File]:
-        """Files of a project, newest first."""
+    async def replace(
+        self, caller: Caller, project: Project, file_id: int, upload: Upload, key: str | None = None
+    ) -> File:
+        """Put other content in the file's place, under its id; what was there stays as an earlier version.
+
+        The content that it has already makes no version. Raises NotFound."""
+        check_name(upload.name)
+        reserved = await self._core.database.transact(lambda tx: _reserve_version(tx, project, file_id))
+        path = file_path(project.name, file_id, upload.name, reserved.version)
+        content = _Counted(upload.content, self._core.installation.max_upload)
+        try:
+            await self._core.blobs.put(path, content.__aiter__())
+            check_tags(upload.tags)
+            new = NewFile(
+                file_id, project.id, upload.name, content.size, content.sha256, upload.content_type, upload.tags,
+                caller.principal_id, upload.permanent,
+            )  # fmt: skip
+            (kept, *garbage_ids) = await submissions.settle_races(
+                self._core.database, lambda tx: _keep_version(tx, new, caller, key, reserved, project)
+            )
+        except BaseException:
+            await self._core.garbage.collect([reserved.content_id])
+            raise
+        await self._core.garbage.collect(garbage_ids if kept == reserved.version else [reserved.content_id])
+        return await self.get(caller, project.name, file_id)
+
+    async def page(
+        self, caller: Caller, project_name: str, cursor: str | None, limit: int, sha256: str | None = None
+    ) -> Page[File]:
+        """Files of a project, newest first; with `sha256` those whose present content has it."""
         caller.require(Permission.FILE_READ)
         before = cursors.number(cursor, "files")
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
-            found = await files.page(connection, project.id, before, limit + 1)
-            jobs = await files.jobs_of(connection, [f.id for f in found[:limit]])
+            found = await files.page(connection, project.id, before, limit + 1, sha256)
+            ids = [f.id for f in found[:limit]]
+            jobs, versions = await files.jobs_of(connection, ids), await file_versions.of(connection, ids)
         last = cursors.encode("files", found[limit - 1].id) if len(found) > limit else None
-        return Page[File](items=[_view(f, project, jobs.get(f.id, [])) for f in found[:limit]], next=last)
+        views = [_view(f, project, jobs.get(f.id, []), versions.get(f.id, [])) for f in found[:limit]]
+        return Page[File](items=views, next=last)
 
     async def get(self, caller: Caller, project_name: str, file_id: int) -> File:
         """One file; raises NotFound."""
@@ -133,10 +164,10 @@ class Files:
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
             found = await files.get(connection, project.id, file_id)
-            jobs = await files.jobs_of(connection, [file_id])
+            jobs, versions = await files.jobs_of(connection, [file_id]), await file_versions.of(connection, [file_id])
         if found is None:
             raise _missing(file_id)
-        return _view(found, project, jobs.get(file_id, []))
+        return _view(found, project, jobs.get(file_id, []), versions.get(file_id, []))
 
     async def names(self, caller: Caller, project_name: str, ids: Sequence[int]) -> dict[int, str]:
         """The names, as they are shown, of those of the files that are there, by id."""
@@ -146,10 +177,16 @@ class Files:
             found = await files.names(connection, project.id, ids)
         return {id_: shown(name) for id_, name in found.items()}
 
-    async def download(self, caller: Caller, project_name: str, file_id: int) -> Download:
-        """The file with its content; raises NotFound."""
+    async def download(self, caller: Caller, project_name: str, file_id: int, version: int | None = None) -> Download:
+        """The file with its content, or with that of an earlier version; raises NotFound."""
         found = await self.get(caller, project_name, file_id)
-        return Download(found, file_path(project_name, file_id, found.name), self._core)
+        if version is not None and version != found.version:
+            before = next((v for v in found.versions if v.version == version), None)
+            if before is None:
+                hint = f"There are {', '.join(str(v.version) for v in found.versions) or found.version}."
+                raise NotFound(f"File {file_id} has no version {version}.", field="version", hint=hint)
+            found = found.model_copy(update=before.model_dump(include={"version", "name", "bytes", "sha256"}))
+        return Download(found, file_path(project_name, file_id, found.name, found.version), self._core)
 
     async def delete(self, caller: Caller, project_name: str, file_id: int, *, force: bool = False) -> None:
         """Remove row and content; raises NotFound, and InUse unless `force` while somebody names it."""
@@ -183,6 +220,48 @@ async def _reserve(tx: Tx, project: Project, caller: Caller) -> tuple[int, int]:
     return file_id, content_id
 
 
+@dataclass(frozen=True, slots=True)
+class _Reserved:
+    """A place for a version of a file, and the id under which it is garbage until its row is written."""
+
+    version: int
+    content_id: int
+
+
+async def _reserve_version(tx: Tx, project: Project, file_id: int) -> _Reserved:
+    version = await file_versions.reserve(tx, project.id, file_id)
+    if version is None:
+        raise _missing(file_id)
+    prefix = version_prefix(project.name, file_id, version)
+    (content_id,) = await garbage.add(tx, [Doomed(prefix)], wait=LONGEST_UPLOAD)
+    return _Reserved(version, content_id)
+
+
+async def _keep_version(
+    tx: Tx, new: NewFile, caller: Caller, key: str | None, reserved: _Reserved, project: Project
+) -> list[int]:
+    """Write the version's row; its number, or the one that has this content already, then ids of garbage to collect."""
+    before = await files.get(tx.connection, project.id, new.id)
+    if before is None:
+        raise _missing(new.id)
+    request_hash = _request_hash(new, "replace", new.id)
+    if key is not None:
+        earlier = await submissions.remembered(tx, caller.principal_id, key, request_hash)
+        if earlier is not None:
+            return [before.version]
+        await submissions.remember(tx, caller.principal_id, key, request_hash, [new.id])
+    if (before.sha256, before.name) == (new.sha256, new.name):
+        return [before.version]
+    if not await garbage.forget(tx, [reserved.content_id]):
+        raise _too_late()
+    await file_versions.add(tx, new, reserved.version)
+    data = {"file": new.id, "name": new.name, "bytes": new.size, "sha256": new.sha256, "version": reserved.version}
+    tx.emit(NewEvent("file.replaced", new.project_id, None, caller.name, data))
+    gone = await file_versions.forget_oldest(tx, new.id)
+    doomed = [Doomed(version_prefix(project.name, new.id, version)) for version in gone]
+    return [reserved.version, *(await garbage.add(tx, doomed))]
+
+
 async def _keep(tx: Tx, new: NewFile, caller: Caller, key: str | None, content_id: int) -> list[int]:
     """Write the row; the file's id, or that of the file which an earlier request with this key made."""
     request_hash = _request_hash(new)
@@ -192,15 +271,19 @@ async def _keep(tx: Tx, new: NewFile, caller: Caller, key: str | None, content_i
             return earlier
         await submissions.remember(tx, caller.principal_id, key, request_hash, [new.id])
     if not await garbage.forget(tx, [content_id]):
-        raise Unavailable("The upload took so long that its content was removed.", hint="Upload the file again.")
+        raise _too_late()
     await files.create(tx, new)
     data: dict[str, Any] = {"file": new.id, "name": new.name, "bytes": new.size, "sha256": new.sha256}
     tx.emit(NewEvent("file.uploaded", new.project_id, None, caller.name, data))
     return [new.id]
 
 
-def _request_hash(new: NewFile) -> str:
-    text = json.dumps(["file", new.project_id, new.name, new.sha256, new.tags, new.permanent])
+def _too_late() -> Unavailable:
+    return Unavailable("The upload took so long that its content was removed.", hint="Upload the file again.")
+
+
+def _request_hash(new: NewFile, *about: str | int) -> str:
+    text = json.dumps([*(about or ["file"]), new.project_id, new.name, new.sha256, new.tags, new.permanent])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -230,7 +313,7 @@ def _missing(file_id: int) -> NotFound:
     )
 
 
-def _view(found: files.File, project: Project, jobs: list[int]) -> File:
+def _view(found: files.File, project: Project, jobs: list[int], versions: Sequence[Version]) -> File:
     return File(
         id=found.id,
         project=project.name,
@@ -244,4 +327,12 @@ def _view(found: files.File, project: Project, jobs: list[int]) -> File:
         created_at=instant(found.created_at),
         expires_at=instant(found.expires_at) if found.expires_at is not None else None,
         jobs=jobs,
-    )
+        version=found.version,
+        versions=[
+            FileVersion(
+                version=v.version, name=v.name, bytes=v.size, sha256=v.sha256, created_by=v.created_by,
+                created_at=instant(v.created_at),
+            )
+            for v in versions
+        ],
+    )  # fmt: skip

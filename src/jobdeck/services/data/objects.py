@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +28,8 @@ from jobdeck.wire.base import Page, instant
 from jobdeck.wire.objects import Column, ObjectVersion, Rows, TableObject
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from jobdeck.connectors.base import Column as DescribedColumn
     from jobdeck.connectors.lake.catalog import ObjectInfo, VersionInfo
 
@@ -68,19 +70,46 @@ class Objects:
             **_facts(found), columns=_columns(found.columns), versions=[_version(v) for v in found.versions]
         )
 
-    async def rows(self, caller: Caller, project_name: str, text: str, limit: int, version: int | None) -> Rows:
-        """Some of its rows; raises NotFound."""
+    async def rows(
+        self, caller: Caller, project_name: str, text: str, limit: int, version: int | None, cursor: str | None = None
+    ) -> Rows:
+        """Some of its rows, and where those behind them begin; raises NotFound.
+
+        All pages are of the version of the first one."""
         from jobdeck.connectors.lake import catalog
 
         _, environment = await self._project(caller, project_name, Permission.OBJECT_READ)
-        ref = _ref(text)
+        ref, offset = _ref(text), 0
+        if cursor is not None:
+            offset, version = (max(0, place) for place in cursors.decode(cursor, "rows", int, int))
 
         def look() -> Rows:
             found = catalog.describe(environment, ref, version)
-            items = catalog.rows(environment, ref, limit, found.version)
-            return Rows(columns=_columns(found.columns), items=items, version=str(found.version))
+            items = catalog.rows(environment, ref, limit, found.version, offset)
+            done = offset + len(items)
+            behind = None
+            if items and found.version is not None and done < (found.rows or 0):
+                behind = cursors.encode("rows", done, found.version)
+            return Rows(columns=_columns(found.columns), items=items, version=str(found.version), next=behind)
 
         return await self._look(look)
+
+    async def arrow(
+        self, caller: Caller, project_name: str, text: str, version: int | None, columns: Sequence[str]
+    ) -> AsyncIterator[bytes]:
+        """All its rows as an Arrow stream, piece by piece; raises NotFound before the first."""
+        from jobdeck.connectors.lake import catalog
+
+        _, environment = await self._project(caller, project_name, Permission.OBJECT_READ)
+        schema, batches = await self._look(catalog.batches, environment, _ref(text), version, columns)
+        return self._stream(schema, batches)
+
+    async def _stream(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> AsyncIterator[bytes]:
+        from jobdeck.services.data.arrow_stream import pieces
+
+        made = pieces(schema, batches)
+        while (piece := await self._look(next, made, None)) is not None:
+            yield piece
 
     async def drop(self, caller: Caller, project_name: str, text: str) -> None:
         """Remove it; raises NotFound, and Conflict while a job holds it."""

@@ -30,6 +30,8 @@ class Assignment(NamedTuple):
     project_id: int = 0
     secrets: str | None = None
     """What is masked in `params`, sealed."""
+    last_operation: str | None = None
+    """What a person, or a duty, last asked of the job."""
 
 
 async def load(connection: AsyncConnection, worker_id: str, ids: Sequence[int]) -> list[Assignment]:

@@ -117,6 +117,7 @@ class _Gathered:
         children = await jobs.children_of(tx.connection, (i for i in self._left if self._locked[i].has_children))
         tx.emit(*self._events)
         tx.called = (SCHEDULER,) if self._left else ()  # of anything else only those who look on must know
+        await self._steps.remove_replaced(tx)
         async with tx.last_writes():
             await self._steps.flush(tx)
             await jobs.save(tx, [(self._locked[i], job) for i, job in self._jobs.items() if i not in self._left])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Subquery, Table, Update, case, exists, func, insert, select, update
+from sqlalchemy import Insert, Subquery, Table, Update, case, delete, exists, func, insert, select, update
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.life.job import Job
@@ -61,6 +61,7 @@ _TASK_PATCH = {
     "error_hint": TEXT,
     "error_traceback": TEXT,
 }
+AT_ONCE = 500
 MOST_TRACEBACK = 8 * 1024
 """Characters kept of the traceback of a task, the last ones: a step may have thousands that fail."""
 _KEPT = ("state", "host", "done", "total", "unit", "rows", "bytes", "cursor", "result")
@@ -76,6 +77,7 @@ class StepBatch:
         self._new_tasks: list[dict[str, Any]] = []
         self._steps: dict[tuple[int, int, int], dict[str, Any]] = {}
         self._tasks: dict[tuple[int, int, int, int], dict[str, Any]] = {}
+        self._replaced: list[tuple[Job, StepOpened, int]] = []
 
     def open_step(self, job: Job, record: StepOpened) -> None:
         key = {"job_id": job.id, "attempt": job.attempt}
@@ -100,7 +102,9 @@ class StepBatch:
             }
             for t in record.tasks
         ]
-        if not record.tasks:  # it may have failed or been stopped before, and is opened again
+        if record.count is not None:
+            self._replaced.append((job, record, record.count))
+        if not record.tasks or record.count is not None:  # it may have failed or been stopped, and is opened again
             self._steps[job.id, job.attempt, record.index] = {"state": str(StepState.RUNNING)}
 
     def close_step(self, job: Job, record: StepClosed) -> None:
@@ -110,6 +114,16 @@ class StepBatch:
     def patch_task(self, job: Job, record: TaskStarted | TaskAdvanced | TaskEnded) -> None:
         patch = self._tasks.setdefault((job.id, job.attempt, record.step, record.index), {})
         patch.update(_task_patch(record, self._now))
+
+    async def remove_replaced(self, tx: Tx) -> None:
+        """Tasks whose places others take; before `flush`, which writes these."""
+        for job, record, count in self._replaced:
+            mine = (tasks.c.job_id == job.id, tasks.c.attempt == job.attempt, tasks.c.step_index == record.index)
+            await tx.connection.execute(delete(tasks).where(*mine, tasks.c.index >= count))
+            places = [task.index for task in record.tasks]
+            for first in range(0, len(places), AT_ONCE):
+                some = tasks.c.index.in_(places[first : first + AT_ONCE])
+                await tx.connection.execute(delete(tasks).where(*mine, some))
 
     async def flush(self, tx: Tx) -> None:
         await _insert_missing(tx, steps, self._new_steps, _NEW_STEP, _STEP_KEY)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, delete, exists, func, in
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.store.schema import OPEN_JOBS, event_retention, events, files, idempotency, jobs, projects
+from jobdeck.store.schema import OPEN_JOBS, event_retention, events, file_versions, files, idempotency, jobs, projects
 from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.sql.database import Tx
 
@@ -45,7 +45,9 @@ async def remove_expired_files(tx: Tx, now: int, limit: int) -> list[tuple[str, 
     """Delete the rows of files whose time is over; project and id of each."""
     query = select(projects.c.name, files.c.id).join(projects, projects.c.id == files.c.project_id)
     found = (await tx.connection.execute(query.where(files.c.expires_at <= now).limit(limit))).all()
-    await tx.connection.execute(delete(files).where(files.c.id.in_([file_id for _, file_id in found])))
+    ids = [file_id for _, file_id in found]
+    await tx.connection.execute(delete(file_versions).where(file_versions.c.file_id.in_(ids)))
+    await tx.connection.execute(delete(files).where(files.c.id.in_(ids)))
     return list(found)
 
 

@@ -58,6 +58,7 @@ async def overview(
         claims=await page.services.job_sides.claims(page.caller, job_id),
         lineage=touched,
         named=await _named(page, job, touched),
+        replaceable=await _replaceable(page, job),
         rejected=await job_rejects.of(page, job, rejects, rows),
         diff=await _diff(page, job),
         pretty=pretty,
@@ -92,6 +93,15 @@ async def _named(page: Page, job: Job, touched: Lineage) -> list[str]:
         found = await page.services.files.names(page.caller, job.project, unknown)
         names |= {f"file:{number}": name for number, name in found.items()}
     return [with_id(names[ref], ref) for ref in (f"file:{number}" for number in refs) if ref in names]
+
+
+async def _replaceable(page: Page, job: Job) -> list[tuple[int, str]]:
+    """The project files that a job may still be waiting for other content of: id and present name."""
+    if job.state not in (State.FAILED, State.PAUSED) or not page.may("file:write"):
+        return []
+    numbers = [int(number) for number in dict.fromkeys(_FILE.findall(json.dumps(job.params)))][:_MOST_FILES]
+    names = await page.services.files.names(page.caller, job.project, numbers) if numbers else {}
+    return [(number, with_id(names[number], f"file:{number}")) for number in numbers if number in names]
 
 
 def pretty(value: Any) -> str:

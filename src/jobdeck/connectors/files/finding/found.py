@@ -31,6 +31,8 @@ class Located(BaseModel):
     connection: str = ""
     size: int
     fingerprint: str
+    version: int = 1
+    """Of a project file: how often it was replaced, and one."""
     partition: dict[str, str | None] = Field(default_factory=dict)
     """Columns that the names of its folders give, below what was asked for."""
 
@@ -87,9 +89,13 @@ def fixed_part(pattern: str) -> str:
     return re.split(r"[*?\[]", pattern, maxsplit=1)[0]
 
 
+LOOK_AGAIN = "Resume the job: it takes the file as it is now, and loads again only what it had loaded of it."
+
+
 def check_same(file: Located, fingerprint: str | None) -> None:
+    """Raises SourceChanged unless the file is the one that was located."""
+    if fingerprint is None:
+        hint = "Upload it again, and run the job again with it." if file.ref else "Put it back, then resume the job."
+        raise SourceChanged(f"{file.name} is not there any more, and was when the job looked at it.", hint=hint)
     if fingerprint != file.fingerprint:
-        raise SourceChanged(
-            f"{file.name} has changed since the job looked at it.",
-            hint="Restart the job to load the file as it is now.",
-        )
+        raise SourceChanged(f"{file.name} has changed since the job looked at it.", hint=LOOK_AGAIN)

@@ -170,7 +170,8 @@ def open_local(file: Located, environment: Environment) -> IO[bytes]:
         # A link put in its place since is not followed, and a pipe does not hang.
         handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise SourceChanged(f"{file.name} can no longer be opened: {error.strerror}.") from error
+        hint = "Put it back, or let it be read, then resume the job."
+        raise SourceChanged(f"{file.name} can no longer be opened: {error.strerror}.", hint=hint) from error
     opened = os.fdopen(handle, "rb", 1 << 20)
     try:
         _inside(file.name, os.path.realpath(file.path), allowed)

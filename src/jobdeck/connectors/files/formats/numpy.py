@@ -86,6 +86,8 @@ class Arrays:
     def _check_kind(self, kind: Any, what: str) -> None:
         if kind.hasobject:
             raise FormatUnknown(f"{self._name}: {what} holds Python objects.", hint="Save plain arrays, or Parquet.")
+        if kind.itemsize == 0:
+            raise FormatUnknown(f"{self._name}: the values of {what} have no bytes.", hint="Leave it out.")
 
     def _header(self) -> None:
         version = np.lib.format.read_magic(self._stream)
@@ -162,7 +164,10 @@ def _read_header(stream: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers that Python 2 wrote, which are read all the same
-        shape, fortran, kind = read(stream)
+        try:
+            shape, fortran, kind = read(stream)
+        except (TypeError, RecursionError, OverflowError, IndexError, AttributeError) as error:
+            raise ValueError("NumPy cannot read this header") from error  # it takes its keys and types as they come
     if any(type(length) is not int or length < 0 for length in shape):
         raise ValueError(f"no array has the shape {shape}")  # NumPy lets any whole number and bool through
     return shape, fortran, kind

@@ -157,7 +157,7 @@ def bad_row(reject: Reject) -> BadRow:
     value = f": {reject.value!r} is {reject.reason}" if reject.value is not None else f" is {reject.reason}"
     return BadRow(
         f"{reject.file}: row {reject.row}{line}{column}{value}.",
-        hint="Mend the file, or set on_bad_row=reject to load the other rows and have this one in the reject file.",
+        hint="With on_bad_row=reject the other rows are loaded, and this one goes to the reject file.",
         row=reject.row,
         line=reject.line,
         column=reject.column,

@@ -6,3 +6,4 @@ import "./job/again.ts";
 import "./job/events.ts";
 import "./job/family.ts";
 import "./job/logs.ts";
+import "./job/replace.ts";

@@ -1,0 +1,43 @@
+"""A failed import on its page: its file is replaced there, and resuming it loads the new content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from jobdeck.client import Client
+from tests.web.conftest import Axe, OpenPage
+from tests.web.jobs.words import Desk
+
+
+async def test_a_file_is_replaced_and_the_job_resumed(
+    open_page: OpenPage, axe: Axe, desk: Desk, job_client: Client, tmp_path: Path
+) -> None:
+    first, bad = tmp_path / "first.csv", tmp_path / "a file with a rather long name, of march.csv"
+    first.write_text("id,n\n1,1\n")
+    bad.write_text("id,n\n2,oops\n")
+    ref = "lake/in.shop/mended"
+    with_table = f"file:{job_client.files.upload(first, project=desk.project).id}"
+    desk.done("import", {"files": [with_table], "into": ref})
+    file = job_client.files.upload(bad, project=desk.project)
+    job = desk.done("import", {"files": [f"file:{file.id}"], "into": ref})
+    assert job.state == "failed"
+    page = await open_page(width=390, height=844, theme="dark")
+    await page.goto(f"/jobs/{job.id}")
+    await expect(page.locator(".job-why")).to_contain_text(f"jobdeck files replace {file.id} FILE")
+    mended = tmp_path / "mended.csv"
+    mended.write_text("id,n\n2,2\n3,3\n")
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Replace a file with").click()
+    await (await chooser.value).set_files(mended)
+    await expect(page.locator(".job-replaced")).to_have_text(
+        f"file:{file.id} is mended.csv now, version 2. Resume the job to load it."
+    )
+    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    await axe(page)
+    job_client.jobs.resume(job.id)
+    assert job_client.jobs.wait(job.id, 60).state == "succeeded"
+    assert sorted(row["id"] for row in job_client.objects.rows(ref, project=desk.project).items) == [1, 2, 3]
+    await page.reload()
+    await expect(page.locator(".job-replace")).to_have_count(0)
