@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -14,10 +13,10 @@ from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.life.records import SavedStep, SavedTask
 from jobdeck.core.life.states import StepState
 from jobdeck.core.registry import RegisteredType
-from jobdeck.core.values import clip
 from jobdeck.engine.hooks import HookFailed, HookProcesses, HooksClosed
 from jobdeck.engine.worker.asks import Ask, Brakes
 from jobdeck.engine.worker.results import Results
+from jobdeck.engine.worker.task_keys import task_keys
 from jobdeck.executors.harness import describe
 from jobdeck.store.running.assignments import Assignment
 
@@ -71,7 +70,8 @@ class Planner:
         if isinstance(parts, ErrorInfo):
             return parts.at(f"{self._job.type}.{spec.name}")
         return tuple(
-            SavedTask(i, _key(spec, part, i), StepState.PENDING, part, None, None, 0, 0) for i, part in enumerate(parts)
+            SavedTask(i, key, StepState.PENDING, part, None, None, 0, 0)
+            for i, (key, part) in enumerate(zip(task_keys(spec.name, parts), parts, strict=True))
         )
 
     def changed(self, plan: list[StepSpec], saved: list[SavedStep]) -> ErrorInfo | None:
@@ -120,9 +120,3 @@ class Planner:
             if not answering.cancelled():
                 answering.exception()
 
-
-def _key(spec: StepSpec, part: str | None, index: int) -> str:
-    """What people see of a task: a part's own `key` if it has one, else its number."""
-    told = json.loads(part) if part is not None and part.startswith("{") else {}
-    key = told.get("key")
-    return clip(str(key), 200) if key else f"{spec.name}[{index}]"
