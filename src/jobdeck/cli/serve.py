@@ -8,9 +8,12 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from jobdeck.cli.parting import Parting
+from jobdeck.cli.reloading import up_again
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError
 from jobdeck.core.home import ADMIN_TOKEN
@@ -26,6 +29,7 @@ def up(
     port: int | None = None,
     workers: int | None = None,
     database_url: str | None = None,
+    reload: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Start everything on this machine: API, scheduler and worker, on an embedded database unless another is named.
 
@@ -41,10 +45,12 @@ def up(
         Jobs that need processes at the same time.
     database_url
         `postgresql://…` instead of the embedded SQLite.
+    reload
+        For development: start again whenever the code of an installed job type is changed.
 
     """
     given = {"home": home, "host": host, "port": port, "workers": workers, "database_url": database_url}
-    return _start(given, _up)
+    return up_again(given) if reload else _start(given, _up)
 
 
 def server(

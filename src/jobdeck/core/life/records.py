@@ -31,6 +31,8 @@ class StepOpened:
     dirties: bool = False
     """From here on the attempt may leave half made things about."""
     ago: int = 0
+    code: str | None = None
+    """The fingerprint of the code that the attempt runs, where it is told apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jobdeck.core.errors import ErrorInfo, JobdeckError
@@ -23,6 +24,20 @@ from jobdeck.store.running.assignments import Assignment
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The code that an attempt runs: its fingerprint, whether this process has loaded other code than that, and the
+    file of it that was changed last."""
+
+    code: str = ""
+    edited: bool = False
+    newest: str = ""
+
+
+LOADED = Version()
+"""Code that is not told apart."""
+
+
 class PlanChanged(JobdeckError):
     """The type's steps are others than those this attempt began with."""
 
@@ -37,19 +52,23 @@ class Planner:
     """Asks one job's type: in this process where that has nothing of its own to ask, and in tests, without `hooks`."""
 
     def __init__(
-        self, job: Assignment, registered: RegisteredType, hooks: HookProcesses | None, brakes: Brakes
-    ) -> None:
+        self, job: Assignment, registered: RegisteredType, hooks: HookProcesses | None, brakes: Brakes,
+        version: Version = LOADED,
+    ) -> None:  # fmt: skip
         self._job = job
         self._registered = registered
         self._hooks = hooks
         self._brakes = brakes
+        self._version = version
         self._made: JobType | None = None
 
     async def plan(self) -> list[StepSpec] | ErrorInfo:
         """The steps, or why there are none, which fails this job and nothing else. Raises Interrupted."""
         kind = self._registered.job_type
-        if self._hooks is not None and not plans_here(kind):
-            return await self._asked(self._hooks.plan(self._registered, self._job.params, self._job.project))
+        if self._hooks is not None and (self._version.edited or not plans_here(kind)):
+            return await self._asked(
+                self._hooks.plan(self._registered, self._job.params, self._job.project, self._version.code)
+            )
         try:
             made = self._instance()
             if type(made).plan is JobType.plan:  # the steps of a class were checked when it was loaded
@@ -63,7 +82,9 @@ class Planner:
         parts: Sequence[str | None] | ErrorInfo
         if callable(spec.each) and self._hooks is not None and not splits_here(self._registered.job_type, spec):
             parts = await self._asked(
-                self._hooks.split(self._registered, self._job.params, self._job.project, index)
+                self._hooks.split(
+                    self._registered, self._job.params, self._job.project, index, self._version.code
+                )
             )  # fmt: skip
         else:
             parts = self._parts(spec, results)

@@ -22,7 +22,7 @@ from jobdeck.services.jobs.unshown import stored_value, unshown
 from jobdeck.services.masking import Masker
 from jobdeck.store.views import JobRow, Reader, job_views, lineage
 from jobdeck.wire.base import instant
-from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, TouchedObject, WaitReason
+from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, RetryView, TouchedObject, WaitReason
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +88,7 @@ class Presenter:
             progress=_progress(row, now),
             wait=[wait_view(reason) for reason in beside.waits.get(row["id"], ())],
             error=_error(row, caller),
+            retry=_retry(row),
             created_by=row["created_by_name"],
             created_at=instant(row["created_at"]),
             started_at=_maybe(row["started_at"]),
@@ -167,6 +168,13 @@ def _error(row: JobRow, caller: Caller) -> ErrorView | None:
         fingerprint=row["error_fingerprint"],
         traceback=row.get("error_traceback") if caller.may(Permission.JOB_OPERATE) else None,
     )
+
+
+def _retry(row: JobRow) -> RetryView | None:
+    """The try that a pending job waits for."""
+    if not row["retry"] or row["state"] != State.PENDING:
+        return None
+    return RetryView(**json.loads(row["retry"]), at=_maybe(row["not_before"]))
 
 
 def _object(touched: lineage.Touched) -> TouchedObject:

@@ -30,6 +30,8 @@ class Assignment(NamedTuple):
     project_id: int = 0
     secrets: str | None = None
     """What is masked in `params`, sealed."""
+    code: str | None = None
+    """The fingerprint of the code that the attempt began with."""
 
 
 async def load(connection: AsyncConnection, worker_id: str, ids: Sequence[int]) -> list[Assignment]:

@@ -80,7 +80,8 @@ def _pending(job: Job) -> Why | None:
         return None
     first, *others = job.wait
     title = "It waits for its next try" if job.error is not None and first.reason == "not_before" else "Why it waits"
-    retried = (Piece(f" Last time: {job.error.message}"),) if job.error is not None else ()
+    told = job.error is None or (job.retry is not None and first.reason == "not_before")
+    retried = () if told or job.error is None else (Piece(f" Last time: {job.error.message}"),)
     return Why(
         "info", "clock", title, (*pieces_of(first), *retried), _WAIT_HINTS.get(first.reason), _wait_links(job, first),
         [pieces_of(reason) for reason in others],
