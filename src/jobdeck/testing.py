@@ -173,6 +173,12 @@ class _Book:
         self.warnings = 0
         self.count = 0
         self.dirty = False
+        self._dead = False
+        """Whether the worker of this stay has died: nothing that it still says lands."""
+
+    def begin(self, runner: Runner) -> None:
+        """Another worker takes the job."""
+        self.runner, self._dead = runner, False
 
     async def load(self) -> list[SavedStep]:
         return self.steps()
@@ -182,17 +188,20 @@ class _Book:
 
     async def write(self, *records: Record) -> None:
         """All of them land or none, as in the database."""
+        if self._dead:
+            raise LeaseLost("the worker is dead")
         numbers = range(self.count, self.count + len(records))
         self.count += len(records)
         dead = next((number for number in numbers if self._dies(number, landed=False)), None)
         if dead is not None:
-            self.count = dead + 1
+            self.count, self._dead = dead + 1, True
             raise LeaseLost("the worker died here")
         for record in records:
             self._note(record)
         # What was asked is remembered with the job: it holds although the worker dies now.
         self.asked = max([self.asked, *(ask for number, ask in self._asks.items() if number < self.count)])
         if any(self._dies(number, landed=True) for number in numbers):
+            self._dead = True
             raise LeaseLost("the worker died here")
         if self.runner is not None:
             self.runner.brakes.ask(self.asked)
@@ -300,12 +309,13 @@ async def _stay(
     executor: Executor,
     lines: _Lines,
 ) -> Ending | None:
-    book.runner = Runner(job, registered, environment, book, executor, lines, DatabaseTime(), parallel=4)
-    ending = await book.runner.run()
-    if ending is None or not book.runner.unwritten:
+    runner = Runner(job, registered, environment, book, executor, lines, DatabaseTime(), parallel=4)
+    book.begin(runner)
+    ending = await runner.run()
+    if ending is None or not runner.unwritten:
         return ending
     try:
-        await book.write(*book.runner.unwritten)  # as a worker writes it, with the end of the stay
+        await book.write(*runner.unwritten)  # as a worker writes it, with the end of the stay
     except LeaseLost:
         return None
     return ending

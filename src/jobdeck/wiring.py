@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -57,14 +56,12 @@ from jobdeck.engine.worker.results import forget_abandoned
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
 from jobdeck.executors import open_files
 from jobdeck.executors.choose import ByIsolation
-from jobdeck.executors.machine.code import code_of
 from jobdeck.executors.machine.private import keep_out
 from jobdeck.executors.machine.shared_files import share
-from jobdeck.executors.machine.sources import Stamp
 from jobdeck.executors.machine.users import TaskUser, without_settings
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
-from jobdeck.jobs.registry import GROUP, load_types
+from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs.bulk_runner import BulkRunner
@@ -155,14 +152,6 @@ def _tell_of_broken(registry: TypeRegistry) -> None:
         log.error("job_type_not_loaded", type=job_type.name, reason=job_type.reason)
     for kind, reason in connectors.broken().items():
         log.error("connector_not_loaded", kind=kind, reason=reason)
-
-
-def files_of_types() -> dict[str, Stamp]:
-    """The files that the job types of others are made of, with their last change; nothing is imported for it."""
-    found: dict[str, Stamp] = {}
-    for point in entry_points(group=GROUP):
-        found |= code_of(point.value).files
-    return found
 
 
 def _task_user(config: Config, work_dir: Path) -> TaskUser | None:

@@ -104,7 +104,7 @@ TYPES = textwrap.dedent('''
         @step
         def start(self, run: Run) -> list[int]:
             assert os.environ["SHOP_REGION"] == "north"
-            assert not [name for name in os.environ if name.startswith("JOBDECK_")]
+            assert not {"JOBDECK_HOME", "JOBDECK_URL", "JOBDECK_TOKEN"} & set(os.environ)
             with Client(self.params.url, self.params.token.get_secret_value()) as deck:
                 return [
                     deck.jobs.submit("sleep", {"seconds": 0.1}, parent=run.job, key=f"{run.job}-{run.attempt}-{n}").id

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli.parting import Parting
-from jobdeck.cli.reloading import up_again
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError
 from jobdeck.core.home import ADMIN_TOKEN
@@ -50,7 +49,11 @@ def up(
 
     """
     given = {"home": home, "host": host, "port": port, "workers": workers, "database_url": database_url}
-    return up_again(given) if reload else _start(given, _up)
+    if not reload:
+        return _start(given, _up)
+    from jobdeck.reloading import up_again
+
+    return up_again(given)
 
 
 def server(

@@ -78,7 +78,7 @@ def code_changed(type_name: str, newest: str) -> CodeChanged:
 
 def _is_ours(module: str) -> bool:
     top = module.partition(".")[0]
-    return top in ("", OURS) or top in sys.stdlib_module_names
+    return top in ("", OURS, "__main__") or top in sys.stdlib_module_names
 
 
 def _read(module: str) -> Code:
