@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -66,7 +66,15 @@ class Presenter:
         silence = self._worker_silence
         if not pending:
             return {}
-        return await explain(connection, pending, now, self._project_limit, silence, caller.project)
+        waits = await explain(connection, pending, now, self._project_limit, silence, caller.project)
+        return {row["id"]: [self._told(row["type"], reason) for reason in waits.get(row["id"], ())] for row in pending}
+
+    def _told(self, type_: str, reason: waiting.WaitReason) -> waiting.WaitReason:
+        """Nobody can run a type that could not be loaded: another worker would not help."""
+        broken = self._registry.find_broken(type_) if reason.reason is waiting.Reason.NO_WORKER else None
+        if broken is None:
+            return reason
+        return replace(reason, text=f"The job type '{type_}' could not be loaded: {broken.reason}")
 
     def _shown(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         try:
