@@ -1,7 +1,7 @@
 """Jobdeck: the job center for data platforms.
 
-`Client` talks to a server; the rest writes job types: `JobType`, `step`, what a step gets, and what it may raise. All of
-it loads when first used, so that importing the package costs nothing."""
+`Client` talks to a server; the rest writes job types: `JobType`, `step`, what a step gets, and what it may raise.
+All of it loads when first used, so that importing the package costs nothing."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class _Reloading:
             changed = self._changed(self._child, seen)
             if changed is None:
                 return self._child.wait()
-            print(f"{changed} was changed: Jobdeck starts again.", flush=True)
+            print(f"{changed} was changed: Jobdeck starts again.", flush=True)  # noqa: T201 – as the command line does
             self._child.terminate()
             self._child.wait()
             if self._asked:

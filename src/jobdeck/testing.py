@@ -91,7 +91,9 @@ def run_job(
     """Run a job of `job_type` until it ends, is paused or canceled; each crash costs it its worker, and it goes on.
 
     `params` may hold what the model takes: paths, dates, models. What `environment` does not say lies in a temporary
-    folder that is gone afterwards; `environment_in(folder)` makes one whose tables can be looked at. `pause_at` and `cancel_at` ask for that when the record of that number, or a later one, has landed. `isolation`
+    folder that is gone afterwards; `environment_in(folder)` makes one whose tables can be looked at.
+
+    `pause_at` and `cancel_at` ask for that when the record of that number, or a later one, has landed. `isolation`
     overrides the type's: with `process` a crash is a real SIGKILL; the class must then be importable from the working
     directory. Raises InvalidJobType, as the loading of the type would, for what it declares."""
     check_type(job_type)

@@ -269,9 +269,7 @@ def broken_of(client: Client) -> str:
         return ""
 
 
-def test_up_reload_starts_again_with_the_new_code(
-    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_up_reload_starts_again_with_the_new_code(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(site))
     module = site / "word_count.py"
     before = module.read_text()

@@ -41,7 +41,10 @@ def test_the_least_durable_job_is_short() -> None:
 
 def test_authors_import_from_the_package_itself() -> None:
     texts = [*(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.py"), ROOT / "README.md"]
-    inner = re.compile(r"^\s*(?:from|import) jobdeck\.(?!testing\b|client\b|connectors\.(?:base|testing)\b)\w+|jobdeck\.core", re.MULTILINE)
+    inner = re.compile(
+        r"^\s*(?:from|import) jobdeck\.(?!testing\b|client\b|connectors\.(?:base|testing)\b)\w+|jobdeck\.core",
+        re.MULTILINE,
+    )
     assert {path.name: found for path in texts if (found := inner.findall(path.read_text(encoding="utf-8")))} == {}
 
 

@@ -12,7 +12,9 @@ from jobdeck.executors.machine.code import code_of
 
 FILES = {
     "deck_pkg/__init__.py": "",
-    "deck_pkg/types.py": "from . import near\nfrom .sub import (\n    deep,\n    other as o,\n)\nimport json, deck_beside\n",
+    "deck_pkg/types.py": (
+        "from . import near\nfrom .sub import (\n    deep,\n    other as o,\n)\nimport json, deck_beside\n"
+    ),
     "deck_pkg/near.py": "A = 1\n",
     "deck_pkg/apart.py": "B = 1\n",
     "deck_pkg/sub/__init__.py": "from ..near import A\n",
@@ -73,7 +75,7 @@ def test_code_that_is_told_from_no_other(place: str) -> None:
 
 
 def test_which_tracebacks_are_shown() -> None:
-    own = 'Traceback…\n  File "/x/jobdeck/executors/harness.py", line 1, in f\n  File "/x/jobdeck/jobs/import_.py", line 2\n'
+    own = '  File "/x/jobdeck/executors/harness.py", line 1, in f\n  File "/x/jobdeck/jobs/import_.py", line 2\n'
     author = own + '  File "/home/me/types.py", line 3, in load\n'
     assert tells_more("task_failed", author)
     assert not tells_more("bad_row", own)

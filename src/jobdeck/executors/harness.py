@@ -25,9 +25,9 @@ from jobdeck.core.outline import outline
 from jobdeck.core.tasks import ACCEPT, FITS, PLAN, SPLIT, STEPS, UNDO, TaskRequest
 from jobdeck.core.values import MAX_MESSAGE, MAX_RESULT, Json, bounded, clip, encode
 from jobdeck.executors import given
-from jobdeck.executors.machine.awaited import awaited
 from jobdeck.executors.context import PoliteStop, TaskContext
 from jobdeck.executors.hooks import looked_at, planned, split
+from jobdeck.executors.machine.awaited import awaited
 
 MAX_TRACEBACK = 32 * 1024
 MAX_CODE = 100

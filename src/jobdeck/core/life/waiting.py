@@ -84,9 +84,7 @@ def obstacles(job: Waiting, world: World, now: int, viewer: str | None = None) -
 
     `viewer` is the project that the reader of the reasons is bound to: they tell nothing of other projects then."""
     if job.not_before is not None and job.not_before > now:
-        yield WaitReason(
-            Reason.NOT_BEFORE, job.failed or "It is not to start before its time.", until=job.not_before
-        )
+        yield WaitReason(Reason.NOT_BEFORE, job.failed or "It is not to start before its time.", until=job.not_before)
     if world.paused:
         yield from _paused_scopes(job, world)
     if job.depends_on is not None:

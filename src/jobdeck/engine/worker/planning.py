@@ -140,4 +140,3 @@ class Planner:
             await asyncio.wait({answering})
             if not answering.cancelled():
                 answering.exception()
-

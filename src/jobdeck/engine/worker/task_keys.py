@@ -19,9 +19,7 @@ def task_keys(step: str, parts: Sequence[str | None]) -> list[str]:
     the task's number."""
     names = [_name(part) for part in parts]
     folder = _shared_folder([name for name in names if name])
-    return [
-        _clipped(name.removeprefix(folder)) if name else f"{step}[{number}]" for number, name in enumerate(names)
-    ]
+    return [_clipped(name.removeprefix(folder)) if name else f"{step}[{number}]" for number, name in enumerate(names)]
 
 
 def _name(part: str | None) -> str:
@@ -36,7 +34,7 @@ def _name(part: str | None) -> str:
 
 def _shared_folder(names: Sequence[str]) -> str:
     """The beginning of all names up to the last slash before they differ, and before their last parts."""
-    beginning: str = commonprefix([name[: name.rstrip("/").rfind("/") + 1] for name in names])
+    beginning: str = commonprefix([name[: name.rstrip("/").rfind("/") + 1] for name in names])  # noqa: RUF071 – up to a slash, below
     return beginning[: beginning.rfind("/") + 1]
 
 
