@@ -21,4 +21,4 @@ class Shout(JobType):
             while line := source.readline():
                 target.write(line.upper())
                 target.flush()
-                run.checkpoint((source.tell(), target.tell()))
+                run.checkpoint([source.tell(), target.tell()])

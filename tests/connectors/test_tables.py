@@ -28,11 +28,12 @@ class Chunks(JobType):
 
     @step
     def count(self, run: Run) -> int:
-        return read_table(run, "lake/shop/chunks").read_all().num_rows
+        return int(read_table(run, "lake/shop/chunks").read_all().num_rows)
 
 
 def rows(environment: Environment, ref: str) -> list[dict[str, Any]]:
-    return read_table(open_run(environment), ref).read_all().to_pylist()
+    found: list[dict[str, Any]] = read_table(open_run(environment), ref).read_all().to_pylist()
+    return found
 
 
 def test_each_write_lands_once_wherever_the_worker_dies(tmp_path: Path) -> None:
@@ -45,8 +46,8 @@ def test_each_write_lands_once_wherever_the_worker_dies(tmp_path: Path) -> None:
         done = run_job(Chunks, environment=place, crashes=[crash])
         assert (done.state, done.result) == ("succeeded", 16), crash
         assert sorted((r["part"], r["number"]) for r in rows(place, "lake/shop/chunks")) == expected, crash
-    assert done.touched[-1].direction == "input"
-    assert {t.object for t in done.touched} == {"lake/shop/chunks"}
+        assert done.touched[-1].direction == "input"
+        assert {t.object for t in done.touched} == {"lake/shop/chunks"}
 
 
 def test_modes_and_forms_of_data(tmp_path: Path) -> None:
