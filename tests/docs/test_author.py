@@ -278,5 +278,11 @@ def test_up_reload_starts_again_with_the_new_code(site: Path, tmp_path: Path, mo
         until(lambda: doc_of(client) == "Count words anew.", "it started again")
         module.write_text("def broken(:\n")
         until(lambda: "SyntaxError" in broken_of(client), "it tells of the slip")
+        assert "job_type_not_loaded" in (tmp_path / "server.log").read_text()
+        assert "SyntaxError" in str((client.health().parts or {})["job_types"])
+        with pytest.raises(
+            JobdeckError, match=r"'word-count' could not be loaded: SyntaxError.*word_count\.py, line 1"
+        ):
+            client.jobs.submit("word-count", {})
         module.write_text(before)
         until(lambda: doc_of(client) == "Count the words of text files.", "it is mended")

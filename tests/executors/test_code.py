@@ -69,6 +69,20 @@ def test_a_new_time_alone_is_no_change_and_nothing_is_read_twice(tree: Path, mon
     assert code_of(TYPE).fingerprint == first.fingerprint
 
 
+def test_of_installed_modules_those_count_that_came_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site-packages"
+    for name in ("deck_one.py", "deck_two.py", "deck_other.py"):
+        (site / name).parent.mkdir(exist_ok=True)
+        (site / name).write_text("import deck_two, deck_other\n")
+    for dist, listing, names in (
+        ("mine", "RECORD", "deck_one.py,sha256=x,1\ndeck_two.py,,\n"), ("other", "top_level.txt", "deck_other\n"),
+    ):  # fmt: skip
+        (site / f"{dist}-1.dist-info").mkdir()
+        (site / f"{dist}-1.dist-info" / listing).write_text(names)
+    monkeypatch.syspath_prepend(str(site))
+    assert {Path(file).name for file in code_of("deck_one:Type").files} == {"deck_one.py", "deck_two.py"}
+
+
 @pytest.mark.parametrize("place", ["jobdeck.jobs.noop:Noop", "json:X", ":X", "no_such_module_here:X", "__main__:X"])
 def test_code_that_is_told_from_no_other(place: str) -> None:
     assert code_of(place).fingerprint == ""

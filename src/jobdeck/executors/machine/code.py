@@ -5,6 +5,7 @@ import names, directly or by others; what is installed as a package of its own d
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -12,6 +13,8 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
 from jobdeck.core.errors import TaskFailure
 from jobdeck.executors.machine.sources import OURS, Stamp, changed, stamp_of
@@ -121,7 +124,7 @@ def _files(name: str, top: str, roots: list[str]) -> Iterator[tuple[str, str, st
     """The files of a module and of the packages it is in; with each the package that its imports are relative to."""
     parts = name.split(".")
     for root in roots:
-        if parts[0] != top and not _lies_beside(parts[0], root):
+        if parts[0] != top and not _lies_beside(parts[0], top, root):
             continue
         for count in range(1, len(parts) + 1):
             place, dotted = os.path.join(root, *parts[:count]), ".".join(parts[:count])  # noqa: PTH118
@@ -131,11 +134,32 @@ def _files(name: str, top: str, roots: list[str]) -> Iterator[tuple[str, str, st
                 yield f"{place}.py", dotted.rpartition(".")[0], root
 
 
-def _lies_beside(top: str, root: str) -> bool:
-    """Whether it is a neighbour of the type's module, and not another distribution's package."""
-    if _is_ours(top):
+def _lies_beside(name: str, top: str, root: str) -> bool:
+    """Whether it is a neighbour of the type's module; among installed packages, one that came with it."""
+    if _is_ours(name) or not any(stamp_of(os.path.join(root, place)) for place in (f"{name}.py", name)):  # noqa: PTH118
         return False
-    return stamp_of(os.path.join(root, f"{top}.py")) is not None or os.path.basename(root) not in _INSTALLED  # noqa: PTH118, PTH119
+    if os.path.basename(root) not in _INSTALLED:  # noqa: PTH119
+        return True
+    owners = _owners(root)
+    return bool(owners.get(name, set()) & owners.get(top, set()))
+
+
+@lru_cache(maxsize=16)
+def _owners(root: str) -> Mapping[str, set[str]]:
+    """Of the top-level names in a folder of installed packages: the distributions that brought them."""
+    owners: dict[str, set[str]] = {}
+    for info in Path(root).glob("*.dist-info"):
+        for name in _brought(info):
+            owners.setdefault(name, set()).add(info.name)
+    return owners
+
+
+def _brought(info: Path) -> set[str]:
+    for listing in ("top_level.txt", "RECORD"):
+        with contextlib.suppress(OSError):
+            lines = (info / listing).read_text("utf-8", "replace").splitlines()
+            return {line.partition(",")[0].partition("/")[0].removesuffix(".py") for line in lines}
+    return set()
 
 
 def _look(file: str) -> _Look | None:
