@@ -20,7 +20,7 @@ from jobdeck.connectors.base import ChunkWriter, Published, Read, Source, Stamp
 from jobdeck.connectors.lake.sink import LakeSink
 from jobdeck.connectors.lake.source import fitted
 from jobdeck.connectors.registry import connection, connector
-from jobdeck.core.errors import InvalidInput
+from jobdeck.core.errors import InvalidInput, JobdeckError
 from jobdeck.core.refs import ObjectRef
 from jobdeck.core.tasks import Run
 
@@ -85,10 +85,24 @@ def _staged(run: Run, sink: LakeSink, stamp: Stamp, reader: pa.RecordBatchReader
     try:
         for batch in reader:
             run.stop_here()
-            writer.write(fitted(batch, schema))
+            writer.write(_fitted(batch, schema))
         return writer.close()
     except BaseException:
         writer.abort()
+        raise
+
+
+def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch in the table's columns; an error names the column that does not fit."""
+    try:
+        return fitted(batch, schema)
+    except (JobdeckError, pa.ArrowException, ValueError, TypeError):
+        for field in schema:
+            try:
+                fitted(batch, pa.schema([field]))
+            except (JobdeckError, pa.ArrowException, ValueError, TypeError) as error:
+                text = f"Column '{field.name}' does not fit the table, where it is {field.type}: {error}."
+                raise InvalidInput(text, hint="Write values of that type.") from error
         raise
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from jobdeck import Environment, JobdeckError, JobType, Run, read_table, step, write_table
 from jobdeck.testing import crash_points, environment_in, open_run, run_job
+from tests.s3 import Bucket
 
 
 class Chunks(JobType):
@@ -68,7 +69,7 @@ def test_modes_and_forms_of_data(tmp_path: Path) -> None:
     ("ref", "data", "how", "told"),
     [
         ("lake/a/t", [{"id": 1, "size": 2}], {}, "has no column 'size'; it has id"),
-        ("lake/a/t", [{"id": "one"}], {}, "one"),
+        ("lake/a/t", [{"id": "one"}], {}, "Column 'id' does not fit the table, where it is int64"),
         ("lake/a/t", 5, {}, "A int cannot be written"),
         ("lake/a/t", [5], {}, "A list cannot be written"),
         ("lake/a/t", [{"id": 1}], {"mode": "merge"}, "'merge' is none of append, replace, upsert"),
@@ -79,9 +80,7 @@ def test_modes_and_forms_of_data(tmp_path: Path) -> None:
         ("t", [{"id": 1}], {}, "not an object reference"),
     ],
 )
-def test_slips_are_told_and_write_nothing(
-    tmp_path: Path, ref: str, data: Any, how: dict[str, Any], told: str
-) -> None:
+def test_slips_are_told_and_write_nothing(tmp_path: Path, ref: str, data: Any, how: dict[str, Any], told: str) -> None:
     place = environment_in(tmp_path)
     write_table(open_run(place), "lake/a/t", [{"id": 7}])
     with pytest.raises((JobdeckError, pa.ArrowException)) as refused:
@@ -141,3 +140,22 @@ def test_a_connection_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(JobdeckError, match="There is no connection 'warehouse' in project 'default'") as refused:
         place.connection("warehouse")
     assert refused.value.hint == "Connections here: shop."
+
+
+def test_tables_and_files_in_a_bucket(s3_bucket: Bucket, tmp_path: Path) -> None:
+    options = {name: value for name, value in s3_bucket.options.items() if name.startswith("aws_")}
+    connection = {"kind": "files", "options": {"url": f"{s3_bucket.url}/in", "options": options}}
+    place = environment_in(
+        tmp_path,
+        storage_url=f"{s3_bucket.url}/inst",
+        storage_options=s3_bucket.options,
+        allowed_endpoints=("127.0.0.1",),
+        connections={"shop": connection},
+    )
+    s3_bucket.put("in/days/a.csv", b"day,price\nmon,2\n")
+    s3_bucket.put("in/days/b.csv", b"day,price\ntue,3\n")
+    assert rows(place, "shop/days/a.csv") == [{"day": "mon", "price": 2}]
+    run = open_run(place)
+    write_table(run, "lake/shop/days", read_table(run, "shop/days"))
+    assert write_table(run, "lake/shop/days", [{"day": "wed", "price": 4}]).rows == 1
+    assert sorted(r["price"] for r in rows(place, "lake/shop/days")) == [2, 3, 4]
