@@ -5,10 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from jobdeck import JobType, step
-from jobdeck.core.environment import Environment
-from jobdeck.core.errors import InvalidInput
-from jobdeck.core.tasks import Run
+from jobdeck import Environment, InvalidInput, JobType, Run, step
 
 
 class WordCount(JobType):

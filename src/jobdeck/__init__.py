@@ -1,7 +1,7 @@
 """Jobdeck: the job center for data platforms.
 
-`Client` talks to a server; `JobType` and `step` write job types. They load when first used, so that importing the
-package costs nothing."""
+`Client` talks to a server; the rest writes job types: `JobType`, `step`, what a step gets, and what it may raise.
+All of it loads when first used, so that importing the package costs nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,34 @@ if TYPE_CHECKING:
     __version__: str
 
     from jobdeck.client import Client
-    from jobdeck.core.jobtype import JobType, step
+    from jobdeck.core.claims import Claim
+    from jobdeck.core.environment import ConnectionSpec, Environment
+    from jobdeck.core.errors import InvalidInput, JobdeckError, TaskFailure
+    from jobdeck.core.jobtype import JobType, StepSpec, repeated, step
+    from jobdeck.core.preview import PlannedInput, PlannedOutput, Preview
+    from jobdeck.core.refs import FileText, ObjectRef
+    from jobdeck.core.retry import RetryPolicy
+    from jobdeck.core.tasks import Run
+    from jobdeck.tables import read_table, write_table
 
-__all__ = ["Client", "JobType", "__version__", "step"]
+__all__ = [
+    "Claim", "Client", "ConnectionSpec", "Environment", "FileText", "InvalidInput", "JobType", "JobdeckError",
+    "ObjectRef", "PlannedInput", "PlannedOutput", "Preview", "RetryPolicy", "Run", "StepSpec", "TaskFailure",
+    "__version__", "read_table", "repeated", "step", "write_table",
+]  # fmt: skip
 
-_HOMES = {"Client": "jobdeck.client", "JobType": "jobdeck.core.jobtype", "step": "jobdeck.core.jobtype"}
+_HOMES = {
+    "Client": "jobdeck.client",
+    **dict.fromkeys(("Claim",), "jobdeck.core.claims"),
+    **dict.fromkeys(("ConnectionSpec", "Environment"), "jobdeck.core.environment"),
+    **dict.fromkeys(("InvalidInput", "JobdeckError", "TaskFailure"), "jobdeck.core.errors"),
+    **dict.fromkeys(("JobType", "StepSpec", "repeated", "step"), "jobdeck.core.jobtype"),
+    **dict.fromkeys(("PlannedInput", "PlannedOutput", "Preview"), "jobdeck.core.preview"),
+    **dict.fromkeys(("FileText", "ObjectRef"), "jobdeck.core.refs"),
+    "RetryPolicy": "jobdeck.core.retry",
+    "Run": "jobdeck.core.tasks",
+    **dict.fromkeys(("read_table", "write_table"), "jobdeck.tables"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,11 +12,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from jobdeck.core.environment import Environment
+from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic_core import to_jsonable_python
+
+from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost
 from jobdeck.core.jobtype import Isolation, JobType
 from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater
@@ -32,12 +38,13 @@ from jobdeck.core.life.records import (
     TaskStarted,
 )
 from jobdeck.core.life.states import StepState
-from jobdeck.core.registry import RegisteredType
-from jobdeck.core.tasks import Executor, Printed, Touched
+from jobdeck.core.registry import RegisteredType, read_params
+from jobdeck.core.tasks import Executor, Printed, Run, TaskRequest, Touched
 from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.runner import Runner
 from jobdeck.executors.choose import ByIsolation
+from jobdeck.executors.context import TaskContext
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.declared import check_type
@@ -73,7 +80,7 @@ class Tested:
 
 def run_job(
     job_type: type[JobType],
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | BaseModel | None = None,
     *,
     environment: Environment | None = None,
     crashes: Sequence[Crash] = (),
@@ -83,17 +90,73 @@ def run_job(
 ) -> Tested:
     """Run a job of `job_type` until it ends, is paused or canceled; each crash costs it its worker, and it goes on.
 
+    `params` may hold what the model takes: paths, dates, models. What `environment` does not say lies in a temporary
+    folder that is gone afterwards; `environment_in(folder)` makes one whose tables can be looked at.
+
     `pause_at` and `cancel_at` ask for that when the record of that number, or a later one, has landed. `isolation`
     overrides the type's: with `process` a crash is a real SIGKILL; the class must then be importable from the working
     directory. Raises InvalidJobType, as the loading of the type would, for what it declares."""
     check_type(job_type)
-    job_type.Params.model_validate(dict(params or {}))
+    given = _plain(params or {})
+    read_params(job_type, given)
     asks = {number: ask for number, ask in ((pause_at, Ask.PAUSE), (cancel_at, Ask.CANCEL)) if number is not None}
     book = _Book(list(crashes), asks)
-    return asyncio.run(_run(job_type, dict(params or {}), environment or Environment(), book, isolation))
+    with TemporaryDirectory(prefix="jobdeck-test-", ignore_cleanup_errors=True) as folder:
+        return asyncio.run(_run(job_type, given, _within(Path(folder), environment), book, isolation))
 
 
-def crash_points(job_type: type[JobType], params: Mapping[str, Any] | None = None, **options: Any) -> list[Crash]:
+def environment_in(folder: Path | str, **facts: Any) -> Environment:
+    """An environment whose tables and temporary files lie in `folder`; `facts` are further fields of Environment.
+
+    `connections` may be given by name, each as the dict of a ConnectionSpec without the name."""
+    connections = {
+        name: spec if isinstance(spec, ConnectionSpec) else ConnectionSpec(name=name, **spec)
+        for name, spec in facts.pop("connections", {}).items()
+    }
+    return _within(Path(folder).resolve(), Environment(connections=connections, **facts))
+
+
+def open_run(environment: Environment) -> Run:
+    """A `run` of no job, for `read_table` and `write_table` in a test's own lines."""
+    request = TaskRequest(
+        job=next(_ids), project=environment.project, type="test", implementation="", attempt=1, epoch=1, step="test",
+        method="test", step_index=0, index=0, key="", params={}, environment=environment,
+    )  # fmt: skip
+    return TaskContext(request, lambda _message: None, threading.Event())
+
+
+def _within(folder: Path, environment: Environment | None) -> Environment:
+    """The environment, with places in `folder` for what it does not name."""
+    environment = environment or Environment()
+    (folder / "storage").mkdir(exist_ok=True)
+    (folder / "work").mkdir(exist_ok=True)
+    places = {
+        "storage_url": environment.storage_url or (folder / "storage").resolve().as_uri(),
+        "work_dir": environment.work_dir or str(folder / "work"),
+    }
+    return environment.model_copy(update=places)
+
+
+def _plain(params: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
+    """Parameters as a submission gives them: as JSON, with secrets in clear."""
+    values = params.model_dump() if isinstance(params, BaseModel) else dict(params)
+    plain: dict[str, Any] = to_jsonable_python(_revealed(values), fallback=str)
+    return plain
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, SecretStr | SecretBytes):
+        return value.get_secret_value()
+    if isinstance(value, BaseModel):
+        return _revealed(value.model_dump())
+    if isinstance(value, Mapping):
+        return {name: _revealed(inner) for name, inner in value.items()}
+    return [_revealed(inner) for inner in value] if isinstance(value, list | tuple | set | frozenset) else value
+
+
+def crash_points(
+    job_type: type[JobType], params: Mapping[str, Any] | BaseModel | None = None, **options: Any
+) -> list[Crash]:
     """Every place where the worker can die, found by running the job once; each is to be tried on fresh data."""
     records = run_job(job_type, params, **options).records
     return [Crash(number, landed) for number in range(records) for landed in (False, True)]
@@ -112,6 +175,12 @@ class _Book:
         self.warnings = 0
         self.count = 0
         self.dirty = False
+        self._dead = False
+        """Whether the worker of this stay has died: nothing that it still says lands."""
+
+    def begin(self, runner: Runner) -> None:
+        """Another worker takes the job."""
+        self.runner, self._dead = runner, False
 
     async def load(self) -> list[SavedStep]:
         return self.steps()
@@ -121,17 +190,20 @@ class _Book:
 
     async def write(self, *records: Record) -> None:
         """All of them land or none, as in the database."""
+        if self._dead:
+            raise LeaseLost("the worker is dead")
         numbers = range(self.count, self.count + len(records))
         self.count += len(records)
         dead = next((number for number in numbers if self._dies(number, landed=False)), None)
         if dead is not None:
-            self.count = dead + 1
+            self.count, self._dead = dead + 1, True
             raise LeaseLost("the worker died here")
         for record in records:
             self._note(record)
         # What was asked is remembered with the job: it holds although the worker dies now.
         self.asked = max([self.asked, *(ask for number, ask in self._asks.items() if number < self.count)])
         if any(self._dies(number, landed=True) for number in numbers):
+            self._dead = True
             raise LeaseLost("the worker died here")
         if self.runner is not None:
             self.runner.brakes.ask(self.asked)
@@ -242,8 +314,16 @@ async def _stay(
     executor: Executor,
     lines: _Lines,
 ) -> Ending | None:
-    book.runner = Runner(job, registered, environment, book, executor, lines, DatabaseTime(), parallel=4)
-    return await book.runner.run()
+    runner = Runner(job, registered, environment, book, executor, lines, DatabaseTime(), parallel=4)
+    book.begin(runner)
+    ending = await runner.run()
+    if ending is None or not runner.unwritten:
+        return ending
+    try:
+        await book.write(*runner.unwritten)  # as a worker writes it, with the end of the stay
+    except LeaseLost:
+        return None
+    return ending
 
 
 def _tested(ending: Ending, book: _Book, lines: _Lines, stays: int) -> Tested:

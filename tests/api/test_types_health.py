@@ -45,6 +45,27 @@ async def test_who_submits_it_is_told_why_not(broken: Api) -> None:
     assert "No module named 'ray'" in answer["detail"]
 
 
+async def test_jobs_that_wait_for_it_say_why(broken: Api) -> None:
+    (job,) = await broken.submit_many(1)
+    await broken.put_job(job, type="ray")
+    (wait, *_) = (await broken.get(f"jobs/{job}"))["wait"]
+    assert wait["reason"] == "no_worker"
+    assert wait["text"].startswith("The job type 'ray' could not be loaded: ModuleNotFoundError")
+
+
+async def test_between_two_tries_a_job_says_which_comes(small: Api) -> None:
+    (job,) = await small.submit_many(1)
+    retry = {"step": "load", "task": 3, "key": "a.csv", "number": 2, "of": 4}
+    later = 4_000_000_000_000_000
+    await small.put_job(
+        job, retry=json.dumps(retry), error_code="unexpected_error", error_message="OSError: gone", not_before=later
+    )
+    for found in (await small.get(f"jobs/{job}"), (await small.get("jobs"))["items"][0]):
+        assert found["retry"] == {**retry, "at": found["wait"][0]["until"]}
+        assert found["wait"][0]["reason"] == "not_before"
+        assert found["wait"][0]["text"] == "Step 'load', task a.csv, failed: OSError: gone. Try 2 of 4 comes then."
+
+
 async def test_health_names_what_is_broken_and_stays_well(broken: Api) -> None:
     parts = (await broken.get("health"))["parts"]
     assert parts["job_types"] == {"status": "broken", "broken": {"ray": broken.core.registry.broken[0].reason}}

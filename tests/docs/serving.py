@@ -31,7 +31,7 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, home: Path) -> Iterator[Served]:
+def served(folder: Path, home: Path, *options: str) -> Iterator[Served]:
     """`jobdeck up` in `folder`, with `home` as its home; stopped at the end of the block."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -43,7 +43,7 @@ def served(folder: Path, home: Path) -> Iterator[Served]:
         "JOBDECK_URL": url,
     }
     log = folder / "server.log"
-    command = [sys.executable, "-m", "jobdeck.cli.main", "up", f"--port={port}"]
+    command = [sys.executable, "-m", "jobdeck.cli.main", "up", f"--port={port}", *options]
     with (
         log.open("wb") as output,
         subprocess.Popen(

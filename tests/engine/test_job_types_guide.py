@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+import jobdeck
 from jobdeck.jobs.registry import GROUP, load_types
 from tests.architecture.tree import ROOT
 
 GUIDE = (ROOT / "docs" / "job-types.md").read_text(encoding="utf-8")
-EXAMPLE = ROOT / "examples" / "word_count"
+EXAMPLES = [ROOT / "examples" / "shout", ROOT / "examples" / "word_count"]
+EXAMPLE = EXAMPLES[-1]
 
 
 def snippets(language: str) -> list[str]:
@@ -22,9 +25,35 @@ def snippets(language: str) -> list[str]:
 
 
 def files_of(language: str) -> list[str]:
-    """The example's files, without what is written to the tools that check them."""
-    found = [p.read_text(encoding="utf-8") for p in sorted(EXAMPLE.iterdir()) if p.suffix == f".{language}"]
+    """The examples' files, without what is written to the tools that check them."""
+    files = [path for example in EXAMPLES for path in sorted(example.iterdir())]
+    found = [p.read_text(encoding="utf-8") for p in files if p.suffix == f".{language}"]
     return [re.sub(r"  # (type: ignore|noqa).*", "", text) for text in found]
+
+
+def test_the_least_durable_job_is_short() -> None:
+    job, crash = snippets("python")[:2]
+    assert "run.checkpoint" in job
+    assert len(job.splitlines()) <= 25
+    assert "crash_points" in crash
+    assert len([line for line in crash.splitlines() if line]) <= 8
+
+
+def test_authors_import_from_the_package_itself() -> None:
+    texts = [*(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.py"), ROOT / "README.md"]
+    inner = re.compile(
+        r"^\s*(?:from|import) jobdeck\.(?!testing\b|client\b|connectors\.(?:base|testing)\b)\w+|jobdeck\.core",
+        re.MULTILINE,
+    )
+    assert {path.name: found for path in texts if (found := inner.findall(path.read_text(encoding="utf-8")))} == {}
+
+
+def test_all_public_names_are_there() -> None:
+    assert {name for name in jobdeck.__all__ if getattr(jobdeck, name) is None} == set()
+    assert {name for name in jobdeck.__all__ if not name.startswith("_")} >= {
+        name for text in snippets("python") for line in re.findall(r"^from jobdeck import (.*)$", text, re.MULTILINE)
+        for name in line.split(", ")
+    }  # fmt: skip
 
 
 def test_the_example_is_the_one_in_the_guide() -> None:
@@ -34,7 +63,7 @@ def test_the_example_is_the_one_in_the_guide() -> None:
 
 def test_snippets_run(tmp_path: Path) -> None:
     program = [text for text in snippets("python") if text not in files_of("py")]
-    assert len(program) == 5
+    assert len(program) == 8
     (tmp_path / "snippets.py").write_text("from word_count import WordCount\n\n" + "\n\n".join(program))
     (tmp_path / "a.txt").write_text("one two\n")
     run(tmp_path, "-W", "error", "snippets.py")
@@ -42,13 +71,13 @@ def test_snippets_run(tmp_path: Path) -> None:
 
 def test_the_examples_own_tests_pass(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-    run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pytest.ini", str(EXAMPLE))
+    run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pytest.ini", *map(str, EXAMPLES))
 
 
 def run(folder: Path, *argv: str) -> None:
-    environment = {"PYTHONPATH": str(EXAMPLE), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PYTHONPATH": os.pathsep.join(map(str, EXAMPLES)), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, *argv], cwd=folder, env=environment, timeout=60, capture_output=True, text=True, check=False
+        [sys.executable, *argv], cwd=folder, env=environment, timeout=240, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

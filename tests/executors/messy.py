@@ -23,7 +23,7 @@ import threading
 import time
 import urllib.request
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -240,10 +240,27 @@ class Messy(JobType):
         raise error
 
     async def wait_for_it(self, run: Run) -> int:
-        return 1
+        return await asyncio.sleep(0.001, 1)
 
     def coroutine(self, run: Run) -> Any:
-        return self.wait_for_it(run)
+        return asyncio.sleep(0.001, 2)
+
+    async def async_parts(self, run: Run) -> AsyncIterator[str]:
+        yield "a"
+        yield "b"
+
+    async def async_fails(self, run: Run) -> None:
+        raise LookupError("no such row")
+
+    async def async_work(self, run: Run) -> None:
+        """Until stopped, in two tasks of its loop."""
+        Path(self.params.folder).touch()
+        await asyncio.gather(self._checkpoints(run), asyncio.sleep(3600))
+
+    async def _checkpoints(self, run: Run) -> None:
+        while True:
+            run.checkpoint(1)
+            await asyncio.sleep(0.005)
 
     def swallow(self, run: Run) -> str:
         """Deaf to the wish to stop, and successful all the same."""

@@ -122,11 +122,19 @@ async def test_odd_failures_keep_their_cause(either: Executor) -> None:
     assert (await go(either, "odd_cursor")).error.code == "cursor_not_storable"
 
 
-@pytest.mark.parametrize("method", ["wait_for_it", "coroutine"])
-async def test_async_steps_are_refused(either: Executor, method: str) -> None:
-    error = (await go(either, method)).error
-    assert (error.code, error.retryable) == ("async_step", False)
-    assert method in error.message
+async def test_async_steps_run(either: Executor, tmp_path: Path) -> None:
+    assert (await go(either, "wait_for_it")).result == 1
+    assert (await go(either, "coroutine")).result == 2
+    assert (await go(either, "async_parts")).result == ["a", "b"]
+    error = (await go(either, "async_fails")).error
+    assert (error.code, error.message) == ("unexpected_error", "LookupError: no such row")
+    assert "in async_fails" in (error.traceback or "")
+    sign = tmp_path / "began"
+    task = await either.start(request("async_work", implementation=MESSY, params={"folder": str(sign)}))
+    await until(sign.exists, "it began")
+    task.stop()
+    assert (await hear(task)).outcome == Stopped()
+    assert (await go(either, "wait_for_it")).result == 1
 
 
 async def test_who_was_told_to_stop_has_stopped(either: Executor, tmp_path: Path) -> None:

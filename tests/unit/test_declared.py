@@ -132,7 +132,7 @@ def run_only(run: Any) -> None: ...
     ("method", "each"),
     [
         (run_only, None), (three, None), (two, list),
-        (_never, None), (staticmethod(run_only), None), (classmethod(work), None),
+        (staticmethod(run_only), None), (classmethod(work), None),
     ],
 )  # fmt: skip
 def test_methods_of_steps(method: Callable[..., Any], each: Any) -> None:

@@ -8,9 +8,10 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
+from cyclopts import Parameter
 
 from jobdeck.cli.exits import DEFECT, DETACHED, DONE, UNREACHABLE, USAGE
 from jobdeck.cli.parting import Parting
@@ -29,6 +30,7 @@ def up(
     port: int | None = None,
     workers: int | None = None,
     database_url: str | None = None,
+    reload: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Start everything on this machine: API, scheduler and worker, on an embedded database unless another is named.
 
@@ -44,10 +46,16 @@ def up(
         Jobs that need processes at the same time.
     database_url
         `postgresql://…` instead of the embedded SQLite.
+    reload
+        For development: start again whenever the code of an installed job type is changed.
 
     """
     given = {"home": home, "host": host, "port": port, "workers": workers, "database_url": database_url}
-    return _start(given, _up)
+    if not reload:
+        return _start(given, _up)
+    from jobdeck.reloading import up_again
+
+    return up_again(given)
 
 
 def server(

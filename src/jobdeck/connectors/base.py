@@ -149,10 +149,12 @@ class Stamp:
     epoch: int = 0
     task: int = 0
     origin: str = ""
+    part: str = ""
+    """One of several writes of the attempt into the same object, each of which is published by itself."""
 
     @property
     def folder(self) -> str:
-        return f"{self.job}-{self.attempt}"
+        return "-".join(filter(None, (str(self.job), str(self.attempt), self.part)))
 
 
 class ChunkWriter(Protocol):

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobdeck.core.errors import NotFound
+
 
 class ConnectionSpec(BaseModel):
     """A connection of the project: its kind names the connector, `options` are that connector's configuration."""
@@ -35,6 +37,16 @@ class Environment(BaseModel):
     connections: dict[str, ConnectionSpec] = Field(default_factory=dict)
     work_dir: str = ""
     """A folder on the machine that runs the task, for temporary files."""
+
+    def connection(self, name: str) -> ConnectionSpec:
+        """The project's connection of this name, with its secrets among the options. Raises NotFound."""
+        found = self.connections.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.connections)) or "none"
+            raise NotFound(
+                f"There is no connection '{name}' in project '{self.project}'.", hint=f"Connections here: {known}."
+            )
+        return found
 
     def project_root(self) -> str:
         """Where this project's data lives in the object storage, without a trailing slash."""

@@ -149,6 +149,18 @@ class ErrorInfo:
         return replace(self, place=place)
 
 
+def tells_more(code: str, traceback: str | None) -> bool:
+    """Whether a person wants to see the traceback: not where one of Jobdeck's own job types foresaw the failure."""
+    if not traceback:
+        return False
+    places = _PLACE.findall(traceback)
+    return code == _UNFORESEEN or not places or _OWN_TYPES.search(places[-1]) is None
+
+
+_UNFORESEEN = "unexpected_error"
+_PLACE = re.compile(r'^\s*File "([^"\n]*)", line', re.MULTILINE)
+_OWN_TYPES = re.compile(r"[/\\]jobdeck[/\\](?:jobs|connectors|storage)[/\\]")
+
 _HEX_ID = r"\b(?=[0-9a-f-]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b"
 _PATH = r"(?<!\S)[^\s/\\]*[/\\]\S*"
 _FILE = r"(?<!\S)[^\s.]+(?:\.[^\s.]+)*?\.(?:csv|tsv|txt|jsonl?|ndjson|parquet|np[yz]|gz|zst|bz2|xlsx?|zip|log)\b"

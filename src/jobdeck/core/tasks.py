@@ -63,6 +63,9 @@ class TaskRequest:
     isolation: Literal["process", "thread", "aside"] = "process"
     """`aside`: a process that no step of a job can take, for what must not wait behind them."""
     timeout: float | None = None
+    code: str = ""
+    """The fingerprint of the job type's code with which the attempt began; a process that has loaded other code refuses
+    the task. Empty: any code."""
 
 
 @dataclass(frozen=True, slots=True)

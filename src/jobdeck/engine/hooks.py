@@ -100,13 +100,15 @@ class HookProcesses:
         """Whether the parameters fit the type's model; raises what `accept` raises."""
         await self._look(registered, FITS, [Wanted(params)], project, Environment(project=project))
 
-    async def plan(self, registered: RegisteredType, params: str, project: str) -> list[StepSpec]:
-        """The type's steps; raises HookFailed, HooksClosed."""
-        return planned_from(await self._planning(registered, STEPS, params, project, None))
+    async def plan(self, registered: RegisteredType, params: str, project: str, code: str = "") -> list[StepSpec]:
+        """The type's steps; raises HookFailed, HooksClosed. `code`: the fingerprint of the code that is to say it."""
+        return planned_from(await self._planning(registered, STEPS, params, project, None, code))
 
-    async def split(self, registered: RegisteredType, params: str, project: str, index: int) -> list[str]:
+    async def split(
+        self, registered: RegisteredType, params: str, project: str, index: int, code: str = ""
+    ) -> list[str]:
         """The parts, as JSON, of the step at `index`, which is split by its parameters; raises as `plan` does."""
-        parts: list[str] = await self._planning(registered, SPLIT, params, project, index)
+        parts: list[str] = await self._planning(registered, SPLIT, params, project, index, code)
         return parts
 
     async def aclose(self) -> None:
@@ -143,10 +145,11 @@ class HookProcesses:
         return found
 
     async def _planning(
-        self, registered: RegisteredType, method: str, params: str, project: str, part: int | None
+        self, registered: RegisteredType, method: str, params: str, project: str, part: int | None, code: str
     ) -> Any:
         environment = Environment(project=project)
-        request = _request(registered, method, json.loads(params), project, environment, part, self._plan_seconds)
+        seconds = self._plan_seconds
+        request = _request(registered, method, json.loads(params), project, environment, part, seconds, code)
         async with self._places.place(project):
             outcome = await run_to_end(self._executor, request)
         match outcome:
@@ -172,13 +175,13 @@ async def run_to_end(executor: Executor, request: TaskRequest) -> Outcome:
 
 def _request(
     registered: RegisteredType, method: str, params: Any, project: str, environment: Environment, part: Any,
-    seconds: float,
+    seconds: float, code: str = "",
 ) -> TaskRequest:  # fmt: skip
     """Belongs to no job."""
     return TaskRequest(
         job=0, project=project, type=registered.name, implementation=registered.implementation, attempt=1, epoch=0,
         step=method, method=method, step_index=0, index=0, key="", params=params, part=part, environment=environment,
-        timeout=seconds,
+        timeout=seconds, code=code,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from jobdeck.core.errors import JobdeckError, TaskFailure
 from jobdeck.core.tasks import Checkpointed, Printed, Progressed, TaskMessage, TaskRequest, Touched, Warned
-from jobdeck.core.values import Json, bounded, clip
+from jobdeck.core.values import Json, bounded, clip, encode
 from jobdeck.executors import given
 
 MAX_CURSOR = 64 * 1024
@@ -73,12 +74,18 @@ class TaskContext:
         self.cursor: Any = request.cursor
         self.stopping = False
         """Whether `PoliteStop` was raised: what the task does from then on is no success, whatever catches it."""
+        self._params = request.params
         self._send = send
         self._stop = stop
         self._ended = False
         self._odd = False
         self._progress = _ProgressGate(send)
         self._results: Callable[[str], Any] = lambda step: request.results[step]
+
+    @property
+    def origin(self) -> str:
+        """What tells this job's writes from those of a job with its number in an earlier control database."""
+        return hashlib.sha256(encode(self._params).encode()).hexdigest()[:16]
 
     def decode_results_with(self, results: Callable[[str], Any]) -> None:
         """Set by the harness once the job type is loaded, because only then the declared types are known."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections.abc
 import errno
 import importlib
-import inspect
 import json
 import os
 import re
@@ -28,12 +27,16 @@ from jobdeck.core.values import MAX_MESSAGE, MAX_RESULT, Json, bounded, clip, en
 from jobdeck.executors import given
 from jobdeck.executors.context import PoliteStop, TaskContext
 from jobdeck.executors.hooks import looked_at, planned, split
+from jobdeck.executors.machine.awaited import awaited
 
 MAX_TRACEBACK = 32 * 1024
 MAX_CODE = 100
 _LASTING = ("invalid", "unauthenticated", "forbidden", "not_found", "too_large")
 _CODE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.:-]{{0,{MAX_CODE - 1}}}")
-_STREAMS = (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator)
+_STREAMS = (
+    collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator,
+    collections.abc.AsyncIterator, collections.abc.AsyncIterable, collections.abc.AsyncGenerator,
+)  # fmt: skip
 
 
 class TypeNotLoadable(TaskFailure):
@@ -61,13 +64,6 @@ class NoSuchResult(TaskFailure):
     """A step asked for the result of a step that has none before it."""
 
     code = "no_such_result"
-    retryable = False
-
-
-class AsyncStep(TaskFailure):
-    """A step is an `async def`, which nothing here awaits."""
-
-    code = "async_step"
     retryable = False
 
 
@@ -102,22 +98,9 @@ def _call(request: TaskRequest, run: TaskContext) -> Json:
     if request.method == SPLIT:
         return split(job, request.part)
     method = getattr(job, request.method)
-    if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
-        raise _async_step(request)
     declared = part_type(job_type, request.method)
     result = method(run) if declared is None else method(run, decode(declared, request.part))
-    if inspect.isawaitable(result) or inspect.isasyncgen(result):
-        if inspect.iscoroutine(result):
-            result.close()
-        raise _async_step(request)
-    return _storable(job_type, request, result)
-
-
-def _async_step(request: TaskRequest) -> AsyncStep:
-    hint = "Make it a plain `def` and call asyncio.run(…) in it."
-    return AsyncStep(
-        f"Step '{request.step}' of '{request.type}' is an `async def`; steps are plain functions.", hint=hint
-    )
+    return _storable(job_type, request, awaited(result))
 
 
 def load_type(implementation: str) -> type[JobType]:

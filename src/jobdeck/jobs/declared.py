@@ -150,8 +150,6 @@ def _faults_of_method(job_type: type[JobType], spec: StepSpec, planned: bool) ->
     member = inspect.getattr_static(job_type, spec.method)
     if not inspect.isfunction(member):
         yield "@step marks plain methods only, not static, class or other ones"
-    elif _is_async(member):
-        yield "it is async; a step is a plain function"
     elif planned and not (_takes(member, 2) or _takes(member, 3)):
         yield "it must take (self, run) or (self, run, part)"
     elif planned:

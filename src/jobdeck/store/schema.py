@@ -167,6 +167,8 @@ jobs = Table(
     Column("result", Text),
     Column("worker", Text),
     Column("secrets", Text),
+    Column("code", Text),
+    Column("retry", Text),
     CheckConstraint(one_of("state", [s.value for s in State]), name="state"),
     Index("ix_jobs_open", "state", "id", sqlite_where=text(OPEN_JOBS),
           postgresql_where=text(OPEN_JOBS)),

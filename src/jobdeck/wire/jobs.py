@@ -70,6 +70,17 @@ class WaitReason(Response):
     )
 
 
+class RetryView(Response):
+    """Between two tries: which task failed, and which try of how many comes, counted from 1, at what time."""
+
+    step: str
+    task: int = Field(description="Its index in the step.")
+    key: str
+    number: int
+    of: int
+    at: Instant | None = None
+
+
 class TouchedObject(Response):
     """An object or file that a job read or wrote."""
 
@@ -107,6 +118,9 @@ class Job(Response):
         default_factory=list, description="Why it waits, most fundamental first; not empty while it is pending."
     )
     error: ErrorView | None = None
+    retry: RetryView | None = Field(
+        default=None, description="While it waits for its next try; `error` says what failed."
+    )
     warnings: int = 0
     leftovers: str | None = Field(
         default=None, description="Of a canceled job: what it half made and what could not be removed. Not in lists."

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.show import text
+from jobdeck.core.errors import tells_more
 
 if TYPE_CHECKING:
     from jobdeck.wire.jobs import ErrorView, Job, WaitReason
@@ -15,7 +16,7 @@ def reasons(job: Job) -> Iterator[str]:
     """Why it waits, failed, or was stopped, a sentence each."""
     yield from dict.fromkeys(_wait(wait) for wait in job.wait)
     if job.error is not None:
-        yield from _error(job.error)
+        yield from _error(job.error, told=job.retry is not None and bool(job.wait))
     if job.leftovers:
         yield f"left: {text.line(job.leftovers)}"
         yield f"hint: Remove it by hand; `jobdeck job logs {job.id}` shows why."
@@ -39,7 +40,11 @@ def _wait(wait: WaitReason) -> str:
     return text.line(wait.text) + until
 
 
-def _error(error: ErrorView) -> Iterator[str]:
-    yield f"{text.line(error.message)} [{text.line(error.code)}]"
+def _error(error: ErrorView, *, told: bool) -> Iterator[str]:
+    """`told`: the reason why it waits has the message."""
+    if not told:
+        yield f"{text.line(error.message)} [{text.line(error.code)}]"
     if error.hint:
         yield f"hint: {text.line(error.hint)}"
+    if tells_more(error.code, error.traceback):
+        yield from (text.clean(line).rstrip() for line in (error.traceback or "").rstrip().splitlines())

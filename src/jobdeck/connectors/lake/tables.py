@@ -46,7 +46,7 @@ def arrow_schema(table: DeltaTable) -> pa.Schema:
 
 def app_id(stamp: Stamp) -> str:
     """The name of the attempt's application transaction in the Delta log."""
-    return f"jobdeck/{stamp.job}/{stamp.attempt}"
+    return "/".join(filter(None, ("jobdeck", str(stamp.job), str(stamp.attempt), stamp.part)))
 
 
 def state_of(table: DeltaTable, stamp: Stamp) -> int | None:
@@ -57,7 +57,7 @@ def state_of(table: DeltaTable, stamp: Stamp) -> int | None:
 def properties(stamp: Stamp, mark: int, retries: int = RETRIES, **facts: Any) -> CommitProperties:
     """What a commit carries: the attempt's transaction, and the job for the history."""
     return CommitProperties(
-        custom_metadata={"job": str(stamp.job), "attempt": str(stamp.attempt), "origin": stamp.origin, **facts},
+        custom_metadata={**_marks(stamp), "origin": stamp.origin, **facts},
         max_commit_retries=retries,
         app_transactions=[Transaction(app_id(stamp), mark)],
     )
@@ -71,9 +71,15 @@ def recent(table: DeltaTable) -> list[dict[str, Any]]:
 
 def landed(entries: list[dict[str, Any]], stamp: Stamp) -> dict[str, Any] | None:
     """The commit among `entries` that published this attempt."""
-    mark = str(stamp.job), str(stamp.attempt)
-    mine = (e for e in entries if (e.get("job"), e.get("attempt")) == mark and e.get("mode") != UNDO)
+    marks = {"part": None, **_marks(stamp)}
+    mine = (e for e in entries if all(e.get(k) == v for k, v in marks.items()) and e.get("mode") != UNDO)
     return next(mine, None)
+
+
+def _marks(stamp: Stamp) -> dict[str, str]:
+    """By which a commit in the history is known to be this one."""
+    marks = {"job": str(stamp.job), "attempt": str(stamp.attempt)}
+    return marks | {"part": stamp.part} if stamp.part else marks
 
 
 def version_of(table: DeltaTable, stamp: Stamp) -> int | None:

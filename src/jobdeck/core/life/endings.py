@@ -22,11 +22,23 @@ class Broke:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """Which task failed, and which try of how many comes next, counted from 1."""
+
+    step: str
+    task: int
+    key: str
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class RetryLater:
     """A step failed and is to be tried again at `at` (µs)."""
 
     error: ErrorInfo
     at: int
+    retry: Retry | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,10 @@ class Job(NamedTuple):
     result: str | None = None
     """JSON text."""
     worker: str | None = None
+    code: str | None = None
+    """The fingerprint of the code that its attempt began with; a resume by a person lets it take another."""
+    retry: str | None = None
+    """Between two tries, as JSON: what failed, and which try of how many comes."""
 
     def subject(self, unfinished_children: int = 0) -> Subject:
         """The facts that an operation depends on."""

@@ -33,6 +33,8 @@ class StepOpened:
     """From here on the attempt may leave half made things about."""
     ago: int = 0
     count: int | None = None
+    code: str | None = None
+    """The fingerprint of the code that the attempt runs, where it is told apart."""
 
 
 @dataclass(frozen=True, slots=True)

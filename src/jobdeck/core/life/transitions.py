@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, assert_never
 
@@ -25,7 +27,7 @@ def start(job: Job, worker: str, now: int) -> Transition:
     """A worker gets the job: a new lease, a new epoch."""
     after = _enter(
         job, State.RUNNING, now, epoch=job.epoch + 1, leased=True, worker=worker,
-        started_at=job.started_at or now, not_before=None,
+        started_at=job.started_at or now, not_before=None, retry=None,
     )  # fmt: skip
     return Transition(after, "started", {"worker": worker, "attempt": job.attempt, "epoch": after.epoch})
 
@@ -79,8 +81,9 @@ def settle(job: Job, ending: Ending, now: int, children: Children = NO_CHILDREN)
             return _broke(free, ending.error, now, children)
         case RetryLater() if job.state is State.RUNNING:
             error = ending.error
-            data = {"code": error.code, "message": error.message, "at": ending.at}
-            waiting = _pend(replace(free, error=error), now)
+            retry = dataclasses.asdict(ending.retry) if ending.retry is not None else {}
+            data = {"code": error.code, "message": error.message, "at": ending.at, **retry}
+            waiting = _pend(replace(free, error=error, retry=json.dumps(retry) if retry else None), now)
             return Transition(replace(waiting, not_before=ending.at), "retrying", data)
         case WorkerLost(last_begun) if job.state is State.RUNNING:
             return _lost(free, now, children, last_begun)
@@ -200,14 +203,14 @@ def _restarted(job: Job, now: int) -> Transition:
     """From the first step, as a new attempt. Leftovers of earlier attempts are undone when it starts."""
     fresh = replace(
         _pend(job, now), attempt=job.attempt + 1, fraction=0.0, error=None, cause=None, reason=None, warnings=0,
-        losses=0, result=None, waits_for_children=False, not_before=None,
+        losses=0, result=None, waits_for_children=False, not_before=None, code=None, retry=None,
     )  # fmt: skip
     return Transition(fresh, "restarted", {"attempt": fresh.attempt})
 
 
 def _resumed(job: Job, now: int) -> Transition:
     again = replace(
-        _pend(job, now), error=None, cause=None, reason=None, losses=0, not_before=None,
+        _pend(job, now), error=None, cause=None, reason=None, losses=0, not_before=None, code=None, retry=None,
         # A job that broke and waited only for its children to end has steps to run again.
         waits_for_children=job.waits_for_children and job.error is None,
     )  # fmt: skip

@@ -8,10 +8,16 @@ from enum import StrEnum
 from typing import Protocol
 
 from jobdeck.core.claims import Claim, Holding, Mode, fits, is_shared, local_name, qualify
+from jobdeck.core.life.endings import Retry
 from jobdeck.core.retry import is_suspect
+from jobdeck.core.values import clip
 
 SHOWN_HOLDERS = 20
 """Holders named in one reason at most; the text says how many there are."""
+
+
+MAX_TOLD = 500
+"""Characters of an error that a reason repeats."""
 
 
 class Reason(StrEnum):
@@ -50,6 +56,8 @@ class Waiting:
     not_before: int | None = None
     depends_on: tuple[int, ...] | None = None
     """Of a job that has only its children to wait for: those that have not ended; None of any other job."""
+    failed: str | None = None
+    """Of a job between two tries: what failed and which try comes, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def obstacles(job: Waiting, world: World, now: int, viewer: str | None = None) -
 
     `viewer` is the project that the reader of the reasons is bound to: they tell nothing of other projects then."""
     if job.not_before is not None and job.not_before > now:
-        yield WaitReason(Reason.NOT_BEFORE, "It is not to start before its time.", until=job.not_before)
+        yield WaitReason(Reason.NOT_BEFORE, job.failed or "It is not to start before its time.", until=job.not_before)
     if world.paused:
         yield from _paused_scopes(job, world)
     if job.depends_on is not None:
@@ -92,6 +100,14 @@ def obstacles(job: Waiting, world: World, now: int, viewer: str | None = None) -
     if not world.can_run(job.type):
         nobody = f"No worker takes jobs of type '{job.type}' now; start one, or undrain one that drains."
         yield WaitReason(Reason.NO_WORKER, nobody)
+
+
+def between_tries(retry: Retry, message: str) -> str:
+    """`Step 'load', task a.csv, failed: … Try 2 of 3 comes next.`"""
+    task = "" if retry.key in ("", f"{retry.step}[0]") else f", task {retry.key},"
+    ended = clip(message.strip(), MAX_TOLD)
+    stop = "" if ended.endswith((".", "!", "?", "…")) else "."
+    return f"Step '{retry.step}'{task} failed: {ended}{stop} Try {retry.number} of {retry.of} comes then."
 
 
 def turn(*, has_place: bool, number: int | None, losses: int = 0) -> WaitReason:

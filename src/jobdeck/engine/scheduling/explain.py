@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobdeck.core.claims import Held, Holding, is_shared, local_name, qualify
-from jobdeck.core.life.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles, seen_by, turn
+from jobdeck.core.life.endings import Retry
+from jobdeck.core.life.waiting import (
+    PausedScope,
+    Reason,
+    Waiting,
+    WaitReason,
+    between_tries,
+    obstacles,
+    seen_by,
+    turn,
+)
 from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.places import Places
 from jobdeck.store.running import leases, workers
@@ -125,4 +136,12 @@ async def _number(
 
 def _waiting(row: Row, children: Mapping[int, Sequence[int]]) -> Waiting:
     family = tuple(children.get(row["id"], ())) if row["waits_for_children"] else None
-    return Waiting(row["id"], row["project"], row["type"], leases.claims_of(row["claims"]), row["not_before"], family)
+    claims = leases.claims_of(row["claims"])
+    return Waiting(row["id"], row["project"], row["type"], claims, row["not_before"], family, _failed(row))
+
+
+def _failed(row: Row) -> str | None:
+    """What failed before the next try of the job, if it waits for one."""
+    if not row.get("retry"):
+        return None
+    return between_tries(Retry(**json.loads(row["retry"])), row.get("error_message") or "")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Coroutine, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from jobdeck.core.errors import ErrorInfo, JobdeckError
@@ -15,14 +14,28 @@ from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.life.records import SavedStep, SavedTask
 from jobdeck.core.life.states import StepState
 from jobdeck.core.registry import RegisteredType
-from jobdeck.core.values import clip
 from jobdeck.engine.hooks import HookFailed, HookProcesses, HooksClosed
 from jobdeck.engine.worker.asks import Ask, Brakes
 from jobdeck.engine.worker.results import Results
+from jobdeck.engine.worker.task_keys import task_keys
 from jobdeck.executors.harness import describe
 from jobdeck.store.running.assignments import Assignment
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The code that an attempt runs: its fingerprint, whether this process has loaded other code than that, and the
+    file of it that was changed last."""
+
+    code: str = ""
+    edited: bool = False
+    newest: str = ""
+
+
+LOADED = Version()
+"""Code that is not told apart."""
 
 
 class PlanChanged(JobdeckError):
@@ -39,19 +52,23 @@ class Planner:
     """Asks one job's type: in this process where that has nothing of its own to ask, and in tests, without `hooks`."""
 
     def __init__(
-        self, job: Assignment, registered: RegisteredType, hooks: HookProcesses | None, brakes: Brakes
-    ) -> None:
+        self, job: Assignment, registered: RegisteredType, hooks: HookProcesses | None, brakes: Brakes,
+        version: Version = LOADED,
+    ) -> None:  # fmt: skip
         self._job = job
         self._registered = registered
         self._hooks = hooks
         self._brakes = brakes
+        self._version = version
         self._made: JobType | None = None
 
     async def plan(self) -> list[StepSpec] | ErrorInfo:
         """The steps, or why there are none, which fails this job and nothing else. Raises Interrupted."""
         kind = self._registered.job_type
-        if self._hooks is not None and not plans_here(kind):
-            return await self._asked(self._hooks.plan(self._registered, self._job.params, self._job.project))
+        if self._hooks is not None and (self._version.edited or not plans_here(kind)):
+            return await self._asked(
+                self._hooks.plan(self._registered, self._job.params, self._job.project, self._version.code)
+            )
         try:
             made = self._instance()
             if type(made).plan is JobType.plan:  # the steps of a class were checked when it was loaded
@@ -65,14 +82,17 @@ class Planner:
         parts: Sequence[str | None] | ErrorInfo
         if callable(spec.each) and self._hooks is not None and not splits_here(self._registered.job_type, spec):
             parts = await self._asked(
-                self._hooks.split(self._registered, self._job.params, self._job.project, index)
+                self._hooks.split(
+                    self._registered, self._job.params, self._job.project, index, self._version.code
+                )
             )  # fmt: skip
         else:
             parts = self._parts(spec, results)
         if isinstance(parts, ErrorInfo):
             return parts.at(f"{self._job.type}.{spec.name}")
         return tuple(
-            SavedTask(i, _key(spec, part, i), StepState.PENDING, part, None, None, 0, 0) for i, part in enumerate(parts)
+            SavedTask(i, key, StepState.PENDING, part, None, None, 0, 0)
+            for i, (key, part) in enumerate(zip(task_keys(spec.name, parts), parts, strict=True))
         )
 
     async def split_again(self, index: int, spec: StepSpec, step: SavedStep, results: Results) -> SavedStep | ErrorInfo:
@@ -133,10 +153,3 @@ class Planner:
 
 def _same(before: SavedTask | None, now: SavedTask) -> bool:
     return before is not None and (before.key, before.part) == (now.key, now.part)
-
-
-def _key(spec: StepSpec, part: str | None, index: int) -> str:
-    """What people see of a task: a part's own `key` if it has one, else its number."""
-    told = json.loads(part) if part is not None and part.startswith("{") else {}
-    key = told.get("key")
-    return clip(str(key), 200) if key else f"{spec.name}[{index}]"

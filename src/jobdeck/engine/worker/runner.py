@@ -33,10 +33,11 @@ from jobdeck.core.values import MAX_RESULT, encode
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.worker.asks import Ask, Brakes
 from jobdeck.engine.worker.meter import Meter
-from jobdeck.engine.worker.planning import Interrupted, Planner
+from jobdeck.engine.worker.planning import LOADED, Interrupted, Planner, Version
 from jobdeck.engine.worker.results import Results, ResultsTooLarge
 from jobdeck.engine.worker.step_run import Dispatch, StepRun, TaskLog, run_quietly
 from jobdeck.executors.harness import describe
+from jobdeck.executors.machine.code import code_changed
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import UNDO as UNDO_PURPOSE
 
@@ -59,6 +60,7 @@ class Runner:
         parallel: int,
         hooks: HookProcesses | None = None,
         undo_seconds: float = UNDO_SECONDS,
+        version: Version = LOADED,
     ) -> None:
         self._job = job
         self._registered = registered
@@ -79,7 +81,8 @@ class Runner:
         self._opening: StepOpened | None = None
         """The first step's, which is written together with the start of its first task."""
         self.brakes = Brakes(registered.job_type.grace)
-        self._planner = Planner(job, registered, hooks, self.brakes)
+        self._version = version
+        self._planner = Planner(job, registered, hooks, self.brakes, version)
         self._undo_seconds = _undo_seconds(registered, undo_seconds)
 
     async def run(self) -> Ending | None:
@@ -100,6 +103,8 @@ class Runner:
         trouble = await self._undo(before=self._job.attempt)
         if trouble is not None:
             return Broke(ErrorInfo("undo_failed", trouble, "Look at the log; then resume or restart the job."))
+        if self._job.code and self._version.code and self._job.code != self._version.code:
+            return Broke(describe(code_changed(self._job.type, self._version.newest), self._job.type))
         plan = await self._planner.plan()
         if isinstance(plan, ErrorInfo):
             return Broke(plan)
@@ -184,7 +189,8 @@ class Runner:
         planned = tuple(PlannedTask(t.index, t.key, t.part) for t in tasks if (t.index, t.key, t.part) not in known)
         replaced = before is not None and (bool(planned) or len(tasks) != len(before.tasks))
         count = len(tasks) if replaced else None
-        opened = StepOpened(index, spec.name, spec.weight, planned, dirties, count=count)
+        code = self._version.code or None
+        opened = StepOpened(index, spec.name, spec.weight, planned, dirties, count=count, code=code)
         if dirties or self.unwritten:
             await self._checkpoints.write(*self._take_unwritten(), opened)
         else:  # there is no result yet that could be lost, and nothing that would have to be undone
@@ -283,6 +289,7 @@ class Runner:
             environment=self._environment,
             isolation=self._registered.job_type.isolation,
             timeout=spec.timeout,
+            code=self._version.code,
         )
 
     async def _halted(self) -> Ending | None:

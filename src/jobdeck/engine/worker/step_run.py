@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
-from jobdeck.core.errors import ErrorInfo
+from jobdeck.core.errors import ErrorInfo, tells_more
 from jobdeck.core.jobtype import StepSpec
-from jobdeck.core.life.endings import Broke, Ending, RetryLater
+from jobdeck.core.life.endings import Broke, Ending, Retry, RetryLater
 from jobdeck.core.life.records import (
     Checkpoints,
     Record,
@@ -112,6 +112,8 @@ class StepRun:
         self._opened = asyncio.get_running_loop().time()
         self._errors: dict[int, ErrorInfo] = {}
         self._given_up = False
+        self._told: set[str] = set()
+        """Kinds of failures whose traceback is in the log."""
         self._begun: dict[int, _Stay] = {}
         """Tasks whose start was not told yet: most of the short ones tell it together with their end."""
         self._held: dict[int, _Stay] = {}
@@ -164,7 +166,12 @@ class StepRun:
                 await self._write(*reading, StepClosed(self._index, StepState.FAILED, error))
                 return Broke(error)
         at = self._now() + int(max(d for d in delays.values() if d is not None) * 1_000_000)
-        return RetryLater(next(iter(self._errors.values())), at)
+        first = next(iter(self._errors))
+        return RetryLater(self._errors[first], at, self._next_try(first))
+
+    def _next_try(self, task: int) -> Retry:
+        failed = self._tasks[task]
+        return Retry(self._spec.name, task, failed.key, failed.tries + 1, self._spec.retry.attempts)
 
     async def _run_task(self, task: SavedTask) -> None:
         """Run it; a process that died on its own is replaced, unless that happens again and again without progress."""
@@ -339,9 +346,21 @@ class StepRun:
     def _failed(self, task: SavedTask, error: ErrorInfo) -> None:
         self._errors[task.index] = error
         self._say(task, f"{error.code}: {error.message}", "error")
-        if self._spec.retry.delay_after(self._tasks[task.index].tries, error) is None and not self._given_up:
+        self._say_where(task, error)
+        delay = self._spec.retry.delay_after(self._tasks[task.index].tries, error)
+        if delay is not None:
+            then = self._next_try(task.index)
+            self._say(task, f"Try {then.number} of {then.of} comes in {delay:g} s.")
+        elif not self._given_up:
             self._given_up = True
             self._brakes.stop_all()
+
+    def _say_where(self, task: SavedTask, error: ErrorInfo) -> None:
+        """The traceback, where it says more than the message: of each kind of failure once."""
+        if tells_more(error.code, error.traceback) and error.fingerprint not in self._told:
+            self._told.add(error.fingerprint)
+            for line in (error.traceback or "").splitlines():
+                self._say(task, line, "error")
 
     def _say(self, task: SavedTask, text: str, level: str = "warning") -> None:
         self._log.say(self._spec.name, task.index, Printed(self._now(), level, text))

@@ -27,12 +27,13 @@ from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.kept.job_log import JobLog
 from jobdeck.engine.worker.log_writer import LogShipper
+from jobdeck.engine.worker.planning import Version
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
 from jobdeck.engine.worker.renewal import Renewal
 from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
 from jobdeck.engine.worker.surroundings import Surroundings
 from jobdeck.executors.harness import describe
-from jobdeck.executors.machine.sources import changed, sources_of
+from jobdeck.executors.machine.code import code_of
 from jobdeck.store.running import assignments, leases, workers
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import UNDO, Lease
@@ -107,9 +108,8 @@ class WorkerService:
         self._parts = parts
         self._clock = DatabaseTime()
         self._surroundings = Surroundings(parts.environments)
-        self._sources = {
-            t.name: sources_of(t.implementation.partition(":")[0].partition(".")[0]) for t in parts.registry
-        }
+        self._loaded = {t.name: code_of(t.implementation) for t in parts.registry}
+        """The code of job types as this process has it."""
         self._stays: dict[int, Stay] = {}
         self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._poke = asyncio.Event()
@@ -287,7 +287,7 @@ class WorkerService:
             return _cannot_begin(job, describe(error, f"{job.type}.environment"))
         if environment is None:
             return None
-        self._tell_if_edited(registered, job_log)
+        version = self._version(registered, job_log)
         try:
             job = self._opened(job)
         except Exception as error:  # noqa: BLE001  (a box that was tampered with is this job's trouble)
@@ -295,7 +295,7 @@ class WorkerService:
         runner = Runner(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
-            parts.executor, _Lines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds,
+            parts.executor, _Lines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds, version,
         )  # fmt: skip
         stay.runner = runner
         runner.brakes.ask(stay.asked)
@@ -307,12 +307,20 @@ class WorkerService:
             log.exception("runner_broke", job=job.id)
             return _own_error(job, error)
 
-    def _tell_if_edited(self, registered: RegisteredType, job_log: JobLog) -> None:
-        """Tasks load the code as it is on disk; what runs in this process is as it was when it started."""
-        file = changed(self._sources.get(registered.name, {}))
-        if file is not None:
-            text = f"{file} was changed after this worker had loaded it: tasks run the new code, `plan` the old one."
-            job_log.write(LogLine(self._clock(), "warning", "", 0, f"{text} Restart the worker."))
+    def _version(self, registered: RegisteredType, job_log: JobLog) -> Version:
+        """The code that a stay runs: processes load it as it is on disk, threads have it as it was at the start."""
+        loaded = self._loaded.get(registered.name)
+        if loaded is None:
+            loaded = self._loaded[registered.name] = code_of(registered.implementation)
+        if registered.job_type.isolation == "thread":
+            return Version(loaded.fingerprint, newest=loaded.newest)
+        now = code_of(registered.implementation)
+        edited = now.fingerprint != loaded.fingerprint
+        if edited:
+            text = f"{now.newest} was changed after this worker had loaded it: plan and tasks run the new code."
+            hint = "Restart the worker, so that what the class says of itself is new as well."
+            job_log.write(LogLine(self._clock(), "warning", "", 0, f"{text} {hint}"))
+        return Version(now.fingerprint, edited, now.newest)
 
     def _opened(self, job: Assignment) -> Assignment:
         """With the secrets among its parameters, which leave this process only for that of its tasks."""

@@ -20,7 +20,8 @@ from jobdeck.executors.child.output import Output
 from jobdeck.executors.child.settings import recover
 from jobdeck.executors.child.tidy import Traces, leave_if_forked
 from jobdeck.executors.context import TaskContext
-from jobdeck.executors.harness import perform
+from jobdeck.executors.harness import describe, perform
+from jobdeck.executors.machine.code import Code, code_changed, code_of
 from jobdeck.executors.machine.sources import sources_of
 from jobdeck.executors.wire import outcome_to_json, request_from_json
 
@@ -64,14 +65,15 @@ def _set_up(frame: dict[str, Any], output: Output) -> None:
 def _run(frame: dict[str, Any], channel: Channel, output: Output, traces: Traces) -> None:
     stop, send = channel.begin(frame["number"]), channel.sender(frame["number"])
     output.attach(send)
-    package = ""
+    package, code = "", Code()
     outcome: Outcome
     try:
         request: TaskRequest = request_from_json(frame["request"])
         package = request.implementation.partition(":")[0].partition(".")[0]
+        code = _code(request.implementation)
         run = TaskContext(request, send, stop)
         # In a context of its own: what it sets there, such as the precision of decimal numbers, ends with it.
-        outcome = contextvars.copy_context().run(perform, request, run)
+        outcome = _refused(request, code) or contextvars.copy_context().run(perform, request, run)
         leave_if_forked(channel.pid)
         recover()
         if isinstance(outcome, Succeeded):
@@ -85,8 +87,26 @@ def _run(frame: dict[str, Any], channel: Channel, output: Output, traces: Traces
     spoiled = "memory" if _spent(outcome) else traces.removed(package)
     channel.send({
         "t": "ended", "number": frame["number"], "outcome": outcome_to_json(outcome), "clean": spoiled is None,
-        "spoiled": spoiled, "sources": sources_of(package),
+        "spoiled": spoiled, "sources": {**sources_of(package), **code.files},
     })  # fmt: skip
+
+
+_LOADED: dict[str, Code] = {}
+
+
+def _code(implementation: str) -> Code:
+    """The code that this process has loaded, or is about to load: as it was before that was first asked for."""
+    module = implementation.partition(":")[0]
+    if module not in _LOADED:
+        _LOADED[module] = code_of(implementation)
+    return _LOADED[module]
+
+
+def _refused(request: TaskRequest, code: Code) -> Outcome | None:
+    """The failure of a task whose attempt began with other code."""
+    if not request.code or not code.fingerprint or request.code == code.fingerprint:
+        return None
+    return Failed(describe(code_changed(request.type, code.newest), f"{request.type}.{request.step}"))
 
 
 def _wait_for_threads(run: TaskContext, traces: Traces) -> None:

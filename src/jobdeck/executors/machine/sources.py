@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 Stamp = tuple[int, int]
 """Time of the last change (ns) and size."""
-_OURS = "jobdeck"
+OURS = "jobdeck"
 """Its own files change by an upgrade, after which everything is started anew."""
 
 
 def sources_of(package: str) -> dict[str, Stamp]:
     """The loaded files of a top-level package or module as they are on disk now."""
-    if package in ("", _OURS) or package in sys.stdlib_module_names:
+    if package in ("", OURS) or package in sys.stdlib_module_names:
         return {}
     names = [n for n in sys.modules if n == package or n.startswith(f"{package}.")]
     found: dict[str, Stamp] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from jobdeck.services.jobs.unshown import stored_value, unshown
 from jobdeck.services.masking import Masker
 from jobdeck.store.views import JobRow, Reader, job_views, lineage
 from jobdeck.wire.base import instant
-from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, TouchedObject, WaitReason
+from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, RetryView, TouchedObject, WaitReason
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,15 @@ class Presenter:
         silence = self._worker_silence
         if not pending:
             return {}
-        return await explain(connection, pending, now, self._project_limit, silence, caller.project)
+        waits = await explain(connection, pending, now, self._project_limit, silence, caller.project)
+        return {row["id"]: [self._told(row["type"], reason) for reason in waits.get(row["id"], ())] for row in pending}
+
+    def _told(self, type_: str, reason: waiting.WaitReason) -> waiting.WaitReason:
+        """Nobody can run a type that could not be loaded: another worker would not help."""
+        broken = self._registry.find_broken(type_) if reason.reason is waiting.Reason.NO_WORKER else None
+        if broken is None:
+            return reason
+        return replace(reason, text=f"The job type '{type_}' could not be loaded: {broken.reason}")
 
     def _shown(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         try:
@@ -88,6 +96,7 @@ class Presenter:
             progress=_progress(row, now),
             wait=[wait_view(reason) for reason in beside.waits.get(row["id"], ())],
             error=_error(row, caller),
+            retry=_retry(row),
             created_by=row["created_by_name"],
             created_at=instant(row["created_at"]),
             started_at=_maybe(row["started_at"]),
@@ -168,6 +177,13 @@ def _error(row: JobRow, caller: Caller) -> ErrorView | None:
         fingerprint=row["error_fingerprint"],
         traceback=row.get("error_traceback") if caller.may(Permission.JOB_OPERATE) else None,
     )
+
+
+def _retry(row: JobRow) -> RetryView | None:
+    """The try that a pending job waits for."""
+    if not row["retry"] or row["state"] != State.PENDING:
+        return None
+    return RetryView(**json.loads(row["retry"]), at=_maybe(row["not_before"]))
 
 
 def _object(touched: lineage.Touched) -> TouchedObject:

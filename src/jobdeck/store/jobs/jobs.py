@@ -25,7 +25,7 @@ LIFE = {
     "order_key": INT, "priority": INT, "intent": TEXT, "last_operation": TEXT, "not_before": INT, "resume_at": INT,
     "waits_for_children": BOOL, "dirty_since": INT, "losses": INT, "started_at": INT, "ended_at": INT,
     "queued_us": INT, "running_us": INT, "paused_us": INT, "fraction": FLOAT, "warnings": INT, "cause": TEXT,
-    "reason": TEXT, "result": TEXT, "worker": TEXT,
+    "reason": TEXT, "result": TEXT, "worker": TEXT, "code": TEXT, "retry": TEXT,
 }  # fmt: skip
 """The columns that transitions write, besides those of the error."""
 

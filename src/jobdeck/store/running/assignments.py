@@ -32,6 +32,8 @@ class Assignment(NamedTuple):
     """What is masked in `params`, sealed."""
     last_operation: str | None = None
     """What a person, or a duty, last asked of the job."""
+    code: str | None = None
+    """The fingerprint of the code that the attempt began with."""
 
 
 async def load(connection: AsyncConnection, worker_id: str, ids: Sequence[int]) -> list[Assignment]:

@@ -88,7 +88,7 @@ class _Gathered:
             case StepOpened():
                 self._steps.open_step(job, record)
                 dirty_since = job.dirty_since or (job.attempt if record.dirties else 0)
-                job = replace(job, dirty_since=dirty_since)
+                job = replace(job, dirty_since=dirty_since, code=record.code or job.code)
             case StepClosed():
                 self._steps.close_step(job, record)
                 self._events.append(_step_event(job, record))

@@ -132,7 +132,8 @@ def _pending(job: Job, may_lift: Callable[[str], bool]) -> Why | None:
     if first.reason == "paused_scope" and lift is None:
         hint = "It starts once an administrator lets that go on."
     title = "It waits for its next try" if job.error is not None and first.reason == "not_before" else "Why it waits"
-    retried = (Piece(f" Last time: {job.error.message}"),) if job.error is not None else ()
+    told = job.error is None or (job.retry is not None and first.reason == "not_before")
+    retried = () if told or job.error is None else (Piece(f" Last time: {job.error.message}"),)
     return Why(
         "info", "clock", title, (*pieces_of(first), *retried), hint, _wait_links(job, first),
         [pieces_of(reason) for reason in others], lift,
