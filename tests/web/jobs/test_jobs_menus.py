@@ -52,6 +52,7 @@ async def test_a_waiting_job_is_moved_up_and_says_its_place(desk: Desk, page: Pa
     await page.get_by_role("menuitem", name="Move up in the line").click()
     await expect(page.locator("#toasts")).to_contain_text(f"Job {third} has the highest priority and is next in line.")
     await expect(row(page, third).locator(".job-why")).to_contain_text("next in line")
+    await expect(row(page, first).locator(".job-why")).to_contain_text("number 2 in line")
     assert desk.client.jobs.get(third).priority == 9
     await row(page, third).locator("[data-row-menu]").click()
     await expect(page.get_by_role("menuitem", name="Move up in the line")).to_have_attribute("aria-disabled", "true")

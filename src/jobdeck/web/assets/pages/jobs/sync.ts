@@ -14,6 +14,9 @@ const GATHER = 120; // events come in bursts
 const BETWEEN = 600; // at least, from one answer to the next question
 const SAY_EVERY = 6000;
 const MOST_NEW = 50;
+/** What may move other jobs in the line, and ms until their places are asked for: what happened itself comes first. */
+const MOVES = new Set(["submitted", "started", "succeeded", "failed", "canceled", "paused", "resumed", "restarted", "deleted", "reprioritized"]);
+const PLACES = 1000;
 
 const rows = (): HTMLElement[] => [...list.querySelectorAll<HTMLElement>("tr[data-job]")];
 const rowOf = (job: number): HTMLElement | null => document.getElementById(`job-${job}`);
@@ -32,10 +35,23 @@ function onEvent(event: LiveEvent): void {
   if (event.job === null) return;
   const project = new URLSearchParams(location.search).get("project");
   if (project && event.project !== null && event.project !== project) return;
+  if (MOVES.has(event.kind)) askPlaces();
   if (rowOf(event.job)) changed.add(event.job);
   else if (event.id > 0) others = true;
   else return;
   soon();
+}
+
+let placing = 0;
+
+/** The places of jobs in a line change by what happens to others. */
+function askPlaces(): void {
+  if (placing || !list.querySelector(".job-place")) return;
+  placing = window.setTimeout(() => {
+    placing = 0;
+    for (const place of list.querySelectorAll(".job-place")) changed.add(Number(place.closest<HTMLElement>("tr")!.dataset["job"]));
+    soon();
+  }, PLACES);
 }
 
 function soon(): void {
