@@ -116,7 +116,7 @@ async def test_the_name_of_a_worker_leads_to_its_jobs(desk: Desk, page: Page) ->
     ],
 )
 def test_what_a_range_is_about(address: dict[str, object], key: str, is_quick: bool) -> None:
-    asked = JobsAddress(**address)  # type: ignore[arg-type]
+    asked = JobsAddress(**address)
     assert (quick.basis(asked).key, quick.is_quick(asked, NOW)) == (key, is_quick)
     assert [link.text for link in quick.bases(asked) if link.is_current] == [quick.basis(asked).label]
 
