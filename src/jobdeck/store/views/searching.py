@@ -42,22 +42,27 @@ def below(run_id: str) -> ColumnElement[bool]:
 
 
 def _having(word: str) -> ColumnElement[bool]:
-    """Whether one word is anywhere: what is looked at most cheaply comes first."""
-    piece, escaped = literal(word, Text()), literal(folded(encode(word)[1:-1]), Text())
+    """Whether one word is anywhere."""
     creators = select(principals.c.id).where(_within(principals.c.name, word))
     touched = select(lineage.c.id).where(
         lineage.c.job_id == jobs.c.id, or_(_within(lineage.c.object, word), _within(lineage.c.name, word))
     )
-    params = case((func.length(jobs.c.params) <= MOST_PARAMS, has_text(jobs.c.params, piece, escaped)), else_=false())
     kind = [jobs.c.error_fingerprint == word] if is_fingerprint(word) else []
-    return or_(
+    return or_(_in_row(word), *kind, jobs.c.created_by.in_(creators), touched.exists())
+
+
+def _in_row(word: str) -> ColumnElement[bool]:
+    """Whether a word is in the texts of the row. Most rows have it nowhere, which one look at all of them tells."""
+    piece, escaped = literal(word, Text()), literal(folded(encode(word)[1:-1]), Text())
+    params = case((func.length(jobs.c.params) <= MOST_PARAMS, jobs.c.params), else_=_EMPTY)
+    has = or_(
         _within(_own(), word),
-        *kind,
-        jobs.c.created_by.in_(creators),
         has_text(jobs.c.tags, piece, escaped),
-        params,
-        touched.exists(),
+        case((params != _EMPTY, has_text(jobs.c.params, piece, escaped)), else_=false()),
     )
+    if escaped.value != word:
+        return has
+    return case((_within(_joined([_own(), jobs.c.tags, params]), word), has), else_=false())
 
 
 def _within(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
