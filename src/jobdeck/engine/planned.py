@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import OrderedDict
+from typing import NamedTuple
 
 from jobdeck.core.hooks.answers import checked_plan
 from jobdeck.core.hooks.foreign import plans_here
@@ -17,24 +20,35 @@ _MANY = 1000
 """Jobs whose plans are kept: a page asks again whenever something happens."""
 
 
+_ASK_AGAIN = 30.0
+"""Seconds until a type that did not answer is asked again: it may have been busy."""
+
+
+class _Known(NamedTuple):
+    names: tuple[str, ...]
+    until: float
+
+
 class Plans:
     """Asks types as their workers do; where there is no answer, nothing is known."""
 
     def __init__(self, hooks: HookProcesses | None = None) -> None:
         """Without `hooks` all types are asked in this process, which is for tests."""
         self._hooks = hooks
-        self._known: OrderedDict[tuple[int, int], tuple[str, ...]] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int], _Known] = OrderedDict()
 
     async def names(
         self, registered: RegisteredType, job: int, attempt: int, params: str, project: str
     ) -> tuple[str, ...]:
         """The names of the steps that the job's attempt has, in order; empty where its type does not tell."""
         key = job, attempt
-        if key not in self._known:
-            self._known[key] = tuple(spec.name for spec in await self._plan(registered, params, project))
+        found = self._known.get(key)
+        if found is None or time.monotonic() > found.until:
+            names = tuple(spec.name for spec in await self._plan(registered, params, project))
+            found = self._known[key] = _Known(names, math.inf if names else time.monotonic() + _ASK_AGAIN)
             while len(self._known) > _MANY:
                 self._known.popitem(last=False)
-        return self._known[key]
+        return found.names
 
     async def _plan(self, registered: RegisteredType, params: str, project: str) -> list[StepSpec]:
         kind = registered.job_type

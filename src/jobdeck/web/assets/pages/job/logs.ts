@@ -43,6 +43,8 @@ class LogView {
   private busy = false;
   /** All lines are being exchanged: what is read beside that would go on from a place that is left. */
   private exchanging = false;
+  /** One came near the first line while something else was being read. */
+  private missed = false;
   private timer = 0;
   private typing = 0;
   /** Grows with every new view, so that late answers to the one before are dropped. */
@@ -144,6 +146,7 @@ class LogView {
     if (what === "end") this.box.scrollTop = this.box.scrollHeight;
     this.tell();
     this.soon(EVERY);
+    this.catchUp();
     await this.fill(view);
   }
 
@@ -159,6 +162,7 @@ class LogView {
   }
 
   private async loadEarlier(): Promise<void> {
+    if (this.busy || this.exchanging) this.missed = true;
     if (this.busy || this.exchanging || this.earlier === null) return;
     const before = this.earlier;
     const slice = await this.exclusively(() => readLines(this.src, this.where(), { before, limit: String(PORTION) }));
@@ -245,7 +249,15 @@ class LogView {
     this.busy = true;
     const found = await this.run(work);
     this.busy = false;
+    this.catchUp();
     return view === this.view ? found : undefined;
+  }
+
+  /** Whoever waits at the first line sees what is in front of it. */
+  private catchUp(): void {
+    if (!this.missed) return;
+    this.missed = false;
+    window.setTimeout(() => { if (!this.following && this.box.scrollTop < NEAR) void this.loadEarlier(); }, 0);
   }
 
   /** What goes wrong is said where the log would be; the next look may go well. */
