@@ -76,11 +76,11 @@ from jobdeck.services.sealing import ParamVault
 from jobdeck.services.services import Services as UseCases
 from jobdeck.storage import endpoints
 from jobdeck.storage.blobs import Blobs
+from jobdeck.store.awaiting import await_database
 from jobdeck.store.migrate import migrate
 from jobdeck.store.moving.copying import Moved
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.segments.sealing import Sealer
-from jobdeck.store.sql.awaiting import await_database
 from jobdeck.store.sql.database import Database
 from jobdeck.store.sql.listen import Listener
 from jobdeck.web.mount import mount

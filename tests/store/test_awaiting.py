@@ -14,8 +14,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from jobdeck.core.errors import Unavailable
-from jobdeck.store.sql import awaiting
-from jobdeck.store.sql.awaiting import DatabaseRefuses, await_database
+from jobdeck.store import awaiting
+from jobdeck.store.awaiting import DatabaseRefuses, await_database
 from jobdeck.store.sql.database import Database
 from jobdeck.store.sql.engines import MissingDriver
 
