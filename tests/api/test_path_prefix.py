@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -51,6 +53,15 @@ async def test_the_setting_takes_the_prefix_off_and_puts_it_before(
     await core.database.close()
 
 
+def _paths(router: Any) -> Iterator[str]:
+    """Of its routes, and of those of the routers in it."""
+    for route in router.routes:
+        if hasattr(route, "path"):
+            yield route.path
+        else:
+            yield from _paths(route.original_router)
+
+
 @pytest.mark.parametrize("given", ["/jobdeck", "jobdeck", "/jobdeck/", "//jobdeck//"])
 def test_slashes_around_a_prefix_do_not_matter(tmp_path: Path, given: str) -> None:
     assert load(home=tmp_path, path_prefix=given).path_prefix == "/jobdeck"
@@ -65,7 +76,7 @@ def test_a_prefix_that_cannot_be_one_is_refused_at_start(tmp_path: Path, given: 
 
 
 async def test_no_address_of_ours_is_forgotten_among_those_that_a_prefix_may_not_begin_with(small: Api) -> None:
-    pages = [route.path for page in web._PAGES for route in page.router.routes]
+    pages = [path for page in web._PAGES for path in _paths(page.router)]
     programs = (await small.get("openapi.json"))["paths"]
     assert len(pages) > 20
     assert {path.split("/")[1] for path in (*pages, *programs, STATIC)} == OWN_PATHS

@@ -41,6 +41,9 @@ from jobdeck.wire.jobs import Job
 from jobdeck.wire.objects import File
 from tests.faults.installation import KEY, Installation, installation
 
+SLOW = 60.0
+"""Seconds that a command may take."""
+
 
 def _refused(home: Path, to: str) -> Conflict:
     source = home / "jobdeck.db"
@@ -52,7 +55,7 @@ def _refused(home: Path, to: str) -> Conflict:
 def _move(home: Path, to: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
     command = [sys.executable, "-m", "jobdeck.cli.main", "move-database", "--home", str(home), "--to", to]
-    return subprocess.run(command, env=clean, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=clean, capture_output=True, text=True, timeout=SLOW, check=False)
 
 
 def _worker_with_a_storage_of_its_own(home: Path, url: str) -> str:
@@ -60,7 +63,7 @@ def _worker_with_a_storage_of_its_own(home: Path, url: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
     own = {**clean, "JOBDECK_HOME": str(home), "JOBDECK_DATABASE_URL": url, "JOBDECK_SECRET_KEY": KEY}
     command = [sys.executable, "-m", "jobdeck.cli.main", "worker"]
-    ended = subprocess.run(command, env=own, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run(command, env=own, capture_output=True, text=True, timeout=SLOW, check=False)
     assert ended.returncode == 2
     return ended.stderr
 

@@ -16,6 +16,8 @@ from tests.web.deck import Deck
 from tests.web.proxied.nginx import Proxy
 from tests.web.watch import Watch
 
+LONG = 30_000.0
+"""ms that a test waits for something to become true: all of it goes through two servers and TLS."""
 ADDRESSES = """() => [...document.querySelectorAll('a[href], form[action], script[src], link[href], [data-live-src]')]
     .map((e) => new URL(e.getAttribute('href') ?? e.getAttribute('action') ?? e.getAttribute('src')
                         ?? e.dataset.liveSrc, location.href))
@@ -35,18 +37,18 @@ async def test_a_day_in_the_pages(
     proxy: Proxy = request.getfixturevalue("below_path" if path else "at_root")
     home = f"{proxy.url}{path}"
     page = await open_page(logged_in=False, at=behind, ignore_https_errors=True)
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(LONG)
     watch.home = home
     monkeypatch.setenv("SSL_CERT_FILE", str(proxy.ca))
     with Client(home, behind.admin) as client:
         other, job = (client.jobs.submit("sleep", {"seconds": 600}) for _ in range(2))
         await _log_in(page, home, client, path)
         client.jobs.cancel(other.id)
-        await expect(page.locator(f'[data-job="{other.id}"][data-state="canceled"]')).to_be_visible(timeout=20_000)
+        await expect(page.locator(f'[data-job="{other.id}"][data-state="canceled"]')).to_be_visible(timeout=LONG)
         await page.locator(f'a.job-link[href$="/jobs/{job.id}"]').click()
         await _look_at_the_job(page, home, job.id)
         client.jobs.cancel(job.id)
-        await expect(page.locator("#job-head")).to_have_attribute("data-state", "canceled", timeout=20_000)
+        await expect(page.locator("#job-head")).to_have_attribute("data-state", "canceled", timeout=LONG)
     for below in ("failures", "operations", "sessions", "run"):
         await page.goto(f"{home}/{below}")
         await _all_stay(page, home)
@@ -64,7 +66,7 @@ async def _log_in(page: Page, home: str, client: Client, path: str) -> None:
     await page.locator("main form button[type=submit]").click()
     await page.wait_for_url(f"{home}/jobs")
     await _cookie_is_below(page, path)
-    await expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20_000)
+    await expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=LONG)
     await _all_stay(page, home)
 
 
