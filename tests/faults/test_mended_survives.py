@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 
 from tests.faults.installation import installation, until
 
-ROWS = 300_000
+ROWS = 100_000
 REF = "lake/m/t"
 
 
