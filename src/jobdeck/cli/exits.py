@@ -19,9 +19,16 @@ OUTPUT = 5
 DEFECT = 70
 DETACHED = 130
 
+ALONE = ("up", "demo", "server", "worker", "admin-token")
+"""Commands that ask no server: they start one, or work on its home."""
+
 EPILOGUE = """\
-Every command takes --url, --token, --home, --project and -o table|json|ids,
-before or after the verb.
+Every command but up, demo, server, worker and admin-token takes --url, --token,
+--home, --project and -o table|json|ids, before or after the verb.
+
+`jobdeck COMMAND --help` shows options and examples.
+`jobdeck --install-completion` lets the shell complete commands, files, types,
+states and ids.
 
 Exit codes:
   0    done
@@ -33,6 +40,14 @@ Exit codes:
   5    the output cannot be written; what was asked for may have been done
   70   a defect in this command; PYTHONDEVMODE=1 shows where
   130  interrupted; jobs go on"""
+
+
+SHORTLY = "--url, --token, --home, --project and -o may also stand before the verb.\nExit codes: see `jobdeck --help`."
+
+
+def asks_a_server(words: tuple[str, ...]) -> bool:
+    """Whether the command of these words has the options of all that ask a server."""
+    return not words or words[0] not in ALONE
 
 
 class UsageError(Exception):
@@ -64,8 +79,20 @@ def tell(error: JobdeckError | UsageError) -> None:
     field = getattr(error, "field", None)
     if field and not fields and {".", "["} & set(field) and field not in error.message:
         say(f"  in: {field}")
-    if error.hint:
-        say(f"hint: {_as_command(error.hint)}")
+    hint = _how_to_log_in(error) or error.hint
+    if hint:
+        say(f"hint: {_as_command(hint)}")
+
+
+def _how_to_log_in(error: JobdeckError | UsageError) -> str | None:
+    """What to give the command where the server tells how to write an HTTP request."""
+    code = getattr(getattr(error, "problem", None), "status", None)
+    if code != 401 or "Authorization" not in (error.hint or ""):
+        return None
+    return (
+        "Give --token TOKEN or set JOBDECK_TOKEN; on the machine of the server, --home DIR or JOBDECK_HOME, whose "
+        "admin.token is read. `jobdeck tokens create` makes tokens."
+    )
 
 
 def _as_command(hint: str) -> str:
@@ -75,7 +102,14 @@ def _as_command(hint: str) -> str:
 
 def say(text: str) -> None:
     """A line for people, beside the output: on standard error."""
+    from jobdeck.cli.show.terminal import wrapped
     from jobdeck.cli.show.text import clean
 
     with suppress(OSError, ValueError):  # a remark that nobody can read is no reason to fail
-        print(clean(text), file=sys.stderr, flush=True)
+        print(wrapped(clean(text), _indent(text), sys.stderr), file=sys.stderr, flush=True)
+
+
+def _indent(text: str) -> int:
+    """Cells that further lines of a remark are in: behind `error: ` and `hint: `, else two more than the first."""
+    head, colon, _ = text.partition(": ")
+    return len(head) + 2 if colon and head in ("error", "hint") else len(text) - len(text.lstrip(" ")) + 2

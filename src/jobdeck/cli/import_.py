@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from jobdeck.cli.arguments.nearest import nearest
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.arguments.params import assembled, pairs, schema_for
 from jobdeck.cli.exits import UsageError
@@ -26,7 +27,9 @@ _REMOTE = re.compile(r"(file:\d+|[a-z][a-z0-9+.-]*://.*)", re.DOTALL)
 
 
 def import_(
-    *files: Annotated[str, Parameter(name="FILE", help="Local files, file:ID of uploaded ones, or s3:// addresses.")],
+    *given: Annotated[
+        str | Path, Parameter(name="FILE", help="Local files, file:ID of uploaded ones, or s3:// addresses.")
+    ],
     into: Annotated[str, Parameter(help="The table or collection, for example lake/in.shop/orders.")],
     mode: Annotated[Literal["append", "replace", "upsert"] | None, Parameter(help="[default: append]")] = None,
     format: Annotated[
@@ -63,6 +66,7 @@ def import_(
 ) -> int:
     """Load files into a table or collection. A dry run uploads local files too, and deletes them again."""
     common = common or Common()
+    files = tuple(str(name) for name in given)
     csv = {
         "delimiter": csv_delimiter, "quote": csv_quote, "escape": csv_escape, "header": csv_header,
         "encoding": csv_encoding, "decimal_point": csv_decimal_point, "skip_rows": csv_skip_rows,
@@ -104,10 +108,16 @@ def _check(files: tuple[str, ...], *, server_path: bool) -> None:
         if server_path or _REMOTE.fullmatch(name):
             continue
         if not Path(name).is_file():
-            what = "is a folder" if Path(name).is_dir() else "does not exist here"
-            raise UsageError(
-                f"'{name}' {what}.", "Name its files one by one, or use --server-path for files on the server."
-            )
+            raise _no_file(Path(name))
+
+
+def _no_file(path: Path) -> UsageError:
+    """Of a name that is no file here: what it is, and what may have been meant."""
+    if path.is_dir():
+        return UsageError(f"'{path}' is a folder.", f"Name the files in it, for example {path}/*.csv.")
+    there = [str(other) for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
+    then = "Look at its name and the folder you are in, or use --server-path for files on the server."
+    return UsageError(f"'{path}' does not exist here.", f"{nearest(str(path), there)}{then}")
 
 
 def _columns(names: list[str] | None) -> list[str] | None:

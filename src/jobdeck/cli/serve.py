@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from jobdeck.cli.exits import tell
 from jobdeck.cli.parting import Parting
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError
@@ -153,7 +153,7 @@ def _start(given: dict[str, Any], runner: Runner) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
             loop.run(_until_signal(config, runner))
     except JobdeckError as error:
-        print(f"jobdeck: {error.message}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
+        tell(error)
         return 2
     except KeyboardInterrupt:
         return 130
