@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from jobdeck.cli.exits import tell
 from jobdeck.cli.parting import Parting
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError
-from jobdeck.core.home import ADMIN_TOKEN
+from jobdeck.core.home import ADDRESS, ADMIN_TOKEN
 
 _HOW_TO_STOP = "Ctrl-C stops it; running jobs are handed back and go on at the next start."
 Runner = Callable[[Config, Callable[[str], None], asyncio.Event], Awaitable[None]]
@@ -111,6 +112,7 @@ async def _up(config: Config, ready: Callable[[str], None], stop: asyncio.Event)
     _spare_collector()
 
     def with_link(where: str, link: str | None) -> None:
+        _note_address(config, where)
         ready(where)
         _say_whose(config, link)
         if link is not None:
@@ -127,6 +129,7 @@ async def _server(config: Config, ready: Callable[[str], None], stop: asyncio.Ev
 
     def without_link(where: str, link: str | None) -> None:
         """Its output goes to a log, which is no place for a key; `jobdeck login` makes one."""
+        _note_address(config, where)
         ready(where)
         _say_whose(config, link)
         print(_HOW_TO_STOP, flush=True)
@@ -181,6 +184,17 @@ def _say_ready(where: str) -> None:
         print(f"Worker '{where}' is ready.", flush=True)
         return
     print(f"Jobdeck serves {where}", flush=True)
+
+
+def _note_address(config: Config, where: str) -> None:
+    """So that the command line of this home finds its server at whatever port."""
+    with suppress(OSError):  # then it is named with --url
+        (config.home / ADDRESS).write_text(f"{reachable(where)}\n", encoding="utf-8")
+
+
+def reachable(address: str) -> str:
+    """The address at which this machine reaches a server that listens everywhere."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _say_whose(config: Config, link: str | None) -> None:
