@@ -19,7 +19,7 @@ from jobdeck.core.errors import Unavailable
 from jobdeck.core.home import ADDRESS, ADMIN_TOKEN, HOME_VARIABLE
 
 LOG = "demo-server.log"
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds the server may take to answer."""
 DEFAULT_PORT = 8380
 PORTS_TRIED = 20
