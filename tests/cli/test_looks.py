@@ -58,7 +58,8 @@ def test_one_warning_is_one(server: ContractServer, cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("jobs list --state failed", "No job matches."), ("files list", "has no files"), ("objects list", "has no tables"),
+        ("jobs list --state failed", "No job matches."), ("files list", "has no files"),
+        ("objects list", "has no tables"),
         ("connections list", "has no connections"), ("configurations list", "has no configurations"),
         ("limits list", "No limit is set."), ("pauses list", "Nothing is paused."), ("bulk list", "no operations"),
     ],

@@ -88,7 +88,7 @@ def assert_examples_are_there(home: Path) -> None:
 
 def assert_printed_lines_work(printed: list[str], folder: Path) -> None:
     """As printed, in a shell that knows of nothing."""
-    lines = [line for line in printed if line.startswith("  export ") or line.startswith("  jobdeck jobs list")]
+    lines = [line for line in printed if line.startswith(("  export ", "  jobdeck jobs list"))]
     assert len(lines) == 3
     plain = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
     status, output = typed(["bash", "-ec", "".join(lines)], folder, plain, 60)

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from jobdeck.core.errors import JobdeckError
 
-_REQUEST = re.compile(r"GET /api/v1/(?P<noun>jobs|types|projects|workers)(?:/(?P<name>\w+))?(?= )")
+_REQUEST = re.compile(r"GET /api/v1/(?P<noun>jobs|types|projects|workers)(?:/(?P<name>[\w.-]+))?(?= )")
 
 DONE = 0
 JOB_FAILED = 1

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from jobdeck.cli.arguments.nearest import nearest
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.arguments.params import assembled, pairs, schema_for
 from jobdeck.cli.exits import UsageError
@@ -17,6 +16,7 @@ from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import submitted
 from jobdeck.cli.run import DryRun, Priority, Tags, Wait
 from jobdeck.cli.upload import upload_all
+from jobdeck.core.output.nearest import nearest
 
 if TYPE_CHECKING:
     from jobdeck.client import Client

@@ -15,8 +15,8 @@ from cyclopts import (
     UnusedCliTokensError,
 )
 
-from jobdeck.cli.arguments.nearest import closest
 from jobdeck.cli.exits import UsageError
+from jobdeck.core.output.nearest import closest
 
 MEANT = {
     "ls": "list", "users": "tokens", "people": "tokens", "accounts": "tokens", "whoami": "me", "tables": "objects",

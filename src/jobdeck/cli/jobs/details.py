@@ -11,7 +11,6 @@ from cyclopts import Parameter
 
 from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.ids import numbers
-from jobdeck.cli.arguments.nearest import nearest
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import CHANGE_COLUMNS
@@ -19,6 +18,7 @@ from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json
 from jobdeck.cli.show.table import Column, print_table
+from jobdeck.core.output.nearest import nearest
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
