@@ -12,9 +12,9 @@ from tests.cli.conftest import Cli, Shell
 from tests.client.contract_server import ContractServer
 
 
-def offered(cli: Cli, *words: str, **more: str) -> list[str]:
+def offered(cli: Cli, *words: str) -> list[str]:
     """The values that `__complete` answers."""
-    lines = cli("__complete", *words, **more).stdout.splitlines()
+    lines = cli("__complete", *words).stdout.splitlines()
     return [line.split("\t")[0] for line in lines if not line.startswith("\x1f")]
 
 

@@ -99,7 +99,7 @@ def _prove_all(client: Client, tables: list[Dataset], storage: Path) -> bool:
 def _play(client: Client, home: Path) -> None:
     """Leave jobs in other states than done, to look at and to operate."""
     with tempfile.TemporaryDirectory(prefix="demo-", dir=home) as folder:
-        for line in play(client, Path(folder)).split("; "):
+        for line in play(client, Path(folder)):
             _say(line)
     print(flush=True)
 

@@ -18,12 +18,12 @@ GOOD = "id,item,price\n1,Lamp,39.90\n2,Desk,249.00\n3,Chair,89.50\n"
 BAD = "id,item,price\n4,Shelf,59.00\n5,Rug,a lot\n"
 
 
-def play(client: Client, folder: Path) -> str:
-    """Make the jobs where the project has none yet; what a person is told about them."""
+def play(client: Client, folder: Path) -> list[str]:
+    """Make the jobs where the project has none yet; what a person is told about them, line by line."""
     if PROJECT not in {project.name for project in client.projects.list()}:
         client.projects.create(PROJECT, title="Examples of the demo")
     if client.jobs.page(project=PROJECT, limit=1).items:
-        return f"The project {PROJECT} has the jobs of the last time; nothing was added."
+        return [f"The project {PROJECT} has the jobs of the last time; nothing was added."]
     parts = [_part(client, number) for number in range(1, PARTS + 1)]
     good, bad = _upload(client, folder / "orders.csv", GOOD), _upload(client, folder / "orders-broken.csv", BAD)
     first = _settled(client, _import(client, good, mode="replace"))
@@ -36,11 +36,16 @@ def play(client: Client, folder: Path) -> str:
     waits = _import(client, good, mode="append")
     for part in parts:
         _settled(client, part)
-    return (
-        f"In the project {PROJECT}: job {runs.id} runs; job {waits.id} waits for it, which writes the same table; "
-        f"job {failed.id} failed, and says at which line of its file; job {paused.id} is paused; "
-        f"job {first.id} loaded the table; {PARTS} failed jobs with the tag {TAG} can be resumed at once."
-    )
+    why = failed.error.message if failed.error is not None else failed.state
+    return [
+        f"Jobs of all kinds are in the project {PROJECT}:",
+        f"  job {runs.id} runs for an hour and writes {TABLE}",
+        f"  job {waits.id} waits for job {runs.id}, which writes the same table",
+        f"  job {failed.id} failed: {why}",
+        f"  job {paused.id} is paused and keeps what it did",
+        f"  job {first.id} loaded the table",
+        f"  {PARTS} more failed, with the tag {TAG}: resumed as one operation, they succeed",
+    ]
 
 
 def _part(client: Client, number: int) -> Job:

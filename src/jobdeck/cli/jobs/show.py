@@ -57,7 +57,7 @@ def _facts(job: Job, steps: list[Step]) -> Iterator[tuple[str, object]]:
 
 
 def _progress(job: Job, steps: list[Step]) -> str:
-    """The part of the whole job; what is counted is counted in one step, which is named where there are more."""
+    """The part of the whole job; what is counted is counted in one step, named where that is not the whole job."""
     left = text.left(job.progress) if job.state is State.RUNNING else ""
     parts = (text.percent(job.progress.fraction), _counted(job, steps), left)
     return ", ".join(part for part in parts if part)
@@ -67,11 +67,10 @@ def _counted(job: Job, steps: list[Step]) -> str:
     if not steps:
         return text.amount(job.progress)
     step = next((step for step in reversed(steps) if step.state is not StepState.PENDING), steps[0])
-    rate = text.rate(step.progress) if step.state is StepState.RUNNING else ""
+    rate = text.rate(step.progress) if job.state is State.RUNNING and step.state is StepState.RUNNING else ""
     told = ", ".join(part for part in (text.amount(step.progress), rate) if part)
-    if len(steps) == 1 or not told:
-        return told
-    return f"in step {step.index + 1} of {len(steps)} ({text.line(step.name)}): {told}"
+    is_all = len(steps) == 1 and abs(step.progress.fraction - job.progress.fraction) < 0.01
+    return told if is_all or not told else f"in step {text.line(step.name)}: {told}"
 
 
 def _objects(objects: list[TouchedObject]) -> str:
