@@ -79,20 +79,8 @@ def tell(error: JobdeckError | UsageError) -> None:
     field = getattr(error, "field", None)
     if field and not fields and {".", "["} & set(field) and field not in error.message:
         say(f"  in: {field}")
-    hint = _how_to_log_in(error) or error.hint
-    if hint:
-        say(f"hint: {_as_command(hint)}")
-
-
-def _how_to_log_in(error: JobdeckError | UsageError) -> str | None:
-    """What to give the command where the server tells how to write an HTTP request."""
-    code = getattr(getattr(error, "problem", None), "status", None)
-    if code != 401 or "Authorization" not in (error.hint or ""):
-        return None
-    return (
-        "Give --token TOKEN or set JOBDECK_TOKEN; on the machine of the server, --home DIR or JOBDECK_HOME, whose "
-        "admin.token is read. `jobdeck tokens create` makes tokens."
-    )
+    if error.hint:
+        say(f"hint: {_as_command(error.hint)}")
 
 
 def _as_command(hint: str) -> str:

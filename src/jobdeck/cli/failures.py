@@ -41,7 +41,9 @@ def list_(
     since: Since = None,
     until: Until = None,
     q: Annotated[str | None, Parameter(name=["--q", "--search"], help="Text in code, place or message.")] = None,
-    sort: Annotated[Literal["-last_seen", "-count"] | None, Parameter(help="[default: -last_seen]")] = None,
+    sort: Annotated[
+        Literal["-last_seen", "-count"] | None, Parameter(help="[default: -last_seen]", allow_leading_hyphen=True)
+    ] = None,
     limit: Annotated[int | None, Parameter(help="Groups to show. [default: 50 in a table, else all]")] = None,
     common: Common | None = None,
 ) -> None:

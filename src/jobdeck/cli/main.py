@@ -32,6 +32,7 @@ WORKING = Group("Work with jobs", sort_key=2)
 LOOKING = Group("Data", sort_key=3)
 RULING = Group("Administration", sort_key=4)
 
+HELP = ("--help", "-h")
 COMPLETING = "__complete"
 """The command by which a shell asks what could come next."""
 
@@ -128,7 +129,7 @@ def _add_examples(words: list[str]) -> None:
     """Give the command that is about to run its examples, for its help. Commands load late, so this is where one is."""
     if words[:1] == [COMPLETING]:
         return
-    names, apps, _ = app.parse_commands(words)
+    names, apps, _ = app.parse_commands([word for word in words if word not in HELP])
     parts = (epilogue(names), EPILOGUE if not names else SHORTLY if asks_a_server(names) else "")
     apps[-1].help_epilogue = "\n\n".join(part for part in parts if part)
 

@@ -22,13 +22,13 @@ class ClaimView(Response):
     capacity: int | None = Field(default=None, description="None: no limit is set, or all projects share it.")
     used: int = Field(default=0, description="Units held now; of what all projects share, by those you may see.")
     holders: list[int] = Field(default_factory=list, description="Ids of the jobs that hold it, if they may be seen.")
+    own: bool = Field(default=True, description="Of the job's project; else all projects share it.")
 
 
 class JobClaim(ClaimView):
     """A resource that a job claims: whether it holds it, could, and which other jobs hold it."""
 
     held: bool = Field(default=False, description="By this job.")
-    own: bool = Field(default=True, description="Of the job's project; else all projects share it.")
 
 
 class Change(Response):

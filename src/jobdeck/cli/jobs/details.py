@@ -13,7 +13,7 @@ from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.ids import numbers
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import UsageError
-from jobdeck.cli.jobs.plan import CHANGE_COLUMNS
+from jobdeck.cli.jobs.plan import CHANGE_COLUMNS, whose
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json
@@ -44,6 +44,7 @@ TASK_COLUMNS: list[Column[Task]] = [
 
 CLAIM_COLUMNS: list[Column[JobClaim]] = [
     Column("RESOURCE", lambda c: c.resource, least=12),
+    Column("OF", whose, drop=1),
     Column("HOW", lambda c: "held" if c.held else "free" if c.free else "in the way"),
     Column("MODE", lambda c: c.mode, drop=2),
     Column("UNITS", lambda c: c.units, drop=3, right=True),

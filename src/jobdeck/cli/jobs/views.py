@@ -75,7 +75,9 @@ TOUCHED_COLUMNS: list[Column[TouchedObject]] = [
 def list_(
     *,
     which: Which | None = None,
-    sort: Annotated[str | None, Parameter(help="Field to sort by, with - in front for descending.")] = None,
+    sort: Annotated[
+        str | None, Parameter(help="Field to sort by, with - in front for descending.", allow_leading_hyphen=True)
+    ] = None,
     limit: Annotated[int | None, Parameter(help="Jobs to show. [default: 50 in a table, else all]")] = None,
     cursor: Annotated[str | None, Parameter(help="Go on where an earlier page ended (its `next`).")] = None,
     all: Annotated[bool, Parameter(help="All that match, however many.", negative=())] = False,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from jobdeck.access.caller import Caller
-from jobdeck.core.claims import Claim, Mode, fits, local_name
+from jobdeck.core.claims import Claim, Mode, fits, is_shared, local_name
 from jobdeck.core.life.waiting import SHOWN_HOLDERS, Waiting, obstacles
 from jobdeck.engine.preview import Look
 from jobdeck.engine.scheduling.explain import Snapshot, snapshot
@@ -103,4 +103,5 @@ def _claim(claim: Claim, world: Snapshot, viewer: str | None) -> ClaimView:
         capacity=told.capacity,
         used=told.used,
         holders=told.holders[:SHOWN_HOLDERS],
+        own=not is_shared(claim.resource),
     )
