@@ -15,14 +15,14 @@ from tests.client.contract_server import ContractServer
 def offered(cli: Cli, *words: str) -> list[str]:
     """The values that `__complete` answers."""
     lines = cli("__complete", *words).stdout.splitlines()
-    return [line.split("\t")[0] for line in lines if not line.startswith("\x1f")]
+    return [line.split("\t")[0] for line in lines if line and not line.startswith("\x1f")]
 
 
 def test_ids_types_states_and_projects_are_offered(cli: Cli, server: ContractServer) -> None:
     first, second = server.add_job("failed"), server.add_job("running")
     assert offered(cli, "job", "show", "") == [str(second), str(first)]
-    assert "noop" in offered(cli, "run", "")
-    assert "noop" in offered(cli, "jobs", "list", "--type", "")
+    assert "sleep" in offered(cli, "run", "")
+    assert "sleep" in offered(cli, "jobs", "list", "--type", "")
     assert {"failed", "paused"} <= set(offered(cli, "jobs", "list", "--state", ""))
     assert "failed,paused" in offered(cli, "jobs", "list", "--state", "failed,pa")
     assert offered(cli, "jobs", "list", "--project", "")
@@ -30,7 +30,7 @@ def test_ids_types_states_and_projects_are_offered(cli: Cli, server: ContractSer
 
 def test_nothing_is_offered_and_nothing_is_said_where_no_server_answers(cli: Cli) -> None:
     done = cli("__complete", "job", "show", "", JOBDECK_URL="http://127.0.0.1:9")
-    assert [line for line in done.stdout.splitlines() if not line.startswith("\x1f")] == []
+    assert [line for line in done.stdout.splitlines() if line and not line.startswith("\x1f")] == []
     assert "error" not in done.stderr
 
 
@@ -40,7 +40,7 @@ def test_nothing_is_offered_and_nothing_is_said_where_no_server_answers(cli: Cli
         ("jobdeck import or", "orders.csv"),
         ("jobdeck jo", "jobs"),
         ("jobdeck job show 1", "1"),
-        ("jobdeck run noo", "noop"),
+        ("jobdeck run sle", "sleep"),
     ],
 )
 def test_bash_completes(shell: Shell, server: ContractServer, tmp_path: Path, line: str, told: str) -> None:

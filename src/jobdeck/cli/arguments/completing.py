@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jobdeck.client import Client
 
-PATIENCE = 2.0
+PATIENCE = 5.0
 """Seconds that a person who pressed Tab is made to wait at most."""
 MOST = 50
 
