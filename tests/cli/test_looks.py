@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.progress import BarColumn
 
+from jobdeck.cli.jobs.verbs import _told
 from jobdeck.cli.show import terminal, text
 from jobdeck.cli.show.bars import Bars
 from jobdeck.cli.show.table import Column, print_facts, print_table
+from jobdeck.core.life.bulk import BulkOperation
+from jobdeck.core.life.states import State
 from jobdeck.wire.jobs import Job, ProgressView
 from jobdeck.wire.steps import Step
 from tests.cli.conftest import Cli, Shell
@@ -174,3 +177,11 @@ def test_a_bar_has_the_colour_of_its_state() -> None:
         assert isinstance(bar, BarColumn)
         styles = [bar.render(task).complete_style for task in tasks]
     assert styles == ["red", "cyan"]
+
+
+def test_a_job_that_is_to_begin_anew_is_restarting_and_no_other() -> None:
+    job = Job(id=7, project="p", type="t", state="canceling", created_at=NOW)
+    assert _told(job, BulkOperation.RESTART) == "□ restarting"
+    assert _told(job, BulkOperation.CANCEL) == "□ canceling"
+    job.state = State.PENDING
+    assert _told(job, BulkOperation.RESTART) == "· pending"
