@@ -189,10 +189,12 @@ def _say_ready(where: str) -> None:
 def _note_address(config: Config, where: str) -> None:
     """So that the command line of this home finds its server at whatever port."""
     with suppress(OSError):  # then it is named with --url
-        (config.home / ADDRESS).write_text(f"{reachable(where)}\n", encoding="utf-8")
+        path = config.home / ADDRESS
+        path.touch(mode=0o600)
+        path.write_text(f"{_reachable(where)}\n", encoding="utf-8")
 
 
-def reachable(address: str) -> str:
+def _reachable(address: str) -> str:
     """The address at which this machine reaches a server that listens everywhere."""
     return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
