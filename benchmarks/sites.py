@@ -49,7 +49,7 @@ class Site:
         self._settings = {name: value for name, value in self._settings.items() if value}
 
     def client(self) -> Client:
-        return Client(url=self.address, home=self.home)
+        return Client(url=self.address, home=self.home, timeout=300)
 
     def submit(self, type_: str, params: dict[str, Any], jobs: int) -> float:
         """Jobs a second, submitted in batches by the Python client over HTTP, as a user does."""

@@ -18,6 +18,8 @@ from tests.client.contract_server import ContractServer
         ("imprt a.csv", "'imprt' is no command of `jobdeck`.", "Did you mean 'import'?"),
         ("jobs ls", "'ls' is no command of `jobdeck jobs`.", "Did you mean 'list'?"),
         ("files shwo 1", "'shwo' is no command of `jobdeck files`.", "Did you mean 'show'?"),
+        ("logs 5 -f", "'logs' is no command of `jobdeck`.", "Did you mean 'job logs'?"),
+        ("job 5", "'5' is no command of `jobdeck job`.", "Did you mean 'show 5'?"),
         ("jobs list --stat failed", "`jobdeck jobs list` has no option --stat.", "Did you mean '--state'?"),
         ("jobs list --wibble", "`jobdeck jobs list` has no option --wibble.", "`jobdeck jobs list --help`"),
         ("up -o json", "`jobdeck up` takes no -o: it asks no server.", "`jobdeck up --help`"),

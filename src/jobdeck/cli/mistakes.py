@@ -51,10 +51,19 @@ def as_usage_error(error: CycloptsError) -> UsageError:
 
 def _unknown_command(error: UnknownCommandError, command: str) -> UsageError:
     word = (error.unused_tokens or ["?"])[0]
-    known = commands_of(error.app) if error.app is not None else []
-    meant = MEANT.get(word.lower())
-    guess = meant if meant in known else closest(word, known)
+    guess = _meant(word, error.app) if error.app is not None else None
     return UsageError(f"'{word}' is no command of `{command}`.", _guess(guess, command))
+
+
+def _meant(word: str, app: App) -> str | None:
+    """The command under `app` that `word` probably stands for; an id alone wants to be shown."""
+    known = commands_of(app)
+    if "show" in known and word.isdigit():
+        return f"show {word}"
+    if "jobs" in known and word in commands_of(app["jobs"]):
+        return f"job {word}"
+    meant = MEANT.get(word.lower())
+    return meant if meant in known else closest(word, known)
 
 
 def _unknown_option(error: UnknownOptionError, command: str) -> UsageError:
