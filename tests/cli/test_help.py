@@ -9,10 +9,10 @@ import pytest
 from cyclopts import App
 
 from jobdeck.cli.arguments.examples import EXAMPLES, epilogue
+from jobdeck.cli.arguments.mistakes import commands_of
 from jobdeck.cli.arguments.options import hoisted
 from jobdeck.cli.exits import asks_a_server
 from jobdeck.cli.main import app
-from jobdeck.cli.mistakes import commands_of
 from tests.cli.conftest import Cli
 
 ALIASES = {"job"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
+from jobdeck.cli.arguments.mistakes import commands_of
 from jobdeck.cli.arguments.options import hoisted
 from jobdeck.cli.main import app
-from jobdeck.cli.mistakes import commands_of
 from tests.architecture.tree import ROOT
 
 TEXTS = [

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from jobdeck.wire.objects import File
 
 CSV = Group("CSV", sort_key=20)
+Named = Annotated[str | Path, Parameter(name="FILE", help="Local files, file:ID of uploaded ones, or s3:// addresses.")]
+ServerPath = Annotated[bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())]
 _REMOTE = re.compile(r"(file:\d+|[a-z][a-z0-9+.-]*://.*)", re.DOTALL)
 
 
 def import_(
-    *given: Annotated[
-        str | Path, Parameter(name="FILE", help="Local files, file:ID of uploaded ones, or s3:// addresses.")
-    ],
+    *given: Named,
     into: Annotated[str, Parameter(help="The table or collection, for example lake/in.shop/orders.")],
     mode: Annotated[Literal["append", "replace", "upsert"] | None, Parameter(help="[default: append]")] = None,
     format: Annotated[
@@ -55,9 +55,7 @@ def import_(
             negative_iterable=(),
         ),
     ] = None,
-    server_path: Annotated[
-        bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())
-    ] = False,
+    server_path: ServerPath = False,
     wait: Wait = False,
     priority: Priority = None,
     tag: Tags = None,

@@ -98,7 +98,7 @@ def run(tokens: list[str]) -> int:
         _add_examples(words)
         result: Any = app(words, result_action="return_value", exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        from jobdeck.cli.mistakes import as_usage_error
+        from jobdeck.cli.arguments.mistakes import as_usage_error
 
         tell(as_usage_error(error))
         return USAGE
