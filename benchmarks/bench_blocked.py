@@ -91,7 +91,7 @@ def measure(made: OnPostgres | OnSqlite, jobs: int, claims: int) -> dict[str, An
             first = asyncio.run(pick_up(made, 1))
             figures |= {f"{name}_start_to_first_job_s": time.monotonic() - began, f"{name}_first_ms": first.to_code[0]}
             time.sleep(REST_SECONDS)
-            waits = asyncio.run(pick_up(made, LATENCIES))
+            waits = asyncio.run(pick_up(made, LATENCIES, inside=True))
             figures |= {f"{name}_{key}": value for key, value in waits.figures().items()}
             if waiting:
                 starts = freed(made, claims)

@@ -1,4 +1,4 @@
-"""Throughput and pick-up latency of the engine, beside peers and the bare database, all in one run.
+"""Throughput and pick-up latency of a counted function, through what a user calls, beside peers, all in one run.
 
     python benchmarks/bench_engine.py [--jobs 20000] [--rounds 3] [--peers FOLDER] [--only NAME …]
 
@@ -20,11 +20,12 @@ from typing import Any
 
 import measuring
 from pickup import Waits, pick_up
-from sites import AT_A_TIME, PEERS, OnPostgres, OnSqlite, fill, submit
+from sites import DEFAULTS, PEERS, OnPostgres, OnSqlite, Site
 from sqlalchemy import text
 
-from jobdeck.engine.submit import Submission
 from jobdeck.store.sql.database import Database
+
+import tally  # isort: skip  (found once `sites` has said where)
 
 PEER_NAMES = ("pgqueuer", "oban", "procrastinate", "dbos", "celery", "celery, synced")
 """What stands behind a comma is the same engine set up otherwise."""
@@ -41,8 +42,52 @@ class Options:
     only: list[str]
 
 
+def jobdeck_on_postgres(postgres: str, options: Options, workers: int, settings: dict[str, str]) -> dict[str, Any]:
+    """Jobs that call a counted function, submitted by the client over HTTP: what a user does, as with the peers."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        made = OnPostgres(postgres, Path(folder), **settings)
+        stack.enter_context(made.server())
+        batch = made.submit("tallied", {}, options.jobs)
+        for number in range(workers):
+            stack.enter_context(made.worker(f"worker{number}"))
+        drain = counted(made, options.jobs)
+        measuring.settle(postgres)
+        waits = asyncio.run(pick_up(made, LATENCIES)) if workers == 1 else Waits()
+    return _figures(drain, batch, waits)
+
+
+def jobdeck_on_sqlite(options: Options, settings: dict[str, str]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        made = OnSqlite(Path(folder), **settings)
+        with made.up(workers=0):
+            batch = made.submit("tallied", {}, options.jobs)
+        with made.up(workers=1):
+            drain = counted(made, options.jobs)
+            waits = asyncio.run(pick_up(made, LATENCIES))
+    return _figures(drain, batch, waits)
+
+
+def jobdeck_without_code(postgres: str, options: Options) -> dict[str, Any]:
+    """Jobs of the type noop, which have no step and call nothing: what the engine alone costs. Beside no peer."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        made = OnPostgres(postgres, Path(folder))
+        stack.enter_context(made.server())
+        batch = made.submit("noop", {}, options.jobs)
+        stack.enter_context(made.worker("worker"))
+        drain = asyncio.run(drained(made.url, options.jobs))
+        measuring.settle(postgres)
+        waits = asyncio.run(pick_up(made, LATENCIES, inside=True))
+    return _figures(drain, batch, waits)
+
+
+def counted(made: Site, jobs: int) -> float:
+    """Functions called a second, from the first to the last, counted where they run, as with the peers."""
+    tally.FOLDER = made.folder
+    return tally.counted(jobs)
+
+
 async def drained(url: str, jobs: int) -> float:
-    """Jobs a second from the first start to the last end, by the database's clock."""
+    """Jobs a second from the first start to the last end, by the database's clock; for those that call nothing."""
     database = Database(url)
     query = text(
         "SELECT count(*) FILTER (WHERE state = 'succeeded'), count(*) FILTER (WHERE state = 'failed'),"
@@ -61,50 +106,15 @@ async def drained(url: str, jobs: int) -> float:
         await database.close()
 
 
-def jobdeck_on_postgres(postgres: str, options: Options, workers: int, at_a_time: int = AT_A_TIME) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        made = OnPostgres(postgres, Path(folder), at_a_time)
-        stack.enter_context(made.server())
-        batch = asyncio.run(submit(made.url, options.jobs))
-        for number in range(workers):
-            stack.enter_context(made.worker(f"worker{number}"))
-        drain = asyncio.run(drained(made.url, options.jobs))
-        measuring.settle(postgres)
-        waits = asyncio.run(pick_up(made, LATENCIES)) if workers == 1 else Waits()
-    return _figures(drain, batch, waits)
-
-
-def jobdeck_with_a_step(postgres: str, options: Options) -> dict[str, Any]:
-    """Jobs of one step, whose code runs in a thread: step and task are recorded, too."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        made = OnPostgres(postgres, Path(folder))
-        stack.enter_context(made.server())
-        took = asyncio.run(fill(made.url, [Submission("tallied", {}, 1, "default", 1)] * options.jobs))
-        stack.enter_context(made.worker("worker"))
-        drain = asyncio.run(drained(made.url, options.jobs))
-    return _figures(drain, options.jobs / took)
-
-
-def jobdeck_on_sqlite(options: Options) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        made = OnSqlite(Path(folder))
-        with made.up(workers=0):
-            batch = asyncio.run(submit(made.url, options.jobs))
-        with made.up(workers=1):
-            drain = asyncio.run(drained(made.url, options.jobs))
-            waits = asyncio.run(pick_up(made, LATENCIES))
-    return _figures(drain, batch, waits)
-
-
-def peer(postgres: str, options: Options, name: str, workers: int) -> dict[str, Any]:
+def peer(postgres: str, options: Options, name: str, settings: str, workers: int) -> dict[str, Any]:
     """One peer by its script in benchmarks/peers, which speaks: reset, submit N, worker, wait N, latency N."""
     assert options.peers is not None
     engine, _, variant = name.partition(", ")
     python, script = str(options.peers / engine / "bin/python"), str(PEERS / f"{engine}_peer.py")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        tally = Path(folder) / "tally"
-        tally.mkdir()
-        environment = {"DSN": measuring.fresh_database(postgres, engine), "TALLY": str(tally)}
+        counts = Path(folder) / "tally"
+        counts.mkdir()
+        environment = {"DSN": measuring.fresh_database(postgres, engine), "TALLY": str(counts), "SETTINGS": settings}
         if engine == "celery":
             fsync = "always" if variant else "everysec"
             environment["BROKER"] = stack.enter_context(measuring.redis(Path(folder), fsync))
@@ -149,6 +159,30 @@ def _figures(drain: float, batch: float | None, waits: Waits | None = None) -> d
     return {"drain": drain, "submit": batch, **(waits.figures() if waits else {})}
 
 
+def _runs(postgres: str, options: Options) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Everything there is to measure, by name: like beside like first, then what stands beside no peer."""
+    tuned: dict[str, str] = {}
+    more = {"JOBDECK_LIGHT_SLOTS": "2000"}
+    runs: dict[str, Callable[[], dict[str, Any]]] = {
+        "jobdeck, PostgreSQL, defaults, 1 worker": lambda: jobdeck_on_postgres(postgres, options, 1, DEFAULTS),
+        "jobdeck, PostgreSQL, best, 1 worker": lambda: jobdeck_on_postgres(postgres, options, 1, tuned),
+        "jobdeck, PostgreSQL, best, 2 workers": lambda: jobdeck_on_postgres(postgres, options, 2, tuned),
+        "jobdeck, PostgreSQL, 2,000 at a time, 1 worker": lambda: jobdeck_on_postgres(postgres, options, 1, more),
+        "jobdeck, SQLite, defaults": lambda: jobdeck_on_sqlite(options, DEFAULTS),
+        "jobdeck, SQLite, best": lambda: jobdeck_on_sqlite(options, tuned),
+    }
+    for name in PEER_NAMES if options.peers else ():
+        for settings, workers in (("defaults", 1), ("best", 1), ("best", 2)):
+            runs[f"{name}, {settings}, {workers} worker{'s' * (workers > 1)}"] = lambda n=name, s=settings, w=workers: (
+                peer(postgres, options, n, s, w)
+            )
+    return runs | {
+        "jobdeck, PostgreSQL, jobs without code": lambda: jobdeck_without_code(postgres, options),
+        "bare PostgreSQL, the same writes": lambda: bare_postgres(postgres, options),
+        "the disk alone, one sync": disk_alone,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=20_000)
@@ -157,20 +191,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[])
     options = Options(**vars(parser.parse_args()))
     with measuring.postgres() as postgres:
-        runs: dict[str, Callable[[], dict[str, Any]]] = {
-            "jobdeck, PostgreSQL, 1 worker": lambda: jobdeck_on_postgres(postgres, options, 1),
-            "jobdeck, PostgreSQL, 2 workers": lambda: jobdeck_on_postgres(postgres, options, 2),
-            "jobdeck, PostgreSQL, 1 worker, 2,000 at a time": lambda: jobdeck_on_postgres(postgres, options, 1, 2000),
-            "jobdeck, PostgreSQL, 1 worker, jobs of a step": lambda: jobdeck_with_a_step(postgres, options),
-            "jobdeck, SQLite": lambda: jobdeck_on_sqlite(options),
-            "bare PostgreSQL, the same writes": lambda: bare_postgres(postgres, options),
-            "the disk alone, one sync": disk_alone,
-        }
-        for name in PEER_NAMES if options.peers else ():
-            for workers in (1, 2):
-                runs[f"{name}, {workers} worker{'s' * (workers > 1)}"] = lambda n=name, w=workers: peer(
-                    postgres, options, n, w
-                )
+        runs = _runs(postgres, options)
         figures = {}
         for name, run in runs.items():
             if options.only and not any(word in name for word in options.only):

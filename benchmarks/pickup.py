@@ -31,10 +31,12 @@ class Waits(NamedTuple):
         }
 
 
-async def pick_up(made: OnPostgres | OnSqlite, count: int) -> Waits:
-    """One job after another: from the call that submits it to its own code, measured as with the peers."""
+async def pick_up(made: OnPostgres | OnSqlite, count: int, *, inside: bool = False) -> Waits:
+    """One job after another: from the call that submits it to its own code, measured as with the peers. `inside` leaves
+    HTTP out, where a database may be opened beside its server."""
     tally.FOLDER = made.folder
-    async with made.sending() as send:
+    direct = inside and isinstance(made, OnPostgres)
+    async with made.sending_inside() if direct else made.sending() as send:
         to_code = await tally.latencies(count, send)
     newest = text(
         "SELECT (started_at - created_at) / 1000.0 FROM jobs WHERE type = 'tallied' ORDER BY id DESC LIMIT :n"

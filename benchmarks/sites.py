@@ -21,6 +21,7 @@ from jobdeck.engine.submit import Submission, Submitter
 from jobdeck.jobs.noop import Noop
 from jobdeck.jobs.registry import GROUP
 from jobdeck.store.sql.database import Database
+from jobdeck.wire.jobs import SubmitRequest
 
 PEERS = Path(__file__).with_name("peers")
 sys.path.append(str(PEERS))
@@ -28,6 +29,9 @@ from jobdeck_types import Tallied  # noqa: E402
 
 AT_A_TIME = 500
 """Jobs that one worker runs at the same time; as many as its peers are given."""
+TUNED = {"JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": str(AT_A_TIME)}
+DEFAULTS = dict.fromkeys(TUNED, "")
+"""Settings that take away what is tuned; an empty one is not set."""
 BATCH = 1000
 Send = Callable[[float], Awaitable[object]]
 """Submits one `tallied` job, given the moment (time.monotonic)."""
@@ -41,13 +45,30 @@ class Site:
         self.url = url
         self.address = ""
         self.home = folder / "home"
-        self._settings = {
-            "JOBDECK_PROJECT_LIMIT": "100000", "JOBDECK_LIGHT_SLOTS": str(AT_A_TIME), "JOBDECK_LOG_LEVEL": "warning",
-            **settings, **_with_tallied(folder),
-        }  # fmt: skip
+        self._settings = {"JOBDECK_LOG_LEVEL": "warning", **TUNED, **settings, **_with_tallied(folder)}
+        self._settings = {name: value for name, value in self._settings.items() if value}
 
     def client(self) -> Client:
-        return Client(url=self.address, home=self.home)
+        return Client(url=self.address, home=self.home, timeout=300)
+
+    def submit(self, type_: str, params: dict[str, Any], jobs: int) -> float:
+        """Jobs a second, submitted in batches by the Python client over HTTP, as a user does."""
+        wanted = [SubmitRequest(type=type_, params=params)] * jobs
+        with self.client() as client:
+            began = time.monotonic()
+            for first in range(0, jobs, BATCH):
+                client.jobs.submit_ids(wanted[first : first + BATCH])
+            return jobs / (time.monotonic() - began)
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[Send]:
+        """By the Python client over HTTP, as a user does."""
+        with self.client() as client:
+
+            async def send(at: float) -> None:
+                await asyncio.to_thread(client.jobs.submit, "tallied", {"at": at})
+
+            yield send
 
     @contextmanager
     def _serving(self, *words: str, home: Path) -> Iterator[int]:
@@ -66,9 +87,9 @@ class Site:
 class OnPostgres(Site):
     """As on many machines: a server, some workers, PostgreSQL."""
 
-    def __init__(self, postgres: str, folder: Path, at_a_time: int = AT_A_TIME) -> None:
+    def __init__(self, postgres: str, folder: Path, **settings: str) -> None:
         url = measuring.fresh_database(postgres, "jobdeck").replace("postgresql://", "postgresql+psycopg://")
-        super().__init__(folder, url, JOBDECK_DATABASE_URL=url, JOBDECK_WORKERS="1", JOBDECK_LIGHT_SLOTS=str(at_a_time))
+        super().__init__(folder, url, JOBDECK_DATABASE_URL=url, JOBDECK_WORKERS="1", **settings)
 
     @contextmanager
     def server(self, name: str = "server") -> Iterator[int]:
@@ -83,8 +104,8 @@ class OnPostgres(Site):
             yield started.pid
 
     @asynccontextmanager
-    async def sending(self) -> AsyncIterator[Send]:
-        """Through the engine's own submit, straight into the database, as the peers do."""
+    async def sending_inside(self) -> AsyncIterator[Send]:
+        """Through the engine's own submit, straight into the database: what the engine alone takes, without HTTP."""
         database = Database(self.url)
         submitter = _submitter(database)
 
@@ -99,23 +120,13 @@ class OnPostgres(Site):
 class OnSqlite(Site):
     """As on one machine: one process, SQLite. The database is opened a second time only to fill it and to look."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, f"sqlite+aiosqlite:///{folder / 'home' / 'jobdeck.db'}")
+    def __init__(self, folder: Path, **settings: str) -> None:
+        super().__init__(folder, f"sqlite+aiosqlite:///{folder / 'home' / 'jobdeck.db'}", **settings)
 
     @contextmanager
     def up(self, workers: int) -> Iterator[int]:
         with self._serving("up", "--workers", str(workers), home=self.folder / "home") as pid:
             yield pid
-
-    @asynccontextmanager
-    async def sending(self) -> AsyncIterator[Send]:
-        """Through the API: there is no other way into a process that has its database for itself."""
-        with self.client() as client:
-
-            async def send(at: float) -> None:
-                await asyncio.to_thread(client.jobs.submit, "tallied", {"at": at})
-
-            yield send
 
 
 def _with_tallied(folder: Path) -> dict[str, str]:

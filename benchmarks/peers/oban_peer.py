@@ -1,4 +1,4 @@
-"""Oban for Python (open source) as `oban start` runs it: uvloop and a psycopg pool; 500 jobs at a time."""
+"""Oban for Python (open source) as `oban start` runs it, uvloop and a psycopg pool; 500 jobs at a time, else 10."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def main(word: str, count: int) -> None:
     elif word == "worker":
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        async with Oban(pool=pool, queues={"noop": 500}):
+        async with Oban(pool=pool, queues={"noop": 500 if tally.BEST else 10}):
             await stop.wait()
     else:
         oban = Oban(pool=pool)

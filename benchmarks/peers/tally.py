@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 FOLDER = Path(os.environ.get("TALLY", "."))
+BEST = os.environ.get("SETTINGS", "best") == "best"
+"""Whether the peer runs as its documentation recommends for throughput; else as it is installed."""
 _FORM = struct.Struct("qdd")
 
 
@@ -41,10 +43,15 @@ def _read() -> list[tuple[int, float, float]]:
 
 def wait(jobs: int) -> None:
     """Print the rate once `jobs` jobs ran."""
+    print(json.dumps({"rate": counted(jobs)}))
+
+
+def counted(jobs: int) -> float:
+    """Jobs a second, from the first call to the last, once `jobs` jobs ran."""
     while sum(count for count, _, _ in _read()) < jobs:
         time.sleep(0.1)
     found = [entry for entry in _read() if entry[0]]
-    print(json.dumps({"rate": jobs / (max(e[2] for e in found) - min(e[1] for e in found))}))
+    return jobs / (max(e[2] for e in found) - min(e[1] for e in found))
 
 
 def waits() -> list[float]:

@@ -35,7 +35,8 @@ def test_list_takes_filters_and_says_that_there_is_more(cli: Cli, server: Contra
         "since": ["3d"],
         "sort": ["id"],
     }
-    assert "--cursor 2" in done.stderr
+    assert done.stderr == "There are more than these 2; --limit shows more.\n"
+    assert "--cursor 2 the next page" in cli("jobs", "list", "--limit", "2", "-o", "ids").stderr
     assert cli("jobs", "list", "--all", "-o", "ids", "--state", "failed").stdout.split() == ["5", "4", "3", "2", "1"]
 
 

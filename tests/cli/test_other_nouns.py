@@ -86,7 +86,6 @@ def test_pauses(cli: Cli, server: ContractServer) -> None:
         (["workers", "drain", "w1"], "Worker vm (w1) is draining."),
         (["types", "list"], "Sleep for a while."),
         (["types", "show", "sleep"], "default 1.0"),
-        (["configurations", "list"], "NAME"),
         (["configurations", "create", "nightly", "sleep", "-p", "seconds=1"], "Configuration 3 'nightly' is created."),
         (["configurations", "show", "3"], '"seconds": 1'),
         (["configurations", "change", "3", "-p", "seconds=2"], "Configuration 3 'nightly' is version 3."),

@@ -30,6 +30,7 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "defect" not in done.stderr
+    assert any(line.startswith("error: ") for line in done.stderr.splitlines()), "in the style of all errors"
     for word in words:
         assert word in done.stderr
 

@@ -42,14 +42,14 @@ class Terminal:
 
     def wait_for(self, words: str) -> None:
         with self._grew:
-            assert self._grew.wait_for(lambda: words.encode() in self._drawn, timeout=20), self._drawn.decode()
+            assert self._grew.wait_for(lambda: words.encode() in self._drawn, timeout=90), self._drawn.decode()
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
     def end(self) -> tuple[int, str]:
-        code = self.process.wait(timeout=20)
-        self._reader.join(timeout=20)
+        code = self.process.wait(timeout=90)
+        self._reader.join(timeout=90)
         os.close(self._ours)
         return code, self._drawn.decode()
 

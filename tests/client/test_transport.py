@@ -113,6 +113,18 @@ def test_settings_come_from_the_environment_unless_given(monkeypatch: pytest.Mon
     assert "from-env" not in repr(resolve(None, None, None))
 
 
+def test_the_address_is_where_the_home_was_served_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOBDECK_URL", raising=False)
+    monkeypatch.setenv("JOBDECK_HOME", str(tmp_path))
+    assert resolve(None, None, None).url == "http://127.0.0.1:8380"
+    (tmp_path / "server.url").write_text("http://127.0.0.1:9000\n")
+    assert resolve(None, None, None).url == "http://127.0.0.1:9000"
+    assert resolve(None, None, tmp_path / "other").url == "http://127.0.0.1:8380"
+    assert resolve("http://localhost:1", None, None).url == "http://localhost:1"
+    (tmp_path / "server.url").write_text("half a line")
+    assert resolve(None, None, None).url == "http://127.0.0.1:8380"
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:8380", "ftp://x", "http://", "http://[::1", "http://x:99999"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput):

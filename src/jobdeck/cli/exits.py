@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from jobdeck.core.errors import JobdeckError
 
-_REQUEST = re.compile(r"GET /api/v1/(?P<noun>jobs|types|projects|workers)(?:/(?P<name>\w+))?(?= )")
+_REQUEST = re.compile(r"GET /api/v1/(?P<noun>jobs|types|projects|workers)(?:/(?P<name>[\w.-]+))?(?= )")
 
 DONE = 0
 JOB_FAILED = 1
@@ -19,9 +19,16 @@ OUTPUT = 5
 DEFECT = 70
 DETACHED = 130
 
+ALONE = ("up", "demo", "server", "worker", "admin-token")
+"""Commands that ask no server: they start one, or work on its home."""
+
 EPILOGUE = """\
-Every command takes --url, --token, --home, --project and -o table|json|ids,
-before or after the verb.
+Every command but up, demo, server, worker and admin-token takes --url, --token,
+--home, --project and -o table|json|ids, before or after the verb.
+
+`jobdeck COMMAND --help` shows options and examples.
+`jobdeck --install-completion` lets the shell complete commands, files, types,
+states and ids.
 
 Exit codes:
   0    done
@@ -33,6 +40,14 @@ Exit codes:
   5    the output cannot be written; what was asked for may have been done
   70   a defect in this command; PYTHONDEVMODE=1 shows where
   130  interrupted; jobs go on"""
+
+
+SHORTLY = "--url, --token, --home, --project and -o may also stand before the verb.\nExit codes: see `jobdeck --help`."
+
+
+def asks_a_server(words: tuple[str, ...]) -> bool:
+    """Whether the command of these words has the options of all that ask a server."""
+    return not words or words[0] not in ALONE
 
 
 class UsageError(Exception):
@@ -87,7 +102,14 @@ def _as_command(hint: str) -> str:
 
 def say(text: str) -> None:
     """A line for people, beside the output: on standard error."""
+    from jobdeck.cli.show.terminal import wrapped
     from jobdeck.cli.show.text import clean
 
     with suppress(OSError, ValueError):  # a remark that nobody can read is no reason to fail
-        print(clean(text), file=sys.stderr, flush=True)
+        print(wrapped(clean(text), _indent(text), sys.stderr), file=sys.stderr, flush=True)
+
+
+def _indent(text: str) -> int:
+    """Cells that further lines of a remark are in: behind `error: ` and `hint: `, else two more than the first."""
+    head, colon, _ = text.partition(": ")
+    return len(head) + 2 if colon and head in ("error", "hint") else len(text) - len(text.lstrip(" ")) + 2

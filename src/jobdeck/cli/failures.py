@@ -23,7 +23,7 @@ GROUP_COLUMNS: list[Column[FailureGroup]] = [
     Column("COUNT", lambda g: text.number(g.count), right=True),
     Column("FAILED NOW", lambda g: text.number(g.jobs_failed_now), drop=4, right=True),
     Column("TREND", lambda g: bars(g.trend), drop=5),
-    Column("LAST", lambda g: text.moment(g.last_seen), drop=2),
+    Column("LAST", lambda g: g.last_seen, drop=2),
     Column("TYPES", lambda g: [t.type for t in g.types], drop=3, least=6),
     Column("CODE", lambda g: g.code, drop=6, least=8),
     Column("MESSAGE", lambda g: g.message, drop=1, least=16),
@@ -41,7 +41,9 @@ def list_(
     since: Since = None,
     until: Until = None,
     q: Annotated[str | None, Parameter(name=["--q", "--search"], help="Text in code, place or message.")] = None,
-    sort: Annotated[Literal["-last_seen", "-count"] | None, Parameter(help="[default: -last_seen]")] = None,
+    sort: Annotated[
+        Literal["-last_seen", "-count"] | None, Parameter(help="[default: -last_seen]", allow_leading_hyphen=True)
+    ] = None,
     limit: Annotated[int | None, Parameter(help="Groups to show. [default: 50 in a table, else all]")] = None,
     common: Common | None = None,
 ) -> None:
@@ -49,7 +51,14 @@ def list_(
     common = common or Common()
     with common.client() as client:
         found = client.failures.list(project=common.chosen_project, type=type, since=since, until=until, q=q, sort=sort)
-        print_list(common.output, found, GROUP_COLUMNS, lambda g: g.fingerprint, More(limit))
+        print_list(
+            common.output,
+            found,
+            GROUP_COLUMNS,
+            lambda g: g.fingerprint,
+            More(limit),
+            "There are no failures of this kind.",
+        )
 
 
 @app.command(name="show")
@@ -77,8 +86,8 @@ def _show(group: FailureGroup) -> None:
             ("place", group.place),
             ("failures", text.number(group.count)),
             ("failed now", text.number(group.jobs_failed_now)),
-            ("first", text.moment(group.first_seen)),
-            ("last", text.moment(group.last_seen)),
+            ("first", group.first_seen),
+            ("last", group.last_seen),
             ("trend", f"{bars(group.trend)} since {text.moment(group.trend.since)}"),
             ("types", ", ".join(f"{t.type} ({text.number(t.count)})" for t in group.types)),
             ("projects", ", ".join(f"{p.project} ({text.number(p.count)})" for p in group.projects)),

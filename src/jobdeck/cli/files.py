@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import file_ids
 from jobdeck.cli.arguments.ids import file_numbers
 from jobdeck.cli.arguments.more import More, print_list, tell_more
 from jobdeck.cli.arguments.options import STDIN, Common, Force, noun
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 app = noun("files", "Upload, replace, list, download and delete project files.")
 
 FileIds = Annotated[
-    str, Parameter(name="ID", help="File ids, with or without file: before them, or - for standard input.")
+    str,
+    Parameter(
+        name="ID", help="File ids, with or without file: before them, or - for standard input.", completer=file_ids
+    ),
 ]
 
 COLUMNS: list[Column[File]] = [
@@ -32,8 +36,8 @@ COLUMNS: list[Column[File]] = [
     Column("SIZE", lambda f: text.size(f.bytes), right=True),
     Column("TAGS", lambda f: f.tags, drop=4, least=6),
     Column("BY", lambda f: f.created_by, drop=3, least=6),
-    Column("CREATED", lambda f: text.moment(f.created_at), drop=1),
-    Column("EXPIRES", lambda f: "never" if f.permanent else text.moment(f.expires_at), drop=2),
+    Column("CREATED", lambda f: f.created_at, drop=1),
+    Column("EXPIRES", lambda f: "never" if f.permanent else f.expires_at, drop=2),
 ]
 
 
@@ -42,8 +46,13 @@ VERSION_COLUMNS: list[Column[FileVersion]] = [
     Column("NAME", lambda v: v.name, least=12),
     Column("SIZE", lambda v: text.size(v.bytes), right=True),
     Column("BY", lambda v: v.created_by, drop=2, least=6),
-    Column("CREATED", lambda v: text.moment(v.created_at), drop=1),
+    Column("CREATED", lambda v: v.created_at, drop=1),
 ]
+
+
+def no_files(project: str) -> str:
+    """What is said where a project has no files."""
+    return f"The project {project} has no files. `jobdeck files upload FILE` brings one."
 
 
 @app.command(name="list")
@@ -62,11 +71,11 @@ def list_(
 
         if most is None or most > MAX_PAGE:
             files = client.files.list(project=project, cursor=cursor)
-            print_list(common.output, files, COLUMNS, lambda f: f.id, More(limit, 100))
+            print_list(common.output, files, COLUMNS, lambda f: f.id, More(limit, 100), no_files(project))
             return
         page = client.files.page(project=project, limit=most, cursor=cursor)
-    print_page(common.output, page, COLUMNS, lambda f: f.id)
-    tell_more(page)
+    print_page(common.output, page, COLUMNS, lambda f: f.id, no_files(project))
+    tell_more(page, common.output)
 
 
 @app.command
@@ -97,7 +106,7 @@ def upload(
         files = upload_all(
             client, paths, common.project_or_default, sys.stderr, name=name, tags=tag or (), permanent=permanent
         )
-    print_all(common.output, files, COLUMNS, lambda f: f.id)
+    print_all(common.output, files, COLUMNS, lambda f: f.id, "No file was uploaded.")
 
 
 @app.command
@@ -136,7 +145,7 @@ def replace(
 
 @app.command
 def download(
-    id: Annotated[str, Parameter(help="File id.")],
+    id: Annotated[str, Parameter(help="File id.", completer=file_ids)],
     *,
     version: Annotated[int | None, Parameter(help="An earlier version of it; files show lists them.")] = None,
     to: Annotated[
@@ -192,8 +201,9 @@ def _show(file: File) -> None:
             ("sha256", file.sha256),
             ("type", file.content_type),
             ("tags", ", ".join(file.tags)),
-            ("created", f"{text.moment(file.created_at)}{f' by {file.created_by}' if file.created_by else ''}"),
-            ("expires", "never" if file.permanent else text.moment(file.expires_at)),
+            ("created", file.created_at),
+            ("by", file.created_by),
+            ("expires", "never" if file.permanent else file.expires_at),
             ("jobs", ", ".join(str(job) for job in file.jobs)),
         ]
     )

@@ -17,6 +17,7 @@ from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import submitted
 from jobdeck.cli.run import DryRun, Priority, Tags, Wait
 from jobdeck.cli.upload import TRIAL, provided
+from jobdeck.core.output.nearest import nearest
 
 if TYPE_CHECKING:
     from jobdeck.cli.upload import Provided
@@ -33,11 +34,13 @@ Once = Annotated[
 CSV = Group("CSV", sort_key=20)
 NO_FILE = "file:0"
 """No file has this id."""
+Named = Annotated[str | Path, Parameter(name="FILE", help="Local files, file:ID of uploaded ones, or s3:// addresses.")]
+ServerPath = Annotated[bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())]
 _REMOTE = re.compile(r"(file:\d+|[a-z][a-z0-9+.-]*://.*)", re.DOTALL)
 
 
 def import_(
-    *files: Annotated[str, Parameter(name="FILE", help="Local files, file:ID of uploaded ones, or s3:// addresses.")],
+    *given: Named,
     into: Annotated[str, Parameter(help="The table or collection, for example lake/in.shop/orders.")],
     mode: Annotated[Literal["append", "replace", "upsert"] | None, Parameter(help="[default: append]")] = None,
     format: Annotated[
@@ -63,9 +66,7 @@ def import_(
             negative_iterable=(),
         ),
     ] = None,
-    server_path: Annotated[
-        bool, Parameter(help="FILE names files on the server; upload nothing.", negative=())
-    ] = False,
+    server_path: ServerPath = False,
     once: Once = None,
     wait: Wait = False,
     priority: Priority = None,
@@ -78,6 +79,7 @@ def import_(
     What is wrong with table, key, options and rights is told before anything is uploaded. A local file whose content is
     in the project already is not uploaded again. A dry run uploads what is not, and deletes it again."""
     common = common or Common()
+    files = tuple(str(name) for name in given)
     csv = {
         "delimiter": csv_delimiter, "quote": csv_quote, "escape": csv_escape, "header": csv_header,
         "encoding": csv_encoding, "decimal_point": csv_decimal_point, "skip_rows": csv_skip_rows,
@@ -150,10 +152,16 @@ def _check(files: tuple[str, ...], *, server_path: bool) -> None:
         if server_path or _REMOTE.fullmatch(name):
             continue
         if not Path(name).is_file():
-            what = "is a folder" if Path(name).is_dir() else "does not exist here"
-            raise UsageError(
-                f"'{name}' {what}.", "Name its files one by one, or use --server-path for files on the server."
-            )
+            raise _no_file(Path(name))
+
+
+def _no_file(path: Path) -> UsageError:
+    """Of a name that is no file here: what it is, and what may have been meant."""
+    if path.is_dir():
+        return UsageError(f"'{path}' is a folder.", f"Name the files in it, for example {path}/*.csv.")
+    there = [str(other) for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
+    then = "Look at its name and the folder you are in, or use --server-path for files on the server."
+    return UsageError(f"'{path}' does not exist here.", f"{nearest(str(path), there)}{then}")
 
 
 def _columns(names: list[str] | None) -> list[str] | None:

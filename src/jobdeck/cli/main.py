@@ -6,10 +6,24 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-from cyclopts import App, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 
-from jobdeck.cli.arguments.options import hoisted
-from jobdeck.cli.exits import DEFECT, DETACHED, DONE, EPILOGUE, OUTPUT, USAGE, UsageError, code_of, say, tell
+from jobdeck.cli.arguments.examples import epilogue
+from jobdeck.cli.arguments.options import hoisted, shown_default
+from jobdeck.cli.exits import (
+    DEFECT,
+    DETACHED,
+    DONE,
+    EPILOGUE,
+    OUTPUT,
+    SHORTLY,
+    USAGE,
+    UsageError,
+    asks_a_server,
+    code_of,
+    say,
+    tell,
+)
 from jobdeck.cli.show.streams import OutputFailed, discard_output, prepare
 from jobdeck.core.errors import JobdeckError
 
@@ -17,6 +31,10 @@ SERVING = Group("Serve", sort_key=1)
 WORKING = Group("Work with jobs", sort_key=2)
 LOOKING = Group("Data", sort_key=3)
 RULING = Group("Administration", sort_key=4)
+
+HELP = ("--help", "-h")
+COMPLETING = "__complete"
+"""The command by which a shell asks what could come next."""
 
 COMMANDS = (
     ("up", "jobdeck.cli.serve:up", "Start everything on this machine.", SERVING),
@@ -60,8 +78,8 @@ def _build() -> App:
     root = App(
         name="jobdeck",
         help="The job center for data platforms.",
-        help_epilogue=EPILOGUE,
         version=_version,
+        default_parameter=Parameter(show_default=shown_default),
         help_format="plaintext",
     )
     for name, place, text, group in COMMANDS:
@@ -77,7 +95,14 @@ app = _build()
 def run(tokens: list[str]) -> int:
     """Carry out one command line; the exit code. Errors are told on standard error, never as a traceback."""
     try:
-        result: Any = app(hoisted(tokens), result_action="return_value")
+        words = hoisted(tokens)
+        _add_examples(words)
+        result: Any = app(words, result_action="return_value", exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        from jobdeck.cli.arguments.mistakes import as_usage_error
+
+        tell(as_usage_error(error))
+        return USAGE
     except UsageError as error:
         tell(error)
         return USAGE
@@ -99,6 +124,15 @@ def run(tokens: list[str]) -> int:
         say("hint: This is a defect of the command; PYTHONDEVMODE=1 shows where.")
         return DEFECT
     return result if isinstance(result, int) else DONE
+
+
+def _add_examples(words: list[str]) -> None:
+    """Give the command that is about to run its examples, for its help. Commands load late, so this is where one is."""
+    if words[:1] == [COMPLETING]:
+        return
+    names, apps, _ = app.parse_commands([word for word in words if word not in HELP])
+    parts = (epilogue(names), EPILOGUE if not names else SHORTLY if asks_a_server(names) else "")
+    apps[-1].help_epilogue = "\n\n".join(part for part in parts if part)
 
 
 def _not_text(error: UnicodeEncodeError) -> UsageError:

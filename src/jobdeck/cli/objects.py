@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import refs
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
@@ -22,7 +23,7 @@ MOST_ROWS = 1000
 """Rows of one answer."""
 app = noun("objects", "Look at tables and collections.")
 
-Ref = Annotated[str, Parameter(name="REF", help="For example lake/in.shop/orders.")]
+Ref = Annotated[str, Parameter(name="REF", help="For example lake/in.shop/orders.", completer=refs)]
 
 OBJECT_COLUMNS: list[Column[TableObject]] = [
     Column("REF", lambda o: o.ref, least=16, last=True),
@@ -30,7 +31,7 @@ OBJECT_COLUMNS: list[Column[TableObject]] = [
     Column("ROWS", lambda o: text.number(o.rows), right=True),
     Column("SIZE", lambda o: text.size(o.bytes), drop=1, right=True),
     Column("VERSION", lambda o: o.version, drop=3, right=True),
-    Column("UPDATED", lambda o: text.moment(o.updated_at), drop=2),
+    Column("UPDATED", lambda o: o.updated_at, drop=2),
 ]
 
 FIELD_COLUMNS: list[Column[Field]] = [
@@ -43,7 +44,7 @@ FIELD_COLUMNS: list[Column[Field]] = [
 
 VERSION_COLUMNS: list[Column[ObjectVersion]] = [
     Column("VERSION", lambda v: v.version, right=True),
-    Column("AT", lambda v: text.moment(v.at)),
+    Column("AT", lambda v: v.at),
     Column("BY", lambda v: v.by, drop=3),
     Column("JOB", lambda v: v.job, right=True),
     Column("WHAT", lambda v: v.operation, drop=1, least=8),
@@ -58,7 +59,13 @@ def list_(*, common: Common | None = None) -> None:
     common = common or Common()
     with common.client() as client:
         objects = client.objects.list(project=common.project_or_default)
-    print_all(common.output, objects, OBJECT_COLUMNS, lambda o: o.ref)
+    print_all(
+        common.output,
+        objects,
+        OBJECT_COLUMNS,
+        lambda o: o.ref,
+        f"The project {common.project_or_default} has no tables. `jobdeck import FILE --into lake/a/b` makes one.",
+    )
 
 
 @app.command
@@ -85,7 +92,8 @@ def rows(
     with common.client() as client:
         found = _rows(client, ref, common.project_or_default, limit, version, cursor)
     if common.output == "table":
-        print_table(found.items, _row_columns(found))
+        if not print_table(found.items, _row_columns(found)):
+            say(f"{text.line(ref)} has no rows.")
         if found.next is not None:
             say(f"There are more than these {len(found.items)}; --limit shows more, --cursor {found.next} the next.")
     else:
@@ -111,7 +119,7 @@ def versions(ref: Ref, /, *, common: Common | None = None) -> None:
     if common.output == "ids":
         print_ids(v.version for v in found)
     else:
-        print_all(common.output, found, VERSION_COLUMNS, lambda v: v.version)
+        print_all(common.output, found, VERSION_COLUMNS, lambda v: v.version, f"{ref} has no versions.")
 
 
 def _show(found: TableObject) -> None:
@@ -121,7 +129,7 @@ def _show(found: TableObject) -> None:
             ("rows", text.number(found.rows)),
             ("size", text.size(found.bytes)),
             ("version", found.version),
-            ("updated", text.moment(found.updated_at)),
+            ("updated", found.updated_at),
         ]
     )
     if found.columns:
@@ -131,11 +139,18 @@ def _show(found: TableObject) -> None:
 
 def _row_columns(found: Rows) -> list[Column[dict[str, Any]]]:
     names = [c.name for c in found.columns] or list(dict.fromkeys(name for row in found.items for name in row))
-    return [_row_column(name, position) for position, name in enumerate(names)]
+    return [_row_column(name, position, found.items) for position, name in enumerate(names)]
 
 
-def _row_column(name: str, position: int) -> Column[dict[str, Any]]:
-    return Column(text.line(name), lambda row: _plain(row.get(name)), drop=position, least=8)
+def _row_column(name: str, position: int, rows: list[dict[str, Any]]) -> Column[dict[str, Any]]:
+    right = _are_numbers([row.get(name) for row in rows])
+    return Column(text.line(name), lambda row: _plain(row.get(name)), drop=position, least=8, right=right)
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    """Whether they stand better on the right: all that are there are numbers. A bool is none."""
+    there = [value for value in values if value is not None]
+    return bool(there) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in there)
 
 
 def _plain(value: Any) -> object:

@@ -8,7 +8,6 @@ from cyclopts import Parameter
 
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import say
-from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one
 from jobdeck.cli.show.table import Column
 
@@ -31,7 +30,7 @@ LIMIT_COLUMNS: list[Column[Limit]] = [
 PAUSE_COLUMNS: list[Column[PausedScope]] = [
     Column("SCOPE", lambda p: p.scope, least=16, last=True),
     Column("BY", lambda p: p.by, least=6),
-    Column("SINCE", lambda p: text.moment(p.at), drop=1),
+    Column("SINCE", lambda p: p.at, drop=1),
     Column("REASON", lambda p: p.reason, drop=2, least=10),
 ]
 
@@ -42,7 +41,13 @@ def limits_list(*, instance: Instance = False, common: Common | None = None) -> 
     common = common or Common()
     with common.client() as client:
         found = client.limits.list(project=common.project_or_default, instance=instance)
-    print_all(common.output, found, LIMIT_COLUMNS, lambda x: x.resource)
+    print_all(
+        common.output,
+        found,
+        LIMIT_COLUMNS,
+        lambda x: x.resource,
+        "No limit is set. `jobdeck limits set type:NAME 2` sets one.",
+    )
 
 
 @limits.command(name="set")
@@ -89,7 +94,7 @@ def pauses_list(*, common: Common | None = None) -> None:
     """List the scopes that are paused: by whom, since when, why."""
     common = common or Common()
     with common.client() as client:
-        print_all(common.output, client.pauses.list(), PAUSE_COLUMNS, lambda p: p.scope)
+        print_all(common.output, client.pauses.list(), PAUSE_COLUMNS, lambda p: p.scope, "Nothing is paused.")
 
 
 @pauses.command(name="set")

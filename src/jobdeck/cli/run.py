@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import types
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
 from jobdeck.cli.jobs.plan import planned
@@ -21,7 +22,7 @@ Tags = Annotated[list[str] | None, Parameter(name="--tag", help="Tag; may be rep
 
 
 def run(
-    type: Annotated[str, Parameter(help="Job type; `jobdeck types list` shows them.")],
+    type: Annotated[str, Parameter(help="Job type; `jobdeck types list` shows them.", completer=types)],
     /,
     *,
     param: Annotated[

@@ -7,17 +7,18 @@ import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 from cyclopts import Parameter
 
-from jobdeck.cli.exits import DEFECT, DETACHED, DONE, UNREACHABLE, USAGE
+from jobdeck.cli.exits import DEFECT, DETACHED, DONE, UNREACHABLE, USAGE, say, tell
 from jobdeck.cli.parting import Parting
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError, Unavailable
-from jobdeck.core.home import ADMIN_TOKEN
+from jobdeck.core.home import ADDRESS, ADMIN_TOKEN
 
 _HOW_TO_STOP = "Ctrl-C stops it; running jobs are handed back and go on at the next start."
 Runner = Callable[[Config, Callable[[str], None], asyncio.Event], Awaitable[None]]
@@ -154,6 +155,7 @@ async def _up(config: Config, ready: Callable[[str], None], stop: asyncio.Event)
     _spare_collector()
 
     def with_link(where: str, link: str | None) -> None:
+        _note_address(config, where)
         ready(where)
         _say_whose(config, link)
         if link is not None:
@@ -170,6 +172,7 @@ async def _server(config: Config, ready: Callable[[str], None], stop: asyncio.Ev
 
     def without_link(where: str, link: str | None) -> None:
         """Its output goes to a log, which is no place for a key; `jobdeck login` makes one."""
+        _note_address(config, where)
         ready(where)
         _say_whose(config, link)
         print(_HOW_TO_STOP, flush=True)
@@ -196,7 +199,8 @@ def _start(given: dict[str, Any], runner: Runner) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
             loop.run(_until_signal(config, runner))
     except JobdeckError as error:
-        return _refused(error.message, error.hint, UNREACHABLE if error.kind == "unavailable" else USAGE)
+        tell(error)
+        return UNREACHABLE if error.kind == "unavailable" else USAGE
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         hint = "Look at the folders of the home, their owner and mode, and at the room on the disk."
@@ -212,9 +216,10 @@ def _start(given: dict[str, Any], runner: Runner) -> int:
     return DONE
 
 
-def _refused(message: str, hint: str | None, code: int) -> int:
+def _refused(message: str, hint: str, code: int) -> int:
     """Say why there is no server; the exit code."""
-    print(f"jobdeck: {message}" + (f" {hint}" if hint else ""), file=sys.stderr)
+    say(f"error: {message}")
+    say(f"hint: {hint}")
     return code
 
 
@@ -243,6 +248,19 @@ def _say_ready(where: str) -> None:
         print(f"Worker '{where}' is ready.", flush=True)
         return
     print(f"Jobdeck serves {where}", flush=True)
+
+
+def _note_address(config: Config, where: str) -> None:
+    """So that the command line of this home finds its server at whatever port."""
+    with suppress(OSError):  # then it is named with --url
+        path = config.home / ADDRESS
+        path.touch(mode=0o600)
+        path.write_text(f"{_reachable(where)}\n", encoding="utf-8")
+
+
+def _reachable(address: str) -> str:
+    """The address at which this machine reaches a server that listens everywhere."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _say_whose(config: Config, link: str | None) -> None:

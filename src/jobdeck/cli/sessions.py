@@ -22,9 +22,9 @@ COLUMNS: list[Column[Session]] = [
     Column("TOKEN", lambda s: text.line(s.token), drop=3, least=8),
     Column("FROM", lambda s: s.address, drop=2),
     Column("BROWSER", lambda s: text.line(s.agent or ""), drop=1, least=12),
-    Column("SINCE", lambda s: text.moment(s.created_at), drop=4),
-    Column("LAST USED", lambda s: text.moment(s.last_seen_at)),
-    Column("ENDS", lambda s: text.moment(s.ends_at), drop=5),
+    Column("SINCE", lambda s: s.created_at, drop=4),
+    Column("LAST USED", lambda s: s.last_seen_at),
+    Column("ENDS", lambda s: s.ends_at, drop=5),
 ]
 
 
@@ -33,7 +33,7 @@ def sessions_list(*, common: Common | None = None) -> None:
     """List the browsers that are logged in as you."""
     common = common or Common()
     with common.client() as client:
-        print_all(common.output, client.sessions.list(), COLUMNS, lambda s: s.id)
+        print_all(common.output, client.sessions.list(), COLUMNS, lambda s: s.id, "You are logged in with no browser.")
 
 
 @app.command(name="end")

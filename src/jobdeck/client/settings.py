@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from jobdeck.core.errors import InvalidInput
-from jobdeck.core.home import ADMIN_TOKEN, default_home
+from jobdeck.core.home import ADDRESS, ADMIN_TOKEN, default_home
 
 DEFAULT_URL = "http://127.0.0.1:8380"
 DEFAULT_PROJECT = "default"
@@ -34,13 +34,15 @@ class Settings:
 
 
 def resolve(url: str | None, token: str | None, home: str | Path | None) -> Settings:
-    """What was given, else the environment, else the defaults; raises InvalidInput for an address that is none.
+    """What was given, else the environment, else where the home was served last, else the defaults; raises InvalidInput
+    for an address that is none.
 
     The administrator's token in the home folder goes only to this machine, unless that folder was named."""
-    address = _address(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
+    folder = Path(home).expanduser() if home is not None else default_home()
+    address = _address(url or os.environ.get(URL_VARIABLE) or _last_served(folder) or DEFAULT_URL)
     secret, unread = token or os.environ.get(TOKEN_VARIABLE), None
     if not secret and (home is not None or is_loopback(urlsplit(address).hostname or "")):
-        secret, unread = _token_in(Path(home).expanduser() if home is not None else default_home())
+        secret, unread = _token_in(folder)
     if secret and not secret.strip().isascii():
         raise InvalidInput("The token has characters that no token has.", field="token", hint="Copy it again.")
     return Settings(address, secret.strip() if secret else None, unread)
@@ -72,6 +74,15 @@ def _is_address(text: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _last_served(home: Path) -> str | None:
+    """The address at which a server of this home listened last; None where none is known."""
+    try:
+        text = (home / ADDRESS).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if _is_address(text) else None
 
 
 def _token_in(home: Path) -> tuple[str | None, str | None]:

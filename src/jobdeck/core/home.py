@@ -9,6 +9,9 @@ HOME_VARIABLE = "JOBDECK_HOME"
 ADMIN_TOKEN = "admin.token"  # noqa: S105 - a file name, not a secret
 """The file in the home folder that holds the administrator's token (mode 600)."""
 
+ADDRESS = "server.url"
+"""The file in the home folder that names the address at which it was served last."""
+
 
 def default_home() -> Path:
     """`$JOBDECK_HOME`, else `~/.jobdeck`."""

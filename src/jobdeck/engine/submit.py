@@ -19,6 +19,7 @@ from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, JobdeckError
 from jobdeck.core.hooks.answers import Accepted, BadAnswer, accepted
 from jobdeck.core.hooks.foreign import accepts_here, is_plain
+from jobdeck.core.hooks.refusals import worded
 from jobdeck.core.identity.sealed import ParamSeals, Stored
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
@@ -269,7 +270,7 @@ def _new_job(draft: _Draft, said: Accepted) -> NewJob:
 
 
 def _error_of(registered: RegisteredType, refused: RefusedAt) -> JobdeckError:
-    return refused.error or _told_params(registered.name, refused.faults)
+    return refused.error or _told_params(registered, refused.faults)
 
 
 @contextmanager
@@ -318,12 +319,13 @@ def _check_params(registered: RegisteredType, params: Mapping[str, Any]) -> Base
         return read
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-        raise _told_params(registered.name, faults) from error
+        raise _told_params(registered, faults) from error
 
 
-def _told_params(type_name: str, faults: Sequence[Any]) -> InvalidParams:
+def _told_params(registered: RegisteredType, faults: Sequence[Any]) -> InvalidParams:
     """Every field at fault with its reason, in one error."""
-    errors = [{"field": _path(tuple(e["loc"])), "message": e["msg"]} for e in faults]
+    schema = registered.params_schema()
+    errors = [{"field": _path(tuple(e["loc"])), "message": worded(e["msg"], e["loc"], schema)} for e in faults]
     first = errors[0]
     last = tuple(faults[0]["loc"])[-1:]
     dotted = last[0] if last and isinstance(last[0], str) and "." in last[0].strip(".") else None
@@ -331,7 +333,7 @@ def _told_params(type_name: str, faults: Sequence[Any]) -> InvalidParams:
     return InvalidParams(
         f"{first['field']}: {first['message']}{more}",
         field=first["field"],
-        hint=_nested_hint(dotted) if dotted else f"GET /api/v1/types/{type_name} shows the parameters.",
+        hint=_nested_hint(dotted) if dotted else f"GET /api/v1/types/{registered.name} shows the parameters.",
         errors=errors,
     )
 

@@ -8,11 +8,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.options import STDIN
 from jobdeck.cli.exits import UsageError
 
 Ids = Annotated[
-    str, Parameter(name="ID", help="Job ids, or - to read them from standard input.", allow_leading_hyphen=True)
+    str,
+    Parameter(
+        name="ID",
+        help="Job ids, or - to read them from standard input.",
+        allow_leading_hyphen=True,
+        completer=job_ids,
+    ),
 ]
 
 

@@ -32,22 +32,28 @@ class More:
 
 
 def print_list(
-    output: Output, items: Iterable[M], columns: Sequence[Column[M]], id_of: Callable[[M], object], more: More
+    output: Output,
+    items: Iterable[M],
+    columns: Sequence[Column[M]],
+    id_of: Callable[[M], object],
+    more: More,
+    none: str,
 ) -> None:
-    """A list as long as `more` says; where it goes on, a remark says so on standard error."""
+    """A list as long as `more` says; where it goes on or is empty, a remark says so on standard error."""
     most = more.of(output)
     if most is None:
-        print_all(output, items, columns, id_of)
+        print_all(output, items, columns, id_of, none)
         return
     if most < 1:
         raise UsageError("--limit is at least 1.")
     every = iter(items)
-    print_all(output, islice(every, most), columns, id_of)
+    print_all(output, islice(every, most), columns, id_of, none)
     if next(every, None) is not None:
         say(f"There are more than these {most}; --limit shows more.")
 
 
-def tell_more(page: Page[M]) -> None:
-    """Say on standard error that the list goes on behind this page, in whatever form it was printed."""
+def tell_more(page: Page[M], output: Output) -> None:
+    """Say on standard error that the list goes on behind this page; to programs, also how."""
     if page.next is not None:
-        say(f"There are more than these {len(page.items)}; --limit shows more, --cursor {page.next} the next page.")
+        then = "" if output == "table" else f", --cursor {page.next} the next page"
+        say(f"There are more than these {len(page.items)}; --limit shows more{then}.")

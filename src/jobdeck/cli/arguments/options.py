@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
+from jobdeck.cli.arguments.completing import projects
+from jobdeck.cli.arguments.project import chosen
+
 if TYPE_CHECKING:
     from jobdeck.client import Client
 
@@ -27,7 +30,10 @@ VALUED = frozenset({"--url", "--token", "--home", "--project", "--output", "-o"}
 class Common:
     """Which server, as whom, in which project, and how to print."""
 
-    url: Annotated[str | None, Parameter(help="The server. [env: JOBDECK_URL, default: http://127.0.0.1:8380]")] = None
+    url: Annotated[
+        str | None,
+        Parameter(help="The server. [env: JOBDECK_URL, else where HOME was served last, else http://127.0.0.1:8380]"),
+    ] = None
     token: Annotated[
         str | None,
         Parameter(help="Access token; better in the environment. [env: JOBDECK_TOKEN, else HOME/admin.token]"),
@@ -35,10 +41,13 @@ class Common:
     home: Annotated[
         Path | None, Parameter(help="Folder of the installation. [env: JOBDECK_HOME, default: ~/.jobdeck]")
     ] = None
-    project: Annotated[str | None, Parameter(help="The project. [env: JOBDECK_PROJECT, default: default]")] = None
+    project: Annotated[
+        str | None,
+        Parameter(help="The project. [env: JOBDECK_PROJECT, default: default]", completer=projects),
+    ] = None
     output: Annotated[
         Literal["table", "json", "ids"],
-        Parameter(name=["--output", "-o"], help="For people, as the API's JSON, or ids only.", show_default=True),
+        Parameter(name=["--output", "-o"], help="For people, as the API's JSON, or ids only."),
     ] = "table"
 
     def client(self) -> Client:
@@ -55,16 +64,18 @@ class Common:
     @property
     def chosen_project(self) -> str | None:
         """The project that was named, if any; without one, lists of jobs show all projects."""
-        from jobdeck.client.settings import named_project
+        return chosen(self.project)
 
-        return self.project or named_project()
+
+def shown_default(value: object) -> str | None:
+    """The default as help shows it; of a flag, and of what has none, nothing."""
+    return None if value is None or isinstance(value, bool) else str(value)
 
 
 def noun(name: str, help: str) -> App:
     """A group of commands about one thing."""
-    return App(
-        name=name, help=help, version_flags=(), default_parameter=Parameter(negative_iterable=(), negative_none=())
-    )
+    usual = Parameter(negative_iterable=(), negative_none=(), show_default=shown_default)
+    return App(name=name, help=help, version_flags=(), default_parameter=usual)
 
 
 def hoisted(tokens: list[str]) -> list[str]:

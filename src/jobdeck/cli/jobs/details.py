@@ -9,36 +9,42 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.ids import numbers
 from jobdeck.cli.arguments.options import Common
-from jobdeck.cli.jobs.plan import CHANGE_COLUMNS
+from jobdeck.cli.exits import UsageError
+from jobdeck.cli.jobs.plan import CHANGE_COLUMNS, whose
 from jobdeck.cli.show import text
+from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json
 from jobdeck.cli.show.table import Column, print_table
+from jobdeck.core.output.nearest import nearest
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.plans import JobClaim, JobDiff
     from jobdeck.wire.steps import Task
     from jobdeck.wire.timeline import StepBar, Timeline
 
-Id = Annotated[str, Parameter(name="ID", help="Job id.")]
+Id = Annotated[str, Parameter(name="ID", help="Job id.", completer=job_ids)]
 Attempt = Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")]
 
 TASK_COLUMNS: list[Column[Task]] = [
     Column("TASK", lambda t: t.index, right=True),
     Column("KEY", lambda t: t.key, least=8),
-    Column("STATE", lambda t: t.state),
+    Column("STATE", lambda t: t.state, style=lambda t: of_state(t.state)),
     Column("TOOK", lambda t: _took(t.started_at, t.ended_at), drop=2, right=True),
     Column("ROWS", lambda t: text.number(t.rows), drop=4, right=True),
     Column("SIZE", lambda t: text.size(t.bytes), drop=5, right=True),
     Column("STARTS", lambda t: t.attempts, drop=6, right=True),
     Column("HOST", lambda t: t.host, drop=3, least=8),
-    Column("ERROR", lambda t: t.error.message if t.error else "", drop=1, least=10),
+    Column("ERROR", lambda t: t.error.message if t.error else "", drop=1, least=24, style=lambda _t: ERROR),
 ]
 
 
 CLAIM_COLUMNS: list[Column[JobClaim]] = [
     Column("RESOURCE", lambda c: c.resource, least=12),
+    Column("OF", whose, drop=1),
     Column("HOW", lambda c: "held" if c.held else "free" if c.free else "in the way"),
     Column("MODE", lambda c: c.mode, drop=2),
     Column("UNITS", lambda c: c.units, drop=3, right=True),
@@ -70,7 +76,9 @@ LINE_COLUMNS: list[Column[_Line]] = [
 
 def tasks(
     id: Id,
-    step: Annotated[int, Parameter(name="STEP", help="Index of the step, from 0.")],
+    step: Annotated[
+        str, Parameter(name="STEP", help="The step, by its name or its index from 0, as `job steps` shows them.")
+    ],
     /,
     *,
     state: Annotated[
@@ -84,8 +92,24 @@ def tasks(
     common = common or Common()
     (number,) = numbers((id,))
     with common.client() as client:
-        found = client.jobs.tasks(number, step, state=state, slowest_first=slowest, attempt=attempt)
-        print_all(common.output, found, TASK_COLUMNS, lambda t: t.index)
+        index = _index(client, number, step, attempt)
+        found = client.jobs.tasks(number, index, state=state, slowest_first=slowest, attempt=attempt)
+        print_all(
+            common.output, found, TASK_COLUMNS, lambda t: t.index, f"Job {number} has no such tasks in step {step}."
+        )
+
+
+def _index(client: Client, job: int, step: str, attempt: int | None) -> int:
+    """The index of the step that is called so, or that was named by its index. A name goes first."""
+    steps = list(client.jobs.steps(job, attempt))
+    named = next((found.index for found in steps if found.name == step), None)
+    if named is not None:
+        return named
+    if step.isascii() and step.isdigit() and len(step) < 10:
+        return int(step)
+    names = [found.name for found in steps]
+    there = f"Its steps: {', '.join(names)}." if names else "It has no steps yet."
+    raise UsageError(f"Job {job} has no step '{text.line(step)}'.", f"{nearest(step, names)}{there}")
 
 
 def claims(id: Id, /, *, common: Common | None = None) -> None:
@@ -93,7 +117,13 @@ def claims(id: Id, /, *, common: Common | None = None) -> None:
     common = common or Common()
     (number,) = numbers((id,))
     with common.client() as client:
-        print_all(common.output, client.jobs.claims(number), CLAIM_COLUMNS, lambda c: c.resource)
+        print_all(
+            common.output,
+            client.jobs.claims(number),
+            CLAIM_COLUMNS,
+            lambda c: c.resource,
+            f"Job {number} claims nothing.",
+        )
 
 
 def timeline(id: Id, /, *, attempt: Attempt = None, common: Common | None = None) -> None:

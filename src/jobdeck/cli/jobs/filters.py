@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
+from jobdeck.cli.arguments.completing import states, types
+
 if TYPE_CHECKING:
     from jobdeck.client.jobs import Filters
 
@@ -22,9 +24,10 @@ class Which:
     """Filters; all that are given must hold, and of several values of one filter any."""
 
     state: Annotated[
-        Words, Parameter(help="pending, running, pausing, paused, canceling, failed, succeeded, canceled.")
+        Words,
+        Parameter(help="pending, running, pausing, paused, canceling, failed, succeeded, canceled.", completer=states),
     ] = None
-    type: Annotated[Words, Parameter(help="Job type.")] = None
+    type: Annotated[Words, Parameter(help="Job type.", completer=types)] = None
     category: Annotated[Words, Parameter(help="Category of the job type.")] = None
     subject: Annotated[str | None, Parameter(help="The object it works on.")] = None
     created_by: Annotated[str | None, Parameter(help="Who submitted it.")] = None

@@ -11,6 +11,7 @@ from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import DETACHED, DONE, REFUSED, say
 from jobdeck.cli.jobs.bulk import answer, follow, summary, tell_groups
 from jobdeck.cli.show import text
+from jobdeck.cli.show.colours import of_state
 from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import Column, print_facts
 from jobdeck.core.life import family
@@ -26,7 +27,7 @@ Outcome = Literal["waiting", "done", "skipped", "failed", "untouched"]
 
 COLUMNS: list[Column[Bulk]] = [
     Column("ID", lambda b: b.id, right=True),
-    Column("STATE", lambda b: b.state),
+    Column("STATE", lambda b: b.state, style=lambda b: of_state(b.state)),
     Column("OPERATION", lambda b: b.operation),
     Column("JOBS", lambda b: text.number(b.total), right=True),
     Column("DONE", lambda b: text.number(b.done), right=True),
@@ -34,11 +35,11 @@ COLUMNS: list[Column[Bulk]] = [
     Column("FAILED", lambda b: text.number(b.failed), drop=3, right=True),
     Column("LEFT", lambda b: text.number(b.left), drop=4, right=True),
     Column("BY", lambda b: b.created_by, drop=5, least=6),
-    Column("CREATED", lambda b: text.moment(b.created_at), drop=1),
+    Column("CREATED", lambda b: b.created_at, drop=1),
 ]
 ITEM_COLUMNS: list[Column[BulkItem]] = [
     Column("JOB", lambda i: i.job, right=True),
-    Column("OUTCOME", lambda i: i.outcome),
+    Column("OUTCOME", lambda i: i.outcome, style=lambda i: of_state(i.outcome)),
     Column("WHY", lambda i: i.text, least=12),
 ]
 
@@ -54,7 +55,14 @@ def list_(
     common = common or Common()
     with common.client() as client:
         found = client.bulk.list(everyone=everyone)
-        print_list(common.output, found, COLUMNS, lambda b: b.id, More(limit))
+        print_list(
+            common.output,
+            found,
+            COLUMNS,
+            lambda b: b.id,
+            More(limit),
+            "There are no operations on many jobs. `jobdeck jobs cancel --state …` begins one.",
+        )
 
 
 @app.command
@@ -78,7 +86,9 @@ def items(
     common = common or Common()
     with common.client() as client:
         found = client.bulk.items(id, outcome)
-        print_list(common.output, found, ITEM_COLUMNS, lambda i: i.job, More(limit, 100))
+        print_list(
+            common.output, found, ITEM_COLUMNS, lambda i: i.job, More(limit, 100), "It has no jobs of this kind."
+        )
 
 
 @app.command
@@ -112,9 +122,9 @@ def _show(bulk: Bulk) -> None:
             ("reason", bulk.reason),
             ("selection", bulk.selection),
             ("by", bulk.created_by),
-            ("created", text.moment(bulk.created_at)),
-            ("started", text.moment(bulk.started_at)),
-            ("ended", text.moment(bulk.ended_at)),
+            ("created", bulk.created_at),
+            ("started", bulk.started_at),
+            ("ended", bulk.ended_at),
             ("jobs", text.number(bulk.total)),
             ("allowed it", text.number(bulk.allowed)),
             ("children", family.words(bulk.children) if bulk.children else None),

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from jobdeck.core.preview import PlannedColumn, PlannedInput, Preview
     from jobdeck.wire.plans import Change, ClaimView, JobPlan
 
+
+def whose(claim: ClaimView) -> str:
+    """Whose resource it is: `type:import` is counted for the project and for all projects together."""
+    return "the project" if claim.own else "all projects"
+
+
 CLAIM_COLUMNS: list[Column[ClaimView]] = [
     Column("CLAIM", lambda c: c.resource, least=12),
-    Column("OF", lambda c: "the project" if c.own else "all projects", drop=1),
+    Column("OF", whose, drop=1),
     Column("MODE", lambda c: c.mode, drop=2),
     Column("UNITS", lambda c: c.units, drop=3, right=True),
     Column("NOW", lambda c: "free" if c.free else f"held by {', '.join(f'job {j}' for j in c.holders) or 'others'}"),

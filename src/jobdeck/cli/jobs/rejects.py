@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.ids import numbers
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import UsageError, say
@@ -39,7 +40,7 @@ ROW_COLUMNS: list[Column[RejectedRow]] = [
 
 
 def rejects(
-    id: Annotated[str, Parameter(name="ID", help="Job id.")],
+    id: Annotated[str, Parameter(name="ID", help="Job id.", completer=job_ids)],
     /,
     *,
     attempt: Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")] = None,
@@ -57,9 +58,15 @@ def rejects(
         if download is not None:
             _download(client, number, files, download)
         elif common.output == "json" and rows is not None:
-            print_all("json", islice(_rows(client, number, files), rows), ROW_COLUMNS, lambda r: r.row)
+            print_all(
+                "json",
+                islice(_rows(client, number, files), rows),
+                ROW_COLUMNS,
+                lambda r: r.row,
+                "There are no rejected rows.",
+            )
         elif common.output != "table":
-            print_all(common.output, files, FILE_COLUMNS, lambda f: f.name)
+            print_all(common.output, files, FILE_COLUMNS, lambda f: f.name, "There are no rejected rows.")
         elif not files:
             print(f"Job {number} has no rejected rows.")
         else:

@@ -7,40 +7,47 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobdeck.cli.show import text
+from jobdeck.cli.show.colours import of_state
 from jobdeck.cli.show.reasons import reasons
 from jobdeck.cli.show.table import print_facts
+from jobdeck.cli.show.terminal import paint, wrapped
 from jobdeck.core.life.operations import PAST
-from jobdeck.core.life.states import State
+from jobdeck.core.life.states import ALIVE, State, StepState
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.jobs import Job, TouchedObject
+    from jobdeck.wire.steps import Step
 
 
-def print_job(job: Job) -> None:
-    """State first, then why, then the facts, then what can be done."""
-    print(f"Job {job.id}: {text.state(job)} – {text.line(job.type)} {text.line(job.subject or '')}".rstrip())
+def print_job(job: Job, client: Client) -> None:
+    """State first, then why, then the facts, then what can be done; the steps are asked for what is being counted."""
+    state = paint(text.state(job), of_state(job.state))
+    print(f"Job {job.id}: {state} – {text.line(job.type)} {text.line(job.subject or '')}".rstrip())
     for sentence in reasons(job):
-        print(f"  {sentence}")
-    print_facts(_facts(job))
+        print(wrapped(f"  {sentence}", 4))
+    steps = list(client.jobs.steps(job.id)) if 0 < job.progress.fraction < 1 or job.state in ALIVE else []
+    print_facts(_facts(job, steps))
 
 
-def _facts(job: Job) -> Iterator[tuple[str, object]]:
+def _facts(job: Job, steps: list[Step]) -> Iterator[tuple[str, object]]:
     yield "description", job.description
     yield "project", job.project
-    yield "progress", _progress(job)
+    yield "progress", _progress(job, steps)
     yield "attempt", job.attempt if job.attempt > 1 else None
     yield "priority", job.priority
     yield "tags", ", ".join(job.tags)
     yield "runs again", f"job {job.copied_from}" if job.copied_from is not None else None
     yield "part of", job.run_id if job.parent is not None else None
     yield "configuration", job.configuration
-    yield "created", f"{text.moment(job.created_at)}{f' by {job.created_by}' if job.created_by else ''}"
-    yield "started", text.moment(job.started_at)
-    yield "ended", text.moment(job.ended_at)
+    yield "by", job.created_by
+    yield "created", job.created_at
+    yield "started", job.started_at
+    yield "ended", job.ended_at
     yield "queued for", text.duration(job.queued_seconds)
     yield "ran for", text.duration(job.running_seconds) if job.started_at else None
     yield "paused for", text.duration(job.paused_seconds) if job.paused_seconds else None
-    yield "credits", f"{job.credits:g}" if job.credits else None
+    yield "credits", text.cost(job.credits) if job.credits else None
     yield "worker", job.worker
     yield "read", _objects(job.inputs)
     yield "wrote", _objects(job.outputs)
@@ -49,10 +56,21 @@ def _facts(job: Job) -> Iterator[tuple[str, object]]:
     yield "can be", ", ".join(_offers(job))
 
 
-def _progress(job: Job) -> str:
+def _progress(job: Job, steps: list[Step]) -> str:
+    """The part of the whole job; what is counted is counted in one step, named where that is not the whole job."""
     left = text.left(job.progress) if job.state is State.RUNNING else ""
-    parts = (text.percent(job.progress.fraction), text.amount(job.progress), text.rate(job.progress), left)
+    parts = (text.percent(job.progress.fraction), _counted(job, steps), left)
     return ", ".join(part for part in parts if part)
+
+
+def _counted(job: Job, steps: list[Step]) -> str:
+    if not steps:
+        return text.amount(job.progress)
+    step = next((step for step in reversed(steps) if step.state is not StepState.PENDING), steps[0])
+    rate = text.rate(step.progress) if job.state is State.RUNNING and step.state is StepState.RUNNING else ""
+    told = ", ".join(part for part in (text.amount(step.progress), rate) if part)
+    is_all = len(steps) == 1 and abs(step.progress.fraction - job.progress.fraction) < 0.01
+    return told if is_all or not told else f"in step {text.line(step.name)}: {told}"
 
 
 def _objects(objects: list[TouchedObject]) -> str:

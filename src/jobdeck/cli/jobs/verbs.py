@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.ids import Ids, numbers
 from jobdeck.cli.arguments.options import STDIN, Common
 from jobdeck.cli.arguments.params import Pair, are_plain, assembled, document, merged, pairs, schema_for
@@ -142,7 +143,7 @@ def _follow(client: Client, ids: list[int], last: dict[int, Job], output: Output
 
 
 def run_again(
-    id: Annotated[str, Parameter(name="ID", help="The job to take over from.")],
+    id: Annotated[str, Parameter(name="ID", help="The job to take over from.", completer=job_ids)],
     /,
     *,
     param: Annotated[
@@ -201,7 +202,7 @@ def _without(job: Job, names: Sequence[str], params: Mapping[str, Any]) -> dict[
 def submitted(client: Client, job: Job, common: Common, *, wait: bool) -> int:
     """Tell about a job that was submitted; with `wait`, once it has settled. The exit code."""
     if not wait:
-        print_one(common.output, job, _accepted, lambda j: j.id)
+        print_one(common.output, job, lambda j: _accepted(j, client), lambda j: j.id)
         return DONE
     try:
         ended = follow(client, job.id, sys.stdout if common.output == "table" else sys.stderr)
@@ -209,12 +210,13 @@ def submitted(client: Client, job: Job, common: Common, *, wait: bool) -> int:
         detached([job.id])
         return DETACHED
     if common.output != "table":
-        print_one(common.output, ended, print_job, lambda j: j.id)
+        print_one(common.output, ended, lambda j: print_job(j, client), lambda j: j.id)
     return verdict(ended)
 
 
-def _accepted(job: Job) -> None:
+def _accepted(job: Job, client: Client) -> None:
     print(f"Job {job.id} is accepted: {text.state(job)}. Watch it with: jobdeck job watch {job.id}")
+    print(f"Its page: {client.url}/jobs/{job.id}")
 
 
 def detached(ids: Sequence[int]) -> None:
@@ -247,15 +249,15 @@ def _operate(
     common, together = common or Common(), together or Together()
     if is_bulk(ids, which, together):
         return operate_all(asked, ids, which, together, common)
-    return _operate_each(ids, common, verb, asked)
+    return _operate_each(ids, common, asked.operation, verb)
 
 
-def _operate_each(ids: tuple[str, ...], common: Common, verb: Verb, asked: Asked) -> int:
+def _operate_each(ids: tuple[str, ...], common: Common, operation: BulkOperation, verb: Verb) -> int:
     worst = DONE
     with common.client() as client:
         for id_ in numbers(ids):
             try:
-                _report(common, id_, verb(client, id_), asked)
+                _report(common, id_, verb(client, id_), operation)
             except ApiError as error:
                 if isinstance(error, ServerFailed):
                     raise
@@ -264,7 +266,7 @@ def _operate_each(ids: tuple[str, ...], common: Common, verb: Verb, asked: Asked
     return worst
 
 
-def _report(common: Common, id_: int, job: Job | Deleted, asked: Asked) -> None:
+def _report(common: Common, id_: int, job: Job | Deleted, operation: BulkOperation) -> None:
     if common.output == "ids":
         print(id_)
     elif isinstance(job, Deleted):
@@ -275,16 +277,18 @@ def _report(common: Common, id_: int, job: Job | Deleted, asked: Asked) -> None:
     elif common.output == "json":
         print_json(job)
     else:
-        print(f"Job {id_}: {_now(job, asked)}")
+        print(f"Job {id_}: {_told(job, operation)}")
 
 
-def _now(job: Job, asked: Asked) -> str:
-    """The state, told as what was asked for: before a new attempt, what the old one left is removed."""
-    if asked.operation is BulkOperation.PRIORITY:
-        return f"{text.state(job)}, priority {job.priority}"
-    if asked.operation is BulkOperation.RESTART and job.state is State.CANCELING:
-        return "restarting, once what it left is removed"
-    return text.state(job)
+def _told(job: Job, operation: BulkOperation) -> str:
+    """What became of it; a job that removes what it did in order to begin anew is restarting."""
+    match operation:
+        case BulkOperation.PRIORITY:
+            return f"{text.state(job)}, priority {job.priority}"
+        case BulkOperation.RESTART if job.state is State.CANCELING:
+            return f"{text.MARKS[job.state]} restarting"
+        case _:
+            return text.state(job)
 
 
 def _agrees(count: int) -> bool:

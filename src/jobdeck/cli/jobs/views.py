@@ -15,6 +15,7 @@ from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.show import print_job
 from jobdeck.cli.show import text
+from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one, print_page, print_value
 from jobdeck.cli.show.reasons import why
 from jobdeck.cli.show.table import Column, print_table
@@ -27,37 +28,39 @@ if TYPE_CHECKING:
     from jobdeck.wire.jobs import Job, TouchedObject
     from jobdeck.wire.steps import LogLine, Step
 
+NO_JOBS = "No job matches. `jobdeck jobs list` without filters shows all, `jobdeck run TYPE` submits one."
 Attempt = Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")]
 
 JOB_COLUMNS: list[Column[Job]] = [
     Column("ID", lambda j: j.id, right=True),
-    Column("STATE", text.state),
+    Column("STATE", text.state, style=lambda j: of_state(j.state)),
     Column("TYPE", lambda j: j.type, least=6),
     Column("SUBJECT", lambda j: j.subject or j.description, drop=2, least=12),
     Column("PROJECT", lambda j: j.project, drop=6, least=7),
     Column("DONE", lambda j: text.percent(j.progress.fraction), drop=3, right=True),
     Column("BY", lambda j: j.created_by, drop=7, least=6),
-    Column("CREATED", lambda j: text.moment(j.created_at), drop=4),
+    Column("CREATED", lambda j: j.created_at, drop=4),
     Column("RAN", lambda j: text.duration(j.running_seconds) if j.started_at else "", drop=5, right=True),
-    Column("WHY", why, drop=1, least=10),
+    Column("WHY", why, drop=1, least=24, style=lambda j: ERROR if j.error else ""),
 ]
 
 STEP_COLUMNS: list[Column[Step]] = [
+    Column("INDEX", lambda s: s.index, right=True),
     Column("STEP", lambda s: s.name, least=8),
-    Column("STATE", lambda s: s.state),
+    Column("STATE", lambda s: s.state, style=lambda s: of_state(s.state)),
     Column("DONE", lambda s: text.percent(s.progress.fraction), right=True),
     Column("AMOUNT", lambda s: text.amount(s.progress), drop=2, right=True),
     Column("RATE", lambda s: text.rate(s.progress), drop=3, right=True),
     Column("TASKS", lambda s: s.task_count or len(s.tasks), drop=4, right=True),
-    Column("STARTED", lambda s: text.moment(s.started_at), drop=5),
-    Column("ENDED", lambda s: text.moment(s.ended_at), drop=6),
-    Column("ERROR", lambda s: s.error.message if s.error else "", drop=1, least=10),
+    Column("STARTED", lambda s: s.started_at, drop=5),
+    Column("ENDED", lambda s: s.ended_at, drop=6),
+    Column("ERROR", lambda s: s.error.message if s.error else "", drop=1, least=24, style=lambda _s: ERROR),
 ]
 
 EVENT_COLUMNS: list[Column[Event]] = [
     Column("AT", lambda e: text.moment(e.at)),
     Column("KIND", lambda e: e.kind, least=10),
-    Column("STATE", lambda e: e.data.get("state", ""), drop=2),
+    Column("STATE", lambda e: e.data.get("state", ""), drop=2, style=lambda e: of_state(e.data.get("state", ""))),
     Column("BY", lambda e: e.actor, drop=3, least=6),
     Column("MORE", lambda e: text.told(e.data), drop=1, least=10),
 ]
@@ -73,7 +76,9 @@ TOUCHED_COLUMNS: list[Column[TouchedObject]] = [
 def list_(
     *,
     which: Which | None = None,
-    sort: Annotated[str | None, Parameter(help="Field to sort by, with - in front for descending.")] = None,
+    sort: Annotated[
+        str | None, Parameter(help="Field to sort by, with - in front for descending.", allow_leading_hyphen=True)
+    ] = None,
     limit: Annotated[int | None, Parameter(help="Jobs to show. [default: 50 in a table, else all]")] = None,
     cursor: Annotated[str | None, Parameter(help="Go on where an earlier page ended (its `next`).")] = None,
     all: Annotated[bool, Parameter(help="All that match, however many.", negative=())] = False,
@@ -87,11 +92,11 @@ def list_(
     with common.client() as client:
         if most is None:
             jobs = client.jobs.list(cursor=cursor, **filters)
-            print_all(common.output, jobs, JOB_COLUMNS, lambda j: j.id)
+            print_all(common.output, jobs, JOB_COLUMNS, lambda j: j.id, NO_JOBS)
             return
         page = _filled(client, filters, most, cursor)
-    print_page(common.output, page, JOB_COLUMNS, lambda j: j.id)
-    tell_more(page)
+    print_page(common.output, page, JOB_COLUMNS, lambda j: j.id, NO_JOBS)
+    tell_more(page, common.output)
 
 
 def _filled(client: Client, filters: Filters, limit: int, cursor: str | None) -> Page[Job]:
@@ -114,7 +119,7 @@ def counts(*, which: Which | None = None, common: Common | None = None) -> None:
         print_value(found)
         return
     columns: list[Column[tuple[str, int]]] = [
-        Column("STATE", lambda c: c[0]),
+        Column("STATE", lambda c: c[0], style=lambda c: of_state(c[0])),
         Column("JOBS", lambda c: c[1], right=True),
     ]
     print_table(found.items(), columns)
@@ -125,7 +130,7 @@ def show(*ids: Ids, common: Common | None = None) -> None:
     common = common or Common()
     with common.client() as client:
         for id_ in numbers(ids):
-            print_one(common.output, client.jobs.get(id_), print_job, lambda j: j.id)
+            print_one(common.output, client.jobs.get(id_), lambda job: print_job(job, client), lambda j: j.id)
 
 
 def steps(*ids: Ids, attempt: Attempt = None, common: Common | None = None) -> None:
@@ -133,7 +138,13 @@ def steps(*ids: Ids, attempt: Attempt = None, common: Common | None = None) -> N
     common = common or Common()
     with common.client() as client:
         for id_ in numbers(ids):
-            print_all(common.output, client.jobs.steps(id_, attempt), STEP_COLUMNS, lambda s: s.name)
+            print_all(
+                common.output,
+                client.jobs.steps(id_, attempt),
+                STEP_COLUMNS,
+                lambda s: s.name,
+                f"Job {id_} has no steps yet.",
+            )
 
 
 def attempts(*ids: Ids, common: Common | None = None) -> None:
@@ -141,14 +152,20 @@ def attempts(*ids: Ids, common: Common | None = None) -> None:
     common = common or Common()
     columns: list[Column[Any]] = [
         Column("ATTEMPT", lambda a: a.attempt, right=True),
-        Column("STATE", lambda a: a.state),
-        Column("STARTED", lambda a: text.moment(a.started_at)),
-        Column("ENDED", lambda a: text.moment(a.ended_at), drop=2),
+        Column("STATE", lambda a: a.state, style=lambda a: of_state(a.state)),
+        Column("STARTED", lambda a: a.started_at),
+        Column("ENDED", lambda a: a.ended_at, drop=2),
         Column("ERROR", lambda a: a.error.message if a.error else a.cause, drop=1, least=10),
     ]
     with common.client() as client:
         for id_ in numbers(ids):
-            print_all(common.output, client.jobs.attempts(id_), columns, lambda a: a.attempt)
+            print_all(
+                common.output,
+                client.jobs.attempts(id_),
+                columns,
+                lambda a: a.attempt,
+                f"Job {id_} has not been started yet.",
+            )
 
 
 def events(*ids: Ids, common: Common | None = None) -> None:
@@ -156,7 +173,13 @@ def events(*ids: Ids, common: Common | None = None) -> None:
     common = common or Common()
     with common.client() as client:
         for id_ in numbers(ids):
-            print_all(common.output, client.jobs.events(id_), EVENT_COLUMNS, lambda e: e.id)
+            print_all(
+                common.output,
+                client.jobs.events(id_),
+                EVENT_COLUMNS,
+                lambda e: e.id,
+                f"Nothing is recorded of job {id_}.",
+            )
 
 
 def logs(

@@ -75,7 +75,7 @@ def summary(job: Job, steps: list[Step]) -> str:
         text.state(job),
         text.percent(job.progress.fraction) if job.started_at else "",
         f"{running.name} {text.amount(running.progress)}".rstrip() if running else "",
-        text.rate(job.progress),
+        text.rate(running.progress if running else job.progress),
         text.left(job.progress) if job.state is State.RUNNING else "",
         text.line(job.wait[0].text) if job.wait else "",
     ]

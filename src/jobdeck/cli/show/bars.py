@@ -9,14 +9,15 @@ from typing import Self, TextIO
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn
+from rich.progress_bar import ProgressBar
 
 from jobdeck.cli.show import text
-from jobdeck.core.life.states import State, StepState
+from jobdeck.cli.show.colours import of_state
+from jobdeck.core.life.states import StepState
 from jobdeck.wire.jobs import Job, ProgressView
 from jobdeck.wire.steps import Step
 
-_STYLES = {State.SUCCEEDED: "green", State.FAILED: "red", State.CANCELED: "yellow", State.PAUSED: "yellow"}
 _STEP_MARKS = {
     StepState.PENDING: "·",
     StepState.RUNNING: "▶",
@@ -27,13 +28,22 @@ _STEP_MARKS = {
 }
 
 
+class _StateBar(BarColumn):
+    """A bar in the colour of the state that it stands for, so that one that runs is told from one that failed."""
+
+    def render(self, task: Task) -> ProgressBar:
+        bar = super().render(task)
+        bar.complete_style = bar.finished_style = of_state(task.fields["state"]) or "cyan"
+        return bar
+
+
 class Bars:
     """Draws jobs while it is open; what was drawn last stays."""
 
     def __init__(self, out: TextIO) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
+            _StateBar(bar_width=None),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[more]}"),
             console=Console(file=out),
@@ -53,23 +63,24 @@ class Bars:
 
     def show(self, job: Job, steps: list[Step], *, alone: bool = True) -> None:
         """Draw the job as it is now; with its steps below it where it is the only one."""
-        style = _STYLES.get(job.state, "bold")
-        why = text.line(job.wait[0].text) if job.wait else _detail(job.progress)
+        style = of_state(job.state) or "bold"
+        many = alone and len(steps) > 1
+        # What a job counts is counted in its present step, whose own bar tells it.
+        why = text.line(job.wait[0].text) if job.wait else text.left(job.progress) if many else _detail(job.progress)
         title = f"[{style}]{escape(f'job {job.id} {text.state(job)}')}[/]"
         running = next((step.name for step in steps if step.state is StepState.RUNNING), "")
         more = why if alone else ", ".join(part for part in (text.line(running), why) if part)
-        self._row((job.id, ""), title, job.progress.fraction, more)
+        self._row((job.id, ""), title, job.state, job.progress.fraction, more)
         for step in steps if alone else ():
             mark = _STEP_MARKS.get(step.state, "?")
             fraction = 1.0 if step.state is StepState.SUCCEEDED else step.progress.fraction
-            self._row(
-                (step.index, step.name), escape(f"  {mark} {text.line(step.name)}"), fraction, _detail(step.progress)
-            )
+            title = escape(f"  {mark} {text.line(step.name)}")
+            self._row((step.index, step.name), title, step.state, fraction, _detail(step.progress))
 
-    def _row(self, key: tuple[int, str], title: str, fraction: float, more: str) -> None:
+    def _row(self, key: tuple[int, str], title: str, state: str, fraction: float, more: str) -> None:
         if key not in self._rows:
-            self._rows[key] = self._progress.add_task(title, total=1.0, more="")
-        self._progress.update(self._rows[key], description=title, completed=fraction, more=escape(more))
+            self._rows[key] = self._progress.add_task(title, total=1.0, more="", state=state)
+        self._progress.update(self._rows[key], description=title, completed=fraction, more=escape(more), state=state)
 
 
 @contextmanager

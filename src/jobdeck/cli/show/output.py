@@ -9,6 +9,8 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from jobdeck.cli.show.table import Column, print_table
+from jobdeck.cli.show.terminal import wrapped
+from jobdeck.cli.show.text import clean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -19,22 +21,26 @@ M = TypeVar("M", bound="BaseModel")
 Output = Literal["table", "json", "ids"]
 
 
-def print_page(output: Output, page: Page[M], columns: Sequence[Column[M]], id_of: Callable[[M], object]) -> None:
-    """A page of a list."""
+def print_page(
+    output: Output, page: Page[M], columns: Sequence[Column[M]], id_of: Callable[[M], object], none: str
+) -> None:
+    """A page of a list; `none` as with `print_all`."""
     if output == "json":
         print_json(page)
     else:
-        print_all(output, page.items, columns, id_of)
+        print_all(output, page.items, columns, id_of, none)
 
 
-def print_all(output: Output, items: Iterable[M], columns: Sequence[Column[M]], id_of: Callable[[M], object]) -> None:
-    """A list that is complete."""
+def print_all(
+    output: Output, items: Iterable[M], columns: Sequence[Column[M]], id_of: Callable[[M], object], none: str
+) -> None:
+    """A list that is complete; `none` is what a person is told, on standard error, where it is empty."""
     if output == "json":
         _print_items(items)
     elif output == "ids":
         print_ids(id_of(item) for item in items)
-    else:
-        print_table(items, columns)
+    elif not print_table(items, columns):
+        print(wrapped(clean(none), 2, sys.stderr), file=sys.stderr, flush=True)
 
 
 def _print_items(items: Iterable[BaseModel]) -> None:

@@ -1,17 +1,17 @@
-"""Tables that fit the terminal: columns shrink, then the least important ones go. A pipe gets everything."""
+"""Tables that fit the terminal: columns shrink, then the least important ones go. A pipe gets everything, exactly."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
-from jobdeck.cli.show.text import line
+from jobdeck.cli.show.colours import HEAD
+from jobdeck.cli.show.terminal import is_terminal, paint, room, wrapped
+from jobdeck.cli.show.text import ago, line, moment
 
 T = TypeVar("T")
 GAP = "  "
@@ -30,51 +30,68 @@ class Column(Generic[T]):
     last: bool = False
     """Shortened only where nothing else helps: a name that people copy."""
     right: bool = False
+    style: Callable[[T], str] | None = None
+    """The colour of its value of an item, on a terminal."""
 
 
-def print_table(items: Iterable[T], columns: Sequence[Column[T]]) -> None:
-    """Print `items` as a table to standard output; nothing but the titles where there are none."""
-    rows = [[_cell(column.value(item)) for column in columns] for item in items]
+def print_table(items: Iterable[T], columns: Sequence[Column[T]]) -> bool:
+    """Print `items` as a table to standard output; whether there were any. Nothing is printed where there are none.
+
+    Times are told from now on a terminal, and exactly elsewhere."""
+    every = list(items)
+    if not every:
+        return False
+    rows = [[_cell(column.value(item)) for column in columns] for item in every]
     widths = [max([cell_len(c.title), *(cell_len(row[i]) for row in rows)]) for i, c in enumerate(columns)]
-    shown = _fit(columns, widths, _room())
-    print(_row([c.title for c in columns], columns, shown))
-    for row in rows:
-        print(_row(row, columns, shown))
+    shown = _fit(columns, _worth_showing(columns, rows, widths), room())
+    print(_row([c.title for c in columns], columns, shown, [HEAD] * len(columns)))
+    for item, row in zip(every, rows, strict=True):
+        print(_row(row, columns, shown, [column.style(item) if column.style else "" for column in columns]))
+    return True
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
-    """Print name and value per line, leaving out what is empty."""
-    present = [(name, line(value)) for name, value in facts if value not in (None, "", [], {})]
+    """Print name and value per line, leaving out what is empty; on a terminal, long values break between words."""
+    present = [(name, _fact(value)) for name, value in facts if value not in (None, "", [], {})]
     width = max((cell_len(name) for name, _ in present), default=0)
     for name, value in present:
-        print(f"{name:<{width}}  {value}")
+        head = f"{name:<{width}}"
+        print(wrapped(f"{head}  {value}", width + len(GAP)).replace(head, paint(head, HEAD), 1))
+
+
+def _fact(value: object) -> str:
+    """A time exactly, and on a terminal from now as well."""
+    if isinstance(value, datetime):
+        return f"{moment(value)} ({ago(value)})" if is_terminal() else moment(value)
+    return line(value)
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return ago(value) if is_terminal() else moment(value)
     if isinstance(value, list | tuple):
         return line(", ".join(str(v) for v in value))
     return line(value)
 
 
-def _room() -> int | None:
-    """Cells of a line on the terminal; None where the output is no terminal and COLUMNS is not set."""
-    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal():
-        return shutil.get_terminal_size().columns
-    return None
+def _worth_showing(columns: Sequence[Column[Any]], rows: list[list[str]], widths: list[int]) -> dict[int, int]:
+    """The widths by index; on a terminal without columns that may go and have nothing in any row."""
+    empty = {i for i, column in enumerate(columns) if column.drop and not any(row[i] for row in rows)}
+    return {i: width for i, width in enumerate(widths) if i not in empty or room() is None}
 
 
-def _fit(columns: Sequence[Column[Any]], widths: list[int], room: int | None) -> dict[int, int]:
+def _fit(columns: Sequence[Column[Any]], widths: dict[int, int], cells: int | None) -> dict[int, int]:
     """The width of each column that is shown, by index."""
-    shown = dict(enumerate(widths))
-    while room is not None:
-        excess = sum(shown.values()) + len(GAP) * (len(shown) - 1) - room
+    shown = dict(widths)
+    while cells is not None:
+        excess = sum(shown.values()) + len(GAP) * (len(shown) - 1) - cells
         if excess <= 0:
             break
         droppable = [i for i in shown if columns[i].drop]
         slack = {i: shown[i] - columns[i].least for i in shown if 0 < columns[i].least < shown[i]}
-        spare = {i: cells for i, cells in slack.items() if not (columns[i].last and droppable)}
+        spare = {i: more for i, more in slack.items() if not (columns[i].last and droppable)}
         if sum(spare.values()) >= excess:
             return _shrunk(shown, spare, excess)
         if not droppable:
@@ -92,12 +109,12 @@ def _shrunk(shown: dict[int, int], slack: dict[int, int], excess: int) -> dict[i
     return shown
 
 
-def _row(cells: Sequence[str], columns: Sequence[Column[Any]], shown: dict[int, int]) -> str:
-    return GAP.join(_aligned(cells[i], width, columns[i].right) for i, width in shown.items()).rstrip()
+def _row(cells: Sequence[str], columns: Sequence[Column[Any]], shown: dict[int, int], styles: Sequence[str]) -> str:
+    return GAP.join(_aligned(cells[i], width, columns[i].right, styles[i]) for i, width in shown.items()).rstrip()
 
 
-def _aligned(text: str, width: int, right: bool) -> str:
+def _aligned(text: str, width: int, right: bool, style: str) -> str:
     if cell_len(text) > width:
         text = set_cell_size(text, width - 1).rstrip() + "…"
-    room = " " * (width - cell_len(text))
-    return room + text if right else text + room
+    pad, painted = " " * (width - cell_len(text)), paint(text, style)
+    return pad + painted if right else painted + pad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobdeck.core import amounts
@@ -13,8 +13,17 @@ from jobdeck.core.life.states import State
 if TYPE_CHECKING:
     from jobdeck.wire.jobs import Job, ProgressView
 
-duration, number, percent, size = amounts.duration, amounts.number, amounts.percent, amounts.size
+counted, duration, number, percent, size = (
+    amounts.counted, amounts.duration, amounts.number, amounts.percent, amounts.size,
+)  # fmt: skip
 """The words that all surfaces share."""
+
+TIMES = ("at", "until", "not_before", "since")
+"""Values of events that are times, beside those whose names end in `_at`."""
+_EARLIEST, _LATEST = 10**15, 10**16
+"""Between them lie the times (µs) of the years 2001 to 2286."""
+_FAR = 30 * 86400
+"""Seconds from which on a time is told by its date."""
 
 MARKS = {
     State.PENDING: "·",
@@ -51,20 +60,57 @@ def line(text: object) -> str:
 
 
 def told(data: Mapping[str, object]) -> str:
-    """What an event has to tell beside the state: `from=failed, reason=…`."""
-    return line(", ".join(f"{name}={value}" for name, value in data.items() if name != "state" and value is not None))
+    """What an event has to tell beside the state: `from=failed, reason=…`; times are told as times."""
+    return line(
+        ", ".join(
+            f"{name}={_worth(name, value)}" for name, value in data.items() if name != "state" and value is not None
+        )
+    )
+
+
+def _worth(name: str, value: object) -> object:
+    """A value of an event: times are in µs there."""
+    is_time = name in TIMES or name.endswith("_at")
+    if is_time and isinstance(value, int) and _EARLIEST < value < _LATEST:
+        return moment(datetime.fromtimestamp(value / 1_000_000, UTC))
+    return value
 
 
 def state(job: Job) -> str:
     """The state as a shape and a word, with the number of warnings of a job that succeeded with some."""
     mark = MARKS.get(job.state, "?")
-    warned = f" ({job.warnings} warnings)" if job.state is State.SUCCEEDED and job.warnings else ""
+    warned = f" ({counted(job.warnings, 'warning')})" if job.state is State.SUCCEEDED and job.warnings else ""
     return f"{mark} {job.state}{warned}"
 
 
 def moment(at: datetime | None) -> str:
     """A time in the local zone, to the second."""
     return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def ago(at: datetime | None, now: datetime | None = None) -> str:
+    """A time as people tell it from now: `12 s ago`, `3 h ago`, `in 5 min`; one that is far away by its date."""
+    if at is None:
+        return ""
+    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
+    if abs(seconds) < 1:
+        return "now"
+    if abs(seconds) >= _FAR:
+        return at.astimezone().strftime("%Y-%m-%d")
+    span = _span(abs(seconds))
+    return f"{span} ago" if seconds > 0 else f"in {span}"
+
+
+def _span(seconds: float) -> str:
+    for unit, long in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= long:
+            return f"{int(seconds // long)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def cost(credits: float) -> str:
+    """Credits to the hundredth; less than that is told as less."""
+    return f"{credits:.2f}" if credits >= 0.01 else "less than 0.01"
 
 
 def clock(at: datetime) -> str:
@@ -75,9 +121,12 @@ def clock(at: datetime) -> str:
 
 
 def amount(progress: ProgressView) -> str:
-    """`1 200 / 4 000 rows`; empty where there is nothing to count."""
+    """`1 200 / 4 000 rows`; empty where there is nothing to count. What is whole is told by what was done alone:
+    a total was an estimate, and 100 % of something smaller would be no answer."""
     if not progress.done and not progress.total:
         return ""
+    if progress.fraction >= 1.0 and progress.done:
+        return size(progress.done) if progress.unit == "bytes" else f"{number(progress.done)} {progress.unit}".rstrip()
     if progress.unit == "bytes":
         done, total = size(progress.done), size(progress.total)
         return f"{done} / {total}" if total else done

@@ -30,6 +30,11 @@ PREFIX = "/api/v1"
 _MARKUP = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _IN_DEFAULT = "/projects/default/"
 RETRIED_STATUS = frozenset({429, 502, 503, 504})
+HOW_TO_LOG_IN = (
+    "Give a token with --token or JOBDECK_TOKEN; on the server's machine, name its folder with --home or JOBDECK_HOME, "
+    "whose admin.token is read."
+)
+HOW_TO_READ = "Read it as its owner, or give a token with --token or JOBDECK_TOKEN."
 LONGEST_PAUSE = 30.0
 """Seconds that a request waits at most before it is tried again, whatever the server asks."""
 
@@ -141,9 +146,10 @@ class Transport:
     def _refused(self, response: httpx2.Response) -> ApiError:
         """The error that the server answered; that a token is missing has its reason here."""
         problem = _problem(response)
-        if problem.status == 401 and self.settings.token is None and self.settings.unread:
-            problem.detail = f"{problem.detail} {self.settings.unread}".strip()
-            problem.hint = "Read it as its owner, or give a token with --token or JOBDECK_TOKEN."
+        if problem.status == 401 and self.settings.token is None:
+            if self.settings.unread:
+                problem.detail = f"{problem.detail} {self.settings.unread}".strip()
+            problem.hint = HOW_TO_READ if self.settings.unread else HOW_TO_LOG_IN
         return error_of(problem)
 
     def _unreachable(self, error: httpx2.TransportError) -> Unreachable:
