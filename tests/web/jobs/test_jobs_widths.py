@@ -73,7 +73,7 @@ async def test_tabs_heads_and_selection_stay_when_scrolling(
     await page.goto(desks.large.url())
     await page.mouse.move(width / 2, height / 2)
     await page.mouse.wheel(0, 2500)
-    await page.wait_for_function("scrollY > 1500")
+    await page.wait_for_function("() => scrollY > 1500")
     for selector in ("#jobs-tabs", ".jobs th.c-state", "#pick-page"):
         assert await page.evaluate(ON_TOP, selector), selector
     await page.get_by_role("checkbox", name="Select all jobs of this page").check()
