@@ -17,27 +17,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from jobdeck.core.life.operations import PAST, how_it_is
 from jobdeck.core.life.states import State
+from tests.client.contract_rules import ALLOWED, EFFECT, Refusal
 
 TOKEN = "jd_secret_of_the_test"
 AT = "2026-11-20T07:34:00.123456Z"
-ALLOWED = {
-    "pending": ["cancel", "pause"],
-    "running": ["cancel", "pause", "restart"],
-    "paused": ["cancel", "restart", "resume"],
-    "failed": ["cancel", "delete", "restart", "resume"],
-    "succeeded": ["delete"],
-    "canceled": ["delete"],
-}
-EFFECT = {"cancel": "canceled", "pause": "paused", "resume": "pending", "restart": "pending"}
-
-
-class Refusal(Exception):
-    """The answer is a problem document."""
-
-    def __init__(self, status: int, code: str, detail: str, **facts: Any) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.body = {"type": "about:blank", "title": code, "status": status, "detail": detail, "code": code, **facts}
 
 
 @dataclass

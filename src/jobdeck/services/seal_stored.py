@@ -9,9 +9,10 @@ import structlog
 
 from jobdeck.core.identity.sealed import Stored
 from jobdeck.services.sealing import ParamVault
-from jobdeck.store import installation, unsealed
+from jobdeck.store import installation
+from jobdeck.store.access import unsealed
+from jobdeck.store.access.unsealed import StoredIn, Unsealed
 from jobdeck.store.sql.database import Database
-from jobdeck.store.unsealed import StoredIn, Unsealed
 
 AT_ONCE = 1000
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from jobdeck.core.life.bulk import BulkState
 from jobdeck.core.life.states import State, StepState
-from jobdeck.store.schema_access import installation, login_links, principals, sessions, tokens
+from jobdeck.store.schema_access import connections, installation, login_links, principals, sessions, tokens
 from jobdeck.store.schema_base import Id, metadata, one_of
 
 __all__ = [
@@ -75,19 +75,6 @@ projects = Table(
     Column("created_at", BigInteger, nullable=False),
 )  # fmt: skip
 
-
-connections = Table(
-    "connections", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("options", Text, nullable=False),
-    Column("secrets", Text),
-    Column("created_by", ForeignKey("principals.id")),
-    Column("created_at", BigInteger, nullable=False),
-    UniqueConstraint("project_id", "name"),
-)  # fmt: skip
 
 configurations = Table(
     "configurations", metadata,

@@ -1,8 +1,9 @@
-"""The tables of who acts: principals, their keys and sessions, and what an installation is known by."""
+"""The tables of who acts: principals, their keys and sessions, connections with their secrets, and what an installation
+is known by."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
 from jobdeck.store.schema_base import metadata
 
@@ -70,3 +71,16 @@ installation = Table(
     Column("value", Text, nullable=False),
 )  # fmt: skip
 """What the installation knows of itself: the check value of its key, who is its administrator, which duties it did."""
+
+connections = Table(
+    "connections", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("secrets", Text),
+    Column("created_by", ForeignKey("principals.id")),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("project_id", "name"),
+)  # fmt: skip

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def pieces(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
     """The stream; nothing is kept of what was given out."""
+    import pyarrow as pa
+
     out = io.BytesIO()
     with pa.ipc.new_stream(out, schema) as writer:
         for batch in batches:

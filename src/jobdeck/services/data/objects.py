@@ -16,6 +16,7 @@ from jobdeck.core.errors import Conflict, NotFound, Unavailable
 from jobdeck.core.refs import MalformedRef, ObjectRef
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
+from jobdeck.services.data.arrow_stream import pieces
 from jobdeck.services.data.environments import Environments
 from jobdeck.storage.errors import OBJECT_STORAGE, told
 from jobdeck.storage.places import project_prefix
@@ -105,8 +106,6 @@ class Objects:
         return self._stream(schema, batches)
 
     async def _stream(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> AsyncIterator[bytes]:
-        from jobdeck.services.data.arrow_stream import pieces
-
         made = pieces(schema, batches)
         while (piece := await self._look(next, made, None)) is not None:
             yield piece
