@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.client.contract_server import ContractServer, Refusal
+from tests.client.contract_rules import Refusal
+from tests.client.contract_server import ContractServer
 
 WAITS = [
     {"reason": "claim", "text": "It needs object:lake/a/b for itself, and job 3 holds it.", "holders": [3]},
