@@ -4,6 +4,7 @@ import { Problem, showProblem } from "../../api.ts";
 import { localTime } from "./bulk.ts";
 import { fragment } from "./fragment.ts";
 import { address, list, load } from "./navigate.ts";
+import { now } from "../../times.ts";
 
 const box = document.getElementById("filter-form")!;
 let opener: HTMLElement | null = null;
@@ -32,7 +33,7 @@ function moment(text: string): string {
   const span = /^(\d+)([mhdw])$/.exec(text);
   if (!span) return text;
   const unit = { m: 60e3, h: 3600e3, d: 86400e3, w: 7 * 86400e3 }[span[2]!]!;
-  return new Date(Date.now() - Number(span[1]) * unit).toISOString();
+  return new Date(now() - Number(span[1]) * unit).toISOString();
 }
 
 async function apply(changes: Record<string, string | null>): Promise<void> {
