@@ -55,7 +55,7 @@ async def test_it_tells_the_job_and_stores_nothing(api: Api) -> None:
     claims = {c["resource"]: c for c in plan["claims"]}
     assert claims["object:lake/a/b"] == {
         "resource": "object:lake/a/b", "units": 1, "mode": "exclusive", "free": True, "capacity": None, "used": 0,
-        "holders": [],
+        "holders": [], "own": True,
     }  # fmt: skip
     assert claims["project:default"]["capacity"] == 10
     assert [w["reason"] for w in plan["wait"]] == ["no_worker"]

@@ -41,9 +41,10 @@ def test_a_second_home_neither_takes_nor_ends_the_administrators_token(
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
-    with installation(first, postgres_database_url) as one:
+    storage = (tmp_path / "storage").as_uri()
+    with installation(first, postgres_database_url, storage_url=storage) as one:
         one.server()
-        with installation(second, postgres_database_url) as two:
+        with installation(second, postgres_database_url, storage_url=storage) as two:
             process = two.server()
             assert not (second / "admin.token").exists()
             assert "admin-token" in process.log.read_text()
@@ -52,7 +53,7 @@ def test_a_second_home_neither_takes_nor_ends_the_administrators_token(
             with Client(url=two.url, home=first) as client:
                 assert client.me().name == "admin"
         old = (first / "admin.token").read_text().strip()
-        made = start("admin-token", home=second, database_url=postgres_database_url)
+        made = start("admin-token", home=second, database_url=postgres_database_url, storage_url=storage)
         assert made.returncode == 0, made.stderr
         assert str(second / "admin.token") in made.stdout
         with Client(url=one.url, home=second) as client:

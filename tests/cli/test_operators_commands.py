@@ -103,7 +103,7 @@ def test_a_restart_is_told_as_one(cli: Cli, server: ContractServer, monkeypatch:
         return self.view(job)
 
     monkeypatch.setattr(ContractServer, "operate", operate)
-    assert cli("job", "restart", id_).stdout == f"Job {id_}: restarting, once what it left is removed\n"
+    assert cli("job", "restart", id_).stdout == f"Job {id_}: □ restarting\n"
     assert cli("job", "cancel", id_).stdout == f"Job {id_}: □ canceling\n"
 
 

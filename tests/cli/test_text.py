@@ -44,7 +44,7 @@ def test_percent_is_100_only_at_the_end() -> None:
 
 
 def test_percent_is_0_only_before_the_beginning() -> None:
-    assert [text.percent(f) for f in (0.000_01, 0.0083, 0.0099, 0.01)] == ["0.1 %", "0.8 %", "0.9 %", "1 %"]
+    assert [text.percent(f) for f in (0.000_01, 0.0083, 0.0099, 0.01)] == ["< 0.1 %", "0.8 %", "0.9 %", "1 %"]
 
 
 def test_amounts_and_rates() -> None:

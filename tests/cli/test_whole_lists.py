@@ -25,7 +25,7 @@ def fill(installed: Installed) -> dict[str, int]:
         client.files.upload(io.BytesIO(b"x"), name=f"f{number}.csv")
         client.tokens.create(f"t{number}", "viewer")
         client.configurations.create(f"c{number}", "noop")
-        client.limits.set(f"type:t{number}", 3)
+        client.limits.set(f"type:t{number}", 3, as_written=True)
     for first in range(60):
         client.bulk.preview("cancel", ids=jobs[first : first + 1])
     return {"jobs": MANY, "files": 60, "tokens": 61, "configurations": 60, "bulk": 60}

@@ -77,7 +77,7 @@ async def test_a_log_ends_at_its_bound_and_says_so(home: Path) -> None:
     bound = "the bound of 1 MiB (setting max_log_mb)"
     assert said == [
         f"This log has reached {bound}: further lines are left out, but warnings and errors.",
-        f"{left_out:,} lines were left out: this log had reached {bound}.",
+        f"{amounts.number(left_out)} lines were left out: this log had reached {bound}.",
     ]
     assert job_log.left_out == left_out
     assert (await whole_log(LogStore(blobs), 1))[-1].text == said[-1], "the log does not end with it"
@@ -94,7 +94,7 @@ async def test_warnings_are_bounded_as_well(home: Path) -> None:
     await shipper.close(job_log)
     kept, said = await told(blobs)
     assert MIB < sum(len(line(n, level="warning").to_json()) + 1 for n in kept) <= MIB + RESERVE_BYTES
-    assert said[-1].startswith(f"{4 * MIB // 100 - len(kept):,} lines were left out")
+    assert said[-1].startswith(f"{amounts.number(4 * MIB // 100 - len(kept))} lines were left out")
     await served(shipper)
 
 
@@ -202,7 +202,8 @@ async def test_a_spool_that_is_full_is_told(home: Path, capsys: pytest.CaptureFi
     kept, said = await told(blobs)
     assert kept == [*range(len(kept) - 1), 40_000]
     assert said == [
-        f"{40_001 - len(kept):,} lines were lost here: 1 MiB of lines wait for the storage (setting log_spool_mb)."
+        f"{amounts.number(40_001 - len(kept))} lines were lost here: "
+        "1 MiB of lines wait for the storage (setting log_spool_mb)."
     ]
 
 

@@ -40,5 +40,6 @@ def _shared_folder(names: Sequence[str]) -> str:
 
 def _clipped(key: str) -> str:
     """The end of a path tells more than its beginning."""
+    key = key.replace("\0", "\N{SYMBOL FOR NULL}")
     key = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in key)
     return clip(key, MAX_KEY) if "/" not in key or len(key) <= MAX_KEY else f"…{key[-MAX_KEY + 1 :]}"

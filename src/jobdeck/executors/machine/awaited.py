@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 
 def awaited(result: Any) -> Any:
     """What a step returned, once it is there: a coroutine is run, an asynchronous generator becomes a list."""
-    if inspect.isasyncgen(result):
-        return asyncio.run(_gathered(result))
-    if inspect.isawaitable(result):
-        return asyncio.run(_waited(result))
-    return result
+    if not (inspect.isasyncgen(result) or inspect.isawaitable(result)):
+        return result
+    import asyncio  # a child process whose steps are plain starts without it
+
+    return asyncio.run(_gathered(result) if inspect.isasyncgen(result) else _waited(result))
 
 
 async def _waited(result: Awaitable[Any]) -> Any:
