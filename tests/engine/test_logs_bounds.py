@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.core import amounts
 from jobdeck.core.errors import Unavailable
 from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.logs import SEAL_BYTES, LogLine
@@ -201,10 +202,8 @@ async def test_a_spool_that_is_full_is_told(home: Path, capsys: pytest.CaptureFi
     await served(shipper)
     kept, said = await told(blobs)
     assert kept == [*range(len(kept) - 1), 40_000]
-    assert said == [
-        f"{amounts.number(40_001 - len(kept))} lines were lost here: "
-        "1 MiB of lines wait for the storage (setting log_spool_mb)."
-    ]
+    lost = amounts.number(40_001 - len(kept))
+    assert said == [f"{lost} lines were lost here: 1 MiB of lines wait for the storage (setting log_spool_mb)."]
 
 
 @contextmanager
