@@ -130,7 +130,7 @@ async def test_steps_fill_in_place(page: Page, desk: Desk) -> None:
     job = desk.submit("sleep", {"seconds": 0.01, "tasks": 3}).id
     await page.goto(f"/jobs/{job}/steps")
     await is_live(page)
-    await expect(page.get_by_text("No step has begun")).to_be_visible()
+    await expect(page.locator(".job-planned")).to_have_count(1)
     desk.limit(5)
     await expect(page.locator("#task-0-2")).to_contain_text("succeeded")
 
@@ -205,8 +205,9 @@ async def test_attempts_and_their_steps(page: Page, shown: Shown) -> None:
 
 
 async def test_tabs_that_have_nothing_say_what_will_be(page: Page, shown: Shown) -> None:
+    await page.goto(f"/jobs/{shown.paused}/steps")
+    await expect(page.locator(".job-planned").first).to_contain_text("waiting")
     said = {
-        "/steps": "No step has begun",
         "/logs": "Nothing was logged",
         "/family": "It has no children",
         "/attempts": "Attempt 1 has not started",

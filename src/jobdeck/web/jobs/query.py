@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from jobdeck.services import cursors
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, SortBy, Words
@@ -40,9 +41,20 @@ class JobsAddress(JobConditions):
     """The query of /jobs: the filters of the API by their names, and besides what only a page has.
 
     `project` is the one that the whole site looks at; `projects` narrows the list to some while it looks at all.
-    What other sites append to links (utm_source=…) means nothing here, and is left out of the page's own ones."""
+    What other sites append to links (utm_source=…) means nothing here, and is left out of the page's own ones. A
+    filter with a slip is refused: it must not show, and let people operate on, all jobs."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_slips(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            for name in given:
+                near = get_close_matches(str(name), cls.model_fields, 1, 0.8) if name not in cls.model_fields else []
+                if near:
+                    raise ValueError(f"there is no filter '{str(name)[:40]}'; did you mean '{near[0]}'?")
+        return given
 
     projects: Words = Field(default=[])
     sort: SortBy = DEFAULT_SORT
