@@ -22,7 +22,11 @@ _ADDRESSES = re.compile(
     r"(/(?!/)[^\"]*)"
 )
 DATA = frozenset(
-    f"data-{name}" for name in ("live-src", "src", "children", "home", "items", "more", "further", "href", "url")
+    f"data-{name}"
+    for name in (
+        *("live-src", "src", "children", "home", "items", "more", "further", "href", "url"),
+        *("again", "run", "copy-address"),
+    )
 )
 """Attributes of our own that hold addresses; what else begins with a slash may be anybody's text."""
 
