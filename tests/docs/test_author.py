@@ -129,9 +129,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f'[project.entry-points."jobdeck.job_types"]\n{points}\n'
         '[tool.setuptools]\npy-modules = ["author_types", "author_words"]\n'
     )
-    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "-q"]
+    quiet = ["--no-deps", "--disable-pip-version-check", "-q"]
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", *offline, "--target", str(folder / "site"), str(copied), str(own)],
+        [sys.executable, "-m", "pip", "install", *quiet, "--target", str(folder / "site"), str(copied), str(own)],
         check=True, timeout=120,
     )  # fmt: skip
     return folder / "site"

@@ -71,7 +71,7 @@ def test_a_copy_without_workers_runs_nothing(server: Served) -> None:
     """What the text promises of JOBDECK_WORKERS=0."""
     assert "JOBDECK_WORKERS=0" in script("sh")
     home = server.home.parent / "nothing"
-    environment = {**server.environment, "JOBDECK_WORKERS": "0", "JOBDECK_HOME": str(home)}
+    environment = {**server.environment, "JOBDECK_WORKERS": "0", "JOBDECK_HOME": str(home), "COLUMNS": "200"}
     words = (
         "jobdeck up --port $PORT > nothing.log 2>&1 &\n"
         "curl -fsS --retry 60 --retry-delay 1 --retry-connrefused $JOBDECK_URL/api/v1/health\n"

@@ -25,7 +25,7 @@ async def test_a_file_is_replaced_and_the_job_resumed(
     assert job.state == "failed"
     page = await open_page(width=390, height=844, theme="dark")
     await page.goto(f"/jobs/{job.id}")
-    await expect(page.locator(".job-why")).to_contain_text(f"jobdeck files replace {file.id} FILE")
+    await expect(page.locator("section.job-why")).to_contain_text(f"jobdeck files replace {file.id} FILE")
     mended = tmp_path / "mended.csv"
     mended.write_text("id,n\n2,2\n3,3\n")
     async with page.expect_file_chooser() as chooser:

@@ -244,5 +244,5 @@ async def test_all_tabs_are_accessible(
     await axe(page)
     await page.keyboard.press("Escape")
     await page.keyboard.press("e")
-    await expect(page.get_by_text("Nothing is different")).to_be_visible()
+    await expect(page.get_by_role("heading", name=f"What differs from job {shown.restarted}")).to_be_visible()
     await axe(page)

@@ -120,9 +120,10 @@ async def test_messages_lie_over_dialogs(desk: Desk, page: Page, watch: Watch) -
     await expect(toast).to_be_visible()
     await page.keyboard.press("?")
     await expect(page.locator("#keys")).to_be_visible()
+    await page.wait_for_function("() => document.querySelectorAll('dialog:modal').length === 1")
     over = """(toast) => {
       const box = toast.getBoundingClientRect();
       const layers = [...document.querySelectorAll('dialog:modal, #toasts:popover-open')];
-      return layers.length === 2 && toast.matches(':popover-open *') && box.width > 0;
+      return [layers.map((layer) => layer.id), toast.matches(':popover-open *'), box.width > 0];
     }"""
-    assert await toast.evaluate(over)
+    assert await toast.evaluate(over) == [["toasts", "keys"], True, True]

@@ -22,6 +22,7 @@ async def state(page: Page, job: int, expected: str) -> None:
 
 
 async def test_zilliz(desk: Desk, page: Page) -> None:
+    await page.set_viewport_size({"width": 1440, "height": 900})  # all columns of that page have room
     failed = desk.done("sleep", FAILING | {"fail_times": 1}, description="Import the orders").id
     running = desk.submit("sleep", LONG, description="Back up the cluster").id
     await page.goto(desk.url())
