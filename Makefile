@@ -35,7 +35,7 @@ test: $(VENV)/.test  ## run the checks and all tests, on SQLite and a real Postg
 	@checks=0; $(MAKE) check || checks=1; \
 	echo "── tests: pytest $(ARGS)"; \
 	$(BIN)/python tests/web/get_browser.py; $(BIN)/python -m tests.web.proxied.nginx; rm -f .pytest_cache/v/cache/lastfailed; \
-	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(ARGS) \
+	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS) \
 		|| { test $$? = 1 && $(BIN)/python -m tests.again; } || exit 1; \
 	test $$checks = 0 || { echo "The tests passed; the checks above did not."; exit 1; }
 
