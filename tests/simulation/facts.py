@@ -15,7 +15,7 @@ from jobdeck.core.life.waiting import PausedScope
 Row = sqlite3.Row
 _JOBS = """SELECT id, project_id, type, isolation, state, attempt, epoch, leased, state_since, fraction, parent_id,
     claims, params, not_before, waits_for_children, dirty_since, warnings, intent, result, resume_at, error_code,
-    priority, created_at FROM jobs"""
+    priority, created_at, losses FROM jobs"""
 
 
 @dataclass(frozen=True, slots=True)

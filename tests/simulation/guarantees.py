@@ -11,7 +11,8 @@ from jobdeck.core.life.states import ENDED, FINAL, State
 from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.core.tasks import UNDO
 from jobdeck.engine.duties.sweep import Attempts
-from tests.simulation.decisions import Decisions
+from tests.simulation.apart import Apart
+from tests.simulation.decisions import Decisions, Knew
 from tests.simulation.executor import SimulatedRun
 from tests.simulation.facts import Facts, Reader, Row, Rules, View, claims_of
 from tests.simulation.scripts import TYPES
@@ -33,7 +34,7 @@ NOTICED_WITHIN = 1.5
 class Guarantees:
     """Compares each commit with the one before; `broken` is called with the words for what does not hold."""
 
-    def __init__(self, reader: Reader, project_limit: int | None, broken: Callable[[str], None]) -> None:
+    def __init__(self, reader: Reader, project_limit: int | None, apart: Apart, broken: Callable[[str], None]) -> None:
         self._reader = reader
         self._project_limit = project_limit
         self._broken = broken
@@ -51,12 +52,13 @@ class Guarantees:
         self._now = 0.0
         self._rules: list[Rules] = [self.facts.rules]
         self._event = 0
-        self._decisions = Decisions(project_limit, broken)
+        self._apart = apart
+        self._decisions = Decisions(project_limit, apart, broken)
 
     # Commits.
 
-    def committed(self, machine: Machine | None, touched: set[str], followed: int, latest: int, now: float) -> None:
-        """`followed`: the last commit that the machine surely knew of when it decided; `latest`: the latest time that
+    def committed(self, machine: Machine | None, touched: set[str], knew: Knew, latest: int, now: float) -> None:
+        """`knew`: what the machine surely knew when it decided; `latest`: the latest time that
         the database told it since."""
         self.commit += 1
         self._now = now
@@ -65,11 +67,13 @@ class Guarantees:
         if after.rules is not before.rules:
             self._rules.append(after.rules)
         news = self._news() if "events" in touched else []
-        self._decisions.committed(machine, self.commit, touched, followed, news, before, after)
+        self._decisions.committed(machine, self.commit, touched, knew, news, before, after, now)
+        if touched & {"jobs", "leases"}:
+            self._apart.begun(before, after, knew.at, now)
         if touched & {"jobs", "leases"}:
             self._check_jobs(before, after, news)
             self._note_times(before, after, now)
-            self._check_leases(before, after, followed, latest)
+            self._check_leases(before, after, knew.followed, latest)
             self._check_fences(machine, before, after, now)
         if touched & {"tasks", "jobs"}:
             self._check_tasks(before, after)

@@ -74,6 +74,8 @@ class Node(Machine):
         self.ambush: tuple[str, Callable[[], None]] | None = None
         """The name of a service, and what happens when that next begins to write: it has decided by then."""
         self.followed = 0
+        self.followed_at = 0.0
+        """When (loop time) its scheduler last began to read what happened: what it decides, it decides later."""
         self.latest = 0
         self.disturbed = 0.0
         """When (loop time) last something went wrong here: it needs a moment to know everything again."""

@@ -112,6 +112,7 @@ class SimulatedNetwork:
     def followed(self, machine: Machine | None) -> None:
         if isinstance(machine, Node):
             machine.followed = self._world.guarantees.commit
+            machine.followed_at = self._world.loop.time()
             machine.latest = 0
 
     def say(self, text: str) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 from jobdeck.core.claims import Held
 from jobdeck.core.life.states import ENDED
 from jobdeck.core.life.waiting import Reason, Waiting, WaitReason, obstacles
+from tests.simulation.apart import Apart, is_suspect
 from tests.simulation.facts import Facts, Row, View, claims_of
 
 Tag = tuple[Any, ...]
 """What a reason says: its kind, then what it is about."""
 
 _ENDED = {str(s) for s in ENDED}
+_NOT_ITS_OWN = {Reason.NOT_BEFORE, Reason.NO_WORKER}
+"""Reasons that pass by themselves, perhaps before the scheduler next looks."""
 
 
 @lru_cache(maxsize=10_000)
@@ -77,9 +80,9 @@ class Moment:
             capacity = self._project_limit
         return capacity is None or sum(n for n, _ in held) + units <= capacity
 
-    def has_place(self, job: Row) -> bool:
-        """Whether some worker that takes jobs and was heard of has one for it."""
-        return any(self.has_place_on(w, job) for w in self._workers)
+    def places(self, job: Row) -> list[Row]:
+        """The workers that take jobs, were heard of and have a place for it."""
+        return [w for w in self._workers if self.has_place_on(w, job)]
 
     def has_place_on(self, worker: Row, job: Row) -> bool:
         places: int = worker["light_slots"] if job["isolation"] == "thread" else worker["slots"]
@@ -107,11 +110,14 @@ def _tag(reason: WaitReason) -> Tag:
 class Waits:
     """Looks after every commit at all that wait; `broken` is called with the words for what does not hold."""
 
-    def __init__(self, silence: float, project_limit: int | None, most: float, broken: Callable[[str], None]) -> None:
+    def __init__(
+        self, silence: float, project_limit: int | None, most: float, apart: Apart, broken: Callable[[str], None]
+    ) -> None:
         """`most`: seconds that a job may wait for nothing but the scheduler, while that is well."""
         self._silence = silence
         self._project_limit = project_limit
         self._most = most
+        self._apart = apart
         self._broken = broken
         self._since: dict[int, float] = {}
         self._seen: dict[int, list[Tag]] = {}
@@ -129,11 +135,15 @@ class Waits:
         pending = facts.pending()
         if not pending:
             self._since, self._seen = {}, {}
+            self._apart.asked(set(), time)
             return
         moment = self.moment(facts, now)
         self._seen = {job["id"]: moment.reasons(job) for job in pending}
         self._check_rule(facts, pending, moment, now)
-        since = {job["id"]: self._since.get(job["id"], time) for job in pending if self._may_go(moment, job)}
+        known = well_since if well_since is not None else time
+        self._apart.asked(self._asked_for(facts, pending, moment, time, known), time)
+        going = (job for job in pending if self._may_go(facts, moment, job, time, known))
+        since = {job["id"]: self._since.get(job["id"], time) for job in going}
         self._since = since
         if well_since is None:
             return
@@ -145,11 +155,18 @@ class Waits:
     def moment(self, facts: Facts, now: int) -> Moment:
         return Moment(facts, now, self._silence, self._project_limit)
 
-    def _may_go(self, moment: Moment, job: Row) -> bool:
+    def _asked_for(self, facts: Facts, pending: list[Row], moment: Moment, time: float, known: float) -> set[str]:
+        """Workers that may be held free for jobs that have to begin apart from others."""
+        ready = [j for j in pending if is_suspect(j) and all(tag[0] in _NOT_ITS_OWN for tag in self._seen[j["id"]])]
+        able = {w["id"] for job in ready for w in facts.workers.values() if moment.has_place_on(w, job)}
+        return {w for w in able if not self._apart.surely_calm(facts, w, time, known)}
+
+    def _may_go(self, facts: Facts, moment: Moment, job: Row, time: float, known: float) -> bool:
         """Nothing is in the way of the job but that the scheduler has to look at it."""
         if job["waits_for_children"]:
             return not moment.open_children(job)
-        return not self._seen[job["id"]] and moment.has_place(job)
+        may_begin = self._apart.surely_calm if is_suspect(job) else self._apart.surely_joinable
+        return not self._seen[job["id"]] and any(may_begin(facts, w["id"], time, known) for w in moment.places(job))
 
     def _check_rule(self, facts: Facts, pending: list[Row], moment: Moment, now: int) -> None:
         """The rule by which the scheduler decides says the same."""

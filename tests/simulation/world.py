@@ -17,7 +17,9 @@ from typing import Any
 from unittest.mock import patch
 
 from jobdeck.store.sql.wakeups import Called
+from tests.simulation.apart import Apart
 from tests.simulation.database import SimulatedClock, empty_database
+from tests.simulation.decisions import Knew
 from tests.simulation.driver import Server
 from tests.simulation.executor import Life
 from tests.simulation.facts import Reader
@@ -67,8 +69,9 @@ class World:
         path.write_bytes(empty_database())
         self.server = Server.current = Server(path, self.network)
         self._eye = sqlite3.connect(path, isolation_level=None)
-        self.guarantees = Guarantees(Reader(self._eye), plan.project_limit, self.broken)
-        self.waits = Waits(plan.silence, plan.project_limit, plan.unexplained, self.broken)
+        apart = Apart(plan.unexplained)
+        self.guarantees = Guarantees(Reader(self._eye), plan.project_limit, apart, self.broken)
+        self.waits = Waits(plan.silence, plan.project_limit, plan.unexplained, apart, self.broken)
         self.news = asyncio.Event()
         self._lead: tuple[Node | None, float] = (None, 0.0)
         """Who leads, and since when."""
@@ -99,11 +102,17 @@ class World:
     def committed(self, machine: Machine | None, tables: set[str]) -> None:
         node = machine if isinstance(machine, Node) else None
         self.note(f"{machine} commits to {', '.join(sorted(tables))}")
-        followed, latest = (node.followed, max(node.latest, self.clock.time())) if node else (0, self.clock.time())
-        self.guarantees.committed(machine, tables, followed, latest, self.loop.time())
+        latest = max(node.latest, self.clock.time()) if node else self.clock.time()
+        self.guarantees.committed(machine, tables, self._knew(node), latest, self.loop.time())
         self.waits.committed(self.guarantees.facts, self.clock.time(), self.loop.time(), self._well_since())
         if self.waits.to_explain:
             self.news.set()
+
+    def _knew(self, node: Node | None) -> Knew:
+        if node is None:
+            return Knew(0, 0.0, self.loop.time())
+        since = self._lead[1] if self._lead[0] is node else self.loop.time()
+        return Knew(node.followed, node.followed_at, max(since, node.disturbed))
 
     def _well_since(self) -> float | None:
         """Since when somebody leads who knows it, is alive and hears of everything; None if nobody does."""
