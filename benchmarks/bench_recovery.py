@@ -85,6 +85,7 @@ class Site:
         self._count += 1
         log = self._folder / f"log{self._count}"
         settings["JOBDECK_DATABASE_URL"] = self._database_url.replace("postgresql:", "postgresql+psycopg:")
+        settings["JOBDECK_STORAGE_URL"] = f"file://{self._folder / 'storage'}"
         started = self._stack.enter_context(measuring.process(measuring.jobdeck(*words), log, **settings))
         return started, log
 

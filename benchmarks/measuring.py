@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import base64
 import contextlib
 import json
@@ -12,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -91,13 +93,22 @@ def fresh_database(url: str, name: str = "bench") -> str:
 
 @contextlib.contextmanager
 def process(command: Sequence[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is terminated, and at last killed, at the end."""
+    """A process that is terminated, and at last killed, at the end. One that fails before that ends the benchmark."""
     settings = {**os.environ, "JOBDECK_SECRET_KEY": SECRET_KEY, **environment}
     with log.open("wb") as out:
         started = subprocess.Popen(command, env=settings, stdout=out, stderr=subprocess.STDOUT)
+    ending = threading.Event()
+
+    def watch() -> None:
+        if started.wait() > 0 and not ending.is_set():
+            print(f"{' '.join(command)} failed:", log.read_text(errors="replace")[-2000:], file=sys.stderr, flush=True)
+            _thread.interrupt_main()  # what waits for its work would wait for ever
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield started
     finally:
+        ending.set()
         started.terminate()
         try:
             started.wait(20)

@@ -89,7 +89,10 @@ class OnPostgres(Site):
 
     def __init__(self, postgres: str, folder: Path, **settings: str) -> None:
         url = measuring.fresh_database(postgres, "jobdeck").replace("postgresql://", "postgresql+psycopg://")
-        super().__init__(folder, url, JOBDECK_DATABASE_URL=url, JOBDECK_WORKERS="1", **settings)
+        storage = f"file://{folder / 'storage'}"
+        super().__init__(
+            folder, url, JOBDECK_DATABASE_URL=url, JOBDECK_STORAGE_URL=storage, JOBDECK_WORKERS="1", **settings
+        )
 
     @contextmanager
     def server(self, name: str = "server") -> Iterator[int]:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 
+from tests import one_session
 from tests.s3 import Bucket, new_bucket
 
 settings.register_profile("long", max_examples=5000, deadline=None)
@@ -19,6 +20,13 @@ settings.register_profile("long", max_examples=5000, deadline=None)
 
 GUARDIAN = Path(__file__).with_name("postgres_guardian.py")
 S3_GUARDIAN = Path(__file__).with_name("s3_guardian.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_session_per_task() -> Iterator[None]:
+    """Whatever runs in this process never holds two sessions of a database at once."""
+    with one_session.refused():
+        yield
 
 
 @pytest.fixture

@@ -66,10 +66,12 @@ def test_streams_and_slow_uploads_of_those_who_are_known_are_kept(server: Target
         "POST /api/v1/projects/default/files HTTP/1.1",
         "Content-Type: multipart/form-data; boundary=b",
         f"Content-Length: {len(whole)}",
+        "Expect: 100-continue",
         "Connection: close",
-        body=whole[:40],
         known=True,
     )
+    assert upload.recv(4096).startswith(b"HTTP/1.1 100 "), "the server asks for the body of one whom it knows"
+    upload.sendall(whole[:40])
     crowd(server, 300, "127.0.0.1")
     upload.sendall(whole[40:])
     assert all_of(upload).startswith(b"HTTP/1.1 201 ")

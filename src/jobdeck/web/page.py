@@ -6,6 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -18,6 +19,7 @@ from jobdeck.core.errors import JobdeckError, Unauthenticated
 from jobdeck.services.services import Services
 from jobdeck.web.rendering import Templates
 from jobdeck.wire.admin import Project
+from jobdeck.wire.bulk import Bulk
 
 PROJECT = "project"
 """The query parameter that every page and every link carries, unless all projects are looked at."""
@@ -33,6 +35,7 @@ HEADERS = {
     "Vary": "HX-Request, Cookie, Accept-Encoding",
 }
 _MOST_PROJECTS = 500
+_LATEST_OPERATIONS = 5
 
 
 def is_fragment(request: Request) -> bool:
@@ -54,6 +57,8 @@ class Page:
     projects: list[Project] = field(default_factory=list)
     operations: int = 0
     """Operations on many jobs that the caller asked for and that are under way."""
+    latest_operations: list[Bulk] = field(default_factory=list)
+    """Those that the caller asked for last, newest first."""
     live_after: int | None = None
     """Id of the newest event before the page read anything: the live stream goes on from there."""
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
@@ -85,6 +90,12 @@ class Page:
     def is_fragment(self) -> bool:
         return is_fragment(self.request)
 
+    @property
+    def shown_path(self) -> str:
+        """The path of the page that the browser shows, which is not that of a part of it that a script asks for."""
+        shown = self.request.headers.get("hx-current-url") if self.is_fragment else None
+        return self.request.url.path if shown is None else urlsplit(shown).path.removeprefix(self.root)
+
     def may(self, permission: str) -> bool:
         """Whether to offer something; `job:submit` and so on."""
         return self.known is not None and self.known.may(Permission(permission))
@@ -111,7 +122,13 @@ class Page:
         if self.live_after is None:
             self.live_after = await self.services.events.newest()
         self.projects = (await self.services.projects.page(self.caller, None, _MOST_PROJECTS)).items
+        await self.look_at_operations()
+
+    async def look_at_operations(self) -> None:
+        """What the menu of operations in the head shows."""
         self.operations = await self.services.bulks.under_way(self.caller)
+        found = await self.services.bulks.page(self.caller, None, _LATEST_OPERATIONS, unused=False)
+        self.latest_operations = found.items
 
     async def render(
         self, template: str, *, block: str | None = None, status: int = 200, **context: Any

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from jobdeck.core import amounts
+from jobdeck.web.operations.words import WORDS
 from jobdeck.web.static_files import StaticFiles
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -108,5 +109,6 @@ _FILTERS = {
     "number": amounts.number,
     "percent": amounts.percent,
     "utc": _utc,
+    "verb": lambda operation: WORDS[operation].verb,
     "visible": _visible,
 }

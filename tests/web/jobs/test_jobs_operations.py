@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.web.conftest import Axe, OpenPage
 from tests.web.jobs.test_jobs_bulk import start
@@ -20,6 +20,14 @@ LOOK = os.environ.get("JOBDECK_SCREENSHOTS")
 async def picture(page: Page, name: str) -> None:
     if LOOK:
         await page.screenshot(path=Path(LOOK) / f"{name}.png", full_page=True)
+
+
+async def opened_menu(page: Page) -> Locator:
+    """The menu in the head."""
+    await page.get_by_role("button", name="Operations").click()
+    menu = page.get_by_role("dialog", name="Operations on many jobs")
+    await expect(menu).to_be_visible()
+    return menu
 
 
 def family(desk: Desk) -> tuple[int, list[int]]:
@@ -101,17 +109,21 @@ async def test_the_number_of_a_large_delete_is_typed(desk: Desk, page: Page) -> 
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark"), (1440, "dark"), (390, "light")])
-async def test_operations_are_found_followed_and_stopped(
+async def test_operations_are_found_and_have_accounts(
     desk: Desk, open_page: OpenPage, axe: Axe, width: int, theme: str
 ) -> None:
     desk.limit(0)
     jobs = [desk.submit().id for _ in range(3)]
     past = desk.client.bulk.preview("cancel", ids=[*jobs, 999_999_999], reason="tidy up")
     desk.client.bulk.wait(desk.client.bulk.run(past).id, 20)
-    planned = desk.client.bulk.preview("delete", ids=jobs)
     page = await open_page(width=width, theme=theme)
     await page.goto(f"{desk.deck.url}/jobs")
-    await page.get_by_role("link", name="Operations").click()
+    menu = await opened_menu(page)
+    await expect(menu.locator(f"#operations-menu-{past.id}")).to_contain_text("Cancel 4 jobs")
+    await expect(menu.locator(f"#operations-menu-{past.id}")).to_contain_text("3 done, 1 left out")
+    await picture(page, f"operations-menu-{width}-{theme}")
+    await axe(page)
+    await menu.get_by_role("link", name="All operations").click()
     line = page.locator(f"#operation-{past.id}")
     await expect(line).to_contain_text("finished")
     await expect(line).to_contain_text("Cancel 4 jobs")
@@ -125,8 +137,12 @@ async def test_operations_are_found_followed_and_stopped(
     await expect(page.locator(".operation-items")).to_contain_text(f"Job {jobs[0]}")
     await picture(page, f"operation-{width}-{theme}")
     await axe(page)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_a_planned_operation_is_discarded(desk: Desk, page: Page) -> None:
+    planned = desk.client.bulk.preview("delete", ids=[desk.done().id])
     await page.goto(f"{desk.deck.url}/operations/{planned.id}")
     await page.get_by_role("button", name="Discard").click()
     await expect(page.locator("#operation")).to_contain_text("stopped")
     assert desk.client.bulk.get(planned.id).state == "stopped"
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

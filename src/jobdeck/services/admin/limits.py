@@ -72,7 +72,8 @@ class Limits:
         """Set the capacity of a resource that all projects share."""
         _check_capacity(capacity)
         caller.require(Permission.INSTANCE_LIMIT_SET)
-        limit_names.check_common(resource, await self._types())
+        async with self._core.database.read() as connection:
+            limit_names.check_common(resource, await self._types(connection))
         return await self._put(caller, resource, None, capacity)
 
     async def clear(self, caller: Caller, project_name: str, resource: str) -> None:
@@ -113,12 +114,11 @@ class Limits:
         hint = limit_names.nearest(local_name(name), mine) or "The limits that are set are listed beside it."
         return NotFound(f"No limit is set for '{local_name(name)}'.", field="resource", hint=hint)
 
-    async def _types(self) -> set[str]:
+    async def _types(self, connection: Connection) -> set[str]:
         """The job types that can be run: here, or on a worker that is there."""
         registry = self._core.registry
-        async with self._core.database.read() as connection:
-            now = await self._core.database.clock.now(connection)
-            there = await workers.alive(connection, now - WORKER_IS_RECENT)
+        now = await self._core.database.clock.now(connection)
+        there = await workers.alive(connection, now - WORKER_IS_RECENT)
         own = {registered.name for registered in registry} | {broken.name for broken in registry.broken}
         return own.union(*(worker.types for worker in there))
 
@@ -126,7 +126,7 @@ class Limits:
         """Raises InvalidInput for the name of something that there is not: such a limit would never limit anything."""
         kind, colon, name = local.partition(":")
         if kind == "type" and colon:
-            limit_names.check_type(local, name, await self._types())
+            limit_names.check_type(local, name, await self._types(connection))
         elif kind == "object" and colon:
             there = {c.name for c in await connections.of_project(connection, project.id)} | {"lake"}
             limit_names.check_connection(local, ObjectRef.parse(name).connection, there)

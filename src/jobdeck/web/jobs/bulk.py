@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 
@@ -17,6 +16,7 @@ from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.services.jobs.queries import JobConditions
 from jobdeck.web.fragments import FragmentDep
 from jobdeck.web.jobs.query import PATH, JobsAddress
+from jobdeck.web.operations.words import WORDS
 from jobdeck.wire.base import MAX_ID, AskedId, Digits
 from jobdeck.wire.bulk import Bulk, BulkOutcome, BulkSelect
 
@@ -27,32 +27,6 @@ _LISTED = 200
 TYPED_FROM = 100
 """From so many jobs on, their number is typed before they are deleted."""
 _IDS = TypeAdapter(list[AskedId])
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """How an operation reads: on the button, of what will be done, and what it means."""
-
-    verb: str
-    done: str
-    meaning: str
-    is_danger: bool = False
-
-
-WORDS = {
-    BulkOperation.CANCEL: Words(
-        "Cancel", "canceled", "They end for good, and what they half made is removed. This cannot be undone.", True
-    ),
-    BulkOperation.PAUSE: Words("Pause", "paused", "They stop at their next checkpoint and keep what is done."),
-    BulkOperation.RESUME: Words("Resume", "resumed", "They go on from the first task that has not succeeded."),
-    BulkOperation.RESTART: Words(
-        "Restart", "restarted", "They begin again from the first step; intermediate results are thrown away.", True
-    ),
-    BulkOperation.DELETE: Words(
-        "Delete", "deleted", "They and all that was recorded about them are removed. This cannot be undone.", True
-    ),
-    BulkOperation.PRIORITY: Words("Set priority of", "given the new priority", "Higher ones go first while they wait."),
-}
 
 
 class PreviewAsked(BaseModel):

@@ -12,7 +12,7 @@ from jobdeck.access.roles import Role
 from jobdeck.core.life.family import words as family_words
 from jobdeck.services import cursors
 from jobdeck.web.fragments import FragmentDep
-from jobdeck.web.jobs.bulk import WORDS
+from jobdeck.web.operations.words import WORDS
 from jobdeck.web.page import Page, PageDep
 from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.bulk import Bulk, BulkOutcome
@@ -54,11 +54,11 @@ async def operations_page(page: PageDep, address: Annotated[OperationsAddress, Q
     )  # fmt: skip
 
 
-@router.get(f"{PATH}/badge")
-async def badge(page: FragmentDep) -> Response:
-    """The entry of the head, with how many are under way."""
-    page.operations = await page.services.bulks.under_way(page.caller)
-    return await page.render("operations/badge.html", block="badge")
+@router.get(f"{PATH}/menu")
+async def menu(page: FragmentDep) -> Response:
+    """The menu of the head: how many are under way, and the latest."""
+    await page.look_at_operations()
+    return await page.render("operations/menu.html", block="menu")
 
 
 @router.get(f"{PATH}/{{id}}")
