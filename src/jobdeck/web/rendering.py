@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from jobdeck.core import amounts
-from jobdeck.web.operations.words import WORDS
+from jobdeck.web.operation_words import WORDS
 from jobdeck.web.static_files import StaticFiles
 
 TEMPLATES = Path(__file__).parent / "templates"

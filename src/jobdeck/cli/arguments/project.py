@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-PROJECT_VARIABLE = "JOBDECK_PROJECT"
+from jobdeck.client.settings import named_project
 
 
 def chosen(project: str | None) -> str | None:
     """The project that was named on the command line, else in the environment, if any."""
-    return project or os.environ.get(PROJECT_VARIABLE) or None
+    return project or named_project()

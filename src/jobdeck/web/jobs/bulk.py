@@ -16,7 +16,7 @@ from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.services.jobs.queries import JobConditions
 from jobdeck.web.fragments import FragmentDep
 from jobdeck.web.jobs.query import PATH, JobsAddress
-from jobdeck.web.operations.words import WORDS
+from jobdeck.web.operation_words import WORDS
 from jobdeck.wire.base import MAX_ID, AskedId, Digits
 from jobdeck.wire.bulk import Bulk, BulkOutcome, BulkSelect
 

@@ -12,7 +12,7 @@ from jobdeck.access.roles import Role
 from jobdeck.core.life.family import words as family_words
 from jobdeck.services import cursors
 from jobdeck.web.fragments import FragmentDep
-from jobdeck.web.operations.words import WORDS
+from jobdeck.web.operation_words import WORDS
 from jobdeck.web.page import Page, PageDep
 from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.bulk import Bulk, BulkOutcome
