@@ -1,6 +1,6 @@
 """Throughput and pick-up latency of a counted function, through what a user calls, beside peers, all in one run.
 
-    python benchmarks/bench_engine.py [--jobs 20000] [--rounds 3] [--peers FOLDER] [--only NAME …]
+    python benchmarks/bench_engine.py [--jobs 20000] [--rounds 3] [--pick-ups 200] [--peers FOLDER] [--only NAME …]
 
 `FOLDER` holds a virtual environment per peer (see benchmarks/peers/README.md); without it peers are left out."""
 
@@ -29,7 +29,6 @@ import tally  # isort: skip  (found once `sites` has said where)
 
 PEER_NAMES = ("pgqueuer", "oban", "procrastinate", "dbos", "celery", "celery, synced")
 """What stands behind a comma is the same engine set up otherwise."""
-LATENCIES = 200
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Options:
 
     jobs: int
     rounds: int
+    pick_ups: int
     peers: Path | None
     only: list[str]
 
@@ -52,7 +52,7 @@ def jobdeck_on_postgres(postgres: str, options: Options, workers: int, settings:
             stack.enter_context(made.worker(f"worker{number}"))
         drain = counted(made, options.jobs)
         measuring.settle(postgres)
-        waits = asyncio.run(pick_up(made, LATENCIES)) if workers == 1 else Waits()
+        waits = asyncio.run(pick_up(made, options.pick_ups)) if workers == 1 else Waits()
     return _figures(drain, batch, waits)
 
 
@@ -63,7 +63,7 @@ def jobdeck_on_sqlite(options: Options, settings: dict[str, str]) -> dict[str, A
             batch = made.submit("tallied", {}, options.jobs)
         with made.up(workers=1):
             drain = counted(made, options.jobs)
-            waits = asyncio.run(pick_up(made, LATENCIES))
+            waits = asyncio.run(pick_up(made, options.pick_ups))
     return _figures(drain, batch, waits)
 
 
@@ -76,7 +76,7 @@ def jobdeck_without_code(postgres: str, options: Options) -> dict[str, Any]:
         stack.enter_context(made.worker("worker"))
         drain = asyncio.run(drained(made.url, options.jobs))
         measuring.settle(postgres)
-        waits = asyncio.run(pick_up(made, LATENCIES, inside=True))
+        waits = asyncio.run(pick_up(made, options.pick_ups, inside=True))
     return _figures(drain, batch, waits)
 
 
@@ -134,7 +134,7 @@ def peer(postgres: str, options: Options, name: str, settings: str, workers: int
             )
         drain = ask("wait", str(options.jobs))["rate"]
         measuring.settle(postgres)
-        waits = ask("latency", str(LATENCIES))["ms"] if workers == 1 else []
+        waits = ask("latency", str(options.pick_ups))["ms"] if workers == 1 else []
     return _figures(drain, batch, Waits(waits))
 
 
@@ -187,6 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pick-ups", type=int, default=200, help="jobs whose wait is measured, one after another")
     parser.add_argument("--peers", type=Path, default=None)
     parser.add_argument("--only", nargs="*", default=[])
     options = Options(**vars(parser.parse_args()))
