@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from jobdeck.services.data import files
 from jobdeck.storage.blobs import Blobs
 from jobdeck.store.schema import storage_garbage
+from jobdeck.store.sql.database import Tx
 from tests.api.conftest import make_core
 from tests.api.harness import V1, Api, is_problem
 from tests.s3 import Bucket
@@ -101,11 +102,10 @@ async def test_an_upload_whose_process_dies_is_removed_in_time(s3: Api, s3_bucke
     seen: list[list[tuple[str, int]]] = []
     real = files._keep
 
-    async def keep(*arguments: Any) -> list[int]:
-        async with s3.core.database.read() as connection:
-            query = select(storage_garbage.c.prefix, storage_garbage.c.tries)
-            seen.append([(r.prefix, r.tries) for r in await connection.execute(query)])
-        return await real(*arguments)
+    async def keep(tx: Tx, *arguments: Any) -> list[int]:
+        query = select(storage_garbage.c.prefix, storage_garbage.c.tries)
+        seen.append([(r.prefix, r.tries) for r in await tx.connection.execute(query)])
+        return await real(tx, *arguments)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(files, "_keep", keep)
