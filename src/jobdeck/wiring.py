@@ -79,6 +79,7 @@ from jobdeck.storage.blobs import Blobs
 from jobdeck.store.awaiting import await_database
 from jobdeck.store.migrate import migrate
 from jobdeck.store.moving.copying import Moved
+from jobdeck.store.running.killed import end_killed
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.segments.sealing import Sealer
 from jobdeck.store.sql.database import Database
@@ -136,6 +137,7 @@ async def _found(config: Config, database: Database, lock: Locks | None, serves:
     await moving.refuse_moved(database)
     if config.sqlite_path:
         make_files_private(config.sqlite_path)
+        await end_killed(database)
     vault = await proved_vault(database, config.secret_key, config.home)
     installation = _installation(config)
     blobs = Blobs(config.blobs_url, config.storage_options)
@@ -153,7 +155,7 @@ async def _found(config: Config, database: Database, lock: Locks | None, serves:
     garbage = GarbageCollector(database, blobs, partial(_clean_staged, environments))
     return Foundation(
         config, database, blobs, registry, installation, environments, vault, seals, logs, garbage,
-        Control(database, garbage), _hooks(config, user), lock, user,
+        Control(database, garbage), _hooks(config, user, lock), lock, user,
     )  # fmt: skip
 
 
@@ -175,13 +177,14 @@ def _task_user(config: Config, work_dir: Path) -> TaskUser | None:
     return user
 
 
-def _hooks(config: Config, user: TaskUser | None) -> HookProcesses:
+def _hooks(config: Config, user: TaskUser | None, lock: Locks | None) -> HookProcesses:
     return HookProcesses(
         config.check_processes,
         check_seconds=config.check_seconds,
         plan_seconds=config.plan_seconds,
         memory_limit=_task_memory(config),
         user=user,
+        held=lock.descriptors if lock else (),
     )
 
 
@@ -306,10 +309,13 @@ def working(base: Foundation) -> list[Service]:
     shipper = LogShipper(
         base.blobs, config.home, max_log=config.max_log_mb * 1024**2, max_spool=config.log_spool_mb * 1024**2
     )
+    held = base.lock.descriptors if base.lock else ()
     executor = ByIsolation({
-        "process": ProcessExecutor(max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user),
+        "process": ProcessExecutor(
+            max(1, config.workers), memory_limit=_task_memory(config), user=base.task_user, held=held
+        ),
         "thread": ThreadExecutor(max(1, config.light_slots)),
-        "aside": ProcessExecutor(ASIDE, memory_limit=_task_memory(config), user=base.task_user),
+        "aside": ProcessExecutor(ASIDE, memory_limit=_task_memory(config), user=base.task_user, held=held),
     })  # fmt: skip
     me = Worker(
         id=uuid.uuid4().hex, name=config.worker_name, host=socket.gethostname(), pid=os.getpid(), slots=config.workers,

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from pathlib import Path
 from typing import IO
 
 from jobdeck.core.errors import Conflict
 
+PATIENCE = 2.0
+"""Seconds in which the guardian of a server that was killed ends what that server left."""
+
 
 class Locks:
-    """What a server holds as long as it lives; its end releases them, however it ends."""
+    """What a server holds as long as it lives; its end releases them, however it ends. A process that inherits the
+    descriptors holds them, too."""
 
     def __init__(self) -> None:
         self._handles: list[IO[str]] = []
 
-    def take(self, path: Path, told: str, hint: str) -> None:
-        """Hold `path`; raises Conflict with these words where a living process does."""
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        return tuple(handle.fileno() for handle in self._handles)
+
+    def take(self, path: Path, told: str, hint: str, patience: float = PATIENCE) -> None:
+        """Hold `path`; raises Conflict with these words where a living process still does after `patience` seconds."""
         handle = path.open("w")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            handle.close()
-            self.release()
-            raise Conflict(told, hint=hint) from error
+        end = time.monotonic() + patience
+        while not _locked(handle):
+            if time.monotonic() >= end:
+                handle.close()
+                self.release()
+                raise Conflict(told, hint=hint)
+            time.sleep(0.05)
         self._handles.append(handle)
 
     def release(self) -> None:
         for handle in self._handles:
             handle.close()
         self._handles = []
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def lock_installation(home: Path, database: Path) -> Locks:

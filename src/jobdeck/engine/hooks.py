@@ -82,9 +82,10 @@ class HookProcesses:
 
     def __init__(
         self, size: int = 4, *, check_seconds: float = 10.0, plan_seconds: float = 30.0,
-        memory_limit: int | None = None, user: TaskUser | None = None,
+        memory_limit: int | None = None, user: TaskUser | None = None, held: Sequence[int] = (),
     ) -> None:  # fmt: skip
-        self._executor: Executor = ProcessExecutor(size, memory_limit=memory_limit or MEMORY, user=user)
+        """`held`: see ProcessExecutor."""
+        self._executor: Executor = ProcessExecutor(size, memory_limit=memory_limit or MEMORY, user=user, held=held)
         self._places = FairPlaces(size, max(1, size // 2))
         self._check_seconds = check_seconds
         self._plan_seconds = plan_seconds

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 from jobdeck.executors.machine.users import without_settings
 from jobdeck.executors.processes.exits import when_ended
@@ -18,7 +19,9 @@ from jobdeck.executors.tree import Tree
 class Guard:
     """Keeps one guardian process alive while there are children to guard."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: Sequence[int] = ()) -> None:
+        """`held`: descriptors that the guardian keeps open, so that locks last until what it guards is dead."""
+        self._held = tuple(held)
         self._trees: dict[int, Tree] = {}
         self._deadline: float | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,6 +79,7 @@ class Guard:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
                 env=without_settings(),
+                pass_fds=self._held,
             )
         except OSError:
             process = self._let_go()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, assert_never
 
@@ -30,11 +30,13 @@ PAUSES_TO_START = (0.0, 5.0, 30.0, 30.0)
 
 class ProcessExecutor:
     """Runs up to `size` tasks at once, each in a process of its own; `memory_limit` is bytes of data per process,
-    `user` whom they run as, if not as this process.
+    `user` whom they run as, if not as this process, `held` descriptors of locks that last until all of them are dead.
 
     To be used from one event loop, except `extend`, which any thread may call. Start it inside that loop."""
 
-    def __init__(self, size: int, *, memory_limit: int | None = None, user: TaskUser | None = None) -> None:
+    def __init__(
+        self, size: int, *, memory_limit: int | None = None, user: TaskUser | None = None, held: Sequence[int] = ()
+    ) -> None:
         if size < 1:
             raise ValueError("A pool of processes has at least one place.")
         self._memory_limit = memory_limit
@@ -42,7 +44,7 @@ class ProcessExecutor:
         self._places = asyncio.Semaphore(size)
         self._idle: list[ChildProcess] = []
         self._running: set[ProcessTask] = set()
-        self._guard = Guard()
+        self._guard = Guard(held)
         self._shortage = Shortage()
         self._reserve = Reserve(size)
         self._size = size

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Subquery, exists, insert, select, update
+from sqlalchemy import Select, Subquery, Update, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import clip
@@ -97,10 +97,20 @@ async def alive(connection: AsyncConnection, heard_since: int) -> list[Worker]:
     ]
 
 
+async def end_all(tx: Tx) -> None:
+    """All of them are gone."""
+    statement = update(workers).where(workers.c.state != GONE).values(state=GONE)
+    await _tell_gone(tx, statement)
+
+
 async def bury(tx: Tx, silent_since: int) -> Sequence[str]:
     """Mark as gone the workers without a heartbeat since then and without a lease; their ids."""
     holds = exists().where(leases.c.worker_id == workers.c.id)
     statement = update(workers).where(workers.c.state != GONE, workers.c.heartbeat_at < silent_since, ~holds)
-    names = (await tx.connection.execute(statement.values(state=GONE).returning(workers.c.id, workers.c.name))).all()
+    return await _tell_gone(tx, statement.values(state=GONE))
+
+
+async def _tell_gone(tx: Tx, statement: Update) -> list[str]:
+    names = (await tx.connection.execute(statement.returning(workers.c.id, workers.c.name))).all()
     tx.emit(*(NewEvent("worker.gone", actor=name, data={"worker": worker}) for worker, name in names))
     return [worker for worker, _ in names]
