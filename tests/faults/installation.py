@@ -22,7 +22,8 @@ from jobdeck.core.life.states import ENDED
 from jobdeck.wire.jobs import Job
 
 T = TypeVar("T")
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Seconds that nothing takes unless it hangs, however busy the machine is."""
 KEY = base64.b64encode(bytes(range(32))).decode()
 """Of all processes of an installation, whatever their homes."""
 _URL = re.compile(r"Jobdeck serves (http://\S+)")
