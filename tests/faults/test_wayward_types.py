@@ -1,4 +1,6 @@
-"""A real server with a job type of other people that hangs wherever it can: all others go on, and the server ends."""
+"""A real server with a job type of other people that hangs wherever it can: all others go on, and the server ends.
+
+Hooks run in processes of the server and never see the database; a plan is recorded there, and is tried on both."""
 
 from __future__ import annotations
 
@@ -31,10 +33,18 @@ def wayward_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", published(tmp_path / "others"))
 
 
+SETTINGS = {"check_seconds": "120", "plan_seconds": "6", "lease_seconds": "4"}
+
+
 @pytest.fixture
-def jobdeck(home: Path, database_url: str) -> Iterator[Installation]:
-    settings = {"check_seconds": "120", "plan_seconds": "6", "lease_seconds": "4"}
-    with installation(home, database_url, **settings) as made:
+def jobdeck(home: Path, sqlite_database_url: str) -> Iterator[Installation]:
+    with installation(home, sqlite_database_url, **SETTINGS) as made:
+        yield made
+
+
+@pytest.fixture
+def on_both(home: Path, database_url: str) -> Iterator[Installation]:
+    with installation(home, database_url, **SETTINGS) as made:
         yield made
 
 
@@ -132,7 +142,8 @@ def test_a_dry_run_of_one_project_holds_up_no_other(jobdeck: Installation, tmp_p
         jobdeck.end()
 
 
-def test_a_plan_that_hangs_stops_nothing_before_and_after_a_restart(jobdeck: Installation, tmp_path: Path) -> None:
+def test_a_plan_that_hangs_stops_nothing_before_and_after_a_restart(on_both: Installation, tmp_path: Path) -> None:
+    jobdeck = on_both
     server, mark = jobdeck.up(), tmp_path / "plan"
     with jobdeck.client() as client:
         job = client.jobs.submit("wayward", wayward("plan", "deaf", mark)["params"]).id
@@ -186,13 +197,15 @@ def test_a_second_signal_ends_it_in_haste(jobdeck: Installation, tmp_path: Path)
     jobdeck.until_state(job, "succeeded")
 
 
-def test_patterns_over_patterns_are_refused_and_harm_nobody(home: Path, database_url: str, tmp_path: Path) -> None:
+def test_patterns_over_patterns_are_refused_and_harm_nobody(
+    home: Path, sqlite_database_url: str, tmp_path: Path
+) -> None:
     allowed = tmp_path / "allowed"
     for number in range(300):
         (allowed / f"d{number % 20}" / f"e{number}").mkdir(parents=True, exist_ok=True)
         (allowed / f"d{number % 20}" / f"e{number}" / "a.csv").write_text("a\n1\n")
     (allowed / "d1" / "loop").symlink_to("..")
-    with installation(home, database_url, allowed_paths=str(allowed), check_seconds="120") as jobdeck:
+    with installation(home, sqlite_database_url, allowed_paths=str(allowed), check_seconds="120") as jobdeck:
         server = jobdeck.up()
         token = token_of(jobdeck)
         evil = {"files": [f"{allowed}/**/**/**/ok{n}.csv" for n in range(1500)], "into": "lake/a/b"}
