@@ -23,7 +23,14 @@ def jobdeck(home: Path, database_url: str) -> Iterator[Installation]:
         yield made
 
 
-@pytest.mark.parametrize("moments", [(0.0, 0.3, 0.8), (0.1, 1.5, 2.5)])
+AS_IT_STARTS, AROUND_THE_LEASES = (0.0, 0.3, 0.8), (0.1, 1.5, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("database_url", "moments"),
+    [("sqlite", AS_IT_STARTS), ("sqlite", AROUND_THE_LEASES), ("postgres", AROUND_THE_LEASES)],
+    indirect=["database_url"],
+)
 def test_killed_in_the_middle_of_a_recovery(
     jobdeck: Installation, database_url: str, moments: tuple[float, ...]
 ) -> None:

@@ -25,8 +25,8 @@ KEPT = {
 
 
 def begin(arguments: Sequence[str], hash_seed: str) -> subprocess.Popen[str]:
-    """The command in a process of its own, as whoever replays a seed runs it."""
-    command = [sys.executable, "-m", "tests.simulation.run", *arguments]
+    """The command in a process of its own, as whoever replays a seed runs it; tests of real time go first."""
+    command = ["nice", "-n", "5", sys.executable, "-m", "tests.simulation.run", *arguments]
     environment = os.environ | {"PYTHONHASHSEED": hash_seed}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
