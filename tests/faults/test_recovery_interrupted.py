@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults.claims_log import claims_log
-from tests.faults.history import LEAD_SECONDS, Begun, begun, leader, running_on, since_start, until_begun_again
+from tests.faults.history import (
+    LEAD_SECONDS,
+    Begun,
+    begun,
+    leader,
+    on_this_machine,
+    running_on,
+    since_start,
+    until_begun_again,
+)
 from tests.faults.installation import Installation, installation, until
 from tests.faults.test_many_processes import all_succeeded, sleeps
 
@@ -75,7 +84,7 @@ def test_leader_and_worker_killed_at_once(home: Path, postgres_database_url: str
             first.kill()
             dying.kill()
             began, mine = time.monotonic(), running_on(url, "w1")
-            until(lambda: leader(url) != before, "the other server leads", LEAD_SECONDS)
+            until(lambda: leader(url) != before, "the other server leads", on_this_machine(LEAD_SECONDS))
             until_begun_again(url, mine, began)
             assert not running_on(url, "w1")
             all_succeeded(jobdeck, jobs)
