@@ -34,9 +34,8 @@ demo: $(VENV)/.demo  ## import a real data set (336,776 flights) and serve it; A
 test: $(VENV)/.test  ## run the checks and all tests, on SQLite and a real PostgreSQL; ARGS="-k word" picks some tests
 	@checks=0; $(MAKE) check || checks=1; \
 	echo "── tests: pytest $(ARGS)"; \
-	$(BIN)/python tests/web/get_browser.py; $(BIN)/python -m tests.web.proxied.nginx; rm -f .pytest_cache/v/cache/lastfailed; \
-	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS) \
-		|| { test $$? = 1 && $(BIN)/python -m tests.again; } || exit 1; \
+	$(BIN)/python tests/web/get_browser.py; $(BIN)/python -m tests.web.proxied.nginx; \
+	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS) || exit 1; \
 	test $$checks = 0 || { echo "The tests passed; the checks above did not."; exit 1; }
 
 check: $(VENV)/.test  ## run only the quick checks: lint (ruff), types (mypy, tsc), import rules (import-linter)

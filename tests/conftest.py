@@ -18,8 +18,20 @@ from tests.s3 import Bucket, new_bucket
 settings.register_profile("long", max_examples=5000, deadline=None)
 """For a long search by hand: `pytest tests/store/test_life_stateful.py --hypothesis-profile=long --timeout=0`."""
 
-GUARDIAN = Path(__file__).with_name("postgres_guardian.py")
-S3_GUARDIAN = Path(__file__).with_name("s3_guardian.py")
+HERE = Path(__file__).parent
+GUARDIAN = HERE / "postgres_guardian.py"
+S3_GUARDIAN = HERE / "s3_guardian.py"
+LONGEST = ("simulation", "faults", "web", "docs")
+"""Folders whose files take minutes. They begin first: one that began last would run alone while the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, in the order of their folders; all others as they were."""
+    items.sort(key=lambda item: LONGEST.index(folder) if (folder := _folder(item)) in LONGEST else len(LONGEST))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -184,7 +184,7 @@ async def test_no_type_can_hang_the_server(job_type: type[JobType]) -> None:
     look = await Previewer(patience=2.0).look(registered(job_type), {}, "default", Environment())
     assert look.error is not None
     assert look.error.code == "timeout"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 async def test_a_step_that_is_called_preview_is_not_run() -> None:

@@ -20,7 +20,7 @@ from jobdeck.client import Client
 from jobdeck.core.home import ADMIN_TOKEN
 from tests.docs.serving import await_health, free_port
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass

@@ -141,5 +141,5 @@ def test_one_token_holds_no_place_of_another(searched: tuple[Target, int, str]) 
         )
     began = time.monotonic()
     assert server.ask("GET", f"/api/v1/jobs/{job}/logs?tail=10").status_code == 200
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     server.close_all()

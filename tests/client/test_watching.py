@@ -98,7 +98,7 @@ def test_wait_gives_up_in_time_although_the_stream_beats(
     start = time.monotonic()
     with pytest.raises(StillRunning) as caught:
         client.jobs.wait(id_, timeout=timeout)
-    assert timeout <= time.monotonic() - start < timeout + 5.0
+    assert timeout <= time.monotonic() - start < timeout + 30.0
     assert caught.value.job.id == id_
 
 

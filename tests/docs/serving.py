@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jobdeck.client import Client, Unreachable
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def served(folder: Path, home: Path, *options: str) -> Iterator[Served]:
             yield Served(url, home, environment)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def typed(command: list[str], folder: Path, environment: dict[str, str], seconds: float) -> tuple[int, str]:

@@ -21,7 +21,7 @@ from tests.architecture.tree import ROOT
 from tests.docs.serving import Served, served, typed
 
 EXAMPLE = ROOT / "examples" / "word_count"
-PATIENCE = 60.0
+PATIENCE = 120.0
 TYPES = textwrap.dedent('''
     """Job types as an author would write them; everything comes from `jobdeck`."""
 

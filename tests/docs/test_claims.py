@@ -116,5 +116,5 @@ def test_the_programs_of_the_texts_run(tmp_path: Path) -> None:
     with served(tmp_path, tmp_path / ".jobdeck") as server:
         for name in WHOLE_PROGRAMS:
             for program in blocks(ROOT / "docs" / name, "python"):
-                status, output = typed([sys.executable, "-c", program], tmp_path, server.environment, 60)
+                status, output = typed([sys.executable, "-c", program], tmp_path, server.environment, 250)
                 assert status == 0, f"{name}:\n{program}\n{output}"

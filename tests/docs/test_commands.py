@@ -30,7 +30,7 @@ def test_the_tour_runs_from_beginning_to_end(tour: tuple[Path, Served]) -> None:
     folder, server = tour
     script = AS_SLOW_AS_A_READER.join(_at(server, block) for block in blocks(README, "sh"))
     assert script.count("jobdeck ") > 10
-    status, output = typed(["bash", "-euo", "pipefail", "-x", "-c", script], folder, server.environment, 110)
+    status, output = typed(["bash", "-euo", "pipefail", "-x", "-c", script], folder, server.environment, 250)
     assert status == 0, output[-5000:]
     for told in ("Lamp", "‖ paused", "lunch", "sleep_failed", "It needs object:lake/shop/orders for itself"):
         assert told in output
@@ -42,7 +42,7 @@ def test_the_python_of_the_tour_runs(tour: tuple[Path, Served]) -> None:
     assert programs
     for program in programs:
         command = [sys.executable, "-W", "error", "-c", _at(server, program)]
-        status, output = typed(command, folder, server.environment, 60)
+        status, output = typed(command, folder, server.environment, 250)
         assert status == 0, output
 
 

@@ -55,7 +55,7 @@ def test_every_row_is_proved_and_again_beside_a_demo_that_serves(tmp_path: Path,
             first.append(line)
             if "until you press Ctrl-C" in line:
                 break
-        again = typed(demo(home, "--exit"), tmp_path, environment(), 100)
+        again = typed(demo(home, "--exit"), tmp_path, environment(), 250)
         assert_examples_are_there(home)
         assert_printed_lines_work(first, tmp_path)
         serving.terminate()
@@ -91,7 +91,7 @@ def assert_printed_lines_work(printed: list[str], folder: Path) -> None:
     lines = [line for line in printed if line.startswith(("  export ", "  jobdeck jobs list"))]
     assert len(lines) == 3
     plain = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-    status, output = typed(["bash", "-ec", "".join(lines)], folder, plain, 60)
+    status, output = typed(["bash", "-ec", "".join(lines)], folder, plain, 250)
     assert status == 0, output
     assert "paused" in output
 

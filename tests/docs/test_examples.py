@@ -27,6 +27,6 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(path: Path, server: Served) -> None:
-    status, output = typed([sys.executable, "-W", "error", str(path)], server.home, server.environment, 60)
+    status, output = typed([sys.executable, "-W", "error", str(path)], server.home, server.environment, 250)
     assert status == 0, output
     assert output

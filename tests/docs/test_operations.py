@@ -79,7 +79,7 @@ def test_a_copy_without_workers_runs_nothing(server: Served) -> None:
     )
     more = {"PORT": str(free_port())}
     more["JOBDECK_URL"] = f"http://127.0.0.1:{more['PORT']}"
-    status, output = typed(["bash", "-euc", words], server.home.parent, {**environment, **more}, 100)
+    status, output = typed(["bash", "-euc", words], server.home.parent, {**environment, **more}, 250)
     assert status == 0, output
     assert re.search(r"1 +· pending .*No worker takes jobs of type 'noop' now; start one", output), output
 
@@ -100,7 +100,7 @@ def test_a_dump_of_postgresql_is_restored_and_looked_at(
     for folder in ("look", "backup"):
         (tmp_path / folder).mkdir()
     try:
-        status, output = typed(["bash", "-euxc", script("sh postgres")], tmp_path, environment, 170)
+        status, output = typed(["bash", "-euxc", script("sh postgres")], tmp_path, environment, 250)
         assert status == 0, output[-3000:] + _read(tmp_path / "look.log")
         assert '"scheduler"' in output
         with psycopg.connect(restored) as connection:

@@ -18,7 +18,7 @@ from jobdeck.core.jobtype import StepSpec, declared_steps, step
 from jobdeck.core.retry import RetryPolicy
 from jobdeck.core.tasks import Run
 
-LONG = 30.0
+LONG = 60.0
 """Seconds after which a wait in a test has failed."""
 
 

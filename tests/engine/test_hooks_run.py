@@ -41,7 +41,7 @@ async def test_a_plan_that_hangs_fails_its_job(site: Engine, tmp_path: Path, pla
     mark = tmp_path / "mark"
     job = await _submitted(site, place, how, mark)
     await until_marked(mark)
-    assert await beats(site) < 1.0
+    assert await beats(site) < SECONDS, "the hook would hold it up for so long"
     row = await site.until(job, "failed")
     assert row["error_code"] == "plan_timed_out"
     assert "'wayward'" in row["error_message"]
@@ -107,7 +107,7 @@ async def test_a_job_that_hangs_in_its_plan_heeds_at_once(
         began = time.monotonic()
         await site.done(operation, job)
         await site.until(job, state)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60, "its plan may take ten minutes"
         assert alive(mark) == []
 
 
@@ -120,7 +120,7 @@ async def test_a_worker_that_leaves_hands_back_what_hangs_in_its_plan(
         await until_marked(mark)
         began = time.monotonic()
         await site.fire(site.hands[0])
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60, "its plan may take ten minutes"
         assert await site.state(job) == "pending"
         (tmp_path / "mark.open").touch()
         await site.hire()

@@ -54,7 +54,7 @@ def alive(mark: Path) -> list[int]:
 
 
 async def until_marked(mark: Path, count: int = 1) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not mark.exists() or len(mark.read_text().split()) < count:  # noqa: ASYNC110  (another process does it)
             await asyncio.sleep(0.01)
 

@@ -137,7 +137,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def test_lines_of_a_killed_worker_are_recovered(home: Path) -> None:
-    process = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", SPEAKER, str(home)], timeout=30)
+    process = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", SPEAKER, str(home)], timeout=120)
     assert process.returncode == -9
     blobs = Blobs((home / "storage").as_uri())
     logs = LogStore(blobs)
@@ -216,7 +216,7 @@ async def test_a_storage_that_is_away_keeps_no_job_from_ending(home: Path) -> No
     assert await LogStore(blobs).ahead(1, 1) == Portion([], None)
     blobs.away = False
     stop.set()
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 60)
     assert len(await whole_log(LogStore(blobs), 1)) == 1
     assert list((home / "spool").iterdir()) == []
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,9 +132,8 @@ async def test_lines_wait_on_disk_and_not_in_memory(home: Path) -> None:
             job_logs[number % logs].write(line(number))
             if number % 5000 == 0:
                 await asyncio.sleep(0)
-        began = time.monotonic()
-        await asyncio.gather(*map(shipper.close, job_logs))
-        assert time.monotonic() - began < 15
+        async with asyncio.timeout(60):  # although the storage stays away
+            await asyncio.gather(*map(shipper.close, job_logs))
         grown = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

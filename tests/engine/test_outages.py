@@ -79,7 +79,7 @@ async def test_a_short_outage_costs_nothing(url: str, home: Path, request: pytes
             assert plot.did == [f"s{s}/0/{u}" for s in range(2) for u in range(5)]
         after = await engine.submit()
         await engine.until(after, "succeeded")
-        await asyncio.wait_for(listening, 10)
+        await asyncio.wait_for(listening, 60)
         assert told == [kind for kind in await engine.kinds(ids[0]) if kind != "submitted"]
 
 
@@ -276,7 +276,7 @@ async def test_a_lease_renewed_between_look_and_lock_is_not_expired(engine: Engi
     hesitant = _Hesitant(engine.database.url, clock=clock)
     try:
         expiring = asyncio.create_task(leases.expire(hesitant, leader))
-        await asyncio.wait_for(hesitant.looked.wait(), 10)
+        await asyncio.wait_for(hesitant.looked.wait(), 60)
         clock.seconds = 0  # as after a renewal: what had run out has not
         hesitant.go_on.set()
         assert await expiring == []

@@ -47,7 +47,7 @@ async def test_never_back_whatever_happens(engine: Engine) -> None:
     await engine.until(job, "failed")
     await engine.done(Operation.RESUME, job)
     row = await engine.until(job, "succeeded")
-    seen = await asyncio.wait_for(watching, 10)
+    seen = await asyncio.wait_for(watching, 60)
     fractions = [fraction for fraction, _ in seen]
     assert sorted(set(fractions)) == list(dict.fromkeys(fractions))
     assert all((fraction == 1.0) == (state == "succeeded") for fraction, state in seen)

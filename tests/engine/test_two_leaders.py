@@ -53,7 +53,7 @@ async def test_an_old_and_a_new_leader_assign_at_once(desk: Desk, first: str) ->
         jobs = await desk.submit(*[new_job(priority=5) for _ in range(LIMIT)])
         hesitant = _Hesitant(desk.database.url, clock=desk.clock)
         old = asyncio.create_task(scheduler(hesitant, desk.leader).turn())
-        await asyncio.wait_for(hesitant.looked.wait(), 10)
+        await asyncio.wait_for(hesitant.looked.wait(), 60)
         urgent = await desk.submit(*[new_job(priority=9) for _ in range(LIMIT)])
         desk.clock.advance(LEAD_SECONDS + 1)
         await be_there(desk)
@@ -95,7 +95,7 @@ async def test_a_leader_forgets_its_lead_before_it_runs_out(url: str, monkeypatc
     services = Services([mine])
     await services.start()
     try:
-        await asyncio.wait_for(mine.changed.wait(), 10)
+        await asyncio.wait_for(mine.changed.wait(), 60)
         assert led_after(0) == led_after(1) == Leader("me", 1)
         assert led_after(LEAD_SECONDS - 1) is None
         clock.advance(LEAD_SECONDS - 1)

@@ -150,7 +150,7 @@ async def test_open_lines_are_shown(executor: ProcessExecutor, tmp_path: Path) -
     sign.touch()
     task = await executor.start(request("ask", implementation=MESSY, params={"folder": str(sign)}))
     lines: list[str] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for message in task.messages():
             assert isinstance(message, Printed)
             lines.append(message.text)

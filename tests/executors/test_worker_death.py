@@ -65,9 +65,7 @@ async def test_a_killed_worker_leaves_nothing(worker: Worker, method: str) -> No
     process = await worker.start(0, method, family=family)
     assert len(worker.everything) >= family + 1, "with the guardian"
     process.kill()
-    began = time.monotonic()
     await until(lambda: not alive(worker.everything - {process.pid}), "all to be dead")
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("method", ["stubborn_family", "hog_interpreter"])

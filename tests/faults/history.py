@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 from collections import Counter
@@ -21,6 +22,13 @@ LEAD_SECONDS = 10.0
 """After a leader is gone, another server leads within this time."""
 START_SECONDS = 4.0
 """What it may cost of that to start a process; a machine that is busy with tests takes longer, which says nothing."""
+
+
+def on_this_machine(seconds: float) -> float:
+    """What `seconds` of a machine that keeps up are here: longer by as many processes as now wait for each core.
+
+    How fast work goes on is a promise for such a machine. Where tests run beside each other, processes wait in line."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Begun(NamedTuple):
@@ -70,7 +78,7 @@ def until_begun_again(
 
     assert before, "no job was under way"
     try:
-        until(look, "all were begun again", seconds - (time.monotonic() - since))
+        until(look, "all were begun again", on_this_machine(seconds) - (time.monotonic() - since))
     except AssertionError as error:
         raise AssertionError(f"{error}: {before} became {begun(url, before)}") from None
 

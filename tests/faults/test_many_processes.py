@@ -50,10 +50,10 @@ def sleeps(jobdeck: Installation, count: int, **params: object) -> list[int]:
         return [client.jobs.submit("sleep", {"seconds": 1.0, "steps": 2, **params}).id for _ in range(count)]
 
 
-def all_succeeded(jobdeck: Installation, jobs: list[int], seconds: float = 60.0) -> None:
+def all_succeeded(jobdeck: Installation, jobs: list[int]) -> None:
     """Each of them, once."""
     for job in jobs:
-        jobdeck.until_state(job, "succeeded", seconds=seconds)
+        jobdeck.until_state(job, "succeeded")
     assert_ended_once(jobdeck.database_url, jobs)
 
 

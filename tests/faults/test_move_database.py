@@ -41,7 +41,7 @@ from jobdeck.wire.jobs import Job
 from jobdeck.wire.objects import File
 from tests.faults.installation import KEY, Installation, installation
 
-SLOW = 60.0
+SLOW = 120.0
 """Seconds that a command may take."""
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults.claims_log import claims_log
-from tests.faults.history import LEAD_SECONDS, Begun, begun, leader, running_on, since_start, until_begun_again
+from tests.faults.history import (
+    LEAD_SECONDS,
+    Begun,
+    begun,
+    leader,
+    on_this_machine,
+    running_on,
+    since_start,
+    until_begun_again,
+)
 from tests.faults.installation import Installation, installation, until
 from tests.faults.test_many_processes import all_succeeded, sleeps
 
@@ -23,7 +32,14 @@ def jobdeck(home: Path, database_url: str) -> Iterator[Installation]:
         yield made
 
 
-@pytest.mark.parametrize("moments", [(0.0, 0.3, 0.8), (0.1, 1.5, 2.5)])
+AS_IT_STARTS, AROUND_THE_LEASES = (0.0, 0.3, 0.8), (0.1, 1.5, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("database_url", "moments"),
+    [("sqlite", AS_IT_STARTS), ("sqlite", AROUND_THE_LEASES), ("postgres", AROUND_THE_LEASES)],
+    indirect=["database_url"],
+)
 def test_killed_in_the_middle_of_a_recovery(
     jobdeck: Installation, database_url: str, moments: tuple[float, ...]
 ) -> None:
@@ -68,7 +84,7 @@ def test_leader_and_worker_killed_at_once(home: Path, postgres_database_url: str
             first.kill()
             dying.kill()
             began, mine = time.monotonic(), running_on(url, "w1")
-            until(lambda: leader(url) != before, "the other server leads", LEAD_SECONDS)
+            until(lambda: leader(url) != before, "the other server leads", on_this_machine(LEAD_SECONDS))
             until_begun_again(url, mine, began)
             assert not running_on(url, "w1")
             all_succeeded(jobdeck, jobs)

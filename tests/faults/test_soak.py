@@ -23,6 +23,7 @@ from tests.faults.soak_faults import Faults, plan
 from tests.faults.soak_load import Load, Wanted
 
 
+@pytest.mark.timeout(900)
 def test_a_short_soak(tmp_path: Path) -> None:
     account = soak(20.0, seed=1, folder=tmp_path)
     assert account.good, account.text()

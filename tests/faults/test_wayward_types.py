@@ -1,4 +1,6 @@
-"""A real server with a job type of other people that hangs wherever it can: all others go on, and the server ends."""
+"""A real server with a job type of other people that hangs wherever it can: all others go on, and the server ends.
+
+Hooks run in processes of the server and never see the database; a plan is recorded there, and is tried on both."""
 
 from __future__ import annotations
 
@@ -21,8 +23,9 @@ from tests.faults.installation import Installation, health_of, installation, unt
 from tests.faults.wayward_types import published
 
 pytestmark = pytest.mark.usefixtures("wayward_types")
-QUICK = 15.0
-"""Seconds within which a server that is not held up answers, on a machine that is busy with tests."""
+QUICK = 60.0
+"""Seconds within which a server that is not held up answers and ends, on a machine that is busy with tests: half of
+what a check may take."""
 
 
 @pytest.fixture
@@ -30,10 +33,18 @@ def wayward_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", published(tmp_path / "others"))
 
 
+SETTINGS = {"check_seconds": "120", "plan_seconds": "6", "lease_seconds": "4"}
+
+
 @pytest.fixture
-def jobdeck(home: Path, database_url: str) -> Iterator[Installation]:
-    settings = {"check_seconds": "60", "plan_seconds": "6", "lease_seconds": "4"}
-    with installation(home, database_url, **settings) as made:
+def jobdeck(home: Path, sqlite_database_url: str) -> Iterator[Installation]:
+    with installation(home, sqlite_database_url, **SETTINGS) as made:
+        yield made
+
+
+@pytest.fixture
+def on_both(home: Path, database_url: str) -> Iterator[Installation]:
+    with installation(home, database_url, **SETTINGS) as made:
         yield made
 
 
@@ -43,7 +54,7 @@ def until_marked(mark: Path, count: int = 1) -> None:
 
 def post(jobdeck: Installation, path: str, body: Any, token: str) -> httpx2.Response:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx2.post(f"{jobdeck.url}/api/v1/{path}", json=body, headers=headers, timeout=90)
+    return httpx2.post(f"{jobdeck.url}/api/v1/{path}", json=body, headers=headers, timeout=150)
 
 
 def token_of(jobdeck: Installation) -> str:
@@ -73,11 +84,11 @@ def test_slow_checks_stop_no_submission_and_no_server(jobdeck: Installation, tmp
         assert max(timed(client), timed(client, "other")) < QUICK
         began = time.monotonic()
         job = client.jobs.submit("wayward", {}, project="other")
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < QUICK
         jobdeck.until_state(job.id, "succeeded")
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < QUICK
         concurrent.futures.wait(asked)
 
 
@@ -90,7 +101,7 @@ def test_who_hangs_up_frees_its_place(jobdeck: Installation, tmp_path: Path) -> 
             _hang_up(jobdeck, path, wayward("check", "deaf", mark), token, mark)
         began = time.monotonic()
         assert post(jobdeck, f"projects/default/{path}", {"type": "wayward"}, token).is_success
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < QUICK
         pids = mark.read_text().split()
         until(partial(all_dead, pids), "what they began is dead")
 
@@ -125,13 +136,14 @@ def test_a_dry_run_of_one_project_holds_up_no_other(jobdeck: Installation, tmp_p
         began = time.monotonic()
         answer = post(jobdeck, "projects/other/jobs?dry_run=true", {"type": "noop"}, token)
         assert (answer.status_code, answer.json()["ok"]) == (200, True)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < QUICK
         for one in asked:
             one.cancel()
         jobdeck.end()
 
 
-def test_a_plan_that_hangs_stops_nothing_before_and_after_a_restart(jobdeck: Installation, tmp_path: Path) -> None:
+def test_a_plan_that_hangs_stops_nothing_before_and_after_a_restart(on_both: Installation, tmp_path: Path) -> None:
+    jobdeck = on_both
     server, mark = jobdeck.up(), tmp_path / "plan"
     with jobdeck.client() as client:
         job = client.jobs.submit("wayward", wayward("plan", "deaf", mark)["params"]).id
@@ -158,7 +170,7 @@ def test_light_code_that_does_not_return_keeps_no_server(jobdeck: Installation, 
         assert jobdeck.job(job).state == "canceling"
     began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 35
+    assert time.monotonic() - began < QUICK
     jobdeck.up()
     jobdeck.until_state(job, "canceled")
 
@@ -185,13 +197,15 @@ def test_a_second_signal_ends_it_in_haste(jobdeck: Installation, tmp_path: Path)
     jobdeck.until_state(job, "succeeded")
 
 
-def test_patterns_over_patterns_are_refused_and_harm_nobody(home: Path, database_url: str, tmp_path: Path) -> None:
+def test_patterns_over_patterns_are_refused_and_harm_nobody(
+    home: Path, sqlite_database_url: str, tmp_path: Path
+) -> None:
     allowed = tmp_path / "allowed"
     for number in range(300):
         (allowed / f"d{number % 20}" / f"e{number}").mkdir(parents=True, exist_ok=True)
         (allowed / f"d{number % 20}" / f"e{number}" / "a.csv").write_text("a\n1\n")
     (allowed / "d1" / "loop").symlink_to("..")
-    with installation(home, database_url, allowed_paths=str(allowed), check_seconds="60") as jobdeck:
+    with installation(home, sqlite_database_url, allowed_paths=str(allowed), check_seconds="120") as jobdeck:
         server = jobdeck.up()
         token = token_of(jobdeck)
         evil = {"files": [f"{allowed}/**/**/**/ok{n}.csv" for n in range(1500)], "into": "lake/a/b"}

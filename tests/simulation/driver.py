@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import event
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -254,6 +253,12 @@ class SimulatedDialect(SQLiteDialect_pysqlite):
     def on_connect(self) -> None:  # type: ignore[override]
         return None
 
+    begin = "BEGIN"
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """At once: as a statement of SQLAlchemy's, as the real engine has it, it takes as long as all the others."""
+        dbapi_connection.cursor().execute(self.begin)
+
     def do_terminate(self, dbapi_connection: Any) -> None:
         dbapi_connection.close()
 
@@ -265,6 +270,7 @@ URL = "sqlite+simulated://"
 def make_engine(*, writes: bool) -> AsyncEngine:
     """One for all worlds: what costs time, the compilation of statements, is kept in it."""
     engine = create_async_engine(URL, poolclass=NullPool)
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    dialect = engine.dialect
+    assert isinstance(dialect, SimulatedDialect)
+    dialect.begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     return engine

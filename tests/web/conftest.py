@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.architecture.tree import ROOT
 from tests.web.chromium import MISSING, SWITCHES, chromium
@@ -20,8 +20,9 @@ from tests.web.watch import Watch, log_in
 HERE = Path(__file__).parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-SHORT = 5_000.0
-"""ms that a test waits for something in a page to become true."""
+PATIENCE = 30_000.0
+"""ms that a test waits for something in a page to become true: it comes at once, unless the machine is busy."""
+expect.set_options(timeout=PATIENCE)
 
 Theme = Literal["light", "dark"]
 OpenPage = Callable[..., Awaitable[Page]]
@@ -113,7 +114,7 @@ async def open_page(deck: Deck, browser: Browser, watch: Watch) -> AsyncIterator
         context = await browser.new_context(
             base_url=server.url, viewport={"width": width, "height": height}, color_scheme=theme, **options
         )
-        context.set_default_timeout(SHORT)
+        context.set_default_timeout(PATIENCE)
         watch.over(context)
         contexts.append(context)
         made = await context.new_page()

@@ -32,7 +32,7 @@ from jobdeck.core.values import MAX_COUNT
 from jobdeck.executors.probe import HUGE, Probe
 
 Ability = Literal["kill", "capture", "process"]
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that a check waits for counts as not happening."""
 
 

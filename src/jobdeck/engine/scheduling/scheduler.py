@@ -95,7 +95,7 @@ class Scheduler:
         index = QueueIndex(Capacities(self._project_limit))
         async with self._database.read() as connection:
             self._cursor = await events.last_id(connection)
-            await self._load_small_tables(index)
+            await self._load_small_tables(connection, index)
             held = await leases.held(connection)
             parents: set[int] = set()
             after = None
@@ -108,13 +108,12 @@ class Scheduler:
         await self._settle_families(leader, parents)
         log.info("scheduler_leads", epoch=leader.epoch, waiting=index.waiting(), leased=len(held))
 
-    async def _load_small_tables(self, index: QueueIndex) -> None:
-        async with self._database.read() as connection:
-            index.set_projects(await queue.project_weights(connection))
-            index.paused = await queue.paused(connection)
-            await self._look_at_workers(connection, index)
-            for resource in index.capacities.replace(await queue.capacities(connection)):
-                index.unblock(resource, everyone=True)
+    async def _load_small_tables(self, connection: Connection, index: QueueIndex) -> None:
+        index.set_projects(await queue.project_weights(connection))
+        index.paused = await queue.paused(connection)
+        await self._look_at_workers(connection, index)
+        for resource in index.capacities.replace(await queue.capacities(connection)):
+            index.unblock(resource, everyone=True)
 
     async def _look_at_workers(self, connection: Connection, index: QueueIndex) -> None:
         """A worker that is about to lose its leases gets nothing more: it beats four times in the life of a lease."""
@@ -133,7 +132,8 @@ class Scheduler:
         if not happened:
             return False
         if any(event.job_id is None for event in happened):
-            await self._load_small_tables(self._index)
+            async with self._database.read() as connection:
+                await self._load_small_tables(connection, self._index)
         new = {event.job.id: event.job for event in happened if event.job is not None}
         news = {e.job_id for e in happened if e.job_id is not None and self._is_news(e.kind, e.job_id)}
         await self._take_in(leader, [job for i, job in new.items() if i in news])

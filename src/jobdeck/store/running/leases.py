@@ -120,16 +120,22 @@ async def renew(tx: Tx, worker_id: str, lease_seconds: float, *, steady: bool = 
     """Extend all leases of a worker; what it holds now. A lease that already ran out is not revived.
 
     `steady`: by the worker's own steady clock none did, whatever the database's says, which may have leapt."""
-    mine = select(leases.c.job_id).where(leases.c.worker_id == worker_id)
-    if not steady:
-        mine = mine.where(leases.c.expires_at > tx.now)
-    statement = (
-        update(leases)
-        .where(among(leases.c.job_id, mine.order_by(leases.c.job_id).with_for_update()))
-        .values(expires_at=tx.now + int(lease_seconds * 1_000_000))
-        .returning(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask)
-    )
-    return [Lease(*row) for row in await tx.connection.execute(statement)]
+    alive_at = 0 if steady else tx.now  # at the beginning of time none had run out
+    until = tx.now + int(lease_seconds * 1_000_000)
+    rows = await _RENEW.run(tx.connection, worker=worker_id, alive_at=alive_at, until=until)
+    return [Lease._make(row) for row in rows]
+
+
+_WORKER = bindparam("worker", type_=TEXT)
+_LIVE = select(leases.c.job_id).where(
+    leases.c.worker_id == _WORKER, leases.c.expires_at > bindparam("alive_at", type_=INT)
+)
+_RENEW = Prepared(
+    update(leases)
+    .where(among(leases.c.job_id, _LIVE.order_by(leases.c.job_id).with_for_update()))
+    .values(expires_at=bindparam("until", type_=INT))
+    .returning(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask)
+)
 
 
 async def of_worker(connection: AsyncConnection, worker_id: str) -> list[Lease]:
@@ -138,9 +144,7 @@ async def of_worker(connection: AsyncConnection, worker_id: str) -> list[Lease]:
 
 
 _OF_WORKER = Prepared(
-    select(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask).where(
-        leases.c.worker_id == bindparam("worker", type_=TEXT)
-    )
+    select(leases.c.job_id, leases.c.epoch, leases.c.purpose, leases.c.ask).where(leases.c.worker_id == _WORKER)
 )
 
 
@@ -153,15 +157,22 @@ async def ask(tx: Tx, ids: Sequence[int], what: str) -> None:
 
 async def held(connection: AsyncConnection) -> dict[int, tuple[str, tuple[Claim, ...]]]:
     """All live leases: job → worker and the claims it holds."""
-    query = select(leases.c.job_id, leases.c.worker_id, leases.c.claims)
-    return {job: (worker, claims_of(text)) for job, worker, text in await connection.execute(query)}
+    return {job: (worker, claims_of(text)) for job, worker, text in await _HELD.run(connection)}
+
+
+_HELD = Prepared(select(leases.c.job_id, leases.c.worker_id, leases.c.claims))
 
 
 async def taken(connection: AsyncConnection) -> list[tuple[int, str, str]]:
     """The places that jobs take on workers: job, worker, and the isolation that says which kind of place it is."""
-    query = select(leases.c.job_id, leases.c.worker_id, jobs_table.c.isolation)
-    query = query.join(jobs_table, jobs_table.c.id == leases.c.job_id)
-    return [(job, worker, isolation) for job, worker, isolation in await connection.execute(query)]
+    return [(job, worker, isolation) for job, worker, isolation in await _TAKEN.run(connection)]
+
+
+_TAKEN = Prepared(
+    select(leases.c.job_id, leases.c.worker_id, jobs_table.c.isolation).join(
+        jobs_table, jobs_table.c.id == leases.c.job_id
+    )
+)
 
 
 @lru_cache(maxsize=10_000)
@@ -216,5 +227,14 @@ async def _last_begun(connection: AsyncConnection, ids: Sequence[int]) -> set[in
 
 
 async def _run_out(connection: AsyncConnection, now: int, *, lock: bool = False) -> list[int]:
-    query = select(leases.c.job_id).where(leases.c.expires_at <= now).order_by(leases.c.job_id).limit(EXPIRY_BATCH)
-    return list((await connection.execute(query.with_for_update() if lock else query)).scalars())
+    rows = await (_LOCK_RUN_OUT if lock else _RUN_OUT).run(connection, at=now, most=EXPIRY_BATCH)
+    return [job for (job,) in rows]
+
+
+_OVER = (
+    select(leases.c.job_id)
+    .where(leases.c.expires_at <= bindparam("at", type_=INT))
+    .order_by(leases.c.job_id)
+    .limit(bindparam("most", type_=INT))
+)
+_RUN_OUT, _LOCK_RUN_OUT = Prepared(_OVER), Prepared(_OVER.with_for_update())

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Subquery, Update, exists, insert, select, update
+from sqlalchemy import Select, Subquery, Update, bindparam, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.values import clip
 from jobdeck.store.schema import leases, workers
 from jobdeck.store.sql.among import among
-from jobdeck.store.sql.batch import TEXT
+from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.sql.prepared import Question
+from jobdeck.store.sql.prepared import Prepared, Question
 
 ACTIVE, DRAINING, LEAVING, GONE = "active", "draining", "leaving", "gone"
 """It takes jobs; a person told it to take no more, which can be taken back; it is about to end; it has ended."""
@@ -65,10 +65,18 @@ def _lock_active(wanted: Subquery) -> Select[Any]:
 
 async def beat(tx: Tx, worker_id: str, shortage: str | None = None) -> str | None:
     """Note that the worker lives, and what it is short of; its state, None when it is not known (any more)."""
-    values = {"heartbeat_at": tx.now, "shortage": shortage and clip(shortage, MAX_SHORTAGE)}
-    statement = update(workers).where(workers.c.id == worker_id, workers.c.state != GONE).values(values)
-    state: str | None = (await tx.connection.execute(statement.returning(workers.c.state))).scalar()
+    short_of = shortage and clip(shortage, MAX_SHORTAGE)
+    rows = await _BEAT.run(tx.connection, worker=worker_id, at=tx.now, short_of=short_of)
+    state: str | None = rows[0][0] if rows else None
     return state
+
+
+_BEAT = Prepared(
+    update(workers)
+    .where(workers.c.id == bindparam("worker", type_=TEXT), workers.c.state != GONE)
+    .values(heartbeat_at=bindparam("at", type_=INT), shortage=bindparam("short_of", type_=TEXT))
+    .returning(workers.c.state)
+)
 
 
 async def set_state(database: Database, worker_id: str, state: str, actor: str | None = None) -> bool:
@@ -88,13 +96,15 @@ async def set_state(database: Database, worker_id: str, state: str, actor: str |
 
 async def alive(connection: AsyncConnection, heard_since: int) -> list[Worker]:
     """Workers that are not gone and were heard of since then (µs); a silent one must not be given anything."""
-    query = select(*(workers.c[n] for n in Worker.__slots__)).where(
-        workers.c.state != GONE, workers.c.heartbeat_at >= heard_since
+    rows = [dict(zip(Worker.__slots__, row, strict=True)) for row in await _ALIVE.run(connection, since=heard_since)]
+    return [Worker(**{**row, "types": tuple(json.loads(row["types"]))}) for row in rows]
+
+
+_ALIVE = Prepared(
+    select(*(workers.c[n] for n in Worker.__slots__)).where(
+        workers.c.state != GONE, workers.c.heartbeat_at >= bindparam("since", type_=INT)
     )
-    return [
-        Worker(**{**row, "types": tuple(json.loads(row["types"]))})
-        for row in (await connection.execute(query)).mappings()
-    ]
+)
 
 
 async def end_all(tx: Tx) -> None:

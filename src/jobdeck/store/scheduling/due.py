@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, FromClause, and_, delete, exists, func, insert, select, text, update
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, delete, exists, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.schema import OPEN_JOBS, event_retention, events, file_versions, files, idempotency, jobs, projects
-from jobdeck.store.sql.batch import ids_of
+from jobdeck.store.sql.batch import INT, ids_of
 from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.prepared import Prepared
 
 RESUMED_AT_ONCE = 500
 
 
 async def to_resume(connection: AsyncConnection, now: int) -> list[int]:
     """Paused jobs whose time to go on has come."""
-    query = select(jobs.c.id).where(text(OPEN_JOBS), jobs.c.state == str(State.PAUSED), jobs.c.resume_at <= now)
-    return list((await connection.execute(query.order_by(jobs.c.id).limit(RESUMED_AT_ONCE))).scalars())
+    return [job for (job,) in await _TO_RESUME.run(connection, at=now, most=RESUMED_AT_ONCE)]
+
+
+_TO_RESUME = Prepared(
+    select(jobs.c.id)
+    .where(text(OPEN_JOBS), jobs.c.state == str(State.PAUSED), jobs.c.resume_at <= bindparam("at", type_=INT))
+    .order_by(jobs.c.id)
+    .limit(bindparam("most", type_=INT))
+)
 
 
 async def ended_jobs(connection: AsyncConnection, before: int, after: int, limit: int) -> list[int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Subquery, insert, select, update
+from sqlalchemy import Select, Subquery, bindparam, insert, select, update
 
 from jobdeck.core.errors import NotLeader
 from jobdeck.store.schema import leadership
-from jobdeck.store.sql.batch import TEXT
+from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import Question, Rows, run_batch
+from jobdeck.store.sql.prepared import Prepared, Question, Rows, run_batch
 
 SCHEDULER = "scheduler"
 
@@ -30,19 +30,34 @@ async def try_lead(database: Database, holder: str, seconds: float) -> Leader | 
 
 
 async def _try_lead(tx: Tx, holder: str, duration: int) -> Leader | None:
-    query = select(leadership).where(leadership.c.name == SCHEDULER).with_for_update()
-    row = (await tx.connection.execute(query)).mappings().first()
+    rows = await _LEADS.run(tx.connection)
     expires_at = tx.now + duration
-    if row is None:
+    if not rows:
         row_values = {"name": SCHEDULER, "holder": holder, "epoch": 1, "expires_at": expires_at}
         await tx.connection.execute(insert(leadership).values(row_values))
         return Leader(holder, 1)
-    if row["holder"] != holder and row["expires_at"] > tx.now:
+    leads, newest, until = rows[0]
+    if leads != holder and until > tx.now:
         return None
-    epoch = row["epoch"] if row["holder"] == holder and row["expires_at"] > tx.now else row["epoch"] + 1
-    statement = update(leadership).where(leadership.c.name == SCHEDULER)
-    await tx.connection.execute(statement.values(holder=holder, epoch=epoch, expires_at=expires_at))
+    epoch = newest if leads == holder and until > tx.now else newest + 1
+    await _LEAD.run(tx.connection, who=holder, newest=epoch, until=expires_at)
     return Leader(holder, epoch)
+
+
+_LEADS = Prepared(
+    select(leadership.c.holder, leadership.c.epoch, leadership.c.expires_at)
+    .where(leadership.c.name == SCHEDULER)
+    .with_for_update()
+)
+_LEAD = Prepared(
+    update(leadership)
+    .where(leadership.c.name == SCHEDULER)
+    .values(
+        holder=bindparam("who", type_=TEXT),
+        epoch=bindparam("newest", type_=INT),
+        expires_at=bindparam("until", type_=INT),
+    )
+)
 
 
 async def step_down(database: Database, leader: Leader) -> None:

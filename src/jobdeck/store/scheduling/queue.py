@@ -93,13 +93,18 @@ _STATES = {state.value: state for state in State}
 
 async def capacities(connection: AsyncConnection) -> Mapping[str, int]:
     """Limits that were set, by resource."""
-    return dict((await connection.execute(select(limits.c.resource, limits.c.capacity))).all())
+    return {row[0]: row[1] for row in await _CAPACITIES.run(connection)}
+
+
+_CAPACITIES = Prepared(select(limits.c.resource, limits.c.capacity))
 
 
 async def paused(connection: AsyncConnection) -> Mapping[str, PausedScope]:
     """Paused scopes by name."""
-    query = select(paused_scopes.c.scope, paused_scopes.c.by, paused_scopes.c.reason)
-    return {row.scope: PausedScope(row.scope, row.by, row.reason) for row in await connection.execute(query)}
+    return {scope: PausedScope(scope, by, reason) for scope, by, reason in await _PAUSED.run(connection)}
+
+
+_PAUSED = Prepared(select(paused_scopes.c.scope, paused_scopes.c.by, paused_scopes.c.reason))
 
 
 async def project_weights(connection: AsyncConnection) -> Mapping[int, tuple[str, float]]:
