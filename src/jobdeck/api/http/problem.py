@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from jobdeck.core.errors import ErrorKind, JobdeckError
+from jobdeck.core.output import complaints
 from jobdeck.core.values import clip
 from jobdeck.wire.problem import MEDIA_TYPE, FieldError, Problem
 
@@ -126,7 +127,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+    return complaints.told(str(error["msg"]))
 
 
 def _clipped(text: str | None) -> str | None:
