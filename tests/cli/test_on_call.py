@@ -1,4 +1,4 @@
-"""What somebody on call and an administrator type at night: nothing is done without a word, and nothing else than was typed."""
+"""What somebody on call types at night: nothing is done without a word, and nothing else than was typed."""
 
 from __future__ import annotations
 

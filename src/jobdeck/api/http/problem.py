@@ -67,7 +67,7 @@ def of_error(error: JobdeckError) -> Problem:
     facts = {key: value for key, value in error.facts.items() if key not in _RESERVED}
     status = STATUS_OF_KIND[error.kind]
     return plain(
-        status, error.code, error.message, field=_clipped(error.field), hint=_clipped(error.hint), **_jsonable(facts)
+        status, error.code, error.public, field=_clipped(error.field), hint=_clipped(error.hint), **_jsonable(facts)
     )
 
 

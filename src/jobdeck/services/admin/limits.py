@@ -141,7 +141,8 @@ class Limits:
             held = await _held(connection)
             there = {*await limits.capacities(connection, project.name), *held.resources()}
             own = qualify(project.name, "project")
-            limit_names.check_free(local, {local_name(n) for n in there if n.startswith(f"{own}/")})
+            known = {local_name(n) for n in there if n.startswith(f"{own}/")}
+            limit_names.check_free(local, known, await self._types(connection))
 
 
 async def _held(connection: Connection) -> Held:
