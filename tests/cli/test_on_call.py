@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from jobdeck.cli.exits import tell
+from jobdeck.cli.jobs.operations import selected
+from jobdeck.core.errors import NotFound
 from tests.cli.conftest import Cli
 from tests.client.contract_server import ContractServer, Fault
 
@@ -71,3 +74,35 @@ def test_no_token_is_made_without_being_shown(cli: Cli) -> None:
     shown = cli("tokens", "create", "cd", "--role", "operator")
     assert shown.stdout.startswith("jd_")
     assert "jd_" not in shown.stderr
+
+
+def test_an_empty_list_says_why(cli: Cli, server: ContractServer) -> None:
+    assert cli("jobs", "list").stderr.startswith("There are no jobs yet.")
+    slip = cli("jobs", "list", "--type", "slep")
+    assert slip.stderr.startswith("No job type is called 'slep'; did you mean 'sleep'? No job matches.")
+    assert cli("jobs", "list", "--type", "sleep").stderr.startswith("No job matches.")
+    assert cli("jobs", "list", "--type", "slep", "-o", "ids").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("hint", "typed"),
+    [
+        ("For another token of the same principal, say so with `for`.", "say so with --for."),
+        ("GET /api/v1/bulk lists them.", "`jobdeck bulk list` lists them."),
+        ("GET /api/v1/limits lists those that are set.", "`jobdeck limits list --instance` lists those that are set."),
+        ("GET /api/v1/projects/shop/limits lists them.", "`jobdeck limits list` lists them."),
+        ("GET /api/v1/jobs/7/rejects lists those there are.", "`jobdeck job rejects 7` lists those there are."),
+    ],
+)
+def test_hints_of_the_api_are_commands_here(capsys: pytest.CaptureFixture[str], hint: str, typed: str) -> None:
+    tell(NotFound("It is not there.", hint=hint))
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.endswith(typed)
+    assert "/api/" not in said
+
+
+def test_a_filter_of_an_operation_is_told_in_words() -> None:
+    asked = {"filter": {"state": ["failed", "paused"], "type": ["sleep"]}}
+    assert selected(asked) == "state failed, paused; type sleep"
+    assert selected({"filter": {}}) == "all jobs"
+    assert selected({"ids": 3}) == "3 ids"

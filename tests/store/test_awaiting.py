@@ -147,7 +147,7 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingDriver, match="PostgreSQL") as missing:
         Database("postgresql+psycopg://u@h/x")
-    assert "pip install 'jobdeck[postgres]'" in str(missing.value.hint)
+    assert "pip install '.[postgres]'" in str(missing.value.hint)
 
 
 async def test_strangers_are_not_told_where_the_database_is() -> None:

@@ -57,7 +57,7 @@ def list_(
             GROUP_COLUMNS,
             lambda g: g.fingerprint,
             More(limit),
-            "Nothing has failed, as far as was asked.",
+            "Nothing of that has failed.",
         )
 
 

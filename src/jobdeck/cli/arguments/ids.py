@@ -50,7 +50,8 @@ def _texts(ids: tuple[str, ...]) -> Iterator[str]:
 def _number(text: str, thing: str, lists: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         kind = "an option of this command" if text.startswith("-") else f"a {thing} id"
-        raise UsageError(f"'{text}' is not {kind}.", f"{thing.capitalize()} ids are whole numbers; `{lists}` shows them.")
+        hint = f"{thing.capitalize()} ids are whole numbers; `{lists}` shows them."
+        raise UsageError(f"'{text}' is not {kind}.", hint)
     return int(text)
 
 

@@ -114,13 +114,13 @@ def stop(id: Id, /, *, common: Common | None = None) -> None:
         answer(client, client.bulk.stop(id), common)
 
 
-def _selected(selection: dict[str, Any]) -> str:
+def selected(selection: dict[str, Any]) -> str:
     """The filter as people read it; of jobs that were named, how many."""
     found = selection.get("filter")
     if found is None:
         return f"{selection.get('ids', 'some')} ids"
     parts = [f"{name} {_values(value)}" for name, value in found.items()]
-    return ", ".join(parts) or "all jobs"
+    return "; ".join(parts) or "all jobs"
 
 
 def _values(value: object) -> str:
@@ -133,7 +133,7 @@ def _show(bulk: Bulk) -> None:
         [
             ("operation", bulk.operation),
             ("reason", bulk.reason),
-            ("selection", _selected(bulk.selection)),
+            ("selection", selected(bulk.selection)),
             ("by", bulk.created_by),
             ("created", bulk.created_at),
             ("started", bulk.started_at),

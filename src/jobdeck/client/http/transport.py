@@ -132,7 +132,8 @@ class Transport:
                 continue
             _refuse_page(response, self.settings.url)
             # A deletion whose answer was lost finds nothing the second time: it was done the first time.
-            if response.is_success or answers(response) or (method == "DELETE" and lost and response.status_code == 404):
+            done_before = method == "DELETE" and lost and response.status_code == 404
+            if response.is_success or done_before or answers(response):
                 return response
             if response.status_code == 404 and (own := self._own_project(path)) is not None:
                 path = own
