@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,21 +36,21 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
 
 
 @pytest.fixture
-def client(server: Target) -> Any:
+def client(server: Target) -> Iterator[Client]:
     with Client(server.url, server.token) as made:
         yield made
 
 
-def test_a_file_and_jobs_that_load_it(client: Client, server: Target, tmp_path: Any) -> None:
+def test_a_file_and_jobs_that_load_it(client: Client, server: Target, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a\n1\n")
     for number in range(ROUNDS):
         file = client.files.upload(tmp_path / "a.csv")
         params = {"files": [f"file:{file.id}"], "into": f"lake/raced/t{number}"}
         submitted, deleted = at_once(
-            lambda params=params: client.jobs.submit("import", params),
-            lambda file=file: client.files.delete(file.id),
+            partial(client.jobs.submit, "import", params),
+            partial(client.files.delete, file.id),
         )
-        _one_gave_way(client, submitted, deleted, 404, lambda file=file: client.files.get(file.id))
+        _one_gave_way(client, submitted, deleted, 404, partial(client.files.get, file.id))
     assert "Traceback" not in server.log
 
 
@@ -57,8 +59,8 @@ def test_a_connection_and_jobs_that_name_it(client: Client, server: Target) -> N
         client.connections.create("raced", "files", {"url": "s3://raced"})
         params = {"files": ["s3://raced/a.csv"], "into": f"lake/raced/c{number}", "format": "csv"}
         submitted, deleted = at_once(
-            lambda params=params: client.jobs.submit("import", params),
-            lambda: client.connections.delete("raced"),
+            partial(client.jobs.submit, "import", params),
+            partial(client.connections.delete, "raced"),
         )
         if not isinstance(submitted, ApiError):
             client.jobs.cancel(submitted.id)
@@ -74,9 +76,9 @@ def test_a_job_that_is_run_again_and_given_children(client: Client, server: Targ
     for _ in range(ROUNDS):
         job = client.jobs.wait(client.jobs.submit("noop").id)
         again, child, deleted = at_once(
-            lambda job=job: client.jobs.run_again(job.id),
-            lambda job=job: client.jobs.submit("noop", parent=job.id),
-            lambda job=job: client.jobs.delete(job.id),
+            partial(client.jobs.run_again, job.id),
+            partial(client.jobs.submit, "noop", parent=job.id),
+            partial(client.jobs.delete, job.id),
         )
         for found in (again, child, deleted):
             assert not isinstance(found, ApiError) or found.status in (404, 409, 422), found

@@ -19,12 +19,12 @@ OUTPUT = 5
 DEFECT = 70
 DETACHED = 130
 
-ALONE = ("up", "demo", "server", "worker", "admin-token")
+ALONE = ("up", "demo", "server", "worker", "admin-token", "move-database")
 """Commands that ask no server: they start one, or work on its home."""
 
 EPILOGUE = """\
-Every command but up, demo, server, worker and admin-token takes --url, --token,
---home, --project and -o table|json|ids, before or after the verb.
+Every command but up, demo, server, worker, admin-token and move-database takes
+--url, --token, --home, --project and -o table|json|ids, before or after the verb.
 
 `jobdeck COMMAND --help` shows options and examples.
 `jobdeck --install-completion` lets the shell complete commands, files, types,
