@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationErro
 
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.home import default_home
+from jobdeck.core.output import complaints
 
 PREFIX = "JOBDECK_"
 FILE = "jobdeck.toml"
@@ -186,7 +187,7 @@ class Config(BaseModel):
         try:
             return prefix_of(value)
         except InvalidConfiguration as error:
-            raise ValueError(f"{error.message[0].lower()}{error.message[1:].rstrip('.')}; {error.hint}") from error
+            raise ValueError(f"{error.message[0].lower()}{error.message[1:].rstrip('.')}. {error.hint}") from error
 
     @field_validator("host")
     @classmethod
@@ -265,9 +266,11 @@ def load(**given: Any) -> Config:
         config = Config.model_validate(settings)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        why = first["msg"].removeprefix("Value error, ")
-        raise InvalidConfiguration(f"Setting '{name}': {why}.", field=name) from error
+        name = ".".join(part for part in first["loc"] if isinstance(part, str))
+        why = complaints.told(first["msg"]).rstrip(".")
+        raise InvalidConfiguration(
+            f"Setting '{name}': {why}.", field=name, hint="docs/configuration.md says what each setting takes."
+        ) from error
     _check_scheme(config)
     _check_allowed(config)
     return config

@@ -106,6 +106,7 @@ async def test_only_what_all_projects_share_is_limited_for_all(small: Api, named
         ("objects:lake/a/b", "object:lake/a/b"), ("object:lak/a/b", "lake"), ("object:nosuch/a", ""),
         ("child:4", "children:4"), ("configurations:1", "configuration:1"), ("children:99", ""), ("type", ""),
         ("configuration:99", ""), ("license", "licence"), ("object", ""), ("instances", "instance"),
+        ("sleep", "type:sleep"), ("slep", "type:sleep"), ("imports", "type:import"),
     ],
 )  # fmt: skip
 async def test_a_slip_is_refused_with_what_was_meant(small: Api, named: str, meant: str) -> None:
@@ -125,8 +126,12 @@ async def test_a_name_that_looks_like_a_slip_can_be_meant(small: Api) -> None:
 
 @pytest.mark.parametrize(
     ("path", "meant"),
-    [("limits/instanc", "instance"), ("limits/type:slep", "type:sleep"), ("pauses/type:slep", "type:sleep")],
-)
+    [
+        ("limits/instanc", "instance"), ("limits/type:slep", "type:sleep"), ("pauses/type:slep", "type:sleep"),
+        ("pauses/all", "instance"), ("pauses/default", "project:default"), ("pauses/projct:default", "project:default"),
+        ("pauses/slep", "type:sleep"), ("pauses/sleep", "type:sleep"),
+    ],
+)  # fmt: skip
 async def test_slips_in_what_all_share(small: Api, path: str, meant: str) -> None:
     body = {"capacity": 1} if path.startswith("limits") else {}
     refused = is_problem(await small.raw("PUT", path, json=body), 422)

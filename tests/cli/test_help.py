@@ -42,8 +42,9 @@ def test_every_example_can_be_typed(words: str) -> None:
             app.parse_args(hoisted(typed), exit_on_error=False, print_error=False)
 
 
-@pytest.mark.parametrize("words", [["jobs", "list"], ["job", "tasks"], ["up"], ["import"], ["limits"], ["demo"]])
-def test_help_shows_examples_and_no_default_of_flags(cli: Cli, words: list[str]) -> None:
+@pytest.mark.parametrize("typed", ["jobs list", "job tasks", "up", "import", "limits", "demo", "move-database"])
+def test_help_shows_examples_and_no_default_of_flags(cli: Cli, typed: str) -> None:
+    words = typed.split()
     done = cli(*words, "--help")
     assert done.returncode == 0
     assert epilogue(tuple(words)).splitlines()[1].strip() in done.stdout
@@ -53,7 +54,8 @@ def test_help_shows_examples_and_no_default_of_flags(cli: Cli, words: list[str])
 
 def test_help_says_which_commands_take_the_options_of_all(cli: Cli) -> None:
     done = cli("--help")
-    assert "Every command but up, demo, server, worker and admin-token takes --url" in " ".join(done.stdout.split())
+    told = " ".join(done.stdout.split())
+    assert "Every command but up, demo, server, worker, admin-token and move-database takes --url" in told
     assert "--install-completion" in done.stdout
 
 

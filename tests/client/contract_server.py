@@ -61,6 +61,7 @@ class ContractServer:
         self.limits: dict[str, int] = {}
         self.pauses: dict[str, str | None] = {}
         self.events: list[dict[str, Any]] = []
+        self.health: tuple[int, Any] = (200, {"status": "ok", "version": "0.1.0", "parts": {"database": "ok"}})
         self.seen: list[Seen] = []
         self.faults: list[Fault] = []
         self.by_key: dict[str, tuple[int, Any]] = {}
@@ -206,7 +207,7 @@ Route = tuple[str, str, Callable[..., tuple[int, Any]]]
 def routes(s: ContractServer) -> list[Route]:
     """Method, path below /api/v1, and what answers: status and body."""
     return [
-        ("GET", "/health", lambda _q: (200, {"status": "ok", "version": "0.1.0", "parts": {"database": "ok"}})),
+        ("GET", "/health", lambda _q: s.health),
         ("GET", "/me", lambda _q: (200, {"name": "admin", "role": "admin"})),
         ("GET", "/types", lambda _q: (200, {"items": [SLEEP], "next": None})),
         ("GET", "/types/sleep", lambda _q: (200, SLEEP)),

@@ -82,7 +82,7 @@ def test_frames_without_pandas_say_what_to_install(client: Client, monkeypatch: 
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(PandasMissing) as missing:
         client.objects.to_pandas("lake/b/t")
-    assert "pip install 'jobdeck[pandas]'" in str(missing.value.hint)
+    assert "pip install pandas" in str(missing.value.hint)
 
 
 def test_limits_are_named_by_their_resource(client: Client, server: ContractServer) -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import make_url
 from structlog.testing import capture_logs
 
+from jobdeck.api.http.problem import of_error
 from jobdeck.core.errors import Unavailable
 from jobdeck.store import awaiting
 from jobdeck.store.awaiting import DatabaseRefuses, await_database
-from jobdeck.store.sql.database import Database
+from jobdeck.store.sql.database import Database, shown
 from jobdeck.store.sql.engines import MissingDriver
 
 
@@ -145,4 +147,19 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingDriver, match="PostgreSQL") as missing:
         Database("postgresql+psycopg://u@h/x")
-    assert "pip install 'jobdeck[postgres]'" in str(missing.value.hint)
+    assert "pip install '.[postgres]'" in str(missing.value.hint)
+
+
+async def test_strangers_are_not_told_where_the_database_is() -> None:
+    port = free_port()
+    database = Database(f"postgresql+psycopg://keeper:p@127.0.0.1:{port}/x")
+    with pytest.raises(Unavailable) as away:
+        await database.now()
+    assert str(port) in away.value.message
+    assert of_error(away.value).detail == "The database does not answer."
+    await database.close()
+
+
+def test_an_address_is_shown_as_it_is_written() -> None:
+    assert shown(make_url("postgresql+psycopg://u:secret@h:5433/x")) == "postgresql://u:***@h:5433/x"
+    assert shown(make_url("sqlite+aiosqlite:////srv/jobdeck.db")) == "sqlite:////srv/jobdeck.db"

@@ -187,7 +187,7 @@ async def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(rich: Page
     await page.get_by_role("button", name="Dry run").click()
     await expect(summary).to_contain_text("One thing is to be put right")
     await expect(count).to_be_focused()
-    await expect(count).to_have_accessible_description(re.compile("less than or equal to 10"))
+    await expect(count).to_have_accessible_description(re.compile("must be 10 or less"))
 
 
 async def test_json_and_form_keep_what_was_typed(rich: Page, rich_deck: Deck) -> None:

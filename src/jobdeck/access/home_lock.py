@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from jobdeck.core.errors import Conflict
+from jobdeck.core.errors import Conflict, InvalidInput
 
 PATIENCE = 2.0
 """Seconds in which the guardian of a server that was killed ends what that server left."""
@@ -59,6 +59,14 @@ def lock_installation(home: Path, database: Path) -> Locks:
         "Stop it first, or choose another folder with --home.",
     )
     real = database.resolve()
+    if not real.parent.is_dir():
+        locks.release()
+        raise InvalidInput(
+            f"The folder of the database {real} is not there.",
+            field="database_url",
+            hint="Make it, or correct the address: sqlite:///jobdeck.db lies in the folder that it is started from, "
+            "sqlite:////srv/jobdeck.db at that path.",
+        )
     locks.take(
         real.with_name(f"{real.name}.lock"),
         f"Jobdeck is running on the database {real} already, from another home.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.completing import types as type_names
+from jobdeck.cli.arguments.ids import some
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
@@ -37,6 +38,7 @@ TOKEN_COLUMNS: list[Column[Token]] = [
     Column("PROJECT", lambda t: t.project or "all"),
     Column("CREATED", lambda t: t.created_at, drop=2),
     Column("LAST USED", lambda t: t.last_used_at, drop=3),
+    Column("BROWSERS", lambda t: t.sessions or "", drop=5, right=True),
     Column("EXPIRES", lambda t: "revoked" if t.revoked_at else t.expires_at or "never", drop=1),
 ]
 WORKER_COLUMNS: list[Column[Worker]] = [
@@ -148,24 +150,29 @@ def tokens_create(
         made = client.tokens.create(
             name, role, project=common.chosen_project, whose=whose, expires_in_days=expires_in_days
         )
-    print_one(common.output, made, _show_new_token, lambda t: t.id)
+    print_one(common.output, made, lambda t: print(t.token), lambda t: t.id)
+    if common.output != "json":
+        _tell_new_token(made, common.output == "ids")
 
 
-def _show_new_token(made: NewToken) -> None:
-    print(made.token)
+def _tell_new_token(made: NewToken, secret: bool) -> None:
+    """What the token is; with `secret` the token, too, which would else be lost: it is never shown again."""
     scope = f"in project {made.project}" if made.project else "in all projects"
     whose = f" of {made.principal}" if made.principal and made.principal != made.name else ""
     say(f"Token {made.id} '{made.name}'{whose} ({made.role} {scope}). It is shown only now; keep it safe.")
+    if secret:
+        say(made.token)
 
 
 @tokens.command(name="revoke")
 def tokens_revoke(*ids: Annotated[int, Parameter(name="ID", help="Token ids.")], common: Common | None = None) -> None:
     """Revoke tokens, at once and for good; browsers that are logged in with them are logged out."""
     common = common or Common()
+    named = some(ids, "token", "jobdeck tokens list")
     with common.client() as client:
         there = {token.id: token for token in client.tokens.list()}
         own = client.me().token
-        for id_ in sorted(ids, key=lambda id_: id_ == own):
+        for id_ in sorted(named, key=lambda id_: id_ == own):
             client.tokens.revoke(id_)
             say(f"Token {id_} is revoked.{_went_along(there.get(id_))}")
             if id_ == own:
@@ -200,7 +207,7 @@ def workers_show(*named: Whom, common: Common | None = None) -> None:
     """Show workers: state, places, job types, the jobs they hold."""
     common = common or Common()
     with common.client() as client:
-        for word in named:
+        for word in some(named, "worker", "jobdeck workers list"):
             print_one(common.output, client.workers.get(word), _show_worker, lambda w: w.id)
 
 
@@ -209,7 +216,7 @@ def workers_drain(*named: Whom, common: Common | None = None) -> None:
     """Let workers finish what they have and take nothing more, until `workers undrain`."""
     common = common or Common()
     with common.client() as client:
-        for word in named:
+        for word in some(named, "worker", "jobdeck workers list"):
             print_one(common.output, client.workers.drain(word), _show_told, lambda w: w.id)
 
 
@@ -218,7 +225,7 @@ def workers_undrain(*named: Whom, common: Common | None = None) -> None:
     """Let drained workers take jobs again."""
     common = common or Common()
     with common.client() as client:
-        for word in named:
+        for word in some(named, "worker", "jobdeck workers list"):
             print_one(common.output, client.workers.undrain(word), _show_told, lambda w: w.id)
 
 

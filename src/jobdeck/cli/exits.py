@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from jobdeck.core.errors import JobdeckError
 
-_REQUEST = re.compile(r"GET /api/v1/(?P<noun>jobs|types|projects|workers)(?:/(?P<name>[\w.-]+))?(?= )")
+_REQUEST = re.compile(r"GET /api/v1/(?P<noun>jobs|types|projects|workers|bulk)(?:/(?P<name>[\w.-]+))?(?= )")
 
 DONE = 0
 JOB_FAILED = 1
@@ -19,12 +19,12 @@ OUTPUT = 5
 DEFECT = 70
 DETACHED = 130
 
-ALONE = ("up", "demo", "server", "worker", "admin-token")
+ALONE = ("up", "demo", "server", "worker", "admin-token", "move-database")
 """Commands that ask no server: they start one, or work on its home."""
 
 EPILOGUE = """\
-Every command but up, demo, server, worker and admin-token takes --url, --token,
---home, --project and -o table|json|ids, before or after the verb.
+Every command but up, demo, server, worker, admin-token and move-database takes
+--url, --token, --home, --project and -o table|json|ids, before or after the verb.
 
 `jobdeck COMMAND --help` shows options and examples.
 `jobdeck --install-completion` lets the shell complete commands, files, types,
@@ -89,6 +89,10 @@ _AS_COMMANDS = (
     (re.compile(r"a project's are at /api/v1/projects/<name>/limits"), "leave --instance out for those of a project"),
     (re.compile(r"set it with as_written=true"), "add --as-written"),
     (re.compile(r"with force=true"), "with --force"),
+    (re.compile(r"say so with `for`"), "say so with --for"),
+    (re.compile(r"GET /api/v1/limits lists"), "`jobdeck limits list --instance` lists"),
+    (re.compile(r"GET /api/v1/projects/[^/]+/limits lists"), "`jobdeck limits list` lists"),
+    (re.compile(r"GET /api/v1/jobs/(\d+)/rejects lists"), r"`jobdeck job rejects \1` lists"),
 )
 """What hints of the API say, and what a person types instead."""
 

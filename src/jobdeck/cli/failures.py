@@ -57,7 +57,7 @@ def list_(
             GROUP_COLUMNS,
             lambda g: g.fingerprint,
             More(limit),
-            "There are no failures of this kind.",
+            "Nothing of that has failed.",
         )
 
 

@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from jobdeck.cli.arguments.examples import epilogue
 from jobdeck.cli.arguments.options import hoisted, shown_default
+from jobdeck.cli.arguments.whole import whole_numbers_only
 from jobdeck.cli.exits import (
     DEFECT,
     DETACHED,
@@ -79,6 +80,7 @@ def _build() -> App:
         name="jobdeck",
         help="The job center for data platforms.",
         version=_version,
+        config=whole_numbers_only,
         default_parameter=Parameter(show_default=shown_default),
         help_format="plaintext",
     )

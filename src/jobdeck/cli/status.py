@@ -112,7 +112,7 @@ def history(
     with common.client() as client:
         found = client.events.history(kind=kind, actor=actor, since=since, until=until, project=common.chosen_project)
         print_list(
-            common.output, found, HISTORY_COLUMNS, lambda e: e.id, More(limit), "Nothing of this kind is recorded."
+            common.output, found, HISTORY_COLUMNS, lambda e: e.id, More(limit), "Nothing of that is recorded."
         )
 
 

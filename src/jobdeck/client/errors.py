@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import ValidationError
 
 from jobdeck.core.errors import ErrorKind, JobdeckError
+from jobdeck.core.output import complaints
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.problem import Problem
 
@@ -107,4 +108,4 @@ def error_of(problem: Problem) -> ApiError:
 def explain(error: ValidationError) -> tuple[str | None, str]:
     """The field and the message of the first thing that a pydantic error complains about."""
     first = error.errors(include_url=False, include_context=False)[0]
-    return ".".join(str(part) for part in first["loc"]) or None, first["msg"].removeprefix("Value error, ")
+    return ".".join(str(part) for part in first["loc"]) or None, complaints.told(first["msg"])

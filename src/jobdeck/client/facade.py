@@ -62,8 +62,8 @@ class Client:
         return self._transport.settings.url
 
     def health(self) -> Health:
-        """That the server serves, its version, and how its parts are."""
-        return self._transport.get(Health, "/health")
+        """Whether the server serves, its version, and how its parts are; also of one that cannot serve just now."""
+        return self._transport.state(Health, "/health")
 
     def me(self) -> Me:
         """Who the token speaks for."""

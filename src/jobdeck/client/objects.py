@@ -85,7 +85,7 @@ class Objects(Resource):
         try:
             importlib.import_module("pandas")  # Arrow needs it
         except ImportError as error:
-            hint = "Install it: pip install 'jobdeck[pandas]'. Or use objects.to_arrow, which needs nothing."
+            hint = "Install it: pip install pandas. Or use objects.to_arrow, which needs nothing."
             raise PandasMissing("pandas is not installed here.", hint=hint) from error
         return self.to_arrow(ref, columns=columns, project=project, version=version).to_pandas()
 

@@ -23,6 +23,11 @@ class JobdeckError(Exception):
         self.hint = hint
         self.facts = facts
 
+    @property
+    def public(self) -> str:
+        """The message for whoever asks a server; shorter where the whole of it tells of the machine's inside."""
+        return self.message
+
 
 class InvalidInput(JobdeckError):
     """A value that was sent cannot be used; `field` says which one (`params.into`, `limit`, …)."""

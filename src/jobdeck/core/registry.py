@@ -88,7 +88,7 @@ class TypeRegistry:
             raise JobTypeDisabled(
                 f"Jobs of type '{name}' are off in this installation.",
                 field="type",
-                hint=f"Set {setting} = true to turn them on.",
+                hint=f"An administrator turns them on: the setting {setting} = true on every server and worker.",
             )
         return found
 

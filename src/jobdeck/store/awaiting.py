@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from jobdeck.core.errors import InvalidInput, Unavailable
-from jobdeck.store.sql.database import Database
+from jobdeck.store.sql.database import Database, shown
 
 log = structlog.get_logger(__name__)
 
@@ -80,4 +80,4 @@ def _refused(database: Database, reason: str) -> DatabaseRefuses:
 
 
 def _where(database: Database) -> str:
-    return database.url.render_as_string(hide_password=True)
+    return shown(database.url)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from jobdeck.core.errors import Conflict, DiskFull, Unavailable
-from jobdeck.store.sql.database import Database
+from jobdeck.store.sql.database import Database, shown
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -45,7 +45,7 @@ async def migrate(database: Database) -> None:
 
 def _unusable(database: Database, reason: str) -> DatabaseUnusable:
     return DatabaseUnusable(
-        f"The database {database.url.render_as_string(hide_password=True)} cannot be used: {reason}.",
+        f"The database {shown(database.url)} cannot be used: {reason}.",
         hint="Look at its address, its rights and its file; restore a backup if it is damaged.",
     )
 

@@ -102,7 +102,7 @@ async def page_of(request: Request, found: Problem) -> Response:
             "error.html", status=found.status, problem=found, heading=heading, needed=_needed_role(found)
         )
     except AssetsNotBuilt as error:
-        response = PlainTextResponse(f"{error.message} {error.hint}\n", 503)
+        response = PlainTextResponse(f"{error.public} {error.hint}\n", 503)
     if found.status == 503:
         response.headers["Retry-After"] = "2"
     return response

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from jobdeck.core.errors import ErrorKind, JobdeckError
+from jobdeck.core.output import complaints
 from jobdeck.core.values import clip
 from jobdeck.wire.problem import MEDIA_TYPE, FieldError, Problem
 
@@ -66,7 +67,7 @@ def of_error(error: JobdeckError) -> Problem:
     facts = {key: value for key, value in error.facts.items() if key not in _RESERVED}
     status = STATUS_OF_KIND[error.kind]
     return plain(
-        status, error.code, error.message, field=_clipped(error.field), hint=_clipped(error.hint), **_jsonable(facts)
+        status, error.code, error.public, field=_clipped(error.field), hint=_clipped(error.hint), **_jsonable(facts)
     )
 
 
@@ -126,7 +127,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+    return complaints.told(str(error["msg"]))
 
 
 def _clipped(text: str | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
@@ -12,6 +12,7 @@ from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.options import STDIN
 from jobdeck.cli.exits import UsageError
 
+T = TypeVar("T", str, int)
 Ids = Annotated[
     str,
     Parameter(
@@ -23,12 +24,19 @@ Ids = Annotated[
 ]
 
 
-def numbers(ids: tuple[str, ...]) -> list[int]:
+def numbers(ids: tuple[str, ...], thing: str = "job", lists: str = "jobdeck jobs list") -> list[int]:
     """The ids named, in order, each once; raises UsageError where one is none or there are none at all."""
-    found = list(dict.fromkeys(_number(text) for text in _texts(ids)))
+    found = list(dict.fromkeys(_number(text, thing, lists) for text in _texts(ids)))
     if not found and STDIN not in ids:
-        raise UsageError("No job id was given.", "Name one or more, or - to read them from standard input.")
+        raise UsageError(f"No {thing} id was given.", "Name one or more, or - to read them from standard input.")
     return found
+
+
+def some(named: tuple[T, ...], thing: str, lists: str) -> tuple[T, ...]:
+    """What was named, each once; raises UsageError where that is nothing, for then nothing would be done."""
+    if not named:
+        raise UsageError(f"No {thing} was named.", f"Name one or more; `{lists}` shows them.")
+    return tuple(dict.fromkeys(named))
 
 
 def _texts(ids: tuple[str, ...]) -> Iterator[str]:
@@ -39,13 +47,14 @@ def _texts(ids: tuple[str, ...]) -> Iterator[str]:
             yield text
 
 
-def _number(text: str) -> int:
+def _number(text: str, thing: str, lists: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        kind = "an option of this command" if text.startswith("-") else "a job id"
-        raise UsageError(f"'{text}' is not {kind}.", "Job ids are whole numbers; `jobdeck jobs list` shows them.")
+        kind = "an option of this command" if text.startswith("-") else f"a {thing} id"
+        hint = f"{thing.capitalize()} ids are whole numbers; `{lists}` shows them."
+        raise UsageError(f"'{text}' is not {kind}.", hint)
     return int(text)
 
 
 def file_numbers(ids: tuple[str, ...]) -> list[int]:
     """As `numbers`, for files, which may be written `file:7` as jobs name them."""
-    return numbers(tuple(text.removeprefix("file:") for text in ids))
+    return numbers(tuple(text.removeprefix("file:") for text in ids), "file", "jobdeck files list")

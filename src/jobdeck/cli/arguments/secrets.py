@@ -45,8 +45,10 @@ def _nested(name: str, secret: str) -> dict[str, Any]:
 def _read(name: str, file: str) -> str:
     try:
         content = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The secret {name} cannot be read from '{file}': {error}.") from error
+    except OSError as error:
+        raise UsageError(f"The secret {name} cannot be read from '{file}': {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The secret {name} cannot be read from '{file}': it is no text in UTF-8.") from error
     secret = content.rstrip("\r\n")
     if not secret:
         raise UsageError(f"The secret {name} is empty in '{file}'.")

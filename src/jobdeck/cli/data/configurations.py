@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.completing import types as type_names
+from jobdeck.cli.arguments.ids import some
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
 from jobdeck.cli.exits import UsageError, say
@@ -111,7 +112,7 @@ def delete(*ids: Annotated[int, Parameter(name="ID", help="Configurations.")], c
     """Delete configurations that no job ran."""
     common = common or Common()
     with common.client() as client:
-        for id_ in ids:
+        for id_ in some(ids, "configuration", "jobdeck configurations list"):
             client.configurations.delete(id_, project=common.project_or_default)
             say(f"Configuration {id_} is deleted.")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments import secrets
+from jobdeck.cli.arguments.ids import some
 from jobdeck.cli.arguments.options import Common, Force, noun
 from jobdeck.cli.arguments.params import assembled, merged, pairs
 from jobdeck.cli.arguments.schemas import Schema
@@ -126,7 +127,7 @@ def look(*names: Annotated[str, Parameter(name="NAME", help="Connections.")], co
     common = common or Common()
     ok = True
     with common.client() as client:
-        for name in names:
+        for name in some(names, "connection", "jobdeck connections list"):
             found = client.connections.test(name, project=common.project_or_default)
             ok = ok and found.ok
             print_one(common.output, found, lambda t, name=name: _tell(name, t), lambda _t, name=name: name)  # type: ignore[misc]
@@ -143,7 +144,7 @@ def delete(
     configurations, name is deleted only with --force."""
     common = common or Common()
     with common.client() as client:
-        for name in names:
+        for name in some(names, "connection", "jobdeck connections list"):
             client.connections.delete(name, project=common.project_or_default, force=force)
             say(f"Connection {name} is deleted.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -114,13 +114,26 @@ def stop(id: Id, /, *, common: Common | None = None) -> None:
         answer(client, client.bulk.stop(id), common)
 
 
+def selected(selection: dict[str, Any]) -> str:
+    """The filter as people read it; of jobs that were named, how many."""
+    found = selection.get("filter")
+    if found is None:
+        return f"{selection.get('ids', 'some')} ids"
+    parts = [f"{name} {_values(value)}" for name, value in found.items()]
+    return "; ".join(parts) or "all jobs"
+
+
+def _values(value: object) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+
+
 def _show(bulk: Bulk) -> None:
     print(f"Operation {bulk.id} ({bulk.state}): {summary(bulk)}")
     print_facts(
         [
             ("operation", bulk.operation),
             ("reason", bulk.reason),
-            ("selection", bulk.selection),
+            ("selection", selected(bulk.selection)),
             ("by", bulk.created_by),
             ("created", bulk.created_at),
             ("started", bulk.started_at),

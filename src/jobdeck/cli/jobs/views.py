@@ -19,6 +19,7 @@ from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one, print_page, print_value
 from jobdeck.cli.show.reasons import why
 from jobdeck.cli.show.table import Column, print_table
+from jobdeck.core.output.nearest import closest
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
@@ -95,8 +96,20 @@ def list_(
             print_all(common.output, jobs, JOB_COLUMNS, lambda j: j.id, NO_JOBS)
             return
         page = _filled(client, filters, most, cursor)
-    print_page(common.output, page, JOB_COLUMNS, lambda j: j.id, NO_JOBS)
+        none = NO_JOBS if page.items or common.output != "table" else _none(client, filters)
+    print_page(common.output, page, JOB_COLUMNS, lambda j: j.id, none)
     tell_more(page, common.output)
+
+
+def _none(client: Client, filters: Filters) -> str:
+    """What is told where no job matches: that there are none at all, or which type was probably meant."""
+    if not any(filters.values()):
+        return "There are no jobs yet. `jobdeck run TYPE` submits one, `jobdeck types list` shows what there is."
+    wanted = filters.get("type") or []
+    known = [info.name for info in client.types.list()] if wanted else []
+    slips = [(name, closest(name, known)) for name in wanted if name not in known]
+    asked = [f"No job type is called '{name}'; did you mean '{near}'?" for name, near in slips if near]
+    return " ".join([*asked, NO_JOBS])
 
 
 def _filled(client: Client, filters: Filters, limit: int, cursor: str | None) -> Page[Job]:

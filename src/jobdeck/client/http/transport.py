@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
@@ -62,6 +62,10 @@ class Transport:
         """The resource at `path` (below `/api/v1`) as an `answer`."""
         return parsed(answer, self._exchange("GET", path, params=_query(params)))
 
+    def state(self, answer: type[R], path: str) -> R:
+        """As `get`, of how the server is: 503 is an answer to that, too, and tells which of its `parts` is wrong."""
+        return parsed(answer, self._exchange("GET", path, answers=_tells_parts))
+
     def write(self, method: str, path: str, body: Request | None = None, key: str | None = None) -> httpx2.Response:
         """Ask for a change; `key` is the idempotency key, made up when not given."""
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
@@ -101,9 +105,16 @@ class Transport:
             raise self._unreachable(error) from error
 
     def _exchange(
-        self, method: str, path: str, *, source: tuple[str, BinaryIO] | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        source: tuple[str, BinaryIO] | None = None,
+        answers: Callable[[httpx2.Response], bool] = lambda _: False,
+        **options: Any,
     ) -> httpx2.Response:
-        """The answer, tried again where the connection broke or the server asked for patience."""
+        """The answer, tried again where the connection broke or the server asked for patience; what `answers` accepts
+        is one, whatever its status."""
         lost = False
         if source is not None:
             path = self._own_project(path) or path  # a refusal in the middle of sending would look like a broken line
@@ -121,7 +132,8 @@ class Transport:
                 continue
             _refuse_page(response, self.settings.url)
             # A deletion whose answer was lost finds nothing the second time: it was done the first time.
-            if response.is_success or (method == "DELETE" and lost and response.status_code == 404):
+            done_before = method == "DELETE" and lost and response.status_code == 404
+            if response.is_success or done_before or answers(response):
                 return response
             if response.status_code == 404 and (own := self._own_project(path)) is not None:
                 path = own
@@ -208,6 +220,14 @@ def _refuse_page(response: httpx2.Response, url: str) -> None:
 def _is_page(response: httpx2.Response) -> bool:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind in ("text/html", "application/xhtml+xml")
+
+
+def _tells_parts(response: httpx2.Response) -> bool:
+    """Whether it is what a server that cannot serve says of its parts, and no refusal of a proxy before it."""
+    try:
+        return response.status_code == 503 and isinstance(response.json()["parts"], dict)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _words(page: str) -> str:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobdeck.core.output import complaints
 from jobdeck.core.output.nearest import nearest
 
 _UNKNOWN = "Extra inputs are not permitted"
-_PREFIXES = ("Value error, ", "Assertion failed, ")
-"""What pydantic puts before the text of a type's own check."""
 
 
 def worded(message: str, location: Sequence[int | str], schema: Mapping[str, Any]) -> str:
     """One fault's message; of a parameter that there is not, with the one that was meant."""
     if message == _UNKNOWN and location and isinstance(location[-1], str):
         return f"There is no such parameter. {nearest(location[-1], _known(location, schema))}".strip()
-    for prefix in _PREFIXES:
-        message = message.removeprefix(prefix)
-    return message
+    return complaints.told(message)
 
 
 def _known(location: Sequence[int | str], schema: Mapping[str, Any]) -> list[str]:

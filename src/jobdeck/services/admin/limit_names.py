@@ -67,15 +67,18 @@ def check_connection(resource: str, name: str, there: Collection[str]) -> None:
         )
 
 
-def check_free(resource: str, known: Collection[str]) -> None:
+def check_free(resource: str, known: Collection[str], types: Collection[str]) -> None:
     """Raises InvalidInput for a name that job types may claim, and that looks like another one.
 
-    Which names types claim is known only of those that are held, or have a limit."""
+    Which names types claim is known only of those that are held, or have a limit. The name of a job type alone is a
+    slip, too: a limit of the type has `type:` before it."""
     kind, _, _ = resource.partition(":")
     if resource == "project" or resource.startswith("project:") or resource in known:
         return
     slip = get_close_matches(kind.casefold(), _KINDS, n=1, cutoff=0.75)
-    meant = f"{slip[0]}{resource[len(kind) :]}" if slip else next(iter(get_close_matches(resource, known, n=1)), None)
+    of_type = [f"type:{name}" for name in get_close_matches(resource, types, n=1, cutoff=0.75)]
+    alike = get_close_matches(resource, known, n=1) or of_type
+    meant = f"{slip[0]}{resource[len(kind) :]}" if slip else next(iter(alike), None)
     if meant is not None and meant != resource:
         raise InvalidInput(
             f"No job has claimed '{resource[:100]}' so far, and it looks like '{meant[:100]}'.",

@@ -111,7 +111,7 @@ class Limits:
             there = await limits.capacities(connection)
         project = name.partition("/")[0] if name.startswith("project:") else ""
         mine = [local_name(n) for n in there if (n.partition("/")[0] if n.startswith("project:") else "") == project]
-        hint = limit_names.nearest(local_name(name), mine) or "The limits that are set are listed beside it."
+        hint = limit_names.nearest(local_name(name), mine) or f"GET {_listed(project)} lists those that are set."
         return NotFound(f"No limit is set for '{local_name(name)}'.", field="resource", hint=hint)
 
     async def _types(self, connection: Connection) -> set[str]:
@@ -141,7 +141,8 @@ class Limits:
             held = await _held(connection)
             there = {*await limits.capacities(connection, project.name), *held.resources()}
             own = qualify(project.name, "project")
-            limit_names.check_free(local, {local_name(n) for n in there if n.startswith(f"{own}/")})
+            known = {local_name(n) for n in there if n.startswith(f"{own}/")}
+            limit_names.check_free(local, known, await self._types(connection))
 
 
 async def _held(connection: Connection) -> Held:
@@ -150,6 +151,11 @@ async def _held(connection: Connection) -> Held:
     for job, (_, claims) in (await leases.held(connection)).items():
         held.take(job, claims)
     return held
+
+
+def _listed(project: str) -> str:
+    """Where the limits of a project (named as in claims), or those of all, are listed."""
+    return f"/api/v1/projects/{project.partition(':')[2]}/limits" if project else "/api/v1/limits"
 
 
 def _page(

@@ -10,7 +10,7 @@ from jobdeck.core.errors import Conflict
 from jobdeck.store import installation
 from jobdeck.store.migrate import migrate
 from jobdeck.store.moving.copying import Moved, copy_all, refuse_full
-from jobdeck.store.sql.database import Database
+from jobdeck.store.sql.database import Database, shown
 
 
 class DatabaseMoved(Conflict):
@@ -41,7 +41,7 @@ async def move_database(move: Move) -> list[Moved]:
         await refuse_full(target)
         await migrate(target)
         moved = await copy_all(source, target)
-        where = target.url.render_as_string(hide_password=True)
+        where = shown(target.url)
         await source.transact(lambda tx: installation.put(tx, installation.MOVED_TO, where))
         return moved
     finally:

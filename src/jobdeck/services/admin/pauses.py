@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import InvalidInput, NotFound
@@ -13,6 +15,9 @@ from jobdeck.store.pauses import Pause
 from jobdeck.store.views import Reader
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.pauses import PausedScope
+
+_ALL = ("all", "everything", "*")
+"""What people write for the whole installation."""
 
 
 class Pauses:
@@ -67,13 +72,24 @@ class Pauses:
             return None
         if scope == "instance":
             return None
-        names = [f"type:{registered.name}" for registered in self._core.registry]
         raise InvalidInput(
             f"'{scope[:100]}' is not a scope that can be paused.",
             field="scope",
-            hint=nearest(scope, ["instance", *names])
+            hint=await self._meant(connection, caller, scope)
             or "Write instance, project:<name> or type:<an installed job type>.",
         )
+
+    async def _meant(self, connection: Reader, caller: Caller, scope: str) -> str | None:
+        """The question whether a scope like it was meant; the name of a project or type alone means that one."""
+        types = [registered.name for registered in self._core.registry]
+        kind, colon, name = scope.partition(":")
+        if not colon and scope in _ALL:
+            return "Did you mean 'instance'?"
+        word = name if colon and nearest(kind, ["project"]) else scope
+        with suppress(NotFound):
+            return f"Did you mean 'project:{(await scopes.project(connection, caller, word, 'scope')).name}'?"
+        alone = None if colon else nearest(scope, types, "type:")
+        return nearest(scope, ["instance", *(f"type:{type_}" for type_ in types)]) or alone
 
 
 def _is_common(pause: Pause) -> bool:

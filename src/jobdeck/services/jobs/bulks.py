@@ -215,7 +215,7 @@ def _there(bulk: Stored | None, id: int) -> Stored:
 
 
 def _no_such(id: int) -> NotFound:
-    return NotFound(f"There is no bulk operation {id}.", field="id", hint="GET /api/v1/bulk lists yours.")
+    return NotFound(f"There is no bulk operation {id}.", field="id", hint="GET /api/v1/bulk lists them.")
 
 
 def _require_plan(caller: Caller, bulk: Stored, token: str) -> None:

@@ -15,7 +15,7 @@ from jobdeck.core.errors import Conflict, InvalidInput
 from jobdeck.store.migrate import DAY
 from jobdeck.store.moving.checksums import Checksum
 from jobdeck.store.schema import metadata
-from jobdeck.store.sql.database import Database, Tx
+from jobdeck.store.sql.database import Database, Tx, shown
 
 AT_ONCE = 2000
 """Rows that are read at a time."""
@@ -140,7 +140,7 @@ async def _set_sequences(source: AsyncConnection, target: AsyncConnection) -> No
 
 def _not_empty(target: Database, why: str) -> TargetNotEmpty:
     return TargetNotEmpty(
-        f"The database {target.url.render_as_string(hide_password=True)} is not empty: {why}.",
+        f"The database {shown(target.url)} is not empty: {why}.",
         hint="Make a new one (createdb NAME), or empty this one, and name it with --to.",
     )
 

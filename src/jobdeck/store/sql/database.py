@@ -204,6 +204,27 @@ class Database:
         return result
 
 
+class DatabaseAway(Unavailable):
+    """The database does not answer. Its driver says with which address and user, which strangers are not told."""
+
+    @property
+    def public(self) -> str:
+        return "The database does not answer."
+
+
+class DatabaseFull(DiskFull):
+    """The disk of the database is full. PostgreSQL says with which file, which strangers are not told."""
+
+    @property
+    def public(self) -> str:
+        return "The disk of the database is full."
+
+
+def shown(url: URL) -> str:
+    """The address as the settings have it, without the driver's name, and its password masked."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+
+
 class _AtHand(NamedTuple):
     reads: Sessions
     writes: Sessions
@@ -216,10 +237,10 @@ class _AtHand(NamedTuple):
 def _unavailable(error: DBAPIError | PoolTimeout) -> Unavailable:
     text = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
     if _is_full(error):
-        return DiskFull(
+        return DatabaseFull(
             f"The disk of the database is full: {text}", hint="Make room on it; everything then goes on by itself."
         )
-    return Unavailable(f"The database does not answer: {text.rstrip('.')}.", hint="Try again in a moment.")
+    return DatabaseAway(f"The database does not answer: {text.rstrip('.')}.", hint="Try again in a moment.")
 
 
 def _is_no_answer(error: DBAPIError | PoolTimeout) -> bool:

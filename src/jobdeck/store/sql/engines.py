@@ -62,7 +62,7 @@ def postgres_engine(url: URL, patience: float, *, plan_once: bool = False) -> As
         raise MissingDriver(
             f"The database is PostgreSQL, and its driver is not installed: {error}.",
             field="database_url",
-            hint="Install it: pip install 'jobdeck[postgres]', or pip install '.[postgres]' in a clone.",
+            hint="Install it in the source tree: pip install '.[postgres]'",
         ) from error
     options = f"{_POSTGRESQL_BOUNDS} {_PLANNED_ONCE if plan_once else _PLANNED_EACH_TIME}"
     engine = create_async_engine(

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.life import family
 from jobdeck.core.life.bulk import BulkOperation
+from jobdeck.core.output import complaints
 from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.services.jobs.queries import JobConditions
 from jobdeck.web.fragments import FragmentDep
@@ -126,7 +127,7 @@ def _asked(asked: PreviewAsked) -> BulkAsked:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(f"This cannot be used: {first['msg']}.", field=field) from error
+        raise InvalidInput(f"This cannot be used: {complaints.told(first['msg'])}.", field=field) from error
 
 
 def _address(url: str) -> JobsAddress:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from jobdeck.api.http.presence import Presence
 from jobdeck.api.http.problem import field_name
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, Unauthenticated
+from jobdeck.core.output import complaints
 from jobdeck.services.jobs.queries import JobQuery
 from jobdeck.web.forms.edits import edit
 from jobdeck.web.forms.reading import Sent
@@ -196,7 +197,7 @@ def _request(draft: RunDraft) -> SubmitRequest | RunAgainRequest | None:
         more = {"configuration": saved.id} if saved else {}
         return SubmitRequest.model_validate({**options, **more, "type": draft.origin.type.name, "params": params})
     except ValidationError as error:
-        draft.blame([(field_name(one["loc"]), one["msg"]) for one in error.errors(include_url=False)])
+        draft.blame([(field_name(one["loc"]), complaints.told(one["msg"])) for one in error.errors(include_url=False)])
         return None
 
 
