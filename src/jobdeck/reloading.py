@@ -19,7 +19,7 @@ LOOK_SECONDS = 0.5
 def up_again(given: Mapping[str, Any]) -> int:
     """Run `jobdeck up` with the options `given` in a process of its own, again and again, until it ends by itself."""
     options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
-    return _Reloading([sys.executable, "-m", "jobdeck.cli.main", "up", *options]).run()
+    return _Reloading([sys.executable, "-P", "-m", "jobdeck.cli.main", "up", *options]).run()
 
 
 class _Reloading:

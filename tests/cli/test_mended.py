@@ -159,6 +159,7 @@ def test_twice_from_cron_is_not_rows_twice(jobdeck: Shell, server: Served, tmp_p
     line = ("import", "night.csv", "--into", "lake/m/night", "--once", "night-2026-12-01", "--wait", "-o", "ids")
     first = jobdeck(*line)
     assert jobdeck(*line) == first
+    assert f"Job {first.split()[-1]} was submitted with this key before" in jobdeck.errors
     assert ids(server, "lake/m/night") == [5]
     (tmp_path / "night.csv").write_text("id\n6\n")
     assert run(list(line)) == 3
