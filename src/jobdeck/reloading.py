@@ -49,7 +49,7 @@ class _Reloading:
                 return 0
             if _types() != types:
                 # What was installed meanwhile may lie where only a new interpreter looks, as editable packages do.
-                os.execv(sys.executable, sys.orig_argv)
+                os.execv(sys.executable, sys.orig_argv)  # noqa: S606 – its own command, as it was given
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         """Pass the wish on; asked a second time, the server does not wait for its jobs."""

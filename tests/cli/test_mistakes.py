@@ -21,7 +21,7 @@ from tests.client.contract_server import ContractServer
         ("logs 5 -f", "'logs' is no command of `jobdeck`.", "Did you mean 'job logs'?"),
         ("job 5", "'5' is no command of `jobdeck job`.", "Did you mean 'show 5'?"),
         ("jobs list --stat failed", "`jobdeck jobs list` has no option --stat.", "Did you mean '--state'?"),
-        ("import a.csv --into lake/a/b --null-values x", "`jobdeck import` has no option --null-values.", "-p null_values=…"),
+        ("import a.csv --into l/a/b --null-words x", "`jobdeck import` has no option --null-words.", "-p null_words=…"),
         ("jobs list --wibble", "`jobdeck jobs list` has no option --wibble.", "`jobdeck jobs list --help`"),
         ("up -o json", "`jobdeck up` takes no -o: it asks no server.", "`jobdeck up --help`"),
         ("run sleep seconds=5", "'seconds=5' stands alone.", "jobdeck run sleep -p seconds=5"),

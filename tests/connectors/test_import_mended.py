@@ -97,7 +97,7 @@ def test_without_a_change_nothing_is_loaded_again(env: Environment, data: Path) 
         job.resume()
     assert not done & set(ran())
     looked = job.progresses["inspect", 0][-1]
-    assert looked[0] == looked[1] == sum(file.stat().st_size for file in data.iterdir()), "known files count as looked at"
+    assert looked[0] == looked[1] == sum(file.stat().st_size for file in data.iterdir()), "known ones too"
 
 
 @pytest.mark.parametrize("count", [10, 299, 301, 1500])

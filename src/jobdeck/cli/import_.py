@@ -163,7 +163,7 @@ def _matching(names: Sequence[str], *, server_path: bool) -> Iterator[str]:
     """The names, with the local files in place of a pattern that no shell has replaced: it stood in quotes."""
     for name in names:
         here = server_path or _REMOTE.fullmatch(name) or Path(name).exists()
-        files = [] if here else sorted(found for found in glob(name, recursive=True) if Path(found).is_file())
+        files = [] if here else sorted(found for found in glob(name, recursive=True) if Path(found).is_file())  # noqa: PTH207 – an absolute pattern, too
         yield from files or [name]
 
 

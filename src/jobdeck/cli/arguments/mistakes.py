@@ -74,7 +74,9 @@ def _unknown_option(error: UnknownOptionError, command: str) -> UsageError:
     guess = closest(word, known)
     if guess is None and "-p" in known:
         name = word.lstrip("-").replace("-", "_")
-        return UsageError(f"`{command}` has no option {word}.", f"{_see(command)} Parameters are given with -p {name}=….")
+        return UsageError(
+            f"`{command}` has no option {word}.", f"{_see(command)} Parameters are given with -p {name}=…."
+        )
     return UsageError(f"`{command}` has no option {word}.", _guess(guess, command))
 
 

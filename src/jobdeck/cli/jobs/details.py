@@ -12,15 +12,14 @@ from cyclopts import Parameter
 from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.ids import numbers
 from jobdeck.cli.arguments.options import Common
-from jobdeck.cli.jobs.plan import CHANGE_COLUMNS, whose
 from jobdeck.cli.jobs.named_steps import step_index
+from jobdeck.cli.jobs.plan import CHANGE_COLUMNS, whose
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json
 from jobdeck.cli.show.table import Column, print_table
 
 if TYPE_CHECKING:
-    from jobdeck.client import Client
     from jobdeck.wire.plans import JobClaim, JobDiff
     from jobdeck.wire.steps import Task
     from jobdeck.wire.timeline import StepBar, Timeline
