@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ LOOK_SECONDS = 0.5
 def up_again(given: Mapping[str, Any]) -> int:
     """Run `jobdeck up` with the options `given` in a process of its own, again and again, until it ends by itself."""
     options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
-    return _Reloading([sys.executable, "-m", "jobdeck.cli.main", "up", *options]).run()
+    return _Reloading([sys.executable, "-P", "-m", "jobdeck.cli.main", "up", *options]).run()
 
 
 class _Reloading:
@@ -34,7 +35,7 @@ class _Reloading:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
         while True:
-            seen = _files()
+            seen, types = _files(), _types()
             self._child = subprocess.Popen(self._command, start_new_session=True)
             if self._asked:
                 self._child.terminate()
@@ -46,6 +47,9 @@ class _Reloading:
             self._child.wait()
             if self._asked:
                 return 0
+            if _types() != types:
+                # What was installed meanwhile may lie where only a new interpreter looks, as editable packages do.
+                os.execv(sys.executable, sys.orig_argv)  # noqa: S606 – its own command, as it was given
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         """Pass the wish on; asked a second time, the server does not wait for its jobs."""
@@ -69,7 +73,12 @@ class _Reloading:
 
 def _files() -> dict[str, object]:
     """The files that job types are made of, with their last change; nothing of them is imported."""
-    found: dict[str, object] = {}
-    for point in entry_points(group=GROUP):
-        found |= code_of(point.value).files
+    found: dict[str, object] = _types()
+    for place in tuple(found.values()):
+        found |= code_of(str(place)).files
     return found
+
+
+def _types() -> dict[str, object]:
+    """The job types that are installed, by name, and where each is."""
+    return {f"The job type '{point.name}'": point.value for point in entry_points(group=GROUP)}

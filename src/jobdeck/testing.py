@@ -128,8 +128,8 @@ def open_run(environment: Environment) -> Run:
 def _within(folder: Path, environment: Environment | None) -> Environment:
     """The environment, with places in `folder` for what it does not name."""
     environment = environment or Environment()
-    (folder / "storage").mkdir(exist_ok=True)
-    (folder / "work").mkdir(exist_ok=True)
+    (folder / "storage").mkdir(parents=True, exist_ok=True)
+    (folder / "work").mkdir(parents=True, exist_ok=True)
     places = {
         "storage_url": environment.storage_url or (folder / "storage").resolve().as_uri(),
         "work_dir": environment.work_dir or str(folder / "work"),

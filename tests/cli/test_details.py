@@ -24,12 +24,14 @@ class Shell:
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
+        self.errors = ""
+        """What the last command said on standard error."""
 
     def __call__(self, *words: str, status: int = 0) -> str:
         self._capsys.readouterr()
         found = run(list(words))
-        out, err = self._capsys.readouterr()
-        assert found == status, out + err
+        out, self.errors = self._capsys.readouterr()
+        assert found == status, out + self.errors
         return out
 
 

@@ -67,13 +67,13 @@ def test_an_uploaded_file_is_mended_and_the_job_resumed(jobdeck: Shell, server: 
     hint = str(job.error.hint)
     assert f"`jobdeck files replace {ref.removeprefix('file:')} FILE`" in hint
     assert f"`jobdeck job resume {job.id}`" in hint
+    assert f"`jobdeck job run-again {job.id} -p on_bad_row=reject`" in hint
     assert ids(server, "lake/m/up") == [1]
 
     (tmp_path / "mended.csv").write_text("id,price\n3,3.5\n")
     said = jobdeck("files", "replace", ref, "mended.csv")
     assert [line.split()[:2] for line in said.splitlines()[-2:]] == [["2", "mended.csv"], ["1", "bad.csv"]]
-    jobdeck("job", "resume", str(job.id))
-    jobdeck("job", "watch", str(job.id))
+    assert "succeeded" in jobdeck("job", "resume", str(job.id), "--wait")
     assert ids(server, "lake/m/up") == [1, 2, 3]
     with server.client() as client:
         read = {item.object: item.version for item in client.jobs.lineage(job.id).inputs}
@@ -158,7 +158,9 @@ def test_twice_from_cron_is_not_rows_twice(jobdeck: Shell, server: Served, tmp_p
     (tmp_path / "night.csv").write_text("id\n5\n")
     line = ("import", "night.csv", "--into", "lake/m/night", "--once", "night-2026-12-01", "--wait", "-o", "ids")
     first = jobdeck(*line)
+    assert "before" not in jobdeck.errors
     assert jobdeck(*line) == first
+    assert f"Job {first.split()[-1]} was submitted with this key before" in jobdeck.errors
     assert ids(server, "lake/m/night") == [5]
     (tmp_path / "night.csv").write_text("id\n6\n")
     assert run(list(line)) == 3

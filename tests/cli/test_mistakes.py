@@ -21,6 +21,7 @@ from tests.client.contract_server import ContractServer
         ("logs 5 -f", "'logs' is no command of `jobdeck`.", "Did you mean 'job logs'?"),
         ("job 5", "'5' is no command of `jobdeck job`.", "Did you mean 'show 5'?"),
         ("jobs list --stat failed", "`jobdeck jobs list` has no option --stat.", "Did you mean '--state'?"),
+        ("import a.csv --into l/a/b --null-words x", "`jobdeck import` has no option --null-words.", "-p null_words=…"),
         ("jobs list --wibble", "`jobdeck jobs list` has no option --wibble.", "`jobdeck jobs list --help`"),
         ("up -o json", "`jobdeck up` takes no -o: it asks no server.", "`jobdeck up --help`"),
         ("run sleep seconds=5", "'seconds=5' stands alone.", "jobdeck run sleep -p seconds=5"),
@@ -51,6 +52,12 @@ def test_a_file_that_is_not_there_has_a_neighbour(cli: Cli, tmp_path: Path) -> N
     assert "'order.csv' does not exist here." in wrong.stderr
     assert "Did you mean 'orders.csv'?" in wrong.stderr
     assert "folder/*.csv" in cli("import", "folder", "--into", "lake/a/b").stderr
+    (tmp_path / "folder/day=1").mkdir()
+    (tmp_path / "folder/day=1/a.parquet").write_text("x")
+    deep = cli("import", "folder", "--into", "lake/a/b").stderr
+    assert "folder/*/*.parquet" in deep
+    assert "--server-path" in deep
+    assert "No file here matches 'folder/*.cvs'." in cli("import", "folder/*.cvs", "--into", "lake/a/b").stderr
 
 
 def test_a_step_is_named_and_a_wrong_one_has_the_names(cli: Cli, server: ContractServer) -> None:
@@ -65,6 +72,8 @@ def test_a_step_is_named_and_a_wrong_one_has_the_names(cli: Cli, server: Contrac
     wrong = cli("job", "tasks", id_, "loda")
     assert f"error: Job {id_} has no step 'loda'." in wrong.stderr
     assert "Did you mean 'load'? Its steps: plan, load." in wrong.stderr
+    assert f"error: Job {id_} has no step 'loda'." in cli("job", "logs", id_, "--step", "loda").stderr
+    assert "has logged nothing of this kind so far" in cli("job", "logs", id_, "--step", "plan").stderr
     shown = cli("job", "steps", id_).stdout.splitlines()
     assert [line.split()[:2] for line in shown] == [["INDEX", "STEP"], ["0", "plan"], ["1", "load"]]
 

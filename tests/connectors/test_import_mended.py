@@ -96,6 +96,8 @@ def test_without_a_change_nothing_is_loaded_again(env: Environment, data: Path) 
     with pytest.raises(BadRow):
         job.resume()
     assert not done & set(ran())
+    looked = job.progresses["inspect", 0][-1]
+    assert looked[0] == looked[1] == sum(file.stat().st_size for file in data.iterdir()), "known ones too"
 
 
 @pytest.mark.parametrize("count", [10, 299, 301, 1500])

@@ -43,7 +43,7 @@ def served(folder: Path, home: Path, *options: str) -> Iterator[Served]:
         "JOBDECK_URL": url,
     }
     log = folder / "server.log"
-    command = [sys.executable, "-m", "jobdeck.cli.main", "up", f"--port={port}", *options]
+    command = [sys.executable, "-P", "-m", "jobdeck.cli.main", "up", f"--port={port}", *options]
     with (
         log.open("wb") as output,
         subprocess.Popen(

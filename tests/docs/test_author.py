@@ -255,9 +255,21 @@ def test_one_version_of_the_code_for_an_attempt(server: Served, site: Path, tmp_
         assert reached(client, job, "succeeded").result == ["the third", "the third"]
 
 
-def doc_of(client: Client) -> str | None:
+LATER = '''
+from jobdeck import JobType, step
+
+
+class Later(JobType):
+    """It was installed meanwhile."""
+
+    @step
+    def work(self, run): ...
+'''
+
+
+def doc_of(client: Client, name: str = "word-count") -> str | None:
     try:
-        return client.types.get("word-count").description
+        return client.types.get(name).description
     except JobdeckError:  # it is being started
         return None
 
@@ -273,6 +285,7 @@ def test_up_reload_starts_again_with_the_new_code(site: Path, tmp_path: Path, mo
     monkeypatch.setenv("PYTHONPATH", str(site))
     module = site / "word_count.py"
     before = module.read_text()
+    (tmp_path / "word_count.py").write_text("raise ImportError('of the folder in which the server was started')\n")
     with served(tmp_path, tmp_path / "home", "--reload") as server, server.client() as client:
         module.write_text(before.replace("Count the words of text files.", "Count words anew."))
         until(lambda: doc_of(client) == "Count words anew.", "it started again")
@@ -286,3 +299,10 @@ def test_up_reload_starts_again_with_the_new_code(site: Path, tmp_path: Path, mo
             client.jobs.submit("word-count", {})
         module.write_text(before)
         until(lambda: doc_of(client) == "Count the words of text files.", "it is mended")
+        (site / "later.py").write_text(LATER)
+        (site / "later-1.dist-info").mkdir()
+        (site / "later-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: later\nVersion: 1\n")
+        (site / "later-1.dist-info/entry_points.txt").write_text("[jobdeck.job_types]\nlater = later:Later\n")
+        until(lambda: doc_of(client, "later") == "It was installed meanwhile.", "what is installed is found")
+        (site / "later.py").write_text(LATER.replace("meanwhile", "and changed"))
+        until(lambda: doc_of(client, "later") == "It was installed and changed.", "and is looked at from then on")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +16,7 @@ from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.arguments.params import assembled, pairs, schema_for
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import planned
-from jobdeck.cli.jobs.verbs import submitted
+from jobdeck.cli.jobs.verbs import newest, submitted
 from jobdeck.cli.run import DryRun, Priority, Tags, Wait
 from jobdeck.cli.upload import TRIAL, provided
 from jobdeck.core.output.nearest import nearest
@@ -31,6 +33,7 @@ Once = Annotated[
         help="Idempotency key: given again within two days, the answer is the first job and no row is added.",
     ),
 ]
+SERVER = "or use --server-path for files on the server."
 CSV = Group("CSV", sort_key=20)
 NO_FILE = "file:0"
 """No file has this id."""
@@ -79,7 +82,7 @@ def import_(
     What is wrong with table, key, options and rights is told before anything is uploaded. A local file whose content is
     in the project already is not uploaded again. A dry run uploads what is not, and deletes it again."""
     common = common or Common()
-    files = tuple(str(name) for name in given)
+    files = tuple(_matching([str(name) for name in given], server_path=server_path))
     csv = {
         "delimiter": csv_delimiter, "quote": csv_quote, "escape": csv_escape, "header": csv_header,
         "encoding": csv_encoding, "decimal_point": csv_decimal_point, "skip_rows": csv_skip_rows,
@@ -127,9 +130,10 @@ def _planned(client: Client, wanted: _Wanted, common: Common) -> int:
 def _submitted(client: Client, wanted: _Wanted, common: Common, *, wait: bool) -> int:
     project = common.project_or_default
     kept, params = wanted.provide(client, project)
+    before = newest(client, project, wanted.once)
     with kept.removed_again(when_refused=True):
         job = client.jobs.submit("import", params, project=project, key=wanted.once, **wanted.wishes)
-    return submitted(client, job, common, wait=wait)
+    return submitted(client, job, common, wait=wait, before=before)
 
 
 def _require_acceptable(client: Client, params: dict[str, Any], project: str) -> None:
@@ -155,13 +159,32 @@ def _check(files: tuple[str, ...], *, server_path: bool) -> None:
             raise _no_file(Path(name))
 
 
+def _matching(names: Sequence[str], *, server_path: bool) -> Iterator[str]:
+    """The names, with the local files in place of a pattern that no shell has replaced: it stood in quotes."""
+    for name in names:
+        here = server_path or _REMOTE.fullmatch(name) or Path(name).exists()
+        files = [] if here else sorted(found for found in glob(name, recursive=True) if Path(found).is_file())  # noqa: PTH207 – an absolute pattern, too
+        yield from files or [name]
+
+
 def _no_file(path: Path) -> UsageError:
     """Of a name that is no file here: what it is, and what may have been meant."""
     if path.is_dir():
-        return UsageError(f"'{path}' is a folder.", f"Name the files in it, for example {path}/*.csv.")
+        return _folder(path)
+    if has_magic(str(path)):
+        return UsageError(f"No file here matches '{path}'.", f"Look at the folder you are in, {SERVER}")
     there = [str(other) for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
-    then = "Look at its name and the folder you are in, or use --server-path for files on the server."
+    then = f"Look at its name and the folder you are in, {SERVER}"
     return UsageError(f"'{path}' does not exist here.", f"{nearest(str(path), there)}{then}")
+
+
+def _folder(path: Path) -> UsageError:
+    """Of a folder: how to name the files that are in it, however deep."""
+    inside = next((file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("_")), None)
+    depth = len(inside.relative_to(path).parts) if inside else 1
+    pattern = "/".join([str(path), *["*"] * (depth - 1), f"*{inside.suffix}" if inside else "*.csv"])
+    whole = "One on the server is read whole, with columns from folders named column=value: --server-path."
+    return UsageError(f"'{path}' is a folder.", f"Name the files in it, for example {pattern}. {whole}")
 
 
 def _columns(names: list[str] | None) -> list[str] | None:

@@ -10,7 +10,7 @@ from jobdeck.cli.arguments.completing import types
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
 from jobdeck.cli.jobs.plan import planned
-from jobdeck.cli.jobs.verbs import instant, submitted
+from jobdeck.cli.jobs.verbs import instant, newest, submitted
 
 if TYPE_CHECKING:
     from jobdeck.client.jobs import Wishes
@@ -62,5 +62,6 @@ def run(
         params = assembled(typed, schema_for(client, type, typed), base=base)
         if dry_run:
             return planned(client.jobs.dry_run(type, params, project=common.project_or_default, **wishes), common)
+        before = newest(client, common.project_or_default, key)
         job = client.jobs.submit(type, params, project=common.project_or_default, key=key, **wishes)
-        return submitted(client, job, common, wait=wait)
+        return submitted(client, job, common, wait=wait, before=before)

@@ -102,7 +102,7 @@ class Objects(Resource):
             try:
                 with pa.ipc.open_stream(source) as reader:
                     yield reader
-            except pa.ArrowInvalid as error:
+            except (pa.ArrowInvalid, OSError) as error:  # OSError: cut off within a batch
                 raise UnexpectedAnswer(f"The rows of '{ref}' arrived damaged.", hint="Read them again.") from error
 
 

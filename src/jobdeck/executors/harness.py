@@ -12,6 +12,7 @@ import traceback
 import typing
 from functools import lru_cache
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -250,10 +251,18 @@ def _text(error: BaseException) -> str:
         return "(its text cannot be shown)"
 
 
+def _from_the_step(places: TracebackType | None) -> TracebackType | None:
+    """The places from the first one on that is not in this module: how a step is called tells its author nothing."""
+    first = places
+    while first is not None and first.tb_frame.f_code.co_filename == __file__:
+        first = first.tb_next
+    return first or places
+
+
 def _traceback(error: BaseException) -> str | None:
     """The end of the traceback, which is the part that tells most; None when not even that can be had."""
     try:
-        text = "".join(traceback.format_exception(error, limit=-60))
+        text = "".join(traceback.format_exception(type(error), error, _from_the_step(error.__traceback__), limit=-60))
     except Exception:  # noqa: BLE001 – an error without a traceback is better than none
         return None
     return clip(text if len(text) <= MAX_TRACEBACK else "…" + text[-MAX_TRACEBACK + 1 :], MAX_TRACEBACK)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from jobdeck.connectors.errors import DataFailure
 from jobdeck.connectors.files.finding.found import Located
 
+_PARAMETER = re.compile(r"(?<![`\w.])(csv\.[a-z_]+|on_bad_row)(?:=(\w+))?")
 MOST = 2
 """Files that are named, at most."""
 
@@ -20,8 +22,15 @@ def ways_on(files: Sequence[Located], job: int) -> Iterator[None]:
     except DataFailure as error:
         if error.of_files:
             meant = [file for file in files if file.name in error.message]
-            error.hint = " ".join(text for text in (_way(meant or list(files), job), error.hint) if text)
+            told = (_way(meant or list(files), job), error.hint, _anew(error.hint or "", job))
+            error.hint = " ".join(text for text in told if text)
         raise
+
+
+def _anew(hint: str, job: int) -> str:
+    """How the job is run with the parameter that the hint names."""
+    named = _PARAMETER.search(hint)
+    return f"With another parameter: `jobdeck job run-again {job} -p {named[1]}={named[2] or '…'}`." if named else ""
 
 
 def _way(files: Sequence[Located], job: int) -> str:

@@ -165,6 +165,7 @@ class Work:
                 before = sum(facts.located.size for facts in source.facts)
                 if done < len(files):
                     self._keep(source.facts)
+        self._run.progress(total, total, "bytes", bytes=before)  # files that were known are looked at, too
 
     def _looked(self) -> list[FileFacts]:
         """What an earlier run of this task found."""

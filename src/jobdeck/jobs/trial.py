@@ -34,7 +34,7 @@ def try_imports(places: Sequence[str]) -> Mapping[str, str]:
 def _try(places: Sequence[str]) -> tuple[int, str]:
     """How many imports returned, and what ended or held up the next one; no reason if all returned."""
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    command = [sys.executable, "-m", __name__, *places]
+    command = [sys.executable, "-P", "-m", __name__, *places]
     child = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings,
         start_new_session=True,

@@ -71,7 +71,13 @@ def _unknown_option(error: UnknownOptionError, command: str) -> UsageError:
     known = [name for argument in error.argument_collection if argument.parse for name in argument.names]
     if word in ("--url", "--token", "--project", "--output", "-o") and word not in known:
         return UsageError(f"`{command}` takes no {word}: it asks no server.", _see(command))
-    return UsageError(f"`{command}` has no option {word}.", _guess(closest(word, known), command))
+    guess = closest(word, known)
+    if guess is None and "-p" in known:
+        name = word.lstrip("-").replace("-", "_")
+        return UsageError(
+            f"`{command}` has no option {word}.", f"{_see(command)} Parameters are given with -p {name}=…."
+        )
+    return UsageError(f"`{command}` has no option {word}.", _guess(guess, command))
 
 
 def _left_over(error: UnusedCliTokensError, command: str) -> UsageError:

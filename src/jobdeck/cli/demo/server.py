@@ -88,7 +88,7 @@ def _running(home: Path) -> Server | None:
 
 
 def _started(home: Path, host: str, port: int) -> Server:
-    command = [sys.executable, "-m", "jobdeck.cli.main", "up"]
+    command = [sys.executable, "-P", "-m", "jobdeck.cli.main", "up"]
     options = [f"--home={home}", f"--host={host}", f"--port={port}"]
     # Settings of another installation must not lead the demo to its database.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}

@@ -12,16 +12,14 @@ from cyclopts import Parameter
 from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.ids import numbers
 from jobdeck.cli.arguments.options import Common
-from jobdeck.cli.exits import UsageError
+from jobdeck.cli.jobs.named_steps import step_index
 from jobdeck.cli.jobs.plan import CHANGE_COLUMNS, whose
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json
 from jobdeck.cli.show.table import Column, print_table
-from jobdeck.core.output.nearest import nearest
 
 if TYPE_CHECKING:
-    from jobdeck.client import Client
     from jobdeck.wire.plans import JobClaim, JobDiff
     from jobdeck.wire.steps import Task
     from jobdeck.wire.timeline import StepBar, Timeline
@@ -92,24 +90,11 @@ def tasks(
     common = common or Common()
     (number,) = numbers((id,))
     with common.client() as client:
-        index = _index(client, number, step, attempt)
+        index = step_index(client, number, step, attempt)
         found = client.jobs.tasks(number, index, state=state, slowest_first=slowest, attempt=attempt)
         print_all(
             common.output, found, TASK_COLUMNS, lambda t: t.index, f"Job {number} has no such tasks in step {step}."
         )
-
-
-def _index(client: Client, job: int, step: str, attempt: int | None) -> int:
-    """The index of the step that is called so, or that was named by its index. A name goes first."""
-    steps = list(client.jobs.steps(job, attempt))
-    named = next((found.index for found in steps if found.name == step), None)
-    if named is not None:
-        return named
-    if step.isascii() and step.isdigit() and len(step) < 10:
-        return int(step)
-    names = [found.name for found in steps]
-    there = f"Its steps: {', '.join(names)}." if names else "It has no steps yet."
-    raise UsageError(f"Job {job} has no step '{text.line(step)}'.", f"{nearest(step, names)}{there}")
 
 
 def claims(id: Id, /, *, common: Common | None = None) -> None:

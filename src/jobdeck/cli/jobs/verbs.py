@@ -29,6 +29,7 @@ from jobdeck.core.life.states import State
 from jobdeck.wire.jobs import Deleted, Job
 
 Reason = Annotated[str | None, Parameter(help="Why; kept with the job.")]
+Wait = Annotated[bool, Parameter(help="Wait until they have ended, showing their progress.", negative=())]
 Verb = Callable[[Client, int], Job | Deleted]
 
 
@@ -64,25 +65,29 @@ def pause(
 def resume(
     *ids: Ids,
     reason: Reason = None,
+    wait: Wait = False,
     which: Which | None = None,
     together: Together | None = None,
     common: Common | None = None,
 ) -> int:
     """Let paused or failed jobs go on from where they stopped."""
     asked = Asked(BulkOperation.RESUME, reason)
-    return _operate(asked, ids, which, together, common, lambda client, id_: client.jobs.resume(id_, reason))
+    verb: Verb = lambda client, id_: client.jobs.resume(id_, reason)  # noqa: E731
+    return _operate(asked, ids, which, together, common, verb, wait=wait)
 
 
 def restart(
     *ids: Ids,
     reason: Reason = None,
+    wait: Wait = False,
     which: Which | None = None,
     together: Together | None = None,
     common: Common | None = None,
 ) -> int:
     """Run jobs again from their first step, as a new attempt."""
     asked = Asked(BulkOperation.RESTART, reason)
-    return _operate(asked, ids, which, together, common, lambda client, id_: client.jobs.restart(id_, reason))
+    verb: Verb = lambda client, id_: client.jobs.restart(id_, reason)  # noqa: E731
+    return _operate(asked, ids, which, together, common, verb, wait=wait)
 
 
 def priority(
@@ -119,16 +124,19 @@ def delete(
 
 def watch(*ids: Ids, common: Common | None = None) -> int:
     """Show the progress of jobs until they have ended. Ctrl-C leaves them running. With -o json: a line per change."""
-    common = common or Common()
-    found = numbers(ids)
+    return _watched(numbers(ids), common or Common())
+
+
+def _watched(ids: list[int], common: Common) -> int:
+    """Their progress until they settle; the gravest exit code."""
     last: dict[int, Job] = {}
     with common.client() as client:
         try:
-            _follow(client, found, last, common.output)
+            _follow(client, ids, last, common.output)
         except KeyboardInterrupt:
-            detached([id_ for id_ in found if id_ not in last or last[id_].state not in SETTLED])
+            detached([id_ for id_ in ids if id_ not in last or last[id_].state not in SETTLED])
             return DETACHED
-    return max((verdict(last[id_]) for id_ in found), default=DONE)
+    return max((verdict(last[id_]) for id_ in ids), default=DONE)
 
 
 def _follow(client: Client, ids: list[int], last: dict[int, Job], output: Output) -> None:
@@ -199,8 +207,18 @@ def _without(job: Job, names: Sequence[str], params: Mapping[str, Any]) -> dict[
     return {**{name: value for name, value in job.params.items() if name not in names}, **params}
 
 
-def submitted(client: Client, job: Job, common: Common, *, wait: bool) -> int:
-    """Tell about a job that was submitted; with `wait`, once it has settled. The exit code."""
+def newest(client: Client, project: str, key: str | None) -> int:
+    """The id of the project's newest job, where a `key` may lead to an earlier one; else 0."""
+    found = client.jobs.page(limit=1, project=project).items if key else []
+    return found[0].id if found else 0
+
+
+def submitted(client: Client, job: Job, common: Common, *, wait: bool, before: int = 0) -> int:
+    """Tell about a job that was submitted; with `wait`, once it has settled. The exit code.
+
+    `before` is the newest job there was: one that is no newer was submitted earlier with the same key."""
+    if job.id <= before:
+        say(f"Job {job.id} was submitted with this key before; nothing new is submitted.")
     if not wait:
         print_one(common.output, job, lambda j: _accepted(j, client), lambda j: j.id)
         return DONE
@@ -244,20 +262,31 @@ def _operate(
     together: Together | None,
     common: Common | None,
     verb: Verb,
+    *,
+    wait: bool = False,
 ) -> int:
-    """All as one where that is asked for, else `verb` to one job after the other."""
+    """All as one where that is asked for, else `verb` to one job after the other; with `wait`, until these settle."""
     common, together = common or Common(), together or Together()
     if is_bulk(ids, which, together):
+        if wait:
+            raise UsageError("--wait is for jobs that are named by id.", "Leave it out: many jobs are followed anyway.")
         return operate_all(asked, ids, which, together, common)
-    return _operate_each(ids, common, asked.operation, verb)
+    found = numbers(ids)
+    done: list[int] = []
+    worst = _operate_each(found, common, asked.operation, verb, done)
+    return max(worst, _watched(done, common)) if wait else worst
 
 
-def _operate_each(ids: tuple[str, ...], common: Common, operation: BulkOperation, verb: Verb) -> int:
+def _operate_each(
+    ids: Sequence[int], common: Common, operation: BulkOperation, verb: Verb, done: list[int]
+) -> int:  # fmt: skip
+    """The gravest exit code; `done` takes the ids of those that did not refuse."""
     worst = DONE
     with common.client() as client:
-        for id_ in numbers(ids):
+        for id_ in ids:
             try:
                 _report(common, id_, verb(client, id_), operation)
+                done.append(id_)
             except ApiError as error:
                 if isinstance(error, ServerFailed):
                     raise

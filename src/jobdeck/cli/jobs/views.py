@@ -13,6 +13,7 @@ from jobdeck.cli.arguments.more import More, tell_more
 from jobdeck.cli.arguments.options import STDIN, Common
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.jobs.filters import Which
+from jobdeck.cli.jobs.named_steps import require_step
 from jobdeck.cli.jobs.show import print_job
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import ERROR, of_state
@@ -231,6 +232,8 @@ def logs(
                 id_, follow=follow, attempt=attempt, tail=tail, q=q, level=level, step=step, task=task
             )
             if not _print_log(common, lines):
+                if step is not None:
+                    require_step(client, id_, step, attempt)
                 narrowed = bool(q or level or step or task is not None)
                 say(f"Job {id_} has logged nothing{' of this kind' if narrowed else ''} so far.")
 

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from jobdeck.cli.exits import DONE, JOB_FAILED, say
 from jobdeck.cli.show import text
-from jobdeck.cli.show.reasons import reasons
+from jobdeck.cli.show.reasons import reasons, waits
 from jobdeck.client import Client
 from jobdeck.core.life.states import ALIVE, State
 from jobdeck.wire.jobs import Job
@@ -77,6 +77,6 @@ def summary(job: Job, steps: list[Step]) -> str:
         f"{running.name} {text.amount(running.progress)}".rstrip() if running else "",
         text.rate(running.progress if running else job.progress),
         text.left(job.progress) if job.state is State.RUNNING else "",
-        text.line(job.wait[0].text) if job.wait else "",
+        waits(job.wait[0]) if job.wait else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def reasons(job: Job) -> Iterator[str]:
     """Why it waits, failed, or was stopped, a sentence each."""
-    yield from dict.fromkeys(_wait(wait) for wait in job.wait)
+    yield from dict.fromkeys(waits(wait) for wait in job.wait)
     if job.error is not None:
         yield from _error(job.error, told=job.retry is not None and bool(job.wait))
     if job.leftovers:
@@ -29,13 +29,14 @@ def why(job: Job) -> str:
     """The same in one line of a list: what it waits for first and for whom, how it failed, who stopped it."""
     if job.wait:
         more = f" (and {len(job.wait) - 1} more)" if len(job.wait) > 1 else ""
-        return f"{_wait(job.wait[0])}{more}"
+        return f"{waits(job.wait[0])}{more}"
     if job.error is not None:
         return text.line(job.error.message)
     return text.line(job.reason or "")
 
 
-def _wait(wait: WaitReason) -> str:
+def waits(wait: WaitReason) -> str:
+    """What it waits for, and until when where that is known."""
     until = f" ({text.moment(wait.until)})" if wait.until else ""
     return text.line(wait.text) + until
 

@@ -17,13 +17,20 @@ class Pieces(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """The next bytes, as many as there are of one piece at most; 0 at the end."""
+        """Fill `buffer` whole, from as many pieces as that takes: Arrow takes fewer bytes for the end of the stream."""
+        filled = 0
+        while filled < len(buffer) and self._more():
+            count = min(len(buffer) - filled, len(self._rest))
+            buffer[filled : filled + count] = self._rest[:count]
+            self._rest = self._rest[count:]
+            filled += count
+        return filled
+
+    def _more(self) -> bool:
+        """Whether there are bytes left of a piece, after asking for the next ones where there are none."""
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
-                return 0
+                return False
             self._rest = memoryview(piece)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
+        return True

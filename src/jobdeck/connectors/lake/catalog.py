@@ -102,7 +102,7 @@ def _open(
     folder = table_folder(environment, parsed.path)
     table = open_table(folder)
     if table is None or parsed.connection != "lake":
-        raise TableMissing(f"There is no table '{parsed}'.", hint="The list of objects shows those there are.")
+        raise TableMissing(f"There is no table '{parsed}'.", hint="`jobdeck objects list` shows those there are.")
     if version is not None:
         try:
             if not 0 <= version <= table.version():

@@ -32,13 +32,21 @@ from jobdeck.connectors.files.finding.walk import (
 from jobdeck.core.environment import Environment
 
 
+def _no_path(entry: str) -> PathNotAllowed:
+    scheme, address, _ = entry.partition("://")
+    if address and scheme.isalnum():
+        what = f"'{entry}': nothing is read from addresses of {scheme}://."
+        return PathNotAllowed(what, hint="Fetch the file and upload it, or put it into a bucket: s3://….")
+    return PathNotAllowed(
+        f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://…."
+    )
+
+
 def find_on_server(entry: str, environment: Environment, budget: Budget) -> Found:
     """The files that an absolute path or a pattern means."""
     allowed = Allowed.by(environment)
     if not entry.startswith("/"):
-        raise PathNotAllowed(
-            f"'{entry}' is not an absolute path.", hint="Write the whole path, upload the file, or use s3://…."
-        )
+        raise _no_path(entry)
     fixed = entry if not has_marks(entry) else fixed_part(entry)
     if ".." in Path(entry[len(fixed) :]).parts:
         raise PathNotAllowed(f"'{entry}' climbs with '..' behind a pattern.")
