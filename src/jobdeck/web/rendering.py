@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from jobdeck.core import amounts
 from jobdeck.web.operation_words import WORDS
@@ -102,8 +103,17 @@ def _visible(text: object) -> str:
     return _TURNING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
 
 
+_CODE = re.compile("`([^`\n]+)`")
+
+
+def _codes(text: object) -> Markup:
+    """A hint, in which what stands between backticks is to be typed."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
 _FILTERS = {
     "bytes": amounts.size,
+    "codes": _codes,
     "duration": amounts.duration,
     "iso": _iso,
     "number": amounts.number,
