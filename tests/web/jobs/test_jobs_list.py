@@ -131,6 +131,9 @@ async def test_columns_and_density_are_kept(desk: Desk, page: Page) -> None:
 async def test_nothing_has_run_yet_and_nothing_matches(desk: Desk, page: Page) -> None:
     await page.goto(desk.url())
     await expect(page.get_by_role("heading", name="No job has run here yet")).to_be_visible()
+    button = page.locator(".empty").get_by_role("link", name="Run something")
+    colours = "(button) => [button, button.querySelector('.icon')].map((part) => getComputedStyle(part).color)"
+    assert len(set(await button.evaluate(colours))) == 1
     await page.goto(desk.url("state=failed"))
     await expect(page.get_by_role("heading", name="No jobs match")).to_be_visible()
     await page.locator(".empty").get_by_role("link", name="Clear filters").click()

@@ -142,6 +142,10 @@ async def test_operations_are_found_and_have_accounts(desk: Desk, open_page: Ope
 async def test_a_planned_operation_is_discarded(desk: Desk, page: Page) -> None:
     planned = desk.client.bulk.preview("delete", ids=[desk.done().id])
     await page.goto(f"{desk.deck.url}/operations/{planned.id}")
+    menu = await opened_menu(page)  # what nobody ran is no operation
+    await expect(menu.get_by_role("link", name="All operations")).to_be_visible()
+    await expect(menu.locator(f"#operations-menu-{planned.id}")).to_have_count(0)
+    await page.keyboard.press("Escape")
     await page.get_by_role("button", name="Discard").click()
     await expect(page.locator("#operation")).to_contain_text("stopped")
     assert desk.client.bulk.get(planned.id).state == "stopped"
