@@ -53,6 +53,24 @@ async def test_frame_and_login_are_accessible(open_page: OpenPage, watch: Watch,
     await axe(page)
 
 
+async def test_the_head_fits_whatever_the_project_is_called(framed: Page, deck: Deck, watch: Watch) -> None:
+    """At the widths at which its parts stand in one line or in two, and while the connection is lost."""
+    with deck.client() as client:
+        client.projects.create(name := f"warehouse-of-all-forty-two-shops-{deck.port}")
+    await framed.goto(f"{NOWHERE}?project={name}")
+    await expect(framed.locator("#connection")).to_have_attribute("data-state", "live")
+    for state in ("live", "reconnecting"):
+        await framed.evaluate(
+            "(state) => { const sign = document.getElementById('connection'); sign.dataset.state = state;"
+            " sign.querySelector('.connection-text').textContent = state; }",
+            state,
+        )
+        for width in (1440, 1024, 961, 960, 800, 721, 720, 390, 320):
+            await framed.set_viewport_size({"width": width, "height": 800})
+            assert await framed.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (state, width)
+            await expect(framed.get_by_role("button", name="You: admin")).to_be_in_viewport(ratio=0.99)
+
+
 async def test_keyboard_help_lists_what_keys_do(framed: Page) -> None:
     await framed.keyboard.press("?")
     dialog = framed.get_by_role("dialog", name="Keyboard")
