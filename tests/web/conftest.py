@@ -164,8 +164,10 @@ def axe() -> Axe:
 
 
 MENUS = ":popover-open:not(#toasts)"
-SETTLED = """new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(() => then(
-    Promise.allSettled(document.getAnimations().map((one) => one.effect.getComputedTiming().iterations === 1 && one.finished))))))"""
+SETTLED = """new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(() => then(Promise.allSettled(
+    document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations === 1)
+        .map((one) => one.finished))))))"""
+"""The page is laid out anew, and what moves once has moved."""
 
 
 async def _ask(page: Page, what: dict[str, Any]) -> None:

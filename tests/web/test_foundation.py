@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import httpx2
-import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import httpx2
-import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
 from tests.web.conftest import Axe, OpenPage

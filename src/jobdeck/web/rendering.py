@@ -108,7 +108,9 @@ _CODE = re.compile("`([^`\n]+)`")
 
 def _codes(text: object) -> Markup:
     """A hint, in which what stands between backticks is to be typed."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+    parts = _CODE.split(str(text))
+    shown = (Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts))
+    return Markup("").join(shown)
 
 
 _FILTERS = {

@@ -208,7 +208,8 @@ async def test_a_jump_that_fails_is_told_of_and_made_later(page: Page, ended: in
     async def refuse_once(route: Route) -> None:
         what = "search" if "q=" in route.request.url else "jump" if "line=" in route.request.url else ""
         if not what or what in refused:
-            return await route.continue_()
+            await route.continue_()
+            return
         refused.append(what)
         await route.fulfill(status=503, content_type="application/problem+json", body=json.dumps(busy))
 
@@ -227,8 +228,8 @@ async def test_a_jump_that_fails_is_told_of_and_made_later(page: Page, ended: in
 
 async def _keep_what_is_told(page: Page) -> None:
     await page.evaluate(
-        "window.told = []; new MutationObserver(() => { const text = document.getElementById('log-trouble').textContent;"
-        " if (text) told.push(text); }).observe(document.getElementById('log-trouble'), { childList: true })"
+        "window.told = []; const said = document.getElementById('log-trouble'); new MutationObserver(() => {"
+        " if (said.textContent) told.push(said.textContent); }).observe(said, { childList: true })"
     )
 
 

@@ -131,6 +131,7 @@ async def test_columns_and_density_are_kept(desk: Desk, page: Page) -> None:
 async def test_nothing_has_run_yet_and_nothing_matches(desk: Desk, page: Page) -> None:
     await page.goto(desk.url())
     await expect(page.get_by_role("heading", name="No job has run here yet")).to_be_visible()
+    await expect(page.locator(".empty")).not_to_contain_text("jobdeck ")  # who is in a browser is told of a button
     button = page.locator(".empty").get_by_role("link", name="Run something")
     colours = "(button) => [button, button.querySelector('.icon')].map((part) => getComputedStyle(part).color)"
     assert len(set(await button.evaluate(colours))) == 1
