@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from jobdeck.core import amounts
 from jobdeck.web.operation_words import WORDS
@@ -106,16 +107,20 @@ def _visible(text: object) -> str:
 _CODE = re.compile("`([^`\n]+)`")
 
 
-def _codes(text: object) -> Markup:
+@dataclass(frozen=True, slots=True)
+class _Coded:
     """A hint, in which what stands between backticks is to be typed."""
-    parts = _CODE.split(str(text))
-    shown = (Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts))
-    return Markup("").join(shown)
+
+    text: str
+
+    def __html__(self) -> str:
+        """By which Jinja knows it as escaped already."""
+        return _CODE.sub(r"<code>\1</code>", html.escape(self.text))
 
 
 _FILTERS = {
     "bytes": amounts.size,
-    "codes": _codes,
+    "codes": lambda text: _Coded(str(text)),
     "duration": amounts.duration,
     "iso": _iso,
     "number": amounts.number,
