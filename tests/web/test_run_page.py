@@ -77,7 +77,7 @@ async def test_from_a_file_to_a_finished_job(page: Page, deck: Deck, tmp_path: P
     await page.get_by_label("Mode").select_option("replace")
     await expect(plan.get_by_text("The form has changed since")).to_be_visible()
     job = await submitted(page)
-    await expect(page.locator(".state-succeeded").first).to_be_visible(timeout=WAIT)
+    await expect(page.locator("main .state-succeeded").first).to_be_visible(timeout=WAIT)
     with deck.client() as client:
         done = client.jobs.get(job)
         rows = client.objects.rows("lake/in.shop/fruit", project=project).items
