@@ -20,14 +20,18 @@ from tests.web.watch import Watch, log_in
 HERE = Path(__file__).parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+IN_DARK_AND_NARROW = ["color-contrast", "target-size"]
+"""What may differ between the themes and the widths of one page; all else is asked once."""
 PATIENCE = 30_000.0
-"""ms that a test waits for something in a page to become true: it comes at once, unless the machine is busy."""
+"""ms that a test waits for something in a page to become true, on a machine that does other things, too. Tests of how
+long something takes measure it."""
 expect.set_options(timeout=PATIENCE)
 
 Theme = Literal["light", "dark"]
 OpenPage = Callable[..., Awaitable[Page]]
 """`await open_page(token=None, width=1280, height=900, theme="light", logged_in=True)`"""
 Axe = Callable[[Page], Awaitable[None]]
+"""`await axe(page)`: as it is, then in the dark and, unless a menu is open, narrow; it is as before afterwards."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -143,17 +147,41 @@ async def rich(open_page: OpenPage, rich_deck: Deck) -> Page:
 
 @pytest.fixture
 def axe() -> Axe:
-    """Asserts that a page breaks no rule of WCAG 2.2 AA that a program can check."""
+    """Asserts that a page breaks no rule of WCAG 2.2 AA that a program can check, and nowhere scrolls sideways."""
 
     async def check(page: Page) -> None:
-        await page.evaluate(AXE.read_text())
-        found = await page.evaluate(
-            "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", RULES
-        )
-        told = [f"{rule['id']}: {_told(node)}" for rule in found["violations"] for node in rule["nodes"]]
-        assert not told, "\n".join(told)
+        before = page.viewport_size or {"width": 1280, "height": 900}
+        await _ask(page, {"type": "tag", "values": RULES})
+        await page.emulate_media(color_scheme="dark")
+        if not await page.locator(MENUS).count():  # which stand where their buttons were when they were opened
+            await page.set_viewport_size({"width": 390, "height": 844})
+        await page.evaluate(SETTLED)
+        await _ask(page, {"type": "rule", "values": IN_DARK_AND_NARROW})
+        await page.emulate_media(color_scheme="light")
+        await page.set_viewport_size(before)
 
     return check
+
+
+MENUS = ":popover-open:not(#toasts)"
+SETTLED = """new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(() => then(Promise.allSettled(
+    document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations === 1)
+        .map((one) => one.finished))))))"""
+"""The page is laid out anew, and what moves once has moved."""
+
+
+async def _ask(page: Page, what: dict[str, Any]) -> None:
+    """Look at the page as it is now."""
+    sideways = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert sideways <= 0, f"{page.url} scrolls sideways by {sideways} px"
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE.read_text())
+    found = await page.evaluate(
+        "(what) => axe.run(document, {runOnly: what, resultTypes: ['violations']}).then((found) => found.violations)",
+        what,
+    )
+    told = [f"{rule['id']}: {_told(node)}" for rule in found for node in rule["nodes"]]
+    assert not told, "\n".join(told)
 
 
 def _told(node: dict[str, Any]) -> str:

@@ -143,18 +143,13 @@ async def test_one_who_only_looks_is_offered_nothing(open_page: OpenPage, deck: 
     await expect(page.get_by_role("button", name="Retry")).to_have_count(0)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-async def test_everyone_can_use_it(
-    open_page: OpenPage, deck: Deck, project: str, axe: Axe, theme: str, width: int
-) -> None:
+async def test_everyone_can_use_it(open_page: OpenPage, deck: Deck, project: str, axe: Axe) -> None:
     (job,) = fail(deck, project)
-    page = await open_page(width=width, theme=theme)
+    page = await open_page(width=1440)
     for path in (f"/failures?project={project}", f"/failures/{fingerprint(deck, job)}?project={project}"):
         await page.goto(path)
         await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
         await axe(page)
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await page.get_by_text("As numbers, in parts of 6 hours").click()
     await page.get_by_role("button", name="Retry it…").click()
     await expect(page.get_by_role("button", name="Retry 1 job")).to_be_visible()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import httpx2
-import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.web.conftest import Axe, OpenPage, Theme
+from tests.web.conftest import Axe, OpenPage
 from tests.web.deck import Deck
 from tests.web.watch import Watch
 
@@ -40,22 +39,35 @@ async def test_unknown_page_says_so_and_unknown_api_path_is_a_problem(deck: Deck
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-async def test_frame_and_login_are_accessible(
-    open_page: OpenPage, watch: Watch, axe: Axe, theme: Theme, width: int
-) -> None:
+async def test_frame_and_login_are_accessible(open_page: OpenPage, watch: Watch, axe: Axe) -> None:
     watch.allow_status(404)
-    page = await open_page(theme=theme, width=width, logged_in=False)
+    page = await open_page(width=1440, logged_in=False)
     await page.goto("/login")
     await axe(page)
-    page = await open_page(theme=theme, width=width)
+    page = await open_page(width=1440)
     await page.goto(NOWHERE)
     await axe(page)
     await page.get_by_role("button", name="You: admin").click()
     await expect(page.get_by_text("Times are shown in")).to_be_visible()
     await axe(page)
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+
+
+async def test_the_head_fits_whatever_the_project_is_called(framed: Page, deck: Deck, watch: Watch) -> None:
+    """At the widths at which its parts stand in one line or in two, and while the connection is lost."""
+    with deck.client() as client:
+        client.projects.create(name := f"warehouse-of-all-forty-two-shops-{deck.port}")
+    await framed.goto(f"{NOWHERE}?project={name}")
+    await expect(framed.locator("#connection")).to_have_attribute("data-state", "live")
+    for state in ("live", "reconnecting"):
+        await framed.evaluate(
+            "(state) => { const sign = document.getElementById('connection'); sign.dataset.state = state;"
+            " sign.querySelector('.connection-text').textContent = state; }",
+            state,
+        )
+        for width in (1440, 1024, 961, 960, 800, 721, 720, 390, 320):
+            await framed.set_viewport_size({"width": width, "height": 800})
+            assert await framed.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (state, width)
+            await expect(framed.get_by_role("button", name="You: admin")).to_be_in_viewport(ratio=0.99)
 
 
 async def test_keyboard_help_lists_what_keys_do(framed: Page) -> None:

@@ -42,3 +42,8 @@ def test_no_two_macros_share_a_name(templates: Templates) -> None:
         found.update(name for name in vars(module) if not name.startswith("_"))
     assert found
     assert [name for name, count in found.items() if count > 1] == []
+
+
+def test_what_is_to_be_typed_is_code_and_nothing_else_is_markup(templates: Templates) -> None:
+    shown = templates.environment.from_string("{{ hint|codes }}").render(hint="Run `jobdeck job <id>`, or ` not.")
+    assert shown == "Run <code>jobdeck job &lt;id&gt;</code>, or ` not."

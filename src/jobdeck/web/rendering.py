@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,8 +104,23 @@ def _visible(text: object) -> str:
     return _TURNING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
 
 
+_CODE = re.compile("`([^`\n]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class _Coded:
+    """A hint, in which what stands between backticks is to be typed."""
+
+    text: str
+
+    def __html__(self) -> str:
+        """By which Jinja knows it as escaped already."""
+        return _CODE.sub(r"<code>\1</code>", html.escape(self.text))
+
+
 _FILTERS = {
     "bytes": amounts.size,
+    "codes": lambda text: _Coded(str(text)),
     "duration": amounts.duration,
     "iso": _iso,
     "number": amounts.number,

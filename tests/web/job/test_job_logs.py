@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.web.deck import Deck
 from tests.web.job.shown import write_log
 from tests.web.jobs.words import LONG, Desk, is_live
+from tests.web.watch import Watch
 
 LINES = [("info", f"row {n} was read") for n in range(1, 3001)]
 
@@ -195,6 +197,52 @@ async def test_restart_shows_the_new_attempts_log(page: Page, desk: Desk, deck: 
     desk.client.jobs.restart(job)
     await expect(page.locator("#log")).to_have_attribute("data-attempt", "2")
     await expect(page.locator("#L5")).to_have_count(0)
+
+
+async def test_a_jump_that_fails_is_told_of_and_made_later(page: Page, ended: int, watch: Watch) -> None:
+    """The server is busy when the lines around a match are asked for, and again when the log is searched."""
+    watch.allow_status(503)
+    busy = {"status": 503, "code": "too_many_log_reads", "detail": "Too many logs are read at the same time."}
+    refused: list[str] = []
+
+    async def refuse_once(route: Route) -> None:
+        what = "search" if "q=" in route.request.url else "jump" if "line=" in route.request.url else ""
+        if not what or what in refused:
+            await route.continue_()
+            return
+        refused.append(what)
+        await route.fulfill(status=503, content_type="application/problem+json", body=json.dumps(busy))
+
+    await page.goto(f"/jobs/{ended}/logs")
+    await visible(page, 3000)
+    await page.route("**/logs/lines?*", refuse_once)
+    await _keep_what_is_told(page)
+    await page.get_by_label("Search the log", exact=True).last.fill("row 77 ")
+    await visible(page, 77)
+    await expect(page.locator("#log-found")).to_have_text("1 of 1 line")
+    await expect(page.locator("#log-trouble")).to_be_hidden()
+    told: list[str] = await page.evaluate("window.told")
+    assert refused == ["search", "jump"]
+    assert told == ["Too many logs are read at the same time. It is asked for again."] * 2
+
+
+async def _keep_what_is_told(page: Page) -> None:
+    await page.evaluate(
+        "window.told = []; const said = document.getElementById('log-trouble'); new MutationObserver(() => {"
+        " if (said.textContent) told.push(said.textContent); }).observe(said, { childList: true })"
+    )
+
+
+async def test_a_search_that_is_refused_says_so(page: Page, ended: int, watch: Watch) -> None:
+    watch.allow_status(422)
+    no = json.dumps({"status": 422, "code": "invalid", "detail": "This cannot be searched.", "hint": "Search another."})
+    await page.goto(f"/jobs/{ended}/logs")
+    await visible(page, 3000)
+    kind = "application/problem+json"
+    await page.route("**/logs/lines?*q=*", lambda route: route.fulfill(status=422, content_type=kind, body=no))
+    await page.get_by_label("Search the log", exact=True).last.fill("row")
+    await expect(page.locator("#log-trouble")).to_have_text("This cannot be searched. Search another.")
+    await expect(page.locator("#log-found")).to_have_text("not searched to its beginning")
 
 
 async def test_what_is_far_back_is_found_by_search_and_filter(page: Page, desk: Desk, deck: Deck) -> None:

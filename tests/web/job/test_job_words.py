@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from jobdeck.core.amounts import number
 from jobdeck.core.life.states import State, StepState
 from jobdeck.services.jobs.sides import STALLED_AFTER, Sides
 from jobdeck.web.job.events import SYMBOLS, sentence
 from jobdeck.web.job.timeline import MOST_LANES, Scale, draw
-from jobdeck.web.job.why import Known, linked, who_asked, whys
+from jobdeck.web.job.why import Known, linked, pieces_of, who_asked, whys
 from jobdeck.wire.events import Event
-from jobdeck.wire.jobs import Job
+from jobdeck.wire.jobs import Job, WaitReason
 from jobdeck.wire.timeline import SpanView, StepBar, TaskBar, TaskOverview, Timeline
 from tests.architecture.tree import ROOT
 
@@ -37,6 +39,28 @@ def test_named_jobs_are_links_and_other_numbers_are_not(text: str, jobs: list[in
     pieces = list(linked(text, jobs))
     assert "".join(piece.text for piece in pieces) == text
     assert [piece.job for piece in pieces if piece.job] == links
+
+
+def waiting(text: str, **more: Any) -> str:
+    """What a waiting job's page says; `<…>` is a time."""
+    pieces = pieces_of(WaitReason(reason=more.pop("reason", "claim"), text=text, **more))
+    return "".join("<…>" if piece.at else piece.text for piece in pieces)
+
+
+def test_between_two_tries_it_says_what_failed_and_which_try_comes_when() -> None:
+    told = "Step 'load' failed: OSError: gone. Try 2 of 4 comes then."
+    assert waiting(told, reason="not_before", until=START) == "Step 'load' failed: OSError: gone. Try 2 of 4 comes <…>."
+    later = waiting("It is not to start before its time.", reason="not_before", until=START)
+    assert later == "It was asked to start later: <…>."
+
+
+def test_a_waiting_job_says_its_place_in_the_line() -> None:
+    needs = "It needs x for itself, and job 41 holds it."
+    assert waiting(needs, holders=[41], number=1) == f"{needs} It is next in line."
+    assert waiting(needs, holders=[41], number=1200) == f"{needs} It is number {number(1200)} in line."
+    assert waiting(needs, holders=[41]) == needs
+    turn = "It can run and waits for its turn. It is number 4 in the queue."
+    assert waiting(turn, reason="turn", number=4) == turn
 
 
 def known(quiet: float | None) -> Known:

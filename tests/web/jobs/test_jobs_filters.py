@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page, Route, expect
 
 from tests.web.deck import Deck
 from tests.web.jobs.words import FAILING, Desk, has_query, row, shows
@@ -56,6 +59,31 @@ async def test_search_while_typing(desk: Desk, page: Page) -> None:
     await shows(page, other)
     await page.keyboard.press("Escape")
     await shows(page, other, orders)
+
+
+async def test_a_search_that_is_overtaken_leaves_the_list_before_it_to_go_back_to(desk: Desk, page: Page) -> None:
+    """The answer to the first letter comes late, and is not waited for: the history has the list and the search."""
+    orders, other = desk.done(description="Load the orders").id, desk.done(description="Load the returns").id
+    await page.goto(desk.url())
+    await shows(page, other, orders)
+    late = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await late.wait()
+        with suppress(PlaywrightError):  # nobody waits for it any more
+            await route.continue_()
+
+    await page.route(re.compile(r"/jobs\?.*q=o$"), hold)
+    async with page.expect_request(re.compile("q=o$")):
+        await page.get_by_role("searchbox").press("o")
+    async with page.expect_event("requestfailed"):
+        await page.get_by_role("searchbox").press_sequentially("rders", delay=5)
+    await shows(page, orders)
+    late.set()
+    await has_query(page, "q=orders")
+    await page.go_back()
+    await shows(page, other, orders)
+    assert page.url == f"{desk.deck.url}{desk.url()}"
 
 
 TEXTS = [

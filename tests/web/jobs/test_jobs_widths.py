@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from itertools import pairwise
 from typing import Any
 
@@ -33,7 +35,8 @@ OVERLAPS = """() => [...document.querySelectorAll('.jobs thead th, #jobs-rows > 
 async def fits(page: Page) -> None:
     """Nothing is cut off, and the page does not scroll sideways."""
     assert await page.evaluate(SEEN) == []
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    width, room = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width <= room, f"it scrolls sideways at {room} px by {width - room}"
 
 
 @pytest.mark.parametrize("query", ["", f"columns={EVERY}", f"columns={EVERY}&density=comfortable&sort=-started_at"])
@@ -79,6 +82,11 @@ async def test_tabs_heads_and_selection_stay_when_scrolling(
     await page.get_by_role("checkbox", name="Select all jobs of this page").check()
     await expect(page.get_by_text("50 selected")).to_be_visible()
     await expect(page.get_by_role("button", name="Select all 120 that match")).to_be_visible()
+    if width > 720:  # in one line, up to the cross at its end
+        middle = (
+            "(all) => all.map((one) => one.getBoundingClientRect()).map((box) => Math.round(box.y + box.height / 2))"
+        )
+        assert len(set(await page.locator("#batch .button").evaluate_all(middle))) == 1
     covered: Any = await page.evaluate("document.getElementById('batch').offsetHeight / innerHeight")
     assert covered < 0.3
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -121,6 +129,27 @@ async def test_columns_do_not_move_when_rows_change(desk: Desk, open_page: OpenP
     await expect(rows(page)).to_have_count(3)
     assert await page.evaluate(places) == before
     await expect(row(page, first)).to_be_visible()
+
+
+async def test_a_long_error_and_warnings_keep_their_place(desk: Desk, page: Page) -> None:
+    """In a row the number of warnings is seen whole; in a card an error is cut after three lines."""
+    job = desk.done("sleep", FAILING).id
+    with closing(sqlite3.connect(desk.deck.home / "jobdeck.db", timeout=20)) as database, database:
+        told = "It broke at /some/path. " * 200
+        database.execute("UPDATE jobs SET error_message = ?, warnings = 120000 WHERE id = ?", (told, job))
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.goto(desk.url())
+    badge = row(page, job).locator(".c-state .badge")
+    await expect(badge).to_have_attribute("title", "120 000 warnings")
+    assert await badge.evaluate("(badge) => badge.scrollWidth <= badge.clientWidth")
+    right = "(e) => e.getBoundingClientRect().right"
+    assert await badge.evaluate(right) <= await row(page, job).locator(".c-state").evaluate(right)
+    await page.set_viewport_size({"width": 390, "height": 844})
+    why = row(page, job).locator(".job-why")
+    await expect(why).to_be_visible()
+    assert await why.evaluate("(why) => why.offsetHeight / parseFloat(getComputedStyle(why).fontSize)") < 5
+    for part in ("Custom…", "Add filter"):
+        await expect(page.locator("#jobs-tools").get_by_role("button", name=part)).to_be_in_viewport(ratio=0.99)
 
 
 async def test_characters_that_turn_text_around_are_shown(desk: Desk, page: Page) -> None:

@@ -108,7 +108,7 @@ class Bulks:
     ) -> Page[Bulk]:
         """Those that the caller asked for, newest first; with `everyone`, for administrators, all that it may see.
 
-        Without `unused`, previews that nobody has run, and cannot any more, are left out."""
+        Without `unused`, previews that nobody has run are left out."""
         caller.require(Permission.JOB_READ)
         if everyone and caller.role is not Role.ADMIN:
             raise Forbidden("Only administrators see the operations of others.", field="everyone")
@@ -116,8 +116,7 @@ class Bulks:
         async with self._database.read() as connection:
             whose = None if everyone else caller.principal_id
             now = await self._database.clock.now(connection)
-            usable_at = None if unused else now
-            found = await records.page(connection, whose, caller.project_id, before, limit + 1, usable_at)
+            found = await records.page(connection, whose, caller.project_id, before, limit + 1, begun=not unused)
         last = cursors.encode("bulk", found[limit - 1].id) if len(found) > limit else None
         return Page[Bulk](items=[_view(bulk, now) for bulk in found[:limit]], next=last)
 

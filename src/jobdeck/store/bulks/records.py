@@ -151,11 +151,11 @@ async def page(
     project_id: int | None,
     before: int | None,
     limit: int,
-    usable_at: int | None = None,
+    begun: bool = False,
 ) -> list[Bulk]:
     """Those that the principal (None: anybody) asked for, newest first; `project_id`: only those of this project.
 
-    With `usable_at` plans that were never run, and cannot be at that time, are left out."""
+    `begun`: plans that were never run are left out."""
     query = _query().order_by(bulks.c.id.desc()).limit(limit)
     if principal_id is not None:
         query = query.where(bulks.c.principal_id == principal_id)
@@ -163,9 +163,8 @@ async def page(
         query = query.where(bulks.c.project_id == project_id)
     if before is not None:
         query = query.where(bulks.c.id < wide(before))
-    if usable_at is not None:
-        usable = (bulks.c.state == str(BulkState.PLANNED)) & (bulks.c.expires_at > usable_at)
-        query = query.where(bulks.c.started_at.is_not(None) | usable)
+    if begun:
+        query = query.where(bulks.c.started_at.is_not(None))
     return [_bulk(row) for row in (await connection.execute(query)).mappings()]
 
 

@@ -31,7 +31,7 @@ export function toast(message: string | Toast): void {
   if (hint) {
     const more = document.createElement("span");
     more.className = "hint";
-    more.textContent = hint;
+    more.append(...coded(hint));
     body.append(more);
   }
   if (link) {
@@ -56,6 +56,16 @@ export function toast(message: string | Toast): void {
   lift(region);
   while (region.children.length > MOST) region.firstElementChild?.remove();
   if (tone !== "error") goLater(item, seconds);
+}
+
+/** A hint, in which what stands between backticks is to be typed. */
+function coded(hint: string): (string | Node)[] {
+  return hint.split(/`([^`\n]+)`/).map((part, at) => {
+    if (at % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  });
 }
 
 /** The server answers again: what said otherwise goes. */

@@ -167,10 +167,21 @@ def _wait_links(job: Job, reason: WaitReason) -> list[Link]:
 
 
 def pieces_of(reason: WaitReason) -> list[Piece]:
-    """A wait reason's sentence, with the jobs that it names as links and its time as a time."""
+    """A wait reason's sentence, with the jobs that it names as links, its time as a time, and its place in the line."""
     if reason.until is not None:
-        return [Piece("It is not to start before "), Piece("", at=reason.until), Piece(".")]
-    return list(linked(reason.text, reason.holders))
+        return [Piece(_before(reason.text)), Piece("", at=reason.until), Piece(".")]
+    place = "" if reason.number is None or reason.reason != "claim" else f" It is {in_line(reason.number)}."
+    return [*linked(reason.text, reason.holders), Piece(place)]
+
+
+def _before(text: str) -> str:
+    """What stands before the time of a reason: between two tries, what failed and which try comes."""
+    return text.removesuffix("then.") if text.endswith(" then.") else "It was asked to start later: "
+
+
+def in_line(place: int) -> str:
+    """`next in line`, `number 3 in line`."""
+    return "next in line" if place == 1 else f"number {number(place)} in line"
 
 
 def linked(text: str, jobs: Sequence[int]) -> Iterator[Piece]:

@@ -1,7 +1,7 @@
 // What stands below the log: how many lines it has, and how many of them are of the kind that is chosen.
 
 import { numbers } from "../../numbers.ts";
-import { counts } from "./log_count.ts";
+import { counts, type Asked } from "./log_count.ts";
 import { type Where } from "./log_lines.ts";
 
 const MOST = 20; // portions that are looked through, each of some ten thousand lines
@@ -28,20 +28,21 @@ export class LogFoot {
   }
 
   /** Count the lines that `where` chooses, unless it chooses all; raises Problem. */
-  async count(src: string, where: Where, isShown: () => boolean): Promise<void> {
+  async count(log: Asked & { isShown(): boolean }, where: Where): Promise<void> {
     const asked = ++this.asked;
     this.chosen = where["level"] || where["step"] || where["task"] ? 0 : undefined;
     this.more = this.chosen !== undefined;
     this.tell();
     if (this.chosen === undefined) return;
     let portions = 0;
-    for await (const { count, more } of counts(src, where)) {
-      if (asked !== this.asked) return;
+    const isWanted = (): boolean => asked === this.asked && log.isShown();
+    for await (const { count, more } of counts(log, where, isWanted)) {
+      if (!isWanted()) return;
       this.chosen = count;
       this.more = more;
       this.tell();
       portions += 1;
-      if (portions >= MOST || !isShown()) return;
+      if (portions >= MOST) return;
     }
   }
 

@@ -40,7 +40,11 @@ export function addressOf(src: string, where: Where, place: Record<string, strin
 
 /** Lines of the log; throws Problem. */
 export async function readLines(src: string, where: Where, place: Record<string, string>): Promise<Slice> {
-  const url = addressOf(src, where, place);
+  return (await askLog(addressOf(src, where, place))) as Slice;
+}
+
+/** What the server answers; throws Problem. */
+export async function askLog(url: URL): Promise<unknown> {
   let answer: Response;
   try {
     answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
@@ -48,7 +52,7 @@ export async function readLines(src: string, where: Where, place: Record<string,
     throw new Problem({ status: 0, code: "unreachable", detail: "Jobdeck cannot be reached just now.", hint: "The log goes on by itself once it can." });
   }
   if (!answer.ok) throw new Problem(await problemOf(answer));
-  return (await answer.json()) as Slice;
+  return answer.json();
 }
 
 /** Levels as they stand in front of a line: what colour tells is told by a word, too. */

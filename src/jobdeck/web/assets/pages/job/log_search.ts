@@ -3,10 +3,12 @@
 import { numbers } from "../../numbers.ts";
 import { MOST, portions } from "./log_count.ts";
 import { type Line, type Where } from "./log_lines.ts";
+import { type Patiently } from "./log_patience.ts";
 
 /** What the search needs of the window on the log. */
 export interface SearchedLog {
   src: string;
+  patiently: Patiently;
   where(): Where;
   firstVisible(): number;
   isShown(): boolean;
@@ -33,19 +35,30 @@ export class LogSearch {
     this.place = -1;
     this.more = false;
     if (q) {
-      for await (const { lines, more } of portions(this.log.src, { ...this.log.where(), q })) {
-        if (asked !== this.asked) return;
-        this.numbers.unshift(...lines.map((line) => line.n));
-        this.more = more;
-        if (more) this.parts.found.textContent = `${this.numbers.length}+ lines so far`;
-        if (this.numbers.length >= MOST || !this.log.isShown()) break;
-      }
+      const isWanted = (): boolean => asked === this.asked && this.log.isShown();
+      await this.gather({ ...this.log.where(), q }, isWanted);
+      if (!isWanted()) return;
       const from = this.log.firstVisible();
       const behind = this.numbers.findIndex((n) => n >= from);
       this.place = behind >= 0 ? behind : this.numbers.length - 1;
       if (!stay && this.place >= 0) await this.log.goTo(this.numbers[this.place]!);
     }
     this.tell();
+  }
+
+  private async gather(where: Where, isWanted: () => boolean): Promise<void> {
+    try {
+      for await (const { lines, more } of portions(this.log, where, isWanted)) {
+        if (!isWanted()) return;
+        this.numbers.unshift(...lines.map((line) => line.n));
+        this.more = more;
+        if (more) this.parts.found.textContent = `${this.numbers.length}+ lines so far`;
+        if (this.numbers.length >= MOST) return;
+      }
+    } catch (error) {
+      if (isWanted()) this.parts.found.textContent = "not searched to its beginning";
+      throw error;
+    }
   }
 
   /** The next match, or the one before; round and round. */

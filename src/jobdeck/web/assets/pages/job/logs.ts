@@ -9,6 +9,7 @@ import { prefer, preference } from "../../preferences.ts";
 import { copyLines } from "./log_copy.ts";
 import { LogFoot } from "./log_foot.ts";
 import { finder, lineElement, mark, readLines, type Line, type Slice, type Where } from "./log_lines.ts";
+import { LogPatience } from "./log_patience.ts";
 import { LogSearch } from "./log_search.ts";
 
 const EVERY = 1000; // ms between two looks for new lines
@@ -30,6 +31,8 @@ class LogView {
   private readonly follow = part<HTMLButtonElement>("follow");
   private readonly wrap = part<HTMLButtonElement>("wrap");
   private readonly field = part<HTMLInputElement>("q");
+  private readonly patience = new LogPatience(part("trouble"));
+  readonly patiently = this.patience.patiently;
   private readonly search: LogSearch;
   private readonly foot = new LogFoot(part("total"));
   private earlier: string | null = null;
@@ -115,7 +118,7 @@ class LogView {
   private async begin(): Promise<void> {
     const line = lineOfHash();
     if (line) {
-      void this.run(() => this.foot.count(this.src, this.where(), () => this.isShown()));
+      void this.run(() => this.foot.count(this, this.where()));
       await this.goTo(line);
       this.markTarget();
     } else await this.toEnd();
@@ -125,7 +128,7 @@ class LogView {
 
   private async toEnd(): Promise<void> {
     this.wanted = 0;
-    void this.run(() => this.foot.count(this.src, this.where(), () => this.isShown()));
+    void this.run(() => this.foot.count(this, this.where()));
     await this.load({}, "end");
     if (this.wanted === 0) this.setFollowing(true);
   }
@@ -134,7 +137,8 @@ class LogView {
   private async load(place: Record<string, string>, what: "end" | "line"): Promise<void> {
     const view = ++this.view;
     this.exchanging = true;
-    const slice = await this.run(() => readLines(this.src, this.where(), { ...place, limit: String(PORTION * 2) }));
+    const read = () => readLines(this.src, this.where(), { ...place, limit: String(PORTION * 2) });
+    const slice = await this.run(() => this.patiently(read, () => view === this.view && this.isShown()));
     if (view !== this.view) return;
     this.exchanging = false;
     if (!slice) return;
@@ -260,14 +264,17 @@ class LogView {
     window.setTimeout(() => { if (!this.following && this.box.scrollTop < NEAR) void this.loadEarlier(); }, 0);
   }
 
-  /** What goes wrong is said where the log would be; the next look may go well. */
+  /** What goes wrong is said over the lines; the next look may go well. */
   private async run<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await work();
+      const found = await work();
+      this.patience.ends();
+      return found;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      const { status, detail, hint } = error.document;
-      if (this.box.childElementCount === 0) this.say(`${detail} ${hint ?? ""}`);
+      const { status } = error.document;
+      if (this.box.childElementCount === 0) this.say("");
+      this.patience.says(error);
       if (status === 0 || status >= 500) this.soon(EVERY * 2);
       return undefined;
     }
@@ -333,6 +340,7 @@ class LogView {
 
   private async searchFor(q: string): Promise<void> {
     this.keepInUrl();
+    this.patience.ends(true);
     await this.run(() => this.search.start(q));
     this.highlight();
   }
@@ -349,6 +357,7 @@ class LogView {
 
   private async filtered(): Promise<void> {
     this.keepInUrl();
+    this.patience.ends(true);
     await this.toEnd();
     if (this.search.q) await this.run(() => this.search.start(this.search.q, true));
   }

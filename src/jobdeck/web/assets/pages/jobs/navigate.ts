@@ -109,6 +109,7 @@ document.addEventListener("click", (event) => {
   // Another project is another page: its frame says so.
   if (!link || projectOf(link.search) !== projectOf(location.search)) return;
   event.preventDefault();
+  forgetTyping();
   const isPage = link.closest(".pagination") !== null;
   void go(link.getAttribute("href")!).then((went) => {
     if (went && isPage) scrollTo({ top: 0 });
@@ -119,21 +120,30 @@ const projectOf = (search: string): string | null => new URLSearchParams(search)
 
 addEventListener("popstate", () => {
   if (location.pathname !== PATH) return;
+  forgetTyping();
   if (projectOf(shown) !== projectOf(location.search)) location.reload();
   else void go(location.pathname + location.search, "none");
 });
 
-// Search while typing: the first letter makes a new place in the history, the rest of the word stays there.
+// Search while typing: the first answer makes a new place in the history, the rest of the word stays there. An answer that
+// was overtaken has made none.
 const searchField = (): HTMLInputElement | null => list.querySelector<HTMLInputElement>("#jobs-search input");
 let timer = 0;
 let typed = false;
+
+/** Somebody goes elsewhere: what was typed just before is no question any more, and would lead back from there. */
+function forgetTyping(): void {
+  window.clearTimeout(timer);
+  typed = false;
+}
 
 function search(field: HTMLInputElement): void {
   window.clearTimeout(timer);
   const text = field.value.trim();
   if (text === (new URLSearchParams(location.search).get("q") ?? "")) return;
-  void go(address({ q: text || null }), typed ? "replace" : "push");
-  typed = true;
+  void go(address({ q: text || null }), typed ? "replace" : "push").then((went) => {
+    if (went) typed = document.activeElement === searchField();
+  });
 }
 
 list.addEventListener("input", (event) => {

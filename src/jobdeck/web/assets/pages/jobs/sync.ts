@@ -191,10 +191,15 @@ function apply(): void {
   showAge();
 }
 
+/** While a page that has just come is not connected yet, it is as new as it can be. */
+const NEW = 5000;
+let connected = false;
+
 function showAge(): void {
   const age = document.getElementById("jobs-age");
   if (!age) return;
-  age.hidden = mode() === "live" && live.state === "live";
+  connected ||= live.state === "live";
+  age.hidden = mode() === "live" && (live.state === "live" || (!connected && performance.now() < NEW));
   age.querySelector("time")!.textContent = exact(fetched).replace(/^.*, /, "");
 }
 
@@ -220,6 +225,7 @@ list.addEventListener("jobs:went", (event) => {
 live.subscribe({}, onEvent);
 live.onResync(() => { if (mode() === "live") syncAll(); });
 live.onState(showAge);
+window.setTimeout(showAge, NEW);
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && (changed.size || others)) soon();
 });
