@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.client import Client, NotFound, PandasMissing, UnexpectedAnswer
+from jobdeck.client import Client, InvalidInput, NotFound, PandasMissing, UnexpectedAnswer
 from jobdeck.wire.jobs import SubmitRequest
 from tests.client.contract_server import ContractServer, Fault
 
@@ -36,6 +36,27 @@ def test_an_upload_that_broke_starts_from_the_beginning(client: Client, server: 
 def test_an_empty_file_is_a_file(client: Client, server: ContractServer, tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     assert client.files.upload(tmp_path / "empty").bytes == 0
+
+
+def test_bytes_are_a_file(client: Client, server: ContractServer) -> None:
+    file = client.files.upload(CONTENT, name="x.bin")
+    assert (file.name, file.bytes) == ("x.bin", len(CONTENT))
+    assert client.files.upload(b"").name == "upload"
+
+
+def test_what_cannot_be_sent_is_an_error_of_the_client(client: Client) -> None:
+    with pytest.raises(InvalidInput) as told:
+        client.jobs.submit("noop", priority=11)
+    assert told.value.field == "priority"
+
+
+def test_rows_of_a_reference_that_is_too_short_are_asked_of_no_other_object(
+    client: Client, server: ContractServer
+) -> None:
+    server.faults = [Fault("GET", ".*/objects/nothing", "404")]
+    with pytest.raises(UnexpectedAnswer):
+        client.objects.to_arrow("nothing")
+    assert [request.path.rpartition("/objects/")[2] for request in server.seen] == ["nothing"]
 
 
 def test_a_damaged_download_leaves_nothing(client: Client, server: ContractServer, tmp_path: Path) -> None:

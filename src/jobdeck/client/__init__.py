@@ -16,6 +16,7 @@ from jobdeck.client.errors import (
     Unreachable,
 )
 from jobdeck.client.facade import Client
+from jobdeck.core.errors import InvalidInput
 
 __all__ = [
     "ApiError",
@@ -23,6 +24,7 @@ __all__ = [
     "ClientError",
     "Forbidden",
     "Invalid",
+    "InvalidInput",
     "NotFound",
     "PandasMissing",
     "RateLimited",

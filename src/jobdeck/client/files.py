@@ -6,6 +6,7 @@ import builtins
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
@@ -24,14 +25,14 @@ class Files(Resource):
 
     def upload(
         self,
-        source: str | Path | BinaryIO,
+        source: str | Path | bytes | BinaryIO,
         *,
         project: str | None = None,
         name: str | None = None,
         tags: Sequence[str] | None = None,
         permanent: bool = False,
     ) -> File:
-        """Keep the bytes of `source` (a path, or an open binary file) as a file of the project.
+        """Keep the bytes of `source` (a path, bytes, or an open binary file) as a file of the project.
 
         What cannot seek, such as a pipe, is kept in a temporary file first: a broken connection begins anew."""
         if isinstance(source, str | Path):
@@ -44,7 +45,7 @@ class Files(Resource):
     def replace(
         self,
         id: int,
-        source: str | Path | BinaryIO,
+        source: str | Path | bytes | BinaryIO,
         *,
         project: str | None = None,
         name: str | None = None,
@@ -65,8 +66,11 @@ class Files(Resource):
         return self._transport.get(Page[File], f"{of_project(project)}/files", params).items
 
     def _send(
-        self, method: str, path: str, source: BinaryIO, name: str | None, tags: Sequence[str] | None, permanent: bool
-    ) -> File:
+        self, method: str, path: str, source: bytes | BinaryIO, name: str | None, tags: Sequence[str] | None,
+        permanent: bool,
+    ) -> File:  # fmt: skip
+        if isinstance(source, bytes):
+            return self._send(method, path, BytesIO(source), name, tags, permanent)
         if not source.seekable():
             with TemporaryFile() as whole:
                 shutil.copyfileobj(source, whole, CHUNK)

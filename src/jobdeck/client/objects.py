@@ -96,6 +96,9 @@ class Objects(Resource):
         """Raises UnexpectedAnswer where the stream is cut off."""
         import pyarrow as pa
 
+        if ref.count("/") < 2:  # with `/arrow` behind it, it may read as an object of that name
+            self.describe(ref, project=project)
+
         asked = {"version": version, "column": builtins.list(columns) if columns is not None else None}
         with self._transport.stream(f"{_path(project, ref)}/arrow", asked) as response:
             source = pa.PythonFile(Pieces(response.iter_bytes(CHUNK)), mode="r")
