@@ -60,7 +60,8 @@ class Decisions:
         for row in told:
             if row["kind"] in _SETTLED and row["job_id"] not in before.leases:
                 self._check_lead(machine, after, f"settled job {row['job_id']}")
-        if touched & {"jobs", "leases", "limits", "paused_scopes"}:
+        # A worker whose state changed, which is told in an event: what was decided for one that leaves does not land.
+        if touched & {"jobs", "leases", "limits", "paused_scopes"} or {"workers", "events"} <= touched:
             self._changed = commit
 
     def _check_lead(self, machine: Machine | None, after: Facts, words: str) -> None:
