@@ -109,8 +109,9 @@ async def test_a_session_slides_on_with_use_and_ends_without(
     now = await database.now()
     await put(database, last_seen_at=now - 2 * DAY, expires_at=now + DAY)
     await keeper.find(cookie)
+    session = await keeper.find(cookie)
     async with database.read() as connection:
-        found = await stored_sessions.by_hash(connection, (await keeper.find(cookie)).hash)
+        found = await stored_sessions.by_hash(connection, session.hash)
     assert found is not None
     assert found.expires_at >= now + 14 * DAY
     await put(database, expires_at=now)

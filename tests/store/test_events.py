@@ -70,9 +70,10 @@ async def test_events_of_one_transaction_keep_their_order(desk: Desk) -> None:
         tx.emit(*(NewEvent(kind) for kind in wanted))
 
     await desk.database.transact(work)
-    assert [e.kind for e in await desk.events()][-300:] == wanted
+    happened = await desk.events()
+    assert [e.kind for e in happened][-300:] == wanted
     async with desk.database.read() as connection:
-        assert await events.last_id(connection) == (await desk.events())[-1].id
+        assert await events.last_id(connection) == happened[-1].id
 
 
 async def test_a_reader_never_meets_a_smaller_id_later(desk: Desk) -> None:

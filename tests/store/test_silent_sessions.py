@@ -65,13 +65,15 @@ async def test_one_that_is_silent_in_a_transaction_is_ended(postgres_desk: Desk)
 
 async def test_one_that_only_reads_may_take_its_time(postgres_desk: Desk) -> None:
     database = postgres_desk.database
-    async with database.read_one_moment() as connection:
+    reading = database.sibling()
+    async with reading.read_one_moment() as connection:
         before = (await connection.execute(text("SELECT count(*) FROM jobs"))).scalar()
         await postgres_desk.one()
         assert await end(database, 0.0) == 0
         assert (await connection.execute(text("SELECT count(*) FROM jobs"))).scalar() == before
         patience = await connection.execute(text("SHOW idle_in_transaction_session_timeout"))
         assert patience.scalar() == "1min"
+    await reading.close()
 
 
 async def test_those_that_rest_or_work_are_left_alone(postgres_desk: Desk) -> None:

@@ -92,8 +92,5 @@ async def test_ids_grow_in_order_and_are_never_used_again(desk: Desk) -> None:
 async def test_a_run_id_says_whose_child_it_is(desk: Desk) -> None:
     parent = await desk.one()
     child = await desk.one(parent=parent)
-    async with desk.database.read():
-        assert await desk.database.transact(lambda tx: submissions.run_ids(tx, [parent, child])) == {
-            parent: str(parent),
-            child: f"{parent}.{child}",
-        }
+    told = await desk.database.transact(lambda tx: submissions.run_ids(tx, [parent, child]))
+    assert told == {parent: str(parent), child: f"{parent}.{child}"}
