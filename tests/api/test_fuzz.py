@@ -74,7 +74,7 @@ def _aim(case: Case[Any]) -> None:
 
 def _furnish(server: Server, headers: dict[str, str]) -> None:
     """Jobs, a file and a configuration to be met."""
-    with httpx2.Client(base_url=f"{server.url}/api/v1/projects/default", headers=headers) as http:
+    with httpx2.Client(base_url=f"{server.url}/api/v1/projects/default", headers=headers, timeout=60) as http:
         for _ in range(4):
             assert http.post("/jobs", json={"type": "sleep"}).status_code == 202
         assert http.post("/files", files={"file": ("f.csv", b"a\n1\n")}).status_code == 201

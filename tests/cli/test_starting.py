@@ -94,7 +94,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_database_in_a_folder_that_there_is_not(tmp_path: Path) -> None:
-    refused(start(tmp_path, "--database-url", "sqlite:////nosuch/x.db"), "/nosuch/x.db", "No such file or directory")
+    refused(start(tmp_path, "--database-url", "sqlite:////nosuch/x.db"), "/nosuch/x.db is not there", "hint: Make it")
 
 
 def test_a_database_that_is_away_is_waited_for_until_it_is_told_to_stop(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_every_command_is_explained() -> None:
 def _endpoints(server: Served) -> list[str]:
     """`GET /api/v1/jobs/{id}` and so on, from the OpenAPI document that the server hands out."""
     token = (server.home / ADMIN_TOKEN).read_text().strip()
-    answer = httpx2.get(f"{server.url}/api/v1/openapi.json", headers={"Authorization": f"Bearer {token}"})
+    asked = {"Authorization": f"Bearer {token}"}
+    answer = httpx2.get(f"{server.url}/api/v1/openapi.json", headers=asked, timeout=60)
     paths: dict[str, dict[str, Any]] = answer.raise_for_status().json()["paths"]
     return [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
 

@@ -185,7 +185,7 @@ def test_each_figure_of_the_text_and_of_its_alarms_is_there(server: Served) -> N
     with server.client() as client:
         client.jobs.wait(client.jobs.submit("noop").id)
     token = (server.home / "admin.token").read_text().strip()
-    text = httpx2.get(f"{server.url}/metrics", headers={"Authorization": f"Bearer {token}"}).text
+    text = httpx2.get(f"{server.url}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=60).text
     there = {name.removesuffix("_total") for name in re.findall(r"^# TYPE (jobdeck_\w+)", text, re.MULTILINE)}
     told = {name.removesuffix("_total") for name in re.findall(r"`(jobdeck_\w+)[{`]", PAGE.read_text())}
     assert told == {name for name in there if not name.endswith("_created")}, told ^ there

@@ -51,7 +51,7 @@ def attempts(jobdeck: Installation) -> dict[int, int]:
     token = (jobdeck.home / ADMIN_TOKEN).read_text().strip()
     query = {"fields": "attempt", "limit": "500", "sort": "created_at"}
     found: dict[int, int] = {}
-    with httpx2.Client(base_url=jobdeck.url, headers={"Authorization": f"Bearer {token}"}) as http:
+    with httpx2.Client(base_url=jobdeck.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as http:
         while True:
             page = http.get("/api/v1/jobs", params=query).raise_for_status().json()
             found |= {job["id"]: job["attempt"] for job in page["items"]}

@@ -24,7 +24,7 @@ async def framed(page: Page, watch: Watch) -> Page:
 
 
 async def test_policy_forbids_all_but_our_own(deck: Deck) -> None:
-    answer = httpx2.get(f"{deck.url}/login")
+    answer = httpx2.get(f"{deck.url}/login", timeout=60)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "script-src 'nonce-" in policy
@@ -35,7 +35,7 @@ async def test_policy_forbids_all_but_our_own(deck: Deck) -> None:
 async def test_unknown_page_says_so_and_unknown_api_path_is_a_problem(deck: Deck, framed: Page) -> None:
     await expect(framed.get_by_role("heading", level=1)).to_have_text("There is nothing here")
     await expect(framed.get_by_role("link", name="Go to the jobs")).to_be_visible()
-    answer = httpx2.get(f"{deck.url}/api/v1/nowhere", headers={"Authorization": f"Bearer {deck.admin}"})
+    answer = httpx2.get(f"{deck.url}/api/v1/nowhere", headers={"Authorization": f"Bearer {deck.admin}"}, timeout=60)
     assert answer.headers["content-type"] == "application/problem+json"
 
 
@@ -124,15 +124,15 @@ async def test_project_is_kept_in_the_address(framed: Page) -> None:
 
 
 async def test_assets_are_small_cached_for_ever_and_compressed(deck: Deck) -> None:
-    html = httpx2.get(f"{deck.url}/login").text
+    html = httpx2.get(f"{deck.url}/login", timeout=60).text
     paths = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', html))
     assert len(paths) >= 4
     total = 0
     for path in paths:
-        answer = httpx2.get(f"{deck.url}{path}", headers={"Accept-Encoding": "gzip"})
+        answer = httpx2.get(f"{deck.url}{path}", headers={"Accept-Encoding": "gzip"}, timeout=60)
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["content-encoding"] == "gzip"
         total += int(answer.headers["content-length"])
     assert total < 60_000
     for name in ("manifest.json", "stamp", "..%2fpage.py", "nothing.js"):
-        assert httpx2.get(f"{deck.url}/static/{name}").status_code == 404
+        assert httpx2.get(f"{deck.url}/static/{name}", timeout=60).status_code == 404

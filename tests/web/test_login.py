@@ -24,11 +24,13 @@ def stranger(watch: Watch) -> None:
 
 def browser_of(deck: Deck, **more: str) -> httpx2.Client:
     """A client that keeps cookies and follows nothing."""
-    return httpx2.Client(base_url=deck.url, headers=more, follow_redirects=False)
+    return httpx2.Client(base_url=deck.url, headers=more, follow_redirects=False, timeout=60)
 
 
 def login_link(deck: Deck, token: str | None = None) -> str:
-    answer = httpx2.post(f"{deck.url}/api/v1/login-links", headers={"Authorization": f"Bearer {token or deck.admin}"})
+    answer = httpx2.post(
+        f"{deck.url}/api/v1/login-links", headers={"Authorization": f"Bearer {token or deck.admin}"}, timeout=60
+    )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["url"])
 
@@ -77,7 +79,10 @@ def test_looking_at_a_link_uses_nothing_up(deck: Deck) -> None:
     for method in ("HEAD", "GET", "GET"):
         assert httpx2.request(method, link).status_code == 200
     for status in (303, 410):
-        assert httpx2.post(f"{deck.url}/login", data={"link": link.partition("link=")[2]}).status_code == status
+        assert (
+            httpx2.post(f"{deck.url}/login", data={"link": link.partition("link=")[2]}, timeout=60).status_code
+            == status
+        )
 
 
 async def test_a_link_of_somebody_else_asks_first(open_page: OpenPage, deck: Deck, stranger: None) -> None:
@@ -112,7 +117,7 @@ async def test_logging_out_ends_the_session(page: Page, deck: Deck, watch: Watch
     await page.get_by_role("button", name="Log out").click()
     await expect(page.get_by_text("You are logged out.")).to_be_visible()
     assert not [c for c in await page.context.cookies() if c["name"] == deck.cookie]
-    assert httpx2.get(f"{deck.url}/api/v1/me", cookies={deck.cookie: cookie}).status_code == 401
+    assert httpx2.get(f"{deck.url}/api/v1/me", cookies={deck.cookie: cookie}, timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,7 @@ def test_login_leads_only_to_pages_of_ours(deck: Deck, next: str) -> None:
 
 def test_scripts_are_told_to_log_in(deck: Deck) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": f"{deck.url}/jobs?project=default"}
-    answer = httpx2.get(f"{deck.url}/", headers=headers)
+    answer = httpx2.get(f"{deck.url}/", headers=headers, timeout=60)
     assert answer.status_code == 401
     assert answer.headers["hx-redirect"] == "/login?next=/jobs%3Fproject%3Ddefault"
 
@@ -190,7 +195,7 @@ def test_the_command_line_makes_a_link(deck: Deck) -> None:
     link = done.stdout.strip()
     assert link.startswith(f"{deck.url}/login?link=")
     assert "once" in done.stderr
-    assert "Log in as admin" in httpx2.get(link).text
+    assert "Log in as admin" in httpx2.get(link, timeout=60).text
     log = deck.log
     assert "/login?link=" in log  # `up` prints one, too
     assert link.partition("link=")[2] not in log

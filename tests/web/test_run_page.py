@@ -272,6 +272,7 @@ async def test_links_may_carry_a_configuration_or_parameters(page: Page, deck: D
         f"{deck.url}/api/v1/projects/{project}/configurations",
         json={"name": "nightly", "type": "sleep", "params": {"seconds": 0.01, "steps": 2}},
         headers={"Authorization": f"Bearer {deck.admin}"},
+        timeout=60,
     ).json()
     await page.goto(f"/run/sleep?project={project}&configuration={saved['id']}&params=%7B%22tasks%22%3A3%7D")
     await expect(page.get_by_label("Steps")).to_have_value("2")

@@ -45,7 +45,7 @@ def log(desk: Desk, deck: Deck) -> Iterator[Log]:
     job = desk.done("noop").id
     for chunk in range(5):
         write_log(deck, job, LINES[chunk * 1000 : (chunk + 1) * 1000], chunk + 1)
-    with httpx2.Client(base_url=deck.url, headers={"Accept": "application/json"}) as http:
+    with httpx2.Client(base_url=deck.url, headers={"Accept": "application/json"}, timeout=60) as http:
         http.post("/login", data={"token": deck.admin})
         yield Log(http, job)
 

@@ -162,7 +162,7 @@ async def test_a_project_that_is_not_there(page: Page, watch: Watch) -> None:
 
 def test_what_is_no_filter_is_refused_and_parts_are_no_pages(desk: Desk, deck: Deck) -> None:
     """A filter that was misspelt must not show, and let people operate on, all jobs."""
-    with httpx2.Client(base_url=deck.url) as client:
+    with httpx2.Client(base_url=deck.url, timeout=60) as client:
         client.post("/login", data={"token": deck.admin})
         for query in ("stat=failed", "typ=import", "state=broken", "since=soon", "limit=7", "cursor=x", "sort=color"):
             assert client.get(desk.url(query)).status_code == 422, query

@@ -140,10 +140,10 @@ def test_a_bound_token_need_not_name_its_project(behind: Deck, tmp_path: Path) -
 def test_headers_count_from_trusted_proxies_alone(behind: Deck, at_root: Proxy) -> None:
     """What a visitor sends is not passed on, and a prefix that cannot be one is said."""
     asked = {"X-Forwarded-Prefix": "/evil", "X-Forwarded-Host": "evil.example"}
-    told = httpx2.get(f"{at_root.url}/jobs", headers=asked, verify=False)
+    told = httpx2.get(f"{at_root.url}/jobs", headers=asked, verify=False, timeout=60)
     assert told.headers["location"] == "/login?next=/jobs"
     for prefix in ("/jobs", "/a b", "/../x", "/%2e", "/evil.example:1"):
-        refused = httpx2.get(f"{behind.url}/jobs", headers={"X-Forwarded-Prefix": prefix})
+        refused = httpx2.get(f"{behind.url}/jobs", headers={"X-Forwarded-Prefix": prefix}, timeout=60)
         assert (refused.status_code, refused.json()["field"]) == (400, "X-Forwarded-Prefix"), prefix
 
 
