@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import tracemalloc
@@ -432,7 +433,7 @@ async def test_ids_that_are_still_being_taken_are_not_sealed(postgres_desk: Desk
 
         await next_ids(tx, 1)
         await tx.connection.execute(insert(jobs), [{**BLANK, "id": 2, "run_id": "2"}])
-        return await sealer()
+        return await asyncio.create_task(sealer())
 
     assert not await desk.database.transact(submit)
     assert await sealer()

@@ -43,7 +43,7 @@ async def test_two_at_once_have_one_each(postgres_desk: Desk) -> None:
     desk = postgres_desk
 
     async def outer(tx: Tx) -> bool:
-        return await _pid(tx) != await desk.database.transact(_pid, by_key=True)
+        return await _pid(tx) != await asyncio.create_task(desk.database.transact(_pid, by_key=True))
 
     assert await desk.database.transact(outer, by_key=True)
 
@@ -67,9 +67,10 @@ async def test_what_is_written_without_an_event_is_committed(postgres_desk: Desk
 async def test_what_fails_is_undone_and_its_session_goes_on(postgres_desk: Desk) -> None:
     desk = postgres_desk
     job = await desk.one()
+    before = await desk.job(job)
 
     async def fail(tx: Tx) -> None:
-        await jobs.save(tx, [(before := await desk.job(job), before._replace(priority=9))])
+        await jobs.save(tx, [(before, before._replace(priority=9))])
         raise ValueError("on purpose")
 
     with pytest.raises(ValueError, match="on purpose"):
@@ -151,9 +152,9 @@ async def test_those_that_hang_are_not_waited_for_one_by_one(
 
     async def three(tx: Tx) -> list[int]:
         async def two(other: Tx) -> list[int]:
-            return [await _pid(other), await database.transact(_pid, by_key=True)]
+            return [await _pid(other), await asyncio.create_task(database.transact(_pid, by_key=True))]
 
-        return [await _pid(tx), *await database.transact(two, by_key=True)]
+        return [await _pid(tx), *await asyncio.create_task(database.transact(two, by_key=True))]
 
     frozen = await database.transact(three, by_key=True)
     asked = 0
