@@ -137,12 +137,13 @@ async def _found(config: Config, database: Database, lock: Locks | None, serves:
     await moving.refuse_moved(database)
     if config.sqlite_path:
         make_files_private(config.sqlite_path)
-        await end_killed(database)
     vault = await proved_vault(database, config.secret_key, config.home)
     installation = _installation(config)
     blobs = Blobs(config.blobs_url, config.storage_options)
     await blobs.check()
     await prove_storage(database, blobs, serves=serves)
+    if config.sqlite_path:  # only once nothing refuses this start any more
+        await end_killed(database)
     work_dir = config.home.resolve() / "work"
     work_dir.mkdir(exist_ok=True)
     forget_abandoned(work_dir)
