@@ -35,6 +35,27 @@ async def test_nothing_is_told_after_the_end() -> None:
     assert told == [1]
 
 
+async def test_what_comes_during_a_telling_is_told_after_it() -> None:
+    """A telling that writes has looked already: what comes then would stay untold until something else is."""
+    under_way, go_on, again = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def tell() -> None:
+        if under_way.is_set():
+            again.set()
+        under_way.set()
+        await go_on.wait()
+
+    trail = Trail(tell, lambda: None)
+    trail.within(0.0)
+    await under_way.wait()
+    trail.within(3600.0)
+    trail.within(0.0)
+    go_on.set()
+    async with asyncio.timeout(60):
+        await again.wait()
+    await trail.close()
+
+
 async def test_a_telling_that_fails_is_told_at_once_and_raised_at_the_end() -> None:
     failed = asyncio.Event()
 

@@ -67,7 +67,7 @@ def until_begun_again(
     """Return when all jobs have been begun anew; fails unless they were within `seconds` of the fault, at `since`.
 
     The state of a job says nothing about that: it is `running` until somebody has noticed that its worker is dead.
-    `before` is how they were at the fault; with `same_lease` they stay with their worker, and only tasks begin anew."""
+    `before` is how they were at the fault; with `same_lease` they may stay with their worker, and only tasks begin."""
 
     def look() -> bool:
         return all(again(now, before[job]) for job, now in begun(url, before).items())

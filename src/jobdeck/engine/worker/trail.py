@@ -19,12 +19,17 @@ class Trail:
         self._due = 0.0
         """When the timer rings; uvloop's own does not always know."""
         self._telling: asyncio.Task[None] | None = None
+        self._next: float | None = None
+        """When what came during a telling is due: the telling may have looked before it came."""
 
     def within(self, seconds: float) -> None:
         """Something is held, and due in `seconds`."""
-        if self._telling is not None or self._closed:
+        if self._closed:
             return
         due = asyncio.get_running_loop().time() + seconds
+        if self._telling is not None:
+            self._next = due if self._next is None else min(self._next, due)
+            return
         if self._timer is not None:
             if self._due <= due:
                 return
@@ -53,3 +58,6 @@ class Trail:
         self._telling = None
         if more is not None:
             self.within(more)
+        if self._next is not None:
+            came, self._next = self._next, None
+            self.within(max(0.0, came - asyncio.get_running_loop().time()))
