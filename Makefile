@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
+# Tests start hundreds of processes: each would compile our sources anew where bytecode is not kept.
+export PYTHONDONTWRITEBYTECODE :=
 
 # The first Python on the path that is new enough and complete. Set PYTHON=… to choose another.
 SUITABLE := import sys, venv, ensurepip, ssl, sqlite3; sys.exit(sys.version_info < (3, 11))
