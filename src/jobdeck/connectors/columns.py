@@ -182,17 +182,6 @@ def _nested(kind: pa.DataType) -> pa.DataType:
     raise UnsupportedType(f"Tables cannot hold values of type {kind}.", hint="Leave the column out with `columns`.")
 
 
-def lake_schema(schema: pa.Schema) -> pa.Schema:
-    """`schema` in lake types, without metadata, all columns nullable; raises UnsupportedType naming the column."""
-    fields = []
-    for field in schema:
-        try:
-            fields.append(pa.field(field.name, lake_type(field.type)))
-        except UnsupportedType as error:
-            raise UnsupportedType(f"Column '{field.name}': {error.message}", hint=error.hint) from error
-    return pa.schema(fields)
-
-
 def lossless(source: pa.DataType, target: pa.DataType) -> bool:
     """Whether every value of lake type `source` is a value of `target`."""
     if source == target or t.is_null(source):

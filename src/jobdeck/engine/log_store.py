@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+
+from cachetools import LRUCache
 
 from jobdeck.engine import log_scan
 from jobdeck.engine.log_scan import Scanned
@@ -64,7 +65,7 @@ class LogStore:
         self._blobs = blobs
         # One thread: several would compete with the event loop for the interpreter, and unpack no faster.
         self._thread = ThreadPoolExecutor(1, "log-reader")
-        self._counts: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._counts: LRUCache[tuple[str, int], int] = LRUCache(_REMEMBERED)
 
     async def ahead(
         self, job: int, attempt: int, *, after: str | None = None, limit: int = 1000, where: LogFilter = EVERY_LINE
@@ -132,11 +133,10 @@ class LogStore:
     async def _count(self, blob: Blob) -> int:
         """Lines of a chunk. One that has grown since has another size."""
         key = (blob.path, blob.size)
-        if key not in self._counts:
-            self._counts[key] = await self._scan(blob, log_scan.count) or 0
-            while len(self._counts) > _REMEMBERED:
-                self._counts.popitem(last=False)
-        return self._counts[key]
+        known = self._counts.get(key)
+        if known is None:
+            known = self._counts[key] = await self._scan(blob, log_scan.count) or 0
+        return known
 
     async def _chunks(self, job: int, attempt: int) -> list[Blob]:
         return await self._blobs.list(log_prefix(job, attempt))

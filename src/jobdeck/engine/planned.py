@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
-from collections import OrderedDict
-from typing import NamedTuple
+
+from cachetools import TLRUCache
 
 from jobdeck.core.hooks.answers import checked_plan
 from jobdeck.core.hooks.foreign import plans_here
@@ -18,15 +17,8 @@ PATIENCE = 2.0
 """Seconds that somebody who looks waits for a type's own plan."""
 _MANY = 1000
 """Jobs whose plans are kept: a page asks again whenever something happens."""
-
-
 _ASK_AGAIN = 30.0
 """Seconds until a type that did not answer is asked again: it may have been busy."""
-
-
-class _Known(NamedTuple):
-    names: tuple[str, ...]
-    until: float
 
 
 class Plans:
@@ -35,20 +27,18 @@ class Plans:
     def __init__(self, hooks: HookProcesses | None = None) -> None:
         """Without `hooks` all types are asked in this process, which is for tests."""
         self._hooks = hooks
-        self._known: OrderedDict[tuple[int, int], _Known] = OrderedDict()
+        self._known: TLRUCache[tuple[int, int], tuple[str, ...]] = TLRUCache(_MANY, _known_until)
 
     async def names(
         self, registered: RegisteredType, job: int, attempt: int, params: str, project: str
     ) -> tuple[str, ...]:
         """The names of the steps that the job's attempt has, in order; empty where its type does not tell."""
         key = job, attempt
-        found = self._known.get(key)
-        if found is None or time.monotonic() > found.until:
-            names = tuple(spec.name for spec in await self._plan(registered, params, project))
-            found = self._known[key] = _Known(names, math.inf if names else time.monotonic() + _ASK_AGAIN)
-            while len(self._known) > _MANY:
-                self._known.popitem(last=False)
-        return found.names
+        known = self._known.get(key)
+        if known is None:
+            known = tuple(spec.name for spec in await self._plan(registered, params, project))
+            self._known[key] = known
+        return known
 
     async def _plan(self, registered: RegisteredType, params: str, project: str) -> list[StepSpec]:
         kind = registered.job_type
@@ -62,3 +52,7 @@ class Plans:
             return []
         except Exception:  # noqa: BLE001  (the type's own code; the job itself will say what is wrong)
             return []
+
+
+def _known_until(_job: tuple[int, int], names: tuple[str, ...], now: float) -> float:
+    return math.inf if names else now + _ASK_AGAIN

@@ -119,12 +119,6 @@ async def jobs_of(connection: AsyncConnection, ids: Sequence[int], most: int = 1
     return found
 
 
-async def expired(connection: AsyncConnection, now: int, limit: int) -> list[File]:
-    """Files whose time is over."""
-    query = _QUERY.where(files.c.expires_at <= now).order_by(files.c.id).limit(limit)
-    return [_file(row) for row in (await connection.execute(query)).mappings()]
-
-
 _QUERY = select(*(c for c in files.c if c.name != "created_by"), principals.c.name.label("created_by")).outerjoin(
     principals, principals.c.id == files.c.created_by
 )

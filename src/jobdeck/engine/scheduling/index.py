@@ -183,9 +183,6 @@ class QueueIndex:
         if line is not None:
             self._call(line)
 
-    def blocked_resources(self) -> list[str]:
-        return list(self._lines)
-
     # Deciding.
 
     def next_due(self) -> int | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
+from cachetools import FIFOCache
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, LeaseLost, Unavailable
@@ -111,7 +111,7 @@ class WorkerService:
         self._loaded = {t.name: code_of(t.implementation) for t in parts.registry}
         """The code of job types as this process has it."""
         self._stays: dict[int, Stay] = {}
-        self._left: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._left: FIFOCache[tuple[int, int], None] = FIFOCache(REMEMBERED)
         self._poke = asyncio.Event()
         self._buried = False
         self._has_run = False
@@ -334,8 +334,6 @@ class WorkerService:
     def _remember_left(self, job: Assignment) -> None:
         """A look that was under way when the lease was given back must not start the job again."""
         self._left[job.id, job.epoch] = None
-        while len(self._left) > REMEMBERED:
-            self._left.popitem(last=False)
 
     async def _leave(self) -> None:
         """Take nothing more, let the jobs stop at their next checkpoint, hand them back."""

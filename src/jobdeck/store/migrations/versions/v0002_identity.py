@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from jobdeck.core.identity import names
+from jobdeck.store.migrations import names_0002
 
 revision = "0002"
 down_revision = "0001"
@@ -68,7 +68,7 @@ def _give_own(connection: sa.Connection, principal: int, project: int | None, to
         ),
         {"project": project, "id": principal},
     ).one()
-    name = names.within(row.project, row.name) if row.project is not None else f"{row.name} (all projects)"
+    name = names_0002.within(row.project, row.name) if row.project is not None else f"{row.name} (all projects)"
     taken = set(connection.execute(sa.text("SELECT name FROM principals")).scalars())
     while name in taken:
         name += "'"
@@ -91,7 +91,7 @@ def _fill_skeletons(connection: sa.Connection) -> None:
     """Of names that look alike, which could be made until now, the oldest has the plain skeleton."""
     taken: set[str] = set()
     for id_, name in connection.execute(sa.text("SELECT id, name FROM principals ORDER BY id")).all():
-        plain = names.skeleton(name)
+        plain = names_0002.skeleton(name)
         key = plain if plain not in taken else f"{plain}#{id_}"
         taken.add(key)
         connection.execute(sa.text("UPDATE principals SET skeleton = :key WHERE id = :id"), {"key": key, "id": id_})
