@@ -27,10 +27,10 @@ from jobdeck.access.first_admin import first_admin
 from jobdeck.config import Config
 from jobdeck.core.jobtype import JobType, step
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.engine.service import Services
+from jobdeck.engine.loops import Loops
 from jobdeck.engine.submit import Submission, Submitter
 from jobdeck.engine.worker import recorder
-from jobdeck.wiring import Foundation, lay_foundation, scheduling, working
+from jobdeck.wiring import Foundation, open_installation, scheduling, working
 
 STEPS = 10
 ALONE = 50
@@ -78,10 +78,10 @@ class Checkpoints:
 
 async def measure(config: Config, jobs: int) -> dict[str, float]:
     """Jobs a second when many run at once, and ms of a checkpoint while one job runs alone."""
-    laid = await lay_foundation(config)
+    laid = await open_installation(config)
     base = replace(laid, registry=TypeRegistry([RegisteredType("ten", f"{__name__}:Ten", Ten)]))
     await first_admin(base.database, config.home)
-    services = Services([*working(base), *scheduling(base)])
+    services = Loops([*working(base), *scheduling(base)])
     await services.start()
     try:
         await _run(base, 10)

@@ -23,9 +23,9 @@ from jobdeck.access.first_admin import first_admin
 from jobdeck.config import Config
 from jobdeck.core.jobtype import JobType, step
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.engine.service import Services
+from jobdeck.engine.loops import Loops
 from jobdeck.engine.submit import Submission, Submitter
-from jobdeck.wiring import Foundation, lay_foundation, scheduling, working
+from jobdeck.wiring import Foundation, open_installation, scheduling, working
 
 
 class Many(JobType):
@@ -59,10 +59,10 @@ class ManyProcesses(Many):
 
 
 async def measure(config: Config, kind: type[Many], most: int) -> None:
-    laid = await lay_foundation(config)
+    laid = await open_installation(config)
     base = replace(laid, registry=TypeRegistry([RegisteredType(kind.name, f"bench_tasks:{kind.__name__}", kind)]))
     await first_admin(base.database, config.home)
-    services = Services([*working(base), *scheduling(base)])
+    services = Loops([*working(base), *scheduling(base)])
     await services.start()
     try:
         await _run(base, kind, {"tasks": 100})

@@ -40,9 +40,9 @@ from jobdeck.core.life.records import (
 from jobdeck.core.life.states import StepState
 from jobdeck.core.registry import RegisteredType, read_params
 from jobdeck.core.tasks import Executor, Printed, Run, TaskRequest, Touched
-from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.runner import Runner
+from jobdeck.engine.worker.stop_control import StopRequest
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.context import TaskContext
 from jobdeck.executors.processes import ProcessExecutor
@@ -99,7 +99,8 @@ def run_job(
     check_type(job_type)
     given = _plain(params or {})
     read_params(job_type, given)
-    asks = {number: ask for number, ask in ((pause_at, Ask.PAUSE), (cancel_at, Ask.CANCEL)) if number is not None}
+    requests = ((pause_at, StopRequest.PAUSE), (cancel_at, StopRequest.CANCEL))
+    asks = {number: request for number, request in requests if number is not None}
     book = _Book(list(crashes), asks)
     with TemporaryDirectory(prefix="jobdeck-test-", ignore_cleanup_errors=True) as folder:
         return asyncio.run(_run(job_type, given, _within(Path(folder), environment), book, isolation))
@@ -165,11 +166,11 @@ def crash_points(
 class _Book:
     """Checkpoints (core.life.records) in memory, which can lose their writer."""
 
-    def __init__(self, crashes: list[Crash], asks: dict[int, Ask]) -> None:
+    def __init__(self, crashes: list[Crash], asks: dict[int, StopRequest]) -> None:
         self._crashes = crashes
         self._asks = asks
         self._steps: dict[int, SavedStep] = {}
-        self.asked = Ask.NOTHING
+        self.asked = StopRequest.NOTHING
         self.runner: Runner | None = None
         self.touched: list[Touched] = []
         self.warnings = 0
@@ -206,7 +207,7 @@ class _Book:
             self._dead = True
             raise LeaseLost("the worker died here")
         if self.runner is not None:
-            self.runner.brakes.ask(self.asked)
+            self.runner.stop_control.ask(self.asked)
 
     def steps(self) -> list[SavedStep]:
         return [self._steps[i] for i in sorted(self._steps)]
@@ -276,7 +277,7 @@ async def _run(
     job = next(_ids)
     try:
         for stay in range(1, MAX_STAYS + 1):
-            purpose = UNDO if book.asked is Ask.CANCEL else RUN
+            purpose = UNDO if book.asked is StopRequest.CANCEL else RUN
             assignment = _assignment(
                 job, registered.name, params, environment.project, stay, purpose, dirty=book.dirty
             )  # fmt: skip
@@ -292,9 +293,9 @@ async def _run(
 
 def _without_worker(book: _Book) -> Ending | None:
     """What becomes of a job that no worker holds: None when another one takes it."""
-    if book.asked is Ask.PAUSE:
+    if book.asked is StopRequest.PAUSE:
         return Halted()
-    return Halted(undone=True) if book.asked is Ask.CANCEL and not book.dirty else None
+    return Halted(undone=True) if book.asked is StopRequest.CANCEL and not book.dirty else None
 
 
 def _assignment(

@@ -31,15 +31,15 @@ from jobdeck.connectors import registry as connectors
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.control import Control
 from jobdeck.engine.duties import (
-    bury_workers,
     collect_garbage,
     end_silent,
     expire_leases,
-    give_back,
+    mark_dead,
     resume_paused,
     seal,
     sweep,
     tell_failures,
+    trim_memory,
 )
 from jobdeck.engine.duties.prune import EVERY as PRUNE_EVERY
 from jobdeck.engine.duties.prune import Prune, Retention
@@ -47,11 +47,11 @@ from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.log_store import LogStore
+from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
 from jobdeck.engine.planned import Plans
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
-from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
@@ -115,7 +115,7 @@ class Foundation:
     task_user: TaskUser | None = None
 
 
-async def lay_foundation(config: Config, stop: asyncio.Event | None = None, *, serves: bool = False) -> Foundation:
+async def open_installation(config: Config, stop: asyncio.Event | None = None, *, serves: bool = False) -> Foundation:
     """Open home, database and storage, and bring the schema up to date; a PostgreSQL that is not there yet is waited
     for until `stop` is set. Raises Conflict when home or database is in use, WrongSecretKey where secrets could not be
     read, InvalidConfiguration for folders that must not be read."""
@@ -252,7 +252,7 @@ def _task_memory(config: Config) -> int | None:
     return config.memory_limit_mb * 1024 * 1024 if config.memory_limit_mb else None
 
 
-def scheduling(base: Foundation) -> list[Service]:
+def scheduling(base: Foundation) -> list[Loop]:
     """The scheduler and the duties; of most of them, the one that leads does them."""
     database, config = base.database, base.config
     leadership = Leadership(database, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
@@ -261,28 +261,28 @@ def scheduling(base: Foundation) -> list[Service]:
     return [
         leadership,
         Scheduler(database, leadership, project_limit=config.project_limit, lease_seconds=config.lease_seconds),
-        Loop(
+        RepeatedLoop(
             "expire_leases",
             expire_leases.EVERY,
             expire_leases.ExpireLeases(database, leadership, config.lease_seconds),
         ),
-        Loop(
+        RepeatedLoop(
             "resume_paused",
             resume_paused.EVERY,
             partial(resume_paused.resume_paused, database, leadership, base.control),
         ),
-        Loop("end_silent", end_silent.EVERY, partial(end_silent.end_silent, database)),
-        Loop("tell_failures", tell_failures.EVERY, tell_failures.TellFailures(database, leadership)),
-        Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
+        RepeatedLoop("end_silent", end_silent.EVERY, partial(end_silent.end_silent, database)),
+        RepeatedLoop("tell_failures", tell_failures.EVERY, tell_failures.TellFailures(database, leadership)),
+        RepeatedLoop("mark_dead_workers", mark_dead.EVERY, partial(mark_dead.mark_dead_workers, database, leadership)),
         BulkRunner(database, leadership, base.control),
-        Loop("prune", PRUNE_EVERY, prune),
-        Loop(
+        RepeatedLoop("prune", PRUNE_EVERY, prune),
+        RepeatedLoop(
             "collect_garbage",
             collect_garbage.EVERY,
             partial(collect_garbage.collect_garbage, leadership, base.garbage),
         ),
-        Loop("seal", seal.EVERY, partial(seal.seal, leadership, Sealer(database))),
-        Loop("sweep", sweep.EVERY, partial(sweep.sweep, database, leadership, partial(_clean_lake, base))),
+        RepeatedLoop("seal", seal.EVERY, partial(seal.seal, leadership, Sealer(database))),
+        RepeatedLoop("sweep", sweep.EVERY, partial(sweep.sweep, database, leadership, partial(_clean_lake, base))),
     ]
 
 
@@ -303,7 +303,7 @@ async def _clean_staged(environments: Environments, prefix: str) -> None:
     await asyncio.to_thread(remove_staged, await environments.of(project), prefix)
 
 
-def working(base: Foundation) -> list[Service]:
+def working(base: Foundation) -> list[Loop]:
     """A worker with what it needs, in the order in which it is started."""
     config = base.config
     recorder = Recorder(base.database)
@@ -348,7 +348,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
     listening = listen(config.host, config.port)
     if not is_of_this_machine_only(listening) and not config.trusted_proxies:
         _warn_of_plain_http(address_of(listening))
-    base = await lay_foundation(config, stop, serves=True)
+    base = await open_installation(config, stop, serves=True)
     try:
         if config.storage_is_only_here:
             _warn_of_own_storage(base.blobs.url)
@@ -360,7 +360,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
         await use_cases.metrics.start()
         app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts, config.path_prefix))
         mount(app)
-        services = Services([
+        services = Loops([
             *_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness,
         ])  # fmt: skip
         core.service_states.update(services.states)
@@ -462,9 +462,9 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
         )
     keep_out()
     open_files.raise_limit()
-    base = await lay_foundation(config, stop)
+    base = await open_installation(config, stop)
     try:
-        services = Services([*_always(base), *working(base)])
+        services = Loops([*_always(base), *working(base)])
         await services.start()
         ready(config.worker_name)
         await stop.wait()
@@ -473,10 +473,10 @@ async def run_worker(config: Config, *, ready: Callable[[str], None], stop: asyn
         await _close(base)
 
 
-def _always(base: Foundation) -> list[Service]:
+def _always(base: Foundation) -> list[Loop]:
     """What runs in every process."""
     hearing = [] if base.config.is_sqlite else [Listener(base.database.url, base.database.wakeups)]
-    return [Loop("give_back", give_back.EVERY, give_back.give_back), *hearing]
+    return [RepeatedLoop("trim_memory", trim_memory.EVERY, trim_memory.trim_memory), *hearing]
 
 
 async def _close(base: Foundation) -> None:

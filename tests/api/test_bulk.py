@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from jobdeck.engine.duties.prune import DAY, Prune, Retention
+from jobdeck.engine.loops import Loops
 from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.service import Services
 from jobdeck.services.jobs.bulk_runner import BATCH, BulkRunner
 from jobdeck.store.bulks.records import PRUNED_AT_ONCE
 from jobdeck.store.schema import bulk_items, bulks, events, jobs
@@ -26,7 +26,7 @@ FOREVER = asyncio.Event()
 async def runner(api: Api) -> AsyncIterator[BulkRunner]:
     """The part of a server that carries operations out, when the test says so."""
     leadership = Leadership(api.core.database, "me")
-    leading = Services([leadership])
+    leading = Loops([leadership])
     await leading.start()
     async with asyncio.timeout(20):
         await leadership.changed.wait()
@@ -363,7 +363,7 @@ async def test_the_service_runs_until_it_is_stopped_and_goes_on_after_a_restart(
     planned = await plan(api, ids=ids)
     await start(api, planned)
     await runner.advance(planned["id"])
-    serving, committed = Services([runner]), api.core.database.wakeups.subscribe()
+    serving, committed = Loops([runner]), api.core.database.wakeups.subscribe()
     await serving.start()
     async with asyncio.timeout(20):
         while (ended := await api.get(f"bulk/{planned['id']}"))["state"] == "running":

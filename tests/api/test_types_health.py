@@ -10,7 +10,7 @@ import pytest
 
 from jobdeck.core.claims import Claim
 from jobdeck.core.registry import BrokenType, TypeRegistry
-from jobdeck.engine.service import ServiceState
+from jobdeck.engine.loops import LoopState
 from tests.api.conftest import make_core
 from tests.api.harness import Api, is_problem
 
@@ -87,8 +87,8 @@ async def test_health_tells_of_a_storage_that_other_machines_cannot_see(
 
 async def test_health_names_services_that_do_not_work(small: Api) -> None:
     states = small.core.service_states
-    states["scheduler"] = ServiceState(errors=9, last_error="KeyError: 'threads'")
-    states["prune"] = ServiceState(restarts=2)
+    states["scheduler"] = LoopState(errors=9, last_error="KeyError: 'threads'")
+    states["prune"] = LoopState(restarts=2)
     found = await small.get("health")
     assert found["status"] == "degraded"
     assert found["parts"]["services"] == {

@@ -18,8 +18,8 @@ from jobdeck.access.first_admin import first_admin
 from jobdeck.api.app import create_app
 from jobdeck.api.http.server.serving import address_of, listen, serve
 from jobdeck.client import Client
+from jobdeck.engine.loops import Loops as Background
 from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.service import Services as Background
 from jobdeck.services.jobs.bulk_runner import BulkRunner
 from jobdeck.services.services import Services
 from jobdeck.store.migrate import migrate

@@ -27,10 +27,10 @@ from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.logs import LogLine
+from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
-from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submission, Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
@@ -75,7 +75,7 @@ class Hand:
     executor: ByIsolation
     recorder: Recorder
     shipper: LogShipper
-    services: Services
+    services: Loops
 
     @property
     def id(self) -> str:
@@ -110,13 +110,13 @@ class Engine:
             self.database, self.leadership, project_limit=PROJECT_LIMIT, lease_seconds=self.lease_seconds
         )
         self.expire_leases = ExpireLeases(self.database, self.leadership, self.lease_seconds)
-        self._scheduling = Services([self.leadership])
-        self._deciding = Services([self.scheduler, *self._duties()])
+        self._scheduling = Loops([self.leadership])
+        self._deciding = Loops([self.scheduler, *self._duties()])
 
-    def _duties(self) -> list[Service]:
+    def _duties(self) -> list[Loop]:
         return [
-            Loop("expire", 0.2, self.expire_leases),
-            Loop("resume", 0.2, partial(resume_paused, self.database, self.leadership, self.control)),
+            RepeatedLoop("expire", 0.2, self.expire_leases),
+            RepeatedLoop("resume", 0.2, partial(resume_paused, self.database, self.leadership, self.control)),
         ]
 
     async def environment(self, project: str) -> Environment:
@@ -153,7 +153,7 @@ class Engine:
             hooks=self.hooks, undo_seconds=self.undo_seconds,
         )  # fmt: skip
         service = WorkerService(me, parts)
-        hand = Hand(service, executor, recorder, shipper, Services([recorder, shipper, service]))
+        hand = Hand(service, executor, recorder, shipper, Loops([recorder, shipper, service]))
         self.hands.append(hand)
         await hand.services.start()
         await self.until_event("worker.joined", lambda e: e.data["worker"] == me.id)

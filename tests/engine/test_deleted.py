@@ -118,7 +118,7 @@ async def test_a_job_whose_rows_are_removed_under_its_worker_dies(engine: Engine
     gate.opened.set()
 
     async def forgotten() -> bool:
-        return job not in engine.hands[0].service._stays
+        return job not in engine.hands[0].service._job_runs
 
     await engine.true(forgotten)
     assert plot.did == ["s0/0/0", "s0/0/1"]

@@ -23,7 +23,7 @@ from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
 from jobdeck.store.running import leases
 from jobdeck.store.sql.clock import Clock
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import Question
+from jobdeck.store.sql.prepared import BatchQuery
 from tests.engine.harness import Ahead, Engine, reached, running, script
 from tests.engine.scripted import LONG, ToldForGood
 
@@ -210,13 +210,13 @@ async def test_progress_beyond_what_a_column_holds(engine: Engine) -> None:
 async def test_the_lead_is_lost_and_another_one_takes_over(engine: Engine) -> None:
     from sqlalchemy import update
 
+    from jobdeck.engine.loops import Loops
     from jobdeck.engine.scheduling.leader import Leadership
     from jobdeck.engine.scheduling.scheduler import Scheduler
-    from jobdeck.engine.service import Services
     from jobdeck.store.schema import leadership
 
     other = Leadership(engine.database, "other")
-    standby = Services([other, Scheduler(engine.database, other, project_limit=10)])
+    standby = Loops([other, Scheduler(engine.database, other, project_limit=10)])
     await standby.start()
     try:
         query = update(leadership).values(holder="other", epoch=leadership.c.epoch + 1)
@@ -322,7 +322,7 @@ class _Hesitant(Database):
         super().__init__(url, clock=clock)
         self.looked, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: Question, by_key: bool = False) -> T:
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, by_key: bool = False) -> T:
         self.looked.set()
         await self.go_on.wait()
         return await super().transact(work, *opening, by_key=by_key)

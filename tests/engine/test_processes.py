@@ -10,8 +10,8 @@ import pytest
 
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.operations import Operation
-from jobdeck.engine.worker import asks
-from jobdeck.engine.worker.asks import Ask
+from jobdeck.engine.worker import stop_control
+from jobdeck.engine.worker.stop_control import StopRequest
 from tests.engine.harness import Engine, running
 from tests.engine.stubborn import Deaf, Mortal, _lives
 
@@ -46,7 +46,7 @@ async def test_a_pause_kills_after_its_grace(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     """The grace of a pause is one for all types, and so long that only the two hundredth part is waited for here."""
-    monkeypatch.setitem(asks._GRACES, Ask.PAUSE, asks._GRACES[Ask.PAUSE] / 200)
+    monkeypatch.setitem(stop_control._GRACES, StopRequest.PAUSE, stop_control._GRACES[StopRequest.PAUSE] / 200)
     job = await engine.submit("deaf", folder=str(tmp_path))
     pids = await begun(engine, tmp_path)
     asked = time.monotonic()
@@ -93,7 +93,7 @@ async def test_a_worker_that_leaves_takes_its_processes_along(
 ) -> None:
     job = await engine.submit("deaf", folder=str(tmp_path))
     pids = await begun(engine, tmp_path)
-    monkeypatch.setitem(asks._GRACES, Ask.HAND_BACK, 0.3)
+    monkeypatch.setitem(stop_control._GRACES, StopRequest.HAND_BACK, 0.3)
     await engine.fire(engine.hands[0])
     assert not [pid for pid in pids if _lives(pid)]
     assert await engine.state(job) == "pending"

@@ -8,11 +8,11 @@ from typing import TypeVar
 from sqlalchemy import delete, select, update
 
 from jobdeck.core.errors import Unavailable
+from jobdeck.engine.loops import Loops
 from jobdeck.engine.scheduling.scheduler import Scheduler
-from jobdeck.engine.service import Services
 from jobdeck.store.schema import leadership, paused_scopes, workers
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import Question
+from jobdeck.store.sql.prepared import BatchQuery
 from tests.engine.harness import Engine
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class _Moody(Database):
 
     silent = 3
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: Question, by_key: bool = False) -> T:
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, by_key: bool = False) -> T:
         if self.silent:
             self.silent -= 1
             raise Unavailable("The database does not answer.")
@@ -35,7 +35,7 @@ async def test_what_could_not_be_assigned_is_decided_again(engine: Engine) -> No
     await engine.set_limit("instance", 1)
     await engine._deciding.stop()
     moody = _Moody(engine.database.url, clock=engine.database.clock, wakeups=engine.database.wakeups)
-    deciding = Services([Scheduler(moody, engine.leadership, project_limit=10)])
+    deciding = Loops([Scheduler(moody, engine.leadership, project_limit=10)])
     jobs = [await engine.submit() for _ in range(3)]
     await deciding.start()
     try:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from jobdeck.core.errors import NotLeader
+from jobdeck.engine.loops import Loops
 from jobdeck.engine.scheduling.leader import LEAD_SECONDS, Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
-from jobdeck.engine.service import Services
 from jobdeck.store.running import workers
 from jobdeck.store.scheduling.leadership import Leader, try_lead
 from jobdeck.store.sql.clock import SetClock
@@ -92,7 +92,7 @@ async def test_a_leader_forgets_its_lead_before_it_runs_out(url: str, monkeypatc
             patch.setattr(loop, "time", lambda: time() + seconds)
             return mine.current
 
-    services = Services([mine])
+    services = Loops([mine])
     await services.start()
     try:
         await asyncio.wait_for(mine.changed.wait(), 60)

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import delete, update
 
 from jobdeck.core.life.operations import Operation
-from jobdeck.engine.duties.bury_workers import bury_workers
-from jobdeck.engine.worker.asks import HAND_BACK_GRACE
+from jobdeck.engine.duties.mark_dead import mark_dead_workers
+from jobdeck.engine.worker.stop_control import HAND_BACK_GRACE
 from jobdeck.store.running.leases import expire as expire_leases
 from jobdeck.store.running.workers import Worker, join
 from jobdeck.store.schema import jobs, leases, workers
@@ -85,7 +85,7 @@ async def test_a_lease_that_is_gone_stops_the_work(engine: Engine) -> None:
     engine.database.wakeups.call()
 
     async def stopped() -> bool:
-        return not engine.hands[0].service._stays
+        return not engine.hands[0].service._job_runs
 
     await engine.true(stopped)
     assert plot.did == ["s0/0/0", "s0/0/1"]
@@ -225,7 +225,7 @@ async def test_a_job_that_pauses_does_not_keep_its_worker(engine: Engine) -> Non
     assert await engine.state(waiting) == "pending"
 
 
-async def test_a_buried_worker_joins_again(brisk: Engine) -> None:
+async def test_a_worker_marked_dead_joins_again(brisk: Engine) -> None:
     hand = brisk.hands[0]
     plot = script()
     gate = plot.hold("s0/0/0")
@@ -233,12 +233,12 @@ async def test_a_buried_worker_joins_again(brisk: Engine) -> None:
     await reached(gate)
     first = hand.id
 
-    async def bury(tx: Tx) -> None:
+    async def mark_dead(tx: Tx) -> None:
         await tx.connection.execute(delete(leases).where(leases.c.worker_id == first))
         await tx.connection.execute(update(jobs).where(jobs.c.id == job).values(leased=False, state="paused"))
         await tx.connection.execute(update(workers).where(workers.c.id == first).values(state="gone"))
 
-    await brisk.database.transact(bury)
+    await brisk.database.transact(mark_dead)
     await brisk.until_event("worker.joined", lambda e: e.data["worker"] != first)
     assert hand.id != first
     gate.opened.set()
@@ -246,13 +246,13 @@ async def test_a_buried_worker_joins_again(brisk: Engine) -> None:
     await brisk.until(job, "succeeded")
 
 
-async def test_silent_workers_are_buried(engine: Engine) -> None:
+async def test_silent_workers_are_marked_dead(engine: Engine) -> None:
     ghost = Worker("ghost", "ghost", "gone", 1, 1, 1, (), "0")
     await join(engine.database, ghost)
     query = update(workers).where(workers.c.id == "ghost").values(heartbeat_at=1)
     await engine.database.transact(lambda tx: tx.connection.execute(query))
     for _ in range(2):
-        await bury_workers(engine.database, engine.leadership)
+        await mark_dead_workers(engine.database, engine.leadership)
         assert [e.data["worker"] for e in await engine.events() if e.kind == "worker.gone"] == ["ghost"]
 
 

@@ -95,7 +95,8 @@ def test_a_frozen_worker_cannot_write_when_it_wakes(jobdeck: Installation, url: 
     epoch = begun(url, [job])[job].epoch
     assert jobdeck.job(job).worker in workers
     frozen.signal(signal.SIGCONT)
-    until(lambda: "worker_was_buried" in frozen.log.read_text() or "lease_lost" in frozen.log.read_text(), "it noticed")
+    signs = ("worker_was_marked_dead", "lease_lost")
+    until(lambda: any(sign in frozen.log.read_text() for sign in signs), "it noticed")
     assert begun(url, [job])[job].epoch == epoch
     all_succeeded(jobdeck, [job, *others])
 

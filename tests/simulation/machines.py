@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from jobdeck.core.environment import Environment
 from jobdeck.engine.control import Control
-from jobdeck.engine.duties import bury_workers, expire_leases, resume_paused, sweep
+from jobdeck.engine.duties import expire_leases, mark_dead, resume_paused, sweep
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.logs import LogLine
+from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
-from jobdeck.engine.service import Loop, Service, Services
 from jobdeck.engine.submit import Submitter
 from jobdeck.engine.worker.kept.job_log import JobLog
 from jobdeck.engine.worker.log_writer import LogShipper
@@ -100,8 +100,8 @@ class Node(Machine):
         return self.up and self.leadership is not None and self.leadership.current is not None
 
     async def _main(self) -> None:
-        parts: list[Service] = [*(self._working() if self.works else []), *(self._scheduling() if self.serves else [])]
-        services = Services(parts)
+        parts: list[Loop] = [*(self._working() if self.works else []), *(self._scheduling() if self.serves else [])]
+        services = Loops(parts)
         await services.start()
         stopping = asyncio.ensure_future(self.stop.wait())
         broken = asyncio.ensure_future(services.one_died.wait())
@@ -113,7 +113,7 @@ class Node(Machine):
         await services.stop()
         self.world.left(self)
 
-    def _scheduling(self) -> list[Service]:
+    def _scheduling(self) -> list[Loop]:
         """As wiring puts them together."""
         database = self.database
         self.leadership = leadership = Leadership(database, self.name)
@@ -124,29 +124,33 @@ class Node(Machine):
             *(self._tidying(leadership) if self.world.plan.tidies else []),
             leadership,
             self.scheduler,
-            Loop(
+            RepeatedLoop(
                 "expire_leases",
                 expire_leases.EVERY,
                 expire_leases.ExpireLeases(database, leadership, self.world.plan.lease),
             ),
-            Loop(
+            RepeatedLoop(
                 "resume_paused",
                 resume_paused.EVERY,
                 partial(resume_paused.resume_paused, database, leadership, self.control),
             ),
-            Loop("bury_workers", bury_workers.EVERY, partial(bury_workers.bury_workers, database, leadership)),
+            RepeatedLoop(
+                "mark_dead_workers",
+                mark_dead.EVERY,
+                partial(mark_dead.mark_dead_workers, database, leadership),
+            ),
         ]
 
-    def _tidying(self, leadership: Leadership) -> list[Service]:
+    def _tidying(self, leadership: Leadership) -> list[Loop]:
         """Duties that look once in a minute or an hour, in a hurry."""
         retention = Retention(jobs=KEPT / 86_400, events=None)
         prune = Prune(self.database, leadership, self.control, retention, _NoContent())
         return [
-            Loop("prune", 1.0, prune),
-            Loop("sweep", 1.0, partial(sweep.sweep, self.database, leadership, self.world.guarantees.sweep)),
+            RepeatedLoop("prune", 1.0, prune),
+            RepeatedLoop("sweep", 1.0, partial(sweep.sweep, self.database, leadership, self.world.guarantees.sweep)),
         ]
 
-    def _working(self) -> list[Service]:
+    def _working(self) -> list[Loop]:
         world, plan = self.world, self.world.plan
         self.recorder = Recorder(self.database)
         slots = world.random.randint(1, 4)
@@ -171,13 +175,13 @@ class Node(Machine):
     def idle(self) -> str | None:
         """What the machine still has in hand although there should be nothing, in words."""
         in_hand: dict[str, Any] = {}
-        if self.worker is not None and self.worker._stays:
-            in_hand["stays"] = list(self.worker._stays)
+        if self.worker is not None and self.worker._job_runs:
+            in_hand["stays"] = list(self.worker._job_runs)
         if self.recorder is not None and self.recorder._queue:
             in_hand["records"] = len(self.recorder._queue)
         return f"{self.name} has {in_hand}" if in_hand else None
 
 
-def _here(service: Service) -> Service:
+def _here(service: Loop) -> Loop:
     """Leases are renewed in the loop of virtual time as well."""
     return service

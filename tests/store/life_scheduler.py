@@ -10,7 +10,7 @@ from jobdeck.core.life.states import ENDED
 from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.explain import Snapshot
 from jobdeck.engine.scheduling.index import QueueIndex
-from jobdeck.engine.scheduling.places import Places
+from jobdeck.engine.scheduling.slot_table import SlotTable
 from jobdeck.store.running import leases
 from jobdeck.store.running.leases import Pick
 from jobdeck.store.scheduling import leadership, queue
@@ -37,7 +37,7 @@ class Scheduler:
 
     async def rebuild(self) -> None:
         self.index = QueueIndex(Capacities(None))
-        self.index.places.replace(WORKERS)
+        self.index.slots.replace(WORKERS)
         self.cursor = (await self.desk.events())[-1].id
         async with self.desk.database.read() as connection:
             self.index.set_projects(await queue.project_weights(connection))
@@ -98,7 +98,7 @@ class Scheduler:
         """The world as this scheduler may know it: what is held now, under the limits and pauses that it last read.
 
         Only who leads gives leases, so what it takes for held is so at least."""
-        held, places = Held(), Places()
+        held, places = Held(), SlotTable()
         places.replace(WORKERS)
         async with self.desk.database.read() as connection:
             for job, (_, claims) in (await leases.held(connection)).items():

@@ -16,12 +16,12 @@ from jobdeck.core.life.job import Job
 from jobdeck.core.life.records import JobLeft
 from jobdeck.core.life.states import State
 from jobdeck.core.retry import is_suspect
-from jobdeck.store.jobs import transitions
-from jobdeck.store.jobs.transitions import Change
+from jobdeck.store.jobs import transition_writes
+from jobdeck.store.jobs.transition_writes import Change
 from jobdeck.store.running import attempt_writes, leases
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import Question
+from jobdeck.store.sql.prepared import BatchQuery
 from tests.store.desk import LEASE, Desk, new_job
 from tests.store.test_decisions import Decider, beat
 
@@ -51,7 +51,7 @@ class Slow(Database):
 
     gate: Gate
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: Question, by_key: bool = False) -> T:
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, by_key: bool = False) -> T:
         await self.gate.pass_through()
         return await super().transact(work, *opening, by_key=by_key)
 
@@ -76,13 +76,13 @@ async def slow(desk: Desk) -> AsyncIterator[Slow]:
 @pytest.fixture
 def locked(job: Job, monkeypatch: pytest.MonkeyPatch) -> Gate:
     """Where the first transaction waits that has locked its jobs, and is about to change them."""
-    gate, apply = Gate(), transitions.apply
+    gate, apply = Gate(), transition_writes.apply
 
     async def gated(tx: Tx, changes: Sequence[Change], **more: Any) -> None:
         await gate.pass_through()
         await apply(tx, changes, **more)
 
-    monkeypatch.setattr(transitions, "apply", gated)
+    monkeypatch.setattr(transition_writes, "apply", gated)
     return gate
 
 

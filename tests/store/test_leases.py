@@ -163,18 +163,18 @@ async def test_only_silent_workers_without_leases_are_gone(desk: Desk) -> None:
     job = await desk.running(type="a")
     desk.clock.advance(60)
 
-    async def bury() -> list[str]:
-        return sorted(await desk.database.transact(lambda tx: workers.bury(tx, tx.now - 30_000_000)))
+    async def mark_dead() -> list[str]:
+        return sorted(await desk.database.transact(lambda tx: workers.mark_dead(tx, tx.now - 30_000_000)))
 
-    assert await bury() == ["w2"]
-    assert await bury() == []
+    assert await mark_dead() == ["w2"]
+    assert await mark_dead() == []
     assert await desk.database.transact(lambda tx: workers.beat(tx, "w2")) is None
     assert await desk.database.transact(lambda tx: workers.beat(tx, "w1")) == "active"
     await desk.expire()
     assert (await desk.job(job.id)).state is State.PENDING
-    assert await bury() == []
+    assert await mark_dead() == []
     desk.clock.advance(60)
-    assert await bury() == ["w1"]
+    assert await mark_dead() == ["w1"]
     async with desk.database.read() as connection:
         assert await workers.alive(connection, 0) == []
     assert [e.kind for e in await desk.events()].count("worker.gone") == 2

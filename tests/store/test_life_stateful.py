@@ -205,7 +205,7 @@ class Life(RuleBasedStateMachine):
                 assert list(obstacles(facts, sight, self.desk.clock.time)) == [], f"job {pick.job} was started"
                 assert sight.has_place(row["type"], row["isolation"])
             sight.held.take(pick.job, claims)
-            sight.places.take(pick.job, pick.worker_id, row["isolation"])
+            sight.slots.take(pick.job, pick.worker_id, row["isolation"])
 
     async def _newest_epoch(self) -> int:
         return int((await self.desk.rows("leadership"))[0]["epoch"])

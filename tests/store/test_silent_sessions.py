@@ -11,7 +11,7 @@ from sqlalchemy import text
 from jobdeck.core.errors import Unavailable
 from jobdeck.store.sql import silent_sessions
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import driver_of, together
+from jobdeck.store.sql.prepared import driver_of, pipeline
 from tests.store.desk import Desk
 
 
@@ -30,7 +30,7 @@ async def test_one_that_is_silent_among_its_statements_is_ended(postgres_desk: D
     locked, go_on = asyncio.Event(), asyncio.Event()
 
     async def frozen(tx: Tx) -> None:
-        async with together(tx.connection):
+        async with pipeline(tx.connection):
             await lock(tx, job)
             locked.set()
             await go_on.wait()

@@ -57,7 +57,7 @@ class World:
 
     def employ(self, workers: list[Worker]) -> None:
         self.workers = workers
-        self.index.places.replace(workers)
+        self.index.slots.replace(workers)
 
     def put(self, job: QueuedJob) -> None:
         self.held.pop(job.id, None)

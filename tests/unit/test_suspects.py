@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobdeck.core.retry import SETTLED, is_suspect, pause_after_loss, settles_after
-from jobdeck.engine.scheduling import places as module
-from jobdeck.engine.scheduling.places import HELD_FREE, Places
+from jobdeck.engine.scheduling import slot_table as module
+from jobdeck.engine.scheduling.slot_table import HELD_FREE, SlotTable
 from jobdeck.store.running.workers import ACTIVE, Worker
 
 
@@ -30,13 +30,13 @@ def worker(name: str) -> Worker:
     )  # fmt: skip
 
 
-def places(*names: str) -> Places:
-    made = Places()
+def places(*names: str) -> SlotTable:
+    made = SlotTable()
     made.replace([worker(name) for name in names])
     return made
 
 
-def find(places: Places, losses: int = 0) -> str | None:
+def find(places: SlotTable, losses: int = 0) -> str | None:
     found = places.find("t", "process", suspect=is_suspect(losses))
     return found.id if found is not None else None
 

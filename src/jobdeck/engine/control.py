@@ -8,8 +8,7 @@ from dataclasses import replace as changed
 from typing import TypeAlias
 
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, OperationRefused
-from jobdeck.core.life import family
-from jobdeck.core.life import transitions as becoming
+from jobdeck.core.life import family, transitions
 from jobdeck.core.life.bulk import why_no_priority
 from jobdeck.core.life.job import NO_CHILDREN, Job, replace
 from jobdeck.core.life.operations import Operation
@@ -18,7 +17,7 @@ from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.life.transitions import Transition
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.store import garbage
-from jobdeck.store.jobs import jobs, leftovers, transitions
+from jobdeck.store.jobs import jobs, leftovers, transition_writes
 from jobdeck.store.jobs import removal as job_removal
 from jobdeck.store.running import leases, steps
 from jobdeck.store.sql.database import Database, Tx
@@ -113,7 +112,7 @@ async def operate_in(tx: Tx, ids: Sequence[int], request: Request) -> list[Resul
     changes = []
     for job in locked.values():
         try:
-            transition = becoming.operate(
+            transition = transitions.operate(
                 job, request.operation, tx.now, reason=request.reason, cause=request.cause, resume_at=request.resume_at,
                 unfinished_children=children.get(job.id, NO_CHILDREN).unfinished,
             )  # fmt: skip
@@ -134,10 +133,10 @@ def _told(transition: Transition, bulk: int | None) -> Transition:
     return Transition(transition.job, transition.kind, {**transition.data, "bulk": bulk})
 
 
-async def _carry_out(tx: Tx, changes: list[transitions.Change], request: Request) -> None:
+async def _carry_out(tx: Tx, changes: list[transition_writes.Change], request: Request) -> None:
     if not changes:
         return
-    await transitions.apply(tx, changes, actor=request.actor)
+    await transition_writes.apply(tx, changes, actor=request.actor)
     asked = {State.PAUSING: "pause", State.CANCELING: "cancel"}
     for state, word in asked.items():
         await leases.ask(tx, [job.id for job, t in changes if job.leased and t.job.state is state], word)
@@ -209,7 +208,7 @@ def _doom(tx: Tx, job_id: int, members: list[Job], asked: set[int], may_go: set[
     along = tuple(j for j in rest if j.id not in asked)
     try:
         unfinished = sum(j.state not in ENDED for j in rest)
-        becoming.operate(first, Operation.DELETE, tx.now, unfinished_children=unfinished)
+        transitions.operate(first, Operation.DELETE, tx.now, unfinished_children=unfinished)
         if any(j.id not in may_go for j in along):
             raise family.refusal(job_id, first.state, family.by_state(j.state for j in along))
     except OperationRefused as refused:

@@ -17,8 +17,8 @@ import structlog
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.core.values import encode
+from jobdeck.engine.loops import FIRST_PAUSE, LONGEST_PAUSE, Backoff, first_of, sleep_unless
 from jobdeck.engine.own_thread import OwnThread
-from jobdeck.engine.service import FIRST_PAUSE, LONGEST_PAUSE, Trouble, first_of, sleep_unless
 from jobdeck.store.running import progress
 from jobdeck.store.sql import events
 from jobdeck.store.sql.database import Database
@@ -251,15 +251,15 @@ class _Following:
     async def run(self, stop: asyncio.Event) -> None:
         database = self._origin.sibling()
         wakeup = database.wakeups.subscribe()
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         cursor: int | None = None
         try:
             while not stop.is_set():
                 try:
                     cursor, full = await self._look(database, cursor)
-                    trouble.over()
+                    backoff.succeeded()
                 except Exception as error:  # noqa: BLE001  (readers wait for it; what they miss, they read later)
-                    await sleep_unless(stop, trouble.met(error))
+                    await sleep_unless(stop, backoff.failed(error))
                     continue
                 if not full:
                     breath = min(LONGEST_BREATH, max(BREATH_SECONDS, self._readers() * BREATH_PER_READER))

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import threading
 
-from jobdeck.engine.service import Service
+from jobdeck.engine.loops import Loop
 
 
 class OwnThread:
     """A service that runs another one in a thread with an event loop of its own."""
 
-    def __init__(self, inner: Service) -> None:
+    def __init__(self, inner: Loop) -> None:
         self.name = inner.name
         self._inner = inner
 
@@ -29,7 +29,7 @@ class OwnThread:
 class _Hosted:
     """The thread, and the way to tell its loop to stop."""
 
-    def __init__(self, inner: Service) -> None:
+    def __init__(self, inner: Loop) -> None:
         self._inner = inner
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None

@@ -11,11 +11,11 @@ from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.log_store import LogStore
+from jobdeck.engine.loops import LoopState
 from jobdeck.engine.planned import Plans
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE
-from jobdeck.engine.service import ServiceState
 from jobdeck.engine.submit import Submitter
 from jobdeck.services.masking import Masker
 from jobdeck.services.sealing import ParamVault
@@ -66,7 +66,7 @@ class Core:
     """Asks job types what they would do."""
     plans: Plans = field(default_factory=Plans)
     """Tells which steps jobs are to have."""
-    service_states: dict[str, ServiceState] = field(default_factory=dict)
+    service_states: dict[str, LoopState] = field(default_factory=dict)
     """How what runs in the background of this process is, by name; filled when it is started."""
     broken_connectors: Mapping[str, str] = field(default_factory=dict)
     """Kinds of connectors that could not be loaded, each with the reason."""

@@ -7,7 +7,7 @@ import asyncio
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Role
-from jobdeck.engine.service import Loop, sleep_unless
+from jobdeck.engine.loops import RepeatedLoop, sleep_unless
 from jobdeck.services.services import Services
 from jobdeck.web.jobs.list import counts, listed
 from jobdeck.web.jobs.query import JobsAddress
@@ -40,7 +40,7 @@ class Readiness:
         await sleep_unless(stop, AFTER_START)
         if not stop.is_set():
             await asyncio.to_thread(self._templates.prepare, FIRST_SEEN)
-        await Loop(self.name, EVERY, self._turn).run(stop)
+        await RepeatedLoop(self.name, EVERY, self._turn).run(stop)
 
     async def _turn(self) -> None:
         if not self._rehearsed:

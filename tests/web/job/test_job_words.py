@@ -9,7 +9,7 @@ import pytest
 
 from jobdeck.core.amounts import number
 from jobdeck.core.life.states import State, StepState
-from jobdeck.services.jobs.sides import STALLED_AFTER, Sides
+from jobdeck.services.jobs.sides import STALLED_AFTER, JobExtras
 from jobdeck.web.job.events import SYMBOLS, sentence
 from jobdeck.web.job.timeline import MOST_LANES, Scale, draw
 from jobdeck.web.job.why import Known, linked, pieces_of, who_asked, whys
@@ -67,8 +67,8 @@ def known(quiet: float | None) -> Known:
     return Known(sides(quiet), None, {}, lambda _: False)
 
 
-def sides(quiet: float | None) -> Sides:
-    return Sides(
+def sides(quiet: float | None) -> JobExtras:
+    return JobExtras(
         token=None, configuration=None, configuration_version=None, host=None, on_child_failure="fail",
         not_before=None, resume_at=None, state_since=START, quiet_seconds=quiet, losses=0, restarting=False,
         has_children=False, now=START,

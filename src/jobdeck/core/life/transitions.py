@@ -70,7 +70,7 @@ def operate(
 
 
 def settle(job: Job, ending: Ending, now: int, children: Children = NO_CHILDREN) -> Transition:
-    """What follows from the way a stay on a worker ended, whatever was asked of the job meanwhile."""
+    """What follows from the way a run on a worker ended, whatever was asked of the job meanwhile."""
     if isinstance(ending, Finished):
         if job.intent is Intent.CANCEL and _keeps_from_success(job, children):
             return _halted(replace(job, leased=False, dirty_since=0), Halted(undone=True), now, children)

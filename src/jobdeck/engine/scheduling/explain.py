@@ -20,7 +20,7 @@ from jobdeck.core.life.waiting import (
     turn,
 )
 from jobdeck.engine.scheduling.capacity import Capacities
-from jobdeck.engine.scheduling.places import Places
+from jobdeck.engine.scheduling.slot_table import SlotTable
 from jobdeck.store.running import leases, workers
 from jobdeck.store.scheduling import positions, queue
 from jobdeck.store.sql.database import Connection, Row
@@ -46,7 +46,7 @@ class Snapshot:
 
     held: Held
     capacities: Capacities
-    places: Places
+    slots: SlotTable
     paused: Mapping[str, PausedScope]
 
     def holding(self, resource: str) -> Holding:
@@ -65,11 +65,11 @@ class Snapshot:
         return Told(None, sum(holding.units[job] for job in own), own)
 
     def can_run(self, type_name: str) -> bool:
-        return self.places.can_run(type_name)
+        return self.slots.can_run(type_name)
 
     def has_place(self, type_name: str, isolation: str) -> bool:
         """Whether a worker could take a job of this type and kind just now."""
-        return self.places.find(type_name, isolation) is not None
+        return self.slots.find(type_name, isolation) is not None
 
 
 async def snapshot(connection: Connection, now: int, project_limit: int | None, silence: float) -> Snapshot:
@@ -79,11 +79,11 @@ async def snapshot(connection: Connection, now: int, project_limit: int | None, 
         held.take(job, claims)
     capacities = Capacities(project_limit)
     capacities.replace(await queue.capacities(connection))
-    places = Places()
-    places.replace(await workers.alive(connection, now - int(silence * 1_000_000)))
+    slots = SlotTable()
+    slots.replace(await workers.alive(connection, now - int(silence * 1_000_000)))
     for job, worker_id, isolation in await leases.taken(connection):
-        places.take(job, worker_id, isolation)
-    return Snapshot(held, capacities, places, await queue.paused(connection))
+        slots.take(job, worker_id, isolation)
+    return Snapshot(held, capacities, slots, await queue.paused(connection))
 
 
 async def explain(

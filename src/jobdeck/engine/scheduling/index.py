@@ -13,7 +13,7 @@ from jobdeck.core.life.states import State
 from jobdeck.core.life.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles
 from jobdeck.core.retry import is_suspect
 from jobdeck.engine.scheduling.capacity import Capacities
-from jobdeck.engine.scheduling.places import Places
+from jobdeck.engine.scheduling.slot_table import SlotTable
 from jobdeck.store.running.leases import RUN, UNDO, Pick, claims_of
 from jobdeck.store.scheduling.queue import QueuedJob
 
@@ -27,7 +27,7 @@ _WHOLE_QUEUE = {Reason.PAUSED_SCOPE, Reason.NO_WORKER}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ClaimQueue:
     """Jobs that wait for the same: of one project and type, with equal claims on one resource.
 
     They are alike in all that could stop them together, so the first of them can speak for the others."""
@@ -53,8 +53,8 @@ class Entry:
 
     job: QueuedJob
     waiting: Waiting
-    line: Line | None = None
-    called: Line | None = None
+    line: ClaimQueue | None = None
+    woken_from: ClaimQueue | None = None
 
 
 class QueueIndex:
@@ -63,12 +63,12 @@ class QueueIndex:
     def __init__(self, capacities: Capacities) -> None:
         self.capacities = capacities
         self.paused: Mapping[str, PausedScope] = {}
-        self.places = Places()
+        self.slots = SlotTable()
         self._projects: dict[int, ProjectQueue] = {}
         self._entries: dict[int, Entry] = {}
         self._held = Held()
         self._leased: dict[int, QueuedJob] = {}
-        self._lines: dict[str, dict[Line, Heap]] = {}
+        self._lines: dict[str, dict[ClaimQueue, Heap]] = {}
         self._delayed: Heap = []
         self._apart: list[Entry] = []
         """Jobs that may be what kills workers and found no place apart from others."""
@@ -87,7 +87,7 @@ class QueueIndex:
         return self.capacities.of(resource)
 
     def can_run(self, type_name: str) -> bool:
-        return self.places.can_run(type_name)
+        return self.slots.can_run(type_name)
 
     # Following the database.
 
@@ -114,7 +114,7 @@ class QueueIndex:
             self._held.take(job.id, claims)
             self._leased[job.id] = job
             self._projects[job.project_id].running += 1
-            self.places.take(job.id, worker_id, job.isolation, job.losses)
+            self.slots.take(job.id, worker_id, job.isolation, job.losses)
         self.remove(job.id)
 
     def release(self, job_id: int) -> None:
@@ -122,7 +122,7 @@ class QueueIndex:
         if job_id not in self._leased:
             return
         self._projects[self._leased.pop(job_id).project_id].running -= 1
-        self.places.give_back(job_id)
+        self.slots.give_back(job_id)
         for claim in self._held.release(job_id):
             self.unblock(claim.resource)
 
@@ -156,7 +156,7 @@ class QueueIndex:
             while self._call(line) and everyone:
                 continue
 
-    def _call(self, line: Line) -> bool:
+    def _call(self, line: ClaimQueue) -> bool:
         """Call the first of the line to try if there is room for it; whether one was called."""
         resource = line.claim.resource
         lines = self._lines.get(resource, {})
@@ -168,7 +168,7 @@ class QueueIndex:
             order_key, job_id = heapq.heappop(heap)
             entry = self._entries.get(job_id)
             if entry is not None and entry.line == line and entry.job.order_key == order_key:
-                entry.line, entry.called = None, line
+                entry.line, entry.woken_from = None, line
                 self._make_ready(entry)
                 called = entry
         if not heap:
@@ -179,7 +179,7 @@ class QueueIndex:
 
     def _call_next(self, entry: Entry) -> None:
         """The job tries no more for what it was called: the next of its line may, if there is room still."""
-        line, entry.called = entry.called, None
+        line, entry.woken_from = entry.woken_from, None
         if line is not None:
             self._call(line)
 
@@ -210,7 +210,7 @@ class QueueIndex:
         turns = [(share(q.running, q.weight), i) for i, q in self._projects.items() if q.ready]
         heapq.heapify(turns)
         stalled: set[tuple[int, str]] = set()
-        while turns and len(picks) < limit and self._looks and self.places.any_free():
+        while turns and len(picks) < limit and self._looks and self.slots.any_free():
             _, project_id = heapq.heappop(turns)
             pick = self._pick_from(project_id, now, stalled)
             if pick is not None:
@@ -226,7 +226,7 @@ class QueueIndex:
         for job in list(self._undo.values()):
             if len(picks) == limit:
                 break
-            worker = self.places.find(job.type, job.isolation, beyond=True)
+            worker = self.slots.find(job.type, job.isolation, beyond=True)
             if worker is not None:
                 self.hold(job, worker.id, ())
                 picks.append(Pick(job.id, worker.id, worker.name, "[]", UNDO))
@@ -248,7 +248,7 @@ class QueueIndex:
             obstacle = next(obstacles(entry.waiting, self, now), None)
             if obstacle is None:
                 suspect = is_suspect(entry.job.losses)
-                worker = self.places.find(entry.job.type, entry.job.isolation, suspect=suspect)
+                worker = self.slots.find(entry.job.type, entry.job.isolation, suspect=suspect)
                 if worker is None and suspect:
                     self._drop_head(queue, type_name)
                     self._apart.append(entry)
@@ -286,7 +286,7 @@ class QueueIndex:
             # Its time has come, or that would be its obstacle. Called out of the line by a decision that was made
             # without the time, it must not be put off again.
             entry.waiting = replace(entry.waiting, not_before=None)
-            entry.line = line = Line(entry.job.project_id, entry.job.type, unmet)
+            entry.line = line = ClaimQueue(entry.job.project_id, entry.job.type, unmet)
             heap = self._lines.setdefault(unmet.resource, {}).setdefault(line, [])
             heapq.heappush(heap, (entry.job.order_key, entry.job.id))
         self._call_next(entry)

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from jobdeck.core.errors import Unavailable
-from jobdeck.engine.service import Trouble, sleep_unless
+from jobdeck.engine.loops import Backoff, sleep_unless
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.sql.database import Database
@@ -36,14 +36,14 @@ class Leadership:
         return self._leader if asyncio.get_running_loop().time() < self._until else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         while not stop.is_set():
             asked = asyncio.get_running_loop().time()
             try:
                 self._take(await leadership.try_lead(self._database, self.holder, LEAD_SECONDS), asked)
-                trouble.over()
+                backoff.succeeded()
             except Exception as error:  # noqa: BLE001  (standing by must go on whatever happens)
-                trouble.met(error)
+                backoff.failed(error)
             await sleep_unless(stop, RENEW_SECONDS)
         await self._step_down()
 

@@ -10,10 +10,10 @@ import structlog
 from jobdeck.core.claims import Claim
 from jobdeck.core.errors import NotLeader
 from jobdeck.core.life.states import ENDED, State
+from jobdeck.engine.loops import Backoff, first_of, sleep_unless
 from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.index import QueueIndex
 from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.service import Trouble, first_of, sleep_unless
 from jobdeck.store.running import leases, workers
 from jobdeck.store.scheduling import families, queue
 from jobdeck.store.scheduling.leadership import Leader
@@ -57,12 +57,12 @@ class Scheduler:
 
     async def run(self, stop: asyncio.Event) -> None:
         wakeup = self._database.wakeups.subscribe(SCHEDULER)
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         try:
             while not stop.is_set():
                 try:
                     again = await self.turn()
-                    trouble.over()
+                    backoff.succeeded()
                     if not again:
                         await first_of(wakeup.wait(self._patience()), stop)
                 except NotLeader:
@@ -70,7 +70,7 @@ class Scheduler:
                     self._index = None
                 except Exception as error:  # noqa: BLE001  (scheduling must go on; the index is rebuilt)
                     self._index = None
-                    await sleep_unless(stop, trouble.met(error))
+                    await sleep_unless(stop, backoff.failed(error))
         finally:
             wakeup.close()
 
@@ -118,7 +118,7 @@ class Scheduler:
     async def _look_at_workers(self, connection: Connection, index: QueueIndex) -> None:
         """A worker that is about to lose its leases gets nothing more: it beats four times in the life of a lease."""
         silent = await self._database.clock.now(connection) - int(self._lease_seconds * 750_000)
-        index.places.replace(await workers.alive(connection, silent))
+        index.slots.replace(await workers.alive(connection, silent))
         self._looked = asyncio.get_running_loop().time()
 
     async def _follow(self, leader: Leader) -> bool:
@@ -183,7 +183,7 @@ class Scheduler:
         assert self._index is not None
         now = await self._database.now() if self._index.asks_for_time() else 0
         # Who fills all places at once waits until all are done: one half is worked on while the other is decided.
-        most = max(1, min(BATCH, self._index.places.half()))
+        most = max(1, min(BATCH, self._index.slots.half()))
         picks = self._index.decide(now, most)
         if not picks:
             return self._index.unfinished

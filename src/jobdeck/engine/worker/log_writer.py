@@ -11,7 +11,7 @@ import structlog
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.engine.logs import LogLine, pack
-from jobdeck.engine.service import Trouble, sleep_unless
+from jobdeck.engine.loops import Backoff, sleep_unless
 from jobdeck.engine.worker.kept.chunk import ChunkKey, Room
 from jobdeck.engine.worker.kept.job_log import MAX_LOG_BYTES, JobLog
 from jobdeck.engine.worker.kept.spool import Spool
@@ -40,7 +40,7 @@ class LogShipper:
         self._room = Room(max_spool)
         self._max_log = max_log
         self._open: set[JobLog] = set()
-        self._trouble = Trouble(self.name)
+        self._backoff = Backoff(self.name)
         self._away = False
         """The storage did not take what it was given last: then only one log at a time tries it."""
         self._full: str | None = None
@@ -86,7 +86,7 @@ class LogShipper:
                 return not self._away and await self._ship(job_log)
 
         if all(await asyncio.gather(*map(ship, waiting))):
-            self._trouble.over()
+            self._backoff.succeeded()
 
     async def _ship(self, job_log: JobLog, patience: float | None = None) -> bool:
         """Whether its lines are stored; else they are kept for the next time."""
@@ -106,7 +106,7 @@ class LogShipper:
     def _met(self, error: Exception) -> None:
         self._away = True
         # Told once, and not twice a second for each log, perhaps onto a disk that is full.
-        self._trouble.met(Unavailable(f"Logs are not stored: {str(error) or type(error).__name__}"))
+        self._backoff.failed(Unavailable(f"Logs are not stored: {str(error) or type(error).__name__}"))
 
     def _tell_if_full(self) -> None:
         """Once, and not for each line."""

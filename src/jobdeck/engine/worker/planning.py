@@ -15,8 +15,8 @@ from jobdeck.core.life.records import SavedStep, SavedTask
 from jobdeck.core.life.states import StepState
 from jobdeck.core.registry import RegisteredType
 from jobdeck.engine.hooks import HookFailed, HookProcesses, HooksClosed
-from jobdeck.engine.worker.asks import Ask, Brakes
 from jobdeck.engine.worker.results import Results
+from jobdeck.engine.worker.stop_control import StopControl, StopRequest
 from jobdeck.engine.worker.task_keys import task_keys
 from jobdeck.executors.harness import describe
 from jobdeck.store.running.assignments import Assignment
@@ -52,13 +52,13 @@ class Planner:
     """Asks one job's type: in this process where that has nothing of its own to ask, and in tests, without `hooks`."""
 
     def __init__(
-        self, job: Assignment, registered: RegisteredType, hooks: HookProcesses | None, brakes: Brakes,
+        self, job: Assignment, registered: RegisteredType, hooks: HookProcesses | None, stop_control: StopControl,
         version: Version = LOADED,
     ) -> None:  # fmt: skip
         self._job = job
         self._registered = registered
         self._hooks = hooks
-        self._brakes = brakes
+        self._stop_control = stop_control
         self._version = version
         self._made: JobType | None = None
 
@@ -133,10 +133,10 @@ class Planner:
     async def _asked(self, answer: Coroutine[Any, Any, T]) -> T | ErrorInfo:
         """The answer of a process, unless something is asked of the job before it comes."""
         answering = asyncio.ensure_future(answer)
-        asked = asyncio.ensure_future(self._brakes.changed.wait())
+        asked = asyncio.ensure_future(self._stop_control.changed.wait())
         try:
             await asyncio.wait({answering, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done() or self._brakes.asked is Ask.DIE:
+            if not answering.done() or self._stop_control.asked is StopRequest.DIE:
                 raise Interrupted
             return answering.result()
         except HookFailed as failed:

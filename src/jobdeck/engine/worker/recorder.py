@@ -12,7 +12,7 @@ import structlog
 
 from jobdeck.core.errors import LeaseLost, Unavailable
 from jobdeck.core.life.records import Record, SavedStep
-from jobdeck.engine.service import Trouble, sleep_unless
+from jobdeck.engine.loops import Backoff, sleep_unless
 from jobdeck.store.running import attempt_writes, steps
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.sql.database import Connection, Database
@@ -48,29 +48,29 @@ class Recorder:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until stopped, and then until nothing is left."""
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         stopping = asyncio.create_task(self._ring_at(stop))
         while not stop.is_set() or self._queue:
             await self._something.wait()
             self._something.clear()
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-                await self._write_all(batch, trouble, stop)
+                await self._write_all(batch, backoff, stop)
         stopping.cancel()
 
     async def _ring_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._something.set()
 
-    async def _write_all(self, batch: list[_Waiting], trouble: Trouble, stop: asyncio.Event) -> None:
+    async def _write_all(self, batch: list[_Waiting], backoff: Backoff, stop: asyncio.Event) -> None:
         """Keep trying while the database is away: what waits is fenced, so late is harmless and lost is not."""
         while True:
             try:
                 stale = await attempt_writes.write(self._database, [w.write for w in batch])
-                trouble.over()
+                backoff.succeeded()
                 return _tell(batch, stale)
             except Unavailable as error:
-                pause = trouble.met(error)
+                pause = backoff.failed(error)
                 if stop.is_set():
                     return _fail(batch, error)
                 await sleep_unless(stop, pause)
@@ -80,7 +80,7 @@ class Recorder:
                     return _fail(batch, error)
                 # One of them cannot be written; the others must not suffer for it.
                 for waiting in batch:
-                    await self._write_all([waiting], trouble, stop)
+                    await self._write_all([waiting], backoff, stop)
                 return None
 
 
@@ -103,7 +103,7 @@ def _fail(batch: list[_Waiting], error: Exception) -> None:
 
 
 class JobCheckpoints:
-    """The checkpoints of one stay of one job, as its runner sees them (core.life.records.Checkpoints)."""
+    """The checkpoints of one job run of one job, as its runner sees them (core.life.records.Checkpoints)."""
 
     def __init__(self, database: Database, recorder: Recorder, job: int, attempt: int, epoch: int) -> None:
         self._database = database
@@ -122,13 +122,13 @@ class JobCheckpoints:
 
     async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
         """Keep trying while the database is away, as with what is written: that must not fail a job."""
-        trouble = Trouble("checkpoints")
+        backoff = Backoff("checkpoints")
         while True:
             try:
                 async with self._database.read() as connection:
                     return await query(connection)
             except Unavailable as error:
-                await asyncio.sleep(trouble.met(error))
+                await asyncio.sleep(backoff.failed(error))
 
     async def write(self, *records: Record) -> None:
         await self._recorder.write(self._job, self._epoch, records)

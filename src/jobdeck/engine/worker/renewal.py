@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from jobdeck.core.tasks import Executor
-from jobdeck.engine.service import Trouble, sleep_unless
+from jobdeck.engine.loops import Backoff, sleep_unless
 from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.store.running import leases, workers
 from jobdeck.store.sql.database import Database, Tx
@@ -43,16 +43,16 @@ class Renewal:
     async def run(self, stop: asyncio.Event) -> None:
         # A connection that hangs must be given up while there is time to renew over another one.
         database = self._database.sibling(patience=max(1.0, self._lease_seconds / 4))
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         every = self._lease_seconds / 4
         try:
             while not stop.is_set():
                 try:
                     await self._beat(database)
-                    trouble.over()
+                    backoff.succeeded()
                     await sleep_unless(stop, every)
                 except Exception as error:  # noqa: BLE001  (as long as the worker lives it tries to keep its leases)
-                    await sleep_unless(stop, min(every, trouble.met(error)))
+                    await sleep_unless(stop, min(every, backoff.failed(error)))
         finally:
             await database.close()
 

@@ -1,4 +1,4 @@
-"""One running job, step by step: look up what is done, run what is not, record each, say how the stay ended.
+"""One running job, step by step: look up what is done, run what is not, record each, say how the job run ended.
 
 Knows nothing of claims or SQL; what it records goes through core.life.records.Checkpoints."""
 
@@ -31,11 +31,11 @@ from jobdeck.core.registry import RegisteredType
 from jobdeck.core.tasks import UNDO, Executor, Printed, TaskRequest
 from jobdeck.core.values import MAX_RESULT, encode
 from jobdeck.engine.hooks import HookProcesses
-from jobdeck.engine.worker.asks import Ask, Brakes
-from jobdeck.engine.worker.meter import Meter
 from jobdeck.engine.worker.planning import LOADED, Interrupted, Planner, Version
+from jobdeck.engine.worker.progress_tracker import ProgressTracker
 from jobdeck.engine.worker.results import Results, ResultsTooLarge
 from jobdeck.engine.worker.step_run import Dispatch, StepRun, TaskLog, run_quietly
+from jobdeck.engine.worker.stop_control import StopControl, StopRequest
 from jobdeck.executors.harness import describe
 from jobdeck.executors.machine.code import code_changed
 from jobdeck.store.running.assignments import Assignment
@@ -46,7 +46,7 @@ UNDO_SECONDS = 3600.0
 
 
 class Runner:
-    """Runs one assigned job to the end of its stay. `now` gives the database's time (µs)."""
+    """Runs one assigned job until the job leaves this worker. `now` gives the database's time (µs)."""
 
     def __init__(
         self,
@@ -74,19 +74,19 @@ class Runner:
         self._results = Results(environment.work_dir)
         self._params = json.loads(job.params)
         self._ran: set[str] = set()
-        """Steps that were run to their end in this stay."""
+        """Steps that were run to their end in this run."""
         self.unwritten: tuple[Record, ...] = ()
-        """The end of a step, which is written together with what follows it: the next step, or the end of the stay.
+        """The end of a step, which is written together with what follows it: the next step, or the end of the job run.
         Its tasks are recorded, so that nothing is lost without it; but for the last one if nothing comes between."""
         self._opening: StepOpened | None = None
         """The first step's, which is written together with the start of its first task."""
-        self.brakes = Brakes(registered.job_type.grace)
+        self.stop_control = StopControl(registered.job_type.grace)
         self._version = version
-        self._planner = Planner(job, registered, hooks, self.brakes, version)
+        self._planner = Planner(job, registered, hooks, self.stop_control, version)
         self._undo_seconds = _undo_seconds(registered, undo_seconds)
 
     async def run(self) -> Ending | None:
-        """How the stay ended; None when the lease was lost, so that there is nothing to say."""
+        """How the job run ended; None when the lease was lost, so that there is nothing to say."""
         try:
             if self._job.purpose == UNDO_PURPOSE:
                 return await self._halted()
@@ -94,7 +94,7 @@ class Runner:
         except Interrupted:
             return await self._halted()
         except LeaseLost:
-            self.brakes.ask(Ask.DIE)
+            self.stop_control.ask(StopRequest.DIE)
             return None
         finally:
             self._results.close()
@@ -113,12 +113,12 @@ class Runner:
         changed = self._planner.changed(plan, saved)
         if changed is not None:
             return Broke(changed)
-        meter = Meter(plan, saved, self._job.fraction)
+        tracker = ProgressTracker(plan, saved, self._job.fraction)
         for index, spec in enumerate(plan):
-            # Code of the type's that splits the next step could take long, and so could the end of the stay.
+            # Code of the type's that splits the next step could take long, and so could the end of the job run.
             followed = index + 1 < len(plan) and not callable(plan[index + 1].each)
-            ending = await self._run_step(index, spec, saved, meter, followed)
-            if ending is not None or self.brakes.asked is Ask.DIE:
+            ending = await self._run_step(index, spec, saved, tracker, followed)
+            if ending is not None or self.stop_control.asked is StopRequest.DIE:
                 return ending
         return Finished(self._result(plan[-1].name) if plan else None)
 
@@ -136,7 +136,7 @@ class Runner:
         return None
 
     async def _run_step(
-        self, index: int, spec: StepSpec, saved: list[SavedStep], meter: Meter, followed: bool
+        self, index: int, spec: StepSpec, saved: list[SavedStep], tracker: ProgressTracker, followed: bool
     ) -> Ending | None:
         step = next((s for s in saved if s.index == index), None)
         before = step
@@ -147,20 +147,20 @@ class Runner:
             step = kept
         if step is not None and step.state is StepState.SUCCEEDED:
             return self._keep_results(spec, len(step.tasks))
-        if self.brakes.asked is not Ask.NOTHING:
+        if self.stop_control.asked is not StopRequest.NOTHING:
             return await self._halted()
         opened = await self._open_step(index, spec, step, before)
         if isinstance(opened, ErrorInfo):
             return Broke(opened)
-        meter.open(opened)
+        tracker.open(opened)
         step_run = StepRun(
             index,
             spec,
             opened,
             self._dispatch(index, spec),
             self._checkpoints,
-            self.brakes,
-            meter,
+            self.stop_control,
+            tracker,
             self._log,
             self._now,
             await self._checkpoints.earlier_failures(index),
@@ -172,9 +172,9 @@ class Runner:
             return ending
         if any(t.state is not StepState.SUCCEEDED for t in tasks):
             return await self._halted()
-        meter.end_step(index)
+        tracker.end_step(index)
         self._ran.add(spec.name)
-        self.unwritten = (*step_run.unwritten, StepClosed(index, StepState.SUCCEEDED), meter.reading(index))
+        self.unwritten = (*step_run.unwritten, StepClosed(index, StepState.SUCCEEDED), tracker.reading(index))
         return self._keep_results(spec, len(tasks))
 
     async def _open_step(
@@ -251,7 +251,7 @@ class Runner:
         return dataclasses.replace(step, state=StepState.PENDING, tasks=(first,))
 
     def _keep_saved(self, spec: StepSpec, saved: list[SavedStep], step: SavedStep) -> SavedStep | ErrorInfo:
-        """What its tasks returned before this stay goes where that of the others goes, and is not held beside."""
+        """What its tasks returned before this run goes where that of the others goes, and is not held beside."""
         saved.remove(step)
         tasks = []
         for task in step.tasks:
@@ -296,10 +296,10 @@ class Runner:
         """All tasks are dead. For good or for a restart: remove what was half made.
 
         When nothing was asked, the executor has stopped them, because it saw the worker's leases run out."""
-        if self.brakes.asked is Ask.DIE:
+        if self.stop_control.asked is StopRequest.DIE:
             return None
-        if self._job.purpose != UNDO_PURPOSE and self.brakes.asked is not Ask.CANCEL:
-            return Halted() if self.brakes.asked is Ask.PAUSE else HandedBack()
+        if self._job.purpose != UNDO_PURPOSE and self.stop_control.asked is not StopRequest.CANCEL:
+            return Halted() if self.stop_control.asked is StopRequest.PAUSE else HandedBack()
         return Halted(undone=True, trouble=await self._undo(before=self._job.attempt + 1))
 
     async def _undo(self, *, before: int) -> str | None:
@@ -307,7 +307,7 @@ class Runner:
         if not self._dirty_since or self._dirty_since >= before:
             return None
         for attempt in range(self._dirty_since, before):
-            outcome = await run_quietly(self._executor, self._undo_request(attempt), self._log, self.brakes)
+            outcome = await run_quietly(self._executor, self._undo_request(attempt), self._log, self.stop_control)
             match outcome:
                 case Failed(error) if error.code == "timeout":
                     took = f"`undo` took longer than {self._undo_seconds:g} seconds and was killed."

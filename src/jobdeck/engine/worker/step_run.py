@@ -38,9 +38,9 @@ from jobdeck.core.tasks import (
     Warned,
 )
 from jobdeck.core.values import encode
-from jobdeck.engine.worker.asks import Ask, Brakes
-from jobdeck.engine.worker.meter import TELL_SECONDS, Meter
-from jobdeck.engine.worker.trail import Trail
+from jobdeck.engine.worker.delayed_flush import DelayedFlush
+from jobdeck.engine.worker.progress_tracker import TELL_SECONDS, ProgressTracker
+from jobdeck.engine.worker.stop_control import StopControl, StopRequest
 
 START_SECONDS = 0.01
 """How long the record of a first step's or a task's start waits for more to be written with it."""
@@ -67,7 +67,7 @@ class Dispatch:
 
 
 @dataclass(slots=True)
-class _Stay:
+class _TaskState:
     """What one run of one task has said so far and is not recorded yet."""
 
     host: str
@@ -91,9 +91,9 @@ class StepRun:
     `followed` at once by a write, the end of its last task is left to that. `opening` has to be written first."""
 
     def __init__(
-        self, index: int, spec: StepSpec, step: SavedStep, dispatch: Dispatch, checkpoints: Checkpoints, brakes: Brakes,
-        meter: Meter, log: TaskLog, now: Callable[[], int], earlier: dict[int, int], followed: bool,
-        opening: StepOpened | None,
+        self, index: int, spec: StepSpec, step: SavedStep, dispatch: Dispatch, checkpoints: Checkpoints,
+        stop_control: StopControl, tracker: ProgressTracker, log: TaskLog, now: Callable[[], int],
+        earlier: dict[int, int], followed: bool, opening: StepOpened | None,
     ) -> None:  # fmt: skip
         self._index = index
         self._spec = spec
@@ -102,8 +102,8 @@ class StepRun:
         """Tasks that have not succeeded."""
         self._dispatch = dispatch
         self._checkpoints = checkpoints
-        self._brakes = brakes
-        self._meter = meter
+        self._stop_control = stop_control
+        self._tracker = tracker
         self._log = log
         self._now = now
         self._earlier = earlier
@@ -114,28 +114,28 @@ class StepRun:
         self._given_up = False
         self._told: set[str] = set()
         """Kinds of failures whose traceback is in the log."""
-        self._begun: dict[int, _Stay] = {}
+        self._begun: dict[int, _TaskState] = {}
         """Tasks whose start was not told yet: most of the short ones tell it together with their end."""
-        self._held: dict[int, _Stay] = {}
+        self._held: dict[int, _TaskState] = {}
         """Tasks with progress that was not told, because it came too soon."""
         self.unwritten: tuple[Record, ...] = ()
         """What may be written with what follows the step: the end of its last task, or its opening if it had none."""
-        self._trail = Trail(self._tell_held, lambda: brakes.ask(Ask.DIE))
+        self._flush = DelayedFlush(self._tell_held, lambda: stop_control.ask(StopRequest.DIE))
 
     async def run(self) -> tuple[Ending | None, tuple[SavedTask, ...]]:
-        """The tasks as they stand now, and the stay's ending if a failed task ends it."""
+        """The tasks as they stand now, and the job run's ending if a failed task ends it."""
         if self._opening is not None:
-            self._trail.within(START_SECONDS)
+            self._flush.within(START_SECONDS)
         todo = iter([t for t in self._tasks.values() if t.state is not StepState.SUCCEEDED])
         runners = [
             asyncio.create_task(self._work_off(todo)) for _ in range(min(self._dispatch.parallel, len(self._tasks)))
         ]
         try:
             await asyncio.gather(*runners)
-            await self._trail.close()
+            await self._flush.close()
         except BaseException:
-            self._brakes.ask(Ask.DIE)
-            await asyncio.gather(*runners, self._trail.close(), return_exceptions=True)
+            self._stop_control.ask(StopRequest.DIE)
+            await asyncio.gather(*runners, self._flush.close(), return_exceptions=True)
             raise
         ending = await self._ending()
         self.unwritten = (*self._take_opening(), *self.unwritten)
@@ -156,13 +156,13 @@ class StepRun:
             await self._run_task(task)
 
     async def _ending(self) -> Ending | None:
-        if not self._errors or self._brakes.asked in (Ask.CANCEL, Ask.DIE):
+        if not self._errors or self._stop_control.asked in (StopRequest.CANCEL, StopRequest.DIE):
             return None
         delays = {i: self._spec.retry.delay_after(self._tasks[i].tries, error) for i, error in self._errors.items()}
         for i, delay in delays.items():
             if delay is None:
                 error = self._errors[i]
-                reading = [self._meter.reading(self._index)] if self._meter.held else []
+                reading = [self._tracker.reading(self._index)] if self._tracker.held else []
                 await self._write(*reading, StepClosed(self._index, StepState.FAILED, error))
                 return Broke(error)
         at = self._now() + int(max(d for d in delays.values() if d is not None) * 1_000_000)
@@ -181,10 +181,10 @@ class StepRun:
             run = await self._start(task, self._dispatch.request(task, failures))
             if run is None:
                 return None
-            stay = _Stay(run.host, asyncio.get_running_loop().time())
-            outcome = await self._follow(run, task, stay)
-            task = replace(self._tasks[task.index], cursor=stay.cursor or task.cursor)
-            losses = 1 if stay.advanced else losses + 1
+            state = _TaskState(run.host, asyncio.get_running_loop().time())
+            outcome = await self._follow(run, task, state)
+            task = replace(self._tasks[task.index], cursor=state.cursor or task.cursor)
+            losses = 1 if state.advanced else losses + 1
             if isinstance(outcome, Lost) and self._goes_on() and not losses_exhausted(losses):
                 if start := self._start_of(task.index):
                     await self._write(*start)
@@ -192,25 +192,25 @@ class StepRun:
                 lost = f"The task's process was lost ({outcome.reason}); it goes on from its last checkpoint"
                 self._say(task, f"{lost} in {pause:g} s.")
                 if not await self._nothing_asked_for(pause):
-                    return await self._end(task, outcome, stay)
+                    return await self._end(task, outcome, state)
                 continue
-            return await self._end(task, outcome, stay)
+            return await self._end(task, outcome, state)
 
     async def _nothing_asked_for(self, seconds: float) -> bool:
         """Wait; False as soon as something is asked of the job, or its step is given up."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._brakes.changed.wait()
+                await self._stop_control.changed.wait()
         return self._goes_on()
 
     def _goes_on(self) -> bool:
-        return self._brakes.asked is Ask.NOTHING and not self._given_up
+        return self._stop_control.asked is StopRequest.NOTHING and not self._given_up
 
     async def _start(self, task: SavedTask, request: TaskRequest) -> TaskRun | None:
         """Start it once the executor has a place; None if something is asked of the job before."""
         executor = self._dispatch.executor
         starting = asyncio.ensure_future(executor.start(request))
-        asked = asyncio.ensure_future(self._brakes.changed.wait())
+        asked = asyncio.ensure_future(self._stop_control.changed.wait())
         told = None
         try:
             while not (starting.done() or asked.done()):
@@ -226,13 +226,13 @@ class StepRun:
         finally:
             asked.cancel()
 
-    async def _follow(self, run: TaskRun, task: SavedTask, stay: _Stay) -> Outcome:
-        self._brakes.add(run)
+    async def _follow(self, run: TaskRun, task: SavedTask, state: _TaskState) -> Outcome:
+        self._stop_control.add(run)
         try:
-            self._begun[task.index] = stay
-            self._trail.within(START_SECONDS)
+            self._begun[task.index] = state
+            self._flush.within(START_SECONDS)
             async for message in run.messages():
-                await self._take(message, task, stay)
+                await self._take(message, task, state)
             return await run.outcome()
         except BaseException:
             # The lease is lost, or this worker is broken: nothing of it may go on.
@@ -241,71 +241,71 @@ class StepRun:
             raise
         finally:
             self._held.pop(task.index, None)
-            self._brakes.drop(run)
+            self._stop_control.drop(run)
 
-    async def _take(self, message: TaskMessage, task: SavedTask, stay: _Stay) -> None:
+    async def _take(self, message: TaskMessage, task: SavedTask, state: _TaskState) -> None:
         match message:
             case Printed():
                 self._log.say(self._spec.name, task.index, message)
             case Progressed():
-                stay.progressed = message
-                self._meter.advance(self._index, task.index, message)
-                if stay.due_in <= 0:
-                    await self._tell(task, stay)
+                state.progressed = message
+                self._tracker.advance(self._index, task.index, message)
+                if state.due_in <= 0:
+                    await self._tell(task, state)
                 else:
-                    self._held[task.index] = stay
-                    self._trail.within(stay.due_in)
+                    self._held[task.index] = state
+                    self._flush.within(state.due_in)
             case Checkpointed():
-                stay.cursor = encode(message.cursor)
-                stay.advanced = True
-                await self._tell(task, stay, cursor=stay.cursor)
+                state.cursor = encode(message.cursor)
+                state.advanced = True
+                await self._tell(task, state, cursor=state.cursor)
             case Touched():
-                stay.touched += (message,)
+                state.touched += (message,)
             case Warned():
-                stay.warnings = min(stay.warnings + message.count, MAX_WARNINGS)
+                state.warnings = min(state.warnings + message.count, MAX_WARNINGS)
                 self._log.say(self._spec.name, task.index, Printed(self._now(), "warning", message.text))
             case _:
                 assert_never(message)
 
-    async def _tell(self, task: SavedTask, stay: _Stay, cursor: str | None = None) -> None:
-        told = self._advance(task.index, stay, cursor)
+    async def _tell(self, task: SavedTask, state: _TaskState, cursor: str | None = None) -> None:
+        told = self._advance(task.index, state, cursor)
         await self._write(*self._start_of(task.index), told, *self._reading())
 
     def _start_of(self, task: int) -> list[Record]:
         """The record of its start, unless that was told."""
-        stay = self._begun.pop(task, None)
-        if stay is None:
+        state = self._begun.pop(task, None)
+        if state is None:
             return []
-        return [TaskStarted(self._index, task, stay.host, _since(stay.began))]
+        return [TaskStarted(self._index, task, state.host, _since(state.began))]
 
-    def _advance(self, task: int, stay: _Stay, cursor: str | None = None) -> TaskAdvanced:
-        stay.told = asyncio.get_running_loop().time()
+    def _advance(self, task: int, state: _TaskState, cursor: str | None = None) -> TaskAdvanced:
+        state.told = asyncio.get_running_loop().time()
         self._held.pop(task, None)
-        return _advanced(self._index, task, stay.progressed, cursor)
+        return _advanced(self._index, task, state.progressed, cursor)
 
     def _reading(self) -> list[Record]:
         """The job's progress if it is due, else it is told later."""
-        if self._meter.due():
-            return [self._meter.reading(self._index)]
-        self._trail.within(self._meter.due_in)
+        if self._tracker.due():
+            return [self._tracker.reading(self._index)]
+        self._flush.within(self._tracker.due_in)
         return []
 
     async def _tell_held(self) -> float | None:
         """Tell what was held back and is due; seconds until there is more."""
         due: list[Record] = [record for i in list(self._begun) for record in self._start_of(i)]
-        due += [self._advance(i, stay) for i, stay in list(self._held.items()) if stay.due_in <= 0]
-        if self._meter.held and self._meter.due():
-            due.append(self._meter.reading(self._index))
+        due += [self._advance(i, state) for i, state in list(self._held.items()) if state.due_in <= 0]
+        if self._tracker.held and self._tracker.due():
+            due.append(self._tracker.reading(self._index))
         if due or self._opening is not None:
             await self._write(*due)
-        waits = [stay.due_in for stay in self._held.values()] + ([self._meter.due_in] if self._meter.held else [])
+        waits = [state.due_in for state in self._held.values()] + ([self._tracker.due_in] if self._tracker.held else [])
         return max(0.0, min(waits)) if waits else None
 
-    async def _end(self, task: SavedTask, outcome: Outcome, stay: _Stay) -> None:
-        ended = self._ended(task, outcome, stay)
-        records: list[Record] = [_advanced(self._index, task.index, stay.progressed)] if stay.progressed else []
+    async def _end(self, task: SavedTask, outcome: Outcome, state: _TaskState) -> None:
+        ended = self._ended(task, outcome, state)
+        records: list[Record] = [_advanced(self._index, task.index, state.progressed)] if state.progressed else []
         if ended.state is StepState.SUCCEEDED:
-            self._meter.end_task(self._index, task.index)
+            self._tracker.end_task(self._index, task.index)
         records += self._reading()
         records = [*self._start_of(task.index), *records, ended]
         if ended.state is StepState.SUCCEEDED:
@@ -321,16 +321,16 @@ class StepRun:
         if ended.error is not None:
             self._failed(task, ended.error)
 
-    def _ended(self, task: SavedTask, outcome: Outcome, stay: _Stay) -> TaskEnded:
+    def _ended(self, task: SavedTask, outcome: Outcome, state: _TaskState) -> TaskEnded:
         index, place = self._index, task.index
         match outcome:
             case Succeeded(result):
                 text = encode(result) if result is not None else None
                 if error := self._dispatch.returned(place, text):
-                    return TaskEnded(index, place, StepState.FAILED, None, error, (), stay.warnings)
-                return TaskEnded(index, place, StepState.SUCCEEDED, text, None, stay.touched, stay.warnings)
+                    return TaskEnded(index, place, StepState.FAILED, None, error, (), state.warnings)
+                return TaskEnded(index, place, StepState.SUCCEEDED, text, None, state.touched, state.warnings)
             case Failed(error):
-                return TaskEnded(index, place, StepState.FAILED, None, error, (), stay.warnings)
+                return TaskEnded(index, place, StepState.FAILED, None, error, (), state.warnings)
             case Stopped():
                 return TaskEnded(index, place, StepState.PENDING)
             case Lost(reason) if self._goes_on():
@@ -353,7 +353,7 @@ class StepRun:
             self._say(task, f"Try {then.number} of {then.of} comes in {delay:g} s.")
         elif not self._given_up:
             self._given_up = True
-            self._brakes.stop_all()
+            self._stop_control.stop_all()
 
     def _say_where(self, task: SavedTask, error: ErrorInfo) -> None:
         """The traceback, where it says more than the message: of each kind of failure once."""
@@ -378,10 +378,10 @@ def _advanced(step: int, task: int, progressed: Progressed | None, cursor: str |
     return TaskAdvanced(step, task, cursor, p.done, p.total, p.unit or None, p.rows, p.bytes)
 
 
-async def run_quietly(executor: Executor, request: TaskRequest, log: TaskLog, brakes: Brakes) -> Outcome:
+async def run_quietly(executor: Executor, request: TaskRequest, log: TaskLog, stop_control: StopControl) -> Outcome:
     """Run a task that keeps no checkpoints (`undo`); only its lines are kept. Nothing stops it but a lost lease."""
     run = await executor.start(request)
-    brakes.add(run, Ask.DIE)
+    stop_control.add(run, StopRequest.DIE)
     try:
         async for message in run.messages():
             if isinstance(message, Printed):
@@ -391,7 +391,7 @@ async def run_quietly(executor: Executor, request: TaskRequest, log: TaskLog, br
             _say_why(log, request, outcome.error)
         return outcome
     finally:
-        brakes.drop(run)
+        stop_control.drop(run)
 
 
 def _say_why(log: TaskLog, request: TaskRequest, error: ErrorInfo) -> None:

@@ -21,17 +21,17 @@ from jobdeck.core.tasks import Executor, Printed
 from jobdeck.core.values import encode
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogLine
+from jobdeck.engine.loops import Backoff, Loop, Loops, first_of, sleep_unless
 from jobdeck.engine.own_thread import OwnThread
-from jobdeck.engine.service import Service, Services, Trouble, first_of, sleep_unless
-from jobdeck.engine.worker.asks import Ask
 from jobdeck.engine.worker.database_time import DatabaseTime
+from jobdeck.engine.worker.environment_cache import EnvironmentCache
 from jobdeck.engine.worker.kept.job_log import JobLog
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.planning import Version
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
 from jobdeck.engine.worker.renewal import Renewal
 from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
-from jobdeck.engine.worker.surroundings import Surroundings
+from jobdeck.engine.worker.stop_control import StopRequest
 from jobdeck.executors.harness import describe
 from jobdeck.executors.machine.code import code_of
 from jobdeck.store.running import assignments, leases, workers
@@ -49,7 +49,7 @@ PARTING_SECONDS = 2.0
 LISTEN_SECONDS = 0.05
 """Until the scheduler has heard that the worker leaves, most of the time; what it assigns later waits for its lease."""
 REMEMBERED = 10_000
-_ASKS = {"pause": Ask.PAUSE, "cancel": Ask.CANCEL}
+_REQUESTS = {"pause": StopRequest.PAUSE, "cancel": StopRequest.CANCEL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class WorkerParts:
     lease_seconds: float = 10.0
     parallel: int = 4
     """Tasks of one job at the same time, at most."""
-    apart: Callable[[Service], Service] = OwnThread
+    apart: Callable[[Loop], Loop] = OwnThread
     """Where leases are renewed from: not from the loop in which jobs run, unless time itself is simulated."""
     hooks: HookProcesses | None = None
     """Where types are asked for their steps; without them in this process, which is for tests."""
@@ -75,18 +75,18 @@ class WorkerParts:
 
 
 @dataclass(slots=True)
-class Stay:
+class JobRun:
     """A job while it is on this worker."""
 
     epoch: int
     task: asyncio.Task[None]
     runner: Runner | None = None
-    asked: Ask = Ask.NOTHING
+    asked: StopRequest = StopRequest.NOTHING
 
-    def ask(self, what: Ask) -> None:
+    def ask(self, what: StopRequest) -> None:
         self.asked = max(self.asked, what)
         if self.runner is not None:
-            self.runner.brakes.ask(what)
+            self.runner.stop_control.ask(what)
 
 
 class _Lines:
@@ -107,13 +107,13 @@ class WorkerService:
         self.me = me
         self._parts = parts
         self._clock = DatabaseTime()
-        self._surroundings = Surroundings(parts.environments)
+        self._environments = EnvironmentCache(parts.environments)
         self._loaded = {t.name: code_of(t.implementation) for t in parts.registry}
         """The code of job types as this process has it."""
-        self._stays: dict[int, Stay] = {}
+        self._job_runs: dict[int, JobRun] = {}
         self._left: FIFOCache[tuple[int, int], None] = FIFOCache(REMEMBERED)
         self._poke = asyncio.Event()
-        self._buried = False
+        self._marked_dead = False
         self._has_run = False
         self._lapse: asyncio.TimerHandle | None = None
         """Set while the leases hold."""
@@ -123,7 +123,7 @@ class WorkerService:
     async def run(self, stop: asyncio.Event) -> None:
         """Take and run jobs until `stop` is set. Run again after it died, it joins as another worker."""
         if self._has_run:
-            await self._rise(stop)
+            await self._rejoin(stop)
         else:
             await self._join(stop)
         self._has_run = True
@@ -137,7 +137,7 @@ class WorkerService:
         renewal = Renewal(
             parts.database, lambda: self.me.id, parts.lease_seconds, parts.executor, self._clock, heard
         )  # fmt: skip
-        beating = Services([parts.apart(renewal)])
+        beating = Loops([parts.apart(renewal)])
         await beating.start()
         try:
             await self._serve(stop)
@@ -150,7 +150,7 @@ class WorkerService:
 
     def _hear(self, worker_id: str, state: str | None, until: float) -> None:
         """The heart has beaten: the leases hold until then (loop time)."""
-        self._buried = state is None and worker_id == self.me.id
+        self._marked_dead = state is None and worker_id == self.me.id
         if self._lapse is not None:
             self._lapse.cancel()
         self._lapse = asyncio.get_running_loop().call_at(until, self._let_go)
@@ -161,45 +161,45 @@ class WorkerService:
         if asyncio.get_running_loop().time() < self._until:
             return  # they were, while this loop was blocked: it is still to hear of it
         self._lapse = None
-        for stay in self._stays.values():
-            stay.ask(Ask.HAND_BACK)
+        for job_run in self._job_runs.values():
+            job_run.ask(StopRequest.HAND_BACK)
 
     async def _join(self, stop: asyncio.Event) -> None:
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         while not stop.is_set():
             try:
                 self._clock.hear(await self._parts.database.now())
                 return await workers.join(self._parts.database, self.me)
             except Exception as error:  # noqa: BLE001  (the database may be coming up)
-                await sleep_unless(stop, trouble.met(error))
+                await sleep_unless(stop, backoff.failed(error))
         return None
 
-    async def _rise(self, stop: asyncio.Event) -> None:
+    async def _rejoin(self, stop: asyncio.Event) -> None:
         """It was silent for so long that it counts as gone: what it held is lost; it joins again as another worker."""
-        log.warning("worker_was_buried", worker=self.me.id)
-        for stay in list(self._stays.values()):
-            stay.ask(Ask.DIE)
-        if self._stays:
-            await asyncio.wait([s.task for s in self._stays.values()])
+        log.warning("worker_was_marked_dead", worker=self.me.id)
+        for job_run in list(self._job_runs.values()):
+            job_run.ask(StopRequest.DIE)
+        if self._job_runs:
+            await asyncio.wait([s.task for s in self._job_runs.values()])
         self.me = replace(self.me, id=uuid.uuid4().hex)
-        self._buried = False
+        self._marked_dead = False
         await self._join(stop)
 
     async def _serve(self, stop: asyncio.Event) -> None:
         wakeup = self._parts.database.wakeups.subscribe(self.me.id)
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         try:
             while not stop.is_set():
                 try:
-                    if self._buried:
-                        await self._rise(stop)
+                    if self._marked_dead:
+                        await self._rejoin(stop)
                         wakeup.name = self.me.id
                     await self.reconcile()
-                    trouble.over()
+                    backoff.succeeded()
                     await first_of(wakeup.wait(POLL_SECONDS), stop, self._poke)
                     self._poke.clear()
                 except Exception as error:  # noqa: BLE001  (what runs, goes on; the look is repeated)
-                    await sleep_unless(stop, trouble.met(error))
+                    await sleep_unless(stop, backoff.failed(error))
         finally:
             wakeup.close()
 
@@ -207,24 +207,24 @@ class WorkerService:
         """Make what runs here agree with the leases: start what is new, pass on what is asked, kill what is lost."""
         async with self._parts.database.read(often=True) as connection:
             held = {lease.job: lease for lease in await leases.of_worker(connection, self.me.id)}
-            new = [i for i, lease in held.items() if i not in self._stays and (i, lease.epoch) not in self._left]
+            new = [i for i, lease in held.items() if i not in self._job_runs and (i, lease.epoch) not in self._left]
             assigned = await assignments.load(connection, self.me.id, new) if new else []
-        for job_id, stay in self._stays.items():
+        for job_id, job_run in self._job_runs.items():
             lease = held.get(job_id)
-            if lease is None or lease.epoch != stay.epoch:
-                stay.ask(Ask.DIE)
+            if lease is None or lease.epoch != job_run.epoch:
+                job_run.ask(StopRequest.DIE)
             elif lease.ask:
-                stay.ask(_ASKS[lease.ask])
+                job_run.ask(_REQUESTS[lease.ask])
         if self._lapse is None:
             return
         for job in assigned:
             self._begin(job, held[job.id])
 
     def _begin(self, job: Assignment, lease: Lease) -> None:
-        stay = Stay(job.epoch, asyncio.create_task(self._stay(job), name=f"job {job.id}"))
-        self._stays[job.id] = stay
+        job_run = JobRun(job.epoch, asyncio.create_task(self._stay(job), name=f"job {job.id}"))
+        self._job_runs[job.id] = job_run
         if lease.ask:
-            stay.ask(_ASKS[lease.ask])
+            job_run.ask(_REQUESTS[lease.ask])
 
     async def _stay(self, job: Assignment) -> None:
         """A job's whole time here; whatever happens, it ends with its lease given back or lost."""
@@ -244,43 +244,43 @@ class WorkerService:
             await self._give_up(job, error)
         finally:
             self._remember_left(job)
-            stay = self._stays.pop(job.id)
-            if stay.asked is Ask.DIE:
+            job_run = self._job_runs.pop(job.id)
+            if job_run.asked is StopRequest.DIE:
                 # The job may have come back to this worker under a new lease, which waits for the end of the old one.
                 self._poke.set()
 
     def _last_records(self, job: Assignment) -> tuple[Record, ...]:
-        runner = self._stays[job.id].runner
+        runner = self._job_runs[job.id].runner
         return runner.unwritten if runner is not None else ()
 
     async def _give_up(self, job: Assignment, error: Exception) -> None:
-        """How the stay ended could not be recorded: say at least that, or the job would hold its lease for ever."""
+        """How the job run ended could not be recorded: say at least that, or the job would hold its lease for ever."""
         try:
             await self._parts.recorder.write(job.id, job.epoch, (JobLeft(_own_error(job, error)),))
         except Exception:
             log.exception("stay_not_ended", job=job.id)
 
-    async def _environment(self, project: str, stay: Stay) -> Environment | None:
+    async def _environment(self, project: str, job_run: JobRun) -> Environment | None:
         """The job's environment, as soon as it is to be had; None when something is asked of the job before."""
-        trouble = None
-        while stay.asked is Ask.NOTHING:
+        backoff = None
+        while job_run.asked is StopRequest.NOTHING:
             try:
-                return await self._surroundings.of(project)
+                return await self._environments.of(project)
             except Unavailable as error:
-                trouble = trouble or Trouble(f"environment of {project}")
-                await asyncio.sleep(trouble.met(error))
-        return None if stay.asked is Ask.DIE else await self._surroundings.of(project)
+                backoff = backoff or Backoff(f"environment of {project}")
+                await asyncio.sleep(backoff.failed(error))
+        return None if job_run.asked is StopRequest.DIE else await self._environments.of(project)
 
     async def _run(self, job: Assignment, job_log: JobLog) -> Ending | None:
         parts = self._parts
-        stay = self._stays[job.id]
+        job_run = self._job_runs[job.id]
         registered = parts.registry.find(job.type)
         if registered is None:
             hint = "Start a worker that has it installed; then resume the job."
             text = f"This worker does not know the job type '{job.type}'."
             return _cannot_begin(job, ErrorInfo("unknown_job_type", text, hint))
         try:
-            environment = await self._environment(job.project, stay)
+            environment = await self._environment(job.project, job_run)
         except Unavailable:
             return HandedBack()
         except Exception as error:  # noqa: BLE001  (what a project holds can be beyond use; that is this job's trouble)
@@ -297,8 +297,8 @@ class WorkerService:
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
             parts.executor, _Lines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds, version,
         )  # fmt: skip
-        stay.runner = runner
-        runner.brakes.ask(stay.asked)
+        job_run.runner = runner
+        runner.stop_control.ask(job_run.asked)
         try:
             return await runner.run()
         except LeaseLost:
@@ -308,7 +308,7 @@ class WorkerService:
             return _own_error(job, error)
 
     def _version(self, registered: RegisteredType, job_log: JobLog) -> Version:
-        """The code that a stay runs: processes load it as it is on disk, threads have it as it was at the start."""
+        """The code that a job run has: processes load it as it is on disk, threads have it as it was at the start."""
         loaded = self._loaded.get(registered.name)
         if loaded is None:
             loaded = self._loaded[registered.name] = code_of(registered.implementation)
@@ -344,21 +344,21 @@ class WorkerService:
                 while await self._hand_back() or await self._hand_back(after=LISTEN_SECONDS):
                     continue
         except Exception as error:  # noqa: BLE001  (leaving goes on without the database)
-            log.warning("leaving_in_haste", error=str(error) or type(error).__name__, jobs=list(self._stays))
-        left = [stay.task for stay in self._stays.values()]
+            log.warning("leaving_in_haste", error=str(error) or type(error).__name__, jobs=list(self._job_runs))
+        left = [job_run.task for job_run in self._job_runs.values()]
         for task in left:
             task.cancel()
         if left and (await asyncio.wait(left, timeout=PARTING_SECONDS))[1]:
-            log.warning("jobs_do_not_stop", jobs=list(self._stays), then="they end with this process")
+            log.warning("jobs_do_not_stop", jobs=list(self._job_runs), then="they end with this process")
 
     async def _hand_back(self, after: float = 0.0) -> bool:
         """Hand back all that is here `after` so many seconds; whether there was anything."""
         await asyncio.sleep(after)
         await self.reconcile()
-        for stay in list(self._stays.values()):
-            stay.ask(Ask.HAND_BACK)
-        if self._stays:
-            await asyncio.wait([s.task for s in self._stays.values()])
+        for job_run in list(self._job_runs.values()):
+            job_run.ask(StopRequest.HAND_BACK)
+        if self._job_runs:
+            await asyncio.wait([s.task for s in self._job_runs.values()])
             return True
         return False
 
@@ -370,7 +370,7 @@ class WorkerService:
 
 
 def _cannot_begin(job: Assignment, error: ErrorInfo) -> Ending:
-    """A stay that ends before any code of the job ran; leftovers that cannot be removed are told of."""
+    """A job run that ends before any code of the job ran; leftovers that cannot be removed are told of."""
     return Halted(undone=True, trouble=error.message) if job.purpose == UNDO else Broke(error)
 
 

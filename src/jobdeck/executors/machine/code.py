@@ -71,7 +71,7 @@ def code_of(implementation: str) -> Code:
 
 
 def code_changed(type_name: str, newest: str) -> CodeChanged:
-    """The error of a task, or of a stay, that finds another version than that with which its attempt began."""
+    """The error of a task, or of a job run, that finds another version than that with which its attempt began."""
     what = f" The file changed last is {newest}." if newest else ""
     return CodeChanged(
         f"The code of '{type_name}' was changed after this attempt had begun with it.{what}",

@@ -22,8 +22,8 @@ from jobdeck.core.life.bulk import (
 )
 from jobdeck.core.life.family import HasChildren
 from jobdeck.engine.control import Control, Request, Result, delete_in, none_along, operate_in, prioritize_in
+from jobdeck.engine.loops import Backoff, sleep_unless
 from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.service import Trouble, sleep_unless
 from jobdeck.services.jobs.bulks import permission_of
 from jobdeck.store.access import tokens
 from jobdeck.store.bulks import items, records
@@ -49,14 +49,14 @@ class BulkRunner:
         self._control = control
 
     async def run(self, stop: asyncio.Event) -> None:
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         while not stop.is_set():
             try:
                 busy = await self.turn(stop)
-                trouble.over()
+                backoff.succeeded()
                 await sleep_unless(stop, 0.0 if busy else IDLE)
             except Exception as error:  # noqa: BLE001  (must outlive whatever goes wrong in one turn)
-                await sleep_unless(stop, trouble.met(error))
+                await sleep_unless(stop, backoff.failed(error))
 
     async def turn(self, stop: asyncio.Event) -> bool:
         """A batch of each bulk that runs, if this process leads; whether there was any."""

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class RelatedJobs:
     """What is shown of jobs and is not in their rows, by job."""
 
     waits: Mapping[int, Sequence[waiting.WaitReason]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Presenter:
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
     ) -> list[Job]:
         """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
-        beside = Beside(
+        beside = RelatedJobs(
             waits=await self._waits(connection, rows, caller, now) if _wants(fields, "wait") else {},
             touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs", "credits") else {},
             unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
@@ -76,14 +76,14 @@ class Presenter:
             return reason
         return replace(reason, text=f"The job type '{type_}' could not be loaded: {broken.reason}")
 
-    def _shown(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
+    def _shown(self, row: JobRow, beside: RelatedJobs, caller: Caller, now: int) -> Job:
         try:
             return self._job(row, beside, caller, now)
         except Exception as error:
             log.exception("job_not_shown", job=row["id"])
             return unshown(row, error)
 
-    def _job(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
+    def _job(self, row: JobRow, beside: RelatedJobs, caller: Caller, now: int) -> Job:
         omitted = [name for name in ("params", "result") if row[name] == ""]
         touched = beside.touched.get(row["id"], ())
         running_seconds = _spent(row, "running_us", ALIVE, now)
@@ -192,7 +192,7 @@ def _object(touched: lineage.Touched) -> TouchedObject:
     )
 
 
-def _actions(row: JobRow, beside: Beside, caller: Caller) -> dict[str, ActionView]:
+def _actions(row: JobRow, beside: RelatedJobs, caller: Caller) -> dict[str, ActionView]:
     unfinished = beside.unfinished.get(row["id"], 0)
     # No answer depends on the id.
     subject = Subject(0, State(row["state"]), row["leased"], row["dirty_since"] > 0, unfinished, row["last_operation"])

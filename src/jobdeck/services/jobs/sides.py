@@ -71,7 +71,7 @@ class ClaimState:
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class JobExtras:
     """What is known of a job besides what every surface shows of it."""
 
     token: str | None
@@ -102,14 +102,14 @@ class JobSides:
         self._core = core
         self._jobs = jobs
 
-    async def of(self, caller: Caller, job_id: int) -> Sides:
+    async def of(self, caller: Caller, job_id: int) -> JobExtras:
         """Where the job comes from, and how it stands; raises NotFound."""
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
             row = await _row(connection, job_id)
             origin = await job_sides.origin(connection, row)
             now = await self._core.database.clock.now(connection)
-        return Sides(
+        return JobExtras(
             token=origin.token,
             configuration=origin.configuration,
             configuration_version=row["configuration_version"],

@@ -18,7 +18,7 @@ from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import BOOL, FLOAT, INT, TEXT, ids_of
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.many_rows import insert_cells, update_cells
-from jobdeck.store.sql.prepared import Prepared, Question, Rows, run_batch
+from jobdeck.store.sql.prepared import BatchQuery, Prepared, Rows, run_batch
 
 LIFE = {
     "state": TEXT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
@@ -127,9 +127,9 @@ async def lock(tx: Tx, ids: Iterable[int]) -> dict[int, Job]:
     return locked(await run_batch(tx.connection, *locking(ids)))
 
 
-def locking(ids: Iterable[int]) -> Question:
+def locking(ids: Iterable[int]) -> BatchQuery:
     """What `lock` asks, for opening a transaction with it; `locked` makes jobs of the answer."""
-    return Question(_locking, {"id": list(ids)}, {"id": INT})
+    return BatchQuery(_locking, {"id": list(ids)}, {"id": INT})
 
 
 def locked(rows: Rows) -> dict[int, Job]:

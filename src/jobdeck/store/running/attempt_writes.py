@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.life import transitions as becoming
+from jobdeck.core.life import transitions
 from jobdeck.core.life.job import NO_CHILDREN, Children, Job, replace
 from jobdeck.core.life.records import (
     JobAdvanced,
@@ -21,7 +21,7 @@ from jobdeck.core.life.records import (
 )
 from jobdeck.core.life.states import StepState
 from jobdeck.core.tasks import Touched
-from jobdeck.store.jobs import jobs, transitions
+from jobdeck.store.jobs import jobs, transition_writes
 from jobdeck.store.running import progress, step_writes
 from jobdeck.store.schema import lineage
 from jobdeck.store.sql.batch import INT, TEXT
@@ -132,9 +132,9 @@ class _Gathered:
             job = self._jobs[i]
             if i in self._advanced:
                 job = replace(job, fraction=max(job.fraction, self._advanced[i].fraction))
-            settled = becoming.settle(job, record.ending, tx.now, children.get(i, NO_CHILDREN))
+            settled = transitions.settle(job, record.ending, tx.now, children.get(i, NO_CHILDREN))
             changes.append((self._locked[i], settled))
-        await transitions.apply(tx, changes)
+        await transition_writes.apply(tx, changes)
 
 
 def _warned(job: Job, warnings: int) -> Job:

@@ -12,11 +12,11 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.claims import Claim
-from jobdeck.core.life import transitions as becoming
+from jobdeck.core.life import transitions
 from jobdeck.core.life.endings import WorkerLost
 from jobdeck.core.life.job import NO_CHILDREN, Job
 from jobdeck.core.life.states import State
-from jobdeck.store.jobs import jobs, transitions
+from jobdeck.store.jobs import jobs, transition_writes
 from jobdeck.store.running import workers
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
@@ -63,16 +63,16 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
         leadership.confirm(leading, leader)
         locked = jobs.locked(found)
         takers = {worker for (worker,) in active}
-        changes: list[transitions.Change] = []
+        changes: list[transition_writes.Change] = []
         rows = []
         for pick in picks:
             job = locked.get(pick.job)
             if job is None or pick.worker_id not in takers or not _can_start(job, pick.purpose):
                 continue
             start = (
-                becoming.start(job, pick.worker_name, tx.now)
+                transitions.start(job, pick.worker_name, tx.now)
                 if pick.purpose == RUN
-                else becoming.start_undo(job, pick.worker_name)
+                else transitions.start_undo(job, pick.worker_name)
             )
             changes.append((job, start))
             rows.append(_lease_row(pick, start.job.epoch, tx.now, lease_seconds))
@@ -80,7 +80,7 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
             return set()
         tx.called = takers
         async with tx.last_writes():
-            await transitions.apply(tx, changes)
+            await transition_writes.apply(tx, changes)
             await insert_cells(tx, leases, dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)), _COLUMNS)
         return {job.id for job, _ in changes}
 
@@ -199,9 +199,9 @@ async def expire(database: Database, leader: Leader, *, until: int | None = None
         children = await jobs.children_of(tx.connection, (j.id for j in dead if j.has_children))
         last = await _last_begun(tx.connection, [j.id for j in dead])
         changes = [
-            (j, becoming.settle(j, WorkerLost(j.id in last), tx.now, children.get(j.id, NO_CHILDREN))) for j in dead
+            (j, transitions.settle(j, WorkerLost(j.id in last), tx.now, children.get(j.id, NO_CHILDREN))) for j in dead
         ]
-        await transitions.apply(tx, changes)
+        await transition_writes.apply(tx, changes)
         return [job.id for job in dead]
 
     return await database.transact(work)

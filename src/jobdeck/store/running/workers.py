@@ -16,7 +16,7 @@ from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.sql.prepared import Prepared, Question
+from jobdeck.store.sql.prepared import BatchQuery, Prepared
 
 ACTIVE, DRAINING, LEAVING, GONE = "active", "draining", "leaving", "gone"
 """It takes jobs; a person told it to take no more, which can be taken back; it is about to end; it has ended."""
@@ -53,9 +53,9 @@ async def join(database: Database, worker: Worker) -> None:
     await database.transact(work)
 
 
-def locking_active(ids: Iterable[str]) -> Question:
+def locking_active(ids: Iterable[str]) -> BatchQuery:
     """Asks for those of `ids` that take jobs; they go on doing so until the transaction ends."""
-    return Question(_lock_active, {"id": sorted(ids)}, {"id": TEXT})
+    return BatchQuery(_lock_active, {"id": sorted(ids)}, {"id": TEXT})
 
 
 def _lock_active(wanted: Subquery) -> Select[Any]:
@@ -113,7 +113,7 @@ async def end_all(tx: Tx) -> None:
     await _tell_gone(tx, statement)
 
 
-async def bury(tx: Tx, silent_since: int) -> Sequence[str]:
+async def mark_dead(tx: Tx, silent_since: int) -> Sequence[str]:
     """Mark as gone the workers without a heartbeat since then and without a lease; their ids."""
     holds = exists().where(leases.c.worker_id == workers.c.id)
     statement = update(workers).where(workers.c.state != GONE, workers.c.heartbeat_at < silent_since, ~holds)

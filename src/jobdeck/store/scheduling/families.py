@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jobdeck.core.life import transitions as becoming
+from jobdeck.core.life import transitions
 from jobdeck.core.life.job import NO_CHILDREN
-from jobdeck.store.jobs import jobs, transitions
+from jobdeck.store.jobs import jobs, transition_writes
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.sql.database import Database, Tx
@@ -22,10 +22,10 @@ async def settle(database: Database, leader: Leader, candidates: Iterable[int]) 
         children = await jobs.children_of(tx.connection, (j.id for j in locked.values() if j.has_children))
         changes = []
         for job in locked.values():
-            transition = becoming.family_settled(job, tx.now, children.get(job.id, NO_CHILDREN))
+            transition = transitions.family_settled(job, tx.now, children.get(job.id, NO_CHILDREN))
             if transition is not None:
                 changes.append((job, transition))
-        await transitions.apply(tx, changes)
+        await transition_writes.apply(tx, changes)
         return [job.id for job, _ in changes]
 
     return await database.transact(work)

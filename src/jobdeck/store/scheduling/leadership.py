@@ -11,7 +11,7 @@ from jobdeck.core.errors import NotLeader
 from jobdeck.store.schema import leadership
 from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import Prepared, Question, Rows, run_batch
+from jobdeck.store.sql.prepared import BatchQuery, Prepared, Rows, run_batch
 
 SCHEDULER = "scheduler"
 
@@ -74,9 +74,9 @@ async def step_down(database: Database, leader: Leader) -> None:
     await database.transact(work)
 
 
-def requiring() -> Question:
+def requiring() -> BatchQuery:
     """What `require` asks, for opening a transaction with it; `confirm` reads the answer."""
-    return Question(_leading, {"name": [SCHEDULER]}, {"name": TEXT})
+    return BatchQuery(_leading, {"name": [SCHEDULER]}, {"name": TEXT})
 
 
 def _leading(wanted: Subquery) -> Select[Any]:

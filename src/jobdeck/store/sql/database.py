@@ -22,7 +22,7 @@ from jobdeck.core.errors import DiskFull, Unavailable
 from jobdeck.store.sql.clock import Clock, DatabaseClock
 from jobdeck.store.sql.engines import postgres_engine, sqlite_engine
 from jobdeck.store.sql.events import NewEvent, append
-from jobdeck.store.sql.prepared import Question, Rows, begin_with, commit, end, is_idle, together
+from jobdeck.store.sql.prepared import BatchQuery, Rows, begin_with, commit, end, is_idle, pipeline
 from jobdeck.store.sql.sessions import Sessions
 from jobdeck.store.sql.wakeups import Called, Wakeups
 
@@ -75,7 +75,7 @@ class Tx:
     async def last_writes(self) -> AsyncIterator[None]:
         """Around the last statements of a transaction, none of which may read: they, the events and the commit go out
         together. It ends the transaction, so nothing may follow."""
-        async with together(self.connection):
+        async with pipeline(self.connection):
             yield
             if self.events:
                 await append(self.connection, self.events, self.now, self.called)
@@ -155,7 +155,7 @@ class Database:
         async with self.read() as connection:
             return await self.clock.now(connection)
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: Question, by_key: bool = False) -> T:
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, by_key: bool = False) -> T:
         """Run `work` in one write transaction and commit it with its events. The answers to `opening`, asked in this
         order, are there when it begins: they came with the transaction's first trip to the database. `by_key`: it
         concerns few rows, each found by its key, and gets a session at hand that need not plan it each time.
@@ -175,7 +175,7 @@ class Database:
                 raise _unavailable(error) from error
         raise AssertionError("unreachable")
 
-    async def _once(self, work: Callable[[Tx], Awaitable[T]], opening: Sequence[Question], by_key: bool) -> T:
+    async def _once(self, work: Callable[[Tx], Awaitable[T]], opening: Sequence[BatchQuery], by_key: bool) -> T:
         if self._one_writer is None:
             begun = self._at_hand.writes.begin() if by_key and self._at_hand else self._writer.begin()
             return await self._commit(begun, work, opening)
@@ -186,7 +186,7 @@ class Database:
         self,
         begun: AbstractAsyncContextManager[AsyncConnection],
         work: Callable[[Tx], Awaitable[T]],
-        opening: Sequence[Question],
+        opening: Sequence[BatchQuery],
     ) -> T:
         async with begun as connection:
             answers, told = await begin_with(connection, opening, self.clock.question(self.dialect))

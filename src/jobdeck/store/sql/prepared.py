@@ -76,7 +76,7 @@ class Prepared:
         return str(compiled), tuple(getattr(compiled, "positiontup", None) or ()), compiled.params or {}
 
 
-class Question(NamedTuple):
+class BatchQuery(NamedTuple):
     """A statement over a batch, to be run later."""
 
     build: Build
@@ -85,7 +85,7 @@ class Question(NamedTuple):
 
 
 async def begin_with(
-    connection: AsyncConnection, questions: Sequence[Question], last: Prepared | None = None
+    connection: AsyncConnection, questions: Sequence[BatchQuery], last: Prepared | None = None
 ) -> tuple[list[Rows], Rows]:
     """Begin a transaction; the answers to `questions`, and then to `last`.
 
@@ -95,7 +95,7 @@ async def begin_with(
     driver = await driver_of(connection)
     if not driver.autocommit:
         await driver.set_autocommit(True)
-    async with together(connection):
+    async with pipeline(connection):
         await driver.execute("BEGIN")
         cursors = [await _put(driver, question, connection) for question in questions]
         if last is not None:
@@ -104,7 +104,7 @@ async def begin_with(
     return (rows, ()) if last is None else (rows[:-1], rows[-1])
 
 
-async def _put(driver: Any, question: Question, connection: AsyncConnection) -> Any:
+async def _put(driver: Any, question: BatchQuery, connection: AsyncConnection) -> Any:
     """Send it; the cursor that will have the answer."""
     shape = shape_of(question.cells, "postgresql")
     text, own = _built(question.build, shape, tuple(question.columns.items()))._for_postgresql  # noqa: SLF001
@@ -182,7 +182,7 @@ async def _run_all_in_sqlite(connection: AsyncConnection, calls: Sequence[Call])
 
 
 @asynccontextmanager
-async def together(connection: AsyncConnection) -> AsyncIterator[None]:
+async def pipeline(connection: AsyncConnection) -> AsyncIterator[None]:
     """Around statements that travel together, so that none may need what another gives; an error is told last. (On
     SQLite those that pass SQLAlchemy by and give no rows do; any others run before them.)"""
     if connection.dialect.name == "sqlite":

@@ -14,7 +14,7 @@ from jobdeck.core.life.family import words
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.services.jobs.queries import JobConditions
-from jobdeck.services.jobs.sides import Sides
+from jobdeck.services.jobs.sides import JobExtras
 from jobdeck.web.job.why import ASKED, CHILD_FAILED, Known, Why, who_asked, whys
 from jobdeck.web.page import Page
 from jobdeck.wire.jobs import Job
@@ -51,7 +51,7 @@ class Head:
     """The head of the page."""
 
     job: Job
-    sides: Sides
+    sides: JobExtras
     whys: Sequence[Why]
     acts: Sequence[Act]
     can_prioritize: bool

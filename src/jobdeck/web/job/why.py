@@ -12,7 +12,7 @@ from jobdeck.core.amounts import duration, number
 from jobdeck.core.life.states import State
 from jobdeck.core.tasks import UNDO
 from jobdeck.core.values import clip
-from jobdeck.services.jobs.sides import Sides
+from jobdeck.services.jobs.sides import JobExtras
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job, WaitReason
 
@@ -96,7 +96,7 @@ class Known:
     """What is to be known of a job beside itself: the latest event of one of the kinds `ASKED`, how its children are,
     by state, and which paused scopes whoever looks may let go on."""
 
-    sides: Sides
+    sides: JobExtras
     asked: Event | None
     children: Mapping[str, int]
     may_lift: Callable[[str], bool]
@@ -233,7 +233,7 @@ def _below(children: Mapping[str, int]) -> Iterator[tuple[str, str]]:
             yield state, f"1 child that {one}" if count == 1 else f"{number(count)} children that {many}"
 
 
-def _paused(job: Job, sides: Sides, asked: Event | None) -> Why:
+def _paused(job: Job, sides: JobExtras, asked: Event | None) -> Why:
     if job.state is State.PAUSING:
         return Why(
             "warning", "pausing", "It is being paused", _by("Asked", asked, job),
@@ -244,7 +244,7 @@ def _paused(job: Job, sides: Sides, asked: Event | None) -> Why:
     return Why("warning", "paused", "It is paused", (*_by("Paused", asked, job), *until), hint)
 
 
-def _canceled(job: Job, sides: Sides, asked: Event | None) -> Why:
+def _canceled(job: Job, sides: JobExtras, asked: Event | None) -> Why:
     if job.state is State.CANCELING:
         title = "It is being stopped to start again" if sides.restarting else "It is being canceled"
         hint = "Its work is told to stop, and what it half made is removed. Work that does not stop is killed."
@@ -280,7 +280,7 @@ def _by(verb: str, asked: Event | None, job: Job) -> tuple[Piece, ...]:
     return (Piece(f"{verb}{who}{because}"), *when, Piece(reason))
 
 
-def _stall(job: Job, sides: Sides) -> Why | None:
+def _stall(job: Job, sides: JobExtras) -> Why | None:
     if not sides.stalled or job.state is not State.RUNNING:
         return None
     text = f"Its worker is alive, but there has been no progress for {duration(sides.quiet_seconds)}."

@@ -1,4 +1,4 @@
-"""The log of one stay of a job on a worker: bounded, and told where lines had to be left out."""
+"""The log of one job run of a job on a worker: bounded, and told where lines had to be left out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class JobLog:
         self._max = max_bytes
         self._size = 0
         self._earlier: int | None = None
-        """Bytes of earlier stays of this attempt, once they were looked up."""
+        """Bytes of earlier runs of this attempt, once they were looked up."""
         self._capped = 0
         """Lines that were left out because the log is full."""
         self._lost = 0
@@ -150,7 +150,7 @@ async def _store(blobs: Blobs, chunk: Chunk) -> None:
 
 
 async def _bytes_of_earlier_stays(blobs: Blobs, key: ChunkKey) -> int:
-    """About: all chunks of a stay but its last are full, and that one counts as it is packed."""
+    """About: all chunks of a job run but its last are full, and that one counts as it is packed."""
     sizes: dict[str, list[int]] = {}
     for blob in await blobs.list(log_prefix(key.job, key.attempt)):
         sizes.setdefault(chunk_name(blob.path).partition("-")[0], []).append(blob.size)

@@ -10,9 +10,9 @@ EVERY = 5.0
 SILENT_SECONDS = 30.0
 
 
-async def bury_workers(database: Database, leadership: Leadership, silent_seconds: float = SILENT_SECONDS) -> None:
+async def mark_dead_workers(database: Database, leadership: Leadership, silent_seconds: float = SILENT_SECONDS) -> None:
     """One look, if this process leads."""
     if leadership.current is None:
         return
     silence = int(silent_seconds * 1_000_000)
-    await database.transact(lambda tx: workers.bury(tx, tx.now - silence))
+    await database.transact(lambda tx: workers.mark_dead(tx, tx.now - silence))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobdeck.core.errors import Unavailable
-from jobdeck.engine import service
-from jobdeck.engine.service import Loop, Services, ServiceState, Trouble
+from jobdeck.engine import loops
+from jobdeck.engine.loops import Backoff, Loops, LoopState, RepeatedLoop
 from tests.engine.harness import Engine, reached, running, script
 
 
@@ -49,13 +49,13 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def at_once(stop: asyncio.Event, seconds: float) -> None:
         taken.append(seconds)
 
-    monkeypatch.setattr(service, "sleep_unless", at_once)
+    monkeypatch.setattr(loops, "sleep_unless", at_once)
     return taken
 
 
 async def test_one_that_dies_is_started_again(pauses: list[float]) -> None:
     mortal = Mortal(ValueError("bad"), None, RuntimeError("worse"))
-    services = Services([mortal])
+    services = Loops([mortal])
     await services.start()
     await mortal.runs_well.wait()
     state = services.states["mortal"]
@@ -68,7 +68,7 @@ async def test_one_that_dies_is_started_again(pauses: list[float]) -> None:
 
 
 async def test_one_that_waits_to_be_started_again_is_told_of_and_stops_at_once() -> None:
-    services = Services([Mortal(ValueError("bad"))])
+    services = Loops([Mortal(ValueError("bad"))])
     await services.start()
     await services.one_died.wait()
     state = services.states["mortal"]
@@ -78,10 +78,10 @@ async def test_one_that_waits_to_be_started_again_is_told_of_and_stops_at_once()
 
 async def test_pauses_do_not_grow_for_ever(pauses: list[float]) -> None:
     mortal = Mortal(*[ValueError("bad")] * 12)
-    services = Services([mortal])
+    services = Loops([mortal])
     await services.start()
     await mortal.runs_well.wait()
-    assert pauses[-1] == service.LONGEST_RESTART
+    assert pauses[-1] == loops.LONGEST_RESTART
     assert pauses == sorted(pauses)
     await services.stop()
 
@@ -93,7 +93,7 @@ async def test_a_loop_that_fails_again_and_again_does_not_work() -> None:
     async def turn() -> None:
         nonlocal turns, good
         turns += 1
-        if turns > service.TROUBLED_AFTER:
+        if turns > loops.TROUBLED_AFTER:
             failing.set()
         if not mended.is_set():
             raise KeyError("threads")
@@ -101,7 +101,7 @@ async def test_a_loop_that_fails_again_and_again_does_not_work() -> None:
         if good == 2:
             twice.set()
 
-    services = Services([Loop("scheduler", 0.0, turn)])
+    services = Loops([RepeatedLoop("scheduler", 0.0, turn)])
     await services.start()
     await failing.wait()
     state = services.states["scheduler"]
@@ -113,16 +113,16 @@ async def test_a_loop_that_fails_again_and_again_does_not_work() -> None:
 
 
 def test_a_database_that_is_away_is_no_fault_of_the_loop() -> None:
-    state = ServiceState()
-    service._STATE.set(state)
-    trouble = Trouble("duty")
+    state = LoopState()
+    loops._STATE.set(state)
+    backoff = Backoff("duty")
     for _ in range(20):
-        trouble.met(Unavailable("away"))
+        backoff.failed(Unavailable("away"))
     assert state.works
-    for _ in range(service.TROUBLED_AFTER):
-        trouble.met(ValueError("bad"))
+    for _ in range(loops.TROUBLED_AFTER):
+        backoff.failed(ValueError("bad"))
     assert not state.works
-    trouble.over()
+    backoff.succeeded()
     assert state.works
 
 

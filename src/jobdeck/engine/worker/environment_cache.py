@@ -23,7 +23,7 @@ class _Known:
     asking: asyncio.Task[Environment] | None = None
 
 
-class Surroundings:
+class EnvironmentCache:
     """Looks up a project's environment at most every half second; jobs that ask at the same moment share one call."""
 
     def __init__(self, look_up: Callable[[str], Awaitable[Environment]]) -> None:

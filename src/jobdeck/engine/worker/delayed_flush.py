@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-class Trail:
+class DelayedFlush:
     """Calls `tell` when something held back is due. `tell` answers with the seconds until more is, or with None.
 
     A timer and no task, because most of what is held is told by what follows it."""

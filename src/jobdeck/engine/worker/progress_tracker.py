@@ -1,4 +1,4 @@
-"""Progress of one stay: what the tasks say, added up to steps and to the job; told at most twice a second."""
+"""Progress of one job run: what the tasks say, added up to steps and to the job; told at most twice a second."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StepMeter:
         return sum(t.fraction for t in self.tasks.values()) / len(self.tasks) if self.tasks else 0.0
 
 
-class Meter:
+class ProgressTracker:
     """Knows how far the job is."""
 
     def __init__(self, plan: list[StepSpec], saved: list[SavedStep], fraction: float) -> None:
@@ -57,16 +57,18 @@ class Meter:
 
     def open(self, step: SavedStep) -> None:
         """A step's tasks are known, with what they had done before."""
-        meter = self._steps[step.index]
-        meter.ended = step.state is StepState.SUCCEEDED
-        meter.tasks = {t.index: TaskMeter(t.done, t.total, t.unit, t.state is StepState.SUCCEEDED) for t in step.tasks}
+        tracker = self._steps[step.index]
+        tracker.ended = step.state is StepState.SUCCEEDED
+        tracker.tasks = {
+            t.index: TaskMeter(t.done, t.total, t.unit, t.state is StepState.SUCCEEDED) for t in step.tasks
+        }
 
     def advance(self, step: int, task: int, progressed: Progressed) -> None:
         """What a task said; its units never go back."""
-        meter = self._steps[step].tasks[task]
-        meter.done = max(meter.done, progressed.done)
-        meter.total = progressed.total if progressed.total is not None else meter.total
-        meter.unit = progressed.unit or meter.unit
+        tracker = self._steps[step].tasks[task]
+        tracker.done = max(tracker.done, progressed.done)
+        tracker.total = progressed.total if progressed.total is not None else tracker.total
+        tracker.unit = progressed.unit or tracker.unit
 
     def end_task(self, step: int, task: int) -> None:
         self._steps[step].tasks[task].ended = True
@@ -88,9 +90,9 @@ class Meter:
 
     def _told_by(self, step: int) -> StepMeter:
         """The present step, or the last one before it that counts in units."""
-        for meter in reversed(self._steps[: step + 1]):
-            if any(t.unit or t.total for t in meter.tasks.values()):
-                return meter
+        for tracker in reversed(self._steps[: step + 1]):
+            if any(t.unit or t.total for t in tracker.tasks.values()):
+                return tracker
         return self._steps[step]
 
     def reading(self, step: int) -> JobAdvanced:

@@ -28,7 +28,7 @@ class Taken(NamedTuple):
 
 
 @dataclass(slots=True)
-class Desk:
+class WorkerSlots:
     """One worker and what it has in hand, by isolation."""
 
     worker: Worker
@@ -43,11 +43,11 @@ class Desk:
         return self.worker.state == ACTIVE
 
 
-class Places:
+class SlotTable:
     """Which worker takes the next job: the one with the most free places of the kind that is needed."""
 
     def __init__(self) -> None:
-        self._desks: dict[str, Desk] = {}
+        self._by_worker: dict[str, WorkerSlots] = {}
         self._taken: dict[int, Taken] = {}
         self._suspects: dict[int, Taken] = {}
         self._held_free: dict[str, float] = {}
@@ -55,10 +55,10 @@ class Places:
 
     def replace(self, workers: Iterable[Worker]) -> None:
         """The workers that are there now; what they have in hand is kept."""
-        self._desks = {w.id: Desk(w) for w in workers}
+        self._by_worker = {w.id: WorkerSlots(w) for w in workers}
         for taken in self._taken.values():
-            if taken.worker_id in self._desks:
-                self._desks[taken.worker_id].used[taken.isolation] += 1
+            if taken.worker_id in self._by_worker:
+                self._by_worker[taken.worker_id].used[taken.isolation] += 1
 
     def take(self, job: int, worker_id: str, isolation: str, losses: int = 0) -> None:
         after = settles_after(losses)
@@ -67,26 +67,26 @@ class Places:
         if taken.suspect:
             self._suspects[job] = taken
             self._held_free.pop(worker_id, None)
-        if worker_id in self._desks:
-            self._desks[worker_id].used[isolation] += 1
+        if worker_id in self._by_worker:
+            self._by_worker[worker_id].used[isolation] += 1
 
     def give_back(self, job: int) -> None:
         taken = self._taken.pop(job, None)
         self._suspects.pop(job, None)
-        if taken is not None and taken.worker_id in self._desks:
-            self._desks[taken.worker_id].used[taken.isolation] -= 1
+        if taken is not None and taken.worker_id in self._by_worker:
+            self._by_worker[taken.worker_id].used[taken.isolation] -= 1
 
     def can_run(self, type_name: str) -> bool:
         """Whether a worker that takes jobs knows the type."""
-        return any(d.takes and type_name in d.worker.types for d in self._desks.values())
+        return any(d.takes and type_name in d.worker.types for d in self._by_worker.values())
 
     def half(self) -> int:
         """Half of all places, free or not, rounded up."""
-        desks = (d.worker for d in self._desks.values() if d.takes)
-        return (sum(w.slots + w.light_slots for w in desks) + 1) // 2
+        slots = (d.worker for d in self._by_worker.values() if d.takes)
+        return (sum(w.slots + w.light_slots for w in slots) + 1) // 2
 
     def any_free(self) -> bool:
-        return any(d.takes and (d.free("process") > 0 or d.free("thread") > 0) for d in self._desks.values())
+        return any(d.takes and (d.free("process") > 0 or d.free("thread") > 0) for d in self._by_worker.values())
 
     def find(self, type_name: str, isolation: str, *, beyond: bool = False, suspect: bool = False) -> Worker | None:
         """The worker for the next job of this type; with `beyond`, also one that has no place left. For a `suspect` one
@@ -103,31 +103,31 @@ class Places:
             self._held_free[best.id] = _now() + HELD_FREE
         return _freest(calm, isolation)
 
-    def _able(self, type_name: str, isolation: str, *, beyond: bool) -> list[Desk]:
+    def _able(self, type_name: str, isolation: str, *, beyond: bool) -> list[WorkerSlots]:
         return [
             d
-            for d in self._desks.values()
+            for d in self._by_worker.values()
             if d.takes and type_name in d.worker.types and (beyond or d.free(isolation) > 0)
         ]
 
     def _all_open(self) -> bool:
         return not self._suspects and not self._held_free
 
-    def _joins(self, desk: Desk) -> bool:
+    def _joins(self, slots: WorkerSlots) -> bool:
         """Whether a job that nobody suspects may begin there now."""
         now = _now()
-        if self._held_free.get(desk.worker.id, now) > now:
+        if self._held_free.get(slots.worker.id, now) > now:
             return False
-        self._held_free.pop(desk.worker.id, None)
-        return all(t.settles <= now for t in self._suspects.values() if t.worker_id == desk.worker.id)
+        self._held_free.pop(slots.worker.id, None)
+        return all(t.settles <= now for t in self._suspects.values() if t.worker_id == slots.worker.id)
 
-    def _settled(self, desk: Desk) -> bool:
+    def _settled(self, slots: WorkerSlots) -> bool:
         now = _now()
-        return all(t.settles <= now for t in self._taken.values() if t.worker_id == desk.worker.id)
+        return all(t.settles <= now for t in self._taken.values() if t.worker_id == slots.worker.id)
 
 
-def _freest(desks: Iterable[Desk], isolation: str) -> Worker | None:
-    found = max(desks, key=lambda d: d.free(isolation), default=None)
+def _freest(slots: Iterable[WorkerSlots], isolation: str) -> Worker | None:
+    found = max(slots, key=lambda d: d.free(isolation), default=None)
     return found.worker if found is not None else None
 
 

@@ -24,7 +24,7 @@ TROUBLED_AFTER = 5
 
 
 @dataclass(slots=True)
-class ServiceState:
+class LoopState:
     """How one service is: how often it was started again, errors in a row of its loop, and the last error."""
 
     restarts: int = 0
@@ -37,11 +37,11 @@ class ServiceState:
         return not self.is_down and self.errors < TROUBLED_AFTER
 
 
-_STATE: ContextVar[ServiceState | None] = ContextVar("service_state", default=None)
+_STATE: ContextVar[LoopState | None] = ContextVar("service_state", default=None)
 """The state of the service whose task this is; what goes wrong in its loop is noted there."""
 
 
-class Service(Protocol):
+class Loop(Protocol):
     """Something that runs until it is told to stop."""
 
     name: str
@@ -51,7 +51,7 @@ class Service(Protocol):
         ...
 
 
-class Loop:
+class RepeatedLoop:
     """A service that does one thing again and again, `every` seconds; an error is told and does not end it."""
 
     def __init__(self, name: str, every: float, turn: Callable[[], Awaitable[object]]) -> None:
@@ -60,25 +60,25 @@ class Loop:
         self._turn = turn
 
     async def run(self, stop: asyncio.Event) -> None:
-        trouble = Trouble(self.name)
+        backoff = Backoff(self.name)
         while not stop.is_set():
             try:
                 await self._turn()
-                trouble.over()
+                backoff.succeeded()
                 await sleep_unless(stop, self._every)
             except Exception as error:  # noqa: BLE001  (a duty must outlive whatever goes wrong in one turn)
-                await sleep_unless(stop, max(self._every, trouble.met(error)))
+                await sleep_unless(stop, max(self._every, backoff.failed(error)))
 
 
-class Trouble:
+class Backoff:
     """Errors in a row: tells the first one and the end of them, and how long to pause before the next try."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._count = 0
-        self._state = _STATE.get() or ServiceState()
+        self._state = _STATE.get() or LoopState()
 
-    def met(self, error: BaseException) -> float:
+    def failed(self, error: BaseException) -> float:
         """Note an error; the seconds to pause."""
         self._count += 1
         expected = isinstance(error, Unavailable | NotLeader)
@@ -90,7 +90,7 @@ class Trouble:
             log.warning("loop_trouble", loop=self._name, error=str(error), exc_info=None if expected else error)
         return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._count, 10)))
 
-    def over(self) -> None:
+    def succeeded(self) -> None:
         if self._count:
             log.info("loop_recovered", loop=self._name, after=self._count)
             self._state.errors = 0
@@ -116,15 +116,15 @@ async def first_of(sleep: Awaitable[object], *events: asyncio.Event) -> None:
             one.cancel()
 
 
-class Services:
+class Loops:
     """A set of services with one start and one stop; stopping twice is harmless. Stops in reverse order of start.
 
     One that ends by itself, which none should, is started again after a pause that grows."""
 
-    def __init__(self, services: Sequence[Service]) -> None:
+    def __init__(self, services: Sequence[Loop]) -> None:
         self._services = services
         self._running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
-        self.states: Mapping[str, ServiceState] = {service.name: ServiceState() for service in services}
+        self.states: Mapping[str, LoopState] = {service.name: LoopState() for service in services}
         self.one_died = asyncio.Event()
         """Set once a service has ended by itself."""
 
@@ -144,7 +144,7 @@ class Services:
                 log.exception("service_broke", service=task.get_name())
 
 
-async def _keep_running(service: Service, stop: asyncio.Event, state: ServiceState, one_died: asyncio.Event) -> None:
+async def _keep_running(service: Loop, stop: asyncio.Event, state: LoopState, one_died: asyncio.Event) -> None:
     """Run it until `stop` is set, again and again if it dies; what breaks while it stops is raised."""
     _STATE.set(state)
     deaths = 0

@@ -13,7 +13,7 @@ EVERY = 20.0
 """Seconds."""
 
 
-async def give_back() -> None:
+async def trim_memory() -> None:
     """Give back what is free. Elsewhere than on glibc: nothing."""
     trim = _trim()
     if trim is not None:

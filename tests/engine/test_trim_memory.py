@@ -10,13 +10,13 @@ import pytest
 
 _HOLES = """
 import asyncio, psutil
-from jobdeck.engine.duties.give_back import give_back
+from jobdeck.engine.duties.trim_memory import trim_memory
 
 blocks = [bytearray(100_000) for _ in range(2000)]
 stays = blocks[::20]  # so that no end of the heap is free
 del blocks
 before = psutil.Process().memory_info().rss
-asyncio.run(give_back())
+asyncio.run(trim_memory())
 print(before - psutil.Process().memory_info().rss)
 """
 

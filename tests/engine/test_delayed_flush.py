@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from jobdeck.core.errors import LeaseLost
-from jobdeck.engine.worker.trail import Trail
+from jobdeck.engine.worker.delayed_flush import DelayedFlush
 
 
 async def test_nothing_is_told_after_the_end() -> None:
@@ -22,14 +22,14 @@ async def test_nothing_is_told_after_the_end() -> None:
         await go_on.wait()
         return 0.0
 
-    trail = Trail(tell, lambda: None)
-    trail.within(0.0)
+    flush = DelayedFlush(tell, lambda: None)
+    flush.within(0.0)
     await under_way.wait()
-    closing = asyncio.create_task(trail.close())
+    closing = asyncio.create_task(flush.close())
     await asyncio.sleep(0)
     go_on.set()
     await closing
-    trail.within(0.0)
+    flush.within(0.0)
     for _ in range(5):
         await asyncio.sleep(0)
     assert told == [1]
@@ -45,15 +45,15 @@ async def test_what_comes_during_a_telling_is_told_after_it() -> None:
         under_way.set()
         await go_on.wait()
 
-    trail = Trail(tell, lambda: None)
-    trail.within(0.0)
+    flush = DelayedFlush(tell, lambda: None)
+    flush.within(0.0)
     await under_way.wait()
-    trail.within(3600.0)
-    trail.within(0.0)
+    flush.within(3600.0)
+    flush.within(0.0)
     go_on.set()
     async with asyncio.timeout(60):
         await again.wait()
-    await trail.close()
+    await flush.close()
 
 
 async def test_a_telling_that_fails_is_told_at_once_and_raised_at_the_end() -> None:
@@ -62,11 +62,11 @@ async def test_a_telling_that_fails_is_told_at_once_and_raised_at_the_end() -> N
     async def tell() -> None:
         raise LeaseLost("it is gone")
 
-    trail = Trail(tell, failed.set)
-    trail.within(0.0)
+    flush = DelayedFlush(tell, failed.set)
+    flush.within(0.0)
     await failed.wait()
     with pytest.raises(LeaseLost):
-        await trail.close()
+        await flush.close()
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -79,12 +79,12 @@ def test_what_is_due_sooner_is_told_sooner(loop: Callable[[], asyncio.AbstractEv
         async def tell() -> None:
             told.set()
 
-        trail = Trail(tell, lambda: None)
+        flush = DelayedFlush(tell, lambda: None)
         for seconds in (3600.0, 0.0, 3600.0, -1.0, 0.0):
-            trail.within(seconds)
+            flush.within(seconds)
         async with asyncio.timeout(60):
             await told.wait()
-        await trail.close()
+        await flush.close()
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(tells())

@@ -17,7 +17,7 @@ PAUSE_GRACE = 60.0
 HAND_BACK_GRACE = 8.0
 
 
-class Ask(IntEnum):
+class StopRequest(IntEnum):
     """In the order of their force: a stronger one replaces a weaker one, never the other way round."""
 
     NOTHING = 0
@@ -28,24 +28,24 @@ class Ask(IntEnum):
     """The lease is lost: kill, and record nothing."""
 
 
-_GRACES = {Ask.HAND_BACK: HAND_BACK_GRACE, Ask.PAUSE: PAUSE_GRACE, Ask.DIE: 0.0}
+_GRACES = {StopRequest.HAND_BACK: HAND_BACK_GRACE, StopRequest.PAUSE: PAUSE_GRACE, StopRequest.DIE: 0.0}
 """Seconds; that of a cancel is the job type's."""
 
 
-class Brakes:
+class StopControl:
     """The tasks that are alive, and what was asked. Whoever asks tells all of them, now and when new ones come."""
 
     def __init__(self, cancel_grace: float) -> None:
         self._cancel_grace = cancel_grace
         self._longest = float("inf")
         self._giving_up = False
-        self._alive: dict[TaskRun, Ask] = {}
+        self._alive: dict[TaskRun, StopRequest] = {}
         self._killers: set[asyncio.Task[None]] = set()
-        self.asked = Ask.NOTHING
+        self.asked = StopRequest.NOTHING
         self.changed = asyncio.Event()
 
-    def ask(self, what: Ask) -> None:
-        if what is Ask.HAND_BACK:
+    def ask(self, what: StopRequest) -> None:
+        if what is StopRequest.HAND_BACK:
             # Whatever was asked before: the worker goes, and no grace is longer than its own.
             self._longest = HAND_BACK_GRACE
         elif what <= self.asked:
@@ -54,15 +54,15 @@ class Brakes:
         self.changed.set()
         for run, heeded in self._alive.items():
             if self.asked >= heeded:
-                self._brake(run, self._grace(self.asked))
+                self._stop(run, self._grace(self.asked))
 
-    def add(self, run: TaskRun, heeded: Ask = Ask.HAND_BACK) -> None:
+    def add(self, run: TaskRun, heeded: StopRequest = StopRequest.HAND_BACK) -> None:
         """A task is alive; it is told what is asked, unless that is weaker than `heeded`."""
         self._alive[run] = heeded
         if self.asked >= heeded:
-            self._brake(run, self._grace(self.asked))
+            self._stop(run, self._grace(self.asked))
         elif self._giving_up:
-            self._brake(run, self._cancel_grace)
+            self._stop(run, self._cancel_grace)
 
     def drop(self, run: TaskRun) -> None:
         self._alive.pop(run, None)
@@ -71,12 +71,12 @@ class Brakes:
         """Ask the tasks to stop without an order from outside, now and when new ones come: one failed for good."""
         self._giving_up = True
         for run in self._alive:
-            self._brake(run, self._cancel_grace)
+            self._stop(run, self._cancel_grace)
 
-    def _grace(self, what: Ask) -> float:
-        return self._cancel_grace if what is Ask.CANCEL else _GRACES[what]
+    def _grace(self, what: StopRequest) -> float:
+        return self._cancel_grace if what is StopRequest.CANCEL else _GRACES[what]
 
-    def _brake(self, run: TaskRun, grace: float) -> None:
+    def _stop(self, run: TaskRun, grace: float) -> None:
         run.stop()
         killer = asyncio.create_task(self._kill_after(run, min(grace, self._longest)))
         self._killers.add(killer)

@@ -8,8 +8,8 @@ import pytest
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import Unavailable
-from jobdeck.engine.worker import surroundings
-from jobdeck.engine.worker.surroundings import Surroundings
+from jobdeck.engine.worker import environment_cache
+from jobdeck.engine.worker.environment_cache import EnvironmentCache
 
 
 class Shelf:
@@ -32,7 +32,7 @@ class Shelf:
 
 async def test_jobs_of_one_moment_share_one_look() -> None:
     shelf = Shelf()
-    found = Surroundings(shelf.look_up)
+    found = EnvironmentCache(shelf.look_up)
     answers = await asyncio.gather(*(found.of("p") for _ in range(50)), found.of("q"))
     assert {a.project for a in answers} == {"p1", "q2"}
     assert (await found.of("p")).project == "p1"
@@ -41,14 +41,14 @@ async def test_jobs_of_one_moment_share_one_look() -> None:
 
 async def test_what_is_known_serves_while_it_is_looked_up_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = Shelf()
-    found = Surroundings(shelf.look_up)
+    found = EnvironmentCache(shelf.look_up)
     await found.of("p")
-    monkeypatch.setattr(surroundings, "ANEW_SECONDS", -1.0)
+    monkeypatch.setattr(environment_cache, "ANEW_SECONDS", -1.0)
     shelf.open.clear()
     assert [(await found.of("p")).project for _ in range(3)] == ["p1"] * 3
     await asyncio.sleep(0)
     assert shelf.asked == 2
-    monkeypatch.setattr(surroundings, "FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(environment_cache, "FRESH_SECONDS", -1.0)
     late = asyncio.create_task(found.of("p"))
     await asyncio.sleep(0)
     assert not late.done()
@@ -58,7 +58,7 @@ async def test_what_is_known_serves_while_it_is_looked_up_anew(monkeypatch: pyte
 
 async def test_a_look_that_fails_is_told_to_all_and_asked_again() -> None:
     shelf = Shelf()
-    found = Surroundings(shelf.look_up)
+    found = EnvironmentCache(shelf.look_up)
     shelf.error = Unavailable("The database does not answer.")
     told = await asyncio.gather(*(found.of("p") for _ in range(3)), return_exceptions=True)
     assert [type(t) for t in told] == [Unavailable] * 3
@@ -70,7 +70,7 @@ async def test_a_look_that_fails_is_told_to_all_and_asked_again() -> None:
 async def test_who_gives_up_does_not_take_it_from_the_others() -> None:
     shelf = Shelf()
     shelf.open.clear()
-    found = Surroundings(shelf.look_up)
+    found = EnvironmentCache(shelf.look_up)
     first, second = asyncio.create_task(found.of("p")), asyncio.create_task(found.of("p"))
     await asyncio.sleep(0)
     first.cancel()
