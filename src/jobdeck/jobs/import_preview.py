@@ -18,6 +18,7 @@ from jobdeck.connectors.files.partitions import with_partitions
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, dump_schema
 from jobdeck.connectors.files.source import FilesSource, grouped, part_of
 from jobdeck.connectors.files.survey import Survey
+from jobdeck.connectors.files.texts import text_remarks
 from jobdeck.connectors.files.unify import unified
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
@@ -122,6 +123,9 @@ class Look:
         except TaskFailure as error:
             self._refuse(error)
             return None, self._as_they_are()
+        if target is None:
+            remarks = text_remarks(self._facts, schema, mappings, self._config)
+            self._notes += remarks[: max(0, SHOWN - len(self._notes))]
         plan = FilesPlan(files=self._facts, mappings=mappings, columns=dump_schema(schema), required=required)
         return plan, self._mapped(schema, mappings)
 

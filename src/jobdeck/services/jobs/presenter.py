@@ -116,7 +116,7 @@ class Presenter:
         """By the rates of its type; of a type that is gone, by those that types have unless they say otherwise."""
         registered = self._registry.find(type_)
         rates = registered.job_type if registered is not None else JobType
-        moved = max(sum(t.bytes or 0 for t in touched if t.direction == way) for way in ("input", "output"))
+        moved = max((t.moved for t in touched), default=0)
         return credits_of(running_seconds, moved, per_hour=rates.credits_per_hour, per_gb=rates.credits_per_gb)
 
 
