@@ -120,6 +120,8 @@ class Presenter:
         return credits_of(running_seconds, moved, per_hour=rates.credits_per_hour, per_gb=rates.credits_per_gb)
 
 
+_HAS_RATE = (State.RUNNING, State.PAUSING, State.SUCCEEDED)
+"""States in which a rate tells how fast it is or was; of what was broken off, it would be that of a part."""
 _AS_IT_IS = (
     "id", "run_id", "project", "type", "category", "state", "description", "subject", "priority", "attempt", "warnings",
     "cause", "worker", "reason", "copied_from",
@@ -148,7 +150,7 @@ def _progress(row: JobRow, now: int) -> ProgressView:
         done=row["done"],
         total=row["total"],
         unit=row["unit"],
-        rate=progress.rate(row["done"], seconds),
+        rate=progress.rate(row["done"], seconds) if row["state"] in _HAS_RATE else None,
         eta=_maybe(progress.eta(now, row["fraction"], seconds)) if running else None,
     )
 
