@@ -18,7 +18,8 @@ def health_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "meant"),
     [
-        ("jobs?state=done", "state[0]", "succeeded"), ("jobs?fields=stat", "fields", "state"), ("jobs/counts?state=cancelled", "state[0]", "canceled"),
+        ("jobs?state=done", "state[0]", "succeeded"), ("jobs?fields=stat", "fields", "state"),
+        ("jobs/counts?state=cancelled", "state[0]", "canceled"),
         ("jobs?sort=-create_at", "sort", "-created_at"), ("jobs?stat=failed", "stat", "state"),
         ("jobs/1/logs?level=warn", "level[0]", "warning"),
     ],
