@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationErro
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.home import default_home
 from jobdeck.core.output import complaints
+from jobdeck.core.output.nearest import nearest
 
 PREFIX = "JOBDECK_"
 FILE = "jobdeck.toml"
@@ -267,7 +267,7 @@ def load(**given: Any) -> Config:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(part for part in first["loc"] if isinstance(part, str))
-        why = complaints.told(first["msg"]).rstrip(".")
+        why = complaints.told(first["msg"], first.get("input")).rstrip(".")
         raise InvalidConfiguration(
             f"Setting '{name}': {why}.", field=name, hint="docs/configuration.md says what each setting takes."
         ) from error
@@ -351,6 +351,5 @@ def _from_environment() -> dict[str, Any]:
 
 def _check_known(name: str, source: str) -> None:
     if name not in Config.model_fields:
-        near = get_close_matches(name, Config.model_fields, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else "docs/configuration.md lists all settings."
+        hint = nearest(name, Config.model_fields).strip() or "docs/configuration.md lists all settings."
         raise InvalidConfiguration(f"Unknown setting '{name}' ({source}).", field=name, hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 
 import httpx2
 import pytest
@@ -56,6 +57,28 @@ async def test_lines_of_a_log_and_its_download_are_compressed(small: Api) -> Non
         assert answer.headers["content-encoding"] == "gzip"
         assert 1000 < len(content) <= most
         assert gzip.decompress(content).count(b"row ") >= 500
+
+
+async def test_a_thousand_usual_lines_of_imports_are_at_most_40_kb(small: Api) -> None:
+    job = (await small.submit("noop", {}))["id"]
+    chance, at, lines = random.Random(3), 1_700_000_000_000_000, list[LogLine]()
+    for _ in range(1000):
+        at += chance.randrange(1000, 9_000_000)
+        rows, file = chance.randrange(100_000), chance.randrange(1000)
+        text = chance.choice([
+            f"{rows} rows did not fit and are in the reject files; `jobdeck job rejects {job}` shows why.",
+            f"Column 'c{file}' of orders-{rows}.csv (file:{file}) is text: {rows} of its {rows + 1} values are int64.",
+            f"{file} files, {rows} rows, {chance.randrange(40)} parts",
+        ])  # fmt: skip
+        lines.append(LogLine(at, chance.choice(["info", "warning"]), "load", chance.randrange(40), text))
+    await small.core.blobs.put(chunk_path(job, 1, 1, 0), pack([line.to_json() for line in lines]))
+    travelled, after, told = 0, "", 0
+    while told < 1000:
+        _, content = await received(small, f"{V1}/jobs/{job}/logs?limit=500{after}", **GZIP)
+        page = json.loads(gzip.decompress(content))
+        travelled, told, after = travelled + len(content), told + len(page["items"]), f"&after={page['next']}"
+    assert told == 1000
+    assert travelled <= 40_000
 
 
 async def test_files_and_their_parts_keep_their_bytes(small: Api) -> None:

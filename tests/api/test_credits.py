@@ -9,6 +9,7 @@ from jobdeck.core.life.credits import credits_of
 from jobdeck.jobs.import_ import Import
 from jobdeck.store.schema import jobs, lineage
 from jobdeck.store.sql.database import Tx
+from jobdeck.store.views import lineage as lineage_view
 from tests.api.harness import Api
 
 HOUR = 3_600_000_000
@@ -44,3 +45,18 @@ async def test_a_type_that_is_gone_costs_what_types_cost(api: Api) -> None:
 
     await api.core.database.transact(work)
     assert (await api.get(f"jobs/{job}"))["credits"] == pytest.approx(1.0)
+
+
+async def test_objects_that_are_not_shown_count_too(api: Api) -> None:
+    job = (await api.submit())["id"]
+
+    async def work(tx: Tx) -> None:
+        await tx.connection.execute(update(jobs).where(jobs.c.id == job).values(type="import"))
+        files = [
+            {"job_id": job, "attempt": 1, "direction": "input", "object": f"file:{n}", "bytes": 10**9, "at": tx.now}
+            for n in range(lineage_view.SHOWN + 50)
+        ]
+        await tx.connection.execute(insert(lineage), files)
+
+    await api.core.database.transact(work)
+    assert (await api.get(f"jobs/{job}"))["credits"] == pytest.approx(150 * Import.credits_per_gb)

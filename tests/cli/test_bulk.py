@@ -150,7 +150,7 @@ def test_without_a_terminal_it_is_not_done_unless_told(call: Any, installed: Ins
     assert "2 of 2 jobs can be canceled." in done.stderr
     assert "--yes" in done.stderr
     assert installed.states() == ["pending"] * 2
-    assert [b.state for b in installed.client.bulk.list()] == ["stopped"]
+    assert [b.state for b in installed.client.bulk.list()] == []
 
 
 def test_ids_as_one_operation(call: Any, installed: Installed) -> None:

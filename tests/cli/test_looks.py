@@ -9,13 +9,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.progress import BarColumn
 
+from jobdeck.cli.arguments.ids import numbers
+from jobdeck.cli.exits import UsageError
+from jobdeck.cli.jobs.plan import CHANGE_COLUMNS
 from jobdeck.cli.jobs.verbs import _told
 from jobdeck.cli.show import terminal, text
 from jobdeck.cli.show.bars import Bars
+from jobdeck.cli.show.reasons import reasons
 from jobdeck.cli.show.table import Column, print_facts, print_table
 from jobdeck.core.life.bulk import BulkOperation
 from jobdeck.core.life.states import State
 from jobdeck.wire.jobs import Job, ProgressView
+from jobdeck.wire.plans import Change
 from jobdeck.wire.steps import Step
 from tests.cli.conftest import Cli, Shell
 from tests.cli.test_terminal import Terminal
@@ -185,3 +190,42 @@ def test_a_job_that_is_to_begin_anew_is_restarting_and_no_other() -> None:
     assert _told(job, BulkOperation.CANCEL) == "□ canceling"
     job.state = State.PENDING
     assert _told(job, BulkOperation.RESTART) == "· pending"
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "reason", "said"),
+    [
+        ("paused", "user", "lunch", "Paused by a person: lunch."),
+        ("pausing", "user", None, "Being paused by a person."),
+        ("canceled", "user", "wrong file.", "Canceled by a person: wrong file."),
+        ("canceled", "parent", None, "Canceled because its parent was canceled."),
+        ("canceling", "quota", None, "Being stopped because a quota was reached."),
+        ("canceled", "jobdeck", None, "Canceled by jobdeck."),
+    ],
+)
+def test_who_stopped_a_job_and_why_is_a_sentence(state: str, cause: str, reason: str | None, said: str) -> None:
+    job = Job(id=7, project="p", type="t", state=state, cause=cause, reason=reason, created_at=NOW)
+    assert list(reasons(job)) == [said]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ({"a": True, "b": None}, [1], ('{"a": true, "b": null}', "[1]")), ("x", "y", ("x", "y")),
+        ("3", 3, ('"3"', "3")), (True, False, ("true", "false")), (None, "ä", ("null", '"ä"')),
+    ],
+)  # fmt: skip
+def test_differences_are_told_as_they_are_typed(old: object, new: object, told: tuple[str, str]) -> None:
+    change = Change(path="p", kind="changed", old=old, new=new)
+    assert tuple(column.value(change) for column in CHANGE_COLUMNS[1:]) == told
+
+
+@pytest.mark.parametrize(("typed", "number"), [("#12", 12), ("12", 12)])
+def test_an_id_may_be_written_as_people_write_it(typed: str, number: int) -> None:
+    assert numbers((typed,)) == [number]
+
+
+@pytest.mark.parametrize("typed", ["##12", "#", "#a", "12#"])
+def test_what_only_looks_like_an_id_is_none(typed: str) -> None:
+    with pytest.raises(UsageError, match=f"'{typed}' is not a job id"):
+        numbers((typed,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -119,3 +120,24 @@ def _a_token() -> dict[str, Any]:
 
     found: dict[str, Any] = contract_server.A_TOKEN
     return found
+
+
+class Terminal(io.StringIO):
+    """Standard input at which a person sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "revoked"), [("n\n", False), ("\n", False), ("y\n", True)])
+def test_a_person_is_asked_before_a_token_is_revoked(
+    cli: Cli, server: ContractServer, monkeypatch: pytest.MonkeyPatch, typed: str, revoked: bool
+) -> None:
+    monkeypatch.setitem(_a_token(), "sessions", 2)
+    monkeypatch.setattr(io, "StringIO", Terminal)
+    said = cli("tokens", "revoke", "5", stdin=typed).stderr
+    assert "2 browsers logged in with it" in said
+    assert "Revoke for good? [y/N]" in said
+    assert ("Token 5 is revoked." in said) is revoked
+    assert ("Nothing was revoked." in said) is not revoked
+    assert "Revoke for good?" not in cli("tokens", "revoke", "5", "--yes").stderr

@@ -111,5 +111,8 @@ def test_a_database_that_is_away_is_waited_for_until_it_is_told_to_stop(tmp_path
             server.terminate()
             rest = server.stderr.read()
             assert server.wait(60) == 0, rest
+    told = [line.split() for line in rest.splitlines()]
+    assert [words[3] for words in told if words[3:4] in (["stopping"], ["stopped"])] == ["stopping", "stopped"]
+    assert "part=server" in rest
     assert "hidden-word" not in line + rest
     assert "Traceback" not in rest

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -165,18 +167,36 @@ def _tell_new_token(made: NewToken, secret: bool) -> None:
 
 
 @tokens.command(name="revoke")
-def tokens_revoke(*ids: Annotated[int, Parameter(name="ID", help="Token ids.")], common: Common | None = None) -> None:
-    """Revoke tokens, at once and for good; browsers that are logged in with them are logged out."""
+def tokens_revoke(
+    *ids: Annotated[int, Parameter(name="ID", help="Token ids.")],
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask.", negative=())] = False,
+    common: Common | None = None,
+) -> None:
+    """Revoke tokens, at once and for good, asking first on a terminal; browsers logged in with them are logged out."""
     common = common or Common()
     named = some(ids, "token", "jobdeck tokens list")
     with common.client() as client:
         there = {token.id: token for token in client.tokens.list()}
         own = client.me().token
+        if not yes and sys.stdin.isatty() and not _agreed([there.get(id_) for id_ in named], own):
+            say("Nothing was revoked.")
+            return
         for id_ in sorted(named, key=lambda id_: id_ == own):
             client.tokens.revoke(id_)
             say(f"Token {id_} is revoked.{_went_along(there.get(id_))}")
             if id_ == own:
                 say("It is the token of this command: the next one needs another (`jobdeck admin-token` makes one).")
+
+
+def _agreed(tokens: Sequence[Token | None], own: int | None) -> bool:
+    """Whether the person wants it, told whom it hits."""
+    for token in tokens:
+        if token is not None and token.revoked_at is None:
+            browsers = f", {text.counted(token.sessions, 'browser')} logged in with it" if token.sessions else ""
+            mine = "; it is the token of this command" if token.id == own else ""
+            say(f"  {token.id} {text.line(token.name)} ({token.role}, of {text.line(token.principal)}){browsers}{mine}")
+    print("Revoke for good? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _went_along(token: Token | None) -> str:

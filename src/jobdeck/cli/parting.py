@@ -6,12 +6,27 @@ import asyncio
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+log = structlog.get_logger(__name__)
 
 END_SECONDS = 30.0
 """Seconds after the first signal at which the process ends, though code in a thread of it should not have returned."""
 HASTE_SECONDS = 5.0
 """The same after the second signal; the third ends it at once."""
 FORCED = 1
+
+
+@contextmanager
+def told_in_log(part: str, stop: asyncio.Event) -> Iterator[None]:
+    """A line in the log when the server or worker has stopped: who looks for a gap at night finds its beginning."""
+    try:
+        yield
+    finally:
+        log.info("stopped", part=part, asked=stop.is_set())
 
 
 class Parting:
@@ -26,6 +41,7 @@ class Parting:
         """A signal has come."""
         self._count += 1
         self._stop.set()
+        log.info("stopping", signals=self._count)
         if self._count == 1:
             self._end_within(END_SECONDS)
         elif self._count == 2:

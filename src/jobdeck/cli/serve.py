@@ -15,7 +15,7 @@ import structlog
 from cyclopts import Parameter
 
 from jobdeck.cli.exits import DEFECT, DETACHED, DONE, UNREACHABLE, USAGE, say, tell
-from jobdeck.cli.parting import Parting
+from jobdeck.cli.parting import Parting, told_in_log
 from jobdeck.config import Config, load
 from jobdeck.core.errors import JobdeckError, Unavailable
 from jobdeck.core.home import ADDRESS, ADMIN_TOKEN
@@ -162,7 +162,8 @@ async def _up(config: Config, ready: Callable[[str], None], stop: asyncio.Event)
             print(f"Log in, once and within an hour: {link}", flush=True)
         print(_HOW_TO_STOP, flush=True)
 
-    await run_server(config, worker=config.workers > 0, ready=with_link, stop=stop)
+    with told_in_log("server", stop):
+        await run_server(config, worker=config.workers > 0, ready=with_link, stop=stop)
 
 
 async def _server(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
@@ -177,7 +178,8 @@ async def _server(config: Config, ready: Callable[[str], None], stop: asyncio.Ev
         _say_whose(config, link)
         print(_HOW_TO_STOP, flush=True)
 
-    await run_server(config, worker=False, ready=without_link, stop=stop)
+    with told_in_log("server", stop):
+        await run_server(config, worker=False, ready=without_link, stop=stop)
 
 
 async def _worker(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
@@ -185,7 +187,8 @@ async def _worker(config: Config, ready: Callable[[str], None], stop: asyncio.Ev
 
     _spare_collector()
 
-    await run_worker(config, ready=ready, stop=stop)
+    with told_in_log("worker", stop):
+        await run_worker(config, ready=ready, stop=stop)
 
 
 def _start(given: dict[str, Any], runner: Runner) -> int:

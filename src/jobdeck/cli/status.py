@@ -111,9 +111,7 @@ def history(
     common = common or Common()
     with common.client() as client:
         found = client.events.history(kind=kind, actor=actor, since=since, until=until, project=common.chosen_project)
-        print_list(
-            common.output, found, HISTORY_COLUMNS, lambda e: e.id, More(limit), "Nothing of that is recorded."
-        )
+        print_list(common.output, found, HISTORY_COLUMNS, lambda e: e.id, More(limit), "Nothing of that is recorded.")
 
 
 def _print(event: Event, common: Common) -> None:

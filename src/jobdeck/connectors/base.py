@@ -208,9 +208,7 @@ class Connector(ABC):
     @abstractmethod
     def sink(self, environment: Environment, options: dict[str, Any], path: tuple[str, ...]) -> Sink: ...
 
-    def shaped(
-        self, options: dict[str, Any], secrets: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def shaped(self, options: dict[str, Any], secrets: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Options and secrets as the connector takes them, from how a person would write them. Raises InvalidInput."""
         return options, secrets
 

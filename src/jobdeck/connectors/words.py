@@ -207,15 +207,20 @@ def has(column: pa.Array, text: str) -> bool:
 
 def _mixed_zones(column: pa.Array, target: pa.DataType, rule: TextRule) -> Exact:
     """Times with a zone and times without one, which are UTC, are looked at apart."""
-    zoned = pc.fill_null(pc.match_substring_regex(column, _ZONE), False)
-    if not pc.any(zoned).as_py():
+    marks = pc.fill_null(zoned(column), False)
+    if not pc.any(marks).as_py():
         return _each(column, target, rule)
     nothing = pa.scalar(None, pa.string())
-    parts = [_times(pc.if_else(zoned, column, nothing), target, rule)]
-    parts.append(_times(pc.if_else(zoned, nothing, column), target, rule))
+    parts = [_times(pc.if_else(marks, column, nothing), target, rule)]
+    parts.append(_times(pc.if_else(marks, nothing, column), target, rule))
     wrongs = [part.wrong for part in parts if part.wrong is not None]
     wrong = np.logical_or.reduce(wrongs) if wrongs else None
     return Exact(pc.coalesce(*(part.values for part in parts)), wrong)
+
+
+def zoned(column: pa.Array) -> pa.Array:
+    """Which words are a time with a zone; null where there is no word."""
+    return pc.match_substring_regex(column, _ZONE)
 
 
 def _times(column: pa.Array, target: pa.DataType, rule: TextRule) -> Exact:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from jobdeck.core.claims import Claim
 from jobdeck.core.environment import Environment
+from jobdeck.core.output.nearest import nearest
 from jobdeck.core.preview import Preview
 from jobdeck.core.retry import RetryPolicy
 
@@ -47,6 +48,9 @@ class StepSpec:
     """Tasks of this step that run at the same time, at most; None leaves it to the worker."""
 
 
+_OF_STEPS = ("each", "retries", "backoff", "timeout", "weight", "parallel")
+
+
 @overload
 def step(method: M) -> M: ...
 
@@ -72,10 +76,14 @@ def step(
     timeout: float | None = None,
     weight: float = 1.0,
     parallel: int | None = None,
+    **unknown: Any,
 ) -> Any:
     """Mark a method as a step; steps run in the order they are written.
 
     `retries`: tries after the first failure, the first of them `backoff` seconds later. `timeout`: seconds per task."""
+    for name in unknown:
+        hint = nearest(name, _OF_STEPS).strip() or f"It takes {', '.join(_OF_STEPS)}."
+        raise TypeError(f"@step takes no '{name}'. {hint}")
 
     def mark(function: M) -> M:
         # A wrong value is kept as it is: the type is refused by name when it is loaded (jobs.declared).

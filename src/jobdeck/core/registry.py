@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 
 from jobdeck.core.errors import BrokenJobType, JobTypeDisabled, UnknownJobType
 from jobdeck.core.jobtype import JobType
+from jobdeck.core.output.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,7 @@ class TypeRegistry:
                 hint="Mend it where it is installed, then start Jobdeck again.",
             )
         if found is None:
-            near = get_close_matches(name, self._types, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(sorted(self._types))}."
+            hint = nearest(name, self._types).strip() or f"There are: {', '.join(sorted(self._types))}."
             raise UnknownJobType(f"There is no job type '{name[:100]}'.", field="type", hint=hint)
         if not found.enabled:
             setting = found.job_type.enabled_by

@@ -325,7 +325,8 @@ def _check_params(registered: RegisteredType, params: Mapping[str, Any]) -> Base
 def _told_params(registered: RegisteredType, faults: Sequence[Any]) -> InvalidParams:
     """Every field at fault with its reason, in one error."""
     schema = registered.params_schema()
-    errors = [{"field": _path(tuple(e["loc"])), "message": worded(e["msg"], e["loc"], schema)} for e in faults]
+    told = [worded(e["msg"], e["loc"], schema, e.get("input")) for e in faults]
+    errors = [{"field": _path(tuple(e["loc"])), "message": text} for e, text in zip(faults, told, strict=True)]
     first = errors[0]
     last = tuple(faults[0]["loc"])[-1:]
     dotted = last[0] if last and isinstance(last[0], str) and "." in last[0].strip(".") else None

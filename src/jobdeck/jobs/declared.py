@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from jobdeck.core.jobtype import JobType, StepSpec, declared_steps
+from jobdeck.core.output.nearest import closest
 
 MAX_CREDITS = 1_000_000.0
 """Credits for an hour or for 10⁹ bytes, at most."""
@@ -20,6 +21,10 @@ MAX_RETRIES = 1_000_000
 MAX_PARALLEL = 100_000
 MAX_WEIGHT = 1e9
 MAX_TEXT = 100
+ALIKE = 0.85
+"""How like a name must be to one that means something, to be taken for a slip; people have names of their own."""
+LEAST_NAME = 6
+"""Letters of a name that may be a slip; shorter ones are too much like each other."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}", re.IGNORECASE)
 _HOOKS: Mapping[str, int] = {
@@ -46,6 +51,7 @@ def check_type(job_type: type[JobType], switches: Collection[str] = ()) -> None:
 def _faults(job_type: type[JobType], switches: Collection[str]) -> Iterator[str]:
     yield from _faults_of_texts(job_type)
     yield from _faults_of_attributes(job_type, switches)
+    yield from _faults_of_names(job_type)
     yield from _faults_of_class(job_type)
     yield from _faults_of_params(job_type)
     yield from _faults_of_hooks(job_type)
@@ -83,6 +89,17 @@ def _faults_of_attributes(job_type: type[JobType], switches: Collection[str]) ->
     if switch is not None and (not isinstance(switch, str) or (switches and switch not in switches)):
         known = ", ".join(sorted(switches))
         yield f"enabled_by is {_shown(switch)}; it must be None or a setting that turns types on: {known}"
+
+
+def _faults_of_names(job_type: type[JobType]) -> Iterator[str]:
+    """Attributes that nothing reads, and that are named almost as one that means something."""
+    known = [name for name in vars(JobType) if not name.startswith("_") and len(name) >= LEAST_NAME]
+    for base in job_type.__mro__:
+        for name in () if base in JobType.__mro__ else vars(base):
+            own = name.startswith("_") or hasattr(JobType, name) or _is_step(job_type, name)
+            near = None if own or len(name) < LEAST_NAME else closest(name, known, ALIKE)
+            if near is not None and name != f"{near}s":
+                yield f"it has '{name}', which means nothing: did you mean '{near}'? Put '_' before it if not"
 
 
 def _faults_of_looking_again(job_type: type[JobType]) -> Iterator[str]:

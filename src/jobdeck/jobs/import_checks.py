@@ -13,6 +13,7 @@ from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.finding.walk import Budget
 from jobdeck.connectors.files.located import covering, locate, needs_secrets
 from jobdeck.connectors.files.unify import same_type
+from jobdeck.connectors.lake.catalog import meant
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
@@ -61,7 +62,9 @@ def _check_types(config: FilesConfig) -> None:
 def _check_key(params: ImportParams, config: FilesConfig) -> None:
     if params.mode == "upsert" and not params.key:
         raise InvalidInput(
-            "mode upsert needs a key.", field="params.key", hint="Name the columns that tell rows apart."
+            "mode upsert needs a key.",
+            field="params.key",
+            hint='Name the columns that tell rows apart: key=["id"], or --key id on the command line.',
         )
     if params.mode != "upsert" and params.key:
         raise InvalidInput(
@@ -103,7 +106,9 @@ def _check_target(params: ImportParams, config: FilesConfig, environment: Enviro
     if table is not None:
         _check_table(table, params, config)
     elif not params.create:
-        raise InvalidInput(f"There is no table '{into}'.", field="params.into", hint="Set create=true to make it.")
+        near = meant(environment, into)
+        hint = (f"Did you mean '{near}'? " if near else "") + "Set create=true to make it."
+        raise InvalidInput(f"There is no table '{into}'.", field="params.into", hint=hint)
 
 
 def _check_table(table: DeltaTable, params: ImportParams, config: FilesConfig) -> None:

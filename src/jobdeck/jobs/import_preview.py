@@ -18,7 +18,9 @@ from jobdeck.connectors.files.partitions import with_partitions
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, dump_schema
 from jobdeck.connectors.files.source import FilesSource, grouped, part_of
 from jobdeck.connectors.files.survey import Survey
+from jobdeck.connectors.files.texts import text_remarks
 from jobdeck.connectors.files.unify import unified
+from jobdeck.connectors.lake.catalog import meant
 from jobdeck.connectors.lake.config import table_folder
 from jobdeck.connectors.lake.features import refuse_writing
 from jobdeck.connectors.lake.tables import arrow_schema, open_table
@@ -122,6 +124,9 @@ class Look:
         except TaskFailure as error:
             self._refuse(error)
             return None, self._as_they_are()
+        if target is None:
+            remarks = text_remarks(self._facts, schema, mappings, self._config)
+            self._notes += remarks[: max(0, SHOWN - len(self._notes))]
         plan = FilesPlan(files=self._facts, mappings=mappings, columns=dump_schema(schema), required=required)
         return plan, self._mapped(schema, mappings)
 
@@ -131,6 +136,8 @@ class Look:
         if table is None:
             if not self._params.create:
                 self._refuse(FileMissing(f"There is no table '{into}'.", hint="Set create=true to make it."), str(into))
+            elif (near := meant(self._environment, into)) is not None:
+                self._notes.append(f"There is no table '{into}' yet, and it would be made; '{near}' is there.")
             return None
         try:
             refuse_writing(table, self._params.mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections import Counter
 from dataclasses import replace
 
 import pyarrow as pa
@@ -108,7 +109,7 @@ class Work:
         """What was found, and after a resume what of it is new."""
         known = {facts.located.model_dump_json() for facts in last.files} if last is not None else set()
         fresh = [facts for facts in plan.files if facts.located.model_dump_json() not in known]
-        self._tell_notes([note for facts in fresh for note in facts.notes])
+        self._tell_notes([*(note for facts in fresh for note in facts.notes), *(plan.remarks if fresh else [])])
         filled = [part for part in parts if part.bytes or part.rows]
         rows = counted(sum(f.rows for f in plan.files), "row")
         found = f"{counted(len(plan.files), 'file')}, {rows}, {counted(len(filled), 'part')}"
@@ -320,17 +321,19 @@ class Work:
             unchanged(facts.located, self._run.environment)
 
     def _lineage(self, loaded: list[Loaded], version: int | None, rows: int) -> None:
-        totals: dict[str, list[int]] = {}
+        """A file counts with the size that it has, once for each time that it was named."""
+        counts: Counter[str] = Counter()
         names: dict[str, str] = {}
         for item in loaded:
             names |= item.names
-            for name, (count, size) in item.sources.items():
-                total = totals.setdefault(name, [0, 0])
-                total[0] += count
-                total[1] += size
-        versions = {file.object: file.version for file in self._all_files() if file.version > 1}
-        for name, (count, size) in totals.items():
-            self._run.reads(name, version=versions.get(name), rows=count, bytes=size, name=names.get(name))
+            counts.update({name: rows for name, (rows, _) in item.sources.items()})
+        files = self._all_files()
+        versions = {file.object: file.version for file in files if file.version > 1}
+        sizes: Counter[str] = Counter()
+        for file in files:
+            sizes[file.object] += file.size
+        for name, count in counts.items():
+            self._run.reads(name, version=versions.get(name), rows=count, bytes=sizes.get(name), name=names.get(name))
         written = sum(file.bytes for item in loaded for file in item.files)
         self._run.writes(self._params.into, version=version, rows=rows, bytes=written)
 

@@ -58,7 +58,7 @@ class Services:
         environments = Environments(core.database, core.installation, vault=core.vault)
         self.dry_runs = DryRuns(core, self.jobs, environments)
         self.objects = Objects(core, environments)
-        self.limits = Limits(core)
+        self.limits = Limits(core, environments)
         self.pauses = Pauses(core)
         self.projects = Projects(core)
         self.tokens = Tokens(core)

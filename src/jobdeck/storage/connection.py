@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
+from jobdeck.core.output.nearest import nearest
 from jobdeck.storage import endpoints, options
 from jobdeck.storage.endpoints import Endpoint
 from jobdeck.storage.errors import InvalidStorageOption
@@ -59,8 +59,8 @@ def _collected(spec: Mapping[str, Any], field: str) -> dict[str, Any]:
 
 
 def _unknown(name: str, field: str) -> InvalidStorageOption:
-    near = get_close_matches(options.canonical(name), (*ALLOWED, "url"), n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"There are: url, {', '.join(ALLOWED)}."
+    near = nearest(options.canonical(name), (*ALLOWED, "url")).strip()
+    hint = near or f"There are: url, {', '.join(ALLOWED)}."
     if options.canonical(name) in options.NAMES:
         hint = f"It is an option of the installation's own storage. Allowed are: {', '.join(ALLOWED)}."
     return InvalidStorageOption(f"A connection to a bucket has no option '{name[:100]}'.", field=field, hint=hint)

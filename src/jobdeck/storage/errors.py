@@ -110,11 +110,11 @@ def explained(text: str, who: str, bucket: str = "") -> JobdeckError:
         return _bucket_missing(who, bucket)
     status = _STATUS.search(plain)
     if status is not None:
-        return _answered(int(status[1]), who)
+        return _answered(int(status[1]), who, bucket)
     if any(words in plain for words in ("lacked the necessary privileges", "Unauthenticated", "AccessDenied")):
-        return _answered(403, who)
+        return _answered(403, who, bucket)
     if "without LOCATION" in plain or "redirect" in plain:
-        return _answered(301, who)
+        return _answered(301, who, bucket)
     if any(words in plain for words in _OPTIONS_AT_FAULT):
         return InvalidStorageOption(
             f"{who} cannot be used with these options.", hint="Look at its address and options."
@@ -127,16 +127,18 @@ def _bucket_missing(who: str, bucket: str) -> BucketMissing:
     return BucketMissing(f"{who} has no bucket{named}.", hint="Make the bucket, or correct its name in the address.")
 
 
-def _answered(status: int, who: str) -> JobdeckError:
+def _answered(status: int, who: str, bucket: str) -> JobdeckError:
+    of = f" The bucket is '{bucket}'." if bucket else ""
     if status in (401, 403):
         return StorageRefused(
-            f"{who} refused the keys ({status}).", hint="Look at the keys, what they allow, and the clock."
+            f"{who} refused the keys ({status}).{of}",
+            hint="Look at the name of the bucket, the keys, what they allow, and the clock.",
         )
     if 300 <= status < 400 or status == 421:
         return StorageUnavailable(
-            f"{who} answered with a redirect, which is not followed.", hint="Look at its region and endpoint."
+            f"{who} answered with a redirect, which is not followed.{of}", hint="Look at its region and endpoint."
         )
-    return StorageUnavailable(f"{who} answered {status}.", hint="Look at its address and its own log.")
+    return StorageUnavailable(f"{who} answered {status}.{of}", hint="Look at its address and its own log.")
 
 
 def _of_a_folder(text: str, who: str) -> StorageUnavailable:

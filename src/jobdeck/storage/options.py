@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobdeck.core.output.nearest import nearest
 from jobdeck.storage.errors import InvalidStorageOption
 
 _ALIASES = {
@@ -92,8 +92,8 @@ def parse(options: Mapping[str, str], setting: str = "storage_options", *, whole
 
 def _known(given: str, name: str, setting: str) -> None:
     if name not in NAMES or name == "bucket":
-        near = get_close_matches(name, NAMES - {"bucket"}, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(sorted(NAMES - {'bucket'}))}."
+        known = sorted(NAMES - {"bucket"})
+        hint = nearest(name, known).strip() or f"There are: {', '.join(known)}."
         raise InvalidStorageOption(f"There is no storage option '{given[:100]}'.", field=setting, hint=hint)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -10,6 +9,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from jobdeck.access.caller import Caller
 from jobdeck.api.http.described import query_names
 from jobdeck.core.errors import InvalidInput, Unauthenticated
+from jobdeck.core.output.nearest import nearest
 from jobdeck.services.cursors import MAX_CURSOR
 from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT
 from jobdeck.services.services import Services
@@ -37,8 +37,7 @@ async def refuse_unknown_query(request: Request) -> None:
     known = query_names(request.app, request.method, request.scope["route"].path_format)
     for name in request.query_params:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(sorted(known)) or 'none here'}."
+            hint = nearest(name, known).strip() or f"There are: {', '.join(sorted(known)) or 'none here'}."
             raise InvalidInput(f"There is no query parameter '{name[:100]}'.", field=name[:100], hint=hint)
 
 

@@ -127,7 +127,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    return complaints.told(str(error["msg"]))
+    return complaints.told(str(error["msg"]), error.get("input"))
 
 
 def _clipped(text: str | None) -> str | None:

@@ -47,11 +47,12 @@ def _texts(ids: tuple[str, ...]) -> Iterator[str]:
             yield text
 
 
-def _number(text: str, thing: str, lists: str) -> int:
+def _number(typed: str, thing: str, lists: str) -> int:
+    text = typed.removeprefix("#")  # as pages and people write it
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         kind = "an option of this command" if text.startswith("-") else f"a {thing} id"
         hint = f"{thing.capitalize()} ids are whole numbers; `{lists}` shows them."
-        raise UsageError(f"'{text}' is not {kind}.", hint)
+        raise UsageError(f"'{typed}' is not {kind}.", hint)
     return int(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,17 @@ MAPPED_COLUMNS: list[Column[PlannedColumn]] = [
 ]
 CHANGE_COLUMNS: list[Column[Change]] = [
     Column("PARAMETER", lambda c: c.path or "(all)", least=8),
-    Column("OLD", lambda c: "" if c.kind == "added" else str(c.old), least=8),
-    Column("NEW", lambda c: "" if c.kind == "removed" else str(c.new), least=8),
+    Column("OLD", lambda c: "" if c.kind == "added" else _value(c.old, c), least=8),
+    Column("NEW", lambda c: "" if c.kind == "removed" else _value(c.new, c), least=8),
 ]
+
+
+def _value(value: Any, change: Change) -> str:
+    """As it is typed: text as it stands, all else as JSON; text, too, where it became something else (`"3"`, `3`)."""
+    both = [change.old] * (change.kind != "added") + [change.new] * (change.kind != "removed")
+    if all(isinstance(one, str) for one in both):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def planned(plan: JobPlan, common: Common) -> int:

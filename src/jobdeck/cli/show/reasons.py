@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from jobdeck.cli.show import text
 from jobdeck.core.errors import tells_more
+from jobdeck.core.life.operations import BECAUSE
+from jobdeck.core.life.states import State
 
 if TYPE_CHECKING:
     from jobdeck.wire.jobs import ErrorView, Job, WaitReason
@@ -21,8 +23,7 @@ def reasons(job: Job) -> Iterator[str]:
         yield f"left: {text.line(job.leftovers)}"
         yield f"hint: Remove it by hand; `jobdeck job logs {job.id}` shows why."
     if job.cause:
-        why = f": {text.line(job.reason)}" if job.reason else ""
-        yield f"Cause: {text.line(job.cause)}{why}"
+        yield _stopped(job)
 
 
 def why(job: Job) -> str:
@@ -49,3 +50,11 @@ def _error(error: ErrorView, *, told: bool) -> Iterator[str]:
         yield f"hint: {text.line(error.hint)}"
     if tells_more(error.code, error.traceback):
         yield from (text.clean(line).rstrip() for line in (error.traceback or "").rstrip().splitlines())
+
+
+def _stopped(job: Job) -> str:
+    """`Paused by a person: lunch.`"""
+    done = {State.PAUSED: "Paused", State.PAUSING: "Being paused", State.CANCELING: "Being stopped"}
+    who = "by a person" if job.cause == "user" else BECAUSE.get(str(job.cause), f"by {text.line(job.cause)}")
+    why = f": {text.line(job.reason).rstrip('.')}" if job.reason else ""
+    return f"{done.get(State(job.state), 'Canceled')} {who}{why}."

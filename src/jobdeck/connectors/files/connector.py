@@ -32,9 +32,7 @@ class FilesConnector(Connector):
         url = str(options.get("url", "")).rstrip("/")
         return FilesSink(Folder("/".join((url, *path)), connection.given(options), environment.allowed_endpoints))
 
-    def shaped(
-        self, options: dict[str, Any], secrets: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def shaped(self, options: dict[str, Any], secrets: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Keys, region and endpoint may stand beside the url or below `options`; what is secret goes to the secrets."""
         return connection.shaped(options, secrets)
 

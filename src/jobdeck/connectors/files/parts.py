@@ -26,7 +26,7 @@ class Marks:
 
     def _file(self, index: int) -> str:
         if index not in self._files:
-            file = self._plan.files[index].model_dump_json(exclude={"slices", "notes", "rows"})
+            file = self._plan.files[index].model_dump_json(exclude={"slices", "notes", "rows", "texts"})
             self._files[index] = _digest(file, self._plan.mappings[index].model_dump_json())
         return self._files[index]
 

@@ -44,6 +44,8 @@ class FileFacts(BaseModel):
     _held: pa.Schema | None = PrivateAttr(None)
     notes: list[str] = Field(default_factory=list)
     """What people should be told of this file, though it can be read."""
+    texts: dict[str, str] = Field(default_factory=dict)
+    """What to tell of columns that are text for the sake of a few values, by column."""
 
     def held(self) -> pa.Schema:
         """The file's columns, those that its folders give included."""
@@ -72,6 +74,8 @@ class FilesPlan(BaseModel):
     parts: list[list[Slice]] = Field(default_factory=list)
     required: list[str] = Field(default_factory=list)
     """Columns of the result in which null is a bad value."""
+    remarks: list[str] = Field(default_factory=list)
+    """What people should be told of the columns of the result."""
     looks: int = 1
     """How often the files were looked at: more than once after a resume."""
 

@@ -25,6 +25,7 @@ from jobdeck.connectors.files.partitions import completed, with_partitions
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan, Mapping, Slice, dump_schema
 from jobdeck.connectors.files.streams import skip
 from jobdeck.connectors.files.survey import Survey, open_text
+from jobdeck.connectors.files.texts import text_remarks
 from jobdeck.connectors.files.unify import unified
 from jobdeck.connectors.words import TextRule
 from jobdeck.core.environment import Environment
@@ -83,6 +84,7 @@ class FilesSource:
                 mappings=mappings,
                 columns=dump_schema(schema),
                 parts=grouped(self.facts, self.part_bytes),
+                remarks=text_remarks(files, schema, mappings, self._config) if target is None else [],
             )
         return self._plan
 

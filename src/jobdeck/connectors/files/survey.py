@@ -19,6 +19,7 @@ from jobdeck.connectors.files.formats import parquet as parquet_format
 from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
 from jobdeck.connectors.files.formats.json_stream import document_lines
+from jobdeck.connectors.files.formats.misfits import Misfits
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.records import Block, IrregularQuotes
 from jobdeck.connectors.files.formats.rows import Raw, bad_row
@@ -117,18 +118,21 @@ class Survey:
         guesses = [Guess(rule) for _ in dialect.names]
         slices = Slices(dialect.data_start, dialect.first_line, self._part_bytes)
         notes = CsvNotes(dialect, self._name)
+        misfits = Misfits(dialect.names, rule)
         for block in self._csv_blocks(detected, dialect, slices):
             csv_format.check_regular(block, dialect, self._name)
             raw = csv_format.parse_block(block, dialect, options, self._name, slices.row, slices.line)
             self._bad(raw.rejects)
             notes.feed(block, raw, slices.line)
             feed_all(guesses, raw.table.columns, rule)
+            misfits.feed(guesses, raw)
             slices.add(block, raw.consumed, records.line_count(block.data))
             yield len(block.data)
         kinds = [guess.type or pa.null() for guess in guesses]
         schema = pa.schema(list(zip(dialect.names, kinds, strict=True)))
         told = notes.told(csv_format.header_note(dialect, kinds, options, self._name))
         self._conclude(detected, schema, self._settled(slices, detected), dialect.model_dump(), soft=True, notes=told)
+        self.facts.texts = misfits.told(self._name)
 
     def _csv_blocks(self, detected: Detected, dialect: Dialect, slices: Slices) -> Iterator[Block]:
         """Raises TooBigToRead naming the row."""
@@ -158,6 +162,7 @@ class Survey:
         found: dict[str, object] = {"unnamed": shape.unnamed, "whole": shape.whole}
         notes = [jsonl_format.nothing_fits(self._name, first)] if first and bad == slices.row - 1 else []
         self._conclude(detected, shape.schema(), self._settled(slices, detected), found, soft=True, notes=notes)
+        self.facts.texts = shape.mixed(self._name)
 
     def _text(self, detected: Detected) -> IO[bytes]:
         return open_text(self._located, detected, self._environment, self._config.csv)

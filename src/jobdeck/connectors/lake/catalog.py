@@ -20,6 +20,7 @@ from jobdeck.connectors.lake.writing.undo import LOG
 from jobdeck.connectors.lake.writing.writer import JOBS
 from jobdeck.connectors.plain import plain
 from jobdeck.core.environment import Environment
+from jobdeck.core.output.nearest import closest
 from jobdeck.core.refs import ObjectRef
 from jobdeck.storage.folders import Folder
 from jobdeck.storage.places import escape, unescape
@@ -54,6 +55,29 @@ class ObjectDetail(ObjectInfo):
 
     columns: list[Column]
     versions: list[VersionInfo]
+
+
+def meant(environment: Environment, ref: ObjectRef) -> str | None:
+    """The table that was probably meant by `ref`, where there is none: one segment is a slip. Opens no table.
+
+    Names that differ in digits only are of a series, and none of them is a slip for another."""
+    top = lake_folder(environment)
+    buckets = {unescape(bucket): bucket for bucket in top.folders()}
+    near = [name for name in (ref.path[0], closest(ref.path[0], buckets)) if name in buckets]
+    for bucket in dict.fromkeys(near):
+        tables = [unescape(t) for t in top.sub(buckets[bucket]).folders() if not t.startswith(DROPPED)]
+        wanted = ref.path[-1]
+        found = wanted if wanted in tables else closest(wanted, tables) if bucket == ref.path[0] else None
+        slip = found is not None and [_letters(bucket), _letters(found)] != [_letters(part) for part in ref.path]
+        if (bucket, wanted) == ref.path and found == wanted:
+            return None
+        if found is not None and slip:
+            return str(table_ref(bucket, found))
+    return None
+
+
+def _letters(name: str) -> str:
+    return "".join(sign for sign in name if not sign.isdigit())
 
 
 def list_objects(environment: Environment) -> list[ObjectInfo]:
@@ -102,7 +126,11 @@ def _open(
     folder = table_folder(environment, parsed.path)
     table = open_table(folder)
     if table is None or parsed.connection != "lake":
-        raise TableMissing(f"There is no table '{parsed}'.", hint="`jobdeck objects list` shows those there are.")
+        near = meant(environment, parsed) if parsed.connection == "lake" else None
+        hint = f"Did you mean '{near}'? " if near else ""
+        raise TableMissing(
+            f"There is no table '{parsed}'.", hint=f"{hint}`jobdeck objects list` shows those there are."
+        )
     if version is not None:
         try:
             if not 0 <= version <= table.version():

@@ -11,11 +11,11 @@ from jobdeck.core.output.nearest import nearest
 _UNKNOWN = "Extra inputs are not permitted"
 
 
-def worded(message: str, location: Sequence[int | str], schema: Mapping[str, Any]) -> str:
+def worded(message: str, location: Sequence[int | str], schema: Mapping[str, Any], given: object = None) -> str:
     """One fault's message; of a parameter that there is not, with the one that was meant."""
     if message == _UNKNOWN and location and isinstance(location[-1], str):
         return f"There is no such parameter. {nearest(location[-1], _known(location, schema))}".strip()
-    return complaints.told(message)
+    return complaints.told(message, given)
 
 
 def _known(location: Sequence[int | str], schema: Mapping[str, Any]) -> list[str]:

@@ -41,6 +41,14 @@ PAST: Mapping[str, str] = {
 }
 """What is said of a job to which it was done."""
 
+BECAUSE: Mapping[str, str] = {
+    "parent": "because its parent was canceled",
+    "subject_gone": "because the object it works on is gone",
+    "subject_changed": "because the object it works on was changed, so that its plan no longer fits",
+    "quota": "because a quota was reached",
+}
+"""What is said of a job that was paused or canceled by something else than a person, by the cause."""
+
 _ENDED_WORDS = {
     State.SUCCEEDED: "it has succeeded",
     State.CANCELED: "it was canceled",

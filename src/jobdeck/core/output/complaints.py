@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from jobdeck.core.output.nearest import closest
+
 _CHOICES = re.compile(r"\^\(([\w|-]+)\)\$")
 _SAID = (
     (r"Value error, (.*)", r"\1"),
@@ -35,14 +37,15 @@ _PATTERN = re.compile(r"String should match pattern '(.*)'", re.DOTALL)
 _LITERALS = re.compile(r"Input should be ('.*')", re.DOTALL)
 
 
-def told(message: str) -> str:
-    """The complaint in plain words; one that is not known stays as it is."""
+def told(message: str, given: object = None) -> str:
+    """The complaint in plain words; one that is not known stays as it is. `given` is the value at fault."""
     if literals := _LITERALS.fullmatch(message):
         words = re.findall(r"'([^']*)'", literals[1])
-        return f"it must be {_one_of(words)}"
+        return f"it must be {_one_of(words)}{_meant(given, words)}"
     if pattern := _PATTERN.fullmatch(message):
         choices = _CHOICES.fullmatch(pattern[1])
-        return f"it must be {_one_of(choices[1].split('|'))}" if choices else _form(pattern[1])
+        words = choices[1].split("|") if choices else []
+        return f"it must be {_one_of(words)}{_meant(given, words)}" if words else _form(pattern[1])
     for said, instead in _TRANSLATED:
         if found := said.fullmatch(message):
             return found.expand(instead)
@@ -60,6 +63,11 @@ _FORMS = {
 
 def _form(pattern: str) -> str:
     return _FORMS.get(pattern, f"it must have the form {pattern}")
+
+
+def _meant(given: object, words: list[str]) -> str:
+    near = closest(given, words) if isinstance(given, str) else None
+    return f"; did you mean '{near}'?" if near else ""
 
 
 def _one_of(words: list[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.services.core import Core
-from jobdeck.store import garbage
+from jobdeck.store import garbage, limits, pauses
 from jobdeck.store.garbage import Left
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.views import worker_views
@@ -79,10 +79,13 @@ class HealthCheck:
             leader = await worker_views.leader(connection, now)
             strength = await worker_views.strength(connection, now - silence)
             left = await garbage.left(connection)
+            paused = "instance" in await pauses.all_pauses(connection)
+            closed = (await limits.capacities(connection)).get("instance") == 0
         own = self._core.installation.storage_is_only_here
         return {
             **({"storage": {"status": ONLY_HERE, "hint": _ONLY_HERE}} if own else {}),
             "scheduler": {"status": "ok" if leader else "missing"},
+            **_held_back(paused=paused, closed=closed),
             "worker": _worker(strength),
             "services": self._services(),
             **_garbage(left, now),
@@ -97,6 +100,15 @@ class HealthCheck:
         restarted = {name: state.restarts for name, state in states.items() if state.restarts}
         shown = {"status": "failing" if failing else "ok"}
         return {**shown, **({"failing": failing} if failing else {}), **({"restarts": restarted} if restarted else {})}
+
+
+def _held_back(*, paused: bool, closed: bool) -> dict[str, Any]:
+    """A part for what an administrator has done so that no job of the whole installation starts."""
+    if paused:
+        return {"jobs": {"status": "paused", "hint": "`jobdeck pauses clear instance` lets them go on."}}
+    if closed:
+        return {"jobs": {"status": "limited_to_none", "hint": "`jobdeck limits clear instance --instance` ends that."}}
+    return {}
 
 
 def _worker(strength: Strength) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
+from jobdeck.core.errors import InvalidInput
+from jobdeck.core.output.nearest import nearest
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.details import event
@@ -18,6 +21,14 @@ from jobdeck.wire.base import Page
 from jobdeck.wire.events import Event
 
 CURSOR = "history"
+KINDS = (
+    "bulk.ended", "bulk.made", "bulk.started", "configuration.created", "configuration.deleted", "configuration.saved",
+    "connection.changed", "connection.created", "connection.deleted", "deleted", "file.deleted", "file.replaced",
+    "file.uploaded", "limit.cleared", "limit.set", "object.dropped", "project.changed", "project.created",
+    "scope.paused", "scope.resumed", "session.begun", "session.ended", "token.created", "token.revoked",
+    "view.created", "view.deleted", "view.saved", "worker.draining", "worker.gone", "worker.joined", "worker.undrained",
+)  # fmt: skip
+"""Kinds of events that are not a job's, and the one that tells of its end."""
 
 
 class HistoryQuery(BaseModel):
@@ -47,6 +58,7 @@ class History:
 
         Of all projects for a token of all; a token of one project sees that one's. Raises NotFound, Forbidden."""
         caller.require(Permission.HISTORY_READ)
+        _check_kinds(query.kind)
         before = cursors.number(query.cursor, CURSOR)
         async with self._core.database.read() as connection:
             named = [(await scope.project(connection, caller, name)).id for name in dict.fromkeys(query.project)]
@@ -60,3 +72,16 @@ class History:
         more, found = len(found) > query.limit, found[: query.limit]
         items = [event(e, names.get(e.project_id or 0)) for e in found]
         return Page[Event](items=items, next=cursors.encode(CURSOR, found[-1].id) if more else None)
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    """Raises InvalidInput for one that nothing is ever recorded as: an empty answer would look like the truth."""
+    known = list(dict.fromkeys(word for kind in KINDS for word in (kind, kind.partition(".")[0])))
+    for kind in kinds:
+        if kind not in known:
+            things = ", ".join(word for word in known if "." not in word)
+            raise InvalidInput(
+                f"Nothing is recorded as '{kind[:100]}'.",
+                field="kind",
+                hint=nearest(kind, known).strip() or f"Write one of {things}, or more closely such as token.created.",
+            )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from difflib import get_close_matches
 
 from jobdeck.core.errors import InvalidInput
+from jobdeck.core.output.nearest import closest
 from jobdeck.core.refs import MalformedRef, ObjectRef
 
 MAX_RESOURCE = 1100
@@ -75,22 +75,26 @@ def check_free(resource: str, known: Collection[str], types: Collection[str]) ->
     kind, _, _ = resource.partition(":")
     if resource == "project" or resource.startswith("project:") or resource in known:
         return
-    slip = get_close_matches(kind.casefold(), _KINDS, n=1, cutoff=0.75)
-    of_type = [f"type:{name}" for name in get_close_matches(resource, types, n=1, cutoff=0.75)]
-    alike = get_close_matches(resource, known, n=1) or of_type
-    meant = f"{slip[0]}{resource[len(kind) :]}" if slip else next(iter(alike), None)
+    slip, of_type = closest(kind, _KINDS), closest(resource, types)
+    alike = closest(resource, known) or (f"type:{of_type}" if of_type else None)
+    meant = f"{slip}{resource[len(kind) :]}" if slip else alike
     if meant is not None and meant != resource:
-        raise InvalidInput(
-            f"No job has claimed '{resource[:100]}' so far, and it looks like '{meant[:100]}'.",
-            field="resource",
-            hint=f"Did you mean '{meant[:100]}'? If not, set it with as_written=true.",
-        )
+        raise slip_of(meant, f"No job has claimed '{resource[:100]}' so far")
+
+
+def slip_of(meant: str, why: str) -> InvalidInput:
+    """Of a name that looks like `meant`."""
+    return InvalidInput(
+        f"{why}, and it looks like '{meant[:100]}'.",
+        field="resource",
+        hint=f"Did you mean '{meant[:100]}'? If not, set it with as_written=true.",
+    )
 
 
 def nearest(name: str, there: Collection[str], before: str = "") -> str | None:
     """The question whether another name was meant, where one is like it."""
-    near = get_close_matches(name, there, n=1)
-    return f"Did you mean '{before}{near[0]}'?" if near else None
+    near = closest(name, there)
+    return f"Did you mean '{before}{near}'?" if near else None
 
 
 def there_is_none(resource: str, what: str) -> InvalidInput:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.claims import Held, Holding, local_name, qualify
-from jobdeck.core.errors import InvalidInput, NotFound
+from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound
 from jobdeck.core.refs import ObjectRef
 from jobdeck.services import cursors, scope
 from jobdeck.services.admin import limit_names
 from jobdeck.services.core import Core
+from jobdeck.services.data.environments import Environments
 from jobdeck.store import configurations, connections, limits
 from jobdeck.store.limits import MAX_CAPACITY
 from jobdeck.store.projects import Project
@@ -23,6 +26,8 @@ from jobdeck.wire.base import Page
 
 MAX_HOLDERS = 1000
 """Jobs named as holders of one resource, at most; `used` counts all."""
+PATIENCE = 5.0
+"""Seconds that the look for tables of nearly the same name may take."""
 WORKER_IS_RECENT = 24 * 3600 * 1_000_000
 """µs for which the types of a worker that is silent are still taken for types that there are."""
 
@@ -30,8 +35,9 @@ WORKER_IS_RECENT = 24 * 3600 * 1_000_000
 class Limits:
     """The use cases of limits. A project's resources carry local names: `type:import`, `object:lake/b/t`, …"""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, environments: Environments) -> None:
         self._core = core
+        self._environments = environments
 
     async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[Limit]:
         """Every resource of the project that has a limit or is held now, by name."""
@@ -66,6 +72,8 @@ class Limits:
             caller.require(Permission.LIMIT_SET)
             if not as_written:
                 await self._refuse_slip(connection, project, local)
+        if not as_written and local.startswith("object:lake/"):
+            await self._refuse_slip_of_table(project, local)
         return await self._put(caller, qualify(project.name, local), project.id, capacity)
 
     async def put_common(self, caller: Caller, resource: str, capacity: int) -> Limit:
@@ -143,6 +151,19 @@ class Limits:
             own = qualify(project.name, "project")
             known = {local_name(n) for n in there if n.startswith(f"{own}/")}
             limit_names.check_free(local, known, await self._types(connection))
+
+    async def _refuse_slip_of_table(self, project: Project, local: str) -> None:
+        """Raises InvalidInput where there is no such table, and one of nearly that name. A limit may come first."""
+        from jobdeck.connectors.lake import catalog
+
+        ref = ObjectRef.parse(local.removeprefix("object:"))
+        environment = await self._environments.of(project.name)
+        near = None
+        with suppress(JobdeckError, TimeoutError):  # a storage that is away keeps nobody from setting a limit
+            async with asyncio.timeout(PATIENCE):
+                near = await asyncio.to_thread(catalog.meant, environment, ref)
+        if near is not None:
+            raise limit_names.slip_of(f"object:{near}", f"There is no table '{ref}'")
 
 
 async def _held(connection: Connection) -> Held:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.access.vault import Vault
 from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from jobdeck.core.output.nearest import nearest
 from jobdeck.core.values import MAX_PARAMS, bounded
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
@@ -186,8 +186,7 @@ def merged(options: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
 
 
 def _missing(name: str, there: Sequence[str]) -> NotFound:
-    near = get_close_matches(name, there, n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else "`jobdeck connections list` shows them."
+    hint = nearest(name, there).strip() or "`jobdeck connections list` shows them."
     return NotFound(f"There is no connection '{name[:100]}' in this project.", field="name", hint=hint)
 
 

@@ -16,6 +16,7 @@ from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.data.in_use import require_unused
+from jobdeck.services.data.media_types import media_type
 from jobdeck.storage.places import file_path, file_prefix, version_prefix
 from jobdeck.store import file_versions, files, garbage
 from jobdeck.store.file_versions import FileVersion as Version
@@ -320,7 +321,7 @@ def _view(found: files.File, project: Project, jobs: list[int], versions: Sequen
         name=found.name,
         bytes=found.size,
         sha256=found.sha256,
-        content_type=found.content_type,
+        content_type=media_type(found.name, found.content_type),
         tags=list(found.tags),
         permanent=found.expires_at is None,
         created_by=found.created_by,

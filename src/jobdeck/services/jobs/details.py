@@ -155,7 +155,7 @@ def _step(rows: StepRows, now: int) -> Step:
             done=rows.done,
             total=rows.total,
             unit=rows.unit,
-            rate=progress.rate(rows.done, seconds),
+            rate=progress.rate(rows.done, seconds) if state in (StepState.RUNNING, StepState.SUCCEEDED) else None,
             eta=_maybe(progress.eta(now, fraction, seconds)) if state is StepState.RUNNING else None,
         ),
         error=_error(row),

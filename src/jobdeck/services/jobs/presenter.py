@@ -116,10 +116,12 @@ class Presenter:
         """By the rates of its type; of a type that is gone, by those that types have unless they say otherwise."""
         registered = self._registry.find(type_)
         rates = registered.job_type if registered is not None else JobType
-        moved = max(sum(t.bytes or 0 for t in touched if t.direction == way) for way in ("input", "output"))
+        moved = max((t.moved for t in touched), default=0)
         return credits_of(running_seconds, moved, per_hour=rates.credits_per_hour, per_gb=rates.credits_per_gb)
 
 
+_HAS_RATE = (State.RUNNING, State.PAUSING, State.SUCCEEDED)
+"""States in which a rate tells how fast it is or was; of what was broken off, it would be that of a part."""
 _AS_IT_IS = (
     "id", "run_id", "project", "type", "category", "state", "description", "subject", "priority", "attempt", "warnings",
     "cause", "worker", "reason", "copied_from",
@@ -148,7 +150,7 @@ def _progress(row: JobRow, now: int) -> ProgressView:
         done=row["done"],
         total=row["total"],
         unit=row["unit"],
-        rate=progress.rate(row["done"], seconds),
+        rate=progress.rate(row["done"], seconds) if row["state"] in _HAS_RATE else None,
         eta=_maybe(progress.eta(now, row["fraction"], seconds)) if running else None,
     )
 

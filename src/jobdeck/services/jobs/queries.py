@@ -22,6 +22,7 @@ from pydantic import (
 from jobdeck.access.caller import Caller
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.life.states import State
+from jobdeck.core.output.nearest import nearest
 from jobdeck.services import cursors, scope
 from jobdeck.store.views import Reader, worker_views
 from jobdeck.store.views.job_lists import SORTS, JobFilter, Position, Sort
@@ -134,9 +135,8 @@ def wanted_fields(fields: Sequence[str]) -> set[str] | None:
     """The fields asked for, None for all; raises InvalidInput for one that jobs do not have."""
     unknown = [name for name in fields if name not in Job.model_fields]
     if unknown:
-        raise InvalidInput(
-            f"Jobs have no field '{unknown[0]}'.", field="fields", hint=f"There are: {', '.join(Job.model_fields)}."
-        )
+        hint = f"{nearest(unknown[0], Job.model_fields)}There are: {', '.join(Job.model_fields)}."
+        raise InvalidInput(f"Jobs have no field '{unknown[0]}'.", field="fields", hint=hint)
     return {"id", *fields} if fields else None
 
 

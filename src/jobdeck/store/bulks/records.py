@@ -155,8 +155,9 @@ async def page(
 ) -> list[Bulk]:
     """Those that the principal (None: anybody) asked for, newest first; `project_id`: only those of this project.
 
-    `begun`: plans that were never run are left out."""
+    Plans that were discarded are left out: nothing was done by them. `begun`: all that were never run are."""
     query = _query().order_by(bulks.c.id.desc()).limit(limit)
+    query = query.where(bulks.c.started_at.is_not(None) | (bulks.c.state == str(BulkState.PLANNED)))
     if principal_id is not None:
         query = query.where(bulks.c.principal_id == principal_id)
     if project_id is not None:

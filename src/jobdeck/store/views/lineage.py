@@ -29,6 +29,8 @@ class Touched:
     rows: int | None
     bytes: int | None
     name: str | None = None
+    moved: int = 0
+    """Bytes of all objects that the job read, or wrote, those that are not shown included."""
 
 
 async def of_jobs(
@@ -47,6 +49,7 @@ async def of_jobs(
             func.sum(lineage.c.rows).label("rows"),
             func.sum(lineage.c.bytes).label("bytes"),
             func.min(lineage.c.name).label("name"),
+            func.sum(func.sum(lineage.c.bytes)).over(partition_by=group[:3]).label("moved"),
             first.label("first"),
             place,
         )
@@ -89,4 +92,5 @@ def _touched(row: RowMapping) -> Touched:
     return Touched(
         row["job_id"], row["attempt"], row["direction"], row["object"], row["version"],
         None if rows is None else int(rows), None if size is None else int(size), row["name"],
+        int(row["moved"] or 0),
     )  # fmt: skip

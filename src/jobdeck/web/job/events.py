@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jobdeck.core.life.operations import BECAUSE
 from jobdeck.wire.events import Event
 
 _SENTENCES = {
@@ -79,7 +80,7 @@ def _because(data: dict[str, Any]) -> str:
     if data.get("warnings"):
         told.append(f"with {_warnings(data)}")
     if data.get("cause") and data["cause"] != "user":
-        told.append({"parent": "because its parent was canceled"}.get(str(data["cause"]), f"cause: {data['cause']}"))
+        told.append(BECAUSE.get(str(data["cause"]), f"cause: {data['cause']}"))
     if data.get("bulk"):
         told.append(f"with bulk operation {data['bulk']}")
     text = f" {', '.join(told)}" if told else ""

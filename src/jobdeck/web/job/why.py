@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from jobdeck.core.amounts import duration, number
+from jobdeck.core.life.operations import BECAUSE
 from jobdeck.core.life.states import State
 from jobdeck.core.tasks import UNDO
 from jobdeck.core.values import clip
@@ -263,18 +264,10 @@ def _canceled(job: Job, sides: JobExtras, asked: Event | None) -> Why:
     )  # fmt: skip
 
 
-_CAUSES = {
-    "parent": " because its parent was canceled",
-    "subject_gone": " because the object it works on is gone",
-    "subject_changed": " because the object it works on was changed, so that its plan no longer fits",
-    "quota": " because a quota was reached",
-}
-
-
 def _by(verb: str, asked: Event | None, job: Job) -> tuple[Piece, ...]:
     """`Paused by ada 3 min ago: for the backup.`"""
     who = f" by {asked.actor}" if asked is not None and asked.actor else ""
-    because = _CAUSES.get(job.cause or "", "") if job.cause not in (None, "user") else ""
+    because = f" {BECAUSE[job.cause]}" if job.cause and job.cause in BECAUSE else ""
     when = (Piece(" "), Piece("", at=asked.at)) if asked is not None else ()
     reason = f": {job.reason.rstrip('.')}." if job.reason else "."
     return (Piece(f"{verb}{who}{because}"), *when, Piece(reason))

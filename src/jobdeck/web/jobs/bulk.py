@@ -127,7 +127,9 @@ def _asked(asked: PreviewAsked) -> BulkAsked:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(f"This cannot be used: {complaints.told(first['msg'])}.", field=field) from error
+        raise InvalidInput(
+            f"This cannot be used: {complaints.told(first['msg'], first.get('input'))}.", field=field
+        ) from error
 
 
 def _address(url: str) -> JobsAddress:

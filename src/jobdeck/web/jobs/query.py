@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from jobdeck.core.output.nearest import closest
 from jobdeck.services import cursors
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, SortBy, Words
 from jobdeck.web.jobs.columns import COLUMN_NAMES
@@ -51,9 +51,9 @@ class JobsAddress(JobConditions):
     def _no_slips(cls, given: Any) -> Any:
         if isinstance(given, Mapping):
             for name in given:
-                near = get_close_matches(str(name), cls.model_fields, 1, 0.8) if name not in cls.model_fields else []
+                near = closest(str(name), cls.model_fields) if name not in cls.model_fields else None
                 if near:
-                    raise ValueError(f"there is no filter '{str(name)[:40]}'; did you mean '{near[0]}'?")
+                    raise ValueError(f"there is no filter '{str(name)[:40]}'; did you mean '{near}'?")
         return given
 
     projects: Words = Field(default=[])

@@ -197,7 +197,8 @@ def _request(draft: RunDraft) -> SubmitRequest | RunAgainRequest | None:
         more = {"configuration": saved.id} if saved else {}
         return SubmitRequest.model_validate({**options, **more, "type": draft.origin.type.name, "params": params})
     except ValidationError as error:
-        draft.blame([(field_name(one["loc"]), complaints.told(one["msg"])) for one in error.errors(include_url=False)])
+        faults = error.errors(include_url=False)
+        draft.blame([(field_name(one["loc"]), complaints.told(one["msg"], one.get("input"))) for one in faults])
         return None
 
 

@@ -11,7 +11,10 @@ from jobdeck.connectors.columns import MAX_COLUMNS
 from jobdeck.connectors.errors import TooManyColumns
 from jobdeck.connectors.exact_numbers import exactly
 from jobdeck.connectors.files.formats import types
+from jobdeck.connectors.files.formats.json_values import text_of
+from jobdeck.connectors.files.formats.rows import LONGEST_VALUE
 from jobdeck.connectors.files.formats.types import EXACT_FLOAT
+from jobdeck.core.values import clip
 
 BOOL, INT, WIDE, BIG, HUGE, FLOAT, TEXT, LIST, OBJECT = (1 << place for place in range(9))
 """WIDE: an integer that no float holds exactly; BIG: one beyond 64 bits; HUGE: a number that no type holds."""
@@ -108,6 +111,53 @@ class Node:
         if seen & FLOAT:
             return pa.float64()
         return types.BIG if seen & BIG else types.WIDE if seen & WIDE else types.INT
+
+
+_CALLED = ((BOOL, "truth values"), (_NUMBER | HUGE, "numbers"), (TEXT, "texts"), (LIST, "lists"), (OBJECT, "objects"))
+
+
+class Mixtures:
+    """The first value of another kind than those before it, for each column that is text because it mixes kinds."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[Node, str, str]] = {}
+
+    def feed(self, nodes: dict[str, Node], row: dict[str, Any], where: str) -> None:
+        """Look at a row from which `nodes` have just learned something."""
+        for name, value in row.items():
+            if name not in self._first and (found := _mixed(nodes[name], value, name)) is not None:
+                node, path, odd = found
+                self._first[name] = (node, path, f"{clip(text_of(odd), LONGEST_VALUE)} in {where}")
+
+    def told(self, file: str) -> dict[str, str]:
+        """The remarks, by column."""
+        return {name: _remark(file, name, *found) for name, found in self._first.items()}
+
+
+def _mixed(node: Node, value: Any, path: str) -> tuple[Node, str, Any] | None:
+    if value is None:
+        return None
+    if node.mixed:
+        return node, path, value
+    if isinstance(value, dict):
+        inner = ((node.fields[name], item, f"{path}.{name}") for name, item in value.items())
+    elif isinstance(value, list) and node.items is not None:
+        items = node.items
+        inner = ((items, item, path) for item in value)
+    else:
+        return None
+    return next((found for each in inner if (found := _mixed(*each)) is not None), None)
+
+
+def _remark(file: str, column: str, node: Node, path: str, first: str) -> str:
+    kinds = [called for marks, called in _CALLED if node.seen & marks]
+    what = f"Column '{column}'" if path == column else f"The field '{path}' of column '{column}'"
+    if len(kinds) == 1:
+        return f"{what} of {file} is text: its numbers have more digits than a float64 keeps; see {first}."
+    return (
+        f"{what} of {file} is text, because it has {', '.join(kinds[:-1])} and {kinds[-1]}: "
+        f"the first value of another kind than those before it is {first}."
+    )
 
 
 def _integer(value: int) -> int:

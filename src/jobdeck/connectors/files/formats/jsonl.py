@@ -16,7 +16,7 @@ import pyarrow.types as t
 from jobdeck.connectors.base import Reject
 from jobdeck.connectors.errors import BadEncoding, TooBigToRead, TooManyColumns
 from jobdeck.connectors.files.bounds import CELLS, inner_width
-from jobdeck.connectors.files.formats.json_shape import BIG, FLOAT, OBJECT, WIDE, Names, Node
+from jobdeck.connectors.files.formats.json_shape import BIG, FLOAT, OBJECT, WIDE, Mixtures, Names, Node
 from jobdeck.connectors.files.formats.json_values import MAX_DEPTH, converter, load, settled, text_of
 from jobdeck.connectors.files.formats.records import Block
 from jobdeck.connectors.files.formats.rows import LONGEST_VALUE, Raw
@@ -53,6 +53,7 @@ class Shape:
 
     def __init__(self) -> None:
         self._names = Names()
+        self._mixtures = Mixtures()
         self.whole = True
         self._root = Node(self._names)
         self._schema, self._known, self._inner = pa.schema([]), -1, 0
@@ -112,11 +113,18 @@ class Shape:
             if isinstance(value, Exception):
                 rejects.append(_no_object(name, row, line, value))
                 continue
+            before = self._names.changes
             try:
                 self._root.feed(value)
             except TooManyColumns as error:
                 _too_many(error, name, row, line)
+            if self._names.changes > before:
+                self._mixtures.feed(self._root.fields, value, _where(row, line))
         return rows, rejects
+
+    def mixed(self, file: str) -> dict[str, str]:
+        """What to tell of columns that are text because they mix kinds, by column."""
+        return {name or self.unnamed: told for name, told in self._mixtures.told(file).items()}
 
     def schema(self) -> pa.Schema:
         """The columns; one with nothing but nulls is of type null."""
@@ -124,10 +132,13 @@ class Shape:
         return pa.schema([(name or unnamed, node.type()) for name, node in self._root.fields.items()])
 
 
+def _where(row: int, line: int | None) -> str:
+    return f"row {row}" + (f" (line {line})" if line is not None else "")
+
+
 def _too_many(error: TooManyColumns, name: str, row: int, line: int | None) -> NoReturn:
-    where = f"row {row}" + (f" (line {line})" if line is not None else "")
     raise TooManyColumns(
-        f"{name} {error.message} in {where}.",
+        f"{name} {error.message} in {_where(row, line)}.",
         hint="Where names are data, turn them into rows of name and value before importing.",
     ) from None
 
@@ -193,9 +204,8 @@ def check_size(block: Block, inner: int, name: str, row: int, line: int | None) 
     """Raises TooBigToRead for a row whose objects, in lists, take or unfold to far more than it has bytes."""
     found = block.data.count(b"{")
     if block.data.count(b"\n", 0, -1) == 0 and (found > MAX_OBJECTS or found * inner > 8 * CELLS):
-        where = f"row {row}" + (f" (line {line})" if line is not None else "")
         raise TooBigToRead(
-            f"{name}: {where} has {found} objects, which unfold to {found * max(1, inner)} values.",
+            f"{name}: {_where(row, line)} has {found} objects, which unfold to {found * max(1, inner)} values.",
             hint="Make rows of the objects in its lists.",
         )
 

@@ -136,6 +136,11 @@ _NAME = r"^(\+|-?0[0-9xX]|[0-9]{2,}[eE][0-9]+$)"
 Programs write powers of ten with one digit before the point, or a sign behind the E."""
 
 
+def is_name(words: pa.Array) -> pa.Array:
+    """Which words are made of digits and are names all the same; null where there is no word."""
+    return pc.match_substring_regex(words, _NAME)
+
+
 def feed_all(guesses: Sequence[Guess], columns: Sequence[pa.Array], rule: TextRule) -> None:
     """Feed each guess with its column; all columns are of one length."""
     open_ = [pair for pair in zip(guesses, columns, strict=True) if not pair[0].settled]
@@ -143,7 +148,7 @@ def feed_all(guesses: Sequence[Guess], columns: Sequence[pa.Array], rule: TextRu
         return
     texts = end_to_end([column for _, column in open_])
     words = without_nulls(texts, rule)
-    named = _any_in_each(pc.fill_null(pc.match_substring_regex(words, _NAME), False), len(open_))
+    named = _any_in_each(pc.fill_null(is_name(words), False), len(open_))
     kept = _any_in_each(texts.is_valid(), len(open_)) if rule.quoted else [False] * len(open_)
     for place, column in enumerate(cut_up(words, len(open_))):
         open_[place][0].learn(column, kept=kept[place], named=named[place])

@@ -1,0 +1,124 @@
+"""A column that is text for the sake of a few values is told of, in the dry run and in the log."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobdeck.core.amounts import number
+from jobdeck.core.environment import Environment
+from tests.connectors.harness import Job, Script
+
+
+def told(env: Environment, *files: Path, into: str = "lake/b/t", **params: Any) -> list[str]:
+    """What the dry run says, and the job's warnings, which are the same."""
+    job = Job(env, {"files": [str(file) for file in files], "into": into, **params})
+    notes = job.type().preview(job.new_run("preview", 0, Script())).notes
+    job.run()
+    assert [text for text, _ in job.warnings] == notes
+    return notes
+
+
+def column(file: Path, *words: str) -> Path:
+    file.write_text("id,x\n" + "".join(f"{row},{word}\n" for row, word in enumerate(words)))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "odd", "row"),
+    [
+        (["1.5"] * 99 + ["oops"], "float64", "oops", 100),
+        (["oops", *["1.5"] * 99], "float64", "oops", 1),
+        (["1", "2", "3", "-"], "int64", "-", 4),
+        (["1", "2.5", "12.03.2024", "4"], "float64", "12.03.2024", 3),
+        (["NA", "7", "", "x", "8", "9"], "int64", "x", 4),
+        (["2024-01-01", "2024-02-30", "2024-03-01"], "date", "2024-02-30", 2),
+        (["2024-01-01 10:00:00", "soon", "2024-03-01"], "timestamp_ntz", "soon", 2),
+        (["2024-01-01T10:00:00Z", "2024-01-01T11:00:00+02:00", "never"], "timestamp", "never", 3),
+        (["true", "FALSE", "maybe"], "boolean", "maybe", 3),
+        ([str(2**60)] * 3 + ["x"], "int64", "x", 4),
+        (["1"] * 200 + ["007"], "int64", "007", 201),
+    ],
+)
+def test_the_word_that_made_a_column_text_is_told(
+    env: Environment, data: Path, words: list[str], kind: str, odd: str, row: int
+) -> None:
+    [note] = told(env, column(data / "a.csv", *words))
+    assert f"Column 'x' of {data}/a.csv is text" in note
+    assert f"'{odd}' in row {row} (line {row + 1}) is not" in note
+    assert f'give columns={{"x": "{kind}"}}' in note
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a", "b", "3"],
+        ["01234", "12345", "23456", "34567", "45678"],
+        ["+420123", "+420124"],
+        ["NA", "", "NA"],
+        ["1", "2", "3"],
+        ["2024-01-01", "2024-01-02 03:04:05"],
+        ["A1", "B2", "3", "C4"],
+        ["yes", "no"],
+    ],
+)
+def test_columns_that_are_what_they_seem_are_no_matter_of_a_remark(
+    env: Environment, data: Path, words: list[str]
+) -> None:
+    assert told(env, column(data / "a.csv", *words)) == []
+
+
+def test_all_misfits_of_a_long_file_are_counted(env: Environment, data: Path) -> None:
+    words = ["n.a." if row % 1000 == 999 else str(row) for row in range(400_000)]
+    file = column(data / "a.csv", *words)
+    assert file.stat().st_size > 2 * 2 * 1024 * 1024  # more than two blocks
+    job = Job(env, {"files": [str(file)], "into": "lake/b/t"})
+    job.run()
+    [(note, _)] = job.warnings
+    counts = f"{number(399_600)} of its {number(400_000)} values are int64"
+    assert f"{counts}, and 'n.a.' in row 1000 (line 1001) is not, nor are 399 more." in note
+
+
+def test_who_says_the_type_is_told_nothing(env: Environment, data: Path) -> None:
+    file = column(data / "a.csv", "1", "2", "oops")
+    assert told(env, file, columns={"x": "string"}) == []
+    assert told(env, file, into="lake/b/u", columns=[{"name": "y", "from": "x", "type": "string"}]) == []
+    assert len(told(env, file, into="lake/b/v", columns=[{"name": "y", "from": "x"}])) == 1
+    job = Job(env, {"files": [str(file)], "into": "lake/b/t"}, id=2)
+    job.run()
+    assert job.warnings == []  # the table has the column as text, which the first said
+
+
+def test_json_that_mixes_kinds_is_told(env: Environment, data: Path) -> None:
+    rows = [{"x": 1.5, "s": {"a": [1]}}, {"x": "oops", "s": {"a": [1]}}, {"x": 2, "s": {"a": ["b"]}}]
+    (data / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    mixed, nested = told(env, data / "a.jsonl")
+    assert mixed == (
+        f"Column 'x' of {data}/a.jsonl is text, because it has numbers and texts: "
+        'the first value of another kind than those before it is "oops" in row 2 (line 2).'
+    )
+    assert "The field 's.a' of column 's'" in nested
+    assert '"b" in row 3 (line 3)' in nested
+
+
+def test_files_that_have_a_column_as_different_kinds_are_named(env: Environment, data: Path) -> None:
+    files = column(data / "a.csv", "1", "2"), column(data / "b.csv", "cheap", "dear")
+    assert told(env, *files) == [f"Column 'x' is text: in {data}/a.csv it is int64, and in {data}/b.csv string."]
+    files = column(data / "c.csv", "1", "2"), column(data / "d.csv", "2024-01-01")
+    assert told(env, *files, into="lake/b/u") == [
+        f"Column 'x' is text: in {data}/c.csv it is int64, and in {data}/d.csv date."
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl"])
+def test_lineage_has_the_size_of_the_file(env: Environment, data: Path, name: str) -> None:
+    text = '{"id": 1}\n\n{"id": 2}\n' if "json" in name else "id,x\n" + "1,aaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" * 500
+    (data / name).write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    job = Job(env, {"files": [str(data / name)] * 2, "into": "lake/b/t"})
+    job.run()
+    [facts] = [facts for way, _, facts in job.lineage if way == "input"]
+    assert facts["bytes"] == 2 * (data / name).stat().st_size  # named twice, read twice
