@@ -106,3 +106,21 @@ def test_a_filter_of_an_operation_is_told_in_words() -> None:
     assert selected(asked) == "state failed, paused; type sleep"
     assert selected({"filter": {}}) == "all jobs"
     assert selected({"ids": 3}) == "3 ids"
+
+
+@pytest.mark.parametrize(
+    "words", ["jobs cancel --state pending --dry-run", "job cancel --dry-run", "job delete 1 --all"]
+)
+def test_an_option_that_there_is_not_is_called_so(cli: Cli, words: str) -> None:
+    done = cli(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        f"error: '{words.split()[-1]}' is not an option of this command.",
+        "hint: --help after the command lists those.",
+    ]
+
+
+def test_a_project_alone_names_no_jobs_and_the_hint_says_what_does(cli: Cli) -> None:
+    done = cli("jobs", "cancel", "--project", "night", "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--state pending,running; a project alone does not." in done.stderr
