@@ -157,3 +157,10 @@ def test_a_file_of_settings_that_is_no_toml_says_how_one_looks(tmp_path: Path) -
         load(home=tmp_path)
     assert "jobdeck.toml is not valid TOML" in told.value.message
     assert "port = 9000" in (told.value.hint or "")
+
+
+def test_the_unit_does_not_start_again_what_is_set_up_wrong(tmp_path: Path) -> None:
+    unit = (Path(__file__).parents[2] / "deploy" / "jobdeck.service").read_text().splitlines()
+    done = start(tmp_path, JOBDECK_PORT="none", port=None)
+    refused(done, "Setting 'port' (environment variable JOBDECK_PORT): it must be a whole number.")
+    assert f"RestartPreventExitStatus={done.returncode}" in unit
