@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -202,7 +203,11 @@ class Config(BaseModel):
     def _split_options(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair)
+        pairs = [pair for pair in value.split(",") if pair.strip()]
+        for number, pair in enumerate(pairs, 1):
+            if "=" not in pair:  # not shown: it may be a piece of a key
+                raise ValueError(f"part {number} of {len(pairs)} has no '='; write key=value,key=value")
+        return dict(pair.strip().split("=", 1) for pair in pairs)
 
     @field_validator("keep_jobs_days", "keep_events_days", "memory_limit_mb", mode="before")
     @classmethod
@@ -268,12 +273,25 @@ def load(**given: Any) -> Config:
         first = error.errors(include_url=False)[0]
         name = ".".join(part for part in first["loc"] if isinstance(part, str))
         why = complaints.told(first["msg"], first.get("input")).rstrip(".")
+        setting = str(first["loc"][0]) if first["loc"] else name
         raise InvalidConfiguration(
-            f"Setting '{name}': {why}.", field=name, hint="docs/configuration.md says what each setting takes."
+            f"Setting '{name}'{_origin(setting, chosen, home)}: {why}.",
+            field=name,
+            hint="docs/configuration.md says what each setting takes.",
         ) from error
     _check_scheme(config)
     _check_allowed(config)
     return config
+
+
+def _origin(name: str, chosen: Mapping[str, Any], home: Path) -> str:
+    """Where a setting that is wrong was read, for it may stand in several places; never its value, it may be secret."""
+    if name in chosen:
+        return " (command line)"
+    variable = f"{PREFIX}{name.upper()}"
+    if variable in os.environ:
+        return f" (environment variable {variable})"
+    return f" ({home / FILE})" if (home / FILE).is_file() else ""
 
 
 def _default_home() -> Path:
@@ -332,7 +350,11 @@ def _from_file(path: Path) -> dict[str, Any]:
     try:
         found = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfiguration(f"{path} is not valid TOML: {error}.", field=FILE) from error
+        raise InvalidConfiguration(
+            f"{path} is not valid TOML: {error}.",
+            field=FILE,
+            hint='Write a setting a line, such as `port = 9000` or `worker_name = "night"`; text stands in quotes.',
+        ) from error
     for name in found:
         _check_known(name, str(path))
     return found

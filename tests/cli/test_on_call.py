@@ -89,6 +89,9 @@ def test_an_empty_list_says_why(cli: Cli, server: ContractServer) -> None:
     [
         ("For another token of the same principal, say so with `for`.", "say so with --for."),
         ("GET /api/v1/bulk lists them.", "`jobdeck bulk list` lists them."),
+        ("GET /api/v1/pauses lists what is.", "`jobdeck pauses list` lists what is."),
+        ("GET /api/v1/me/sessions lists them.", "`jobdeck sessions list` lists them."),
+        ("GET /api/v1/tokens lists them.", "`jobdeck tokens list` lists them."),
         ("GET /api/v1/limits lists those that are set.", "`jobdeck limits list --instance` lists those that are set."),
         ("GET /api/v1/projects/shop/limits lists them.", "`jobdeck limits list` lists them."),
         ("GET /api/v1/jobs/7/rejects lists those there are.", "`jobdeck job rejects 7` lists those there are."),
@@ -106,3 +109,21 @@ def test_a_filter_of_an_operation_is_told_in_words() -> None:
     assert selected(asked) == "state failed, paused; type sleep"
     assert selected({"filter": {}}) == "all jobs"
     assert selected({"ids": 3}) == "3 ids"
+
+
+@pytest.mark.parametrize(
+    "words", ["jobs cancel --state pending --dry-run", "job cancel --dry-run", "job delete 1 --all"]
+)
+def test_an_option_that_there_is_not_is_called_so(cli: Cli, words: str) -> None:
+    done = cli(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        f"error: '{words.rsplit(maxsplit=1)[-1]}' is not an option of this command.",
+        "hint: --help after the command lists those.",
+    ]
+
+
+def test_a_project_alone_names_no_jobs_and_the_hint_says_what_does(cli: Cli) -> None:
+    done = cli("jobs", "cancel", "--project", "night", "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--state pending,running; a project alone does not." in done.stderr

@@ -14,9 +14,7 @@ import pytest
 from jobdeck.config import InvalidConfiguration, load
 
 
-def start(
-    home: Path, *arguments: str, port: str | None = "0", **environment: str
-) -> subprocess.CompletedProcess[str]:
+def start(home: Path, *arguments: str, port: str | None = "0", **environment: str) -> subprocess.CompletedProcess[str]:
     """`jobdeck up` where it should end by itself."""
     command = [sys.executable, "-m", "jobdeck.cli.main", "up", "--home", str(home), *arguments]
     command += ["--port", port] if port else []
@@ -116,3 +114,56 @@ def test_a_database_that_is_away_is_waited_for_until_it_is_told_to_stop(tmp_path
     assert "part=server" in rest
     assert "hidden-word" not in line + rest
     assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize(
+    ("toml", "variable", "given", "where"),
+    [
+        ("port = 'abc'", None, {}, "({home}/jobdeck.toml)"),
+        ("port = 'abc'", "xyz", {}, "(environment variable JOBDECK_PORT)"),
+        ("port = 9000", "xyz", {"port": 70000}, "(command line)"),
+    ],
+)
+def test_a_wrong_setting_says_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, variable: str | None, given: dict[str, int], where: str
+) -> None:
+    (tmp_path / "jobdeck.toml").write_text(toml)
+    if variable:
+        monkeypatch.setenv("JOBDECK_PORT", variable)
+    with pytest.raises(InvalidConfiguration) as told:
+        load(home=tmp_path, **given)
+    assert told.value.message.startswith(f"Setting 'port' {where.format(home=tmp_path)}: it must be ")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("allow_http", "part 1 of 1"), ("region=eu,S3CRET/piece", "part 2 of 2"), ("a=b,=,x y", "part 3 of 3")],
+)
+def test_options_of_the_storage_that_are_no_pairs_are_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, part: str
+) -> None:
+    monkeypatch.setenv("JOBDECK_STORAGE_OPTIONS", text)
+    with pytest.raises(InvalidConfiguration) as told:
+        load(home=tmp_path)
+    assert f"JOBDECK_STORAGE_OPTIONS): {part} has no '='" in told.value.message
+    assert text.rsplit(",", maxsplit=1)[-1] not in told.value.message
+
+
+def test_options_of_the_storage_may_have_spaces_between_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBDECK_STORAGE_OPTIONS", "region=eu, secret_access_key=a=b==,")
+    assert load(home=tmp_path).storage_options == {"region": "eu", "secret_access_key": "a=b=="}
+
+
+def test_a_file_of_settings_that_is_no_toml_says_how_one_looks(tmp_path: Path) -> None:
+    (tmp_path / "jobdeck.toml").write_text("port = ")
+    with pytest.raises(InvalidConfiguration) as told:
+        load(home=tmp_path)
+    assert "jobdeck.toml is not valid TOML" in told.value.message
+    assert "port = 9000" in (told.value.hint or "")
+
+
+def test_the_unit_does_not_start_again_what_is_set_up_wrong(tmp_path: Path) -> None:
+    unit = (Path(__file__).parents[2] / "deploy" / "jobdeck.service").read_text().splitlines()
+    done = start(tmp_path, JOBDECK_PORT="none", port=None)
+    refused(done, "Setting 'port' (environment variable JOBDECK_PORT): it must be a whole number.")
+    assert f"RestartPreventExitStatus={done.returncode}" in unit

@@ -198,7 +198,8 @@ class Sessions:
         """End one of the caller's sessions, and the links that were made in it; raises NotFound."""
         ids = {listed.id: listed.stored for listed in await self.page(caller)}
         if public_id not in ids:
-            raise NotFound(f"There is no session '{public_id[:100]}' of yours.", field="id")
+            hint = "GET /api/v1/me/sessions lists them."
+            raise NotFound(f"There is no session '{public_id[:100]}' of yours.", field="id", hint=hint)
         await self._end_all(caller, [ids[public_id]])
 
     async def end_every(self, caller: Caller) -> int:

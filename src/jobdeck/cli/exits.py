@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from jobdeck.core.errors import JobdeckError
 
-_REQUEST = re.compile(r"GET /api/v1/(?P<noun>jobs|types|projects|workers|bulk)(?:/(?P<name>[\w.-]+))?(?= )")
+_NOUNS = "jobs|types|projects|workers|bulk|pauses|sessions|tokens"
+_REQUEST = re.compile(rf"GET /api/v1/(?:me/)?(?P<noun>{_NOUNS})(?:/(?P<name>[\w.-]+))?(?= )")
 
 DONE = 0
 JOB_FAILED = 1

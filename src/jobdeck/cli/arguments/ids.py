@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
@@ -13,6 +13,8 @@ from jobdeck.cli.arguments.options import STDIN
 from jobdeck.cli.exits import UsageError
 
 T = TypeVar("T", str, int)
+_NAME_SOME = "Name one or more, or - to read them from standard input."
+_OR_FILTERS = " Filters name jobs, too, where the command has them: --state pending,running; a project alone does not."
 Ids = Annotated[
     str,
     Parameter(
@@ -28,8 +30,15 @@ def numbers(ids: tuple[str, ...], thing: str = "job", lists: str = "jobdeck jobs
     """The ids named, in order, each once; raises UsageError where one is none or there are none at all."""
     found = list(dict.fromkeys(_number(text, thing, lists) for text in _texts(ids)))
     if not found and STDIN not in ids:
-        raise UsageError(f"No {thing} id was given.", "Name one or more, or - to read them from standard input.")
+        raise UsageError(f"No {thing} id was given.", _NAME_SOME + (_OR_FILTERS if thing == "job" else ""))
     return found
+
+
+def no_options(texts: Iterable[str]) -> None:
+    """Raise UsageError for an option that there is not: as an id may be `-`, it was taken for one."""
+    for text in texts:
+        if text.startswith("-") and text != STDIN:
+            raise UsageError(f"'{text}' is not an option of this command.", "--help after the command lists those.")
 
 
 def some(named: tuple[T, ...], thing: str, lists: str) -> tuple[T, ...]:
@@ -50,9 +59,9 @@ def _texts(ids: tuple[str, ...]) -> Iterator[str]:
 def _number(typed: str, thing: str, lists: str) -> int:
     text = typed.removeprefix("#")  # as pages and people write it
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        kind = "an option of this command" if text.startswith("-") else f"a {thing} id"
+        no_options([text])
         hint = f"{thing.capitalize()} ids are whole numbers; `{lists}` shows them."
-        raise UsageError(f"'{typed}' is not {kind}.", hint)
+        raise UsageError(f"'{typed}' is not a {thing} id.", hint)
     return int(text)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from jobdeck.cli.arguments.ids import numbers
+from jobdeck.cli.arguments.ids import no_options, numbers
 from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import DETACHED, DONE, REFUSED, UsageError, say
 from jobdeck.cli.jobs.filters import Which
@@ -61,6 +61,7 @@ class Asked:
 
 def is_bulk(ids: Sequence[str], which: Which | None, together: Together) -> bool:
     """Whether the jobs are operated as one: by filters, or as told. Raises UsageError for ids and filters."""
+    no_options(ids)
     if _filtered(which) and ids:
         raise UsageError("Jobs were named by ids and by filters.", "Name them by one of the two.")
     return _filtered(which) or together.bulk

@@ -101,7 +101,7 @@ def _is_of(pause: Pause, project: str) -> bool:
 
 
 def _not_paused(scope: str) -> NotFound:
-    return NotFound(f"'{scope[:100]}' is not paused.", field="scope")
+    return NotFound(f"'{scope[:100]}' is not paused.", field="scope", hint="GET /api/v1/pauses lists what is.")
 
 
 def _view(pause: Pause) -> PausedScope:

@@ -103,7 +103,7 @@ class Tokens:
         async def work(tx: Tx) -> None:
             stored = await tokens.by_id(tx.connection, token_id)
             if stored is None or not caller.sees(stored.project_id):
-                raise NotFound(f"There is no token {token_id}.", field="id")
+                raise NotFound(f"There is no token {token_id}.", field="id", hint="GET /api/v1/tokens lists them.")
             await access_tokens.revoke(tx, stored, caller.name)
 
         await self._core.database.transact(work)

@@ -25,6 +25,8 @@ class Listener:
     def __init__(self, url: URL, wakeups: Wakeups) -> None:
         self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._wakeups = wakeups
+        self._failures = 0
+        """Connections in a row that failed. The first and the end of them are told, not each of an outage."""
 
     async def run(self, stop: asyncio.Event) -> None:
         listening = asyncio.create_task(self._listen_forever())
@@ -37,7 +39,9 @@ class Listener:
             try:
                 await self._listen()
             except Exception as error:  # noqa: BLE001  (losing it costs latency only)
-                log.warning("listener_trouble", error=str(error).partition("\n")[0])
+                self._failures += 1
+                if self._failures == 1:
+                    log.warning("listener_trouble", error=str(error).partition("\n")[0])
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _listen(self) -> None:
@@ -47,9 +51,15 @@ class Listener:
         async with await connecting as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             self._wakeups.call()
+            self._recovered()
             while True:
                 async for told in connection.notifies(timeout=ALIVE_SECONDS):
                     self._wakeups.call(heard(told.payload))
                 # A connection that hangs is as silent as one on which nothing happens.
                 async with asyncio.timeout(AGAIN_SECONDS * 5):
                     await connection.execute("SELECT 1")
+
+    def _recovered(self) -> None:
+        if self._failures:
+            log.info("listener_recovered", after=self._failures)
+        self._failures = 0
