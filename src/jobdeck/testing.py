@@ -107,7 +107,7 @@ def run_job(
         return asyncio.run(_run(job_type, given, _within(Path(folder), environment), book, isolation))
 
 
-def _check_call(job_type: object, crashes: Sequence[object], isolation: object) -> None:
+def _check_call(job_type: object, crashes: Sequence[object], isolation: str | None) -> None:
     """Refuse what would be ignored: a test that kills nothing would pass for a type that is wrong."""
     if not (isinstance(job_type, type) and issubclass(job_type, JobType)):
         raise TypeError(f"run_job takes the class of a job type, not {job_type!r}: run_job(Shout, {{…}}).")
