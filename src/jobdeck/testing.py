@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
@@ -47,7 +47,7 @@ from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.context import TaskContext
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
-from jobdeck.jobs.declared import check_type
+from jobdeck.jobs.declared import InvalidJobType, check_type
 from jobdeck.store.running.assignments import Assignment
 from jobdeck.store.running.leases import RUN, UNDO
 
@@ -95,8 +95,10 @@ def run_job(
 
     `pause_at` and `cancel_at` ask for that when the record of that number, or a later one, has landed. `isolation`
     overrides the type's: with `process` a crash is a real SIGKILL; the class must then be importable from the working
-    directory. Raises InvalidJobType, as the loading of the type would, for what it declares."""
-    check_type(job_type)
+    directory. Raises InvalidJobType, as the loading of the type would, for what it declares, and TypeError or
+    ValueError for arguments with which the test would not test what it says."""
+    _check_call(job_type, crashes, isolation)
+    _check_declared(job_type)
     given = _plain(params or {})
     read_params(job_type, given)
     requests = ((pause_at, StopRequest.PAUSE), (cancel_at, StopRequest.CANCEL))
@@ -104,6 +106,40 @@ def run_job(
     book = _Book(list(crashes), asks)
     with TemporaryDirectory(prefix="jobdeck-test-", ignore_cleanup_errors=True) as folder:
         return asyncio.run(_run(job_type, given, _within(Path(folder), environment), book, isolation))
+
+
+def _check_call(job_type: object, crashes: Sequence[object], isolation: str | None) -> None:
+    """Refuse what would be ignored: a test that kills nothing would pass for a type that is wrong."""
+    if not (isinstance(job_type, type) and issubclass(job_type, JobType)):
+        raise TypeError(f"run_job takes the class of a job type, not {job_type!r}: run_job(Shout, {{…}}).")
+    for crash in crashes:
+        if not isinstance(crash, Crash):
+            raise TypeError(f"crashes takes Crash(record), not {crash!r}, for example crashes=[Crash(3)].")
+    kinds = get_args(Isolation)
+    if isolation is not None and isolation not in kinds:
+        raise ValueError(f"isolation is {' or '.join(map(repr, kinds))}, not {isolation!r}.")
+    _check_importable(job_type, isolation or job_type.isolation)
+
+
+def _check_importable(job_type: type[JobType], isolation: str) -> None:
+    """A class is found by its module and name alone, as on a worker."""
+    name = job_type.__qualname__
+    if "<locals>" in name:
+        raise ValueError(
+            f"{name} stands inside a function, where no worker finds it: move it to the top of its module."
+        )
+    if job_type.__module__ == "__main__" and isolation == "process":
+        raise ValueError(
+            f"{name} stands in the script that is run, which a process of its own cannot import. "
+            "Move it to a module of its own, or run it with isolation='thread'."
+        )
+
+
+def _check_declared(job_type: type[JobType]) -> None:
+    try:
+        check_type(job_type)
+    except InvalidJobType as error:
+        raise InvalidJobType(f"{job_type.__qualname__}: {error}") from None
 
 
 def environment_in(folder: Path | str, **facts: Any) -> Environment:

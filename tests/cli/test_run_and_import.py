@@ -80,3 +80,15 @@ def test_import_uploads_nothing_when_one_file_is_missing(cli: Cli, server: Contr
     done = cli("import", "a.csv", "b.csv", "--into", "lake/a/b")
     assert done.returncode == 2
     assert not server.seen
+
+
+def test_a_file_that_is_named_twice_is_loaded_once(cli: Cli, server: ContractServer, tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(f"id\n{name}\n")
+    (tmp_path / "link.csv").symlink_to("b.csv")
+    done = cli("import", "*.csv", "./a.csv", "file:12", "file:12", "--into", "lake/in.shop/orders")
+    assert done.returncode == 0
+    submitted = server.requests("POST", "/projects/default/jobs")[-1].json
+    assert len(submitted["params"]["files"]) == len(set(submitted["params"]["files"])) == 3
+    for name in ("link.csv", "./a.csv", "file:12"):
+        assert f"{name} is named twice; it is loaded once" in done.stderr

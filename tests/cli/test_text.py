@@ -52,6 +52,13 @@ def test_amounts_and_rates() -> None:
     assert (text.amount(rows), text.rate(rows)) == ("1 200 / 4 000 rows", "12.5 rows/s")
     moved = ProgressView(done=1_500_000, unit="bytes", rate=2e6)
     assert (text.amount(moved), text.rate(moved)) == ("1.5 MB", "2.0 MB/s")
+    one = [
+        ProgressView(done=1, unit="rows"),
+        ProgressView(done=1, total=1, unit="rows"),
+        ProgressView(done=1, unit="ms"),
+    ]
+    assert [text.amount(progress) for progress in one] == ["1 row", "1 / 1 row", "1 ms"]
+    assert text.amount(ProgressView(done=1, total=1, unit="rows", fraction=1.0)) == "1 row"
     assert text.amount(ProgressView()) == text.rate(ProgressView()) == ""
 
 

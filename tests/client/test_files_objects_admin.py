@@ -50,15 +50,6 @@ def test_what_cannot_be_sent_is_an_error_of_the_client(client: Client) -> None:
     assert told.value.field == "priority"
 
 
-def test_rows_of_a_reference_that_is_too_short_are_asked_of_no_other_object(
-    client: Client, server: ContractServer
-) -> None:
-    server.faults = [Fault("GET", ".*/objects/nothing", "404")]
-    with pytest.raises(UnexpectedAnswer):
-        client.objects.to_arrow("nothing")
-    assert [request.path.rpartition("/objects/")[2] for request in server.seen] == ["nothing"]
-
-
 def test_a_damaged_download_leaves_nothing(client: Client, server: ContractServer, tmp_path: Path) -> None:
     file = client.files.upload(io.BytesIO(CONTENT), name="x.bin")
     server.files[file.id] = (server.files[file.id][0], CONTENT[:-1])
@@ -156,3 +147,15 @@ def test_pauses_and_limits_of_all_projects(client: Client, server: ContractServe
     assert [x.resource for x in client.limits.list(instance=True)] == ["type:sleep"]
     client.limits.clear("type:sleep", instance=True)
     assert not server.limits
+
+
+@pytest.mark.parametrize("ref", ["shop.orders", "lake", "lake/", "/orders", ""])
+def test_what_is_no_reference_is_refused_by_the_name_that_was_given(
+    client: Client, server: ContractServer, ref: str
+) -> None:
+    objects = client.objects
+    for look in (objects.rows, objects.describe, objects.versions, objects.to_arrow):
+        with pytest.raises(InvalidInput, match=f"'{ref}' is not an object reference") as refused:
+            look(ref)
+        assert refused.value.hint == "Write <connection>/<path>, for example lake/in.shop/orders."
+    assert not server.seen

@@ -172,3 +172,14 @@ def test_many_are_submitted_for_their_ids(client: Client, server: ContractServer
     wanted = [SubmitRequest(type="noop"), SubmitRequest(type="noop")]
     assert client.jobs.submit_ids(wanted, project="p") == [1, 2]
     assert server.seen[-1].query == {"fields": ["id"]}
+
+
+@pytest.mark.parametrize("params", ["seconds=1", [1], 5])
+def test_parameters_that_are_no_names_with_values_are_refused_here(
+    client: Client, server: ContractServer, params: object
+) -> None:
+    for submit in (client.jobs.submit, client.jobs.dry_run):
+        with pytest.raises(InvalidInput, match="params are names with values, not") as refused:
+            submit("sleep", params)  # type: ignore[arg-type]
+        assert refused.value.field == "params"
+    assert not server.jobs

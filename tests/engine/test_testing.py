@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
 from jobdeck import JobType
-from jobdeck.core.jobtype import step
+from jobdeck.core.jobtype import Isolation, step
 from jobdeck.core.tasks import Run
+from jobdeck.jobs.declared import InvalidJobType
 from jobdeck.testing import Crash, crash_points, run_job
 
 
@@ -86,3 +87,38 @@ def test_an_undo_that_fails_is_told(params: dict[str, Any]) -> None:
     done = run_job(Appends, params | {"broken_undo": True, "waits": True}, cancel_at=1)
     assert (done.state, done.warnings) == ("canceled", 1)
     assert "stuck" in done.lines[-1]
+
+
+class Slip(JobType):
+    """Declares something that cannot be used."""
+
+    @step
+    def copy(self) -> None:
+        """Takes no run."""
+
+
+def test_what_would_test_nothing_is_refused(params: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"crashes takes Crash\(record\), not 3"):
+        run_job(Appends, params, crashes=[3])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="isolation is 'process' or 'thread', not 'threads'"):
+        run_job(Appends, params, isolation="threads")  # type: ignore[arg-type]
+    for not_a_class in ("Appends", Appends(Into(**params)), dict):
+        with pytest.raises(TypeError, match="run_job takes the class of a job type, not"):
+            run_job(not_a_class, params)  # type: ignore[arg-type]
+    with pytest.raises(InvalidJobType, match=r"^Slip: step 'copy': it must take \(self, run\)$"):
+        run_job(Slip)
+    assert not Path(params["file"]).exists()
+
+
+def test_a_type_that_no_worker_can_import_is_refused_with_the_way_out(
+    params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Inner(Appends):
+        """Stands inside a function."""
+
+    for isolation in get_args(Isolation):
+        with pytest.raises(ValueError, match=r"Inner stands inside a function.*: move it to the top of its module"):
+            run_job(Inner, params, isolation=isolation)
+    monkeypatch.setattr(Appends, "__module__", "__main__")
+    with pytest.raises(ValueError, match=r"Appends stands in the script that is run.*isolation='thread'"):
+        run_job(Appends, params, isolation="process")

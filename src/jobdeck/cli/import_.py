@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
@@ -18,6 +18,7 @@ from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import planned
 from jobdeck.cli.jobs.verbs import newest, submitted
 from jobdeck.cli.run import DryRun, Priority, Tags, Wait
+from jobdeck.cli.show import text
 from jobdeck.cli.upload import TRIAL, provided
 from jobdeck.core.output.nearest import nearest
 
@@ -82,7 +83,9 @@ def import_(
     What is wrong with table, key, options and rights is told before anything is uploaded. A local file whose content is
     in the project already is not uploaded again. A dry run uploads what is not, and deletes it again."""
     common = common or Common()
-    files = tuple(_matching([str(name) for name in given], server_path=server_path))
+    files = tuple(
+        _once_each(_matching([str(name) for name in given], server_path=server_path), server_path=server_path)
+    )
     csv = {
         "delimiter": csv_delimiter, "quote": csv_quote, "escape": csv_escape, "header": csv_header,
         "encoding": csv_encoding, "decimal_point": csv_decimal_point, "skip_rows": csv_skip_rows,
@@ -165,6 +168,20 @@ def _matching(names: Sequence[str], *, server_path: bool) -> Iterator[str]:
         here = server_path or _REMOTE.fullmatch(name) or Path(name).exists()
         files = [] if here else sorted(found for found in glob(name, recursive=True) if Path(found).is_file())  # noqa: PTH207 – an absolute pattern, too
         yield from files or [name]
+
+
+def _once_each(names: Iterable[str], *, server_path: bool) -> Iterator[str]:
+    """The names without those that name a file again, as where a pattern meets a name.
+
+    Its rows would be there twice."""
+    seen: set[str] = set()
+    for name in names:
+        file = name if server_path or not Path(name).exists() else str(Path(name).resolve())
+        if file in seen:
+            print(f"{text.line(name)} is named twice; it is loaded once", file=sys.stderr)
+            continue
+        seen.add(file)
+        yield name
 
 
 def _no_file(path: Path) -> UsageError:

@@ -17,6 +17,7 @@ from jobdeck.client.http.transport import parsed
 from jobdeck.client.http.whole import write_whole
 from jobdeck.client.settings import named_project
 from jobdeck.client.watching import Watch, wait
+from jobdeck.core.errors import InvalidInput
 from jobdeck.core.life.operations import Operation
 from jobdeck.wire.base import Page, Response
 from jobdeck.wire.events import Event
@@ -361,7 +362,7 @@ def _batch(project: str | None) -> str:
 def _wanted(type: str, params: Mapping[str, Any] | None, wishes: Wishes) -> SubmitRequest:
     tags = wishes.get("tags")
     more: dict[str, Any] = {**wishes, "tags": tags and builtins.list(tags)}
-    return request(SubmitRequest, type=type, params=dict(params or {}), **more)
+    return request(SubmitRequest, type=type, params=_named(params or {}), **more)
 
 
 def _again(params: Mapping[str, Any] | None, changed: Changed) -> RunAgainRequest:
@@ -371,7 +372,7 @@ def _again(params: Mapping[str, Any] | None, changed: Changed) -> RunAgainReques
         "tags": None if tags is None else builtins.list(tags),
         "replace": changed.get("replace") or None,
     }
-    return request(RunAgainRequest, params=None if params is None else dict(params), **more)
+    return request(RunAgainRequest, params=None if params is None else _named(params), **more)
 
 
 def _together(jobs: Sequence[SubmitRequest]) -> BatchRequest:
@@ -386,3 +387,11 @@ def plain(filters: Mapping[str, Any]) -> dict[str, Any]:
 def _within(filters: Mapping[str, Any]) -> dict[str, Any]:
     """The filters of a list: of the project that the environment names, unless they say one."""
     return {**plain(filters), "project": filters.get("project") or named_project()}
+
+
+def _named(params: object) -> dict[str, Any]:
+    if not isinstance(params, Mapping):
+        raise InvalidInput(
+            f"params are names with values, not {params!r:.60}.", field="params", hint='Write {"seconds": 1}.'
+        )
+    return dict(params)

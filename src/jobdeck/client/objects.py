@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jobdeck.client.errors import PandasMissing, UnexpectedAnswer
 from jobdeck.client.http.pieces import Pieces
 from jobdeck.client.http.resource import Resource, of_project
+from jobdeck.core.errors import InvalidInput
 from jobdeck.wire.base import Page
 from jobdeck.wire.objects import ObjectVersion, Rows, TableObject
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK = 1024 * 1024
+REFERENCE = "Write <connection>/<path>, for example lake/in.shop/orders."
 
 
 class Objects(Resource):
@@ -110,4 +112,7 @@ class Objects(Resource):
 
 
 def _path(project: str | None, ref: str) -> str:
+    connection, _, path = ref.partition("/")
+    if not (connection and path):  # else the next word of the address would be taken for the path
+        raise InvalidInput(f"'{ref}' is not an object reference.", field="ref", hint=REFERENCE)
     return f"{of_project(project)}/objects/{quote(ref, safe='/')}"

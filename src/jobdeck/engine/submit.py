@@ -25,6 +25,7 @@ from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.life.states import ENDED, State
+from jobdeck.core.output.faults import joined, place_of
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.engine.hooks import HookProcesses, RefusedAt, Wanted, broke
@@ -163,7 +164,7 @@ class Submitter:
         try:
             await self._hooks.fits(registered, params, project)
         except RefusedAt as refused:
-            raise _error_of(registered, refused) from refused
+            raise _error_of(registered, params, refused) from refused
 
     async def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
         prepared = await asyncio.to_thread(self._draft_all, wanted, environments)
@@ -188,7 +189,7 @@ class Submitter:
         try:
             return await self._hooks.accept(registered, questions, project, environment)
         except RefusedAt as refused:
-            error = _error_of(registered, refused)
+            error = _error_of(registered, drafts[refused.index or 0].wanted.params, refused)
             if several:
                 error.field = _field_of(places[refused.index], error.field)
             raise error from refused
@@ -269,8 +270,8 @@ def _new_job(draft: _Draft, said: Accepted) -> NewJob:
     )
 
 
-def _error_of(registered: RegisteredType, refused: RefusedAt) -> JobdeckError:
-    return refused.error or _told_params(registered, refused.faults)
+def _error_of(registered: RegisteredType, params: Mapping[str, Any], refused: RefusedAt) -> JobdeckError:
+    return refused.error or _told_params(registered, params, refused.faults)
 
 
 @contextmanager
@@ -319,14 +320,17 @@ def _check_params(registered: RegisteredType, params: Mapping[str, Any]) -> Base
         return read
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-        raise _told_params(registered, faults) from error
+        raise _told_params(registered, params, faults) from error
 
 
-def _told_params(registered: RegisteredType, faults: Sequence[Any]) -> InvalidParams:
+def _told_params(registered: RegisteredType, params: Mapping[str, Any], faults: Sequence[Any]) -> InvalidParams:
     """Every field at fault with its reason, in one error."""
     schema = registered.params_schema()
-    told = [worded(e["msg"], e["loc"], schema, e.get("input")) for e in faults]
-    errors = [{"field": _path(tuple(e["loc"])), "message": text} for e, text in zip(faults, told, strict=True)]
+    reasons: dict[str, list[str]] = {}
+    for fault in faults:
+        field = _path(place_of(fault["loc"], params))
+        reasons.setdefault(field, []).append(worded(fault["msg"], fault["loc"], schema, fault.get("input")))
+    errors = [{"field": field, "message": joined(messages)} for field, messages in reasons.items()]
     first = errors[0]
     last = tuple(faults[0]["loc"])[-1:]
     dotted = last[0] if last and isinstance(last[0], str) and "." in last[0].strip(".") else None
