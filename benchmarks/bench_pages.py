@@ -6,9 +6,10 @@ With `--home` the database (SQLite) is kept in that folder and used again: filli
 
 `first view` is what goes over the wire with an empty cache; `usable` is from the request until the rows were drawn and
 the page's scripts have run, so that it can be clicked, as the browser itself tells it (what the program that drives it
-takes to ask comes on top, and no person waits for that); its column `first` is the first list after a start of the server. A change of a filter is
-told by the page itself, from the event of the click or of the last key of a word, 30 ms after the one before: `rows`
-until the rows are in the page, `painted` until they were drawn, and `counts` until the counts are there as well. The
+takes to ask comes on top, and no person waits for that); its column `first` is the first list after a start of the
+server. A change of a filter is told by the page itself, from the event of the click or of the last key of a word, 30 ms
+after the one before: `rows` until the rows are in the page, `painted` until they were drawn, and `counts` until the
+counts are there as well. The
 browser takes its part of the same cores; the load of the machine is told, too."""
 
 from __future__ import annotations

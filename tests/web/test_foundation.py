@@ -37,9 +37,11 @@ async def test_a_page_asks_for_few_files(open_page: OpenPage) -> None:
     nothing that holds up the document."""
     page = await open_page(width=1440)
     await page.goto("/jobs")
-    names = await page.evaluate("performance.getEntriesByType('resource').map(r => r.name).filter(n => n.includes('/static/'))")
+    asked = "performance.getEntriesByType('resource').map(r => r.name).filter(n => n.includes('/static/'))"
+    names = await page.evaluate(asked)
     scripts = [name for name in names if name.endswith(".js") and "live_worker" not in name]
-    assert len(scripts) == 2 and len(names) - len(scripts) <= 3, names
+    assert len(scripts) == 2, names
+    assert len([name for name in names if name.endswith(".css")]) == 2, names
     held_up = "document.querySelectorAll('script[src]:not([type=module])').length"
     assert await page.evaluate(held_up) == 0
     await page.evaluate("localStorage.setItem('jobdeck-theme', 'dark')")
