@@ -149,3 +149,15 @@ async def test_a_planned_operation_is_discarded(desk: Desk, page: Page) -> None:
     await page.get_by_role("button", name="Discard").click()
     await expect(page.locator("#operation")).to_contain_text("stopped")
     assert desk.client.bulk.get(planned.id).state == "stopped"
+
+
+async def test_jobs_that_are_deleted_are_no_links(desk: Desk, page: Page) -> None:
+    job, held = desk.done().id, desk.submit("sleep", {"seconds": 60}).id
+    plan = desk.client.bulk.preview("delete", ids=[job, held])
+    desk.client.bulk.run(plan)
+    desk.client.bulk.wait(plan.id, 30)
+    await page.goto(f"{desk.deck.url}/operations/{plan.id}?outcome=done")
+    await expect(page.locator(".operation-items")).to_have_text(f"Job {job}")
+    await expect(page.locator(".operation-items a")).to_have_count(0)
+    await page.goto(f"{desk.deck.url}/operations/{plan.id}?outcome=skipped")
+    await expect(page.locator(".operation-items").get_by_role("link", name=f"Job {held}")).to_be_visible()
