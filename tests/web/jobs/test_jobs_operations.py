@@ -100,10 +100,12 @@ async def test_the_number_of_a_large_delete_is_typed(desk: Desk, page: Page) -> 
     dialog = page.locator("#bulk")
     button = dialog.get_by_role("button", name="Delete 100 jobs")
     await expect(button).to_be_disabled()
+    ground = await button.evaluate("(button) => getComputedStyle(button).backgroundColor")
     await picture(page, "bulk-typed")
     await dialog.get_by_label("Type 100 to delete them").fill("99")
     await expect(button).to_be_disabled()
     await dialog.get_by_label("Type 100 to delete them").fill("100")
+    await expect(button).not_to_have_css("background-color", ground)  # its text is read in both states
     await button.click()
     await expect(dialog.get_by_role("heading")).to_have_text("Done: 100 jobs deleted", timeout=15_000)
 
