@@ -136,7 +136,7 @@ async def test_a_page_is_small(open_page: OpenPage, paths: list[str]) -> None:
     for path in [paths[at] for at in (0, 1, 4, 8, 9, 10)]:
         page = await open_page()
         total = await bytes_of(page, path)
-        assert 50_000 < total < MOST, f"{path}: {total} bytes"
+        assert 20_000 < total < MOST, f"{path}: {total} bytes"
         await page.context.close()
 
 

@@ -73,6 +73,26 @@ async def test_a_link_logs_in_with_one_click_and_once(open_page: OpenPage, deck:
     await expect(other.get_by_role("alert")).to_contain_text("jobdeck login")
 
 
+async def test_sessions_are_ended_after_a_question_only(open_page: OpenPage, deck: Deck, watch: Watch) -> None:
+    watch.allow_status(401, 404)
+    page = await open_page(token=(mine := deck.token("asked", "viewer")))
+    with browser_of(deck) as browser:
+        assert browser.post("/login", data={"token": mine}).status_code == 303
+        await page.goto("/sessions")
+        await page.get_by_role("row").filter(has_not_text="this one").get_by_role("button", name="End").click()
+        question = page.get_by_role("dialog", name="End this session?")
+        await expect(question.get_by_role("button", name="Keep as it is")).to_be_focused()
+        await page.keyboard.press("Enter")
+        assert browser.get("/api/v1/me").status_code == 200
+        await page.get_by_role("row").filter(has_not_text="this one").get_by_role("button", name="End").click()
+        await question.get_by_role("button", name="End the session").click()
+        await expect(page.get_by_role("row")).to_have_count(2)
+        assert browser.get("/api/v1/me").status_code == 401
+    await page.get_by_role("button", name="Log out everywhere").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Log out everywhere").click()
+    await page.wait_for_url("**/login*")
+
+
 def test_looking_at_a_link_uses_nothing_up(deck: Deck) -> None:
     """Mail programs and browsers fetch links that nobody has followed."""
     link = login_link(deck)

@@ -37,6 +37,7 @@ class Templates:
         self.environment.globals |= {
             "asset": files.url,
             "asset_imports": files.imports,
+            "asset_text": files.text,
             "product_version": version,
             "ui": self.macros,
         }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,6 +36,7 @@ class StaticFiles:
     _read: float = 0.0
     _manifest: dict[str, Any] = field(default_factory=dict)
     _names: frozenset[str] = frozenset()
+    _texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -44,6 +46,13 @@ class StaticFiles:
     def url(self, name: str) -> str:
         """Where `app.js` or `base.css` is now."""
         return f"{STATIC}{self._current()['entries'][name]}"
+
+    def text(self, name: str) -> Markup:
+        """The content of a script that is so short that a request for it would take longer: it stands in the page."""
+        file = self._current()["entries"][name]
+        if file not in self._texts:
+            self._texts[file] = (self.folder / file).read_text().strip()
+        return Markup(self._texts[file])  # noqa: S704 - a file of ours
 
     def has(self, name: str) -> bool:
         return name in self._current()["entries"]

@@ -100,10 +100,12 @@ async def test_the_number_of_a_large_delete_is_typed(desk: Desk, page: Page) -> 
     dialog = page.locator("#bulk")
     button = dialog.get_by_role("button", name="Delete 100 jobs")
     await expect(button).to_be_disabled()
+    ground = await button.evaluate("(button) => getComputedStyle(button).backgroundColor")
     await picture(page, "bulk-typed")
     await dialog.get_by_label("Type 100 to delete them").fill("99")
     await expect(button).to_be_disabled()
     await dialog.get_by_label("Type 100 to delete them").fill("100")
+    await expect(button).not_to_have_css("background-color", ground)  # its text is read in both states
     await button.click()
     await expect(dialog.get_by_role("heading")).to_have_text("Done: 100 jobs deleted", timeout=15_000)
 
@@ -149,3 +151,15 @@ async def test_a_planned_operation_is_discarded(desk: Desk, page: Page) -> None:
     await page.get_by_role("button", name="Discard").click()
     await expect(page.locator("#operation")).to_contain_text("stopped")
     assert desk.client.bulk.get(planned.id).state == "stopped"
+
+
+async def test_jobs_that_are_deleted_are_no_links(desk: Desk, page: Page) -> None:
+    job, held = desk.done().id, desk.submit("sleep", {"seconds": 60}).id
+    plan = desk.client.bulk.preview("delete", ids=[job, held])
+    desk.client.bulk.run(plan)
+    desk.client.bulk.wait(plan.id, 30)
+    await page.goto(f"{desk.deck.url}/operations/{plan.id}?outcome=done")
+    await expect(page.locator(".operation-items")).to_have_text(f"Job {job}")
+    await expect(page.locator(".operation-items a")).to_have_count(0)
+    await page.goto(f"{desk.deck.url}/operations/{plan.id}?outcome=skipped")
+    await expect(page.locator(".operation-items").get_by_role("link", name=f"Job {held}")).to_be_visible()

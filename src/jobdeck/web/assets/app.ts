@@ -1,7 +1,6 @@
 // The script of every page. Pages add their own in pages/, which import from here what they need.
 
 import "./clicks.ts";
-import "./htmx.ts";
 import "./preferences.ts";
 import "./times.ts";
 import "./yesterday.ts";
@@ -11,6 +10,8 @@ import "./keys.ts";
 import "./menus.ts";
 import "./tabs.ts";
 import "./copy.ts";
+import "./icons.ts";
+import "./numbers.ts";
 import "./api.ts";
 import "./connection.ts";
 import "./logout.ts";

@@ -1,5 +1,8 @@
 // Bundles scripts and styles into ../static with the hash of their content in their names, and lists them in
 // manifest.json. Run by hatch_build.py; entries are app.ts, base.css, and whatever lies in pages/.
+//
+// A page loads two scripts: its own, and the one that all pages share. Each entry of a page imports app.ts, so that what
+// app.ts imports is in the shared one; each file more is a request that the first view waits for.
 
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
@@ -24,14 +27,18 @@ const pages = join(HERE, "pages");
 const results = await Promise.all([
   build({
     ...common,
-    entryPoints: [join(HERE, "app.ts"), join(HERE, "live_worker.ts"), ...(await filesIn(pages, ".ts"))],
+    entryPoints: [join(HERE, "app.ts"), ...(await filesIn(pages, ".ts"))],
     format: "esm",
     splitting: true,
     metafile: true,
     entryNames: "[name]-[hash]",
     chunkNames: "shared-[hash]",
   }),
-  // Runs before the first paint, so it is no module: modules wait for the document.
+  // By itself: what it has in common with the pages would be one file more for each of them.
+  build({
+    ...common, entryPoints: [join(HERE, "live_worker.ts")], format: "esm", metafile: true, entryNames: "[name]-[hash]",
+  }),
+  // Stands in the page and runs before the first paint, so it is no module: modules wait for the document.
   build({
     ...common, entryPoints: [join(HERE, "theme.ts")], format: "iife", metafile: true, entryNames: "[name]-[hash]",
   }),

@@ -2,7 +2,6 @@
 // selection, a position, typed text, ticked boxes, opened menus) is left as it is.
 
 import { Idiomorph } from "idiomorph";
-import { htmx } from "./htmx.ts";
 import { wake } from "./islands.ts";
 import { showTimes } from "./times.ts";
 
@@ -48,7 +47,6 @@ export function morph(element: HTMLElement, html: string): void {
     restoreFocus: true,
     callbacks,
   });
-  htmx.process(element);
   showTimes(element);
   wake(element);
   element.dispatchEvent(new CustomEvent("morphed", { bubbles: true }));

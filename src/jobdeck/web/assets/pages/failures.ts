@@ -1,5 +1,7 @@
 // The search of the page of failures: what is typed goes into the address, and the list follows.
 
+import "../app.ts";
+import "../htmx.ts";
 import { island } from "../islands.ts";
 import { fetchInto } from "../regions.ts";
 import { showProblem } from "../api.ts";

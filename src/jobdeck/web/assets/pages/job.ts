@@ -1,5 +1,6 @@
 // The page of one job.
 
+import "../app.ts";
 import "./job/head.ts";
 import "./job/operate.ts";
 import "./job/again.ts";

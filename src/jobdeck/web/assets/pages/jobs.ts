@@ -1,5 +1,6 @@
 // The list of jobs.
 
+import "../app.ts";
 import "./jobs/navigate.ts";
 import "./jobs/selection.ts";
 import "./jobs/sync.ts";

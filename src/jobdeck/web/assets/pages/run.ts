@@ -1,6 +1,7 @@
 // Run something: the list of types, and the form of one. The server knows the form; this sends what was pressed, takes
 // in what comes back, and does what a browser alone cannot: uploads, suggestions, local times.
 
+import "../app.ts";
 import "./run/moment.ts";
 import "./run/types.ts";
 import "./run/uploads.ts";

@@ -10,6 +10,8 @@ const form = document.getElementById("columns-form") as HTMLFormElement | null;
 const CARDS = matchMedia("(max-width: 720px)");
 const COMPACT = "compact";
 
+let fitted = -1; // the width that the columns were chosen for
+
 const boxes = (): HTMLInputElement[] => [...(form?.querySelectorAll<HTMLInputElement>("[name=column]") ?? [])];
 const isExtra = (box: HTMLInputElement): boolean => "extra" in box.dataset;
 const given = (name: string): string => new URLSearchParams(location.search).get(name) ?? "";
@@ -51,14 +53,20 @@ function applyDensity(density: string): void {
 function fit(): void {
   const chosen = boxes().filter((box) => box.checked).map((box) => box.value);
   const left = leftOut(chosen);
-  root.dataset["jobsHide"] = boxes().filter((box) => !isExtra(box) && (!box.checked || left.includes(box.value))).map((box) => box.value).join(" ");
-  root.dataset["jobsShow"] = boxes().filter((box) => isExtra(box) && box.checked && !left.includes(box.value)).map((box) => box.value).join(" ");
-  root.dataset["jobsFit"] = "";
+  fitted = list.clientWidth;
+  say("jobsHide", boxes().filter((box) => !isExtra(box) && (!box.checked || left.includes(box.value))).map((box) => box.value).join(" "));
+  say("jobsShow", boxes().filter((box) => isExtra(box) && box.checked && !left.includes(box.value)).map((box) => box.value).join(" "));
+  say("jobsFit", "");
   const note = document.getElementById("columns-left-out");
   if (!note) return;
   const names = boxes().filter((box) => left.includes(box.value)).map((box) => box.closest("label")?.textContent?.trim());
   note.hidden = names.length === 0;
   note.textContent = names.length ? `There is no room here for ${names.join(", ")}.` : "";
+}
+
+/** Say it to the styles, which look at every cell again whenever it is said. */
+function say(name: string, value: string): void {
+  if (root.dataset[name] !== value) root.dataset[name] = value;
 }
 
 function leftOut(chosen: string[]): string[] {
@@ -108,6 +116,6 @@ form?.addEventListener("change", (event) => {
 
 list.addEventListener("jobs:went", apply);
 list.addEventListener("jobs:more", fit);
-new ResizeObserver(fit).observe(list);
+new ResizeObserver(() => { if (list.clientWidth !== fitted) fit(); }).observe(list);
 CARDS.addEventListener("change", fit);
 apply();
