@@ -1,4 +1,4 @@
-"""The words that a newcomer has to learn are few, and each is used."""
+"""ARCHITECTURE.md is short; the words that a newcomer has to learn are few, and each is used."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def test_each_word_of_the_glossary_is_used_in_code_and_docs() -> None:
     docs = "\n".join(path.read_text() for path in (ROOT / "docs").glob("*.md")).casefold()
     unused = [word for word in glossary() if not (word in code and word in docs)]
     assert unused == []
+
+
+def test_the_architecture_is_read_in_one_sitting() -> None:
+    """Three pages of 600 words; what only those need who change one layer stands in docs/inside.md."""
+    assert len((ROOT / "ARCHITECTURE.md").read_text().split()) <= 3 * 600
