@@ -357,6 +357,12 @@ def _from_file(path: Path) -> dict[str, Any]:
         ) from error
     for name in found:
         _check_known(name, str(path))
+    if "home" in found:
+        raise InvalidConfiguration(
+            f"Setting 'home' ({path}): the file is found by the home, so it cannot say where that is.",
+            field="home",
+            hint="Name it with --home or JOBDECK_HOME.",
+        )
     return found
 
 

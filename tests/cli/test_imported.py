@@ -120,7 +120,7 @@ def test_rejected_rows_are_listed_looked_at_and_downloaded(jobdeck: Shell, serve
         assert [(s.file, s.name, s.rows) for s in file.sources] == [(ref, "bad rows.csv", 32)]
         found = list(client.rejects.rows(job.id, file.name))
         assert [(r.row, r.line, r.column, r.value) for r in found[:2]] == [(2, 3, "id", "x"), (3, 4, None, "4")]
-        assert found[0].reason == "not a int64"
+        assert found[0].reason == "not an int64"
         assert {(r.file, r.name) for r in found} == {(ref, "bad rows.csv")}
         content = b"".join(client.rejects.read(job.id, file.name))
         assert len(content) == file.bytes
@@ -130,7 +130,7 @@ def test_rejected_rows_are_listed_looked_at_and_downloaded(jobdeck: Shell, serve
         assert f"`jobdeck job rejects {job.id}` shows why" in warning.text
     said = jobdeck("job", "rejects", str(job.id))
     assert f"bad rows.csv ({ref})" in said
-    assert "not a int64" in said
+    assert "not an int64" in said
     assert len(json.loads(jobdeck("job", "rejects", str(job.id), "--rows", "5", "-o", "json"))["items"]) == 5
     assert jobdeck("job", "rejects", str(job.id), "-o", "ids").split() == [file.name]
     jobdeck("job", "rejects", str(job.id), "--download", "out")

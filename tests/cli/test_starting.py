@@ -162,6 +162,13 @@ def test_a_file_of_settings_that_is_no_toml_says_how_one_looks(tmp_path: Path) -
     assert "port = 9000" in (told.value.hint or "")
 
 
+def test_the_file_of_settings_cannot_move_its_own_home(tmp_path: Path) -> None:
+    (tmp_path / "jobdeck.toml").write_text('home = "/elsewhere"')
+    with pytest.raises(InvalidConfiguration, match="cannot say where that is") as told:
+        load(home=tmp_path)
+    assert "JOBDECK_HOME" in (told.value.hint or "")
+
+
 def test_the_unit_does_not_start_again_what_is_set_up_wrong(tmp_path: Path) -> None:
     unit = (Path(__file__).parents[2] / "deploy" / "jobdeck.service").read_text().splitlines()
     done = start(tmp_path, JOBDECK_PORT="none", port=None)

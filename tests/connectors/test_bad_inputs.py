@@ -46,7 +46,7 @@ def test_a_bad_value_is_named_with_file_row_line_column_and_type(env: Environmen
     file = put(data / "a.csv", 'id,name\n1,"two\nlines"\n2,b\nx3,c\n')
     error = fails(env, file, columns={"id": "int64"})
     assert error.code == "bad_row"
-    assert f"{file}: row 3 (line 5), column 'id': 'x3' is not a int64" in error.message
+    assert f"{file}: row 3 (line 5), column 'id': 'x3' is not an int64" in error.message
     assert "on_bad_row" in str(error.hint)
     assert (error.facts["row"], error.facts["column"], error.facts["value"]) == (3, "id", "x3")
 

@@ -253,7 +253,7 @@ TYPED: list[tuple[str, pa.Array, str, list[Any] | str]] = [
     ("cents", pa.array([1.10, 2.5]), "decimal(10,2)", [Decimal("1.10"), Decimal("2.50")]),
     ("mills", pa.array([1.005]), "decimal(10,2)", "too many digits"),
     ("narrow", pa.array([0.5, 0.1]), "float32", "row 2"),
-    ("words", pa.array(["1", "100.0", "x"]).dictionary_encode(), "int64", "'x' is not a int64"),
+    ("words", pa.array(["1", "100.0", "x"]).dictionary_encode(), "int64", "'x' is not an int64"),
     ("flags", pa.array([0, 1, 2]), "boolean", "row 3"),
     ("duration", pa.array([1_500_000_000], pa.duration("ns")), "", [1_500_000]),
     ("duration-seconds", pa.array([3], pa.duration("s")), "", [3_000_000]),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobdeck.connectors.errors import SchemaMismatch
 from jobdeck.core.amounts import number
 from jobdeck.core.environment import Environment
 from tests.connectors.harness import Job, Script
@@ -122,3 +123,9 @@ def test_lineage_has_the_size_of_the_file(env: Environment, data: Path, name: st
     job.run()
     [facts] = [facts for way, _, facts in job.lineage if way == "input"]
     assert facts["bytes"] == 2 * (data / name).stat().st_size  # named twice, read twice
+
+
+def test_a_chosen_column_that_no_file_has_is_answered_with_the_one_that_was_meant(env: Environment, data: Path) -> None:
+    with pytest.raises(SchemaMismatch, match="No file has a column 'idd'") as raised:
+        told(env, column(data / "a.csv", "1"), columns=["idd"])
+    assert raised.value.hint == "Did you mean 'id'? There are id, x. Run the job again with other `columns`."

@@ -106,6 +106,12 @@ def _split_outside(text: str, mark: str) -> list[str]:
     return [piece.strip() for piece in pieces]
 
 
+def a_type(kind: pa.DataType) -> str:
+    """Its name with the article: `an int64`."""
+    name = type_name(kind)
+    return f"{'an' if name[0] in 'aeio' else 'a'} {name}"
+
+
 def type_name(kind: pa.DataType) -> str:
     """The type as people read and write it; the inverse of `parse_type` for the simple ones."""
     for name, simple in SIMPLE.items():

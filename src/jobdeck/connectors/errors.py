@@ -117,6 +117,12 @@ class SchemaMismatch(DataFailure):
     of_files = True
 
 
+class NoSuchColumn(SchemaMismatch):
+    """A column was asked for that no file has; the files are as they are, and the job's `columns` are not."""
+
+    of_files = False
+
+
 class UnsupportedType(DataFailure):
     """A column type that the target cannot hold."""
 

@@ -42,7 +42,7 @@ async def test_rejected_rows_are_a_link_away_from_the_warning(
     rows = card.locator("tbody tr", has_text="row ")
     await expect(rows.first).to_contain_text("row 1, line 2")
     await expect(rows.first).to_contain_text("orders of march.csv (file:")
-    await expect(rows.first).to_contain_text("not a int64")
+    await expect(rows.first).to_contain_text("not an int64")
     await card.get_by_role("link", name="More rows").click()
     await expect(rows.first).not_to_contain_text("row 1, line 2")
     async with page.expect_download() as download:

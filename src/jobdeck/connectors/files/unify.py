@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.types as t
 
 from jobdeck.connectors.columns import MAX_COLUMNS, common, is_list, lake_type, lossless, parse_type, type_name
-from jobdeck.connectors.errors import BadHeader, SchemaMismatch, UnsupportedType
+from jobdeck.connectors.errors import BadHeader, NoSuchColumn, SchemaMismatch, UnsupportedType
 from jobdeck.connectors.files.config import FilesConfig, Wanted
 from jobdeck.connectors.files.formats.csv_dialect import free_name
 from jobdeck.connectors.files.formats.json_values import settled, widened
 from jobdeck.connectors.files.formats.types import widest
 from jobdeck.connectors.files.plan import FileFacts, Mapping
+from jobdeck.core.output.nearest import nearest
 from jobdeck.core.values import clip
 
 _HINT = "Choose, rename or type columns with `columns`, or use mode=replace."
@@ -69,7 +70,7 @@ def _chosen(files: Sequence[_Look], config: FilesConfig) -> list[ResultColumn]:
         column = _result_column(wish)
         column.sources = {index: wish.origin for index, file in enumerate(files) if wish.origin in file.kinds}
         if not column.sources:
-            raise SchemaMismatch(f"No file has a column '{wish.origin}'.", hint=f"There are {_names(files)}.")
+            raise _no_column(wish.origin, files)
         columns.append(column)
     return columns
 
@@ -86,12 +87,18 @@ def _all(files: Sequence[_Look], config: FilesConfig) -> list[ResultColumn]:
             columns[origin].sources[index] = origin
     for origin in wishes:
         if origin not in columns:
-            raise SchemaMismatch(f"No file has a column '{origin}'.", hint=f"There are {_names(files)}.")
+            raise _no_column(origin, files)
     return list(columns.values())
 
 
 def _result_column(wish: Wanted) -> ResultColumn:
     return ResultColumn(wish.name, parse_type(wish.type) if wish.type is not None else None)
+
+
+def _no_column(name: str, files: Sequence[_Look]) -> NoSuchColumn:
+    known = dict.fromkeys(column for file in files for column in file.kinds)
+    hint = f"{nearest(name, known)}There are {_names(files)}. Run the job again with other `columns`."
+    return NoSuchColumn(f"No file has a column '{name}'.", hint=hint)
 
 
 def _names(files: Sequence[_Look]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.types as t
 
-from jobdeck.connectors.columns import type_name
+from jobdeck.connectors.columns import a_type
 from jobdeck.connectors.exact_numbers import exactly
 from jobdeck.connectors.files.formats.types import BIG, WIDE
 from jobdeck.connectors.words import TextRule, why_no_number, why_not, word_reader
@@ -224,7 +224,7 @@ def _map(key_of: Converter, item_of: Converter) -> Converter:
 
 
 def _simple(kind: pa.DataType) -> Converter:
-    called = f"not a {type_name(kind)}"
+    called = f"not {a_type(kind)}"
     read = word_reader(kind, _PLAIN)
     of_numbers = t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind)
 

@@ -12,7 +12,7 @@ import pyarrow.types as t
 
 from jobdeck.connectors.base import Reject
 from jobdeck.connectors.casting import exact, reason
-from jobdeck.connectors.columns import type_name
+from jobdeck.connectors.columns import a_type
 from jobdeck.connectors.errors import BadRow
 from jobdeck.connectors.files.config import OnBadRow
 from jobdeck.connectors.words import TextRule, cut_up, end_to_end, without_nulls
@@ -128,7 +128,7 @@ def _column(
 
 def _wrong(column: pa.Array, place: int, target: pa.DataType, rule: TextRule) -> str:
     why = reason(_value(column, place), column.type, target, rule)
-    return f"not a {type_name(target)}" + (f": {why}" if why else "")
+    return f"not {a_type(target)}" + (f": {why}" if why else "")
 
 
 def _value(column: pa.Array, place: int) -> Any:
@@ -137,7 +137,7 @@ def _value(column: pa.Array, place: int) -> Any:
         return column[place].as_py()
     except (ValueError, OverflowError, ArithmeticError):
         if t.is_nested(column.type):
-            return f"a {type_name(column.type)}"
+            return a_type(column.type)
         if t.is_temporal(column.type):
             number = column.slice(place, 1).cast(pa.int32() if column.type.bit_width == 32 else pa.int64())[0].as_py()
             return f"{number} {_UNITS.get(getattr(column.type, 'unit', 'D'), 'units')} since 1970"
