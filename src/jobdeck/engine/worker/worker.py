@@ -153,12 +153,13 @@ class WorkerService:
         self._marked_dead = state is None and worker_id == self.me.id
         if self._lapse is not None:
             self._lapse.cancel()
-        self._lapse = asyncio.get_running_loop().call_at(until, self._let_go)
+        self._lapse = asyncio.get_running_loop().call_at(until, self._let_go, until)
         self._poke.set()
 
-    def _let_go(self) -> None:
+    def _let_go(self, until: float) -> None:
         """The leases were not renewed in time: the work is dead, and nothing of it may be started again from here."""
-        if asyncio.get_running_loop().time() < self._until:
+        # Not the time is compared: a timer may ring a little before it.
+        if until < self._until:
             return  # they were, while this loop was blocked: it is still to hear of it
         self._lapse = None
         for job_run in self._job_runs.values():
