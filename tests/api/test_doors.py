@@ -153,7 +153,7 @@ def test_settings_of_the_door_are_checked(settings: Mapping[str, Any], tmp_path:
 def test_an_empty_host_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """It would listen on every address."""
     monkeypatch.setenv("JOBDECK_HOST", "")
-    with pytest.raises(InvalidConfiguration, match=r"'host': it is empty; name the address to listen on"):
+    with pytest.raises(InvalidConfiguration, match=r"JOBDECK_HOST\): it is empty; name the address to listen on"):
         load(home=tmp_path)
     monkeypatch.setenv("JOBDECK_HOST", "::1")
     monkeypatch.setenv("JOBDECK_TRUSTED_PROXIES", "10.0.0.5, 172.18.0.0/16,::1")

@@ -70,7 +70,8 @@ def test_slashes_around_a_prefix_do_not_matter(tmp_path: Path, given: str) -> No
 
 @pytest.mark.parametrize("given", ["/jobs", "api/x", "/a b", "/../etc", "/a/./b", "http://x/y", "/a?b", "/ä"])
 def test_a_prefix_that_cannot_be_one_is_refused_at_start(tmp_path: Path, given: str) -> None:
-    with pytest.raises(InvalidConfiguration, match="Setting 'path_prefix': a path prefix cannot") as refused:
+    told = r"Setting 'path_prefix' \(command line\): a path prefix cannot"
+    with pytest.raises(InvalidConfiguration, match=told) as refused:
         load(home=tmp_path, path_prefix=given)
     assert refused.value.field == "path_prefix"
 

@@ -77,7 +77,8 @@ def test_jobs_of_a_connection(jobdeck: Installation) -> None:
         assert "redirect, which is not followed" in redirected.error.message
         assert failed.error is not None
         assert failed.error.code == "storage_unavailable"
-        assert failed.error.message == f"The storage at {bad.url.removeprefix('http://')} answered 500."
+        host = bad.url.removeprefix("http://")
+        assert failed.error.message == f"The storage at {host} answered 500. The bucket is 'fails'."
         for word in ("INTERNALSECRETBODY", "Debug source", SECRET, "WORKERSECRET", "panicked"):
             assert word not in seen
 
