@@ -88,7 +88,6 @@ async def test_cancel_reaches_three_generations(engine: Engine) -> None:
     gate = plot.hold("s0/0/0")
     top = await engine.submit_with("scripted", {}, not_before=FAR)
     middle = await engine.submit_with("scripted", {}, not_before=FAR, parent=top)
-    bottom = await engine.submit("scripted", key=plot.key)
     bottom = await engine.submit_with("undoable", {"key": plot.key}, parent=middle)
     await reached(gate)
     await engine.until(bottom, "running")
