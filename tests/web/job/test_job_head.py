@@ -100,7 +100,7 @@ async def test_pause_and_resume_by_keyboard(page: Page, desk: Desk) -> None:
     await page.keyboard.press("Enter")
     await state_of(page, "paused")
     why = page.get_by_role("region", name="It is paused")
-    await expect(why).to_contain_text("Paused by admin just now: for the backup.")
+    await expect(why).to_contain_text("It is paused by admin just now: for the backup.")
     await expect(why).to_contain_text("It resumes by itself Jan 2, 2099")
     desk.limit(5)
     await page.keyboard.press("u")
@@ -122,7 +122,7 @@ async def test_cancel_needs_more_than_enter(page: Page, desk: Desk) -> None:
     await page.get_by_role("button", name="Cancel the job").click()
     await state_of(page, "canceled")
     await expect(page.get_by_role("region", name="It was canceled")).to_contain_text(
-        "Canceled by admin just now: a slip."
+        "It was canceled by admin just now: a slip."
     )
     assert desk.client.jobs.get(job).reason == "a slip"
 

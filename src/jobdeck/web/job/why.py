@@ -242,7 +242,7 @@ def _paused(job: Job, sides: JobExtras, asked: Event | None) -> Why:
         )  # fmt: skip
     until = (Piece(" It resumes by itself "), Piece("", at=sides.resume_at), Piece(".")) if sides.resume_at else ()
     hint = None if sides.resume_at else "Resume it: it goes on from where it stopped."
-    return Why("warning", "paused", "It is paused", (*_by("Paused", asked, job), *until), hint)
+    return Why("warning", "paused", "It is paused", (*_by("", asked, job), *until), hint)
 
 
 def _canceled(job: Job, sides: JobExtras, asked: Event | None) -> Why:
@@ -259,18 +259,19 @@ def _canceled(job: Job, sides: JobExtras, asked: Event | None) -> Why:
             "Remove it by hand: Jobdeck does not try again.", links,
         )  # fmt: skip
     return Why(
-        "info", "canceled", "It was canceled", _by("Canceled", asked, job),
+        "info", "canceled", "It was canceled", _by("", asked, job),
         "A canceled job cannot go on. Run it again as a new job.",
     )  # fmt: skip
 
 
 def _by(verb: str, asked: Event | None, job: Job) -> tuple[Piece, ...]:
-    """`Paused by ada 3 min ago: for the backup.`"""
-    who = f" by {asked.actor}" if asked is not None and asked.actor else ""
-    because = f" {BECAUSE[job.cause]}" if job.cause and job.cause in BECAUSE else ""
-    when = (Piece(" "), Piece("", at=asked.at)) if asked is not None else ()
+    """`Asked by ada 3 min ago: for the backup.`; without a verb it goes on from the title."""
+    who = f"by {asked.actor}" if asked is not None and asked.actor else ""
+    because = BECAUSE[job.cause] if job.cause and job.cause in BECAUSE else ""
+    words = " ".join(word for word in (verb, who, because) if word)
+    when = (Piece(" " if words else ""), Piece("", at=asked.at)) if asked is not None else ()
     reason = f": {job.reason.rstrip('.')}." if job.reason else "."
-    return (Piece(f"{verb}{who}{because}"), *when, Piece(reason))
+    return (Piece(words), *when, Piece(reason))
 
 
 def _stall(job: Job, sides: JobExtras) -> Why | None:
