@@ -317,7 +317,7 @@ async def _run(
             assignment = _assignment(
                 job, registered.name, params, environment.project, stay, purpose, dirty=book.dirty
             )  # fmt: skip
-            ending = await _stay(assignment, registered, environment, book, executor, lines)
+            ending = await _run_once(assignment, registered, environment, book, executor, lines)
             if ending is None or isinstance(ending, RetryLater | HandedBack):
                 ending = _without_worker(book)
             if ending is not None:
@@ -343,7 +343,7 @@ def _assignment(
     )  # fmt: skip
 
 
-async def _stay(
+async def _run_once(
     job: Assignment,
     registered: RegisteredType,
     environment: Environment,

@@ -363,7 +363,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
         services = Loops([
             *_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness,
         ])  # fmt: skip
-        core.service_states.update(services.states)
+        core.loop_states.update(services.states)
         await services.start()
         try:
             await serve(app, listening, lambda: ready(address, link), stop, allowed)

@@ -86,7 +86,7 @@ async def test_health_tells_of_a_storage_that_other_machines_cannot_see(
 
 
 async def test_health_names_services_that_do_not_work(small: Api) -> None:
-    states = small.core.service_states
+    states = small.core.loop_states
     states["scheduler"] = LoopState(errors=9, last_error="KeyError: 'threads'")
     states["prune"] = LoopState(restarts=2)
     found = await small.get("health")

@@ -27,6 +27,7 @@ def start(home: Path, *arguments: str, port: str | None = "0", **environment: st
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
+    assert "stopped" not in done.stderr, "what never served has not stopped"
     assert "defect" not in done.stderr
     assert any(line.startswith("error: ") for line in done.stderr.splitlines()), "in the style of all errors"
     for word in words:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import structlog
 
+from jobdeck.core.errors import JobdeckError
+
 log = structlog.get_logger(__name__)
 
 END_SECONDS = 30.0
@@ -22,11 +24,18 @@ FORCED = 1
 
 @contextmanager
 def told_in_log(part: str, stop: asyncio.Event) -> Iterator[None]:
-    """A line in the log when the server or worker has stopped: who looks for a gap at night finds its beginning."""
+    """A line in the log when the server or worker has stopped: who looks for a gap at night finds its beginning.
+
+    What ends it by an error of ours, as when it could not start, is told by itself."""
+    refused = False
     try:
         yield
+    except JobdeckError:
+        refused = not stop.is_set()
+        raise
     finally:
-        log.info("stopped", part=part, asked=stop.is_set())
+        if not refused:
+            log.info("stopped", part=part, asked=stop.is_set())
 
 
 class Parting:

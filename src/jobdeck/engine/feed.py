@@ -237,7 +237,7 @@ class Feed:
 
 
 class _Following:
-    """A service: reads what happens, once for all readers, and publishes it in slices."""
+    """A loop: reads what happens, once for all readers, and publishes it in slices."""
 
     name = "feed"
 

@@ -16,16 +16,16 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 FIRST_RESTART, LONGEST_RESTART = 0.5, 60.0
-"""Seconds before a service that died is started again: the first time, and after many times in a row."""
+"""Seconds before a loop that died is started again: the first time, and after many times in a row."""
 SOUND_AFTER = 300.0
-"""Seconds that a service must run before its next death counts as the first one again."""
+"""Seconds that a loop must run before its next death counts as the first one again."""
 TROUBLED_AFTER = 5
 """Errors in a row after which a loop counts as one that does not work."""
 
 
 @dataclass(slots=True)
 class LoopState:
-    """How one service is: how often it was started again, errors in a row of its loop, and the last error."""
+    """How one loop is: how often it was started again, its errors in a row, and the last error."""
 
     restarts: int = 0
     is_down: bool = False
@@ -37,8 +37,8 @@ class LoopState:
         return not self.is_down and self.errors < TROUBLED_AFTER
 
 
-_STATE: ContextVar[LoopState | None] = ContextVar("service_state", default=None)
-"""The state of the service whose task this is; what goes wrong in its loop is noted there."""
+_STATE: ContextVar[LoopState | None] = ContextVar("loop_state", default=None)
+"""The state of the loop whose task this is; what goes wrong in it is noted there."""
 
 
 class Loop(Protocol):
@@ -52,7 +52,7 @@ class Loop(Protocol):
 
 
 class RepeatedLoop:
-    """A service that does one thing again and again, `every` seconds; an error is told and does not end it."""
+    """A loop that does one thing again and again, `every` seconds; an error is told and does not end it."""
 
     def __init__(self, name: str, every: float, turn: Callable[[], Awaitable[object]]) -> None:
         self.name = name
@@ -117,22 +117,22 @@ async def first_of(sleep: Awaitable[object], *events: asyncio.Event) -> None:
 
 
 class Loops:
-    """A set of services with one start and one stop; stopping twice is harmless. Stops in reverse order of start.
+    """A set of loops with one start and one stop; stopping twice is harmless. Stops in reverse order of start.
 
     One that ends by itself, which none should, is started again after a pause that grows."""
 
-    def __init__(self, services: Sequence[Loop]) -> None:
-        self._services = services
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        self._loops = loops
         self._running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
-        self.states: Mapping[str, LoopState] = {service.name: LoopState() for service in services}
+        self.states: Mapping[str, LoopState] = {loop.name: LoopState() for loop in loops}
         self.one_died = asyncio.Event()
-        """Set once a service has ended by itself."""
+        """Set once a loop has ended by itself."""
 
     async def start(self) -> None:
-        for service in self._services:
+        for loop in self._loops:
             stop = asyncio.Event()
-            kept = _keep_running(service, stop, self.states[service.name], self.one_died)
-            self._running.append((stop, asyncio.create_task(kept, name=service.name)))
+            kept = _keep_running(loop, stop, self.states[loop.name], self.one_died)
+            self._running.append((stop, asyncio.create_task(kept, name=loop.name)))
 
     async def stop(self) -> None:
         while self._running:
@@ -141,31 +141,31 @@ class Loops:
             try:
                 await task
             except Exception:
-                log.exception("service_broke", service=task.get_name())
+                log.exception("loop_broke", loop=task.get_name())
 
 
-async def _keep_running(service: Loop, stop: asyncio.Event, state: LoopState, one_died: asyncio.Event) -> None:
+async def _keep_running(loop: Loop, stop: asyncio.Event, state: LoopState, one_died: asyncio.Event) -> None:
     """Run it until `stop` is set, again and again if it dies; what breaks while it stops is raised."""
     _STATE.set(state)
     deaths = 0
-    loop = asyncio.get_running_loop()
+    clock = asyncio.get_running_loop()
     while True:
-        began = loop.time()
+        began = clock.time()
         try:
-            await service.run(stop)
+            await loop.run(stop)
             why = "It ended by itself."
         except Exception as error:
             if stop.is_set():
                 raise
             why = f"{type(error).__name__}: {error}"
-            log.exception("service_died", service=service.name)
+            log.exception("loop_died", loop=loop.name)
         if stop.is_set():
             return
-        deaths = 1 if loop.time() - began > SOUND_AFTER else deaths + 1
+        deaths = 1 if clock.time() - began > SOUND_AFTER else deaths + 1
         pause = min(LONGEST_RESTART, FIRST_RESTART * 2 ** min(deaths - 1, 10))
         state.is_down, state.last_error = True, why
         one_died.set()
-        log.error("service_restarts", service=service.name, reason=why, after=pause)
+        log.error("loop_restarts", loop=loop.name, reason=why, after=pause)
         await sleep_unless(stop, pause)
         if stop.is_set():
             return

@@ -1,4 +1,4 @@
-"""A service in a thread with an event loop of its own, which no work of the main loop can hold up, nor hold up that."""
+"""A loop in a thread with an event loop of its own, which no work of the main loop can hold up, nor hold up that."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jobdeck.engine.loops import Loop
 
 
 class OwnThread:
-    """A service that runs another one in a thread with an event loop of its own."""
+    """A loop that runs another one in a thread with an event loop of its own."""
 
     def __init__(self, inner: Loop) -> None:
         self.name = inner.name

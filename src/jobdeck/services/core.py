@@ -66,7 +66,7 @@ class Core:
     """Asks job types what they would do."""
     plans: Plans = field(default_factory=Plans)
     """Tells which steps jobs are to have."""
-    service_states: dict[str, LoopState] = field(default_factory=dict)
+    loop_states: dict[str, LoopState] = field(default_factory=dict)
     """How what runs in the background of this process is, by name; filled when it is started."""
     broken_connectors: Mapping[str, str] = field(default_factory=dict)
     """Kinds of connectors that could not be loaded, each with the reason."""

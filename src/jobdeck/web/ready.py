@@ -21,7 +21,7 @@ FIRST_SEEN = ("login.html", "jobs/list.html", "jobs/changes.html")
 
 
 class Readiness:
-    """A service. What searches and filters look at is read into memory while the first list is being read by a person:
+    """A loop. What searches and filters look at is read into memory while the first list is being read by a person:
     a server that nobody looks at stays as small as it was."""
 
     name = "readiness"

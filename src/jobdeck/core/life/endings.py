@@ -1,4 +1,4 @@
-"""How a job run of a job on a worker ended, as values. What follows from each is decided in transitions.settle."""
+"""How the run of a job on a worker ended, as values. What follows from each is decided in transitions.settle."""
 
 from __future__ import annotations
 

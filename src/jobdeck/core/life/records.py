@@ -100,7 +100,7 @@ class JobUndone:
 
 @dataclass(frozen=True, slots=True)
 class JobLeft:
-    """The run on this worker ended; gives the lease back. `warnings`: of the job run itself, not of a task."""
+    """The run on this worker ended; gives the lease back. `warnings`: of the run itself, not of a task."""
 
     ending: Ending
     warnings: int = 0

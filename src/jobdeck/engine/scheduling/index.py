@@ -49,11 +49,11 @@ class ProjectQueue:
 
 @dataclass(slots=True)
 class Entry:
-    """A job that waits. `line` is the one in which it stands, `called` the one of which it was called to try."""
+    """A job that waits: the queue for a claim in which it stands, or the one from which it was woken to try."""
 
     job: QueuedJob
     waiting: Waiting
-    line: ClaimQueue | None = None
+    waits_in: ClaimQueue | None = None
     woken_from: ClaimQueue | None = None
 
 
@@ -68,7 +68,7 @@ class QueueIndex:
         self._entries: dict[int, Entry] = {}
         self._held = Held()
         self._leased: dict[int, QueuedJob] = {}
-        self._lines: dict[str, dict[ClaimQueue, Heap]] = {}
+        self._claim_queues: dict[str, dict[ClaimQueue, Heap]] = {}
         self._delayed: Heap = []
         self._apart: list[Entry] = []
         """Jobs that may be what kills workers and found no place apart from others."""
@@ -118,7 +118,7 @@ class QueueIndex:
         self.remove(job.id)
 
     def release(self, job_id: int) -> None:
-        """Its lease is gone; the first in each line for what it held may try."""
+        """Its lease is gone; the first in each queue for what it held may try."""
         if job_id not in self._leased:
             return
         self._projects[self._leased.pop(job_id).project_id].running -= 1
@@ -127,12 +127,12 @@ class QueueIndex:
             self.unblock(claim.resource)
 
     def remove(self, job_id: int) -> None:
-        """It no longer waits. Its places in heaps and lines are dropped when they come up."""
+        """It no longer waits. Its places in heaps and queues are dropped when they come up."""
         self._undo.pop(job_id, None)
         self._timed.discard(job_id)
         entry = self._entries.pop(job_id, None)
         if entry is not None:
-            self._call_next(entry)
+            self._wake_next(entry)
 
     def let_go(self, job_id: int) -> bool:
         """The job ended for good: give back what it holds. False when more may hang on it, or it was not held here."""
@@ -151,37 +151,37 @@ class QueueIndex:
         return len(self._entries)
 
     def unblock(self, resource: str, everyone: bool = False) -> None:
-        """Let the first of each line for `resource` that has room now (or all of them, after its limit changed) try."""
-        for line in list(self._lines.get(resource, ())):
-            while self._call(line) and everyone:
+        """Let the first of each queue for `resource` that has room now (or all, after its limit changed) try."""
+        for queue in list(self._claim_queues.get(resource, ())):
+            while self._wake_first(queue) and everyone:
                 continue
 
-    def _call(self, line: ClaimQueue) -> bool:
-        """Call the first of the line to try if there is room for it; whether one was called."""
-        resource = line.claim.resource
-        lines = self._lines.get(resource, {})
-        heap = lines.get(line)
-        if not heap or not fits(line.claim, self.holding(resource), self.capacity(resource)):
+    def _wake_first(self, queue: ClaimQueue) -> bool:
+        """Let the first of the queue try if there is room for it; whether there was one."""
+        resource = queue.claim.resource
+        queues = self._claim_queues.get(resource, {})
+        heap = queues.get(queue)
+        if not heap or not fits(queue.claim, self.holding(resource), self.capacity(resource)):
             return False
-        called = None
-        while heap and called is None:
+        woken = None
+        while heap and woken is None:
             order_key, job_id = heapq.heappop(heap)
             entry = self._entries.get(job_id)
-            if entry is not None and entry.line == line and entry.job.order_key == order_key:
-                entry.line, entry.woken_from = None, line
+            if entry is not None and entry.waits_in == queue and entry.job.order_key == order_key:
+                entry.waits_in, entry.woken_from = None, queue
                 self._make_ready(entry)
-                called = entry
+                woken = entry
         if not heap:
-            del lines[line]
-            if not lines:
-                del self._lines[resource]
-        return called is not None
+            del queues[queue]
+            if not queues:
+                del self._claim_queues[resource]
+        return woken is not None
 
-    def _call_next(self, entry: Entry) -> None:
-        """The job tries no more for what it was called: the next of its line may, if there is room still."""
-        line, entry.woken_from = entry.woken_from, None
-        if line is not None:
-            self._call(line)
+    def _wake_next(self, entry: Entry) -> None:
+        """The job tries no more for what it was woken: the next of that queue may, if there is room still."""
+        queue, entry.woken_from = entry.woken_from, None
+        if queue is not None:
+            self._wake_first(queue)
 
     # Deciding.
 
@@ -242,7 +242,7 @@ class QueueIndex:
                 return None
             (order_key, job_id), type_name = min(heads)
             entry = self._entries.get(job_id)
-            if entry is None or entry.line is not None or entry.job.order_key != order_key:
+            if entry is None or entry.waits_in is not None or entry.job.order_key != order_key:
                 self._drop_head(queue, type_name)
                 continue
             obstacle = next(obstacles(entry.waiting, self, now), None)
@@ -276,20 +276,20 @@ class QueueIndex:
         return next(c for c in entry.waiting.claims if not fits(c, self.holding(c.resource), self.capacity(c.resource)))
 
     def _set_aside(self, entry: Entry, obstacle: WaitReason, unmet: Claim | None) -> None:
-        """Put it where it waits: for its time, or in the line for the claim that is `unmet`."""
+        """Put it where it waits: for its time, or in the queue for the claim that is `unmet`."""
         self._looks -= 1
         self._timed.discard(entry.job.id)
         if obstacle.until is not None:
             heapq.heappush(self._delayed, (obstacle.until, entry.job.id))
         else:
             assert unmet is not None, obstacle
-            # Its time has come, or that would be its obstacle. Called out of the line by a decision that was made
-            # without the time, it must not be put off again.
+            # Its time has come, or that would be its obstacle. Woken by a decision that was made without the time, it
+            # must not be put off again.
             entry.waiting = replace(entry.waiting, not_before=None)
-            entry.line = line = ClaimQueue(entry.job.project_id, entry.job.type, unmet)
-            heap = self._lines.setdefault(unmet.resource, {}).setdefault(line, [])
+            entry.waits_in = queue = ClaimQueue(entry.job.project_id, entry.job.type, unmet)
+            heap = self._claim_queues.setdefault(unmet.resource, {}).setdefault(queue, [])
             heapq.heappush(heap, (entry.job.order_key, entry.job.id))
-        self._call_next(entry)
+        self._wake_next(entry)
 
     def _make_ready(self, entry: Entry) -> None:
         if entry.waiting.not_before is not None:
@@ -313,7 +313,7 @@ class QueueIndex:
         while self._delayed and self._delayed[0][0] <= now:
             _, job_id = heapq.heappop(self._delayed)
             entry = self._entries.get(job_id)
-            if entry is not None and entry.line is None:
+            if entry is not None and entry.waits_in is None:
                 self._make_ready(entry)
 
 

@@ -19,7 +19,7 @@ RENEW_SECONDS = 2.0
 
 
 class Leadership:
-    """A service that tries to lead; `current` is the lead it holds now, None while another one leads."""
+    """A loop that tries to lead; `current` is the lead it holds now, None while another one leads."""
 
     name = "leadership"
 

@@ -34,7 +34,7 @@ _JOB_KINDS_WITHOUT_CHANGE = frozenset(
 
 
 class Scheduler:
-    """A service; works while it leads and stands by otherwise."""
+    """A loop; works while it leads and stands by otherwise."""
 
     name = "scheduler"
 

@@ -47,7 +47,7 @@ class DelayedFlush:
 
     def _begin(self) -> None:
         self._timer = None
-        self._telling = asyncio.create_task(self._run(), name="trailing progress")
+        self._telling = asyncio.create_task(self._run(), name="delayed flush")
 
     async def _run(self) -> None:
         try:

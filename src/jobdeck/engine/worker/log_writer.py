@@ -28,7 +28,7 @@ AT_ONCE = 8
 
 
 class LogShipper:
-    """A service: ships the open logs of a worker, and those that a killed worker left behind in the same home.
+    """A loop: ships the open logs of a worker, and those that a killed worker left behind in the same home.
 
     `max_log`: bytes of the log of one attempt of a job; `max_spool`: bytes of all lines that wait for the storage."""
 

@@ -30,7 +30,7 @@ class _Waiting:
 
 
 class Recorder:
-    """A service. A call returns when its records are committed; calls that come meanwhile share the next commit."""
+    """A loop. A call returns when its records are committed; calls that come meanwhile share the next commit."""
 
     name = "recorder"
 

@@ -16,7 +16,7 @@ SAFETY = 1.0
 
 
 class Renewal:
-    """A service: the heartbeat of one worker, with its own connection to the database.
+    """A loop: the heartbeat of one worker, with its own connection to the database.
 
     After each beat `heard` is called, in the loop that runs the service, with the worker's id, its state (None: it
     counts as gone) and the loop's time until which the work under its leases may live."""

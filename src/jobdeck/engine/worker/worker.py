@@ -100,7 +100,7 @@ class _Lines:
 
 
 class WorkerService:
-    """A service; its worker joins when it starts and is gone when it ends."""
+    """A loop; its worker joins when it starts and is gone when it ends."""
 
     def __init__(self, me: workers.Worker, parts: WorkerParts) -> None:
         self.name = f"worker {me.name}"
@@ -222,12 +222,12 @@ class WorkerService:
             self._begin(job, held[job.id])
 
     def _begin(self, job: Assignment, lease: Lease) -> None:
-        job_run = JobRun(job.epoch, asyncio.create_task(self._stay(job), name=f"job {job.id}"))
+        job_run = JobRun(job.epoch, asyncio.create_task(self._run_and_record(job), name=f"job {job.id}"))
         self._job_runs[job.id] = job_run
         if lease.ask:
             job_run.ask(_REQUESTS[lease.ask])
 
-    async def _stay(self, job: Assignment) -> None:
+    async def _run_and_record(self, job: Assignment) -> None:
         """A job's whole time here; whatever happens, it ends with its lease given back or lost."""
         job_log = self._parts.logs.open(job.id, job.attempt, job.epoch)
         try:
@@ -241,7 +241,7 @@ class WorkerService:
         except LeaseLost:
             log.info("lease_lost", job=job.id, epoch=job.epoch)
         except Exception as error:
-            log.exception("stay_broke", job=job.id)
+            log.exception("job_run_broke", job=job.id)
             await self._give_up(job, error)
         finally:
             self._remember_left(job)
@@ -259,7 +259,7 @@ class WorkerService:
         try:
             await self._parts.recorder.write(job.id, job.epoch, (JobLeft(_own_error(job, error)),))
         except Exception:
-            log.exception("stay_not_ended", job=job.id)
+            log.exception("job_run_not_ended", job=job.id)
 
     async def _environment(self, project: str, job_run: JobRun) -> Environment | None:
         """The job's environment, as soon as it is to be had; None when something is asked of the job before."""

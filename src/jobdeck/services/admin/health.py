@@ -95,7 +95,7 @@ class HealthCheck:
 
     def _services(self) -> dict[str, Any]:
         """What runs in the background of this process; those that do not work, or had to be started again, by name."""
-        states = self._core.service_states
+        states = self._core.loop_states
         failing = {name: state.last_error for name, state in states.items() if not state.works}
         restarted = {name: state.restarts for name, state in states.items() if state.restarts}
         shown = {"status": "failing" if failing else "ok"}

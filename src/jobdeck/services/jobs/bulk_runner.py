@@ -39,7 +39,7 @@ IDLE = 0.25
 
 
 class BulkRunner:
-    """A service: what a job became is written in the transaction that does it, so none is treated twice."""
+    """A loop: what a job became is written in the transaction that does it, so none is treated twice."""
 
     name = "bulk"
 

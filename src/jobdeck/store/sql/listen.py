@@ -18,7 +18,7 @@ ALIVE_SECONDS = 10.0
 
 
 class Listener:
-    """A service; while its connection is broken, the polls of those it wakes take its place."""
+    """A loop; while its connection is broken, the polls of those it wakes take its place."""
 
     name = "listener"
 
