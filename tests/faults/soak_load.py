@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 import pyarrow as pa
@@ -34,6 +34,9 @@ with open(sys.argv[1], "a") as lock:
     time.sleep(float(sys.argv[3]))
 """
 """Two of these must never run at once, on whatever worker: the claims say so, and this sees it from the outside."""
+_PAUSED: LiteralString = "SELECT id FROM jobs WHERE state = 'paused'"
+"""With an error or without: a job that was paused between two tries keeps the error of the first."""
+_LOST: LiteralString = "SELECT id FROM jobs WHERE state = 'failed' AND error_code = 'worker_lost'"
 
 
 @dataclass
@@ -73,20 +76,19 @@ class Load:
 
     def let_all_end(self) -> None:
         """Resume what is paused."""
-        self._resume("paused")
+        self._resume(_PAUSED)
 
     def unended(self) -> list[int]:
         """Jobs that have not ended; those that lost too many workers in a row are resumed, as a person would."""
-        self._resume("failed")
-        self._resume("paused")
+        self._resume(_LOST)
+        self._resume(_PAUSED)
         with self._site.rows() as rows:
             found = rows.execute("SELECT id FROM jobs WHERE state NOT IN ('succeeded', 'canceled')").fetchall()
         return [int(str(row[0])) for row in found]
 
-    def _resume(self, state: str) -> None:
-        query = "SELECT id FROM jobs WHERE state = %s AND (error_code IS NULL OR error_code = 'worker_lost')"
+    def _resume(self, jobs: LiteralString) -> None:
         with self._site.rows() as rows:
-            ids = [int(str(row[0])) for row in rows.execute(query, [state]).fetchall()]
+            ids = [int(str(row[0])) for row in rows.execute(jobs).fetchall()]
         for job in ids:
             self._insist(lambda client, job=job: client.jobs.resume(job))  # type: ignore[misc]
 

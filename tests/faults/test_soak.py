@@ -100,6 +100,20 @@ def record(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         yield made
 
 
+def test_at_the_end_all_that_is_paused_goes_on_but_not_what_failed_of_itself(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record.connection.execute("""
+        INSERT INTO jobs VALUES (5, 'sleep', 'paused', 1, 1, 'task_failed'), (6, 'sleep', 'paused', 1, 1, NULL),
+                                (7, 'sleep', 'failed', 1, 1, 'worker_lost'), (8, 'sleep', 'failed', 1, 1, 'task_failed')
+    """)
+    resumed: list[int] = []
+    client: Any = SimpleNamespace(jobs=SimpleNamespace(resume=resumed.append))
+    monkeypatch.setattr(record.load, "_insist", lambda ask: ask(client))
+    assert record.load.unended() == [5, 6, 7, 8]
+    assert sorted(resumed) == [5, 6, 7]
+
+
 def test_an_account_of_what_is_well_is_good(record: Record) -> None:
     assert record.wrong() == []
 
