@@ -67,7 +67,8 @@ peers:  ## install what the benchmarks compare with, each in an environment of i
 hunt: $(VENV)/.test  ## compare the readers of files with four tools over random and broken files, for ten minutes; ARGS="--minutes 60 --seed 1"
 	@$(BIN)/python -m tests.connectors.readers.hunt $(ARGS)
 
-soak: $(VENV)/.test  ## run for ten minutes under fire (kills, freezes, outages), and account for every job; ARGS="--seconds 60 --seed 1"
+soak: $(VENV)/.test  ## run a thousand simulated worlds, then ten minutes under fire (kills, freezes, outages), and account for every job; ARGS="--seconds 60 --seed 1"
+	@$(BIN)/python -m tests.simulation.run --seeds 0:1000
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 docs: $(VENV)/.test  ## run every command of the texts, and check that nothing is missing in them
