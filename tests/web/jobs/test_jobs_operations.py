@@ -163,3 +163,19 @@ async def test_jobs_that_are_deleted_are_no_links(desk: Desk, page: Page) -> Non
     await expect(page.locator(".operation-items a")).to_have_count(0)
     await page.goto(f"{desk.deck.url}/operations/{plan.id}?outcome=skipped")
     await expect(page.locator(".operation-items").get_by_role("link", name=f"Job {held}")).to_be_visible()
+
+
+async def test_a_job_that_never_was_is_no_link(desk: Desk, page: Page) -> None:
+    job = desk.done().id
+    plan = desk.client.bulk.preview("cancel", ids=[job, 999_999_999])
+    links = page.locator("#operation").get_by_role("link")
+    await page.goto(f"{desk.deck.url}/operations/{plan.id}")
+    await expect(page.locator("#operation")).to_contain_text("999999999")
+    await expect(links.filter(has_text=str(job)).first).to_be_visible()
+    await expect(links.filter(has_text="999999999")).to_have_count(0)
+    desk.client.bulk.run(plan)
+    desk.client.bulk.wait(plan.id, 30)
+    await page.goto(f"{desk.deck.url}/operations/{plan.id}?outcome=skipped")
+    await expect(page.locator(".operation-items")).to_contain_text("Job 999999999: there is no such job")
+    await expect(page.locator(".operation-items").get_by_role("link", name=f"Job {job}")).to_be_visible()
+    await expect(links.filter(has_text="999999999")).to_have_count(0)
