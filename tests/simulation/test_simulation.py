@@ -14,7 +14,7 @@ import pytest
 from tests.architecture.tree import ROOT
 
 SEEDS = range(400)
-"""The short form: each guard of `docs/simulation.md` is noticed here. `make soak` runs a thousand first."""
+"""The short form: the seeds that `docs/simulation.md` names are here or kept below. `make soak` runs a thousand."""
 KEPT = {
     1037: "a leader that froze before it assigned gave a job away although another one led",
     1047: "the same, by another way",
