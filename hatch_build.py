@@ -22,7 +22,7 @@ except ImportError:  # run as a script where only Node is installed
 
 ROOT = Path(__file__).resolve().parent
 WEB = ROOT / "src" / "jobdeck" / "web"
-ASSETS, STATIC = WEB / "assets", WEB / "static"
+ASSETS, PAGES, STATIC = WEB / "assets", WEB / "pages", WEB / "static"
 STAMP = STATIC / "stamp"
 MODULES = ROOT / "node_modules"
 MODULES_STAMP = MODULES / ".jobdeck-lock"
@@ -79,7 +79,8 @@ def check_types() -> None:
 
 
 def _sources() -> list[Path]:
-    return sorted(path for path in ASSETS.rglob("*") if path.is_file())
+    of_pages = (path for path in PAGES.rglob("*") if path.suffix in {".ts", ".css"})
+    return sorted([*(path for path in ASSETS.rglob("*") if path.is_file()), *of_pages])
 
 
 def _digest(paths: list[Path]) -> str:

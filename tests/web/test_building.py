@@ -37,6 +37,7 @@ def test_a_wheel_ships_what_pages_need(tmp_path: Path) -> None:
         assert f"jobdeck/web/static/{name}" in names
         assert f"jobdeck/web/static/{name}.gz" in names
     assert "jobdeck/web/templates/base.html" in names
+    assert "jobdeck/web/pages/jobs/page.html" in names
     assert not [name for name in names if "node_modules" in name]
 
 

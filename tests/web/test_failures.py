@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import Page, expect
 
-from jobdeck.web.failures.chart import chart, length, words
+from jobdeck.web.pages.failures.chart import chart, length, words
 from jobdeck.wire.failures import Trend
 from tests.web.conftest import Axe, OpenPage
 from tests.web.deck import Deck

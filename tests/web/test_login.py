@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
-from jobdeck.web.sessions import browser
+from jobdeck.web.pages.sessions.page import browser
 from tests.web.conftest import OpenPage
 from tests.web.deck import Deck
 from tests.web.watch import Watch

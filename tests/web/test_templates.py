@@ -7,10 +7,13 @@ from collections import Counter
 import pytest
 from jinja2 import meta, nodes
 
-from jobdeck.web.rendering import MACROS, TEMPLATES, Templates
+from jobdeck.web.rendering import PAGES, TEMPLATES, Templates, macro_files
 from jobdeck.web.static_files import StaticFiles
 
-NAMES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
+FILES = {
+    path.relative_to(root).as_posix(): path for root in (TEMPLATES, PAGES) for path in sorted(root.rglob("*.html"))
+}
+"""By the name that other templates and pages know them by."""
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +23,12 @@ def templates() -> Templates:
     return made
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_it_compiles_and_names_only_what_there_is(templates: Templates, name: str) -> None:
     """Also the macros, filters and other templates that it uses, which else only a request would miss."""
     environment = templates.environment
     environment.get_template(name)
-    tree = environment.parse((TEMPLATES / name).read_text())
+    tree = environment.parse(FILES[name].read_text())
     for other in meta.find_referenced_templates(tree):
         if other is not None:
             environment.get_template(other)
@@ -37,8 +40,9 @@ def test_it_compiles_and_names_only_what_there_is(templates: Templates, name: st
 def test_no_two_macros_share_a_name(templates: Templates) -> None:
     """They are all under one name, `ui`: the second would never be found."""
     found: Counter[str] = Counter()
-    for path in (TEMPLATES / MACROS).glob("*.html"):
-        module = templates.environment.get_template(f"{MACROS}/{path.name}").module
+    names = {path: name for name, path in FILES.items()}
+    for path in macro_files():
+        module = templates.environment.get_template(names[path]).module
         found.update(name for name in vars(module) if not name.startswith("_"))
     assert found
     assert [name for name, count in found.items() if count > 1] == []

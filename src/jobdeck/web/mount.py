@@ -14,17 +14,19 @@ from starlette.routing import BaseRoute
 from jobdeck.api.http.gate import STATIC
 from jobdeck.api.http.pace import Pace
 from jobdeck.services.services import Services
-from jobdeck.web import errors, login, sessions
-from jobdeck.web.failures import page as failures
-from jobdeck.web.job import page as job
-from jobdeck.web.jobs import bulk as jobs_bulk
-from jobdeck.web.jobs import page as jobs
-from jobdeck.web.jobs import views as jobs_views
-from jobdeck.web.operations import page as operations
+from jobdeck.web import errors
 from jobdeck.web.page import PageDep
+from jobdeck.web.pages.failures import page as failures
+from jobdeck.web.pages.job import page as job
+from jobdeck.web.pages.jobs import page as jobs
+from jobdeck.web.pages.jobs.bulk import page as jobs_bulk
+from jobdeck.web.pages.jobs.views import page as jobs_views
+from jobdeck.web.pages.login import page as login
+from jobdeck.web.pages.operations import page as operations
+from jobdeck.web.pages.run import page as run
+from jobdeck.web.pages.sessions import page as sessions
 from jobdeck.web.ready import Readiness
 from jobdeck.web.rendering import Templates
-from jobdeck.web.run import page as run
 from jobdeck.web.static_files import StaticFiles
 
 _PAGES: tuple[Any, ...] = (login, sessions, jobs_bulk, jobs_views, jobs, run, failures, operations, job)

@@ -9,15 +9,15 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Role
 from jobdeck.engine.loops import RepeatedLoop, sleep_unless
 from jobdeck.services.services import Services
-from jobdeck.web.jobs.list import counts, listed
-from jobdeck.web.jobs.query import JobsAddress
+from jobdeck.web.pages.jobs.filter.query import JobsAddress
+from jobdeck.web.pages.jobs.list import counts, listed
 from jobdeck.web.rendering import Templates
 
 AFTER_START = 0.5
 """Seconds: starting itself is not to take longer."""
 EVERY = 0.25
 """Seconds between two looks whether somebody looks."""
-FIRST_SEEN = ("login.html", "jobs/list.html", "jobs/changes.html")
+FIRST_SEEN = ("login/page.html", "jobs/page.html", "jobs/changes.html")
 
 
 class Readiness:

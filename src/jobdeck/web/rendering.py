@@ -17,6 +17,7 @@ from jobdeck.web.operation_words import WORDS
 from jobdeck.web.static_files import StaticFiles
 
 TEMPLATES = Path(__file__).parent / "templates"
+PAGES = Path(__file__).parent / "pages"
 MACROS = "macros"
 
 
@@ -25,7 +26,7 @@ class Templates:
 
     def __init__(self, files: StaticFiles, version: str) -> None:
         self.environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
+            loader=FileSystemLoader([PAGES, TEMPLATES]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -59,7 +60,8 @@ class Templates:
 
 
 class Macros:
-    """Every macro of every file in `macros/`, by name: `ui.button(…)` works in all templates without an import."""
+    """Every macro of every file in `macros/`, and of each page's `macros.html`, by name: `ui.button(…)` works in all
+    templates without an import."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -67,24 +69,33 @@ class Macros:
 
     def renew(self) -> None:
         """Forget all where a file has changed, so that a server need not restart for it."""
-        stamps = {path: path.stat().st_mtime for path in sorted((TEMPLATES / MACROS).glob("*.html"))}
+        stamps = {path: path.stat().st_mtime for path in macro_files()}
         if stamps != self._stamps:
             self.__dict__ = {"_environment": self._environment, "_stamps": stamps}
 
     def prepare(self) -> None:
         """Compile all of them."""
         for path in self._stamps:
-            _ = self._environment.get_template(f"{MACROS}/{path.name}").module
+            _ = self._module(path)
 
     def __getattr__(self, name: str) -> Any:
         """Looked for in one file after the other, and then remembered."""
         if not name.startswith("_"):
             for path in self._stamps:
-                macro = getattr(self._environment.get_template(f"{MACROS}/{path.name}").module, name, None)
+                macro = getattr(self._module(path), name, None)
                 if macro is not None:
                     self.__dict__[name] = macro
                     return macro
         raise AttributeError(name)
+
+    def _module(self, path: Path) -> Any:
+        folder = path.parent.parent  # the one that names of templates begin in
+        return self._environment.get_template(path.relative_to(folder).as_posix()).module
+
+
+def macro_files() -> list[Path]:
+    """The files with macros: first those of all pages, then those that a page brings along."""
+    return [*sorted((TEMPLATES / MACROS).glob("*.html")), *sorted(PAGES.glob(f"*/{MACROS}.html"))]
 
 
 def _iso(at: datetime) -> str:

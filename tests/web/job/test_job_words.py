@@ -10,9 +10,9 @@ import pytest
 from jobdeck.core.amounts import number
 from jobdeck.core.life.states import State, StepState
 from jobdeck.services.jobs.sides import STALLED_AFTER, JobExtras
-from jobdeck.web.job.events import SYMBOLS, sentence
-from jobdeck.web.job.timeline import MOST_LANES, Scale, draw
-from jobdeck.web.job.why import Known, linked, pieces_of, who_asked, whys
+from jobdeck.web.pages.job.events.sentences import SYMBOLS, sentence
+from jobdeck.web.pages.job.steps.timeline import MOST_LANES, Scale, draw
+from jobdeck.web.pages.job.why import Known, linked, pieces_of, who_asked, whys
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job, WaitReason
 from jobdeck.wire.timeline import SpanView, StepBar, TaskBar, TaskOverview, Timeline

@@ -20,7 +20,7 @@ EACH = 8
 PROJECT = "archive"
 IMPATIENT = """
 from jobdeck.store.segments import asking
-from jobdeck.web.jobs import list as jobs_list
+from jobdeck.web.pages.jobs import list as jobs_list
 asking.PATIENCE = jobs_list.PATIENCE = -1.0
 """
 """Makes a server answer as one does whose every look takes too long: with what the first look has found."""

@@ -10,8 +10,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from jobdeck.web.days import is_yesterday
-from jobdeck.web.jobs import quick
-from jobdeck.web.jobs.query import JobsAddress
+from jobdeck.web.pages.jobs.filter import quick
+from jobdeck.web.pages.jobs.filter.query import JobsAddress
 from tests.web.jobs.test_jobs_filters import add
 from tests.web.jobs.words import FAILING, Desk, has_query, shows
 

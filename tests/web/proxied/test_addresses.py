@@ -7,20 +7,20 @@ import re
 import pytest
 
 from jobdeck.api.http.server.prefix import DATA, all_rooted, rooted
-from jobdeck.web.rendering import TEMPLATES
+from jobdeck.web.rendering import PAGES, TEMPLATES
 
 ASSETS = TEMPLATES.parent / "assets"
+SCRIPTS = sorted(path for folder in (ASSETS, PAGES) for path in folder.rglob("*.ts"))
 ASKS = re.compile(r"""(?:fetch\(|location\.(?:assign|replace)\(|\.open\("\w+", |\.href = |SharedWorker\()[`"'](?!#)""")
 HOLDS = re.compile(r"""\s(data-[a-z-]+)="(?:/|\{\{ ?page\.(?:link|here)\()""")
 
 
 def test_scripts_ask_below_the_prefix() -> None:
     """An address that is written out goes through `rooted` (root.ts)."""
-    scripts = sorted(ASSETS.rglob("*.ts"))
-    assert len(scripts) > 20
+    assert len(SCRIPTS) > 20
     found = [
-        f"{path.relative_to(ASSETS)}: {line.strip()}"
-        for path in scripts
+        f"{path.relative_to(ASSETS.parent)}: {line.strip()}"
+        for path in SCRIPTS
         for line in path.read_text(encoding="utf-8").splitlines()
         if ASKS.search(line) and "${rooted(" not in line
     ]
@@ -28,7 +28,8 @@ def test_scripts_ask_below_the_prefix() -> None:
 
 
 def test_attributes_that_hold_addresses_are_known() -> None:
-    names = {n for path in TEMPLATES.rglob("*.html") for n in HOLDS.findall(path.read_text(encoding="utf-8"))}
+    templates = [path for folder in (TEMPLATES, PAGES) for path in folder.rglob("*.html")]
+    names = {n for path in templates for n in HOLDS.findall(path.read_text(encoding="utf-8"))}
     assert {"data-live-src", "data-src"} <= names
     assert names <= DATA, "name them in api/http/server/prefix.py"
 

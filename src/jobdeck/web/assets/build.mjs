@@ -1,33 +1,38 @@
 // Bundles scripts and styles into ../static with the hash of their content in their names, and lists them in
-// manifest.json. Run by hatch_build.py; entries are app.ts, base.css, and whatever lies in pages/.
+// manifest.json. Run by hatch_build.py; entries are app.ts, base.css, and page.ts and page.css of every folder in pages/,
+// which are called after it: jobs.js, jobs.css.
 //
 // A page loads two scripts: its own, and the one that all pages share. Each entry of a page imports app.ts, so that what
 // app.ts imports is in the shared one; each file more is a request that the first view waits for.
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const OUT = join(HERE, "..", "static");
+const PAGES = join(HERE, "..", "pages");
 const TARGET = ["chrome123", "firefox125", "safari17.5"];
 
-/** The names of the files in `folder` that end in one of `endings`. */
-async function filesIn(folder, ...endings) {
-  const found = await readdir(folder, { withFileTypes: true });
-  return found.filter((f) => f.isFile() && endings.includes(extname(f.name))).map((f) => join(folder, f.name));
+/** The files called `name` of all pages, each to be called after its page. */
+async function ofPages(name) {
+  const folders = (await readdir(PAGES, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  const found = folders.map(({ name: out }) => ({ in: join(PAGES, out, name), out })).filter((entry) => existsSync(entry.in));
+  return found.sort((a, b) => a.out.localeCompare(b.out));
 }
 
+const own = (file) => ({ in: join(HERE, file), out: basename(file).replace(/\.\w+$/, "") });
+
 const common = { bundle: true, minify: true, target: TARGET, write: false, outdir: OUT, legalComments: "none" };
-const pages = join(HERE, "pages");
 
 const results = await Promise.all([
   build({
     ...common,
-    entryPoints: [join(HERE, "app.ts"), ...(await filesIn(pages, ".ts"))],
+    entryPoints: [own("app.ts"), ...(await ofPages("page.ts"))],
     format: "esm",
     splitting: true,
     metafile: true,
@@ -36,15 +41,15 @@ const results = await Promise.all([
   }),
   // By itself: what it has in common with the pages would be one file more for each of them.
   build({
-    ...common, entryPoints: [join(HERE, "live_worker.ts")], format: "esm", metafile: true, entryNames: "[name]-[hash]",
+    ...common, entryPoints: [own("live_worker.ts")], format: "esm", metafile: true, entryNames: "[name]-[hash]",
   }),
   // Stands in the page and runs before the first paint, so it is no module: modules wait for the document.
   build({
-    ...common, entryPoints: [join(HERE, "theme.ts")], format: "iife", metafile: true, entryNames: "[name]-[hash]",
+    ...common, entryPoints: [own("theme.ts")], format: "iife", metafile: true, entryNames: "[name]-[hash]",
   }),
   build({
     ...common,
-    entryPoints: [join(HERE, "base.css"), ...(await filesIn(pages, ".css"))],
+    entryPoints: [own("base.css"), ...(await ofPages("page.css"))],
     metafile: true,
     entryNames: "[name]-[hash]",
   }),
@@ -55,7 +60,7 @@ const imports = {};
 for (const { metafile } of results) {
   for (const [path, output] of Object.entries(metafile.outputs)) {
     if (!output.entryPoint) continue;
-    const name = basename(output.entryPoint).replace(/\.ts$/, ".js");
+    const name = basename(path).replace(/-[^-]+(\.\w+)$/, "$1"); // without the hash
     if (name in entries) throw new Error(`Two entries would be called ${name}; rename one of them.`);
     entries[name] = basename(path);
     imports[name] = output.imports.filter((i) => i.kind === "import-statement").map((i) => basename(i.path));

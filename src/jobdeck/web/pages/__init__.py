@@ -1,0 +1,1 @@
+"""The pages, a folder each: `page.py` has its routes, and what belongs to the page lies beside it."""

@@ -1,0 +1,1 @@
+"""Steps and tasks of a job, and when each ran."""

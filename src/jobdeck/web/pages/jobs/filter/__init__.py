@@ -1,0 +1,1 @@
+"""Which jobs are listed: the address, its filters, and the quick ones."""

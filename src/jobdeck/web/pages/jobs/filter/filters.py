@@ -1,0 +1,181 @@
+"""The filters of the list: what they are called, how they are asked for, and which values there are to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from jobdeck.core.errors import NotFound
+from jobdeck.core.life.order import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobdeck.core.life.states import State
+from jobdeck.services.failures import FailureQuery
+from jobdeck.services.jobs.queries import JobQuery
+from jobdeck.web.page import Page
+from jobdeck.web.pages.jobs.filter import quick
+from jobdeck.web.pages.jobs.filter.query import JobsAddress
+
+Kind = Literal["many", "one", "text", "span", "length", "flag"]
+_LOOKED_AT = 200
+"""Latest jobs whose values are suggested where there is no list of what there is."""
+_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`names`: its parameters in the address; of a range the lower bound and the upper one."""
+
+    key: str
+    label: str
+    kind: Kind
+    names: tuple[str, ...]
+    help: str = ""
+    other: str = ""
+    """What else may be typed, where that is not only what is offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value that can be chosen, and what is said about it."""
+
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is set, and the address without it. `kind` is how its value is to be shown."""
+
+    filter: str
+    label: str
+    value: str
+    url: str
+    is_time: bool = False
+
+
+def _same(key: str, label: str, kind: Kind, help: str = "", other: str = "") -> Filter:
+    return Filter(key, label, kind, (key,), help, other)
+
+
+FILTERS: dict[str, Filter] = {
+    f.key: f
+    for f in (
+        _same("state", "State", "many"),
+        _same("type", "Type", "many", other="Another type"),
+        _same("category", "Category", "many", other="Another category"),
+        _same("projects", "Project", "many"),
+        _same("subject", "Subject", "text", "What the job works on, as the list shows it."),
+        _same("created_by", "Created by", "text", "The name of a token or a person."),
+        _same("token", "Token", "one", "The number of the access token it was submitted with."),
+        _same("configuration", "Configuration", "one", "The number of the configuration it was made from."),
+        _same("parent", "Parent", "one", "The id of the job whose children are wanted."),
+        _same("run_id", "Run id", "text", "A run id such as 12 or 12.40, and all that runs below it."),
+        _same("priority", "Priority", "many"),
+        _same("error", "Error", "text", "An error code, or the fingerprint of a kind of failure."),
+        _same("tag", "Tag", "text"),
+        _same("worker", "Worker", "text", "The worker that had the job last, by its name or id."),
+        _same("host", "Host", "text", "The host of that worker."),
+        Filter("created", "Created", "span", ("since", "until")),
+        Filter("started", "Started", "span", ("started_since", "started_until")),
+        Filter("ended", "Ended", "span", ("ended_since", "ended_until")),
+        Filter("duration", "Duration", "length", ("min_duration", "max_duration"), "For example 500ms, 90s, 5m, 2h."),
+        _same("top_level", "Top level only", "flag", "Leaves out the children of other jobs."),
+    )
+}
+
+
+def offered(page: Page) -> list[Filter]:
+    """The filters that mean something to the one who looks; projects only while all of them are looked at."""
+    return [f for f in FILTERS.values() if f.key != "projects" or page.project is None]
+
+
+def chips(address: JobsAddress, now: datetime) -> list[Chip]:
+    """What narrows the list and is not shown by a control of its own (state tabs, quick ranges, the search)."""
+    found: list[Chip] = []
+    is_told = quick.basis(address) is quick.CREATED and quick.is_quick(address, now)
+    for f in FILTERS.values():
+        if (f.key == "state" and len(address.state) == 1) or (f.key == "created" and is_told):
+            continue
+        if f.kind in ("span", "length"):
+            found += _bounds(f, address)
+        elif f.kind == "flag":
+            found += [Chip(f.key, f.label, "yes", address.without(f.key))] if address.values(f.key) else []
+        else:
+            found += [Chip(f.key, f.label, v, address.without(f.key, v)) for v in address.values(f.key)]
+    return found
+
+
+def _bounds(f: Filter, address: JobsAddress) -> list[Chip]:
+    words = ("at least", "under") if f.kind == "length" else ("since", "until")
+    return [
+        Chip(f.key, f"{f.label} {word}", value, address.without(name), is_time="T" in value)
+        for name, word in zip(f.names, words, strict=True)
+        for value in address.values(name)
+    ]
+
+
+async def choices(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
+    """The values to offer, those that are set included."""
+    known = await _known(page, address, f)
+    values = {choice.value for choice in known}
+    missing = [Choice(v) for name in f.names for v in address.values(name) if v not in values]
+    return [*known, *(missing if f.kind == "many" else [])]
+
+
+async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
+    services, caller = page.services, page.caller
+    match f.key:
+        case "state":
+            return [Choice(str(state)) for state in State]
+        case "priority":
+            notes = {LOWEST_PRIORITY: "last", 5: "as usual", HIGHEST_PRIORITY: "first"}
+            return [Choice(str(n), notes.get(n, "")) for n in range(HIGHEST_PRIORITY, LOWEST_PRIORITY - 1, -1)]
+        case "type" | "category":
+            return await _kinds(page, f.key)
+        case "worker" | "host" if page.may("worker:read"):
+            workers = (await services.workers.page(caller, None, _MOST)).items
+            return _once(Choice(getattr(w, "name" if f.key == "worker" else "host"), w.state) for w in workers)
+        case "projects":
+            projects = (await services.projects.page(caller, None, _MOST)).items
+            return [Choice(p.name, p.title if p.title != p.name else "") for p in projects]
+        case "error":
+            failures = await services.failures.page(caller, FailureQuery(project=address.values("project"), limit=50))
+            return _once(Choice(g.code, g.message[:80]) for g in failures.items)
+        case "token" if page.may("token:manage"):
+            return [Choice(str(t.id), t.name) for t in (await services.tokens.page(caller, None, _MOST)).items]
+        case "configuration" if page.project is not None:
+            return await _configurations(page, page.project)
+        case "subject" | "created_by" | "tag":
+            return await _recent(page, f.key)
+    return []
+
+
+async def _kinds(page: Page, key: str) -> list[Choice]:
+    """The types or categories of the jobs that there are, and of those that can be run."""
+    installed = {t.name: t.category for t in page.services.types.runnable(page.caller)}
+    there = await page.services.jobs.occurring(page.caller, page.project)
+    if key == "category":
+        return [Choice(name) for name in sorted({*there.categories, *installed.values()})]
+    return [Choice(name, installed.get(name, "")) for name in sorted({*there.types, *installed})]
+
+
+async def _configurations(page: Page, project: str) -> list[Choice]:
+    try:
+        found = await page.services.configurations.page(page.caller, project, None, _MOST)
+    except NotFound:
+        return []
+    return [Choice(str(c.id), f"{c.name} ({c.type})") for c in found.items]
+
+
+async def _recent(page: Page, name: str) -> list[Choice]:
+    """Values that the latest jobs have."""
+    field = {"tag": "tags"}.get(name, name)
+    query = JobQuery(project=[page.project] if page.project else [], limit=_LOOKED_AT, fields=[field])
+    jobs, _ = await page.services.jobs.page(page.caller, query)
+    values = [value for job in jobs.items for value in (job.tags if name == "tag" else [getattr(job, field)])]
+    return _once(Choice(str(value)) for value in values if value)
+
+
+def _once(found: Iterable[Choice]) -> list[Choice]:
+    return list({choice.value: choice for choice in found}.values())

@@ -1,0 +1,34 @@
+// Parts of the page, asked for as HTML.
+
+import { goToLogin, Problem, problemOf } from "../../assets/api.ts";
+import { csrfToken } from "../../assets/session.ts";
+import { setServerClock } from "../../assets/times.ts";
+import { reachable } from "../../assets/toasts.ts";
+import { rooted } from "../../assets/root.ts";
+
+export interface Asked {
+  form?: URLSearchParams | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The HTML at `url`; with a form it is posted. Throws Problem. */
+export async function fragment(url: string, { form, signal }: Asked = {}): Promise<string> {
+  const headers: Record<string, string> = { "HX-Request": "true", "HX-Current-URL": location.href };
+  if (form) headers["X-CSRF-Token"] = csrfToken();
+  let answer: Response;
+  try {
+    const options = { method: form ? "POST" : "GET", headers, body: form ?? null, credentials: "same-origin" as const };
+    answer = await fetch(rooted(url), { ...options, signal: signal ?? null });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem({ status: 0, code: "unreachable", detail: "Jobdeck cannot be reached just now.", hint: "Try again in a moment." });
+  }
+  reachable();
+  if (answer.status === 401) goToLogin();
+  if (!answer.ok) throw new Problem(await problemOf(answer));
+  setServerClock(answer.headers.get("date"));
+  return answer.text();
+}
+
+/** `html` as a document of its own. */
+export const parsed = (html: string): Document => new DOMParser().parseFromString(html, "text/html");
