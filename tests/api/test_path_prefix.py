@@ -14,7 +14,7 @@ from jobdeck.api.http.frame import Doors
 from jobdeck.api.http.gate import STATIC
 from jobdeck.config import OWN_PATHS, InvalidConfiguration, load
 from jobdeck.services.services import Services
-from jobdeck.web import mount as web
+from jobdeck.web import discovery
 from jobdeck.web.mount import mount
 from tests.api.conftest import make_core
 from tests.api.harness import Api
@@ -77,7 +77,7 @@ def test_a_prefix_that_cannot_be_one_is_refused_at_start(tmp_path: Path, given: 
 
 
 async def test_no_address_of_ours_is_forgotten_among_those_that_a_prefix_may_not_begin_with(small: Api) -> None:
-    pages = [path for page in web._PAGES for path in _paths(page.router)]
+    pages = [path for _, router in discovery.found() for path in _paths(router)]
     programs = (await small.get("openapi.json"))["paths"]
     assert len(pages) > 20
     assert {path.split("/")[1] for path in (*pages, *programs, STATIC)} == OWN_PATHS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware import Middleware
@@ -14,24 +13,14 @@ from starlette.routing import BaseRoute
 from jobdeck.api.http.gate import STATIC
 from jobdeck.api.http.pace import Pace
 from jobdeck.services.services import Services
-from jobdeck.web import errors
+from jobdeck.web import discovery, errors
 from jobdeck.web.page import PageDep
-from jobdeck.web.pages.failures import page as failures
-from jobdeck.web.pages.job import page as job
-from jobdeck.web.pages.jobs import page as jobs
-from jobdeck.web.pages.jobs.bulk import page as jobs_bulk
-from jobdeck.web.pages.jobs.views import page as jobs_views
-from jobdeck.web.pages.login import page as login
-from jobdeck.web.pages.operations import page as operations
-from jobdeck.web.pages.run import page as run
-from jobdeck.web.pages.sessions import page as sessions
+from jobdeck.web.pages.login.page import FAILURES
 from jobdeck.web.ready import Readiness
 from jobdeck.web.rendering import Templates
 from jobdeck.web.static_files import StaticFiles
 
-_PAGES: tuple[Any, ...] = (login, sessions, jobs_bulk, jobs_views, jobs, run, failures, operations, job)
-"""One module for each page or family of pages, each with its `router`."""
-
+_PAGES = discovery.found()
 _common = APIRouter(include_in_schema=False)
 
 
@@ -41,7 +30,7 @@ def mount(app: FastAPI) -> None:
     app.state.static_files = StaticFiles()
     app.state.templates = Templates(app.state.static_files, services.installation.version)
     app.state.readiness = Readiness(services, app.state.templates)
-    rate, burst = login.FAILURES
+    rate, burst = FAILURES
     app.state.login_failures = Pace(rate, burst)
     app.user_middleware.append(Middleware(errors.PageFrame))  # innermost, below the layers of the API
     errors.install(app)
@@ -52,8 +41,8 @@ def mount(app: FastAPI) -> None:
 def _routes() -> Sequence[BaseRoute]:
     """The same for every application of this process, as those of the API are."""
     every = APIRouter()
-    for page in _PAGES:
-        every.include_router(page.router)
+    for _, router in _PAGES:
+        every.include_router(router)
     every.include_router(_common)
     return every.routes
 

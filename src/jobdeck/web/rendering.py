@@ -25,6 +25,7 @@ class Templates:
     """Renders whole pages, or one block of them as a fragment."""
 
     def __init__(self, files: StaticFiles, version: str) -> None:
+        self._files = files
         self.environment = Environment(
             loader=FileSystemLoader([PAGES, TEMPLATES]),
             autoescape=True,
@@ -48,8 +49,14 @@ class Templates:
         self.macros.renew()
         template = self.environment.get_template(name)
         if block is None:
-            return template.render(context)
+            return template.render({**self._own_assets(name), **context})
         return "".join(template.blocks[block](template.new_context(context)))
+
+    def _own_assets(self, name: str) -> dict[str, str]:
+        """The script and the style that lie beside the template's page, by what the template calls them."""
+        page = name.partition("/")[0]
+        wanted = {"page_script": f"{page}.js", "page_style": f"{page}.css"}
+        return {key: file for key, file in wanted.items() if self._files.has(file)}
 
     def prepare(self, names: Iterable[str]) -> None:
         """Compile these templates and all macros, so that nobody waits for it."""

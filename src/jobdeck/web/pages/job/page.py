@@ -20,16 +20,12 @@ from jobdeck.web.pages.job import rejects as job_rejects
 from jobdeck.web.pages.job.events import sentences as job_events
 from jobdeck.web.pages.job.head import head_of, show
 from jobdeck.web.pages.job.ids import JobPath
-from jobdeck.web.pages.job.logs import page as job_logs
-from jobdeck.web.pages.job.steps import page as job_steps
 from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.jobs import Job, Lineage
 from jobdeck.wire.plans import JobDiff
 from jobdeck.wire.timeline import SpanView
 
 router = APIRouter(include_in_schema=False)
-router.include_router(job_steps.router)
-router.include_router(job_logs.router)
 
 CHILDREN = 50
 EVENTS = 100
