@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.store.segments.archive import Archive, Segment
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.layout import STATES, Column
-from jobdeck.store.segments.matching import InState, Within, conditions_of
+from jobdeck.store.segments.matching import InState, People, Within, conditions_of
 from jobdeck.store.segments.ranking import Order, Question, Ranked, Wanted, count, first_of
 from jobdeck.store.segments.spans import SIZE
 
@@ -43,8 +43,8 @@ class Sealed:
     segments: Sequence[Segment]
     loose: Sequence[int]
 
-    def question(self, where: JobFilter, creator: int | None, people: Mapping[str, tuple[int, ...]]) -> Question:
-        return Question(conditions_of(where, creator, people), np.array(self.loose, np.int64))
+    def question(self, where: JobFilter, people: People) -> Question:
+        return Question(conditions_of(where, people), np.array(self.loose, np.int64))
 
 
 async def first(

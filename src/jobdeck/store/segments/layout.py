@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from jobdeck.core.filters.jobs import FILTERS
+from jobdeck.core.filters.rules import Between, Missing, Named, OneOf
 from jobdeck.store.segments import searched
 from jobdeck.store.segments.job_filter import folded
 from jobdeck.store.segments.searched import ERROR, Parts
@@ -27,15 +29,30 @@ NONE = -1
 LAYOUT = 2
 """What a segment must have been written as; one of before lacks columns, and is made anew."""
 
-FACETS = {
-    "project": "project_id", "type": "type", "category": "category", "created_by": "created_by", "token": "token_id",
-    "configuration": "configuration_id", "parent": "parent_id", "subject": "subject", "error_code": "error_code",
-    "error_fingerprint": "error_fingerprint", "worker": "worker",
+_ORDERS = ("created_at", "started_at", "ended_at", "duration", "priority")
+_RULES = tuple(f.rule for f in FILTERS)
+NUMBERS: Mapping[str, type[np.signedinteger[Any]]] = {
+    "created_at": np.int64, "started_at": np.int64, "ended_at": np.int64, "duration": np.int64, "priority": np.int8,
+    **{rule.column: np.int64 for rule in _RULES if isinstance(rule, Between) and rule.column not in _ORDERS},
 }  # fmt: skip
+"""Columns compared by size, or by which lists are ordered."""
+
+
+def kept_as(column: str) -> str:
+    """What a column of jobs is called in segments."""
+    return column.removesuffix("_id")
+
+
+FACETS: Mapping[str, str] = {
+    **{
+        kept_as(rule.column): rule.column
+        for rule in _RULES
+        if isinstance(rule, OneOf | Missing | Named) and rule.column not in ("state", *NUMBERS)
+    },
+    "error_code": "error_code",
+    "error_fingerprint": "error_fingerprint",
+}
 """Columns compared for equality, with the column of jobs that each is made from."""
-NUMBERS = {"created_at": np.int64, "started_at": np.int64, "ended_at": np.int64, "duration": np.int64,
-           "priority": np.int8}  # fmt: skip
-"""Columns compared by size."""
 LATELY = 8
 """Words of which a column of texts remembers where they are."""
 SPELLED: Mapping[str, tuple[Callable[[Mapping[str, Sequence[Any]]], Iterator[Parts]], Callable[[Parts], Parts]]] = {
@@ -50,8 +67,8 @@ TEXTS = (*SPELLED, TOUCHED)
 WIDE = ("descriptions", "names")
 """Those whose places always take two bytes; those of the others take one where there are few texts."""
 READ = (
-    "id", "state", *FACETS.values(), "created_at", "started_at", "ended_at", "running_us", "priority", "run_id", "tags",
-    "description", "params", *(name for name in ERROR if name not in FACETS.values()),
+    "id", "state", *FACETS.values(), *("running_us" if name == "duration" else name for name in NUMBERS),
+    "run_id", "tags", "description", "params", *(name for name in ERROR if name not in FACETS.values()),
 )  # fmt: skip
 """The columns of jobs that a segment is made from."""
 

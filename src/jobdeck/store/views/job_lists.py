@@ -30,6 +30,7 @@ from jobdeck.store.segments import asking
 from jobdeck.store.segments.archive import Archive
 from jobdeck.store.segments.asking import Sealed
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
+from jobdeck.store.segments.matching import People
 from jobdeck.store.segments.ranking import Question
 from jobdeck.store.segments.spans import gaps
 from jobdeck.store.segments.warming import Warmer
@@ -37,7 +38,7 @@ from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
 from jobdeck.store.views.occurring import Occurring, occurring
-from jobdeck.store.views.searching import people
+from jobdeck.store.views.searching import named, people
 
 __all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions", "joined", "listed_columns"]
 
@@ -143,21 +144,15 @@ class JobLists:
 
 
 def _may_have_ended(where: JobFilter) -> bool:
-    return not where.states or not _ENDED.isdisjoint(where.states)
+    states = where.values.get("state")
+    return states is None or not _ENDED.isdisjoint(states)
 
 
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 
 async def _question(connection: AsyncConnection, sealed: Sealed, where: JobFilter) -> Question:
-    return sealed.question(where, await _creator(connection, where), await people(connection, where))
-
-
-async def _creator(connection: AsyncConnection, where: JobFilter) -> int | None:
-    if where.created_by is None:
-        return None
-    query = select(principals.c.id).where(principals.c.name == where.created_by)
-    return (await connection.execute(query)).scalar()
+    return sealed.question(where, People(await named(connection, where), await people(connection, where)))
 
 
 async def _rows(connection: AsyncConnection, ids: Sequence[int]) -> list[RowMapping]:
