@@ -92,10 +92,8 @@ def _field(parameter: Parameter) -> tuple[Any, Any]:
     one: Any = _TYPES[parameter.kind]
     if parameter.many:
         most = 10 if parameter.kind == "priority" else MAX_VALUES
-        several = GenericAlias(list, one)
-        return Annotated[several, BeforeValidator(_split), Field(max_length=most)], Field(
-            default=[], description=parameter.help
-        )
+        several: Any = Annotated[GenericAlias(list, one), BeforeValidator(_split), Field(max_length=most)]
+        return several, Field(default=[], description=parameter.help)
     if parameter.kind == "flag":
         return bool, Field(default=False, description=parameter.help)
     return one | None, Field(default=None, description=parameter.help)

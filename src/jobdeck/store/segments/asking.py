@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -42,6 +43,10 @@ class Sealed:
     archive: Archive
     segments: Sequence[Segment]
     loose: Sequence[int]
+
+    def having(self, columns: AbstractSet[str]) -> Sealed:
+        """Those with all of these columns: of the jobs of others no segment tells."""
+        return Sealed(self.archive, [s for s in self.segments if columns <= s.columns], self.loose)
 
     def question(self, where: JobFilter, people: People) -> Question:
         return Question(conditions_of(where, people), np.array(self.loose, np.int64))

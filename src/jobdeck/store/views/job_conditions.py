@@ -71,10 +71,10 @@ def _condition(rule: Rule, value: Any, at: int) -> Iterator[ColumnElement[bool]]
 
 
 def _any_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    if len(values) == 1:
-        (value,) = values
-        return column == (wide(value) if isinstance(value, int) else value)
-    return column.in_(values) if values else false()
+    asked = [wide(value) if isinstance(value, int) else value for value in values]
+    if len(asked) == 1:
+        return column == asked[0]
+    return column.in_(asked) if asked else false()
 
 
 def _between(column: ColumnElement[Any], since: int | None, until: int | None) -> Iterator[ColumnElement[bool]]:

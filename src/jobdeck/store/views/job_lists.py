@@ -31,7 +31,7 @@ from jobdeck.store.segments.archive import Archive
 from jobdeck.store.segments.asking import Sealed
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.matching import People
-from jobdeck.store.segments.ranking import Question
+from jobdeck.store.segments.ranking import Question, columns_of
 from jobdeck.store.segments.spans import gaps
 from jobdeck.store.segments.warming import Warmer
 from jobdeck.store.sql.batch import ids_of
@@ -105,12 +105,11 @@ class JobLists:
 
         It may be shorter, even empty, and have a next one all the same: what takes long is answered piece by piece.
         `connection` must show one moment only (see `Database.read_one_moment`)."""
-        sealed = await self._sealed(connection)
+        sealed, question = await self._asked(connection, where, sort)
         live = _Live(connection, where, sort, sealed)
         found = await live.first(after, limit + 1)
         until: int | None = None
-        if sealed.segments and _may_have_ended(where):
-            question = await _question(connection, sealed, where)
+        if question is not None:
             answer = await asking.first(connection, sealed, question, sort, after, limit + 1)
             found, until = [*found, *answer.jobs], answer.until
         # Everything was looked at up to `until` only: what stands behind it belongs to a later page.
@@ -123,19 +122,26 @@ class JobLists:
 
     async def counts(self, connection: AsyncConnection, where: JobFilter) -> dict[str, int]:
         """How many jobs match, for every state. `connection` must show one moment only."""
-        sealed = await self._sealed(connection)
+        sealed, question = await self._asked(connection, where, Sort())
         totals = await _Live(connection, where, Sort(), sealed).counts()
-        if sealed.segments and _may_have_ended(where):
-            question = await _question(connection, sealed, where)
+        if question is not None:
             for state, jobs_ in (await asking.counts(connection, sealed, question)).items():
                 totals[state] = totals.get(state, 0) + jobs_
         return {str(state): totals.get(str(state), 0) for state in State}
 
     async def occurring(self, connection: AsyncConnection, project_ids: tuple[int, ...] | None) -> Occurring:
         """The types and categories that jobs of these projects have. `connection` must show one moment only."""
-        sealed = await self._sealed(connection)
+        sealed = (await self._sealed(connection)).having({"state", "project", "type", "category"})
         live = _Live(connection, JobFilter(), Sort(), sealed)
         return await occurring(connection, sealed, live.parts(), project_ids)
+
+    async def _asked(self, connection: AsyncConnection, where: JobFilter, sort: Sort) -> tuple[Sealed, Question | None]:
+        """The segments that can tell, and what they are asked; None if what is asked for has not ended."""
+        sealed = await self._sealed(connection)
+        if not sealed.segments or not _may_have_ended(where):
+            return sealed, None
+        question = await _question(connection, sealed, where)
+        return sealed.having(question.columns | set(columns_of(sort))), question
 
     async def _sealed(self, connection: AsyncConnection) -> Sealed:
         """The segments, and which jobs are loose."""
