@@ -188,13 +188,13 @@ async def test_each_batch_of_open_jobs_is_read_from_where_the_last_ended(full_de
 
 
 FILTERS: dict[str, JobFilter] = {
-    "nothing": JobFilter(), "project": JobFilter(project_ids=(1,)), "state": JobFilter(states=("failed",)),
-    "waiting": JobFilter(states=("pending",)), "type": JobFilter(types=("a",)),
-    "category": JobFilter(categories=("x",)),
+    "nothing": JobFilter(), "project": JobFilter(project=(1,)), "state": JobFilter(state=("failed",)),
+    "waiting": JobFilter(state=("pending",)), "type": JobFilter(type=("a",)),
+    "category": JobFilter(category=("x",)),
     "subject": JobFilter(subject="x"), "creator": JobFilter(created_by="ann"), "token": JobFilter(token=1),
     "configuration": JobFilter(configuration=1), "parent": JobFilter(parent=1), "run": JobFilter(run_id="1"),
-    "priority": JobFilter(priorities=(9,)), "code": JobFilter(error="boom"),
-    "fingerprint": JobFilter(error="0123456789ab"), "tag": JobFilter(tags=("x",)), "text": JobFilter(q="x"),
+    "priority": JobFilter(priority=(9,)), "code": JobFilter(error="boom"),
+    "fingerprint": JobFilter(error="0123456789ab"), "tag": JobFilter(tag=("x",)), "text": JobFilter(q="x"),
     "id": JobFilter(q="7"), "created": JobFilter(created=(1, 2)), "started": JobFilter(started=(1, None)),
     "ended": JobFilter(ended=(None, 2)), "duration": JobFilter(duration=(1, 2), at=3), "top": JobFilter(top_level=True),
 }  # fmt: skip

@@ -18,8 +18,8 @@ from tests.store.test_segments import BLANK, Job, counts, every, put
 
 SEGMENTS = 6
 QUESTIONS = (
-    JobFilter(q="orders"), JobFilter(states=("failed",)), JobFilter(types=("a",), created_by="ann"),
-    JobFilter(tags=("x",)), JobFilter(run_id="7"), JobFilter(duration=(1, None)), JobFilter(error="boom"),
+    JobFilter(q="orders"), JobFilter(state=("failed",)), JobFilter(type=("a",), created_by="ann"),
+    JobFilter(tag=("x",)), JobFilter(run_id="7"), JobFilter(duration=(1, None)), JobFilter(error="boom"),
 )  # fmt: skip
 
 

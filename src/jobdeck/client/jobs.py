@@ -55,7 +55,7 @@ class Filters(TypedDict, total=False):
     parent: int | None
     run_id: str | None
     """A prefix."""
-    priority: int | None
+    priority: int | Sequence[int] | None
     error: str | None
     """An error code or fingerprint."""
     tag: Many

@@ -6,12 +6,13 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import loose_jobs, segment_columns, segments
-from jobdeck.store.segments.layout import Column, lacking, parse
+from jobdeck.store.segments.layout import FORM_SINCE, LAYOUT, SAYS_COLUMNS, Column, parse
 from jobdeck.store.segments.spans import first_id
 from jobdeck.store.sql.batch import ids_of
 
@@ -29,6 +30,8 @@ class Segment:
     bounds: Mapping[str, Sequence[int]]
     types: tuple[str, ...]
     categories: tuple[str, ...]
+    columns: frozenset[str]
+    """Those that can be read; what a segment lacks is asked of the rows of its jobs."""
 
     @property
     def first(self) -> int:
@@ -58,10 +61,15 @@ class Archive:
         fresh = [n for n, version in found if n not in known or known[n].version != version]
         if fresh:
             wanted = ids_of(fresh, connection.dialect.name)
-            for row in await connection.execute(select(segments).join(wanted, wanted.c.id == segments.c.id)):
-                about = json.loads(row.about)
-                words = (tuple(about.get(name, ())) for name in ("types", "categories"))
-                known[row.id] = Segment(row.id, row.version, about["counts"], about["bounds"], *words)
+            rows = (await connection.execute(select(segments).join(wanted, wanted.c.id == segments.c.id))).all()
+            abouts = {row.id: json.loads(row.about) for row in rows}
+            columns = await _columns(connection, abouts)
+            for row in rows:
+                about = abouts[row.id]
+                known[row.id] = Segment(
+                    row.id, row.version, about["counts"], about["bounds"], tuple(about.get("types", ())),
+                    tuple(about.get("categories", ())), columns[row.id],
+                )  # fmt: skip
         return [known[number] for number, _ in found]
 
     async def loose(self, connection: AsyncConnection) -> list[int]:
@@ -71,12 +79,12 @@ class Archive:
     async def columns(
         self, connection: AsyncConnection, wanted: Sequence[Segment], names: Iterable[str]
     ) -> dict[int, dict[str, Column]]:
-        """The columns called `names` of each of the segments, by number and name."""
+        """The columns called `names` of each of the segments, as far as it has them, by number and name."""
         asked = sorted(set(names))
         found: dict[int, dict[str, Column]] = {segment.number: {} for segment in wanted}
         missing: list[tuple[int, str]] = []
         for segment in wanted:
-            for name in asked:
+            for name in segment.columns.intersection(asked):
                 key = (segment.number, segment.version, name)
                 column = self._columns.get(key)
                 if column is None:
@@ -100,9 +108,6 @@ class Archive:
             column = parse(name, bytes(data))
             found[number][name] = column
             self._keep((number, versions[number], name), column)
-        for number, name in missing:
-            if name not in found[number]:
-                found[number][name] = lacking(name)
 
     def _keep(self, key: tuple[int, int, str], column: Column) -> None:
         self._columns[key] = column
@@ -110,3 +115,17 @@ class Archive:
         while self._bytes > self._kept and len(self._columns) > 1:
             _, dropped = self._columns.popitem(last=False)
             self._bytes -= dropped.nbytes
+
+
+async def _columns(connection: AsyncConnection, abouts: Mapping[int, Mapping[str, Any]]) -> dict[int, frozenset[str]]:
+    """The names of the columns that can be read, by segment: none of a form that is not today's."""
+    readable = {n: about for n, about in abouts.items() if FORM_SINCE <= about.get("layout", 0) <= LAYOUT}
+    found = {n: set(about["columns"]) for n, about in readable.items() if about.get("layout", 0) >= SAYS_COLUMNS}
+    silent = sorted(readable.keys() - found.keys())
+    if silent:
+        found |= {number: set() for number in silent}
+        wanted = ids_of(silent, connection.dialect.name)
+        query = select(segment_columns.c.segment_id, segment_columns.c.name)
+        for number, name in await connection.execute(query.join(wanted, wanted.c.id == segment_columns.c.segment_id)):
+            found[number].add(name)
+    return {number: frozenset(found.get(number, ())) for number in abouts}

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.store.segments.archive import Archive, Segment
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.layout import STATES, Column
-from jobdeck.store.segments.matching import InState, Within, conditions_of
+from jobdeck.store.segments.matching import InState, People, Within, conditions_of
 from jobdeck.store.segments.ranking import Order, Question, Ranked, Wanted, count, first_of
 from jobdeck.store.segments.spans import SIZE
 
@@ -43,8 +44,12 @@ class Sealed:
     segments: Sequence[Segment]
     loose: Sequence[int]
 
-    def question(self, where: JobFilter, creator: int | None, people: Mapping[str, tuple[int, ...]]) -> Question:
-        return Question(conditions_of(where, creator, people), np.array(self.loose, np.int64))
+    def having(self, columns: AbstractSet[str]) -> Sealed:
+        """Those with all of these columns: of the jobs of others no segment tells."""
+        return Sealed(self.archive, [s for s in self.segments if columns <= s.columns], self.loose)
+
+    def question(self, where: JobFilter, people: People) -> Question:
+        return Question(conditions_of(where, people), np.array(self.loose, np.int64))
 
 
 async def first(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from jobdeck.core.filters.jobs import BY_KEY, FILTERS
+from jobdeck.core.filters.rules import HasWords, Holds, OneOf, Rule
 
 Span: TypeAlias = tuple[int | None, int | None]
 """From, and up to but not including; None is no bound."""
@@ -15,60 +19,68 @@ _PASTED_ID = re.compile(r"(?:#|job #?|.{0,100}/jobs/)?([0-9]{1,19}(?:\.[0-9]{1,1
 _WORD = re.compile(r'"([^"]+)"|(\S+)')
 
 
-@dataclass(frozen=True, slots=True)
 class JobFilter:
-    """What a list is narrowed to. Tuples mean any of them; None and empty tuples mean no narrowing. Times in µs."""
+    """What a list is narrowed to: values of the filters in core/filters/jobs.py by their keys. Times in µs.
 
-    project_ids: tuple[int, ...] | None = None
-    states: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    subject: str | None = None
-    created_by: str | None = None
-    token: int | None = None
-    configuration: int | None = None
-    parent: int | None = None
-    run_id: str | None = None
-    """A prefix, by whole numbers."""
-    priorities: tuple[int, ...] = ()
-    error: str | None = None
-    """A code or a fingerprint."""
-    tags: tuple[str, ...] = ()
-    q: str | None = None
-    """Words, each of which is somewhere in what is searched of a job (segments/searched.py); or an id or the beginning
-    of a run id."""
-    workers: tuple[str, ...] | None = None
-    """Names of workers that had it last."""
-    created: Span = (None, None)
-    started: Span = (None, None)
-    ended: Span = (None, None)
-    duration: Span = (None, None)
-    """µs that it ran, up to `at` where it runs still."""
-    top_level: bool = False
-    at: int = 0
-    """When it is asked."""
+    None is no narrowing. A `OneOf` or `Holds` takes one value or a tuple, of which none matches nothing; a `Between`
+    two bounds. `at` is when it is asked: up to then jobs that run still have run."""
+
+    __slots__ = ("at", "values")
+
+    def __init__(self, *, at: int = 0, **values: Any) -> None:
+        unknown = values.keys() - BY_KEY.keys()
+        if unknown:
+            raise TypeError(f"jobs have no filter {unknown.pop()!r}")
+        self.at = at
+        self.values: Mapping[str, Any] = {
+            key: _compared(BY_KEY[key].rule, value) for key, value in values.items() if _narrows(value)
+        }
+
+    def changed(self, **values: Any) -> JobFilter:
+        """With other values of some filters."""
+        return JobFilter(at=self.at, **{**self.values, **values})
 
     @property
-    def fingerprint(self) -> bool:
-        """Whether `error` is a fingerprint; no code looks like one."""
-        return self.error is not None and is_fingerprint(self.error)
+    def asked(self) -> list[tuple[Rule, Any]]:
+        """The rules that jobs must meet, with their values."""
+        return [(f.rule, self.values[f.key]) for f in FILTERS if f.key in self.values]
 
     @property
-    def q_words(self) -> tuple[str, ...]:
-        """What `q` asks for: pieces of text, all of which must be there; A to Z are small."""
-        return words_of(self.q or "")
+    def words(self) -> tuple[str, ...]:
+        """What is searched for."""
+        return tuple(word for rule, q in self.asked if isinstance(rule, HasWords) for word in Search(q).words)
+
+
+def _narrows(value: Any) -> bool:
+    return value is not None and value is not False and value != (None, None)
+
+
+def _compared(rule: Rule, value: Any) -> Any:
+    return (value,) if isinstance(rule, OneOf | Holds) and not isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search may mean: words, each of which is somewhere in what is searched of a job (segments/searched.py);
+    or an id or the beginning of a run id."""
+
+    q: str
 
     @property
-    def q_run(self) -> str | None:
+    def words(self) -> tuple[str, ...]:
+        """Pieces of text, all of which must be there; A to Z are small."""
+        return words_of(self.q)
+
+    @property
+    def run(self) -> str | None:
         """`q` where it may be an id or the beginning of a run id."""
-        found = _PASTED_ID.fullmatch((self.q or "").strip())
+        found = _PASTED_ID.fullmatch(self.q.strip())
         return found[1] if found else None
 
     @property
-    def q_id(self) -> int | None:
+    def id(self) -> int | None:
         """`q` where it may be an id."""
-        run = self.q_run
-        return own_id(run) if run else None
+        return own_id(self.run) if self.run else None
 
 
 def is_fingerprint(text: str) -> bool:

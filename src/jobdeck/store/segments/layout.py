@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from jobdeck.core.filters.jobs import FILTERS
+from jobdeck.core.filters.rules import Between, Missing, Named, OneOf
 from jobdeck.store.segments import searched
 from jobdeck.store.segments.job_filter import folded
 from jobdeck.store.segments.searched import ERROR, Parts
@@ -24,18 +26,38 @@ STATES = ("canceled", "failed", "succeeded")
 """The states that a segment knows, by code from 1; 0 is an id without an ended job."""
 NONE = -1
 """No time: of a job that ended before it began."""
-LAYOUT = 2
-"""What a segment must have been written as; one of before lacks columns, and is made anew."""
+LAYOUT = 3
+"""The version that segments are written in. Those of before 1 do not say theirs; those of before 3 do not say which
+columns they have. A segment of another version, or with other columns than COLUMNS, is made anew in the background."""
+SAYS_COLUMNS = 3
+FORM_SINCE = 0
+"""The first version whose columns have the form that `parse` reads: after a change of that form it is LAYOUT. Jobs of
+earlier segments, and of segments that lack a column, are asked themselves until their segment is made anew."""
 
-FACETS = {
-    "project": "project_id", "type": "type", "category": "category", "created_by": "created_by", "token": "token_id",
-    "configuration": "configuration_id", "parent": "parent_id", "subject": "subject", "error_code": "error_code",
-    "error_fingerprint": "error_fingerprint", "worker": "worker",
+_ORDERS = ("created_at", "started_at", "ended_at", "duration", "priority")
+_RULES = tuple(f.rule for f in FILTERS)
+NUMBERS: Mapping[str, type[np.signedinteger[Any]]] = {
+    "created_at": np.int64, "started_at": np.int64, "ended_at": np.int64, "duration": np.int64, "priority": np.int8,
+    **{rule.column: np.int64 for rule in _RULES if isinstance(rule, Between) and rule.column not in _ORDERS},
 }  # fmt: skip
+"""Columns compared by size, or by which lists are ordered."""
+
+
+def kept_as(column: str) -> str:
+    """What a column of jobs is called in segments."""
+    return column.removesuffix("_id")
+
+
+FACETS: Mapping[str, str] = {
+    **{
+        kept_as(rule.column): rule.column
+        for rule in _RULES
+        if isinstance(rule, OneOf | Missing | Named) and rule.column not in ("state", *NUMBERS)
+    },
+    "error_code": "error_code",
+    "error_fingerprint": "error_fingerprint",
+}
 """Columns compared for equality, with the column of jobs that each is made from."""
-NUMBERS = {"created_at": np.int64, "started_at": np.int64, "ended_at": np.int64, "duration": np.int64,
-           "priority": np.int8}  # fmt: skip
-"""Columns compared by size."""
 LATELY = 8
 """Words of which a column of texts remembers where they are."""
 SPELLED: Mapping[str, tuple[Callable[[Mapping[str, Sequence[Any]]], Iterator[Parts]], Callable[[Parts], Parts]]] = {
@@ -50,10 +72,21 @@ TEXTS = (*SPELLED, TOUCHED)
 WIDE = ("descriptions", "names")
 """Those whose places always take two bytes; those of the others take one where there are few texts."""
 READ = (
-    "id", "state", *FACETS.values(), "created_at", "started_at", "ended_at", "running_us", "priority", "run_id", "tags",
-    "description", "params", *(name for name in ERROR if name not in FACETS.values()),
+    "id", "state", *FACETS.values(), *("running_us" if name == "duration" else name for name in NUMBERS),
+    "run_id", "tags", "description", "params", *(name for name in ERROR if name not in FACETS.values()),
 )  # fmt: skip
 """The columns of jobs that a segment is made from."""
+
+
+COLUMNS = tuple(sorted(("state", *FACETS, *NUMBERS, "tags", "runs", *TEXTS)))
+"""All that a segment has."""
+HEADER: Mapping[str, Any] = {"layout": LAYOUT, "columns": COLUMNS}
+"""What the description of a segment begins with."""
+
+
+def is_of_today() -> str:
+    """What the description of a segment that need not be made anew contains."""
+    return json.dumps(HEADER)[1:-1]
 
 
 def key_of(value: int | str | None) -> int:
@@ -163,7 +196,7 @@ class Builder:
         columns |= {name: texts.to_bytes(wide=name in WIDE) for name, texts in self._texts.items()}
         counts = {state: int((self._states == code).sum()) for code, state in enumerate(STATES, 1)}
         bounds = {name: _bounds(column[there]) for name, column in self._numbers.items()}
-        about = {"layout": LAYOUT, "counts": counts, "bounds": bounds,
+        about = {**HEADER, "counts": counts, "bounds": bounds,
                  "types": sorted(self._words["type"]), "categories": sorted(self._words["category"])}  # fmt: skip
         return Built(json.dumps(about), columns)
 
@@ -219,13 +252,6 @@ def _runs(places: Ints, ids: Sequence[int], run_ids: Sequence[str]) -> Iterable[
         if run_id != str(job_id):
             parts = run_id.split(".")
             yield place, [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
-
-
-def lacking(name: str) -> Column:
-    """The facet or texts that a segment of an earlier layout does not have: nothing is found in it."""
-    if name in FACETS:
-        return Facet(np.zeros(1, np.int64), np.zeros(SIZE, np.uint8))
-    return Texts(b"", np.zeros(1, np.int64), np.zeros(SIZE, np.uint8))
 
 
 def parse(name: str, data: bytes) -> Column:

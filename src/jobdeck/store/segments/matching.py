@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from jobdeck.store.segments.job_filter import JobFilter, Span, is_fingerprint, own_id
+from jobdeck.core.filters.rules import (
+    Below,
+    Between,
+    CodeOrFingerprint,
+    HasWords,
+    Holds,
+    Missing,
+    Named,
+    OneOf,
+    Rule,
+)
+from jobdeck.store.segments.job_filter import JobFilter, Search, Span, is_fingerprint, own_id, words_of
 from jobdeck.store.segments.layout import (
     LATELY,
     NONE,
+    NUMBERS,
     STATES,
     TEXTS,
     Array,
@@ -22,6 +33,7 @@ from jobdeck.store.segments.layout import (
     Mask,
     Pairs,
     Texts,
+    kept_as,
     key_of,
 )
 from jobdeck.store.segments.spans import SIZE
@@ -161,7 +173,7 @@ def _having(pairs: Pairs, keys: Sequence[int]) -> Mask:
 
 
 @dataclass(frozen=True, slots=True)
-class Below:
+class RunsBelow:
     """A run id, and all that runs below it."""
 
     run_id: str
@@ -187,25 +199,25 @@ def _place(job_id: int | None, first: int) -> int | None:
 class Contains:
     """All of some words, wherever they are, whatever the case of A to Z; or an id or the beginning of a run id."""
 
-    where: JobFilter
+    asked: Search
     people: Mapping[str, tuple[int, ...]]
     """For each word the principals with such names."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         people = ("created_by",) if any(self.people.values()) else ()
-        kinds = ("error_fingerprint",) if any(map(is_fingerprint, self.where.q_words)) else ()
-        return (*TEXTS, *people, *kinds, *(("runs",) if self.where.q_run else ()))
+        kinds = ("error_fingerprint",) if any(map(is_fingerprint, self.asked.words)) else ()
+        return (*TEXTS, *people, *kinds, *(("runs",) if self.asked.run else ()))
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:
         found = np.ones(SIZE, np.bool_)
-        for word in self.where.q_words:
+        for word in self.asked.words:
             found &= self._having(word, columns)
             if not found.any():
                 break
-        if self.where.q_run:
-            found |= Below(self.where.q_run).mask(columns, first)
-        place = _place(self.where.q_id, first)
+        if self.asked.run:
+            found |= RunsBelow(self.asked.run).mask(columns, first)
+        place = _place(self.asked.id, first)
         if place is not None:
             found[place] = True
         return found
@@ -259,39 +271,47 @@ def _searched(texts: Texts, piece: bytes) -> Mask:
     return found
 
 
-_NOBODY: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+@dataclass(frozen=True, slots=True)
+class People:
+    """The ids of principals: by whole names, and by words that are in their names."""
+
+    by_name: Mapping[str, int] = field(default_factory=dict)
+    by_word: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def conditions_of(
-    where: JobFilter, creator: int | None, people: Mapping[str, tuple[int, ...]] = _NOBODY
-) -> list[Condition]:
-    """The conditions of a filter, the cheap ones first; `creator` is the id of `created_by`, if there is one, and
-    `people` are the principals that each word of a search may mean."""
-    found: list[Condition] = list(_facets(where, creator))
-    spans = (("created_at", where.created), ("started_at", where.started), ("ended_at", where.ended),
-             ("duration", where.duration))  # fmt: skip
-    found += [Within(name, span) for name, span in spans if span != (None, None)]
-    if where.priorities:
-        found.append(Equals("priority", where.priorities))
-    if where.states:
-        found.append(InState(where.states))
-    if where.tags:
-        found.append(Tagged(where.tags))
-    if where.run_id is not None:
-        found.append(Below(where.run_id))
-    return [*found, Contains(where, people)] if where.q_words else found
+CHEAP_FIRST = (Among, Within, Equals, InState, Tagged, RunsBelow, Contains)
 
 
-def _facets(where: JobFilter, creator: int | None) -> Iterable[Condition]:
-    if where.project_ids is not None:
-        yield Among("project", where.project_ids)
-    words = (("type", where.types or None), ("category", where.categories or None), ("worker", where.workers))
-    yield from (Among(name, tuple(key_of(v) for v in values)) for name, values in words if values is not None)
-    error = "error_fingerprint" if where.fingerprint else "error_code"
-    single = (("subject", where.subject), ("token", where.token), ("configuration", where.configuration),
-              ("parent", where.parent), (error, where.error))  # fmt: skip
-    yield from (Among(name, (key_of(value),)) for name, value in single if value is not None)
-    if where.created_by is not None:
-        yield Among("created_by", (creator,) if creator is not None else ())
-    if where.top_level:
-        yield Among("parent", (0,))
+def conditions_of(where: JobFilter, people: People = People()) -> list[Condition]:
+    """The conditions of a filter, the cheap ones first; `people` are the principals that it may mean."""
+    found = [condition for rule, value in where.asked for condition in _condition(rule, value, people)]
+    return sorted(found, key=lambda condition: CHEAP_FIRST.index(type(condition)))
+
+
+def _one_of(column: str, values: tuple[Any, ...]) -> Condition:
+    if column == "state":
+        return InState(values)
+    if column in NUMBERS:
+        return Equals(column, values)
+    return Among(kept_as(column), tuple(key_of(value) for value in values))
+
+
+def _condition(rule: Rule, value: Any, people: People) -> Iterator[Condition]:
+    """A rule over columns, with its value; store/views/job_conditions.py says the same as SQL."""
+    match rule:
+        case OneOf(column):
+            yield _one_of(column, value)
+        case Between(column):
+            yield Within(column, value)
+        case Missing(column):
+            yield Among(kept_as(column), (0,))
+        case Holds():
+            yield Tagged(value)
+        case Named(column):
+            yield Among(column, (people.by_name[value],) if value in people.by_name else ())
+        case CodeOrFingerprint():
+            yield Among("error_fingerprint" if is_fingerprint(value) else "error_code", (key_of(value),))
+        case Below():
+            yield RunsBelow(value)
+        case HasWords() if words_of(value):
+            yield Contains(Search(value), people.by_word)

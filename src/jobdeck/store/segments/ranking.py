@@ -64,6 +64,11 @@ def count(question: Question, segment: Segment, columns: Mapping[str, Column]) -
     return [int(jobs) for jobs in found[1:]]
 
 
+def columns_of(sort: Sort) -> tuple[str, ...]:
+    """What an order looks at."""
+    return _COLUMNS.get(sort.by, (sort.by,))
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order of all segments: text is compared as numbers, places in the order of all that there are."""
@@ -81,7 +86,7 @@ class Order:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return _COLUMNS.get(self.sort.by, (self.sort.by,))
+        return columns_of(self.sort)
 
     @property
     def by_id(self) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.schema import OPEN_JOBS, jobs, lineage, loose_jobs, segment_columns, segments
-from jobdeck.store.segments.layout import LAYOUT, READ, Builder, Built
+from jobdeck.store.segments.layout import READ, Builder, Built, is_of_today
 from jobdeck.store.segments.searched import Parts
 from jobdeck.store.segments.settled import settled
 from jobdeck.store.segments.spans import SHIFT, SIZE, first_id, segment_of
@@ -85,10 +85,10 @@ class Sealer:
         return worn if ready is None else ready
 
     async def _outdated(self) -> int | None:
-        """The newest segment of an earlier layout, which lacks what is searched today."""
+        """The newest segment of another layout, or with other columns than those of today."""
         if self._all_of_today:
             return None
-        of_today = segments.c.about.contains(f'"layout": {LAYOUT},', autoescape=True)
+        of_today = segments.c.about.contains(is_of_today(), autoescape=True)
         query = select(segments.c.id).where(~of_today).order_by(segments.c.id.desc()).limit(1)
         async with self._database.read() as connection:
             found = (await connection.execute(query)).scalar()

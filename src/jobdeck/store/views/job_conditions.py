@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, bindparam, case, false, func, literal, or_, select
 
+from jobdeck.core.filters.rules import (
+    Below,
+    Between,
+    CodeOrFingerprint,
+    HasWords,
+    Holds,
+    Missing,
+    Named,
+    OneOf,
+    Rule,
+)
 from jobdeck.core.life.states import ALIVE
 from jobdeck.core.values import encode
 from jobdeck.store.schema import jobs, principals
-from jobdeck.store.segments.job_filter import JobFilter
+from jobdeck.store.segments.job_filter import JobFilter, Search, is_fingerprint, words_of
 from jobdeck.store.sql.numbers import wide
 from jobdeck.store.views.searching import below, search
 
@@ -23,79 +34,60 @@ def conditions(where: JobFilter) -> list[ColumnElement[bool]]:
     """The filter as SQL, for a look through all rows."""
     found = row_conditions(where)
     # What was created late has a late id: a look backward from the newest finds where to stop, without an index.
-    if where.created[0] is not None:
+    since = where.values.get("created", (None, None))[0]
+    if since is not None:
         older = jobs.alias("older")
-        bound = select(older.c.id).where(older.c.created_at < where.created[0] - CLOCK_SLACK)
+        bound = select(older.c.id).where(older.c.created_at < since - CLOCK_SLACK)
         found.append(jobs.c.id > func.coalesce(bound.order_by(older.c.id.desc()).limit(1).scalar_subquery(), 0))
     return found
 
 
 def row_conditions(where: JobFilter) -> list[ColumnElement[bool]]:
     """The filter as SQL over a row alone."""
-    found: list[ColumnElement[bool]] = []
-    _any_of(found, jobs.c.project_id, where.project_ids)
-    _any_of(found, jobs.c.state, where.states or None)
-    _any_of(found, jobs.c.type, where.types or None)
-    _any_of(found, jobs.c.category, where.categories or None)
-    _any_of(found, jobs.c.priority, where.priorities or None)
-    _any_of(found, jobs.c.worker, where.workers)
-    exact = (
-        (jobs.c.token_id, where.token),
-        (jobs.c.configuration_id, where.configuration),
-        (jobs.c.parent_id, where.parent),
-    )
-    found += [column == wide(value) for column, value in exact if value is not None]
-    if where.subject is not None:
-        found.append(jobs.c.subject == where.subject)
-    if where.created_by is not None:
-        found.append(
-            jobs.c.created_by == select(principals.c.id).where(principals.c.name == where.created_by).scalar_subquery()
-        )
-    return found + _times(where) + _texts(where)
+    return [condition for rule, value in where.asked for condition in _condition(rule, value, where.at)]
+
+
+def _condition(rule: Rule, value: Any, at: int) -> Iterator[ColumnElement[bool]]:
+    """A rule as SQL, with its value; store/segments/matching.py says the same of columns."""
+    match rule:
+        case OneOf(column):
+            yield _any_of(jobs.c[column], value)
+        case Between("duration"):
+            yield from _between(duration(at), *value)
+        case Between(column):
+            yield from _between(jobs.c[column], *value)
+        case Missing(column):
+            yield jobs.c[column].is_(None)
+        case Holds():
+            yield or_(*(_has_tag(tag) for tag in value))
+        case Named(column):
+            yield jobs.c[column] == select(principals.c.id).where(principals.c.name == value).scalar_subquery()
+        case CodeOrFingerprint():
+            yield (jobs.c.error_fingerprint if is_fingerprint(value) else jobs.c.error_code) == value
+        case Below():
+            yield below(value)
+        case HasWords() if words_of(value):
+            yield search(Search(value))
+
+
+def _any_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    asked = [wide(value) if isinstance(value, int) else value for value in values]
+    if len(asked) == 1:
+        return column == asked[0]
+    return column.in_(asked) if asked else false()
+
+
+def _between(column: ColumnElement[Any], since: int | None, until: int | None) -> Iterator[ColumnElement[bool]]:
+    if since is not None:
+        yield column >= wide(since)
+    if until is not None:
+        yield column < wide(until)
 
 
 def duration(at: int) -> ColumnElement[int]:
     """µs that a job has run at the time `at`."""
     present = case((jobs.c.state.in_(_ALIVE) & (jobs.c.state_since < at), wide(at) - jobs.c.state_since), else_=0)
     return jobs.c.running_us + present
-
-
-def _times(where: JobFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    spans = (
-        (jobs.c.created_at, where.created),
-        (jobs.c.started_at, where.started),
-        (jobs.c.ended_at, where.ended),
-        (duration(where.at), where.duration),
-    )
-    for column, (since, until) in spans:
-        found += [column >= wide(since)] if since is not None else []
-        found += [column < wide(until)] if until is not None else []
-    return found
-
-
-def _any_of(found: list[ColumnElement[bool]], column: ColumnElement[Any], values: Sequence[Any] | None) -> None:
-    if values is None:
-        return
-    if len(values) == 1:
-        found.append(column == values[0])
-    else:
-        found.append(column.in_(values) if values else false())
-
-
-def _texts(where: JobFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if where.run_id is not None:
-        found.append(below(where.run_id))
-    if where.error is not None:
-        found.append((jobs.c.error_fingerprint if where.fingerprint else jobs.c.error_code) == where.error)
-    if where.tags:
-        found.append(or_(*(_has_tag(tag) for tag in where.tags)))
-    if where.q_words:
-        found.append(search(where))
-    if where.top_level:
-        found.append(jobs.c.parent_id.is_(None))
-    return found
 
 
 def _has_tag(tag: str) -> ColumnElement[bool]:

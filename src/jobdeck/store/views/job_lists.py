@@ -30,14 +30,15 @@ from jobdeck.store.segments import asking
 from jobdeck.store.segments.archive import Archive
 from jobdeck.store.segments.asking import Sealed
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
-from jobdeck.store.segments.ranking import Question
+from jobdeck.store.segments.matching import People
+from jobdeck.store.segments.ranking import Question, columns_of
 from jobdeck.store.segments.spans import gaps
 from jobdeck.store.segments.warming import Warmer
 from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
 from jobdeck.store.views.occurring import Occurring, occurring
-from jobdeck.store.views.searching import people
+from jobdeck.store.views.searching import named, people
 
 __all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions", "joined", "listed_columns"]
 
@@ -104,12 +105,11 @@ class JobLists:
 
         It may be shorter, even empty, and have a next one all the same: what takes long is answered piece by piece.
         `connection` must show one moment only (see `Database.read_one_moment`)."""
-        sealed = await self._sealed(connection)
+        sealed, question = await self._asked(connection, where, sort)
         live = _Live(connection, where, sort, sealed)
         found = await live.first(after, limit + 1)
         until: int | None = None
-        if sealed.segments and _may_have_ended(where):
-            question = await _question(connection, sealed, where)
+        if question is not None:
             answer = await asking.first(connection, sealed, question, sort, after, limit + 1)
             found, until = [*found, *answer.jobs], answer.until
         # Everything was looked at up to `until` only: what stands behind it belongs to a later page.
@@ -122,19 +122,26 @@ class JobLists:
 
     async def counts(self, connection: AsyncConnection, where: JobFilter) -> dict[str, int]:
         """How many jobs match, for every state. `connection` must show one moment only."""
-        sealed = await self._sealed(connection)
+        sealed, question = await self._asked(connection, where, Sort())
         totals = await _Live(connection, where, Sort(), sealed).counts()
-        if sealed.segments and _may_have_ended(where):
-            question = await _question(connection, sealed, where)
+        if question is not None:
             for state, jobs_ in (await asking.counts(connection, sealed, question)).items():
                 totals[state] = totals.get(state, 0) + jobs_
         return {str(state): totals.get(str(state), 0) for state in State}
 
     async def occurring(self, connection: AsyncConnection, project_ids: tuple[int, ...] | None) -> Occurring:
         """The types and categories that jobs of these projects have. `connection` must show one moment only."""
-        sealed = await self._sealed(connection)
+        sealed = (await self._sealed(connection)).having({"state", "project", "type", "category"})
         live = _Live(connection, JobFilter(), Sort(), sealed)
         return await occurring(connection, sealed, live.parts(), project_ids)
+
+    async def _asked(self, connection: AsyncConnection, where: JobFilter, sort: Sort) -> tuple[Sealed, Question | None]:
+        """The segments that can tell, and what they are asked; None if what is asked for has not ended."""
+        sealed = await self._sealed(connection)
+        if not sealed.segments or not _may_have_ended(where):
+            return sealed, None
+        question = await _question(connection, sealed, where)
+        return sealed.having(question.columns | set(columns_of(sort))), question
 
     async def _sealed(self, connection: AsyncConnection) -> Sealed:
         """The segments, and which jobs are loose."""
@@ -143,21 +150,15 @@ class JobLists:
 
 
 def _may_have_ended(where: JobFilter) -> bool:
-    return not where.states or not _ENDED.isdisjoint(where.states)
+    states = where.values.get("state")
+    return states is None or not _ENDED.isdisjoint(states)
 
 
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 
 async def _question(connection: AsyncConnection, sealed: Sealed, where: JobFilter) -> Question:
-    return sealed.question(where, await _creator(connection, where), await people(connection, where))
-
-
-async def _creator(connection: AsyncConnection, where: JobFilter) -> int | None:
-    if where.created_by is None:
-        return None
-    query = select(principals.c.id).where(principals.c.name == where.created_by)
-    return (await connection.execute(query)).scalar()
+    return sealed.question(where, People(await named(connection, where), await people(connection, where)))
 
 
 async def _rows(connection: AsyncConnection, ids: Sequence[int]) -> list[RowMapping]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Text, and_, case, false, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.filters.rules import Named
 from jobdeck.core.values import encode
 from jobdeck.store.schema import jobs, lineage, principals
-from jobdeck.store.segments.job_filter import JobFilter, folded, is_fingerprint
+from jobdeck.store.segments.job_filter import JobFilter, Search, folded, is_fingerprint
 from jobdeck.store.segments.searched import COMMAND_TYPE, ERROR, MOST_PARAMS
 from jobdeck.store.sql.numbers import wide
 from jobdeck.store.views.expressions import command_line, has_text, position, small
@@ -20,19 +21,28 @@ _EMPTY, _BETWEEN = literal("", Text()), literal("\x01", Text())
 async def people(connection: AsyncConnection, where: JobFilter) -> dict[str, tuple[int, ...]]:
     """The principals whose names have the words of the search, by word."""
     found: dict[str, tuple[int, ...]] = {}
-    for word in where.q_words:
+    for word in where.words:
         query = select(principals.c.id).where(_within(principals.c.name, word)).order_by(principals.c.id)
         found[word] = tuple((await connection.execute(query)).scalars())
     return found
 
 
-def search(where: JobFilter) -> ColumnElement[bool]:
-    """Whether a job has all words of `q`, wherever they are; or is one of those whose ids `q` may mean."""
-    found = [and_(*(_having(word) for word in where.q_words))]
-    if where.q_run is not None:
-        found.append(below(where.q_run))
-    if where.q_id is not None:
-        found.append(jobs.c.id == wide(where.q_id))
+async def named(connection: AsyncConnection, where: JobFilter) -> dict[str, int]:
+    """The principals whose whole names are asked for, by name."""
+    names = [value for rule, value in where.asked if isinstance(rule, Named)]
+    if not names:
+        return {}
+    query = select(principals.c.name, principals.c.id).where(principals.c.name.in_(names))
+    return {row.name: row.id for row in await connection.execute(query)}
+
+
+def search(asked: Search) -> ColumnElement[bool]:
+    """Whether a job has all words, wherever they are; or is one of those whose ids may be meant."""
+    found = [and_(*(_having(word) for word in asked.words))]
+    if asked.run is not None:
+        found.append(below(asked.run))
+    if asked.id is not None:
+        found.append(jobs.c.id == wide(asked.id))
     return or_(*found)
 
 

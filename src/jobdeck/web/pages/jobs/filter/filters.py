@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from jobdeck.core.errors import NotFound
+from jobdeck.core.filters.jobs import FILTERS as DEFINITIONS
+from jobdeck.core.filters.rules import Control
+from jobdeck.core.filters.rules import Filter as Definition
 from jobdeck.core.life.order import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import State
 from jobdeck.services.failures import FailureQuery
@@ -16,7 +18,6 @@ from jobdeck.web.page import Page
 from jobdeck.web.pages.jobs.filter import quick
 from jobdeck.web.pages.jobs.filter.query import JobsAddress
 
-Kind = Literal["many", "one", "text", "span", "length", "flag"]
 _LOOKED_AT = 200
 """Latest jobs whose values are suggested where there is no list of what there is."""
 _MOST = 100
@@ -28,7 +29,7 @@ class Filter:
 
     key: str
     label: str
-    kind: Kind
+    kind: Control
     names: tuple[str, ...]
     help: str = ""
     other: str = ""
@@ -54,34 +55,15 @@ class Chip:
     is_time: bool = False
 
 
-def _same(key: str, label: str, kind: Kind, help: str = "", other: str = "") -> Filter:
-    return Filter(key, label, kind, (key,), help, other)
+def _shown(f: Definition, control: Control) -> Filter:
+    """A filter as pages have it. The project is the one that the whole site looks at; the list's own are `projects`."""
+    if f.key == "project":
+        return Filter("projects", f.label, control, ("projects",), f.hint, f.other)
+    return Filter(f.key, f.label, control, tuple(p.name for p in f.parameters), f.hint, f.other)
 
 
 FILTERS: dict[str, Filter] = {
-    f.key: f
-    for f in (
-        _same("state", "State", "many"),
-        _same("type", "Type", "many", other="Another type"),
-        _same("category", "Category", "many", other="Another category"),
-        _same("projects", "Project", "many"),
-        _same("subject", "Subject", "text", "What the job works on, as the list shows it."),
-        _same("created_by", "Created by", "text", "The name of a token or a person."),
-        _same("token", "Token", "one", "The number of the access token it was submitted with."),
-        _same("configuration", "Configuration", "one", "The number of the configuration it was made from."),
-        _same("parent", "Parent", "one", "The id of the job whose children are wanted."),
-        _same("run_id", "Run id", "text", "A run id such as 12 or 12.40, and all that runs below it."),
-        _same("priority", "Priority", "many"),
-        _same("error", "Error", "text", "An error code, or the fingerprint of a kind of failure."),
-        _same("tag", "Tag", "text"),
-        _same("worker", "Worker", "text", "The worker that had the job last, by its name or id."),
-        _same("host", "Host", "text", "The host of that worker."),
-        Filter("created", "Created", "span", ("since", "until")),
-        Filter("started", "Started", "span", ("started_since", "started_until")),
-        Filter("ended", "Ended", "span", ("ended_since", "ended_until")),
-        Filter("duration", "Duration", "length", ("min_duration", "max_duration"), "For example 500ms, 90s, 5m, 2h."),
-        _same("top_level", "Top level only", "flag", "Leaves out the children of other jobs."),
-    )
+    shown.key: shown for f in DEFINITIONS if f.control is not None for shown in [_shown(f, f.control)]
 }
 
 
