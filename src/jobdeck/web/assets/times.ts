@@ -84,7 +84,6 @@ export function showTimes(root: ParentNode = document): void {
 
 setInterval(() => { if (!document.hidden) showTimes(); }, 1000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) showTimes(); });
-document.addEventListener("htmx:load", (event) => showTimes(event.target as HTMLElement));
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 document.querySelectorAll("[data-time-zone]").forEach((element) => { element.textContent = zone; });
 showTimes();
