@@ -4,14 +4,18 @@ from __future__ import annotations
 
 
 def duration(seconds: float | None) -> str:
-    """`850 ms`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
+    """`850 ms`, `9.9 s`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`: what has passed in full, never rounded up, so
+    that a duration that goes on counts evenly. The pages' scripts do the same (`web/assets/durations.ts`)."""
     if seconds is None:
         return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    whole = int(seconds)
+    micros = int(seconds * 1e6 + 0.5)  # whole ones, as times are; 0.29 s are 290 ms and not 289
+    if micros < 1_000_000:
+        return f"{micros // 1000} ms"
+    if micros < 10_000_000:
+        return f"{micros // 1_000_000}.{micros // 100_000 % 10} s"
+    whole = micros // 1_000_000
+    if whole < 60:
+        return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     if whole < 86400:

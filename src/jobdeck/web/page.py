@@ -117,7 +117,7 @@ class Page:
         kept = {name: value for name, value in query.items() if value is not None}
         return str(url.remove_query_params(gone).include_query_params(**kept))
 
-    async def _look_around(self) -> None:
+    async def look_around(self) -> None:
         """What every whole page shows in its head."""
         if self.live_after is None:
             self.live_after = await self.services.events.newest()
@@ -136,7 +136,7 @@ class Page:
         """The page; or its block `block` alone where a script asks for a fragment."""
         alone = block if self.is_fragment else None
         if alone is None and self.known is not None:
-            await self._look_around()
+            await self.look_around()
         text = self.templates.render(template, {"page": self, **context}, alone)
         text = all_rooted(text, self.root)
         headers = {**HEADERS, "Content-Security-Policy": POLICY.format(nonce=self.nonce)}

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import asyncio
 
+from starlette.requests import Request
+
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Role
 from jobdeck.engine.loops import RepeatedLoop, sleep_unless
 from jobdeck.services.services import Services
+from jobdeck.web.page import Page
 from jobdeck.web.pages.jobs.filter.query import JobsAddress
 from jobdeck.web.pages.jobs.list import counts, listed
 from jobdeck.web.rendering import Templates
@@ -51,7 +54,9 @@ class Readiness:
             await self._services.jobs.warm()
 
     async def _rehearse(self) -> None:
-        """Ask for the list as the first person will: composing its statements takes longer than carrying them out."""
+        """Ask for the list and what stands in its head as the first person will: composing the statements takes longer
+        than carrying them out."""
         nobody = Caller("", 0, 0, Role.VIEWER)
+        await Page(Request({"type": "http"}), self._services, self._templates, nobody, None).look_around()
         await listed(self._services, nobody, JobsAddress())
         await counts(self._services, nobody, JobsAddress())

@@ -59,9 +59,9 @@ class Templates:
         return {key: file for key, file in wanted.items() if self._files.has(file)}
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Compile these templates and all macros, so that nobody waits for it."""
+        """Compile these templates, what all pages are framed with, and all macros, so that nobody waits for it."""
         self.macros.renew()
-        for name in names:
+        for name in (*names, *sorted(path.name for path in TEMPLATES.glob("*.html"))):
             self.environment.get_template(name)
         self.macros.prepare()
 

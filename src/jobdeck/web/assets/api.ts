@@ -67,11 +67,3 @@ export function showProblem(error: unknown): void {
 export function goToLogin(): void {
   location.assign(`${rooted("/login")}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
-
-document.addEventListener("htmx:responseError", (event) => {
-  const { xhr } = (event as CustomEvent<{ xhr: XMLHttpRequest }>).detail;
-  if (xhr.status !== 401) showProblem(new Problem(problemFrom(xhr.status, xhr.responseText)));
-});
-document.addEventListener("htmx:sendError", () =>
-  toast({ tone: "error", text: "Jobdeck cannot be reached just now.", hint: "Try again in a moment.", unreachable: true }),
-);

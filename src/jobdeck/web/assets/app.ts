@@ -16,3 +16,4 @@ import "./api.ts";
 import "./connection.ts";
 import "./logout.ts";
 import "./regions.ts";
+import "./posting.ts";

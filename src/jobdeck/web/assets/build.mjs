@@ -2,7 +2,7 @@
 // manifest.json. Run by hatch_build.py; entries are app.ts, base.css, and page.ts and page.css of every folder in pages/,
 // which are called after it: jobs.js, jobs.css.
 //
-// A page loads two scripts: its own, and the one that all pages share. Each entry of a page imports app.ts, so that what
+// A page loads two scripts: its own (app.js where it has none), and the one that all pages share. Each entry of a page imports app.ts, so that what
 // app.ts imports is in the shared one; each file more is a request that the first view waits for.
 
 import { createHash } from "node:crypto";

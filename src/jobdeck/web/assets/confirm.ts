@@ -1,7 +1,7 @@
 // Ask before something is done that cannot be undone. Elements say it in words:
 //   data-confirm-title="Cancel job 12?"  data-confirm="What it does now is lost."  data-confirm-yes="Cancel the job"
 //   data-confirm-tone="danger"
-// It works for htmx requests, for forms and for links.
+// It works for forms.
 
 export interface Question {
   title: string;
@@ -46,16 +46,9 @@ function questionOf(element: HTMLElement): Question {
 
 const SELECTOR = "[data-confirm], [data-confirm-title]";
 
-document.addEventListener("htmx:confirm", (event) => {
-  const detail = (event as CustomEvent<{ elt: HTMLElement; issueRequest: (skip: boolean) => void }>).detail;
-  if (!detail.elt.matches(SELECTOR)) return;
-  event.preventDefault();
-  void ask(questionOf(detail.elt)).then((agreed) => agreed && detail.issueRequest(true));
-});
-
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
-  if (!form.matches(SELECTOR) || form.matches("[hx-post], [hx-delete], [hx-put], [hx-patch]") || form.dataset["confirmed"]) return;
+  if (!form.matches(SELECTOR) || form.dataset["confirmed"]) return;
   event.preventDefault();
   event.stopPropagation(); // nobody else is to act on it before the answer
   const by = (event as SubmitEvent).submitter as HTMLButtonElement | null;

@@ -27,5 +27,3 @@ export function wake(root: ParentNode): void {
     if (setup && !running.has(element)) running.set(element, setup(element) ?? undefined);
   }
 }
-
-document.addEventListener("htmx:load", (event) => wake(event.target as HTMLElement));

@@ -4,6 +4,7 @@
 //   data-live-jobs="12 13"     events of these jobs;      data-live-project="default"  of this project;  else all
 //   data-live-events="job.a b" only events of these kinds
 //   data-live-wait="2000"      at least so many ms between two fetches (1000)
+//   data-live-every="1000"     fetch every so many ms, whatever happens
 
 import { problemOf, showProblem, Problem } from "./api.ts";
 
@@ -20,6 +21,8 @@ class Region {
   private busy = false;
   private again = false;
   private last = 0;
+  private every = 0;
+  private clock = 0;
 
   constructor(readonly element: HTMLElement) {}
 
@@ -30,9 +33,17 @@ class Region {
       return;
     }
     if (this.timer) return;
-    const wait = Number(this.element.dataset["liveWait"] ?? WAIT);
+    const wait = Number(this.element.dataset["liveWait"] ?? (this.every || WAIT));
     const pause = Math.max(GATHER, this.last + wait - performance.now());
     this.timer = window.setTimeout(() => void this.now(), pause);
+  }
+
+  /** Fetch by the clock for as long as the element says so; 0: no more. */
+  tick(every = Number(this.element.dataset["liveEvery"] ?? 0)): void {
+    if (every === this.every) return;
+    window.clearInterval(this.clock);
+    this.every = every;
+    if (every) this.clock = window.setInterval(() => this.soon(), every);
   }
 
   async now(): Promise<void> {
@@ -101,6 +112,7 @@ function setUp(element: HTMLElement): () => void {
   });
   return () => {
     stop();
+    region.tick(0);
     regions.delete(element);
   };
 }
@@ -116,10 +128,10 @@ function look(): void {
   }
   for (const element of document.querySelectorAll<HTMLElement>("[data-live-src]")) {
     if (!ends.has(element)) ends.set(element, setUp(element));
+    regions.get(element)?.tick();
   }
 }
 
-document.addEventListener("htmx:load", look);
 document.addEventListener("morphed", look);
 document.addEventListener("visibilitychange", () => regions.forEach((region) => region.more()));
 live.onResync(refreshAll);

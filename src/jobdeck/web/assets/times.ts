@@ -1,5 +1,6 @@
 // Times in the zone of the one who looks: "3 min ago", the exact time on hover. Durations that go on, go on.
 
+import { duration } from "./durations.ts";
 import { meta } from "./session.ts";
 
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "narrow" });
@@ -46,17 +47,6 @@ export function relative(at: number): string {
 
 export const exact = (at: number): string => EXACT.format(at);
 
-/** As core/amounts.py says it. */
-export function duration(seconds: number): string {
-  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 60) return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds)} s`;
-  const whole = Math.floor(seconds);
-  const two = (n: number) => String(n).padStart(2, "0");
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
-}
-
 function put(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -84,7 +74,6 @@ export function showTimes(root: ParentNode = document): void {
 
 setInterval(() => { if (!document.hidden) showTimes(); }, 1000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) showTimes(); });
-document.addEventListener("htmx:load", (event) => showTimes(event.target as HTMLElement));
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 document.querySelectorAll("[data-time-zone]").forEach((element) => { element.textContent = zone; });
 showTimes();

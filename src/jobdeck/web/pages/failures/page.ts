@@ -1,7 +1,6 @@
 // The search of the page of failures: what is typed goes into the address, and the list follows.
 
 import "../../assets/app.ts";
-import "../../assets/htmx.ts";
 import { island } from "../../assets/islands.ts";
 import { fetchInto } from "../../assets/regions.ts";
 import { showProblem } from "../../assets/api.ts";

@@ -4,7 +4,7 @@
 import { showProblem } from "../../assets/api.ts";
 import { morph } from "../../assets/morph.ts";
 import { numbers } from "../../assets/numbers.ts";
-import { fragment, parsed } from "./fragment.ts";
+import { fragment, parsed } from "../../assets/fragment.ts";
 
 const tabs = (): HTMLElement | null => document.getElementById("jobs-tabs");
 const foot = (): HTMLElement | null => document.getElementById("jobs-foot");

@@ -4,7 +4,7 @@ import { showProblem } from "../../assets/api.ts";
 import { forgetTouched, morph } from "../../assets/morph.ts";
 import { showTimes } from "../../assets/times.ts";
 import { count, holdCounts, stopCounting } from "./counts.ts";
-import { fragment, parsed } from "./fragment.ts";
+import { fragment, parsed } from "../../assets/fragment.ts";
 import { rooted } from "../../assets/root.ts";
 
 const PATH = rooted("/jobs");

@@ -7,7 +7,7 @@ import { morph } from "../../assets/morph.ts";
 import { exact, now, showTimes } from "../../assets/times.ts";
 import { prefer, preference } from "../../assets/preferences.ts";
 import { putCounts } from "./counts.ts";
-import { fragment, parsed } from "./fragment.ts";
+import { fragment, parsed } from "../../assets/fragment.ts";
 import { go, isBusy, list, reload, type Went } from "./navigate.ts";
 
 const GATHER = 120; // events come in bursts

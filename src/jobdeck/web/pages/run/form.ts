@@ -6,6 +6,7 @@ import { csrfToken } from "../../assets/session.ts";
 import { toast } from "../../assets/toasts.ts";
 import { KeptForm } from "./kept_form.ts";
 import { suggest } from "./objects/objects.ts";
+import { projectOf } from "./project.ts";
 import { rooted } from "../../assets/root.ts";
 
 const QUIET = 400; // ms without typing after which the differences are told anew
@@ -47,7 +48,7 @@ export class RunForm {
   }
 
   get project(): string {
-    return this.element.querySelector<HTMLSelectElement>("#run-project")?.value ?? this.element.dataset["project"] ?? "";
+    return projectOf(this.element);
   }
 
   /** Do what a button called `what` does. Dry runs and submissions show that they are under way. */

@@ -1,6 +1,6 @@
 // The list of events: what is new gathers behind a button, so that nothing moves while it is read.
 
-import { fetchText } from "./fragment.ts";
+import { fragment, parsed } from "../../../assets/fragment.ts";
 import { island } from "../../../assets/islands.ts";
 import { live } from "../../../assets/live.ts";
 import { showTimes } from "../../../assets/times.ts";
@@ -31,7 +31,7 @@ island("job-events", (root) => {
   async function bring(): Promise<void> {
     const order = newest ? "" : "&order=oldest";
     const base = root.dataset["src"]!;
-    const page = await fetchText(`${base}${base.includes("?") ? "&" : "?"}after=${known()}${order}`);
+    const page = parsed(await fragment(`${base}${base.includes("?") ? "&" : "?"}after=${known()}${order}`));
     const items = [...page.querySelectorAll<HTMLElement>("#event-list > li")].filter((item) => !document.getElementById(item.id));
     if (newest) list().prepend(...items);
     else list().append(...items);

@@ -4,7 +4,7 @@ import { api, Problem, showProblem } from "../../../assets/api.ts";
 import { live } from "../../../assets/live.ts";
 import { morph } from "../../../assets/morph.ts";
 import { toast } from "../../../assets/toasts.ts";
-import { fragment, parsed } from "../fragment.ts";
+import { fragment, parsed } from "../../../assets/fragment.ts";
 import { clear, selection } from "./selection.ts";
 import { syncAll } from "../sync.ts";
 

@@ -2,7 +2,7 @@
 
 import { Problem, showProblem } from "../../../assets/api.ts";
 import { localTime } from "../bulk/bulk.ts";
-import { fragment } from "../fragment.ts";
+import { fragment } from "../../../assets/fragment.ts";
 import { address, list, load } from "../navigate.ts";
 import { now } from "../../../assets/times.ts";
 

@@ -4,7 +4,7 @@ import { api, Problem, showProblem } from "../../../assets/api.ts";
 import { ask } from "../../../assets/confirm.ts";
 import { copyText } from "../../../assets/copy.ts";
 import { toast } from "../../../assets/toasts.ts";
-import { fragment } from "../fragment.ts";
+import { fragment } from "../../../assets/fragment.ts";
 import { exactAddress, shownColumns, shownDensity } from "../look.ts";
 
 const menu = document.getElementById("views-menu");

@@ -1,18 +1,18 @@
 // Objects that there are, offered where one is to be named; and whether the one named is among them.
 
-import { theForm } from "../form.ts";
+import { projectOf } from "../project.ts";
 import { rooted } from "../../../assets/root.ts";
 
 let known: string | undefined;
 
 /** Load the names when the first such field is entered. */
 export function suggest(form: HTMLElement, options: AddEventListenerOptions): void {
-  form.addEventListener("focusin", (event) => void load(event.target as HTMLElement), options);
+  form.addEventListener("focusin", (event) => void load(form, event.target as HTMLElement), options);
   form.addEventListener("input", (event) => note(event.target as HTMLElement), options);
 }
 
-async function load(control: HTMLElement): Promise<void> {
-  const project = theForm()?.project ?? "";
+async function load(form: HTMLElement, control: HTMLElement): Promise<void> {
+  const project = projectOf(form);
   const list = document.getElementById("run-objects");
   if (!list || !control.matches?.("[data-ref]") || known === project) return;
   known = project;

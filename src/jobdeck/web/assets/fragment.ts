@@ -1,10 +1,10 @@
 // Parts of the page, asked for as HTML.
 
-import { goToLogin, Problem, problemOf } from "../../assets/api.ts";
-import { csrfToken } from "../../assets/session.ts";
-import { setServerClock } from "../../assets/times.ts";
-import { reachable } from "../../assets/toasts.ts";
-import { rooted } from "../../assets/root.ts";
+import { goToLogin, Problem, problemOf } from "./api.ts";
+import { csrfToken } from "./session.ts";
+import { setServerClock } from "./times.ts";
+import { reachable } from "./toasts.ts";
+import { rooted } from "./root.ts";
 
 export interface Asked {
   form?: URLSearchParams | undefined;

@@ -1,4 +1,0 @@
-// Operations on many jobs: what the pages ask for stands in their HTML.
-
-import "../../assets/app.ts";
-import "../../assets/htmx.ts";
