@@ -7,11 +7,11 @@ from jobdeck.access.roles import Permission
 from jobdeck.core.errors import Conflict, NotFound
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
+from jobdeck.store.jobs import saved_views
+from jobdeck.store.jobs.saved_views import StoredView, ViewContent
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.views import saved_views
-from jobdeck.store.views.saved_views import StoredView, ViewContent
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.saved_views import SavedView, SavedViewRequest
 
