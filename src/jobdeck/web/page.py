@@ -14,7 +14,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.access.sessions import Session
-from jobdeck.api.http.server.prefix import all_rooted, root_of
+from jobdeck.api.http.server.prefix import all_rooted
+from jobdeck.api.http.server.proxies import root_of
 from jobdeck.core.errors import JobdeckError, Unauthenticated
 from jobdeck.services.services import Services
 from jobdeck.web.rendering import Templates

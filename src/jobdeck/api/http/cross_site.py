@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobdeck.access.sessions import Session
 from jobdeck.api.http import problem
-from jobdeck.api.http.gate import FORM, is_page, media_type
+from jobdeck.api.http.authentication import is_page
+from jobdeck.api.http.bodies import FORM, media_type
 from jobdeck.core.errors import Forbidden
 
 HEADER = "X-CSRF-Token"

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
+from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, PresentDep, ServicesDep
 from jobdeck.api.http.described import PREFIX
-from jobdeck.api.http.presence import PresentDep
 from jobdeck.core.life.states import StepState
 from jobdeck.services.jobs.details import MAX_TASKS
 from jobdeck.services.jobs.output.log_window import LogFilter

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Body, Query, Response
 
-from jobdeck.api.http.depends import CallerDep, IdempotencyKey, IdPath, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import CallerDep, IdempotencyKey, IdPath, PresentDep, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
-from jobdeck.api.http.presence import PresentDep
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import State
 from jobdeck.services.jobs.jobs import Asked
