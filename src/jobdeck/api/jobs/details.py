@@ -81,7 +81,7 @@ async def diff(
     ] = None,
 ) -> JobDiff:
     """From the parameters of the other job to those of this one, place by place; secrets are masked."""
-    return await services.job_details.diff(caller, id, other)
+    return await services.related_jobs.diff(caller, id, other)
 
 
 @router.get("/claims", summary="Show what a job claims")
@@ -93,7 +93,7 @@ async def claims(
     cursor: Cursor = None,
 ) -> Page[JobClaim]:
     """The resources that the job holds or wants, as things are now: those in its way first, then those with a limit."""
-    return await services.job_sides.claims_page(caller, id, cursor, limit)
+    return await services.job_claims.page(caller, id, cursor, limit)
 
 
 @router.get("/attempts", summary="List a job's attempts")
@@ -168,4 +168,4 @@ async def download_log(
 @router.get("/lineage", summary="Show what a job read and wrote")
 async def lineage(services: ServicesDep, caller: CallerDep, id: IdPath) -> Lineage:
     """Objects and files with versions, and the jobs before and after this one through them."""
-    return await services.job_details.lineage(caller, id)
+    return await services.related_jobs.lineage(caller, id)

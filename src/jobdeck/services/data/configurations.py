@@ -8,11 +8,10 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import Conflict, NotFound
 from jobdeck.core.identity.sealed import Stored
-from jobdeck.core.values import MAX_PARAMS, bounded, encode
+from jobdeck.core.values import MAX_PARAMS, bounded, check_depth, encode
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.masking import Masker, unmasked
-from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations, limits
 from jobdeck.store.projects import Project
 from jobdeck.store.sql.database import Tx

@@ -12,13 +12,12 @@ from jobdeck.access.roles import Permission
 from jobdeck.access.vault import Vault
 from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobdeck.core.output.nearest import nearest
-from jobdeck.core.values import MAX_PARAMS, bounded
+from jobdeck.core.values import MAX_PARAMS, bounded, check_depth
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.data.connection_changes import changed, check_typed_again, refuse_masks
 from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.masking import MASK, mask_by_name
-from jobdeck.services.nesting import check_depth
 from jobdeck.store import connections
 from jobdeck.store.connections import Sealed
 from jobdeck.store.projects import Project

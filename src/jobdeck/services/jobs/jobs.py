@@ -15,6 +15,7 @@ from jobdeck.core.life import family
 from jobdeck.core.life.job import ChildPolicy
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ENDED, State
+from jobdeck.core.values import check_depth
 from jobdeck.engine.control import Result, all_along, none_along
 from jobdeck.engine.submit import Submission
 from jobdeck.services import scope
@@ -22,11 +23,10 @@ from jobdeck.services.core import Core
 from jobdeck.services.jobs.presenter import Presenter
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, to_filter, wanted_fields
 from jobdeck.services.masking import Masker, unmasked
-from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations
 from jobdeck.store.configurations import Configuration
 from jobdeck.store.projects import Project
-from jobdeck.store.views import JobRow, job_lists, job_views
+from jobdeck.store.views import JobRow, Reader, job_lists, job_views
 from jobdeck.store.views.occurring import Occurring
 from jobdeck.wire.base import Page, micros
 from jobdeck.wire.jobs import ActionView, Deleted, Job, PauseRequest, RunAgainRequest, SubmitRequest
@@ -165,13 +165,10 @@ class Jobs:
 
     async def again(self, caller: Caller, job_id: int, asked: RunAgainRequest) -> tuple[Submission, dict[str, Any]]:
         """What the engine gets of a job that is run again, and the parameters of the old one, secrets included."""
-        await self.require_visible(caller, job_id)
+        async with self._core.database.read() as connection:
+            row = await self.visible_row(connection, caller, job_id)
         caller.require(Permission.JOB_SUBMIT)
         check_depth(asked.params, "params")
-        async with self._core.database.read() as connection:
-            row = await job_views.get(connection, job_id)
-        if row is None:
-            raise no_such_job(job_id)
         old = self._seals.open(row["project_id"], json.loads(row["params"]), row["secrets"])
         return self._copy(caller, row, old, asked), old
 
@@ -281,6 +278,14 @@ class Jobs:
         caller.require(Permission.JOB_OPERATE)
         _raise_refusal(await self._core.control.set_priority(job_id, priority, actor=caller.name))
         return await self.get(caller, job_id)
+
+    async def visible_row(self, connection: Reader, caller: Caller, job_id: int) -> JobRow:
+        """The whole row of a job; raises NotFound when there is no such job or the caller may not see it."""
+        caller.require(Permission.JOB_READ)
+        row = await job_views.get(connection, job_id)
+        if row is None or not caller.sees(row["project_id"]):
+            raise no_such_job(job_id)
+        return row
 
     async def require_visible(self, caller: Caller, job_id: int, field: str = "id") -> int:
         """The id of the job's project; raises NotFound when there is no such job or the caller may not see it."""

@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED
-from jobdeck.store.schema import attempts, events, jobs, steps, tasks
+from jobdeck.store.schema import attempts, configurations, events, jobs, steps, tasks, tokens, workers
+from jobdeck.store.sql.events import StoredEvent
+from jobdeck.store.sql.numbers import wide
 from jobdeck.store.views.job_lists import joined, listed_columns
 
 
@@ -64,6 +66,48 @@ async def unfinished_children(connection: AsyncConnection, rows: Sequence[RowMap
     open_ones = (jobs.c.parent_id.in_(parents), jobs.c.state.not_in([str(s) for s in ENDED]))
     query = select(jobs.c.parent_id, func.count().label("children")).where(*open_ones).group_by(jobs.c.parent_id)
     return {row.parent_id: row.children for row in await connection.execute(query)}
+
+
+async def children_counts(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, int]:
+    """How many children each of the jobs has; those with none are left out."""
+    query = select(jobs.c.parent_id, func.count().label("children")).where(jobs.c.parent_id.in_(list(ids)))
+    return {row.parent_id: row.children for row in await connection.execute(query.group_by(jobs.c.parent_id))}
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrigin:
+    """Names behind the numbers in a job's row; None where there is none, or it is gone."""
+
+    token: str | None
+    configuration: str | None
+    host: str | None
+
+
+async def origin(connection: AsyncConnection, row: RowMapping) -> JobOrigin:
+    """The names of the job's token, configuration and its worker's host."""
+    token = select(tokens.c.name).where(tokens.c.id == row["token_id"])
+    configuration = select(configurations.c.name).where(configurations.c.id == row["configuration_id"])
+    host = select(workers.c.host).where(workers.c.name == row["worker"])
+    names = [
+        (await connection.execute(query)).scalar() if row[column] is not None else None
+        for query, column in ((token, "token_id"), (configuration, "configuration_id"), (host, "worker"))
+    ]
+    return JobOrigin(*names)
+
+
+async def newest_events(
+    connection: AsyncConnection, job: int, before: int | None, kinds: Sequence[str], limit: int
+) -> list[StoredEvent]:
+    """Up to `limit` events of the job with an id below `before` (None: any), newest first; of `kinds`, if there are."""
+    query = select(events).where(events.c.job_id == job).order_by(events.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(events.c.id < wide(before))
+    if kinds:
+        query = query.where(events.c.kind.in_(kinds))
+    return [
+        StoredEvent(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, json.loads(e.data))
+        for e in await connection.execute(query)
+    ]
 
 
 async def attempts_of(
