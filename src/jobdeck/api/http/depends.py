@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request
 from starlette.requests import ClientDisconnect
@@ -101,3 +101,30 @@ Force = Annotated[
     bool, Query(description="Delete it though open jobs or configurations name it; those jobs then fail.")
 ]
 PAGE = DEFAULT_LIMIT
+
+
+class Paging(NamedTuple):
+    """Which part of a list is asked for."""
+
+    limit: int
+    cursor: str | None
+
+
+async def _paging(limit: Limit = PAGE, cursor: Cursor = None) -> Paging:
+    return Paging(limit, cursor)
+
+
+class AboutJob(NamedTuple):
+    """Who asks about which job; what it is asked of."""
+
+    services: Services
+    caller: Caller
+    id: int
+
+
+async def _about_job(services: ServicesDep, caller: CallerDep, id: IdPath) -> AboutJob:
+    return AboutJob(services, caller, id)
+
+
+PagingDep = Annotated[Paging, Depends(_paging)]
+JobDep = Annotated[AboutJob, Depends(_about_job)]
