@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select, update
 
 from jobdeck.access.roles import Role
-from jobdeck.access.secrets import TokenText
 from jobdeck.access.sessions import (
     DAY,
     LINK_LIFE,
@@ -17,7 +16,7 @@ from jobdeck.access.sessions import (
     LoginLinkUsed,
     Sessions,
 )  # fmt: skip
-from jobdeck.access.tokens import Authenticator, TokenWish, issue
+from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue
 from jobdeck.core.errors import NotFound, Unauthenticated
 from jobdeck.store.access import principals, tokens
 from jobdeck.store.access import sessions as stored_sessions

@@ -9,7 +9,7 @@ from jobdeck.access.caller import Caller
 from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.engine.preview import Look
 from jobdeck.engine.scheduling.explain import snapshot
-from jobdeck.engine.submit import Submission
+from jobdeck.engine.submitting.submit import Submission
 from jobdeck.services.core import Core
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs import differences
@@ -17,7 +17,7 @@ from jobdeck.services.jobs.claims import claim_view
 from jobdeck.services.jobs.jobs import Jobs
 from jobdeck.services.jobs.presenter import wait_view
 from jobdeck.services.masking import Masker
-from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.running import leases
 from jobdeck.wire.base import instant_or_none
 from jobdeck.wire.jobs import ErrorView, RunAgainRequest, SubmitRequest

@@ -17,7 +17,7 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.values import check_depth
 from jobdeck.engine.control import Result, all_along, none_along
-from jobdeck.engine.submit import Submission
+from jobdeck.engine.submitting.submit import Submission
 from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.presenter import Presenter

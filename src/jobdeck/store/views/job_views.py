@@ -5,15 +5,57 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, Text, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED
-from jobdeck.store.schema import attempts, configurations, events, jobs, steps, tasks, tokens, workers
+from jobdeck.store.schema import (
+    attempts,
+    configurations,
+    events,
+    jobs,
+    principals,
+    projects,
+    steps,
+    tasks,
+    tokens,
+    workers,
+)
 from jobdeck.store.sql.events import StoredEvent
 from jobdeck.store.sql.numbers import wide
-from jobdeck.store.views.job_lists import joined, listed_columns
+
+MAX_LISTED_TEXT = 16 * 1024
+"""Characters of parameters or result that a list shows; longer ones are left out of lists."""
+
+
+def listed_columns(*, whole: bool) -> list[ColumnElement[Any]]:
+    """The columns of jobs as views need them; with `whole`, long texts and the traceback too."""
+    omitted = ("params", "result", "error_traceback", "dedupe_key", "secrets")
+    columns: list[ColumnElement[Any]] = [c for c in jobs.c if c.name not in omitted]
+    columns += [projects.c.name.label("project"), principals.c.name.label("created_by_name")]
+    if whole:
+        return [*columns, jobs.c.params, jobs.c.result, jobs.c.error_traceback, jobs.c.secrets]
+    return [*columns, _short(jobs.c.params, "params"), _short(jobs.c.result, "result")]
+
+
+def _short(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
+    """The text if it is short enough for a list, else an empty one, which no JSON is."""
+    return case((func.length(column) <= MAX_LISTED_TEXT, column), else_=literal("", Text())).label(name)
+
+
+def joined(*columns: ColumnElement[Any]) -> Select[Any]:
+    """A query of jobs with the names of their project and creator at hand."""
+    return (
+        select(*columns)
+        .select_from(jobs)
+        .join(projects, projects.c.id == jobs.c.project_id)
+        .outerjoin(principals, principals.c.id == jobs.c.created_by)
+    )
+
+
+_WHOLE = joined(*listed_columns(whole=True))
 
 
 async def get(connection: AsyncConnection, id: int) -> RowMapping | None:
@@ -24,7 +66,7 @@ async def get(connection: AsyncConnection, id: int) -> RowMapping | None:
 
 async def many(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, RowMapping]:
     """The whole rows of several jobs, by id."""
-    rows = (await connection.execute(joined(*listed_columns(whole=True)).where(jobs.c.id.in_(ids)))).mappings()
+    rows = (await connection.execute(_WHOLE.where(jobs.c.id.in_(ids)))).mappings()
     return {row["id"]: row for row in rows}
 
 
