@@ -76,7 +76,7 @@ class TokenWish:
 async def issue(tx: Tx, wish: TokenWish, actor: str) -> tuple[int, TokenText]:
     """Make a token; its id and its only copy."""
     text = TokenText.new()
-    new = tokens.NewToken(
+    new = tokens.TokenValues(
         wish.principal_id, wish.name, wish.role, wish.project_id, text.lookup, text.hash, wish.expires_at,
         ids_of(actor)[0],
     )  # fmt: skip

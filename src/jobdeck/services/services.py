@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobdeck.access.sessions import Sessions
+from jobdeck.access.sessions import BrowserSessions
 from jobdeck.access.tokens import Authenticator
 from jobdeck.services.admin.health import HealthCheck
 from jobdeck.services.admin.history import History
@@ -41,7 +41,7 @@ class Services:
     def __init__(self, core: Core) -> None:  # noqa: PLR0915  (a list of all there are)
         self.installation = core.installation
         self.authenticator = Authenticator(core.database)
-        self.sessions = Sessions(
+        self.sessions = BrowserSessions(
             core.database, self.authenticator, core.installation.session_days, core.installation.session_max_days
         )
         self.jobs = Jobs(core)

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from jobdeck.access.sessions import Sessions
+from jobdeck.access.sessions import BrowserSessions
 from jobdeck.access.tokens import Authenticator
 from jobdeck.api.http import problem
 from jobdeck.api.http.described import PUBLIC
@@ -43,7 +43,7 @@ class Authentication:
 
     Pages say themselves what they do with one who is not known; `state.refusal` has the reason."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, sessions: Sessions, pace: Pace) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, sessions: BrowserSessions, pace: Pace) -> None:
         self._app = app
         self._authenticator = authenticator
         self._sessions = sessions

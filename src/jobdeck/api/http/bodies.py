@@ -64,7 +64,7 @@ class Bodies:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
+class _BodyBound:
     """How many bytes a body may have, and how long it may take, in all and between two pieces."""
 
     bytes: int
@@ -72,11 +72,11 @@ class _Bound:
     pause: float
 
 
-def _bound(scope: Scope) -> _Bound:
+def _bound(scope: Scope) -> _BodyBound:
     if "caller" not in scope.get("state", {}):
-        return _Bound(MAX_STRANGERS_BODY, STRANGERS_BODY_SECONDS, STRANGERS_BODY_SECONDS)
+        return _BodyBound(MAX_STRANGERS_BODY, STRANGERS_BODY_SECONDS, STRANGERS_BODY_SECONDS)
     most = MAX_BATCH_BODY if _BATCH.fullmatch(scope["path"]) else MAX_BODY
-    return _Bound(most, BODY_SECONDS, BODY_PAUSE_SECONDS)
+    return _BodyBound(most, BODY_SECONDS, BODY_PAUSE_SECONDS)
 
 
 def media_type(headers: Headers) -> str:
@@ -94,7 +94,7 @@ def _refusal(headers: Headers, most: int | None, wanted: str, also: str) -> Prob
     return _wrong_kind(kind, wanted) if has_body and kind not in (wanted, also) else None
 
 
-async def _read(receive: Receive, bound: _Bound) -> bytes | Problem:
+async def _read(receive: Receive, bound: _BodyBound) -> bytes | Problem:
     """The body, or the refusal once it is too large or too slow; raises ClientDisconnect when it is cut off."""
     pieces: list[bytes] = []
     size = 0

@@ -12,7 +12,7 @@ from jobdeck.api.http.depends import CallerDep, IdempotencyKey, JobDep, PresentD
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import State
-from jobdeck.services.jobs.jobs import Asked
+from jobdeck.services.jobs.jobs import AskedOperation
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, Words, wanted_fields
 from jobdeck.wire.base import Page
 from jobdeck.wire.jobs import (
@@ -163,25 +163,25 @@ async def delete_job(about: JobDep, children: WithChildren = False) -> Response:
 @router.post("/jobs/{id}/cancel", status_code=202, responses=_REFUSED, summary="Cancel a job")
 async def cancel_job(about: JobDep, body: OperationRequest | None = None) -> Job:
     """End it for good and remove what it half made."""
-    return await about.services.jobs.operate(about.caller, about.id, Asked.of(Operation.CANCEL, body))
+    return await about.services.jobs.operate(about.caller, about.id, AskedOperation.of(Operation.CANCEL, body))
 
 
 @router.post("/jobs/{id}/pause", status_code=202, responses=_REFUSED, summary="Pause a job")
 async def pause_job(about: JobDep, body: PauseRequest | None = None) -> Job:
     """Stop at the next checkpoint, and give back all that it holds."""
-    return await about.services.jobs.operate(about.caller, about.id, Asked.of(Operation.PAUSE, body))
+    return await about.services.jobs.operate(about.caller, about.id, AskedOperation.of(Operation.PAUSE, body))
 
 
 @router.post("/jobs/{id}/resume", status_code=202, responses=_REFUSED, summary="Resume a job")
 async def resume_job(about: JobDep, body: OperationRequest | None = None) -> Job:
     """Go on from the first task that has not succeeded."""
-    return await about.services.jobs.operate(about.caller, about.id, Asked.of(Operation.RESUME, body))
+    return await about.services.jobs.operate(about.caller, about.id, AskedOperation.of(Operation.RESUME, body))
 
 
 @router.post("/jobs/{id}/restart", status_code=202, responses=_REFUSED, summary="Restart a job")
 async def restart_job(about: JobDep, body: RestartRequest | None = None) -> Job:
     """Run from the first step, under the same id, as a new attempt."""
-    return await about.services.jobs.operate(about.caller, about.id, Asked.of(Operation.RESTART, body))
+    return await about.services.jobs.operate(about.caller, about.id, AskedOperation.of(Operation.RESTART, body))
 
 
 @router.post(

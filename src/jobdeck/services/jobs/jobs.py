@@ -24,8 +24,8 @@ from jobdeck.services.jobs.presenter import Presenter
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, to_filter, wanted_fields
 from jobdeck.services.masking import Masker, unmasked
 from jobdeck.store import configurations
-from jobdeck.store.configurations import Configuration
-from jobdeck.store.projects import Project
+from jobdeck.store.configurations import StoredConfiguration
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.views import JobRow, Reader, job_lists, job_views
 from jobdeck.store.views.occurring import Occurring
 from jobdeck.wire.base import Page, micros
@@ -33,7 +33,7 @@ from jobdeck.wire.jobs import ActionView, Deleted, Job, PauseRequest, RunAgainRe
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedOperation:
     """An operation asked of a job; `resume_at` µs, for pause."""
 
     operation: Operation
@@ -41,7 +41,7 @@ class Asked:
     resume_at: int | None = None
 
     @classmethod
-    def of(cls, operation: Operation, body: Any) -> Asked:
+    def of(cls, operation: Operation, body: Any) -> AskedOperation:
         """From the request's body, which may be missing."""
         at = body.resume_at if isinstance(body, PauseRequest) else None
         return cls(operation, body.reason if body else None, micros(at) if at else None)
@@ -205,7 +205,11 @@ class Jobs:
         return meant if asked.replace else {**old, **meant}
 
     def _submission(
-        self, caller: Caller, project: Project, asked: SubmitRequest, saved: Mapping[int, Configuration | None]
+        self,
+        caller: Caller,
+        project: StoredProject,
+        asked: SubmitRequest,
+        saved: Mapping[int, StoredConfiguration | None],
     ) -> Submission:
         """What is handed to the engine; `saved` has the configurations that requests name, by id."""
         params, version, owner = asked.params, None, caller.principal_id
@@ -238,7 +242,7 @@ class Jobs:
             secrets_by=owner,
         )
 
-    def _over(self, caller: Caller, found: Configuration, typed: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    def _over(self, caller: Caller, found: StoredConfiguration, typed: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """A configuration's parameters with those that were typed over them, and who knows the secrets among them."""
         saved = self._seals.open(found.project_id, found.params, found.secrets)
         params = {**saved, **unmasked(typed, saved, self._masker.mask(found.type, saved))}
@@ -248,7 +252,7 @@ class Jobs:
         )  # fmt: skip
         return params, owner
 
-    async def operate(self, caller: Caller, job_id: int, asked: Asked) -> Job:
+    async def operate(self, caller: Caller, job_id: int, asked: AskedOperation) -> Job:
         """The job after the operation was accepted; raises NotFound, OperationRefused."""
         await self._operate(caller, job_id, asked)
         return await self.get(caller, job_id)
@@ -264,7 +268,7 @@ class Jobs:
         _raise_refusal(result)
         return Deleted(id=job_id, children=family.by_state(job.state for job in result.along))
 
-    async def _operate(self, caller: Caller, job_id: int, asked: Asked) -> None:
+    async def _operate(self, caller: Caller, job_id: int, asked: AskedOperation) -> None:
         await self.require_visible(caller, job_id)
         caller.require(PERMISSION_OF_OPERATION[asked.operation])
         results = await self._core.control.operate(
