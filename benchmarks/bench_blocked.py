@@ -21,7 +21,7 @@ from pickup import pick_up
 from sites import OnPostgres, OnSqlite, fill
 from sqlalchemy import insert, text
 
-from jobdeck.engine.submit import Submission
+from jobdeck.engine.submitting.submit import Submission
 from jobdeck.store.schema import limits
 from jobdeck.store.sql.database import Database, Tx
 

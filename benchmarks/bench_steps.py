@@ -28,7 +28,7 @@ from jobdeck.config import Config
 from jobdeck.core.jobtype import JobType, step
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.loops import Loops
-from jobdeck.engine.submit import Submission, Submitter
+from jobdeck.engine.submitting.submit import Submission, Submitter
 from jobdeck.engine.worker import recorder
 from jobdeck.wiring import Foundation, open_installation, scheduling, working
 

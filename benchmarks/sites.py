@@ -17,7 +17,7 @@ import measuring
 from jobdeck import Client
 from jobdeck.core.environment import Environment
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.engine.submit import Submission, Submitter
+from jobdeck.engine.submitting.submit import Submission, Submitter
 from jobdeck.jobs.noop import Noop
 from jobdeck.jobs.registry import GROUP
 from jobdeck.store.sql.database import Database

@@ -52,7 +52,7 @@ from jobdeck.engine.planned import Plans
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
-from jobdeck.engine.submit import Submitter
+from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
 from jobdeck.engine.worker.results import forget_abandoned

@@ -6,18 +6,17 @@ import pytest
 from sqlalchemy import select, update
 
 from jobdeck.access.roles import Role
-from jobdeck.access.secrets import TokenText
 from jobdeck.access.sessions import (
     DAY,
     LINK_LIFE,
     MOST_LINKS,
     MOST_SESSIONS,
+    BrowserSessions,
     Device,
     LoginLinkEnded,
     LoginLinkUsed,
-    Sessions,
 )  # fmt: skip
-from jobdeck.access.tokens import Authenticator, TokenWish, issue
+from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue
 from jobdeck.core.errors import NotFound, Unauthenticated
 from jobdeck.store.access import principals, tokens
 from jobdeck.store.access import sessions as stored_sessions
@@ -27,8 +26,8 @@ from jobdeck.store.sql.events import read_after
 
 
 @pytest.fixture
-async def keeper(database: Database) -> Sessions:
-    return Sessions(database, Authenticator(database), days=14)
+async def keeper(database: Database) -> BrowserSessions:
+    return BrowserSessions(database, Authenticator(database), days=14)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ async def put(database: Database, **columns: int) -> None:
     await database.transact(work)
 
 
-async def test_a_session_acts_as_its_token(keeper: Sessions, token: TokenText) -> None:
+async def test_a_session_acts_as_its_token(keeper: BrowserSessions, token: TokenText) -> None:
     begun = await keeper.begin(str(token))
     session = await keeper.find(begun.cookie)
     assert (session.caller.name, session.caller.role) == ("ann", Role.VIEWER)
@@ -67,7 +66,7 @@ async def test_a_session_acts_as_its_token(keeper: Sessions, token: TokenText) -
 
 
 async def test_logins_and_logouts_are_told_and_open_nothing(
-    database: Database, keeper: Sessions, token: TokenText
+    database: Database, keeper: BrowserSessions, token: TokenText
 ) -> None:
     by_token = await keeper.begin(str(token))
     link = await keeper.make_link(by_token.caller)
@@ -86,7 +85,7 @@ async def test_logins_and_logouts_are_told_and_open_nothing(
         assert secret not in str(told)
 
 
-async def test_neither_cookie_nor_code_is_stored(database: Database, keeper: Sessions, token: TokenText) -> None:
+async def test_neither_cookie_nor_code_is_stored(database: Database, keeper: BrowserSessions, token: TokenText) -> None:
     begun = await keeper.begin(str(token))
     link = await keeper.make_link(begun.caller)
     async with database.read() as connection:
@@ -97,13 +96,13 @@ async def test_neither_cookie_nor_code_is_stored(database: Database, keeper: Ses
 
 
 @pytest.mark.parametrize("cookie", ["", "x" * 43, "x" * 10_000, "\udcff" * 43])
-async def test_an_unknown_cookie_is_refused(keeper: Sessions, cookie: str) -> None:
+async def test_an_unknown_cookie_is_refused(keeper: BrowserSessions, cookie: str) -> None:
     with pytest.raises(Unauthenticated, match="ended"):
         await keeper.find(cookie)
 
 
 async def test_a_session_slides_on_with_use_and_ends_without(
-    database: Database, keeper: Sessions, token: TokenText
+    database: Database, keeper: BrowserSessions, token: TokenText
 ) -> None:
     cookie = (await keeper.begin(str(token))).cookie
     now = await database.now()
@@ -120,7 +119,7 @@ async def test_a_session_slides_on_with_use_and_ends_without(
 
 
 async def test_it_ends_by_logging_out_and_with_its_token(
-    database: Database, keeper: Sessions, token: TokenText
+    database: Database, keeper: BrowserSessions, token: TokenText
 ) -> None:
     first, second = await keeper.begin(str(token)), await keeper.begin(str(token))
     await keeper.end(await keeper.find(first.cookie))
@@ -132,7 +131,7 @@ async def test_it_ends_by_logging_out_and_with_its_token(
         await keeper.find(second.cookie)
 
 
-async def test_a_link_opens_once(keeper: Sessions, token: TokenText) -> None:
+async def test_a_link_opens_once(keeper: BrowserSessions, token: TokenText) -> None:
     code = (await keeper.make_link((await keeper.begin(str(token))).caller)).code
     assert (await keeper.peek(code)).name == "ann"
     assert (await keeper.peek(code)).name == "ann"
@@ -144,7 +143,7 @@ async def test_a_link_opens_once(keeper: Sessions, token: TokenText) -> None:
 
 
 async def test_a_link_ends_after_an_hour_and_with_its_token(
-    database: Database, keeper: Sessions, token: TokenText
+    database: Database, keeper: BrowserSessions, token: TokenText
 ) -> None:
     caller = (await keeper.begin(str(token))).caller
     link = await keeper.make_link(caller)
@@ -161,7 +160,7 @@ async def test_a_link_ends_after_an_hour_and_with_its_token(
         await keeper.peek("guessed")
 
 
-async def test_what_has_ended_is_removed(database: Database, keeper: Sessions, token: TokenText) -> None:
+async def test_what_has_ended_is_removed(database: Database, keeper: BrowserSessions, token: TokenText) -> None:
     kept = await keeper.begin(str(token))
     await keeper.begin(str(token))
     await keeper.make_link(kept.caller)
@@ -175,7 +174,7 @@ async def test_what_has_ended_is_removed(database: Database, keeper: Sessions, t
     assert (await keeper.find(again.cookie)).caller.name == "ann"
 
 
-async def test_a_link_ends_with_the_session_that_made_it(keeper: Sessions, token: TokenText) -> None:
+async def test_a_link_ends_with_the_session_that_made_it(keeper: BrowserSessions, token: TokenText) -> None:
     session = await keeper.find((await keeper.begin(str(token))).cookie)
     link = await keeper.make_link(session.caller)
     await keeper.end(session)
@@ -185,7 +184,7 @@ async def test_a_link_ends_with_the_session_that_made_it(keeper: Sessions, token
 
 
 async def test_a_session_ends_though_it_is_used_all_the_time(
-    database: Database, keeper: Sessions, token: TokenText
+    database: Database, keeper: BrowserSessions, token: TokenText
 ) -> None:
     cookie = (await keeper.begin(str(token))).cookie
     now = await database.now()
@@ -198,7 +197,7 @@ async def test_a_session_ends_though_it_is_used_all_the_time(
         await keeper.peek(link.code)
 
 
-async def test_sessions_are_listed_and_ended(keeper: Sessions, token: TokenText) -> None:
+async def test_sessions_are_listed_and_ended(keeper: BrowserSessions, token: TokenText) -> None:
     mine = await keeper.find((await keeper.begin(str(token), Device("10.0.0.1", "A\x1b[2J browser"))).cookie)
     other = await keeper.begin(str(token))
     listed = await keeper.page(mine.caller)
@@ -213,7 +212,7 @@ async def test_sessions_are_listed_and_ended(keeper: Sessions, token: TokenText)
     assert await keeper.page(mine.caller) == []
 
 
-async def test_sessions_and_links_are_bounded(keeper: Sessions, token: TokenText) -> None:
+async def test_sessions_and_links_are_bounded(keeper: BrowserSessions, token: TokenText) -> None:
     caller = (await keeper.begin(str(token))).caller
     for _ in range(MOST_SESSIONS + 1):
         await keeper.begin(str(token))

@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from jobdeck.access.roles import Role
-from jobdeck.access.secrets import TokenText
-from jobdeck.access.tokens import Authenticator, TokenWish, issue, revoke
+from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue, revoke
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.store import projects
 from jobdeck.store.access import principals, tokens

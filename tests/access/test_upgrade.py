@@ -13,8 +13,7 @@ from sqlalchemy import Connection, text
 
 from jobdeck.access.first_admin import AdminElsewhere, first_admin
 from jobdeck.access.own_key import WrongSecretKey, proved_vault
-from jobdeck.access.secrets import TokenText
-from jobdeck.access.tokens import Authenticator
+from jobdeck.access.tokens import Authenticator, TokenText
 from jobdeck.access.vault import Vault
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.jobs.command import Command

@@ -16,7 +16,7 @@ from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.log_store import LogStore
-from jobdeck.engine.submit import Submitter
+from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments

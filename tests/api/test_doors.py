@@ -14,7 +14,7 @@ import pytest
 from jobdeck.api.app import create_app
 from jobdeck.api.http.frame import Doors
 from jobdeck.api.http.pace import Pace
-from jobdeck.api.http.server.connections import Bounds, Connections, bounded_address, bounds
+from jobdeck.api.http.server.connections import Bounds, ConnectionCounts, bounded_address, bounds
 from jobdeck.config import InvalidConfiguration, load
 from jobdeck.services.services import Services
 from jobdeck.web.mount import mount
@@ -186,7 +186,7 @@ class Some:
 
 
 def test_the_stranger_who_waits_longest_gives_way() -> None:
-    connections = Connections(Bounds(6, 3, (PROXY,)))
+    connections = ConnectionCounts(Bounds(6, 3, (PROXY,)))
     known, first, second, third = Some(), Some(), Some(), Some()
     for one in (known, first, second):
         assert connections.admit(one, "192.0.2.1")

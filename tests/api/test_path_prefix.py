@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from jobdeck.api.app import create_app
+from jobdeck.api.http.authentication import STATIC
 from jobdeck.api.http.frame import Doors
-from jobdeck.api.http.gate import STATIC
 from jobdeck.config import OWN_PATHS, InvalidConfiguration, load
 from jobdeck.services.services import Services
 from jobdeck.web import discovery

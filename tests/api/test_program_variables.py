@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.engine.submit import Submitter
+from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.jobs.command import Command
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.masking import MASK, Masker

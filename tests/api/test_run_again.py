@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.engine.submit import Submitter
+from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.masking import Masker
 from jobdeck.services.sealing import ParamVault

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobdeck.store.views import saved_views
+from jobdeck.store.jobs import saved_views
 from tests.api.harness import Api, is_problem
 
 

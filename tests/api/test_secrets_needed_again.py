@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.secrecy import MASK
-from jobdeck.engine.submit import Submitter
+from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.jobs.command import Command
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.masking import Masker

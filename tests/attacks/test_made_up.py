@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from jobdeck.api.http.requests import METHODS
+from jobdeck.api.http.frame import METHODS
 from tests.attacks.target import Target, all_of
 
 METHOD = re.compile(r'method="([^"]*)"')

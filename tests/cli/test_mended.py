@@ -12,7 +12,7 @@ import pytest
 from jobdeck.cli.main import run
 from jobdeck.client import ApiError
 from jobdeck.client.errors import Invalid as TooMuch
-from jobdeck.client.files import Files
+from jobdeck.client.files import FilesResource
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.problem import Problem
 from tests.cli.test_details import Shell
@@ -125,14 +125,14 @@ def test_nothing_is_left_where_one_of_the_files_cannot_be_taken(
 ) -> None:
     for name in ("good.csv", "large.csv"):
         (tmp_path / name).write_text(f"id\n{len(name)}\n")
-    upload = Files.upload
+    upload = FilesResource.upload
 
-    def refused(self: Files, source: Path, **more: Any) -> Any:
+    def refused(self: FilesResource, source: Path, **more: Any) -> Any:
         if Path(source).name == "large.csv":
             raise TooMuch(Problem(status=413, detail="A file may have 5 bytes."))
         return upload(self, source, **more)
 
-    monkeypatch.setattr(Files, "upload", refused)
+    monkeypatch.setattr(FilesResource, "upload", refused)
     assert run(["import", "good.csv", "large.csv", "--into", "lake/m/left"]) != 0
     with server.client() as client:
         assert "good.csv" not in [file.name for file in client.files.list()]

@@ -9,13 +9,13 @@ from jobdeck.core.claims import Claim
 from jobdeck.core.errors import Unavailable
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.values import encode
+from jobdeck.engine import leftovers
 from jobdeck.engine.duties.collect_garbage import collect_garbage
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.storage.errors import StorageUnavailable
 from jobdeck.store import garbage
 from jobdeck.store.garbage import FIRST_PAUSE, LONGEST_PAUSE, Doomed, Garbage, Kind
-from jobdeck.store.jobs import leftovers
 from jobdeck.store.jobs.jobs import lock
 from jobdeck.store.schema import jobs, storage_garbage
 from tests.engine.harness import Engine, script

@@ -22,7 +22,7 @@ from jobdeck import JobType
 from jobdeck.core.jobtype import step
 from jobdeck.core.tasks import Run
 from jobdeck.engine.scheduling import leader
-from jobdeck.engine.submit import Submitter
+from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.store.running import leases
 from jobdeck.store.scheduling.leadership import Leader, try_lead
 from jobdeck.store.sql.database import Database

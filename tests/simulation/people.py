@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobdeck.core.errors import JobdeckError
 from jobdeck.core.life.job import ChildPolicy
 from jobdeck.core.life.operations import Operation
-from jobdeck.engine.submit import Submission
+from jobdeck.engine.submitting.submit import Submission
 from jobdeck.store import limits, pauses
 from tests.simulation.machines import Node
 from tests.simulation.scripts import OBJECTS, write_script

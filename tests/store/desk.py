@@ -21,7 +21,7 @@ from jobdeck.core.life.waiting import WaitReason
 from jobdeck.engine.control import Control, Result, all_along
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.store.jobs import jobs, submissions
-from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.running import attempt_writes, leases, workers
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.running.leases import RUN, Pick
@@ -102,8 +102,8 @@ class Desk:
             parents = {n.parent_id for n in new if n.parent_id is not None}
             if parents:
                 await jobs.lock(tx, parents)
-            ids = await jobs.next_ids(tx, len(new))
-            await jobs.insert_many(tx, new, [order_key(tx.now, n.priority) for n in new], ids)
+            ids = await submissions.next_ids(tx, len(new))
+            await submissions.insert_many(tx, new, [order_key(tx.now, n.priority) for n in new], ids)
             await submissions.mark_parents(tx, sorted(parents))
             told = ((n.project_id, i) for n, i in zip(new, ids, strict=True))
             tx.emit(*(NewEvent("submitted", project, i, "ann", {"state": "pending"}) for project, i in told))

@@ -132,7 +132,7 @@ async def test_a_child_submitted_while_its_parent_ends_is_waited_for_or_refused(
 
 
 async def _late_child(desk: Desk, parent: int) -> int | None:
-    """Submit as engine/submit does, which refuses when the locked parent has ended."""
+    """Submit as engine/submitting does, which refuses when the locked parent has ended."""
     from jobdeck.core.life.order import order_key
     from jobdeck.store.jobs import jobs, submissions
     from jobdeck.store.sql.database import Tx
@@ -140,8 +140,8 @@ async def _late_child(desk: Desk, parent: int) -> int | None:
     async def work(tx: Tx) -> int | None:
         if (await jobs.lock(tx, [parent]))[parent].state in ENDED:
             return None
-        (child,) = ids = await jobs.next_ids(tx, 1)
-        await jobs.insert_many(tx, [new_job(parent=parent)], [order_key(tx.now, 5)], ids)
+        (child,) = ids = await submissions.next_ids(tx, 1)
+        await submissions.insert_many(tx, [new_job(parent=parent)], [order_key(tx.now, 5)], ids)
         await submissions.mark_parents(tx, [parent])
         return child
 

@@ -427,7 +427,7 @@ async def test_ids_that_are_still_being_taken_are_not_sealed(postgres_desk: Desk
     sealer = Sealer(desk.database)
 
     async def submit(tx: Tx) -> bool:
-        from jobdeck.store.jobs.jobs import next_ids
+        from jobdeck.store.jobs.submissions import next_ids
 
         await next_ids(tx, 1)
         await tx.connection.execute(insert(jobs), [{**BLANK, "id": 2, "run_id": "2"}])

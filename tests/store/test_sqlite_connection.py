@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from jobdeck.store.sql.sqlite_connection import Connection
+from jobdeck.store.sql.sqlite_connection import SqliteConnection
 
 
 async def test_a_close_that_is_cut_short_by_force_comes_to_its_end(tmp_path: Path) -> None:
     """As when a client hangs up while the connection that its request used is being closed."""
-    connection = await Connection(str(tmp_path / "x.db"))
+    connection = await SqliteConnection(str(tmp_path / "x.db"))
     closing = asyncio.create_task(connection.close())
     await asyncio.sleep(0)  # it has asked the thread to close
     connection.stop()
@@ -19,7 +19,7 @@ async def test_a_close_that_is_cut_short_by_force_comes_to_its_end(tmp_path: Pat
 
 
 async def test_closing_again_does_nothing(tmp_path: Path) -> None:
-    connection = await Connection(str(tmp_path / "x.db"))
+    connection = await SqliteConnection(str(tmp_path / "x.db"))
     await connection.close()
     await connection.close()
     async with asyncio.timeout(30):

@@ -11,15 +11,15 @@ from jobdeck.core.life.endings import Broke
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.order import order_key
 from jobdeck.core.life.states import State
-from jobdeck.store.jobs import jobs, submissions
-from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.jobs import submissions
+from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.sql.database import Tx
 from tests.store.desk import Desk, new_job
 
 
 async def insert(tx: Tx, job: NewJob) -> list[int]:
-    ids = await jobs.next_ids(tx, 1)
-    await jobs.insert_many(tx, [job], [order_key(tx.now, 5)], ids)
+    ids = await submissions.next_ids(tx, 1)
+    await submissions.insert_many(tx, [job], [order_key(tx.now, 5)], ids)
     return ids
 
 

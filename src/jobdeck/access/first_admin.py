@@ -10,8 +10,7 @@ import tempfile
 from pathlib import Path
 
 from jobdeck.access.roles import Role
-from jobdeck.access.secrets import TokenText
-from jobdeck.access.tokens import Authenticator, TokenWish, issue
+from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue
 from jobdeck.core.errors import Conflict, Unauthenticated
 from jobdeck.core.home import ADMIN_TOKEN
 from jobdeck.core.identity.actor import Actor

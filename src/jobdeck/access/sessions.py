@@ -48,7 +48,7 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class BrowserSession:
     """A browser that is logged in. With every request of it that changes something `csrf` must come, masked."""
 
     hash: str
@@ -84,7 +84,7 @@ class NewSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedSession:
     """A session as its owner sees it; `id` opens nothing. `ends_at` µs. `current`: it is the one that asks."""
 
     id: str
@@ -101,7 +101,7 @@ class NewLink:
     expires_at: int
 
 
-class Sessions:
+class BrowserSessions:
     """Begins sessions, tells who holds one, and ends them. Looks at the database each time, as `Authenticator` does."""
 
     def __init__(self, database: Database, authenticator: Authenticator, days: float, max_days: float = 90.0) -> None:
@@ -161,7 +161,7 @@ class Sessions:
 
         return NewLink(code, await self._database.transact(work))
 
-    async def find(self, cookie: str) -> Session:
+    async def find(self, cookie: str) -> BrowserSession:
         """The session of a browser's cookie; raises Unauthenticated."""
         if len(cookie) != _SECRET_LENGTH:
             raise _ended()
@@ -172,9 +172,9 @@ class Sessions:
             raise _ended()
         refuse_ended(stored.token, now)
         await self._touch(stored, now)
-        return Session(stored.hash, stored.csrf, caller_of(stored.token, session=stored.hash))
+        return BrowserSession(stored.hash, stored.csrf, caller_of(stored.token, session=stored.hash))
 
-    async def end(self, session: Session) -> None:
+    async def end(self, session: BrowserSession) -> None:
         """Log out; again is a no-op."""
 
         async def work(tx: Tx) -> None:
@@ -183,13 +183,15 @@ class Sessions:
 
         await self._database.transact(work)
 
-    async def page(self, caller: Caller) -> list[Listed]:
+    async def page(self, caller: Caller) -> list[ListedSession]:
         """The caller's sessions that have not ended, of all its tokens, the latest used first."""
         async with self._database.read() as connection:
             found = await sessions.of_principal(connection, caller.principal_id)
             now = await self._database.clock.now(connection)
         return [
-            Listed(_public_id(s.hash), s, min(s.expires_at, s.created_at + self._whole_life), s.hash == caller.session)
+            ListedSession(
+                _public_id(s.hash), s, min(s.expires_at, s.created_at + self._whole_life), s.hash == caller.session
+            )
             for s in found
             if not self._has_ended(s, now) and s.token.revoked_at is None
         ]
@@ -223,7 +225,7 @@ class Sessions:
         """`by` what it was proved who it is: token or link."""
         cookie = secrets.token_urlsafe(32)
         await sessions.keep_sessions(tx, caller.principal_id, MOST_SESSIONS - 1)
-        new = sessions.NewSession(
+        new = sessions.SessionValues(
             _hash(cookie), caller.token_id, secrets.token_urlsafe(32), tx.now + self._life,
             _shown(device.address, 100), _shown(device.agent, 300),
         )  # fmt: skip

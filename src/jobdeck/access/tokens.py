@@ -1,20 +1,61 @@
-"""Make tokens, end them, and tell from one who asks."""
+"""Make tokens, end them, and tell from one who asks.
+
+A token's text has a public part to find it by, and a secret of 256 random bits of which only a hash is kept. A fast
+hash is right here: nobody can guess 256 bits. Slow hashes are for passwords, which people choose."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
+import secrets
 from dataclasses import dataclass
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Role
-from jobdeck.access.secrets import TokenText
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.core.identity.actor import Actor, ids_of
 from jobdeck.store.access import tokens
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
 
+PREFIX = "jd"
+_SHAPE = re.compile(r"jd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 TOUCH_EVERY = 60_000_000
 """µs between two notes of a token's use, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenText:
+    """A token as its owner holds it."""
+
+    lookup: str
+    secret: str
+
+    @classmethod
+    def new(cls) -> TokenText:
+        return cls(secrets.token_hex(8), secrets.token_urlsafe(32))
+
+    @classmethod
+    def parse(cls, text: str) -> TokenText | None:
+        """The parts of a token's text, None when it is not one."""
+        shape = _SHAPE.fullmatch(text)
+        return cls(shape[1], shape[2]) if shape else None
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.secret.encode()).hexdigest()
+
+    def matches(self, stored_hash: str) -> bool:
+        """Whether this is the token that was stored; takes the same time whatever the answer."""
+        return hmac.compare_digest(self.hash, stored_hash)
+
+    def __str__(self) -> str:
+        return f"{PREFIX}_{self.lookup}_{self.secret}"
+
+    def __repr__(self) -> str:
+        return f"TokenText({self.lookup!r}, …)"
+
 
 _NOBODY = TokenText("0" * 16, "0" * 43).hash
 
@@ -35,7 +76,7 @@ class TokenWish:
 async def issue(tx: Tx, wish: TokenWish, actor: str) -> tuple[int, TokenText]:
     """Make a token; its id and its only copy."""
     text = TokenText.new()
-    new = tokens.NewToken(
+    new = tokens.TokenValues(
         wish.principal_id, wish.name, wish.role, wish.project_id, text.lookup, text.hash, wish.expires_at,
         ids_of(actor)[0],
     )  # fmt: skip

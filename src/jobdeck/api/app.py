@@ -28,15 +28,15 @@ from jobdeck.api.admin import (
 )
 from jobdeck.api.data import configurations, connections, files, objects
 from jobdeck.api.http import problem
+from jobdeck.api.http.authentication import Authentication
+from jobdeck.api.http.bodies import Bodies
 from jobdeck.api.http.compression import Compression
 from jobdeck.api.http.cross_site import CrossSite
 from jobdeck.api.http.depends import CallerDep, refuse_unknown_query
 from jobdeck.api.http.described import PREFIX, describe
 from jobdeck.api.http.frame import Doors, Frame
-from jobdeck.api.http.gate import Authentication, Bodies
 from jobdeck.api.http.pace import Pace
-from jobdeck.api.http.server.prefix import root_of
-from jobdeck.api.http.server.proxies import Proxies
+from jobdeck.api.http.server.proxies import Proxies, root_of
 from jobdeck.api.jobs import bulk, jobs, saved_views
 from jobdeck.api.jobs import details as job_details
 from jobdeck.api.jobs import rejects as job_rejects

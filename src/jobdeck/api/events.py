@@ -13,7 +13,7 @@ from jobdeck.access.caller import Caller
 from jobdeck.api.http.depends import CallerDep, ServicesDep
 from jobdeck.api.http.described import PREFIX
 from jobdeck.core.errors import JobdeckError
-from jobdeck.services.events import EventQuery, Told
+from jobdeck.services.events import EventQuery, ToldPiece
 from jobdeck.services.services import Services
 from jobdeck.wire.base import MAX_ID, Digits
 
@@ -51,7 +51,7 @@ async def follow(
 
 
 async def _lines(
-    events: AsyncIterator[Told], services: Services, caller: Caller, closing: asyncio.Event
+    events: AsyncIterator[ToldPiece], services: Services, caller: Caller, closing: asyncio.Event
 ) -> AsyncIterator[str]:
     """The stream; ends when the server stops or the token does."""
     yield f"retry: {RETRY}\n\n"

@@ -30,7 +30,7 @@ from jobdeck.wire.admin import (
 from jobdeck.wire.base import Page
 
 
-class Projects(Resource):
+class ProjectsResource(Resource):
     """`client.projects`."""
 
     def list(self) -> builtins.list[Project]:
@@ -51,7 +51,7 @@ class Projects(Resource):
         return parsed(Project, self._transport.write("PATCH", f"/projects/{path_part(name)}", body))
 
 
-class Sessions(Resource):
+class SessionsResource(Resource):
     """`client.sessions`: the browsers that are logged in as the token's principal."""
 
     def list(self) -> builtins.list[Session]:
@@ -65,7 +65,7 @@ class Sessions(Resource):
         self._transport.write("DELETE", "/me/sessions")
 
 
-class Tokens(Resource):
+class TokensResource(Resource):
     """`client.tokens`."""
 
     def list(self) -> builtins.list[Token]:
@@ -91,7 +91,7 @@ class Tokens(Resource):
         self._transport.write("DELETE", f"/tokens/{path_part(id)}")
 
 
-class Workers(Resource):
+class WorkersResource(Resource):
     """`client.workers`: named by id, name, or a beginning of one of them that no other worker has."""
 
     def list(self) -> builtins.list[Worker]:
@@ -109,7 +109,7 @@ class Workers(Resource):
         return self._transport.get(Worker, f"/workers/{path_part(id)}")
 
 
-class Types(Resource):
+class TypesResource(Resource):
     """`client.types`: the job types that can be run."""
 
     def list(self) -> builtins.list[TypeInfo]:
@@ -119,7 +119,7 @@ class Types(Resource):
         return self._transport.get(TypeInfo, f"/types/{path_part(name)}")
 
 
-class Configurations(Resource):
+class ConfigurationsResource(Resource):
     """`client.configurations`: saved, versioned parameters."""
 
     def list(self, *, project: str | None = None) -> builtins.list[Configuration]:
@@ -154,7 +154,7 @@ class Configurations(Resource):
         self._transport.write("DELETE", f"{of_project(project)}/configurations/{path_part(id)}")
 
 
-class Connections(Resource):
+class ConnectionsResource(Resource):
     """`client.connections`."""
 
     def list(self, *, project: str | None = None) -> builtins.list[Connection]:

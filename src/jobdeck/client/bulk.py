@@ -32,7 +32,7 @@ class BulkStillRunning(ClientError, TimeoutError):
         self.bulk = bulk
 
 
-class BulkOperations(Resource):
+class BulkOperationsResource(Resource):
     """`client.bulk`."""
 
     def preview(

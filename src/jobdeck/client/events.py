@@ -31,7 +31,7 @@ class HistoryFilters(TypedDict, total=False):
     until: str | datetime | None
 
 
-class Events(Resource):
+class EventsResource(Resource):
     """`client.events`."""
 
     def history(self, **only: Unpack[HistoryFilters]) -> Iterator[Event]:

@@ -6,17 +6,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobdeck.client.admin import Configurations, Connections, Projects, Sessions, Tokens, Types, Workers
-from jobdeck.client.bulk import BulkOperations
-from jobdeck.client.events import Events
-from jobdeck.client.failures import Failures
-from jobdeck.client.files import Files
+from jobdeck.client.admin import (
+    ConfigurationsResource,
+    ConnectionsResource,
+    ProjectsResource,
+    SessionsResource,
+    TokensResource,
+    TypesResource,
+    WorkersResource,
+)
+from jobdeck.client.bulk import BulkOperationsResource
+from jobdeck.client.events import EventsResource
+from jobdeck.client.failures import FailuresResource
+from jobdeck.client.files import FilesResource
 from jobdeck.client.http.transport import Transport
-from jobdeck.client.jobs import Jobs
-from jobdeck.client.objects import Objects
-from jobdeck.client.rejects import Rejects
-from jobdeck.client.rules import Limits, Pauses
-from jobdeck.client.saved_views import SavedViews
+from jobdeck.client.jobs import JobsResource
+from jobdeck.client.objects import ObjectsResource
+from jobdeck.client.rejects import RejectsResource
+from jobdeck.client.rules import LimitsResource, PausesResource
+from jobdeck.client.saved_views import SavedViewsResource
 from jobdeck.client.settings import resolve
 from jobdeck.wire.admin import Health, LoginLink, Me
 
@@ -39,23 +47,23 @@ class Client:
         attempts: int = 4,
     ) -> None:
         self._transport = Transport(resolve(url, token, home), timeout, attempts)
-        self.jobs = Jobs(self._transport)
-        self.rejects = Rejects(self._transport)
-        self.bulk = BulkOperations(self._transport)
-        self.failures = Failures(self._transport)
-        self.files = Files(self._transport)
-        self.objects = Objects(self._transport)
-        self.events = Events(self._transport)
-        self.projects = Projects(self._transport)
-        self.tokens = Tokens(self._transport)
-        self.sessions = Sessions(self._transport)
-        self.limits = Limits(self._transport)
-        self.pauses = Pauses(self._transport)
-        self.workers = Workers(self._transport)
-        self.types = Types(self._transport)
-        self.views = SavedViews(self._transport)
-        self.configurations = Configurations(self._transport)
-        self.connections = Connections(self._transport)
+        self.jobs = JobsResource(self._transport)
+        self.rejects = RejectsResource(self._transport)
+        self.bulk = BulkOperationsResource(self._transport)
+        self.failures = FailuresResource(self._transport)
+        self.files = FilesResource(self._transport)
+        self.objects = ObjectsResource(self._transport)
+        self.events = EventsResource(self._transport)
+        self.projects = ProjectsResource(self._transport)
+        self.tokens = TokensResource(self._transport)
+        self.sessions = SessionsResource(self._transport)
+        self.limits = LimitsResource(self._transport)
+        self.pauses = PausesResource(self._transport)
+        self.workers = WorkersResource(self._transport)
+        self.types = TypesResource(self._transport)
+        self.views = SavedViewsResource(self._transport)
+        self.configurations = ConfigurationsResource(self._transport)
+        self.connections = ConnectionsResource(self._transport)
 
     @property
     def url(self) -> str:

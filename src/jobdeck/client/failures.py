@@ -23,7 +23,7 @@ class FailureRange(TypedDict, total=False):
     until: str | datetime | None
 
 
-class Failures(Resource):
+class FailuresResource(Resource):
     """`client.failures`. Failures of jobs that were resumed since count as well."""
 
     def page(

@@ -20,7 +20,7 @@ from jobdeck.wire.objects import File
 CHUNK = 1024 * 1024
 
 
-class Files(Resource):
+class FilesResource(Resource):
     """`client.files`. Jobs name a file `file:<id>`."""
 
     def upload(

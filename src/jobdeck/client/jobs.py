@@ -135,7 +135,7 @@ class _Counts(RootModel[dict[str, int]]):
     pass
 
 
-class Jobs(Resource):
+class JobsResource(Resource):
     """`client.jobs`."""
 
     def submit(

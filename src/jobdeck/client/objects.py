@@ -24,7 +24,7 @@ CHUNK = 1024 * 1024
 REFERENCE = "Write <connection>/<path>, for example lake/in.shop/orders."
 
 
-class Objects(Resource):
+class ObjectsResource(Resource):
     """`client.objects`. A reference is `<connection>/<path>`, for example `lake/in.shop/orders`."""
 
     def list(self, *, project: str | None = None) -> builtins.list[TableObject]:

@@ -12,7 +12,7 @@ from jobdeck.wire.base import Page
 from jobdeck.wire.rejects import RejectedRow, RejectFile
 
 
-class Rejects(Resource):
+class RejectsResource(Resource):
     """`client.rejects`. `attempt` is the present one where it is left out."""
 
     def list(self, job: int, *, attempt: int | None = None) -> Iterator[RejectFile]:

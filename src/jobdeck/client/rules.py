@@ -12,7 +12,7 @@ from jobdeck.wire.base import Page
 from jobdeck.wire.pauses import PausedScope, PauseScopeRequest
 
 
-class Limits(Resource):
+class LimitsResource(Resource):
     """`client.limits`: capacities of resources, and what is held of them; in a project, or with `instance` in all."""
 
     def list(self, *, project: str | None = None, instance: bool = False) -> builtins.list[Limit]:
@@ -38,7 +38,7 @@ class Limits(Resource):
         self._transport.write("DELETE", f"{_limits(project, instance)}/{path_part(resource)}")
 
 
-class Pauses(Resource):
+class PausesResource(Resource):
     """`client.pauses`: scopes in which no jobs are started: `instance`, `project:<name>`, `type:<name>`."""
 
     def list(self) -> builtins.list[PausedScope]:

@@ -12,7 +12,7 @@ from jobdeck.wire.base import Page
 from jobdeck.wire.saved_views import Density, SavedView, SavedViewRequest
 
 
-class SavedViews(Resource):
+class SavedViewsResource(Resource):
     """`client.views`: one's own, and those that are shared in a project."""
 
     def list(self, project: str | None = None) -> builtins.list[SavedView]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from jobdeck.client.errors import ApiError, RateLimited, ServerFailed, StillRunning, UnexpectedAnswer, Unreachable
-from jobdeck.client.events import QUIET, Events
+from jobdeck.client.events import QUIET, EventsResource
 from jobdeck.client.http.transport import Transport
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.wire.events import Event
@@ -27,7 +27,7 @@ class Watch:
 
     def __init__(self, transport: Transport, jobs: Iterable[int], patience: float) -> None:
         self._transport = transport
-        self._events = Events(transport)
+        self._events = EventsResource(transport)
         self._looked = dict.fromkeys(jobs, 0.0)
         """The jobs that have not settled yet, and when each was looked at (monotonic seconds)."""
         self._stale: set[int] = set()

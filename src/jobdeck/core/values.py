@@ -47,6 +47,12 @@ def _children(value: object) -> Iterable[object]:
     return value if isinstance(value, list | tuple) else ()
 
 
+def check_depth(value: object, field: str) -> None:
+    """Raises InvalidInput when `value` is nested deeper than MAX_DEPTH."""
+    if is_too_deep(value):
+        raise InvalidInput(f"{field} is nested more than {MAX_DEPTH} levels deep.", field=field)
+
+
 def bounded(value: Json, limit: int, field: str) -> Json:
     """`value` if it is valid Unicode, not too deep, and its JSON has at most `limit` bytes.
 
@@ -57,8 +63,7 @@ def bounded(value: Json, limit: int, field: str) -> Json:
 
 def bounded_text(value: Json, limit: int, field: str) -> str:
     """The JSON of `value`, on the same conditions."""
-    if is_too_deep(value):
-        raise InvalidInput(f"{field} is nested more than {MAX_DEPTH} levels deep.", field=field)
+    check_depth(value, field)
     try:
         text = encode(value)
         size = len(text.encode())

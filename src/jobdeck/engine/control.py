@@ -15,9 +15,10 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.life.transitions import Transition
+from jobdeck.engine import leftovers
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.store import garbage
-from jobdeck.store.jobs import jobs, leftovers, transition_writes
+from jobdeck.store.jobs import jobs, transition_writes
 from jobdeck.store.jobs import removal as job_removal
 from jobdeck.store.running import leases, steps
 from jobdeck.store.sql.database import Database, Tx

@@ -16,7 +16,7 @@ from jobdeck.engine.planned import Plans
 from jobdeck.engine.preview import Previewer
 from jobdeck.engine.scheduling.capacity import DEFAULT_PROJECT_LIMIT
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE
-from jobdeck.engine.submit import Submitter
+from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.services.masking import Masker
 from jobdeck.services.sealing import ParamVault
 from jobdeck.storage.blobs import Blobs

@@ -35,7 +35,7 @@ class EventQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldPiece:
     """A piece of a stream: what was asked for of a slice that other streams get, too."""
 
     piece: Slice
@@ -83,7 +83,7 @@ class Events:
         self._streams = Gauge("jobdeck_feed_streams", "Live streams that are open.", registry=registry)
         self._names: dict[int, str] = {}
 
-    async def follow(self, caller: Caller, asked: EventQuery) -> AsyncIterator[Told]:
+    async def follow(self, caller: Caller, asked: EventQuery) -> AsyncIterator[ToldPiece]:
         """What is told in pieces, for ever, until the caller's token or session ends; what is asked for is checked at
         once."""
         caller.require(Permission.JOB_READ)
@@ -103,7 +103,7 @@ class Events:
 
     async def _stream(
         self, caller: Caller, asked: EventQuery, projects: frozenset[int] | None, newest: int
-    ) -> AsyncIterator[Told]:
+    ) -> AsyncIterator[ToldPiece]:
         after = newest if asked.after is None else asked.after
         slices = self._core.feed.slices(after, projects, asked.job)
         self._streams.inc()
@@ -117,7 +117,7 @@ class Events:
                 await self._know_projects(items)
                 if piece.last > newest:
                     await self._measure(max(item.at for item in items))
-                yield Told(piece, (projects, asked.job), items, self._names)
+                yield ToldPiece(piece, (projects, asked.job), items, self._names)
         finally:
             self._streams.dec()
             if isinstance(slices, AsyncGenerator):

@@ -7,13 +7,13 @@ import re
 from jobdeck.access.caller import Caller
 from jobdeck.core.errors import NotFound
 from jobdeck.store import projects
-from jobdeck.store.projects import Project
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.views import Reader
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
-async def project(connection: Reader, caller: Caller, name: str, field: str = "project") -> Project:
+async def project(connection: Reader, caller: Caller, name: str, field: str = "project") -> StoredProject:
     """The project called `name`; raises NotFound where there is none or the caller may not see it."""
     found = await projects.by_name(connection, name) if NAME.fullmatch(name) else None
     if found is None or not caller.sees(found.id):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobdeck.access.sessions import Sessions
+from jobdeck.access.sessions import BrowserSessions
 from jobdeck.access.tokens import Authenticator
 from jobdeck.services.admin.health import HealthCheck
 from jobdeck.services.admin.history import History
@@ -22,6 +22,7 @@ from jobdeck.services.data.objects import Objects
 from jobdeck.services.events import Events
 from jobdeck.services.failures import Failures
 from jobdeck.services.jobs.bulks import Bulks
+from jobdeck.services.jobs.claims import JobClaims
 from jobdeck.services.jobs.details import JobDetails
 from jobdeck.services.jobs.dry_runs import DryRuns
 from jobdeck.services.jobs.jobs import Jobs
@@ -29,23 +30,24 @@ from jobdeck.services.jobs.output.log_places import LogPlaces
 from jobdeck.services.jobs.output.log_window import LogWindows
 from jobdeck.services.jobs.output.logs import JobLogs
 from jobdeck.services.jobs.output.rejects import JobRejects
+from jobdeck.services.jobs.related import RelatedJobs
 from jobdeck.services.jobs.saved_views import SavedViews
-from jobdeck.services.jobs.sides import JobSides
 from jobdeck.services.jobs.timeline import Timelines
 
 
 class Services:
     """What the surfaces call. Made once per process from the parts below."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core) -> None:  # noqa: PLR0915  (a list of all there are)
         self.installation = core.installation
         self.authenticator = Authenticator(core.database)
-        self.sessions = Sessions(
+        self.sessions = BrowserSessions(
             core.database, self.authenticator, core.installation.session_days, core.installation.session_max_days
         )
         self.jobs = Jobs(core)
         self.job_details = JobDetails(core, self.jobs)
-        self.job_sides = JobSides(core, self.jobs)
+        self.job_claims = JobClaims(core, self.jobs)
+        self.related_jobs = RelatedJobs(core, self.jobs)
         self.saved_views = SavedViews(core)
         self.timelines = Timelines(core, self.jobs)
         reading = LogPlaces()

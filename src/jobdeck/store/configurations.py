@@ -19,7 +19,7 @@ SHOWN_JOBS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
+class StoredConfiguration:
     """`version` counts its changes from 1; `created_at` µs."""
 
     id: int
@@ -34,14 +34,14 @@ class Configuration:
     """What is masked in `params`, sealed."""
 
 
-async def get(connection: AsyncConnection, project_id: int, id: int) -> Configuration | None:
+async def get(connection: AsyncConnection, project_id: int, id: int) -> StoredConfiguration | None:
     """The configuration, when it is one of the project's."""
     query = _QUERY.where(configurations.c.project_id == project_id, configurations.c.id == wide(id))
     row = (await connection.execute(query)).mappings().first()
     return _configuration(row) if row is not None else None
 
 
-async def page(connection: AsyncConnection, project_id: int, after: int, limit: int) -> list[Configuration]:
+async def page(connection: AsyncConnection, project_id: int, after: int, limit: int) -> list[StoredConfiguration]:
     """Configurations of a project with an id above `after`."""
     mine = (configurations.c.project_id == project_id, configurations.c.id > wide(after))
     rows = (await connection.execute(_QUERY.where(*mine).order_by(configurations.c.id).limit(limit))).mappings()
@@ -101,5 +101,7 @@ _QUERY = select(
 ).outerjoin(principals, principals.c.id == configurations.c.created_by)
 
 
-def _configuration(row: RowMapping) -> Configuration:
-    return Configuration(**{n: row[n] for n in Configuration.__slots__} | {"params": json.loads(row["params"])})
+def _configuration(row: RowMapping) -> StoredConfiguration:
+    return StoredConfiguration(
+        **{n: row[n] for n in StoredConfiguration.__slots__} | {"params": json.loads(row["params"])}
+    )

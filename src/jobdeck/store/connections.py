@@ -26,7 +26,7 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class StoredConnection:
     """`kind` names the connector, `options` are its configuration. `created_at` µs."""
 
     name: str
@@ -36,7 +36,7 @@ class Connection:
     created_at: int
 
 
-async def of_project(connection: AsyncConnection, project_id: int) -> list[Connection]:
+async def of_project(connection: AsyncConnection, project_id: int) -> list[StoredConnection]:
     """The project's connections, by name."""
     query = select(connections).where(connections.c.project_id == project_id).order_by(connections.c.name)
     return [_connection(row) for row in (await connection.execute(query)).mappings()]
@@ -57,7 +57,7 @@ async def any_sealed(connection: AsyncConnection) -> SealedSample | None:
     return None if row is None else SealedSample(row[0], row[1], json.loads(row[2])["box"])
 
 
-async def create(tx: Tx, project_id: int, new: Connection, principal_id: int, actor: str) -> None:
+async def create(tx: Tx, project_id: int, new: StoredConnection, principal_id: int, actor: str) -> None:
     """Keep it; raises Conflict when the name is taken."""
     values = {
         "project_id": project_id, "name": new.name, "kind": new.kind, "options": encode(new.options),
@@ -74,14 +74,14 @@ async def create(tx: Tx, project_id: int, new: Connection, principal_id: int, ac
     tx.emit(NewEvent("connection.created", project_id, None, actor, {"name": new.name, "kind": new.kind}))
 
 
-async def get(connection: AsyncConnection, project_id: int, name: str) -> Connection | None:
+async def get(connection: AsyncConnection, project_id: int, name: str) -> StoredConnection | None:
     """One of the project's connections."""
     mine = (connections.c.project_id == project_id, connections.c.name == name)
     row = (await connection.execute(select(connections).where(*mine))).mappings().first()
     return None if row is None else _connection(row)
 
 
-async def change(tx: Tx, project_id: int, before: Connection, after: Connection, actor: str) -> bool:
+async def change(tx: Tx, project_id: int, before: StoredConnection, after: StoredConnection, actor: str) -> bool:
     """Keep its new options and secrets, where it still is what it was `before`; whether it was."""
     mine = (connections.c.project_id == project_id, connections.c.name == before.name)
     same = (connections.c.options == encode(before.options), connections.c.secrets.is_not_distinct_from(_kept(before)))
@@ -93,7 +93,7 @@ async def change(tx: Tx, project_id: int, before: Connection, after: Connection,
     return True
 
 
-def _kept(of: Connection) -> str | None:
+def _kept(of: StoredConnection) -> str | None:
     return None if of.secrets is None else encode({"shape": of.secrets.shape, "box": of.secrets.box})
 
 
@@ -106,7 +106,7 @@ async def remove(tx: Tx, project_id: int, name: str, actor: str) -> bool:
     return gone
 
 
-def _connection(row: RowMapping) -> Connection:
+def _connection(row: RowMapping) -> StoredConnection:
     stored = json.loads(row["secrets"]) if row["secrets"] else None
     secrets = Sealed(stored["shape"], stored["box"]) if stored else None
-    return Connection(row["name"], row["kind"], json.loads(row["options"]), secrets, row["created_at"])
+    return StoredConnection(row["name"], row["kind"], json.loads(row["options"]), secrets, row["created_at"])

@@ -19,7 +19,7 @@ _CONTENT = ("name", "size", "sha256", "content_type", "created_by", "created_at"
 
 
 @dataclass(frozen=True, slots=True)
-class FileVersion:
+class StoredVersion:
     """One content of a file; `created_at` in µs."""
 
     file_id: int
@@ -72,14 +72,14 @@ async def forget_oldest(tx: Tx, file_id: int) -> list[int]:
     return gone
 
 
-async def of(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, list[FileVersion]]:
+async def of(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, list[StoredVersion]]:
     """The versions of those of the files that were replaced, newest first, by file."""
     columns = [c for c in file_versions.c if c.name != "created_by"]
     query = select(*columns, principals.c.name.label("created_by"))
     query = query.outerjoin(principals, principals.c.id == file_versions.c.created_by)
     query = query.where(file_versions.c.file_id.in_(list(ids))).order_by(file_versions.c.version.desc())
-    found: dict[int, list[FileVersion]] = {}
+    found: dict[int, list[StoredVersion]] = {}
     for row in (await connection.execute(query)).mappings():
-        version = FileVersion(**{name: row[name] for name in FileVersion.__slots__})
+        version = StoredVersion(**{name: row[name] for name in StoredVersion.__slots__})
         found.setdefault(version.file_id, []).append(version)
     return found

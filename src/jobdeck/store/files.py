@@ -18,7 +18,7 @@ LIFETIME = 15 * 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class StoredFile:
     """A file's facts; times in µs. `expires_at` None: permanent."""
 
     id: int
@@ -72,7 +72,7 @@ async def create(tx: Tx, new: NewFile) -> int | None:
     return expires_at
 
 
-async def get(connection: AsyncConnection, project_id: int, id: int) -> File | None:
+async def get(connection: AsyncConnection, project_id: int, id: int) -> StoredFile | None:
     """The file, when it is one of the project's."""
     query = _QUERY.where(files.c.project_id == project_id, files.c.id == id)
     row = (await connection.execute(query)).mappings().first()
@@ -91,7 +91,7 @@ async def names(connection: AsyncConnection, project_id: int, ids: Sequence[int]
 
 async def page(
     connection: AsyncConnection, project_id: int, before: int | None, limit: int, sha256: str | None = None
-) -> list[File]:
+) -> list[StoredFile]:
     """Files of a project, newest first, with ids below `before`; with `sha256` those whose content has it."""
     query = _QUERY.where(files.c.project_id == project_id).order_by(files.c.id.desc()).limit(limit)
     if before is not None:
@@ -124,6 +124,6 @@ _QUERY = select(*(c for c in files.c if c.name != "created_by"), principals.c.na
 )
 
 
-def _file(row: RowMapping) -> File:
-    values = {name: row[name] for name in File.__slots__} | {"tags": tuple(json.loads(row["tags"]))}
-    return File(**values)
+def _file(row: RowMapping) -> StoredFile:
+    values = {name: row[name] for name in StoredFile.__slots__} | {"tags": tuple(json.loads(row["tags"]))}
+    return StoredFile(**values)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jobdeck.access.roles import LEAST_ROLE, Permission
 from jobdeck.api.admin.login_links import PATH as LOGIN
 from jobdeck.api.http import problem
-from jobdeck.api.http.gate import STATIC, is_page
+from jobdeck.api.http.authentication import STATIC, is_page
 from jobdeck.core.errors import Forbidden, JobdeckError, Unauthenticated
 from jobdeck.web.page import anyones
 from jobdeck.web.static_files import AssetsNotBuilt

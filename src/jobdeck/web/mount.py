@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from jobdeck.api.http.gate import STATIC
+from jobdeck.api.http.authentication import STATIC
 from jobdeck.api.http.pace import Pace
 from jobdeck.services.services import Services
 from jobdeck.web import discovery, errors

@@ -13,8 +13,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
-from jobdeck.access.sessions import Session
-from jobdeck.api.http.server.prefix import all_rooted, root_of
+from jobdeck.access.sessions import BrowserSession
+from jobdeck.api.http.server.prefix import all_rooted
+from jobdeck.api.http.server.proxies import root_of
 from jobdeck.core.errors import JobdeckError, Unauthenticated
 from jobdeck.services.services import Services
 from jobdeck.web.rendering import Templates
@@ -51,7 +52,7 @@ class Page:
     services: Services
     templates: Templates
     known: Caller | None
-    session: Session | None
+    session: BrowserSession | None
     project: str | None = None
     """The project that is looked at; None: all that the caller may see."""
     projects: list[Project] = field(default_factory=list)

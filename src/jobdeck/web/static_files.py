@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from jobdeck.api.http.gate import STATIC
+from jobdeck.api.http.authentication import STATIC
 from jobdeck.core.errors import NotFound, Unavailable
 
 FOLDER = Path(__file__).parent / "static"

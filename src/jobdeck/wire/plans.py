@@ -30,6 +30,11 @@ class JobClaim(ClaimView):
 
     held: bool = Field(default=False, description="By this job.")
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it can keep a job from starting at all."""
+        return self.mode == "exclusive" or self.capacity is not None or not (self.held or self.free)
+
 
 class Change(Response):
     """A place in which two sets of parameters differ."""

@@ -9,7 +9,7 @@ import pytest
 
 from jobdeck.core.amounts import number
 from jobdeck.core.life.states import State, StepState
-from jobdeck.services.jobs.sides import STALLED_AFTER, JobExtras
+from jobdeck.services.jobs.details import STALLED_AFTER, JobExtras
 from jobdeck.web.pages.job.events.sentences import SYMBOLS, sentence
 from jobdeck.web.pages.job.steps.timeline import MOST_LANES, Scale, draw
 from jobdeck.web.pages.job.why import Known, linked, pieces_of, who_asked, whys

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from jobdeck.access.sessions import Listed
+from jobdeck.access.sessions import ListedSession
 from jobdeck.api.http.depends import CallerDep, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.wire.admin import Session
@@ -39,7 +39,7 @@ async def end_session(services: ServicesDep, caller: CallerDep, id: Annotated[st
     await services.sessions.end_one(caller, id)
 
 
-def session_view(listed: Listed) -> Session:
+def session_view(listed: ListedSession) -> Session:
     """A session as its owner sees it."""
     stored = listed.stored
     return Session(

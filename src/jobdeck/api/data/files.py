@@ -173,9 +173,9 @@ async def content(
     return _stream(download, span, tag)
 
 
-def _stream(download: Download, span: ranges.Span | None, tag: str) -> Response:
+def _stream(download: Download, span: ranges.ByteSpan | None, tag: str) -> Response:
     file = download.file
-    whole = span or ranges.Span(0, file.bytes)
+    whole = span or ranges.ByteSpan(0, file.bytes)
     headers = {
         "ETag": tag,
         "Accept-Ranges": "bytes",

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobdeck.access.sessions import Session
+from jobdeck.access.sessions import BrowserSession
 from jobdeck.api.http import problem
-from jobdeck.api.http.gate import FORM, is_page, media_type
+from jobdeck.api.http.authentication import is_page
+from jobdeck.api.http.bodies import FORM, media_type
 from jobdeck.core.errors import Forbidden
 
 HEADER = "X-CSRF-Token"
@@ -37,7 +38,7 @@ class CrossSite:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
             state = scope.setdefault("state", {})
-            session: Session | None = state.get("session")
+            session: BrowserSession | None = state.get("session")
             if session is not None or is_page(scope["path"]):
                 refusal, receive = await _check(Headers(scope=scope), session, receive)
                 if refusal is not None and not is_page(scope["path"]):
@@ -49,7 +50,7 @@ class CrossSite:
 
 
 async def _check(
-    headers: Headers, session: Session | None, receive: Receive
+    headers: Headers, session: BrowserSession | None, receive: Receive
 ) -> tuple[CrossSiteRefused | None, Receive]:
     """The refusal, if any, and what gives the body that was looked at once more."""
     if not _is_own(headers):

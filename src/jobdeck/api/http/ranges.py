@@ -9,7 +9,7 @@ _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ByteSpan:
     """Bytes from `start` up to, not including, `end`."""
 
     start: int
@@ -20,7 +20,7 @@ class Unsatisfiable(ValueError):
     """The range lies behind the end."""
 
 
-def parse(header: str | None, size: int) -> Span | None:
+def parse(header: str | None, size: int) -> ByteSpan | None:
     """The span asked for, None for the whole file; what is not understood is ignored, as the RFC allows."""
     found = _ONE_RANGE.fullmatch(header.replace(" ", "")) if header else None
     if found is None or found[0] == "bytes=-":
@@ -34,4 +34,4 @@ def parse(header: str | None, size: int) -> Span | None:
         return None
     if start >= size:
         raise Unsatisfiable(header)
-    return Span(start, end)
+    return ByteSpan(start, end)

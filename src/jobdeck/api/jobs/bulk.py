@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
+from jobdeck.api.http.depends import CallerDep, IdPath, PagingDep, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.wire.base import Page
@@ -38,10 +38,10 @@ async def preview_bulk(
 
 @router.get("", summary="List operations on many jobs")
 async def list_bulks(
-    services: ServicesDep, caller: CallerDep, cursor: Cursor = None, limit: Limit = PAGE, everyone: Everyone = False
+    services: ServicesDep, caller: CallerDep, paging: PagingDep, everyone: Everyone = False
 ) -> Page[Bulk]:
     """Those that were asked for by the one who asks now, newest first; with `everyone`, for administrators, all."""
-    return await services.bulks.page(caller, cursor, limit, everyone=everyone)
+    return await services.bulks.page(caller, paging.cursor, paging.limit, everyone=everyone)
 
 
 @router.get("/{id}", summary="Show an operation on many jobs")
@@ -69,9 +69,8 @@ async def list_bulk_items(
     services: ServicesDep,
     caller: CallerDep,
     id: IdPath,
+    paging: PagingDep,
     outcome: Annotated[BulkOutcome | None, Query(description="Only those of which this became.")] = None,
-    cursor: Cursor = None,
-    limit: Limit = PAGE,
 ) -> Page[BulkItem]:
     """The jobs by id, and what became of each."""
-    return await services.bulks.items(caller, id, outcome, cursor, limit)
+    return await services.bulks.items(caller, id, outcome, paging.cursor, paging.limit)

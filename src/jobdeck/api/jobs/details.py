@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
+from jobdeck.api.http.depends import PAGE, Cursor, JobDep, Limit, PagingDep, PresentDep
 from jobdeck.api.http.described import PREFIX
-from jobdeck.api.http.presence import PresentDep
 from jobdeck.core.life.states import StepState
 from jobdeck.services.jobs.details import MAX_TASKS
 from jobdeck.services.jobs.output.log_window import LogFilter
@@ -32,9 +31,7 @@ LogCursor = Annotated[str | None, Query(max_length=100, description="`next` of t
 
 @router.get("/steps", summary="Show a job's steps and tasks")
 async def steps(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
+    about: JobDep,
     attempt: AttemptNumber = None,
     tasks: Annotated[Digits, Query(ge=0, le=MAX_TASKS, description="Tasks of each step, at most.")] = MAX_TASKS,
     limit: Limit = MAX_LIMIT,
@@ -43,90 +40,71 @@ async def steps(
     """The steps that have begun, each with its first thousand tasks; `task_count` says how many it has.
 
     Where that would be more than ten thousand tasks together, each shows fewer."""
-    return await services.job_details.steps(caller, id, attempt, tasks=tasks, cursor=cursor, limit=limit)
+    return await about.services.job_details.steps(
+        about.caller, about.id, attempt, tasks=tasks, cursor=cursor, limit=limit
+    )
 
 
 @router.get("/steps/{index}/tasks", summary="List the tasks of a step")
 async def tasks_of_step(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
+    about: JobDep,
+    paging: PagingDep,
     index: Annotated[Digits, Path(ge=0, le=MAX_ID)],
     state: Annotated[list[StepState] | None, Query(max_length=20, description="Only tasks in any of these.")] = None,
     sort: Annotated[
         Literal["index", "-duration"], Query(description="In order, or those first that took longest.")
     ] = "index",
     attempt: AttemptNumber = None,
-    limit: Limit = PAGE,
-    cursor: Cursor = None,
 ) -> Page[Task]:
     """All tasks, page by page. For those who may operate the job, the error of a task that failed has its traceback."""
-    wanted = TaskQuery(index, attempt, tuple(state or ()), sort == "-duration", cursor, limit)
-    return await services.timelines.tasks(caller, id, wanted)
+    wanted = TaskQuery(index, attempt, tuple(state or ()), sort == "-duration", paging.cursor, paging.limit)
+    return await about.services.timelines.tasks(about.caller, about.id, wanted)
 
 
 @router.get("/timeline", summary="Show what a job did when")
-async def timeline(services: ServicesDep, caller: CallerDep, id: IdPath, attempt: AttemptNumber = None) -> Timeline:
+async def timeline(about: JobDep, attempt: AttemptNumber = None) -> Timeline:
     """Spans of the job, of its attempts, and of the steps of one attempt with their tasks: one by one where a step has
     200 or fewer, else how many were at work when, with the slowest and the failed ones singled out."""
-    return await services.timelines.get(caller, id, attempt)
+    return await about.services.timelines.get(about.caller, about.id, attempt)
 
 
 @router.get("/diff", summary="Compare the parameters of two jobs")
 async def diff(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
+    about: JobDep,
     other: Annotated[
         Digits | None, Query(alias="with", ge=1, le=MAX_ID, description="Default: the job that it runs again.")
     ] = None,
 ) -> JobDiff:
     """From the parameters of the other job to those of this one, place by place; secrets are masked."""
-    return await services.job_details.diff(caller, id, other)
+    return await about.services.related_jobs.diff(about.caller, about.id, other)
 
 
 @router.get("/claims", summary="Show what a job claims")
-async def claims(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
-    limit: Limit = PAGE,
-    cursor: Cursor = None,
-) -> Page[JobClaim]:
+async def claims(about: JobDep, paging: PagingDep) -> Page[JobClaim]:
     """The resources that the job holds or wants, as things are now: those in its way first, then those with a limit."""
-    return await services.job_sides.claims_page(caller, id, cursor, limit)
+    return await about.services.job_claims.page(about.caller, about.id, paging.cursor, paging.limit)
 
 
 @router.get("/attempts", summary="List a job's attempts")
-async def attempts(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
-    limit: Limit = PAGE,
-    cursor: Cursor = None,
-) -> Page[Attempt]:
+async def attempts(about: JobDep, paging: PagingDep) -> Page[Attempt]:
     """The runs of the job from its first step, first to last."""
-    return await services.job_details.attempts(caller, id, cursor, limit)
+    return await about.services.job_details.attempts(about.caller, about.id, paging.cursor, paging.limit)
 
 
 @router.get("/events", summary="List a job's events")
 async def events(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
+    about: JobDep,
     after: Annotated[Digits, Query(ge=0, le=MAX_ID, description="`next` of the page before, or an event's id.")] = 0,
     limit: Limit = PAGE,
 ) -> Page[Event]:
     """What happened to the job, oldest first."""
-    return await services.job_details.events(caller, id, after, limit)
+    return await about.services.job_details.events(about.caller, about.id, after, limit)
 
 
 @router.get("/logs", summary="Read a job's log")
 async def logs(
-    services: ServicesDep,
-    caller: CallerDep,
+    about: JobDep,
     present: PresentDep,
-    id: IdPath,
     attempt: AttemptNumber = None,
     after: LogCursor = None,
     before: Annotated[str | None, Query(max_length=100, description="`cursor` of a line: the lines before it.")] = None,
@@ -148,7 +126,7 @@ async def logs(
     it."""
     where = LogFilter(tuple(level or ()), step, task, q)
     asked = LogQuery(attempt, after, before, tail, where, limit)
-    return await present.whilst(services.job_logs.page(caller, id, asked))
+    return await present.whilst(about.services.job_logs.page(about.caller, about.id, asked))
 
 
 @router.get(
@@ -157,16 +135,14 @@ async def logs(
     response_class=StreamingResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The log as text."}},
 )
-async def download_log(
-    services: ServicesDep, caller: CallerDep, id: IdPath, attempt: AttemptNumber = None
-) -> StreamingResponse:
+async def download_log(about: JobDep, attempt: AttemptNumber = None) -> StreamingResponse:
     """The whole log of an attempt as text."""
-    pieces = await services.job_logs.text(caller, id, attempt)
-    headers = {"Content-Disposition": f'attachment; filename="job-{id}.log"'}
+    pieces = await about.services.job_logs.text(about.caller, about.id, attempt)
+    headers = {"Content-Disposition": f'attachment; filename="job-{about.id}.log"'}
     return StreamingResponse(pieces, headers=headers, media_type="text/plain; charset=utf-8")
 
 
 @router.get("/lineage", summary="Show what a job read and wrote")
-async def lineage(services: ServicesDep, caller: CallerDep, id: IdPath) -> Lineage:
+async def lineage(about: JobDep) -> Lineage:
     """Objects and files with versions, and the jobs before and after this one through them."""
-    return await services.job_details.lineage(caller, id)
+    return await about.services.related_jobs.lineage(about.caller, about.id)

@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Body, Query, Response
 
-from jobdeck.api.http.depends import CallerDep, IdempotencyKey, IdPath, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import CallerDep, IdempotencyKey, JobDep, PresentDep, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
-from jobdeck.api.http.presence import PresentDep
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import State
-from jobdeck.services.jobs.jobs import Asked
+from jobdeck.services.jobs.jobs import AskedOperation
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, Words, wanted_fields
 from jobdeck.wire.base import Page
 from jobdeck.wire.jobs import (
@@ -135,15 +134,15 @@ async def count_jobs(
 
 
 @router.get("/jobs/{id}", summary="Show a job")
-async def show_job(services: ServicesDep, caller: CallerDep, id: IdPath) -> Job:
+async def show_job(about: JobDep) -> Job:
     """One job with everything about it."""
-    return await services.jobs.get(caller, id)
+    return await about.services.jobs.get(about.caller, about.id)
 
 
 @router.patch("/jobs/{id}", summary="Change a job's priority")
-async def change_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: ChangeRequest) -> Job:
+async def change_job(about: JobDep, body: ChangeRequest) -> Job:
     """Higher priorities go first among jobs that wait."""
-    return await services.jobs.set_priority(caller, id, body.priority)
+    return await about.services.jobs.set_priority(about.caller, about.id, body.priority)
 
 
 @router.delete(
@@ -154,35 +153,35 @@ async def change_job(services: ServicesDep, caller: CallerDep, id: IdPath, body:
     responses={**_REFUSED, **_DELETED},
     summary="Delete a job",
 )
-async def delete_job(services: ServicesDep, caller: CallerDep, id: IdPath, children: WithChildren = False) -> Response:
+async def delete_job(about: JobDep, children: WithChildren = False) -> Response:
     """Remove a job that has ended, and everything recorded about it. One that has children is deleted only with them:
     409 `has_children` counts them by state, `children=true` chooses them, and the answer then is 200 with the count."""
-    deleted = await services.jobs.delete(caller, id, children=children)
+    deleted = await about.services.jobs.delete(about.caller, about.id, children=children)
     return _json(deleted.model_dump(mode="json")) if children else Response(status_code=204)
 
 
 @router.post("/jobs/{id}/cancel", status_code=202, responses=_REFUSED, summary="Cancel a job")
-async def cancel_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: OperationRequest | None = None) -> Job:
+async def cancel_job(about: JobDep, body: OperationRequest | None = None) -> Job:
     """End it for good and remove what it half made."""
-    return await services.jobs.operate(caller, id, Asked.of(Operation.CANCEL, body))
+    return await about.services.jobs.operate(about.caller, about.id, AskedOperation.of(Operation.CANCEL, body))
 
 
 @router.post("/jobs/{id}/pause", status_code=202, responses=_REFUSED, summary="Pause a job")
-async def pause_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: PauseRequest | None = None) -> Job:
+async def pause_job(about: JobDep, body: PauseRequest | None = None) -> Job:
     """Stop at the next checkpoint, and give back all that it holds."""
-    return await services.jobs.operate(caller, id, Asked.of(Operation.PAUSE, body))
+    return await about.services.jobs.operate(about.caller, about.id, AskedOperation.of(Operation.PAUSE, body))
 
 
 @router.post("/jobs/{id}/resume", status_code=202, responses=_REFUSED, summary="Resume a job")
-async def resume_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: OperationRequest | None = None) -> Job:
+async def resume_job(about: JobDep, body: OperationRequest | None = None) -> Job:
     """Go on from the first task that has not succeeded."""
-    return await services.jobs.operate(caller, id, Asked.of(Operation.RESUME, body))
+    return await about.services.jobs.operate(about.caller, about.id, AskedOperation.of(Operation.RESUME, body))
 
 
 @router.post("/jobs/{id}/restart", status_code=202, responses=_REFUSED, summary="Restart a job")
-async def restart_job(services: ServicesDep, caller: CallerDep, id: IdPath, body: RestartRequest | None = None) -> Job:
+async def restart_job(about: JobDep, body: RestartRequest | None = None) -> Job:
     """Run from the first step, under the same id, as a new attempt."""
-    return await services.jobs.operate(caller, id, Asked.of(Operation.RESTART, body))
+    return await about.services.jobs.operate(about.caller, about.id, AskedOperation.of(Operation.RESTART, body))
 
 
 @router.post(
@@ -193,9 +192,7 @@ async def restart_job(services: ServicesDep, caller: CallerDep, id: IdPath, body
     summary="Run a job again",
 )
 async def run_again(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
+    about: JobDep,
     response: Response,
     present: PresentDep,
     body: RunAgainRequest | None = None,
@@ -206,7 +203,11 @@ async def run_again(
 
     With `dry_run` it only is planned: 200 with the plan, whose `changes` tell how the parameters differ."""
     if dry_run:
-        return _plan(await present.whilst(services.dry_runs.of_again(caller, id, body or RunAgainRequest())))
-    job = await present.whilst(services.jobs.run_again(caller, id, body or RunAgainRequest(), idempotency_key))
+        return _plan(
+            await present.whilst(about.services.dry_runs.of_again(about.caller, about.id, body or RunAgainRequest()))
+        )
+    job = await present.whilst(
+        about.services.jobs.run_again(about.caller, about.id, body or RunAgainRequest(), idempotency_key)
+    )
     response.headers["Location"] = f"{PREFIX}/jobs/{job.id}"
     return job

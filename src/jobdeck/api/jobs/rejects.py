@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
+from jobdeck.api.http.depends import JobDep, PagingDep
 from jobdeck.api.http.described import PREFIX
 from jobdeck.services.jobs.output.rejects import RejectContent
 from jobdeck.wire.base import Page
@@ -27,47 +27,37 @@ _LINES: dict[int | str, dict[str, Any]] = {
 
 @router.get("", summary="List a job's reject files")
 async def reject_files(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
+    about: JobDep,
+    paging: PagingDep,
     attempt: AttemptNumber = None,
-    limit: Limit = PAGE,
-    cursor: Cursor = None,
 ) -> Page[RejectFile]:
     """The files with rows that the job did not take, in the order of its tasks: rows, bytes, the files they come from.
 
     A page has a hundred of them at most."""
-    return await services.job_rejects.page(caller, id, attempt, cursor, limit)
+    return await about.services.job_rejects.page(about.caller, about.id, attempt, paging.cursor, paging.limit)
 
 
 @router.get("/content", summary="Download all rejected rows", response_class=StreamingResponse, responses=_LINES)
-async def all_rejects(
-    services: ServicesDep, caller: CallerDep, id: IdPath, attempt: AttemptNumber = None
-) -> StreamingResponse:
+async def all_rejects(about: JobDep, attempt: AttemptNumber = None) -> StreamingResponse:
     """The rows of all reject files as JSON Lines."""
-    return _stream(await services.job_rejects.everything(caller, id, attempt))
+    return _stream(await about.services.job_rejects.everything(about.caller, about.id, attempt))
 
 
 @router.get("/{name}/rows", summary="Look at rejected rows")
 async def rejected_rows(
-    services: ServicesDep,
-    caller: CallerDep,
-    id: IdPath,
+    about: JobDep,
+    paging: PagingDep,
     name: RejectName,
     attempt: AttemptNumber = None,
-    limit: Limit = PAGE,
-    cursor: Cursor = None,
 ) -> Page[RejectedRow]:
     """Rows of one reject file: where each was, what does not fit, and why."""
-    return await services.job_rejects.rows(caller, id, name, attempt, cursor, limit)
+    return await about.services.job_rejects.rows(about.caller, about.id, name, attempt, paging.cursor, paging.limit)
 
 
 @router.get("/{name}/content", summary="Download a reject file", response_class=StreamingResponse, responses=_LINES)
-async def reject_content(
-    services: ServicesDep, caller: CallerDep, id: IdPath, name: RejectName, attempt: AttemptNumber = None
-) -> StreamingResponse:
+async def reject_content(about: JobDep, name: RejectName, attempt: AttemptNumber = None) -> StreamingResponse:
     """One reject file as JSON Lines."""
-    return _stream(await services.job_rejects.content(caller, id, name, attempt))
+    return _stream(await about.services.job_rejects.content(about.caller, about.id, name, attempt))
 
 
 def _stream(content: RejectContent) -> StreamingResponse:

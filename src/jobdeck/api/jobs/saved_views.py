@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ServicesDep
+from jobdeck.api.http.depends import CallerDep, IdPath, PagingDep, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.wire.base import Page
 from jobdeck.wire.saved_views import SavedView, SavedViewRequest
@@ -21,14 +21,13 @@ _SHARED_IN = refusals(missing="There is no such project, or it is not visible to
 async def list_views(
     services: ServicesDep,
     caller: CallerDep,
+    paging: PagingDep,
     project: Annotated[
         str | None, Query(max_length=200, description="Of the shared ones only those of this project.")
     ] = None,
-    limit: Limit = PAGE,
-    cursor: Cursor = None,
 ) -> Page[SavedView]:
     """One's own, and those that are shared; oldest first."""
-    return await services.saved_views.page(caller, project, cursor, limit)
+    return await services.saved_views.page(caller, project, paging.cursor, paging.limit)
 
 
 @router.post("", status_code=201, responses={**_TAKEN, **_SHARED_IN}, summary="Save a view")

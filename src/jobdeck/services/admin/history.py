@@ -13,8 +13,8 @@ from jobdeck.core.errors import InvalidInput
 from jobdeck.core.output.nearest import nearest
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.services.jobs.details import event
 from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
+from jobdeck.services.jobs.shown import event_view
 from jobdeck.store.views import history
 from jobdeck.store.views.history import HistoryFilter
 from jobdeck.wire.base import Page
@@ -70,7 +70,7 @@ class History:
             found = await history.page(connection, where, before, query.limit + 1)
             names = await scope.names(connection)
         more, found = len(found) > query.limit, found[: query.limit]
-        items = [event(e, names.get(e.project_id or 0)) for e in found]
+        items = [event_view(e, names.get(e.project_id or 0)) for e in found]
         return Page[Event](items=items, next=cursors.encode(CURSOR, found[-1].id) if more else None)
 
 

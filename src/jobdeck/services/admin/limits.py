@@ -17,7 +17,7 @@ from jobdeck.services.core import Core
 from jobdeck.services.data.environments import Environments
 from jobdeck.store import configurations, connections, limits
 from jobdeck.store.limits import MAX_CAPACITY
-from jobdeck.store.projects import Project
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.running import leases, workers
 from jobdeck.store.sql.database import Connection, Tx
 from jobdeck.store.views import job_views
@@ -130,7 +130,7 @@ class Limits:
         own = {registered.name for registered in registry} | {broken.name for broken in registry.broken}
         return own.union(*(worker.types for worker in there))
 
-    async def _refuse_slip(self, connection: Connection, project: Project, local: str) -> None:
+    async def _refuse_slip(self, connection: Connection, project: StoredProject, local: str) -> None:
         """Raises InvalidInput for the name of something that there is not: such a limit would never limit anything."""
         kind, colon, name = local.partition(":")
         if kind == "type" and colon:
@@ -152,7 +152,7 @@ class Limits:
             known = {local_name(n) for n in there if n.startswith(f"{own}/")}
             limit_names.check_free(local, known, await self._types(connection))
 
-    async def _refuse_slip_of_table(self, project: Project, local: str) -> None:
+    async def _refuse_slip_of_table(self, project: StoredProject, local: str) -> None:
         """Raises InvalidInput where there is no such table, and one of nearly that name. A limit may come first."""
         from jobdeck.connectors.lake import catalog
 

@@ -48,7 +48,7 @@ class Projects:
             found = await scope.project(connection, caller, name)
         caller.require(Permission.PROJECT_CHANGE)
 
-        async def work(tx: Tx) -> projects.Project:
+        async def work(tx: Tx) -> projects.StoredProject:
             present = await projects.by_id(tx.connection, found.id) or found
             title = present.title if asked.title is None else asked.title
             weight = present.weight if asked.weight is None else asked.weight
@@ -59,7 +59,7 @@ class Projects:
         return _view(await self._core.database.transact(work))
 
 
-def _view(project: projects.Project) -> Project:
+def _view(project: projects.StoredProject) -> Project:
     return Project(
         name=project.name, title=project.title, weight=project.weight, created_at=instant(project.created_at)
     )

@@ -18,7 +18,7 @@ from jobdeck.services.core import Core
 from jobdeck.store.access import principals, sessions, tokens
 from jobdeck.store.access.tokens import StoredToken
 from jobdeck.store.jobs import submissions
-from jobdeck.store.projects import Project
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.sql.database import Tx
 from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
 from jobdeck.wire.base import Page, instant
@@ -84,7 +84,7 @@ class Tokens:
         await submissions.settle_races(self._core.database, work)
         return made[0]
 
-    async def _project(self, caller: Caller, asked: TokenRequest) -> Project | None:
+    async def _project(self, caller: Caller, asked: TokenRequest) -> StoredProject | None:
         """The project of the new token; one who is bound to a project can only name that one."""
         if asked.project is None and caller.project_id is not None:
             raise Forbidden(
@@ -117,7 +117,7 @@ def _label(asked: TokenRequest) -> str:
     return label
 
 
-async def _principal(tx: Tx, caller: Caller, label: str, whose: str | None, project: Project | None) -> int:
+async def _principal(tx: Tx, caller: Caller, label: str, whose: str | None, project: StoredProject | None) -> int:
     """The principal of a new token: the one named `whose`, where the caller may speak for it, else a new one.
 
     Whom one bound to a project makes carries the project's name: two projects never meet over a name, and neither

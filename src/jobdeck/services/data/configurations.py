@@ -8,13 +8,12 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import Conflict, NotFound
 from jobdeck.core.identity.sealed import Stored
-from jobdeck.core.values import MAX_PARAMS, bounded, encode
+from jobdeck.core.values import MAX_PARAMS, bounded, check_depth, encode
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.masking import Masker, unmasked
-from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations, limits
-from jobdeck.store.projects import Project
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
 from jobdeck.wire.admin import Configuration, ConfigurationRequest
@@ -80,7 +79,7 @@ class Configurations:
                 return await self.get(caller, project_name, id)
         raise Conflict("Others keep changing this configuration.", field="id", hint="Look at it, then save again.")
 
-    async def _before(self, project: Project, id: int) -> configurations.Configuration:
+    async def _before(self, project: StoredProject, id: int) -> configurations.StoredConfiguration:
         async with self._core.database.read() as connection:
             found = await configurations.get(connection, project.id, id)
         if found is None:
@@ -90,8 +89,8 @@ class Configurations:
     async def _save(
         self,
         caller: Caller,
-        project: Project,
-        before: configurations.Configuration,
+        project: StoredProject,
+        before: configurations.StoredConfiguration,
         asked: ConfigurationRequest,
         stored: Stored,
         tx: Tx,
@@ -124,7 +123,7 @@ class Configurations:
         await self._core.database.transact(work)
 
     def _meant(
-        self, caller: Caller, asked: ConfigurationRequest, before: configurations.Configuration
+        self, caller: Caller, asked: ConfigurationRequest, before: configurations.StoredConfiguration
     ) -> tuple[ConfigurationRequest, int]:
         """With the secrets that came masked, and who knows them; raises SecretNeededAgain."""
         check_depth(asked.params, "params")
@@ -137,20 +136,20 @@ class Configurations:
         )  # fmt: skip
         return asked.model_copy(update={"params": params}), owner
 
-    async def _writable(self, caller: Caller, project_name: str) -> Project:
+    async def _writable(self, caller: Caller, project_name: str) -> StoredProject:
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
         caller.require(Permission.CONFIGURATION_WRITE)
         return project
 
-    async def _check_params(self, project: Project, asked: ConfigurationRequest) -> None:
+    async def _check_params(self, project: StoredProject, asked: ConfigurationRequest) -> None:
         """Raises InvalidInput where the parameters do not fit the type."""
         self._core.registry.get(asked.type)
         check_depth(asked.params, "params")
         bounded(asked.params, MAX_PARAMS, "params")
         await self._core.submitter.fits(asked.type, asked.params, project.name)
 
-    def _view(self, found: configurations.Configuration, project: Project) -> Configuration:
+    def _view(self, found: configurations.StoredConfiguration, project: StoredProject) -> Configuration:
         return Configuration(
             id=found.id,
             project=project.name,
@@ -163,7 +162,7 @@ class Configurations:
         )
 
 
-def _event(kind: str, project: Project, id: int, caller: Caller, name: str | None) -> NewEvent:
+def _event(kind: str, project: StoredProject, id: int, caller: Caller, name: str | None) -> NewEvent:
     return NewEvent(kind, project.id, None, caller.name, {"configuration": id, "name": name})
 
 

@@ -12,16 +12,15 @@ from jobdeck.access.roles import Permission
 from jobdeck.access.vault import Vault
 from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobdeck.core.output.nearest import nearest
-from jobdeck.core.values import MAX_PARAMS, bounded
+from jobdeck.core.values import MAX_PARAMS, bounded, check_depth
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.data.connection_changes import changed, check_typed_again, refuse_masks
 from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.masking import MASK, mask_by_name
-from jobdeck.services.nesting import check_depth
 from jobdeck.store import connections
 from jobdeck.store.connections import Sealed
-from jobdeck.store.projects import Project
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.views import uses
 from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest
@@ -64,7 +63,7 @@ class Connections:
 
     async def find(
         self, caller: Caller, project_name: str, name: str, permission: Permission = Permission.CONNECTION_READ
-    ) -> tuple[Project, connections.Connection]:
+    ) -> tuple[StoredProject, connections.StoredConnection]:
         """One connection as it is stored, and its project; raises NotFound, and Conflict for the lake."""
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
@@ -82,14 +81,14 @@ class Connections:
         project = await self._writable(caller, project_name)
         asked = _check(asked, self._core.installation.allowed_endpoints)
         secrets = self._sealed(project, asked.name, asked.secrets)
-        new = connections.Connection(asked.name, asked.kind, asked.options, secrets, 0)
+        new = connections.StoredConnection(asked.name, asked.kind, asked.options, secrets, 0)
 
         async def work(tx: Tx) -> int:
             await connections.create(tx, project.id, new, caller.principal_id, caller.name)
             return tx.now
 
         now = await self._core.database.transact(work)
-        return _view(connections.Connection(new.name, new.kind, new.options, secrets, now))
+        return _view(connections.StoredConnection(new.name, new.kind, new.options, secrets, now))
 
     async def change(self, caller: Caller, project_name: str, name: str, asked: ConnectionChange) -> Connection:
         """Put options and secrets over those that there are; raises SecretNeededAgain where the address changes."""
@@ -104,8 +103,8 @@ class Connections:
         raise Conflict("Others keep changing this connection.", field="name", hint="Look at it, then change it again.")
 
     def _after(
-        self, project: Project, before: connections.Connection, asked: ConnectionChange
-    ) -> connections.Connection:
+        self, project: StoredProject, before: connections.StoredConnection, asked: ConnectionChange
+    ) -> connections.StoredConnection:
         """The connection as it is to be, checked like a new one."""
         connector = _connector(before.kind)
         for field, value in (("options", asked.options), ("secrets", asked.secrets)):
@@ -123,7 +122,7 @@ class Connections:
         sealed = self._sealed(project, before.name, shaped.secrets)
         return replace(before, options=shaped.options, secrets=sealed)
 
-    def _known(self, project: Project, stored: connections.Connection) -> dict[str, Any]:
+    def _known(self, project: StoredProject, stored: connections.StoredConnection) -> dict[str, Any]:
         """Its secrets."""
         if stored.secrets is None:
             return {}
@@ -144,7 +143,7 @@ class Connections:
         if not gone:
             raise _missing(name, [])
 
-    async def _require_unused(self, project: Project, name: str) -> None:
+    async def _require_unused(self, project: StoredProject, name: str) -> None:
         """Before the transaction, which holds up others: very many jobs may have to be looked at."""
         async with self._core.database.read() as connection:
             found = {c.name: c for c in await connections.of_project(connection, project.id)}
@@ -154,13 +153,13 @@ class Connections:
             users = await uses.of_connection(connection, project.id, name, url if isinstance(url, str) else None)
         require_unused(f"The connection '{name}'", users, "name")
 
-    async def _writable(self, caller: Caller, project_name: str) -> Project:
+    async def _writable(self, caller: Caller, project_name: str) -> StoredProject:
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
         caller.require(Permission.CONNECTION_WRITE)
         return project
 
-    def _sealed(self, project: Project, name: str, secrets: dict[str, Any]) -> Sealed | None:
+    def _sealed(self, project: StoredProject, name: str, secrets: dict[str, Any]) -> Sealed | None:
         if not secrets:
             return None
         return Sealed(_masked(secrets), self._key().seal(secrets, place(project.id, name)))
@@ -231,7 +230,7 @@ def _masked(secrets: dict[str, Any]) -> dict[str, Any]:
     return {name: _masked(value) if isinstance(value, dict) else MASK for name, value in secrets.items()}
 
 
-def _view(stored: connections.Connection) -> Connection:
+def _view(stored: connections.StoredConnection) -> Connection:
     return Connection(
         name=stored.name,
         kind=stored.kind,

@@ -10,7 +10,7 @@ from jobdeck.core.errors import NotFound, Unavailable
 from jobdeck.services.core import Installation
 from jobdeck.services.data.connections import merged, place
 from jobdeck.store import connections, projects
-from jobdeck.store.connections import Connection
+from jobdeck.store.connections import StoredConnection
 from jobdeck.store.sql.database import Database
 
 
@@ -51,7 +51,7 @@ class Environments:
             work_dir=self._work_dir,
         )
 
-    def opened(self, project_id: int, stored: Connection) -> dict[str, Any]:
+    def opened(self, project_id: int, stored: StoredConnection) -> dict[str, Any]:
         """Its options with the secrets among them. Raises SecretsUnreadable, Unavailable."""
         if stored.secrets is None:
             return stored.options

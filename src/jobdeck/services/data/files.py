@@ -19,11 +19,11 @@ from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.data.media_types import media_type
 from jobdeck.storage.places import file_path, file_prefix, version_prefix
 from jobdeck.store import file_versions, files, garbage
-from jobdeck.store.file_versions import FileVersion as Version
+from jobdeck.store.file_versions import StoredVersion as Version
 from jobdeck.store.files import NewFile
 from jobdeck.store.garbage import Doomed
 from jobdeck.store.jobs import submissions
-from jobdeck.store.projects import Project
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
 from jobdeck.store.views import uses
@@ -86,14 +86,14 @@ class Files:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def writable(self, caller: Caller, project_name: str) -> Project:
+    async def writable(self, caller: Caller, project_name: str) -> StoredProject:
         """The project that the caller may upload to; asked before the first byte is read."""
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
         caller.require(Permission.FILE_WRITE)
         return project
 
-    async def upload(self, caller: Caller, project: Project, upload: Upload, key: str | None = None) -> File:
+    async def upload(self, caller: Caller, project: StoredProject, upload: Upload, key: str | None = None) -> File:
         """Keep the content as it comes, at bounded memory; what goes wrong leaves nothing.
 
         The same `key` with the same file answers with the first one's."""
@@ -119,7 +119,7 @@ class Files:
         return await self.get(caller, project.name, kept)
 
     async def replace(
-        self, caller: Caller, project: Project, file_id: int, upload: Upload, key: str | None = None
+        self, caller: Caller, project: StoredProject, file_id: int, upload: Upload, key: str | None = None
     ) -> File:
         """Put other content in the file's place, under its id; what was there stays as an earlier version.
 
@@ -205,7 +205,7 @@ class Files:
 
         await self._core.garbage.collect(await self._core.database.transact(work))
 
-    async def _require_unused(self, project: Project, file_id: int) -> None:
+    async def _require_unused(self, project: StoredProject, file_id: int) -> None:
         """Before the transaction, which holds up others: very many jobs may have to be looked at."""
         async with self._core.database.read() as connection:
             found = await files.get(connection, project.id, file_id)
@@ -214,7 +214,7 @@ class Files:
             require_unused(f"The file {with_id(shown(found.name), f'file:{file_id}')}", users, "id")
 
 
-async def _reserve(tx: Tx, project: Project, caller: Caller) -> tuple[int, int]:
+async def _reserve(tx: Tx, project: StoredProject, caller: Caller) -> tuple[int, int]:
     """An id for a file, and the id under which its content is garbage until its row is written."""
     file_id = await files.reserve_id(tx, project.id, caller.principal_id)
     (content_id,) = await garbage.add(tx, [Doomed(file_prefix(project.name, file_id))], wait=LONGEST_UPLOAD)
@@ -229,7 +229,7 @@ class _Reserved:
     content_id: int
 
 
-async def _reserve_version(tx: Tx, project: Project, file_id: int) -> _Reserved:
+async def _reserve_version(tx: Tx, project: StoredProject, file_id: int) -> _Reserved:
     version = await file_versions.reserve(tx, project.id, file_id)
     if version is None:
         raise _missing(file_id)
@@ -239,7 +239,7 @@ async def _reserve_version(tx: Tx, project: Project, file_id: int) -> _Reserved:
 
 
 async def _keep_version(
-    tx: Tx, new: NewFile, caller: Caller, key: str | None, reserved: _Reserved, project: Project
+    tx: Tx, new: NewFile, caller: Caller, key: str | None, reserved: _Reserved, project: StoredProject
 ) -> list[int]:
     """Write the version's row; its number, or the one that has this content already, then ids of garbage to collect."""
     before = await files.get(tx.connection, project.id, new.id)
@@ -314,7 +314,7 @@ def _missing(file_id: int) -> NotFound:
     )
 
 
-def _view(found: files.File, project: Project, jobs: list[int], versions: Sequence[Version]) -> File:
+def _view(found: files.StoredFile, project: StoredProject, jobs: list[int], versions: Sequence[Version]) -> File:
     return File(
         id=found.id,
         project=project.name,

@@ -22,7 +22,7 @@ from jobdeck.storage.errors import OBJECT_STORAGE, told
 from jobdeck.storage.places import project_prefix
 from jobdeck.store import garbage, limits
 from jobdeck.store.garbage import Doomed
-from jobdeck.store.projects import Project
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
 from jobdeck.wire.base import Page, instant
@@ -125,13 +125,13 @@ class Objects:
 
         await self._core.garbage.collect(await self._core.database.transact(work))
 
-    async def _project(self, caller: Caller, name: str, permission: Permission) -> tuple[Project, Environment]:
+    async def _project(self, caller: Caller, name: str, permission: Permission) -> tuple[StoredProject, Environment]:
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, name)
         caller.require(permission)
         return project, await self._environments.of(project.name)
 
-    async def _require_free(self, project: Project, ref: ObjectRef) -> None:
+    async def _require_free(self, project: StoredProject, ref: ObjectRef) -> None:
         async with self._core.database.read() as connection:
             resource = qualify(project.name, f"object:{ref}")
             count, some = await limits.holders(connection, resource, MOST_NAMED)

@@ -27,7 +27,7 @@ from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.services.jobs.bulks import permission_of
 from jobdeck.store.access import tokens
 from jobdeck.store.bulks import items, records
-from jobdeck.store.bulks.records import Bulk
+from jobdeck.store.bulks.records import StoredBulk
 from jobdeck.store.sql.database import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -102,14 +102,14 @@ async def _step(tx: Tx, bulk_id: int, size: int) -> list[int]:
     return removed
 
 
-async def _keep(tx: Tx, bulk: Bulk, treated: list[Treated], along: int = 0) -> Bulk:
+async def _keep(tx: Tx, bulk: StoredBulk, treated: list[Treated], along: int = 0) -> StoredBulk:
     if not treated:
         return bulk
     await items.record(tx, bulk.id, treated)
     return await records.progress(tx, bulk, treated, treated[-1].job, along)
 
 
-async def _treat(tx: Tx, bulk: Bulk, ids: list[int]) -> tuple[list[Treated], list[int], list[Treated]]:
+async def _treat(tx: Tx, bulk: StoredBulk, ids: list[int]) -> tuple[list[Treated], list[int], list[Treated]]:
     """Ask the operation of the jobs, in the name of the person, if that one still may; last, what went along."""
     lost = await _permission_lost(tx, bulk)
     if lost is not None:
@@ -120,7 +120,7 @@ async def _treat(tx: Tx, bulk: Bulk, ids: list[int]) -> tuple[list[Treated], lis
     return [_treated(bulk, by_id[i]) for i in ids], removed, along
 
 
-async def _permission_lost(tx: Tx, bulk: Bulk) -> Why | None:
+async def _permission_lost(tx: Tx, bulk: StoredBulk) -> Why | None:
     stored = await tokens.by_id(tx.connection, bulk.token_id)
     try:
         if stored is None:
@@ -132,7 +132,7 @@ async def _permission_lost(tx: Tx, bulk: Bulk) -> Why | None:
     return Why("permission", why) if why is not None else None
 
 
-async def _operate(tx: Tx, bulk: Bulk, ids: list[int]) -> tuple[list[Result], list[int]]:
+async def _operate(tx: Tx, bulk: StoredBulk, ids: list[int]) -> tuple[list[Result], list[int]]:
     operation = bulk.operation.operation
     if operation is None:
         return await prioritize_in(tx, ids, bulk.priority or 0, bulk.actor, bulk.id), []
@@ -143,7 +143,7 @@ async def _operate(tx: Tx, bulk: Bulk, ids: list[int]) -> tuple[list[Result], li
     return await operate_in(tx, ids, request), []
 
 
-def _treated(bulk: Bulk, result: Result) -> Treated:
+def _treated(bulk: StoredBulk, result: Result) -> Treated:
     if result.changed:
         return Treated(result.id, Outcome.DONE)
     if isinstance(result.error, NotFound) or result.before is None:

@@ -16,8 +16,8 @@ from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.queries import JobConditions, to_filter
 from jobdeck.store.bulks import items, preview, records
-from jobdeck.store.bulks.records import Bulk as Stored
 from jobdeck.store.bulks.records import NewBulk
+from jobdeck.store.bulks.records import StoredBulk as Stored
 from jobdeck.store.sql.database import Row, Tx
 from jobdeck.wire.base import Page, instant, micros
 from jobdeck.wire.bulk import Bulk, BulkAccount, BulkGroup, BulkItem, BulkOutcome, BulkPlan, BulkRequest

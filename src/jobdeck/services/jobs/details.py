@@ -1,36 +1,57 @@
-"""What is recorded about one job: steps, attempts, events, logs, lineage."""
+"""What is recorded about one job, and how it stands: steps, attempts, events, where it comes from."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from jobdeck.access.caller import Caller
-from jobdeck.core.errors import NotFound
-from jobdeck.core.life import progress
-from jobdeck.core.life.states import STEP_ENDED, State, StepState
-from jobdeck.engine.feed import FeedItem
+from jobdeck.core.life.operations import Intent
+from jobdeck.core.life.states import ALIVE, State
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.services.jobs.differences import changes
-from jobdeck.services.jobs.jobs import Jobs, no_such_job
+from jobdeck.services.jobs.jobs import Jobs
 from jobdeck.services.jobs.queries import MAX_LIMIT
-from jobdeck.services.masking import Masker
+from jobdeck.services.jobs.shown import attempt_view, event_view, step_view
 from jobdeck.store.sql import events
 from jobdeck.store.sql.events import StoredEvent
-from jobdeck.store.views import JobRow, Reader, job_views, lineage
-from jobdeck.store.views.job_views import StepRows
-from jobdeck.wire.base import Page, instant
+from jobdeck.store.views import JobRow, job_views
+from jobdeck.wire.base import Page, instant, instant_or_none
 from jobdeck.wire.events import Event
-from jobdeck.wire.jobs import Attempt, ErrorView, Lineage, ProgressView, TouchedObject
-from jobdeck.wire.plans import JobDiff
-from jobdeck.wire.steps import Step, Task
+from jobdeck.wire.jobs import Attempt
+from jobdeck.wire.steps import Step
 
 MAX_TASKS = 1000
 """Tasks shown of one step, at most; `task_count` says how many there are."""
 MOST_STEPS = 2**31 - 1
+STALLED_AFTER = 5 * 60.0
+"""Seconds without progress after which a job whose worker is alive is said to stall."""
 
-Row = JobRow
+
+@dataclass(frozen=True, slots=True)
+class JobExtras:
+    """What is known of a job besides what every surface shows of it."""
+
+    token: str | None
+    configuration: str | None
+    configuration_version: int | None
+    host: str | None
+    on_child_failure: str
+    not_before: datetime | None
+    resume_at: datetime | None
+    state_since: datetime
+    quiet_seconds: float | None
+    """Of a job at work: seconds since its last progress."""
+    losses: int
+    restarting: bool
+    """It is being stopped to run from its first step."""
+    has_children: bool
+    now: datetime
+
+    @property
+    def stalled(self) -> bool:
+        return self.quiet_seconds is not None and self.quiet_seconds >= STALLED_AFTER
 
 
 class JobDetails:
@@ -39,8 +60,28 @@ class JobDetails:
     def __init__(self, core: Core, jobs: Jobs) -> None:
         self._core = core
         self._jobs = jobs
-        self._seals = core.seals()
-        self._masker = Masker(core.registry)
+
+    async def extras(self, caller: Caller, job_id: int) -> JobExtras:
+        """Where the job comes from, and how it stands; raises NotFound."""
+        async with self._core.database.read() as connection:
+            row = await self._jobs.visible_row(connection, caller, job_id)
+            origin = await job_views.origin(connection, row)
+            now = await self._core.database.clock.now(connection)
+        return JobExtras(
+            token=origin.token,
+            configuration=origin.configuration,
+            configuration_version=row["configuration_version"],
+            host=origin.host,
+            on_child_failure=row["on_child_failure"],
+            not_before=instant_or_none(row["not_before"]),
+            resume_at=instant_or_none(row["resume_at"]),
+            state_since=instant(row["state_since"]),
+            quiet_seconds=_quiet(row, now),
+            losses=row["losses"],
+            restarting=row["intent"] == Intent.RESTART,
+            has_children=bool(row["has_children"]),
+            now=instant(now),
+        )
 
     async def steps(
         self,
@@ -53,20 +94,16 @@ class JobDetails:
         limit: int = MAX_LIMIT,
     ) -> Page[Step]:
         """The steps of an attempt (default: the present one) that have begun, with the first `tasks` tasks of each."""
-        await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
-            chosen = attempt or await self._present_attempt(connection, job_id)
+            row = await self._jobs.visible_row(connection, caller, job_id)
+            chosen = attempt or int(row["attempt"])
             kind = f"steps:{job_id}:{chosen}"
             after = cursors.number(cursor, kind)
             start = -1 if after is None else min(after, MOST_STEPS)
             found = await job_views.steps_of(connection, job_id, chosen, tasks, max(-1, start), limit + 1)
             now = await self._core.database.clock.now(connection)
         last = cursors.encode(kind, found[limit - 1].step["index"]) if len(found) > limit else None
-        return Page[Step](items=[_step(rows, now) for rows in found[:limit]], next=last)
-
-    async def _present_attempt(self, connection: Reader, job_id: int) -> int:
-        row = await job_views.get(connection, job_id)
-        return int(row["attempt"]) if row else 1
+        return Page[Step](items=[step_view(rows, now) for rows in found[:limit]], next=last)
 
     async def attempts(self, caller: Caller, job_id: int, cursor: str | None, limit: int) -> Page[Attempt]:
         """The runs of the job from its first step, first to last."""
@@ -83,143 +120,25 @@ class JobDetails:
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
             found = await events.read_after(connection, after, limit + 1, job=job_id)
-            names = await scope.names(connection)
-        more, found = len(found) > limit, found[:limit]
-        items = [event(e, names.get(e.project_id or 0)) for e in found]
-        return Page[Event](items=items, next=str(found[-1].id) if more else None)
+            return _event_page(found, limit, await scope.names(connection))
 
-    async def diff(self, caller: Caller, job_id: int, other: int | None = None) -> JobDiff:
-        """From the parameters of `other` (default: the job that it runs again) to those of the job.
-
-        Raises NotFound, also where there is no other."""
+    async def newest_events(
+        self, caller: Caller, job_id: int, *, before: int | None = None, kinds: Sequence[str] = (), limit: int = 50
+    ) -> Page[Event]:
+        """What happened to the job, newest first; `next` is the `before` of the following page."""
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
-            row = await job_views.get(connection, job_id)
-            wanted = other if other is not None or row is None else row["copied_from"]
-            before = await job_views.get(connection, wanted) if wanted is not None else None
-        if row is None:
-            raise no_such_job(job_id)
-        if wanted is None:
-            raise NotFound(f"Job {job_id} runs no other one again.", field="with", hint="Say with which to compare it.")
-        if before is None or not caller.sees(before["project_id"]):
-            raise no_such_job(wanted, "with")
-        old, new = (self._seals.open(r["project_id"], json.loads(r["params"]), r["secrets"]) for r in (before, row))
-        shown = self._masker.mask(before["type"], old), self._masker.mask(row["type"], new)
-        return JobDiff(job=job_id, other=wanted, same=old == new, changes=changes(old, new, *shown))
-
-    async def lineage(self, caller: Caller, job_id: int) -> Lineage:
-        """What the job read and wrote, and the jobs before and after it through those objects."""
-        project_id = await self._jobs.require_visible(caller, job_id)
-        async with self._core.database.read() as connection:
-            row = await job_views.get(connection, job_id)
-            touched = (await lineage.of_jobs(connection, [row] if row else [], 10_000)).get(job_id, [])
-            upstream = await lineage.neighbours(connection, job_id, project_id, "input")
-            downstream = await lineage.neighbours(connection, job_id, project_id, "output")
-        return Lineage(
-            inputs=[_object(t) for t in touched if t.direction == "input"],
-            outputs=[_object(t) for t in touched if t.direction == "output"],
-            upstream=upstream,
-            downstream=downstream,
-        )
+            found = await job_views.newest_events(connection, job_id, before, kinds, limit + 1)
+            return _event_page(found, limit, await scope.names(connection))
 
 
-def event(found: StoredEvent | FeedItem, project: str | None) -> Event:
-    """An event as people see it."""
-    return Event(
-        id=found.id or 0,
-        at=instant(found.at),
-        kind=found.kind,
-        project=project,
-        job=found.job_id,
-        actor=found.actor,
-        principal=found.principal_id,
-        token=found.token_id,
-        data=dict(found.data),
-    )
+def _event_page(found: Sequence[StoredEvent], limit: int, projects: Mapping[int, str]) -> Page[Event]:
+    items = [event_view(event, projects.get(event.project_id or 0)) for event in found[:limit]]
+    return Page[Event](items=items, next=str(items[-1].id) if len(found) > limit else None)
 
 
-def _step(rows: StepRows, now: int) -> Step:
-    row = rows.step
-    state = StepState(row["state"])
-    fraction = 1.0 if state is StepState.SUCCEEDED else _fraction(rows)
-    seconds = ((row["ended_at"] or now) - row["started_at"]) / 1_000_000 if row["started_at"] else 0.0
-    return Step(
-        index=row["index"],
-        name=row["name"],
-        state=state,
-        attempt=row["attempt"],
-        started_at=_maybe(row["started_at"]),
-        ended_at=_maybe(row["ended_at"]),
-        progress=ProgressView(
-            fraction=fraction,
-            done=rows.done,
-            total=rows.total,
-            unit=rows.unit,
-            rate=progress.rate(rows.done, seconds) if state in (StepState.RUNNING, StepState.SUCCEEDED) else None,
-            eta=_maybe(progress.eta(now, fraction, seconds)) if state is StepState.RUNNING else None,
-        ),
-        error=_error(row),
-        tasks=[task_view(task) for task in rows.tasks],
-        task_count=rows.task_count,
-    )
-
-
-def _fraction(rows: StepRows) -> float:
-    """By units where their total is known, else by tasks that succeeded."""
-    if rows.total:
-        return progress.fraction_of(rows.done, rows.total)
-    return progress.fraction_of(rows.ended, rows.task_count)
-
-
-def task_view(row: Row, *, traceback: bool = False) -> Task:
-    """A task as people see it; with its `traceback` for those who may see that, where the row has it."""
-    return Task(
-        index=row["index"],
-        key=row["key"],
-        state=StepState(row["state"]),
-        host=row["host"],
-        attempts=row["attempts"],
-        started_at=_maybe(row["started_at"]),
-        ended_at=_maybe(row["ended_at"]),
-        rows=row["rows"],
-        bytes=row["bytes"],
-        error=_task_error(row, traceback) if row["state"] not in STEP_ENDED else None,
-        done=row["done"],
-        total=row["total"],
-        unit=row["unit"] or "",
-    )
-
-
-def attempt_view(row: Row) -> Attempt:
-    """An attempt as people see it."""
-    return Attempt(
-        attempt=row["attempt"],
-        state=State(row["state"]),
-        started_at=_maybe(row["started_at"]),
-        ended_at=_maybe(row["ended_at"]),
-        error=ErrorView(code=row["error_code"], message=row["error_message"] or "") if row["error_code"] else None,
-        worker=row["worker"],
-    )
-
-
-def _error(row: Row) -> ErrorView | None:
-    if row["error_code"] is None:
+def _quiet(row: JobRow, now: int) -> float | None:
+    if State(row["state"]) not in ALIVE:
         return None
-    return ErrorView(code=row["error_code"], message=row["error_message"] or "", hint=row["error_hint"])
-
-
-def _task_error(row: Row, traceback: bool) -> ErrorView | None:
-    error = _error(row)
-    if error is None or not traceback:
-        return error
-    return error.model_copy(update={"traceback": row.get("error_traceback")})
-
-
-def _object(touched: lineage.Touched) -> TouchedObject:
-    return TouchedObject(
-        object=touched.object, name=touched.name, version=touched.version, rows=touched.rows, bytes=touched.bytes
-    )
-
-
-def _maybe(micros: int | None) -> Any:
-    return None if micros is None else instant(micros)
+    since = max(int(row["progress_at"] or 0), int(row["state_since"]))
+    return max(0, now - since) / 1_000_000

@@ -6,22 +6,22 @@ import json
 from typing import Any
 
 from jobdeck.access.caller import Caller
-from jobdeck.core.claims import Claim, Mode, fits, is_shared, local_name
-from jobdeck.core.life.waiting import SHOWN_HOLDERS, Waiting, obstacles
+from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.engine.preview import Look
-from jobdeck.engine.scheduling.explain import Snapshot, snapshot
-from jobdeck.engine.submit import Submission
+from jobdeck.engine.scheduling.explain import snapshot
+from jobdeck.engine.submitting.submit import Submission
 from jobdeck.services.core import Core
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs import differences
+from jobdeck.services.jobs.claims import claim_view
 from jobdeck.services.jobs.jobs import Jobs
 from jobdeck.services.jobs.presenter import wait_view
 from jobdeck.services.masking import Masker
-from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.running import leases
-from jobdeck.wire.base import instant
+from jobdeck.wire.base import instant_or_none
 from jobdeck.wire.jobs import ErrorView, RunAgainRequest, SubmitRequest
-from jobdeck.wire.plans import ClaimView, JobPlan
+from jobdeck.wire.plans import JobPlan
 
 
 class DryRuns:
@@ -64,7 +64,7 @@ class DryRuns:
             ok=look.error is None and not (look.preview and look.preview.refusals),
             params=self._masker.mask(wanted.type, dict(wanted.params)),
             duplicate_of=duplicate,
-            claims=[_claim(claim, world, caller.project) for claim in claims],
+            claims=[claim_view(claim, world, caller.project) for claim in claims],
             wait=[wait_view(reason) for reason in reasons],
             can_preview=registered.job_type.has_preview(),
         )
@@ -81,7 +81,7 @@ def _asked(wanted: Submission, new: NewJob) -> dict[str, Any]:
         "tags": json.loads(new.tags),
         "parent": wanted.parent,
         "configuration": wanted.configuration,
-        "not_before": None if wanted.not_before is None else instant(wanted.not_before),
+        "not_before": instant_or_none(wanted.not_before),
     }
 
 
@@ -90,18 +90,3 @@ def _looked(look: Look) -> dict[str, Any]:
     steps = [step.model_copy(update={"tasks": tasks.get(step.name, step.tasks)}) for step in look.steps]
     error = look.error and ErrorView(code=look.error.code, message=look.error.message, hint=look.error.hint)
     return {"steps": steps, "preview": look.preview, "error": error}
-
-
-def _claim(claim: Claim, world: Snapshot, viewer: str | None) -> ClaimView:
-    holding, capacity = world.holding(claim.resource), world.capacity(claim.resource)
-    told = world.told(claim.resource, viewer)
-    return ClaimView(
-        resource=local_name(claim.resource),
-        own=not is_shared(claim.resource),
-        units=claim.units,
-        mode="exclusive" if claim.mode is Mode.EXCLUSIVE else "shared",
-        free=fits(claim, holding, capacity),
-        capacity=told.capacity,
-        used=told.used,
-        holders=told.holders[:SHOWN_HOLDERS],
-    )

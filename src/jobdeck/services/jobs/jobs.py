@@ -15,25 +15,25 @@ from jobdeck.core.life import family
 from jobdeck.core.life.job import ChildPolicy
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ENDED, State
+from jobdeck.core.values import check_depth
 from jobdeck.engine.control import Result, all_along, none_along
-from jobdeck.engine.submit import Submission
+from jobdeck.engine.submitting.submit import Submission
 from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.presenter import Presenter
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, to_filter, wanted_fields
 from jobdeck.services.masking import Masker, unmasked
-from jobdeck.services.nesting import check_depth
 from jobdeck.store import configurations
-from jobdeck.store.configurations import Configuration
-from jobdeck.store.projects import Project
-from jobdeck.store.views import JobRow, job_lists, job_views
+from jobdeck.store.configurations import StoredConfiguration
+from jobdeck.store.projects import StoredProject
+from jobdeck.store.views import JobRow, Reader, job_lists, job_views
 from jobdeck.store.views.occurring import Occurring
 from jobdeck.wire.base import Page, micros
 from jobdeck.wire.jobs import ActionView, Deleted, Job, PauseRequest, RunAgainRequest, SubmitRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedOperation:
     """An operation asked of a job; `resume_at` µs, for pause."""
 
     operation: Operation
@@ -41,7 +41,7 @@ class Asked:
     resume_at: int | None = None
 
     @classmethod
-    def of(cls, operation: Operation, body: Any) -> Asked:
+    def of(cls, operation: Operation, body: Any) -> AskedOperation:
         """From the request's body, which may be missing."""
         at = body.resume_at if isinstance(body, PauseRequest) else None
         return cls(operation, body.reason if body else None, micros(at) if at else None)
@@ -165,13 +165,10 @@ class Jobs:
 
     async def again(self, caller: Caller, job_id: int, asked: RunAgainRequest) -> tuple[Submission, dict[str, Any]]:
         """What the engine gets of a job that is run again, and the parameters of the old one, secrets included."""
-        await self.require_visible(caller, job_id)
+        async with self._core.database.read() as connection:
+            row = await self.visible_row(connection, caller, job_id)
         caller.require(Permission.JOB_SUBMIT)
         check_depth(asked.params, "params")
-        async with self._core.database.read() as connection:
-            row = await job_views.get(connection, job_id)
-        if row is None:
-            raise no_such_job(job_id)
         old = self._seals.open(row["project_id"], json.loads(row["params"]), row["secrets"])
         return self._copy(caller, row, old, asked), old
 
@@ -208,7 +205,11 @@ class Jobs:
         return meant if asked.replace else {**old, **meant}
 
     def _submission(
-        self, caller: Caller, project: Project, asked: SubmitRequest, saved: Mapping[int, Configuration | None]
+        self,
+        caller: Caller,
+        project: StoredProject,
+        asked: SubmitRequest,
+        saved: Mapping[int, StoredConfiguration | None],
     ) -> Submission:
         """What is handed to the engine; `saved` has the configurations that requests name, by id."""
         params, version, owner = asked.params, None, caller.principal_id
@@ -241,7 +242,7 @@ class Jobs:
             secrets_by=owner,
         )
 
-    def _over(self, caller: Caller, found: Configuration, typed: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    def _over(self, caller: Caller, found: StoredConfiguration, typed: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """A configuration's parameters with those that were typed over them, and who knows the secrets among them."""
         saved = self._seals.open(found.project_id, found.params, found.secrets)
         params = {**saved, **unmasked(typed, saved, self._masker.mask(found.type, saved))}
@@ -251,7 +252,7 @@ class Jobs:
         )  # fmt: skip
         return params, owner
 
-    async def operate(self, caller: Caller, job_id: int, asked: Asked) -> Job:
+    async def operate(self, caller: Caller, job_id: int, asked: AskedOperation) -> Job:
         """The job after the operation was accepted; raises NotFound, OperationRefused."""
         await self._operate(caller, job_id, asked)
         return await self.get(caller, job_id)
@@ -267,7 +268,7 @@ class Jobs:
         _raise_refusal(result)
         return Deleted(id=job_id, children=family.by_state(job.state for job in result.along))
 
-    async def _operate(self, caller: Caller, job_id: int, asked: Asked) -> None:
+    async def _operate(self, caller: Caller, job_id: int, asked: AskedOperation) -> None:
         await self.require_visible(caller, job_id)
         caller.require(PERMISSION_OF_OPERATION[asked.operation])
         results = await self._core.control.operate(
@@ -281,6 +282,14 @@ class Jobs:
         caller.require(Permission.JOB_OPERATE)
         _raise_refusal(await self._core.control.set_priority(job_id, priority, actor=caller.name))
         return await self.get(caller, job_id)
+
+    async def visible_row(self, connection: Reader, caller: Caller, job_id: int) -> JobRow:
+        """The whole row of a job; raises NotFound when there is no such job or the caller may not see it."""
+        caller.require(Permission.JOB_READ)
+        row = await job_views.get(connection, job_id)
+        if row is None or not caller.sees(row["project_id"]):
+            raise no_such_job(job_id)
+        return row
 
     async def require_visible(self, caller: Caller, job_id: int, field: str = "id") -> int:
         """The id of the job's project; raises NotFound when there is no such job or the caller may not see it."""

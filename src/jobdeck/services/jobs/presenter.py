@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import structlog
 
@@ -18,18 +17,19 @@ from jobdeck.core.life.operations import Operation, Subject, is_already, is_offe
 from jobdeck.core.life.states import ALIVE, State
 from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.scheduling.explain import explain
+from jobdeck.services.jobs.shown import error_view, object_view
 from jobdeck.services.jobs.unshown import stored_value, unshown
 from jobdeck.services.masking import Masker
 from jobdeck.store.views import JobRow, Reader, job_views, lineage
-from jobdeck.wire.base import instant
-from jobdeck.wire.jobs import ActionView, ErrorView, Job, ProgressView, RetryView, TouchedObject, WaitReason
+from jobdeck.wire.base import instant, instant_or_none
+from jobdeck.wire.jobs import ActionView, Job, ProgressView, RetryView, WaitReason
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class RelatedJobs:
-    """What is shown of jobs and is not in their rows, by job."""
+class Beside:
+    """What is shown of jobs beside what is in their rows, by job."""
 
     waits: Mapping[int, Sequence[waiting.WaitReason]] = field(default_factory=dict)
     touched: Mapping[int, Sequence[lineage.Touched]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Presenter:
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
     ) -> list[Job]:
         """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
-        beside = RelatedJobs(
+        beside = Beside(
             waits=await self._waits(connection, rows, caller, now) if _wants(fields, "wait") else {},
             touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs", "credits") else {},
             unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
@@ -76,14 +76,14 @@ class Presenter:
             return reason
         return replace(reason, text=f"The job type '{type_}' could not be loaded: {broken.reason}")
 
-    def _shown(self, row: JobRow, beside: RelatedJobs, caller: Caller, now: int) -> Job:
+    def _shown(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         try:
             return self._job(row, beside, caller, now)
         except Exception as error:
             log.exception("job_not_shown", job=row["id"])
             return unshown(row, error)
 
-    def _job(self, row: JobRow, beside: RelatedJobs, caller: Caller, now: int) -> Job:
+    def _job(self, row: JobRow, beside: Beside, caller: Caller, now: int) -> Job:
         omitted = [name for name in ("params", "result") if row[name] == ""]
         touched = beside.touched.get(row["id"], ())
         running_seconds = _spent(row, "running_us", ALIVE, now)
@@ -95,18 +95,18 @@ class Presenter:
             configuration=row["configuration_id"],
             progress=_progress(row, now),
             wait=[wait_view(reason) for reason in beside.waits.get(row["id"], ())],
-            error=_error(row, caller),
+            error=error_view(row, traceback=caller.may(Permission.JOB_OPERATE)),
             retry=_retry(row),
             created_by=row["created_by_name"],
             created_at=instant(row["created_at"]),
-            started_at=_maybe(row["started_at"]),
-            ended_at=_maybe(row["ended_at"]),
+            started_at=instant_or_none(row["started_at"]),
+            ended_at=instant_or_none(row["ended_at"]),
             queued_seconds=_spent(row, "queued_us", frozenset({State.PENDING}), now),
             running_seconds=running_seconds,
             paused_seconds=_spent(row, "paused_us", frozenset({State.PAUSED}), now),
             credits=self._credits(row["type"], running_seconds, touched),
-            inputs=[_object(t) for t in touched if t.direction == "input"],
-            outputs=[_object(t) for t in touched if t.direction == "output"],
+            inputs=[object_view(t) for t in touched if t.direction == "input"],
+            outputs=[object_view(t) for t in touched if t.direction == "output"],
             result=stored_value(row["result"]) if row["result"] else None,
             actions=_actions(row, beside, caller),
             omitted=omitted,
@@ -132,10 +132,6 @@ def _wants(fields: set[str] | None, *names: str) -> bool:
     return fields is None or not fields.isdisjoint(names)
 
 
-def _maybe(micros: int | None) -> Any:
-    return None if micros is None else instant(micros)
-
-
 def _spent(row: JobRow, column: str, states: frozenset[State], now: int) -> float:
     """Seconds booked, and those in the present state where it is one of `states`."""
     present = max(0, now - row["state_since"]) if row["state"] in states else 0
@@ -151,7 +147,7 @@ def _progress(row: JobRow, now: int) -> ProgressView:
         total=row["total"],
         unit=row["unit"],
         rate=progress.rate(row["done"], seconds) if row["state"] in _HAS_RATE else None,
-        eta=_maybe(progress.eta(now, row["fraction"], seconds)) if running else None,
+        eta=instant_or_none(progress.eta(now, row["fraction"], seconds)) if running else None,
     )
 
 
@@ -163,21 +159,8 @@ def wait_view(reason: waiting.WaitReason) -> WaitReason:
         resource=reason.resource,
         capacity=reason.capacity,
         holders=list(reason.holders),
-        until=_maybe(reason.until),
+        until=instant_or_none(reason.until),
         number=reason.number,
-    )
-
-
-def _error(row: JobRow, caller: Caller) -> ErrorView | None:
-    """The traceback is for those who may operate the job; lists do not have it."""
-    if row["error_code"] is None:
-        return None
-    return ErrorView(
-        code=row["error_code"],
-        message=row["error_message"] or "",
-        hint=row["error_hint"],
-        fingerprint=row["error_fingerprint"],
-        traceback=row.get("error_traceback") if caller.may(Permission.JOB_OPERATE) else None,
     )
 
 
@@ -185,16 +168,10 @@ def _retry(row: JobRow) -> RetryView | None:
     """The try that a pending job waits for."""
     if not row["retry"] or row["state"] != State.PENDING:
         return None
-    return RetryView(**json.loads(row["retry"]), at=_maybe(row["not_before"]))
+    return RetryView(**json.loads(row["retry"]), at=instant_or_none(row["not_before"]))
 
 
-def _object(touched: lineage.Touched) -> TouchedObject:
-    return TouchedObject(
-        object=touched.object, name=touched.name, version=touched.version, rows=touched.rows, bytes=touched.bytes
-    )
-
-
-def _actions(row: JobRow, beside: RelatedJobs, caller: Caller) -> dict[str, ActionView]:
+def _actions(row: JobRow, beside: Beside, caller: Caller) -> dict[str, ActionView]:
     unfinished = beside.unfinished.get(row["id"], 0)
     # No answer depends on the id.
     subject = Subject(0, State(row["state"]), row["leased"], row["dirty_since"] > 0, unfinished, row["last_operation"])

@@ -7,11 +7,11 @@ from jobdeck.access.roles import Permission
 from jobdeck.core.errors import Conflict, NotFound
 from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
-from jobdeck.store.projects import Project
+from jobdeck.store.jobs import saved_views
+from jobdeck.store.jobs.saved_views import StoredView, ViewContent
+from jobdeck.store.projects import StoredProject
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.views import saved_views
-from jobdeck.store.views.saved_views import StoredView, ViewContent
 from jobdeck.wire.base import Page, instant
 from jobdeck.wire.saved_views import SavedView, SavedViewRequest
 
@@ -87,7 +87,7 @@ class SavedViews:
 
         await self._core.database.transact(work)
 
-    async def _content(self, caller: Caller, asked: SavedViewRequest) -> tuple[ViewContent, Project | None]:
+    async def _content(self, caller: Caller, asked: SavedViewRequest) -> tuple[ViewContent, StoredProject | None]:
         """What is to be saved, and the project in which it is to be shared; raises Forbidden, NotFound."""
         caller.require(Permission.JOB_READ)
         project = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
@@ -13,11 +12,11 @@ from jobdeck.core.life.spans import Span, lanes_of, spans_of, within
 from jobdeck.core.life.states import ENDED, State, StepState
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
-from jobdeck.services.jobs.details import attempt_view, task_view
-from jobdeck.services.jobs.jobs import Jobs, no_such_job
+from jobdeck.services.jobs.jobs import Jobs
+from jobdeck.services.jobs.shown import attempt_view, task_view
 from jobdeck.store.views import JobRow, Reader, job_views, timeline
 from jobdeck.store.views.timeline import TaskFilter
-from jobdeck.wire.base import MAX_ID, Page, instant
+from jobdeck.wire.base import MAX_ID, Page, instant, instant_or_none
 from jobdeck.wire.steps import Task
 from jobdeck.wire.timeline import Density, PlannedStep, SpanView, StepBar, TaskBar, TaskOverview, Timeline
 
@@ -55,11 +54,8 @@ class Timelines:
 
     async def get(self, caller: Caller, job_id: int, attempt: int | None = None) -> Timeline:
         """The whole job, with the steps of one attempt (default: the present one); raises NotFound."""
-        await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
-            row = await job_views.get(connection, job_id)
-            if row is None:
-                raise no_such_job(job_id)
+            row = await self._jobs.visible_row(connection, caller, job_id)
             now = await self._core.database.clock.now(connection)
             spans = spans_of(row["created_at"], await timeline.changes_of(connection, job_id))
             attempts = await job_views.attempts_of(connection, job_id)
@@ -73,7 +69,7 @@ class Timelines:
             attempt=chosen,
             now=instant(now),
             start=instant(row["created_at"]),
-            end=_maybe(row["ended_at"]) if row["state"] in ENDED else None,
+            end=instant_or_none(row["ended_at"]) if row["state"] in ENDED else None,
             spans=[_span(span) for span in spans],
             attempts=[attempt_view(a) for a in attempts],
             steps=steps,
@@ -95,11 +91,8 @@ class Timelines:
     async def tasks(self, caller: Caller, job_id: int, query: TaskQuery) -> Page[Task]:
         """A page of a step's tasks, with the tracebacks of those that failed for who may operate the job; raises
         NotFound."""
-        await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
-            row = await job_views.get(connection, job_id)
-            if row is None:
-                raise no_such_job(job_id)
+            row = await self._jobs.visible_row(connection, caller, job_id)
             chosen, step, limit = query.attempt or int(row["attempt"]), query.step, query.limit
             if not await timeline.has_step(connection, job_id, chosen, step):
                 raise NotFound(f"Attempt {chosen} of job {job_id} has no step {step} yet.", field="index")
@@ -146,8 +139,8 @@ class _Drawing:
                 name=row["name"],
                 state=StepState(row["state"]),
                 weight=row["weight"],
-                start=_maybe(row["started_at"]),
-                end=_maybe(_end(row)),
+                start=instant_or_none(row["started_at"]),
+                end=instant_or_none(_end(row)),
                 spans=[_span(s) for s in within(spans, row["started_at"], _end(row), self._attempt)],
                 tasks=await self._tasks(row, counts.get(row["index"], {}), singly.get(row["index"])),
             )
@@ -199,8 +192,8 @@ class _Drawing:
             key=row["key"],
             state=StepState(row["state"]),
             lane=lane,
-            start=_maybe(started),
-            end=_maybe(row["ended_at"]),
+            start=instant_or_none(started),
+            end=instant_or_none(row["ended_at"]),
             seconds=0.0 if started is None else (self._until(row) - started) / 1_000_000,
             attempts=row["attempts"],
             host=row["host"],
@@ -242,9 +235,9 @@ def _end(step: JobRow) -> int | None:
 
 def _span(span: Span) -> SpanView:
     return SpanView(
-        kind=span.kind, start=_maybe(span.start), end=_maybe(span.end), attempt=span.attempt, because=span.because
+        kind=span.kind,
+        start=instant_or_none(span.start),
+        end=instant_or_none(span.end),
+        attempt=span.attempt,
+        because=span.because,
     )
-
-
-def _maybe(micros: int | None) -> Any:
-    return None if micros is None else instant(micros)

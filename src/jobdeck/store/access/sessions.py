@@ -30,7 +30,7 @@ class StoredSession:
 
 
 @dataclass(frozen=True, slots=True)
-class NewSession:
+class SessionValues:
     """A session to be stored. `expires_at` µs."""
 
     hash: str
@@ -53,9 +53,9 @@ class StoredLink:
     token: StoredToken
 
 
-async def create(tx: Tx, new: NewSession) -> None:
+async def create(tx: Tx, new: SessionValues) -> None:
     """Store a session that begins now."""
-    values = {name: getattr(new, name) for name in NewSession.__slots__}
+    values = {name: getattr(new, name) for name in SessionValues.__slots__}
     await tx.connection.execute(insert(sessions).values(values | {"created_at": tx.now, "last_seen_at": tx.now}))
 
 

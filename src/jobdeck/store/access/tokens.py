@@ -33,7 +33,7 @@ class StoredToken:
 
 
 @dataclass(frozen=True, slots=True)
-class NewToken:
+class TokenValues:
     """A token to be stored: `lookup` finds it, `hash` proves its secret."""
 
     principal_id: int
@@ -67,9 +67,9 @@ async def page(connection: AsyncConnection, project_id: int | None, after: int, 
     return [_token(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def create(tx: Tx, new: NewToken) -> int:
+async def create(tx: Tx, new: TokenValues) -> int:
     """Store it; its id."""
-    values = {name: getattr(new, name) for name in NewToken.__slots__} | {"created_at": tx.now}
+    values = {name: getattr(new, name) for name in TokenValues.__slots__} | {"created_at": tx.now}
     return int((await tx.connection.execute(insert(tokens).values(values).returning(tokens.c.id))).scalar_one())
 
 

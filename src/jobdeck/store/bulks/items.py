@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.bulk import NOT_FOUND, Outcome, Treated, Why
-from jobdeck.store.bulks.records import Bulk
+from jobdeck.store.bulks.records import StoredBulk
 from jobdeck.store.schema import bulk_items, bulks, jobs
 from jobdeck.store.sql.batch import TEXT, ids_of
 from jobdeck.store.sql.database import Tx
@@ -65,7 +65,7 @@ async def measure(tx: Tx, total: int) -> None:
         await tx.connection.execute(text("ANALYZE bulk_items"))
 
 
-async def following(tx: Tx, bulk: Bulk, limit: int) -> list[int]:
+async def following(tx: Tx, bulk: StoredBulk, limit: int) -> list[int]:
     """The next jobs to be treated, in the order in which they are."""
     item = bulk_items.c
     untreated = (item.bulk_id == bulk.id, item.outcome.is_(None), item.along.is_(False))

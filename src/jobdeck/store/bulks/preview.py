@@ -23,7 +23,7 @@ from jobdeck.core.life.operations import Subject
 from jobdeck.core.life.states import State
 from jobdeck.store.bulks import families
 from jobdeck.store.bulks.families import Along
-from jobdeck.store.bulks.records import Bulk
+from jobdeck.store.bulks.records import StoredBulk
 from jobdeck.store.schema import bulk_items, jobs
 
 NOBODY = Along((), {})
@@ -39,7 +39,7 @@ class Preview:
     along: Along = NOBODY
 
 
-async def preview(connection: AsyncConnection, bulk: Bulk) -> Preview:
+async def preview(connection: AsyncConnection, bulk: StoredBulk) -> Preview:
     """Judge all jobs of the bulk: the database counts those that are alike, the core says what holds for each kind."""
     standing = _standing(bulk)
     kinds = _kinds(bulk, standing)
@@ -64,14 +64,14 @@ async def preview(connection: AsyncConnection, bulk: Bulk) -> Preview:
 _WITH_JOBS = bulk_items.outerjoin(jobs, jobs.c.id == bulk_items.c.job_id)
 
 
-def _standing(bulk: Bulk) -> CTE | None:
+def _standing(bulk: StoredBulk) -> CTE | None:
     """How the families of its jobs stand, where that matters."""
     if bulk.operation is not BulkOperation.DELETE:
         return None
     return families.standing(bulk.id, families.below(bulk.id))
 
 
-def _kinds(bulk: Bulk, standing: CTE | None) -> dict[str, ColumnElement[Any]]:
+def _kinds(bulk: StoredBulk, standing: CTE | None) -> dict[str, ColumnElement[Any]]:
     """All that a verdict depends on."""
     same = jobs.c.priority == bulk.priority if bulk.priority is not None else false()
     return {
@@ -81,7 +81,7 @@ def _kinds(bulk: Bulk, standing: CTE | None) -> dict[str, ColumnElement[Any]]:
     }  # fmt: skip
 
 
-def _judged(bulk: Bulk, kind: RowMapping) -> Why | None:
+def _judged(bulk: StoredBulk, kind: RowMapping) -> Why | None:
     if kind["state"] is None:
         return NOT_FOUND
     subject = Subject(0, State(kind["state"]), False, False, int(kind["children"] or 0), kind["last_operation"])

@@ -40,7 +40,7 @@ class NewBulk:
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
+class StoredBulk:
     """An operation on a selection. Times in µs; `refused` is of the preview, the rest of the counts of the run."""
 
     id: int
@@ -90,7 +90,7 @@ async def make(tx: Tx, new: NewBulk) -> int:
     return int((await tx.connection.execute(insert(bulks).values(values).returning(bulks.c.id))).scalar_one())
 
 
-async def plan(tx: Tx, bulk: Bulk, allowed: int, refused: Sequence[Group], children: Mapping[str, int]) -> None:
+async def plan(tx: Tx, bulk: StoredBulk, allowed: int, refused: Sequence[Group], children: Mapping[str, int]) -> None:
     """Keep what the preview found; `children`: those that a delete would take along, by state."""
     values = {"allowed": allowed, "refused": _text(refused), "children": json.dumps(dict(children))}
     await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
@@ -100,7 +100,7 @@ async def plan(tx: Tx, bulk: Bulk, allowed: int, refused: Sequence[Group], child
     tx.emit(NewEvent("bulk.made", bulk.project_id, None, bulk.actor, data))
 
 
-async def start(tx: Tx, bulk: Bulk, token_id: int) -> None:
+async def start(tx: Tx, bulk: StoredBulk, token_id: int) -> None:
     """Let it run, as the holder of this token; a server takes it up."""
     values = {"state": str(BulkState.RUNNING), "started_at": tx.now, "token_id": token_id}
     await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
@@ -108,7 +108,7 @@ async def start(tx: Tx, bulk: Bulk, token_id: int) -> None:
     tx.emit(NewEvent("bulk.started", bulk.project_id, None, bulk.actor, data))
 
 
-async def progress(tx: Tx, bulk: Bulk, treated: Sequence[Treated], position: int, along: int) -> Bulk:
+async def progress(tx: Tx, bulk: StoredBulk, treated: Sequence[Treated], position: int, along: int) -> StoredBulk:
     """Count what became of some more of its jobs, the last of them `position`; the bulk after it.
 
     `along`: children that were deleted with them."""
@@ -120,7 +120,7 @@ async def progress(tx: Tx, bulk: Bulk, treated: Sequence[Treated], position: int
     return replace(bulk, **counts, position=position, account=told, children_done=children)
 
 
-async def end(tx: Tx, bulk: Bulk, state: BulkState, actor: str) -> None:
+async def end(tx: Tx, bulk: StoredBulk, state: BulkState, actor: str) -> None:
     """Finished, or stopped by `actor`; what is left stays untouched."""
     values = {"state": str(state), "ended_at": tx.now}
     await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
@@ -132,13 +132,13 @@ async def end(tx: Tx, bulk: Bulk, state: BulkState, actor: str) -> None:
     tx.emit(NewEvent("bulk.ended", bulk.project_id, None, actor, data))
 
 
-async def get(connection: AsyncConnection, id: int) -> Bulk | None:
+async def get(connection: AsyncConnection, id: int) -> StoredBulk | None:
     """The bulk with this id."""
     row = (await connection.execute(_query().where(bulks.c.id == wide(id)))).mappings().first()
     return _bulk(row) if row is not None else None
 
 
-async def lock(tx: Tx, id: int) -> Bulk | None:
+async def lock(tx: Tx, id: int) -> StoredBulk | None:
     """The bulk, locked until the transaction ends: whoever starts, carries on or ends it holds its row."""
     query = _query().where(bulks.c.id == wide(id)).with_for_update(of=bulks)
     row = (await tx.connection.execute(query)).mappings().first()
@@ -152,7 +152,7 @@ async def page(
     before: int | None,
     limit: int,
     begun: bool = False,
-) -> list[Bulk]:
+) -> list[StoredBulk]:
     """Those that the principal (None: anybody) asked for, newest first; `project_id`: only those of this project.
 
     Plans that were discarded are left out: nothing was done by them. `begun`: all that were never run are."""
@@ -207,9 +207,9 @@ def _query() -> Select[Any]:
     return select(bulks, projects.c.name.label("project")).outerjoin(projects, projects.c.id == bulks.c.project_id)
 
 
-def _bulk(row: RowMapping) -> Bulk:
-    values = {name: row[name] for name in Bulk.__slots__}
-    return Bulk(**values | {
+def _bulk(row: RowMapping) -> StoredBulk:
+    values = {name: row[name] for name in StoredBulk.__slots__}
+    return StoredBulk(**values | {
         "operation": BulkOperation(row["operation"]), "state": BulkState(row["state"]),
         "actor": Actor(row["actor"], row["principal_id"], row["token_id"]),
         "selection": json.loads(row["selection"]), "refused": _groups(row["refused"]),

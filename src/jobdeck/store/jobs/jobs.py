@@ -1,11 +1,11 @@
-"""Rows of jobs: new ones, and the part of a row that its life changes."""
+"""Rows of jobs: the part that their life changes, locked, read and written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Select, Subquery, select, text, update
+from sqlalchemy import Select, Subquery, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import ErrorInfo
@@ -13,12 +13,11 @@ from jobdeck.core.life.job import ChildPolicy, Children, Job
 from jobdeck.core.life.operations import Intent
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.schema import jobs
-from jobdeck.store.segments.settled import IDS_LOCK
 from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import BOOL, FLOAT, INT, TEXT, ids_of
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.sql.many_rows import insert_cells, update_cells
-from jobdeck.store.sql.prepared import BatchQuery, Prepared, Rows, run_batch
+from jobdeck.store.sql.many_rows import update_cells
+from jobdeck.store.sql.prepared import BatchQuery, Rows, run_batch
 
 LIFE = {
     "state": TEXT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
@@ -37,87 +36,6 @@ _LOADED = [
     *(jobs.c[name] for name in ERROR if name != "error_code"),
 ]
 """In the order of the fields of Job, with the code in the place of the error; then the rest of the error."""
-
-
-class NewJob(NamedTuple):
-    """A job as submit made it; JSON as text. `run_prefix` is the parent's run id, empty at the top."""
-
-    project_id: int
-    type: str
-    category: str
-    isolation: str
-    description: str
-    subject: str | None
-    params: str
-    tags: str
-    claims: str
-    priority: int
-    parent_id: int | None
-    run_prefix: str
-    on_child_failure: str
-    created_by: int
-    token_id: int | None = None
-    configuration_id: int | None = None
-    configuration_version: int | None = None
-    copied_from: int | None = None
-    dedupe_key: str | None = None
-    not_before: int | None = None
-    secrets: str | None = None
-    """What is masked in `params`, sealed."""
-
-
-async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int], ids: Sequence[int]) -> None:
-    """Write the rows of `new`, pending, with ids that `next_ids` gave."""
-    if new:
-        await insert_cells(tx, jobs, _new_cells(new, order_keys, ids, tx.now), _INSERTED)
-
-
-_NEXT_IDS = Prepared(
-    text(
-        "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(:lock)) "
-        "SELECT nextval(pg_get_serial_sequence('jobs', 'id')) FROM held, generate_series(1, CAST(:count AS bigint))"
-    )
-)
-"""Under a lock held to the commit, so that others can learn which ids are settled (store/segments/settled.py)."""
-
-
-async def next_ids(tx: Tx, count: int) -> list[int]:
-    """Ids that no other job ever had, in growing order; known before the insert because run ids contain them."""
-    if tx.dialect == "postgresql":
-        return sorted(value for (value,) in await _NEXT_IDS.run(tx.connection, count=count, lock=IDS_LOCK))
-    query = text("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'")
-    last = (await tx.connection.execute(query)).scalar() or 0
-    return list(range(last + 1, last + 1 + count))
-
-
-def _new_cells(new: Sequence[NewJob], order_keys: Sequence[int], ids: Sequence[int], now: int) -> dict[str, list[Any]]:
-    """The rows of new jobs, by columns."""
-    cells: dict[str, list[Any]] = {
-        "id": list(ids),
-        "run_id": [f"{j.run_prefix}.{i}" if j.run_prefix else str(i) for j, i in zip(new, ids, strict=True)],
-        "order_key": list(order_keys),
-        **{name: [value] * len(new) for name, value in _FRESH.items()},
-        **{name: [now] * len(new) for name in ("created_at", "state_since", "queued_at")},
-    }
-    for name, values in zip(NewJob._fields, zip(*new, strict=True), strict=True):
-        if name != "run_prefix":
-            cells[name] = list(values)
-    return cells
-
-
-_FRESH: dict[str, Any] = {
-    **dict.fromkeys(("epoch", "dirty_since", "losses", "queued_us", "running_us", "paused_us", "warnings"), 0),
-    "state": str(State.PENDING), "attempt": 1, "fraction": 0.0, "leased": False,
-}  # fmt: skip
-_INSERTED = {
-    "id": INT, "run_id": TEXT, "project_id": INT, "type": TEXT, "category": TEXT, "isolation": TEXT, "state": TEXT,
-    "description": TEXT, "subject": TEXT, "params": TEXT, "tags": TEXT, "claims": TEXT, "priority": INT,
-    "order_key": INT, "parent_id": INT, "on_child_failure": TEXT, "configuration_id": INT,
-    "configuration_version": INT, "copied_from": INT, "dedupe_key": TEXT, "created_by": INT, "token_id": INT,
-    "created_at": INT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
-    "not_before": INT, "dirty_since": INT, "losses": INT, "queued_us": INT, "running_us": INT, "paused_us": INT,
-    "fraction": FLOAT, "warnings": INT, "secrets": TEXT,
-}  # fmt: skip
 
 
 async def lock(tx: Tx, ids: Iterable[int]) -> dict[int, Job]:

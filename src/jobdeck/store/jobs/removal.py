@@ -62,6 +62,16 @@ def _descent(root: int, children: dict[int, list[int]]) -> list[int]:
     return line
 
 
+async def claims_with(tx: Tx, ids: Sequence[int], part: str) -> dict[int, str]:
+    """The claims (JSON) of those of the jobs in whose claims `part` stands."""
+    if not ids:
+        return {}
+    wanted = ids_of(list(ids), tx.dialect)
+    query = select(jobs.c.id, jobs.c.claims).join(wanted, wanted.c.id == jobs.c.id)
+    rows = await tx.connection.execute(query.where(jobs.c.claims.contains(part, autoescape=True)))
+    return {row.id: row.claims for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Doomed:
     """A job that is to be removed; `along`: children that go with it, `taken_by`: the job with which it goes."""

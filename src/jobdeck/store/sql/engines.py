@@ -15,7 +15,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from jobdeck.core.errors import InvalidInput
 from jobdeck.store.sql.postgres_connection import connecting
-from jobdeck.store.sql.sqlite_connection import Connection as SqliteConnection
+from jobdeck.store.sql.sqlite_connection import SqliteConnection
 
 IDLE_SECONDS = 1.0
 """Unused for longer than this, a connection is tried before it is used again."""

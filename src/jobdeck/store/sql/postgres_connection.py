@@ -26,7 +26,7 @@ def connecting(patience: float) -> Callable[..., Awaitable[Any]]:
     import psycopg
     from psycopg.abc import PQGen
 
-    class Connection(psycopg.AsyncConnection[Any]):
+    class PostgresConnection(psycopg.AsyncConnection[Any]):
         async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(patience, _break_off, self.pgconn.socket)
@@ -41,7 +41,7 @@ def connecting(patience: float) -> Callable[..., Awaitable[Any]]:
                 timer.cancel()
 
     async def connect(*args: Any, **options: Any) -> Any:
-        return await Connection.connect(*args, **{**NETWORK_BOUNDS, **options})
+        return await PostgresConnection.connect(*args, **{**NETWORK_BOUNDS, **options})
 
     return connect
 

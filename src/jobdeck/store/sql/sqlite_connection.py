@@ -13,7 +13,7 @@ Call = tuple[str, tuple[Any, ...]]
 """A statement and its parameters."""
 
 
-class Connection(aiosqlite.Connection):
+class SqliteConnection(aiosqlite.Connection):
     """aiosqlite's; between two of its calls the thread waits for the event loop, which costs as much as a statement."""
 
     def __init__(self, database: str, **options: Any) -> None:

@@ -12,9 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     RowMapping,
-    Select,
     Text,
-    case,
     func,
     literal,
     not_,
@@ -25,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import State
-from jobdeck.store.schema import jobs, loose_jobs, principals, projects
+from jobdeck.store.schema import jobs, loose_jobs
 from jobdeck.store.segments import asking
 from jobdeck.store.segments.archive import Archive
 from jobdeck.store.segments.asking import Sealed
@@ -37,43 +35,16 @@ from jobdeck.store.segments.warming import Warmer
 from jobdeck.store.sql.batch import ids_of
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
+from jobdeck.store.views.job_views import joined, listed_columns
 from jobdeck.store.views.occurring import Occurring, occurring
 from jobdeck.store.views.searching import named, people
 
-__all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions", "joined", "listed_columns"]
-
-MAX_LISTED_TEXT = 16 * 1024
-"""Characters of parameters or result that a list shows; longer ones are left out of lists."""
+__all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions"]
 
 SORTS: dict[str, type] = {
     "created_at": int, "started_at": int, "ended_at": int, "duration": int, "priority": int, "state": str, "type": str,
 }  # fmt: skip
 """What lists can be sorted by, and the type of a position's value. Ids grow with the time of creation."""
-
-
-def listed_columns(*, whole: bool) -> list[ColumnElement[Any]]:
-    """The columns of jobs as views need them; with `whole`, long texts and the traceback too."""
-    omitted = ("params", "result", "error_traceback", "dedupe_key", "secrets")
-    columns: list[ColumnElement[Any]] = [c for c in jobs.c if c.name not in omitted]
-    columns += [projects.c.name.label("project"), principals.c.name.label("created_by_name")]
-    if whole:
-        return [*columns, jobs.c.params, jobs.c.result, jobs.c.error_traceback, jobs.c.secrets]
-    return [*columns, _short(jobs.c.params, "params"), _short(jobs.c.result, "result")]
-
-
-def _short(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
-    """The text if it is short enough for a list, else an empty one, which no JSON is."""
-    return case((func.length(column) <= MAX_LISTED_TEXT, column), else_=literal("", Text())).label(name)
-
-
-def joined(*columns: ColumnElement[Any]) -> Select[Any]:
-    """A query of jobs with the names of their project and creator at hand."""
-    return (
-        select(*columns)
-        .select_from(jobs)
-        .join(projects, projects.c.id == jobs.c.project_id)
-        .outerjoin(principals, principals.c.id == jobs.c.created_by)
-    )
 
 
 _LISTED = joined(*listed_columns(whole=False))

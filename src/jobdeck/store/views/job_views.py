@@ -5,13 +5,57 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, Text, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED
-from jobdeck.store.schema import attempts, events, jobs, steps, tasks
-from jobdeck.store.views.job_lists import joined, listed_columns
+from jobdeck.store.schema import (
+    attempts,
+    configurations,
+    events,
+    jobs,
+    principals,
+    projects,
+    steps,
+    tasks,
+    tokens,
+    workers,
+)
+from jobdeck.store.sql.events import StoredEvent
+from jobdeck.store.sql.numbers import wide
+
+MAX_LISTED_TEXT = 16 * 1024
+"""Characters of parameters or result that a list shows; longer ones are left out of lists."""
+
+
+def listed_columns(*, whole: bool) -> list[ColumnElement[Any]]:
+    """The columns of jobs as views need them; with `whole`, long texts and the traceback too."""
+    omitted = ("params", "result", "error_traceback", "dedupe_key", "secrets")
+    columns: list[ColumnElement[Any]] = [c for c in jobs.c if c.name not in omitted]
+    columns += [projects.c.name.label("project"), principals.c.name.label("created_by_name")]
+    if whole:
+        return [*columns, jobs.c.params, jobs.c.result, jobs.c.error_traceback, jobs.c.secrets]
+    return [*columns, _short(jobs.c.params, "params"), _short(jobs.c.result, "result")]
+
+
+def _short(column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
+    """The text if it is short enough for a list, else an empty one, which no JSON is."""
+    return case((func.length(column) <= MAX_LISTED_TEXT, column), else_=literal("", Text())).label(name)
+
+
+def joined(*columns: ColumnElement[Any]) -> Select[Any]:
+    """A query of jobs with the names of their project and creator at hand."""
+    return (
+        select(*columns)
+        .select_from(jobs)
+        .join(projects, projects.c.id == jobs.c.project_id)
+        .outerjoin(principals, principals.c.id == jobs.c.created_by)
+    )
+
+
+_WHOLE = joined(*listed_columns(whole=True))
 
 
 async def get(connection: AsyncConnection, id: int) -> RowMapping | None:
@@ -22,7 +66,7 @@ async def get(connection: AsyncConnection, id: int) -> RowMapping | None:
 
 async def many(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, RowMapping]:
     """The whole rows of several jobs, by id."""
-    rows = (await connection.execute(joined(*listed_columns(whole=True)).where(jobs.c.id.in_(ids)))).mappings()
+    rows = (await connection.execute(_WHOLE.where(jobs.c.id.in_(ids)))).mappings()
     return {row["id"]: row for row in rows}
 
 
@@ -64,6 +108,48 @@ async def unfinished_children(connection: AsyncConnection, rows: Sequence[RowMap
     open_ones = (jobs.c.parent_id.in_(parents), jobs.c.state.not_in([str(s) for s in ENDED]))
     query = select(jobs.c.parent_id, func.count().label("children")).where(*open_ones).group_by(jobs.c.parent_id)
     return {row.parent_id: row.children for row in await connection.execute(query)}
+
+
+async def children_counts(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, int]:
+    """How many children each of the jobs has; those with none are left out."""
+    query = select(jobs.c.parent_id, func.count().label("children")).where(jobs.c.parent_id.in_(list(ids)))
+    return {row.parent_id: row.children for row in await connection.execute(query.group_by(jobs.c.parent_id))}
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrigin:
+    """Names behind the numbers in a job's row; None where there is none, or it is gone."""
+
+    token: str | None
+    configuration: str | None
+    host: str | None
+
+
+async def origin(connection: AsyncConnection, row: RowMapping) -> JobOrigin:
+    """The names of the job's token, configuration and its worker's host."""
+    token = select(tokens.c.name).where(tokens.c.id == row["token_id"])
+    configuration = select(configurations.c.name).where(configurations.c.id == row["configuration_id"])
+    host = select(workers.c.host).where(workers.c.name == row["worker"])
+    names = [
+        (await connection.execute(query)).scalar() if row[column] is not None else None
+        for query, column in ((token, "token_id"), (configuration, "configuration_id"), (host, "worker"))
+    ]
+    return JobOrigin(*names)
+
+
+async def newest_events(
+    connection: AsyncConnection, job: int, before: int | None, kinds: Sequence[str], limit: int
+) -> list[StoredEvent]:
+    """Up to `limit` events of the job with an id below `before` (None: any), newest first; of `kinds`, if there are."""
+    query = select(events).where(events.c.job_id == job).order_by(events.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(events.c.id < wide(before))
+    if kinds:
+        query = query.where(events.c.kind.in_(kinds))
+    return [
+        StoredEvent(e.id, e.at, e.kind, e.project_id, e.job_id, e.actor, json.loads(e.data))
+        for e in await connection.execute(query)
+    ]
 
 
 async def attempts_of(

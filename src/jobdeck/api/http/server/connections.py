@@ -34,7 +34,7 @@ def bounds(in_all: int, per_address: int, files: int, proxies: Sequence[Network]
     return Bounds(most, max(5, min(per_address, most // 2)), proxies)
 
 
-class Connection(Protocol):
+class CountedConnection(Protocol):
     """What is counted."""
 
     def break_off(self) -> None:
@@ -44,7 +44,7 @@ class Connection(Protocol):
         """Close it where it has taken too long."""
 
 
-class Connections:
+class ConnectionCounts:
     """Counts connections by address. A newcomer that is one too many takes the place of the connection of its address
     (or of all) that has been without a caller for longest: one that waits, or has not said who asks. So whoever opens
     many and leaves them open closes only their own, and who asks at once is served."""
@@ -52,19 +52,19 @@ class Connections:
     def __init__(self, allowed: Bounds) -> None:
         self.allowed = allowed
         self._of: dict[str, int] = {}
-        self._address: dict[Connection, str] = {}
-        self._strangers: OrderedDict[Connection, None] = OrderedDict()
-        self._strangers_of: dict[str, OrderedDict[Connection, None]] = {}
+        self._address: dict[CountedConnection, str] = {}
+        self._strangers: OrderedDict[CountedConnection, None] = OrderedDict()
+        self._strangers_of: dict[str, OrderedDict[CountedConnection, None]] = {}
         self.refused = 0
         self._told = (0, 0.0)
 
     def __len__(self) -> int:
         return len(self._address)
 
-    def __iter__(self) -> Iterator[Connection]:
+    def __iter__(self) -> Iterator[CountedConnection]:
         return iter(tuple(self._address))
 
-    def admit(self, newcomer: Connection, host: str) -> bool:
+    def admit(self, newcomer: CountedConnection, host: str) -> bool:
         """Count `newcomer`, if there is room for it or room can be made."""
         address = bounded_address(host)
         counted = not is_among(host, self.allowed.proxies)
@@ -81,7 +81,7 @@ class Connections:
         self.without_caller(newcomer)
         return True
 
-    def with_caller(self, connection: Connection) -> None:
+    def with_caller(self, connection: CountedConnection) -> None:
         """It is known who asks: the connection gives way to nobody."""
         self._strangers.pop(connection, None)
         address = self._address.get(connection, "")
@@ -91,7 +91,7 @@ class Connections:
             if not mine:
                 del self._strangers_of[address]
 
-    def without_caller(self, connection: Connection) -> None:
+    def without_caller(self, connection: CountedConnection) -> None:
         """It waits for a request, or it is not known yet who asks."""
         address = self._address.get(connection)
         if address is not None:
@@ -101,7 +101,7 @@ class Connections:
             mine[connection] = None
             mine.move_to_end(connection)
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: CountedConnection) -> None:
         """It is closed."""
         self.with_caller(connection)
         address = self._address.pop(connection, None)
@@ -115,7 +115,7 @@ class Connections:
         for connection in self:
             connection.look(now)
 
-    def _make_room(self, strangers: OrderedDict[Connection, None] | None) -> None:
+    def _make_room(self, strangers: OrderedDict[CountedConnection, None] | None) -> None:
         if strangers:
             oldest = next(iter(strangers))
             self.leave(oldest)

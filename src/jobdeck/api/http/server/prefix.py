@@ -1,20 +1,12 @@
-"""The path below which a proxy offers the server, such as `/jobdeck`: taken off what is asked, put before what is told.
-
-Routes and pages know nothing of it. It is the scope's `root_path`; paths are without it, whether the proxy takes it
-off or not: no prefix begins like an address of our own (config.py), so that it is always clear which it was."""
+"""The path below which a proxy offers the server, such as `/jobdeck`, put before the addresses in what is answered."""
 
 from __future__ import annotations
 
 import re
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import Message, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Send
 
-from jobdeck.config import InvalidConfiguration, prefix_of
-
-HEADER = "X-Forwarded-Prefix"
-REFUSED = "refused_prefix"
-"""In the scope's state: why the header cannot be used."""
 _LEADING = ("location", "hx-redirect", "hx-location", "hx-push-url", "hx-replace-url")
 """Headers of an answer that lead to another address of ours."""
 _ADDRESSES = re.compile(
@@ -29,34 +21,6 @@ DATA = frozenset(
     )
 )
 """Attributes of our own that hold addresses; what else begins with a slash may be anybody's text."""
-
-
-def root_of(scope: Scope) -> str:
-    """The prefix under which this request came in; empty: none."""
-    return str(scope.get("root_path", ""))
-
-
-def take_off(scope: Scope, configured: str, header: str | None) -> None:
-    """Note the prefix, of the header before the setting's, and leave the path without it."""
-    try:
-        prefix = configured if header is None else prefix_of(header)
-    except InvalidConfiguration as error:
-        scope.setdefault("state", {})[REFUSED] = error.message
-        return
-    if not prefix:
-        return
-    scope["root_path"] = prefix
-    if is_below(scope["path"], prefix):
-        scope["path"] = scope["path"][len(prefix) :] or "/"
-        raw = scope.get("raw_path")
-        if raw is not None and raw.startswith(prefix.encode()):
-            scope["raw_path"] = raw[len(prefix) :] or b"/"
-
-
-def header_of(headers: Headers) -> str | None:
-    """What the nearest proxy says, if it says anything."""
-    given = headers.get(HEADER)
-    return None if given is None else given.rpartition(",")[2].strip()
 
 
 def put_before(send: Send, prefix: str) -> Send:

@@ -14,7 +14,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from jobdeck.api.http import problem
-from jobdeck.api.http.server.connections import Connections
+from jobdeck.api.http.server.connections import ConnectionCounts
 from jobdeck.wire.problem import MEDIA_TYPE, Problem
 
 HEADER_SECONDS = 10.0
@@ -34,7 +34,7 @@ KNOWN = "jobdeck.known"
 class BoundedProtocol(H11Protocol):
     """uvicorn's protocol, counted by `connections` and looked at by it each second."""
 
-    connections_of_all: Connections
+    connections_of_all: ConnectionCounts
 
     _counted = False
     _due: float | None = None
@@ -134,7 +134,7 @@ class BoundedProtocol(H11Protocol):
         self.transport.close()
 
 
-def protocol_of(connections: Connections) -> type[BoundedProtocol]:
+def protocol_of(connections: ConnectionCounts) -> type[BoundedProtocol]:
     """The protocol for a server whose connections these are."""
     return type("_Protocol", (BoundedProtocol,), {"connections_of_all": connections})
 

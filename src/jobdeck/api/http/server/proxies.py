@@ -1,4 +1,8 @@
-"""Whom a request comes from, and under which address it was asked, where a proxy stands in front."""
+"""Whom a request comes from, and under which address it was asked, where a proxy stands in front.
+
+Routes and pages know nothing of the path below which a proxy offers the server, such as `/jobdeck`. It is the scope's
+`root_path`; paths are without it, whether the proxy takes it off or not: no prefix begins like an address of our own
+(config.py), so that it is always clear which it was."""
 
 from __future__ import annotations
 
@@ -9,8 +13,12 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from jobdeck.api.http.server.prefix import header_of, put_before, root_of, take_off
+from jobdeck.api.http.server.prefix import is_below, put_before
+from jobdeck.config import InvalidConfiguration, prefix_of
 
+PREFIX_HEADER = "X-Forwarded-Prefix"
+REFUSED_PREFIX = "refused_prefix"
+"""In the scope's state: why that header cannot be used."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -28,12 +36,17 @@ class Proxies:
             given = None
             if self._trusted and is_among(client_of(scope), self._trusted):
                 headers = Headers(scope=scope)
-                given = header_of(headers)
+                given = _prefix_sent(headers)
                 _take_over(scope, headers, self._trusted)
-            take_off(scope, self._prefix, given)
+            _take_off(scope, self._prefix, given)
             if root_of(scope):
                 send = put_before(send, root_of(scope))
         await self._app(scope, receive, send)
+
+
+def root_of(scope: Scope) -> str:
+    """The prefix under which this request came in; empty: none."""
+    return str(scope.get("root_path", ""))
 
 
 def client_of(scope: Scope) -> str:
@@ -52,6 +65,29 @@ def is_among(host: str, networks: Sequence[Network]) -> bool:
         return False
     address = getattr(address, "ipv4_mapped", None) or address
     return any(address in network for network in networks)
+
+
+def _take_off(scope: Scope, configured: str, header: str | None) -> None:
+    """Note the prefix, of the header before the setting's, and leave the path without it."""
+    try:
+        prefix = configured if header is None else prefix_of(header)
+    except InvalidConfiguration as error:
+        scope.setdefault("state", {})[REFUSED_PREFIX] = error.message
+        return
+    if not prefix:
+        return
+    scope["root_path"] = prefix
+    if is_below(scope["path"], prefix):
+        scope["path"] = scope["path"][len(prefix) :] or "/"
+        raw = scope.get("raw_path")
+        if raw is not None and raw.startswith(prefix.encode()):
+            scope["raw_path"] = raw[len(prefix) :] or b"/"
+
+
+def _prefix_sent(headers: Headers) -> str | None:
+    """What the nearest proxy says, if it says anything."""
+    given = headers.get(PREFIX_HEADER)
+    return None if given is None else given.rpartition(",")[2].strip()
 
 
 def _take_over(scope: Scope, headers: Headers, trusted: Sequence[Network]) -> None:

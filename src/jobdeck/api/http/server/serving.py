@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from jobdeck.api.http.server.connections import Bounds, Connections
+from jobdeck.api.http.server.connections import Bounds, ConnectionCounts
 from jobdeck.api.http.server.protocol import IDLE_SECONDS, MAX_HEAD, protocol_of
 from jobdeck.core.errors import Conflict
 
@@ -86,7 +86,7 @@ async def serve(
     allowed: Bounds | None = None,
 ) -> None:
     """Answer on `listening` until `stop` is set, then let requests end; `ready` is called once it answers."""
-    connections = Connections(allowed or Bounds())
+    connections = ConnectionCounts(allowed or Bounds())
     looking = asyncio.create_task(_look(connections), name="connections")
     try:
         await _serve(app, listening, ready, stop, connections)
@@ -95,7 +95,7 @@ async def serve(
         await asyncio.gather(looking, return_exceptions=True)
 
 
-async def _look(connections: Connections) -> None:
+async def _look(connections: ConnectionCounts) -> None:
     clock = asyncio.get_running_loop().time
     while True:
         await asyncio.sleep(_LOOK_EVERY)
@@ -103,7 +103,11 @@ async def _look(connections: Connections) -> None:
 
 
 async def _serve(
-    app: FastAPI, listening: socket.socket, ready: Callable[[], None], stop: asyncio.Event, connections: Connections
+    app: FastAPI,
+    listening: socket.socket,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    connections: ConnectionCounts,
 ) -> None:
     settings = uvicorn.Config(
         app,

@@ -13,8 +13,8 @@ from jobdeck.access.roles import Permission
 from jobdeck.core.life.family import words
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ALIVE, ENDED, State
+from jobdeck.services.jobs.details import JobExtras
 from jobdeck.services.jobs.queries import JobConditions
-from jobdeck.services.jobs.sides import JobExtras
 from jobdeck.web.page import Page
 from jobdeck.web.pages.job.why import ASKED, CHILD_FAILED, Known, Why, who_asked, whys
 from jobdeck.wire.jobs import Job
@@ -63,10 +63,10 @@ async def head_of(page: Page, job_id: int) -> Head:
     """The head of a job's page; raises NotFound."""
     services = page.services
     job = await services.jobs.get(page.caller, job_id)
-    sides = await services.job_sides.of(page.caller, job_id)
+    sides = await services.job_details.extras(page.caller, job_id)
     asked = None
     if job.state in (State.PAUSING, State.PAUSED, State.CANCELING, State.CANCELED):
-        found = await services.job_sides.events(page.caller, job_id, kinds=ASKED, limit=2)
+        found = await services.job_details.newest_events(page.caller, job_id, kinds=ASKED, limit=2)
         asked = who_asked(found.items)
     forbidden = page.caller.why_not(Permission.JOB_SUBMIT)
     again = Act("run-again", "Run again", "again", "a", forbidden is None, forbidden)

@@ -45,13 +45,13 @@ async def overview(
 ) -> Response:
     """Everything about the job at one glance; of rejected rows those of the file `rejects`, from `rows` on."""
     job = await page.services.jobs.get(page.caller, job_id)
-    sides = await page.services.job_sides.of(page.caller, job_id)
-    touched = await page.services.job_details.lineage(page.caller, job_id)
+    sides = await page.services.job_details.extras(page.caller, job_id)
+    touched = await page.services.related_jobs.lineage(page.caller, job_id)
     return await show(
         page, "job/overview.html", job_id, "overview",
         job=job,
         sides=sides,
-        claims=await page.services.job_sides.claims(page.caller, job_id),
+        claims=await page.services.job_claims.all(page.caller, job_id),
         lineage=touched,
         named=await _named(page, job, touched),
         replaceable=await _replaceable(page, job),
@@ -75,7 +75,7 @@ async def _diff(page: Page, job: Job) -> JobDiff | None:
     if job.copied_from is None:
         return None
     try:
-        return await page.services.job_details.diff(page.caller, job.id)
+        return await page.services.related_jobs.diff(page.caller, job.id)
     except NotFound:
         return None
 
@@ -119,7 +119,7 @@ async def events(
         found = await services.job_details.events(page.caller, job_id, after or 0, EVENTS)
         following = page.here(after=found.next) if found.next else None
     else:
-        found = await services.job_sides.events(page.caller, job_id, before=before, limit=EVENTS)
+        found = await services.job_details.newest_events(page.caller, job_id, before=before, limit=EVENTS)
         following = page.here(before=found.next) if found.next else None
         if after is not None:
             found.items = [event for event in found.items if event.id > after]
@@ -153,7 +153,7 @@ async def family(
     return await show(
         page, "job/family/page.html", job_id, "family",
         job=job,
-        ancestors=await services.job_sides.ancestors(page.caller, job),
+        ancestors=await services.related_jobs.ancestors(page.caller, job),
         siblings=siblings,
         counts=await services.jobs.counts(page.caller, JobConditions(parent=job_id)),
         state=state,
@@ -181,7 +181,7 @@ async def _children(page: Page, job_id: int, state: State | None, cursor: str | 
         parent=job_id, sort="created_at", limit=CHILDREN, cursor=cursor, state=[state] if state is not None else []
     )
     found, _ = await page.services.jobs.page(page.caller, wanted)
-    below = await page.services.job_sides.children_counts(page.caller, found.items)
+    below = await page.services.related_jobs.children_counts(page.caller, found.items)
     return {"children": found.items, "below": below, "next": found.next}
 
 

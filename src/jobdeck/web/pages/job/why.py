@@ -13,7 +13,7 @@ from jobdeck.core.life.operations import BECAUSE
 from jobdeck.core.life.states import State
 from jobdeck.core.tasks import UNDO
 from jobdeck.core.values import clip
-from jobdeck.services.jobs.sides import JobExtras
+from jobdeck.services.jobs.details import JobExtras
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job, WaitReason
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from jobdeck.api.http.presence import Presence
+from jobdeck.api.http.depends import Presence
 from jobdeck.api.http.problem import field_name
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, Unauthenticated
 from jobdeck.core.output import complaints

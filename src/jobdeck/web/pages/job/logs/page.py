@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from jobdeck.api.http.presence import PresentDep
+from jobdeck.api.http.depends import PresentDep
 from jobdeck.services.jobs.output.log_window import LogFilter, LogPlace, LogSlice, NumberedLine
 from jobdeck.web.page import PageDep
 from jobdeck.web.pages.job.head import show

@@ -19,21 +19,20 @@ from jobdeck.core.environment import Environment
 from jobdeck.core.errors import InvalidInput, JobdeckError
 from jobdeck.core.hooks.answers import Accepted, BadAnswer, accepted
 from jobdeck.core.hooks.foreign import accepts_here, is_plain
-from jobdeck.core.hooks.refusals import worded
 from jobdeck.core.identity.sealed import ParamSeals, Stored
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.core.output.faults import joined, place_of
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.engine.hooks import HookProcesses, RefusedAt, Wanted, broke
-from jobdeck.engine.naming import with_names
+from jobdeck.engine.submitting.naming import with_names
+from jobdeck.engine.submitting.refused_params import refused_params
 from jobdeck.executors.harness import describe
 from jobdeck.executors.hooks import Refusal
 from jobdeck.store.jobs import jobs, submissions
-from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import SUBMITTED, NewEvent
 from jobdeck.store.sql.wakeups import SCHEDULER
@@ -64,12 +63,6 @@ class Submission:
     copied_from: int | None = None
     secrets_by: int | None = None
     """The principal who typed the secrets among the parameters; None: who submits."""
-
-
-class InvalidParams(InvalidInput):
-    """Parameters that do not fit the job type; `facts['errors']` lists each field with what is wrong."""
-
-    code = "invalid_params"
 
 
 class Submitter:
@@ -271,7 +264,7 @@ def _new_job(draft: _Draft, said: Accepted) -> NewJob:
 
 
 def _error_of(registered: RegisteredType, params: Mapping[str, Any], refused: RefusedAt) -> JobdeckError:
-    return refused.error or _told_params(registered, params, refused.faults)
+    return refused.error or refused_params(registered, params, refused.faults)
 
 
 @contextmanager
@@ -320,40 +313,7 @@ def _check_params(registered: RegisteredType, params: Mapping[str, Any]) -> Base
         return read
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-        raise _told_params(registered, params, faults) from error
-
-
-def _told_params(registered: RegisteredType, params: Mapping[str, Any], faults: Sequence[Any]) -> InvalidParams:
-    """Every field at fault with its reason, in one error."""
-    schema = registered.params_schema()
-    reasons: dict[str, list[str]] = {}
-    for fault in faults:
-        field = _path(place_of(fault["loc"], params))
-        reasons.setdefault(field, []).append(worded(fault["msg"], fault["loc"], schema, fault.get("input")))
-    errors = [{"field": field, "message": joined(messages)} for field, messages in reasons.items()]
-    first = errors[0]
-    last = tuple(faults[0]["loc"])[-1:]
-    dotted = last[0] if last and isinstance(last[0], str) and "." in last[0].strip(".") else None
-    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
-    return InvalidParams(
-        f"{first['field']}: {first['message']}{more}",
-        field=first["field"],
-        hint=_nested_hint(dotted) if dotted else f"GET /api/v1/types/{registered.name} shows the parameters.",
-        errors=errors,
-    )
-
-
-def _nested_hint(name: str) -> str:
-    """How a parameter within a group is written, for those who wrote it with dots."""
-    inner = "…"
-    for part in reversed(name.split(".")):
-        inner = f'{{"{part}": {inner}}}'
-    return f"In JSON, a value in a group is written {inner}."
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """`params.files[0]` from a location in the model."""
-    return "params" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+        raise refused_params(registered, params, faults) from error
 
 
 def _dedupe_key(draft: _Draft) -> str:
@@ -413,14 +373,14 @@ async def _number(tx: Tx, prepared: Sequence[NewJob], wanted: Sequence[Submissio
             known[new.dedupe_key] = 0
         places[i] = len(fresh)
         fresh.append(new._replace(run_prefix=parents[new.parent_id]) if new.parent_id is not None else new)
-    ids = await jobs.next_ids(tx, len(fresh)) if fresh else []
+    ids = await submissions.next_ids(tx, len(fresh)) if fresh else []
     known |= {new.dedupe_key: job_id for new, job_id in zip(fresh, ids, strict=True) if new.dedupe_key}
     answer = [ids[places[i]] if i in places else known[new.dedupe_key or ""] for i, new in enumerate(prepared)]
     return _Batch(fresh, ids, list(parents), answer)
 
 
 async def _insert(tx: Tx, batch: _Batch, actor: str) -> None:
-    await jobs.insert_many(tx, batch.new, [order_key(tx.now, n.priority) for n in batch.new], batch.ids)
+    await submissions.insert_many(tx, batch.new, [order_key(tx.now, n.priority) for n in batch.new], batch.ids)
     await submissions.mark_parents(tx, batch.parents)
     tx.emit(*(_submitted(new, job_id, actor) for new, job_id in zip(batch.new, batch.ids, strict=True)))
 

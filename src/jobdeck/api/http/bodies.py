@@ -1,27 +1,18 @@
-"""Before any route: who asks, and a body that is small enough and of the right kind."""
+"""A request's body: whole, small enough, in time and of the right kind, before any route looks at it."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobdeck.access.sessions import Sessions
-from jobdeck.access.tokens import Authenticator
 from jobdeck.api.http import problem
-from jobdeck.api.http.cookies import session_cookie
-from jobdeck.api.http.described import PUBLIC
-from jobdeck.api.http.pace import Pace
-from jobdeck.api.http.server.protocol import KNOWN
-from jobdeck.core.errors import JobdeckError
+from jobdeck.api.http.authentication import is_page
 from jobdeck.wire.problem import Problem
 
 MAX_BODY = 1024 * 1024
@@ -36,92 +27,9 @@ BODY_PAUSE_SECONDS = 30.0
 """That any body may come to a halt. Uploads may take as long as they like, as long as they go on."""
 BODY_SECONDS = 300.0
 """That a body other than an upload may take in all."""
-
-STATIC = "/static/"
-"""Where the scripts and styles of the pages are; they are for everyone."""
 FORM = "application/x-www-form-urlencoded"
-
-_PATIENCE = 2.0
-"""Seconds that it may take to find out who asks where it need not be known."""
-
-_GUARDED = re.compile(r"/api(/|$)|/metrics(/|$)")
 _UPLOAD = re.compile(r"POST /api/v1/projects/[^/]+/files|PUT /api/v1/projects/[^/]+/files/[^/]+")
 _BATCH = re.compile(r"/api/v1/(projects/[^/]+/jobs/batch|bulk)")
-
-
-def is_page(path: str) -> bool:
-    """Whether people look at this path, so that refusals are pages; all else is for programs."""
-    return not _GUARDED.match(path)
-
-
-class Authentication:
-    """Tells who asks, by a token or a browser's session; the API and its figures are refused to others at once.
-
-    Pages say themselves what they do with one who is not known; `state.refusal` has the reason."""
-
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, sessions: Sessions, pace: Pace) -> None:
-        self._app = app
-        self._authenticator = authenticator
-        self._sessions = sessions
-        self._pace = pace
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"] if scope["type"] == "http" else STATIC
-        if path in PUBLIC:
-            await self._identify_if_said(scope)
-        elif not path.startswith(STATIC):
-            state = scope.setdefault("state", {})
-            try:
-                await self._identify(scope, state)
-                _tell_known(scope)
-            except JobdeckError as error:
-                state["refusal"] = error
-                if not is_page(path):
-                    await problem.response(problem.of_error(error))(scope, receive, send)
-                    return
-            seconds = self._pace.take(state["caller"].token_id, time.monotonic()) if "caller" in state else 0
-            if seconds:
-                await problem.response(_too_many(seconds), {"Retry-After": str(seconds)})(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    async def _identify(self, scope: Scope, state: dict[str, Any]) -> None:
-        """A token goes before a cookie: programs do not send one by accident, browsers send cookies unasked."""
-        bearer, cookie = _bearer(scope), session_cookie(scope)
-        if bearer is None and cookie is not None:
-            state["session"] = await self._sessions.find(cookie)
-            state["caller"] = state["session"].caller
-        else:
-            state["caller"] = await self._authenticator.caller(bearer)
-
-    async def _identify_if_said(self, scope: Scope) -> None:
-        """Who is known is told more; who is not, or cannot be looked up just now, is a stranger here."""
-        if _bearer(scope) is None and session_cookie(scope) is None:
-            return
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._identify(scope, scope.setdefault("state", {}))
-        except (JobdeckError, TimeoutError):
-            return
-        _tell_known(scope)
-
-
-def _tell_known(scope: Scope) -> None:
-    """The connection of one who is known gives way to nobody."""
-    known: Callable[[], None] | None = scope.get("extensions", {}).get(KNOWN)
-    if known is not None:
-        known()
-
-
-def _too_many(seconds: int) -> Problem:
-    detail = "This token makes too many requests."
-    hint = f"Wait {seconds} s. Submit many jobs with one request to …/jobs/batch; follow them with /api/v1/events."
-    return problem.plain(429, "rate_limited", detail, hint=hint)
-
-
-def _bearer(scope: Scope) -> str | None:
-    scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 class Bodies:
@@ -156,7 +64,7 @@ class Bodies:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
+class _BodyBound:
     """How many bytes a body may have, and how long it may take, in all and between two pieces."""
 
     bytes: int
@@ -164,11 +72,11 @@ class _Bound:
     pause: float
 
 
-def _bound(scope: Scope) -> _Bound:
+def _bound(scope: Scope) -> _BodyBound:
     if "caller" not in scope.get("state", {}):
-        return _Bound(MAX_STRANGERS_BODY, STRANGERS_BODY_SECONDS, STRANGERS_BODY_SECONDS)
+        return _BodyBound(MAX_STRANGERS_BODY, STRANGERS_BODY_SECONDS, STRANGERS_BODY_SECONDS)
     most = MAX_BATCH_BODY if _BATCH.fullmatch(scope["path"]) else MAX_BODY
-    return _Bound(most, BODY_SECONDS, BODY_PAUSE_SECONDS)
+    return _BodyBound(most, BODY_SECONDS, BODY_PAUSE_SECONDS)
 
 
 def media_type(headers: Headers) -> str:
@@ -186,7 +94,7 @@ def _refusal(headers: Headers, most: int | None, wanted: str, also: str) -> Prob
     return _wrong_kind(kind, wanted) if has_body and kind not in (wanted, also) else None
 
 
-async def _read(receive: Receive, bound: _Bound) -> bytes | Problem:
+async def _read(receive: Receive, bound: _BodyBound) -> bytes | Problem:
     """The body, or the refusal once it is too large or too slow; raises ClientDisconnect when it is cut off."""
     pieces: list[bytes] = []
     size = 0

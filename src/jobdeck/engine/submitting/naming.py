@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from jobdeck.core.refs import shown, with_id
 from jobdeck.core.values import clip
 from jobdeck.store import files
-from jobdeck.store.jobs.jobs import NewJob
+from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.sql.database import Database
 
 _FILE = re.compile(r"(?<![\w:/(])file:(\d{1,18})(?!\w)")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import select
-
 from jobdeck.core.claims import Claim, Mode
 from jobdeck.core.life.job import Job
 from jobdeck.core.refs import MalformedRef, ObjectRef
 from jobdeck.storage import places
 from jobdeck.store.garbage import Doomed, Kind
-from jobdeck.store.schema import jobs
-from jobdeck.store.sql.batch import ids_of
+from jobdeck.store.jobs.removal import claims_with
 from jobdeck.store.sql.database import Tx
 
 MAX_ATTEMPTS = 100
@@ -44,12 +41,8 @@ def _of_import(job: Job, project: str, bucket: str, table: str) -> Iterator[Doom
 
 async def _tables(tx: Tx, ids: Sequence[int]) -> dict[int, list[tuple[str, str, str]]]:
     """Project, bucket and name of the tables that each of the jobs writes."""
-    if not ids:
-        return {}
-    wanted = ids_of(list(ids), tx.dialect)
-    query = select(jobs.c.id, jobs.c.claims).join(wanted, wanted.c.id == jobs.c.id)
-    rows = await tx.connection.execute(query.where(jobs.c.claims.contains(_TABLE, autoescape=True)))
-    return {row.id: list(_written(row.claims)) for row in rows}
+    claims = await claims_with(tx, ids, _TABLE)
+    return {job: list(_written(text)) for job, text in claims.items()}
 
 
 def _written(claims: str) -> Iterator[tuple[str, str, str]]:
