@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from jobdeck.connectors.errors import DataFailure
 from jobdeck.connectors.files.finding.found import Located
 
-_PARAMETER = re.compile(r"(?<![`\w.])(csv\.[a-z_]+|on_bad_row|key(?==))(?:=(\w+))?")
+_PARAMETER = re.compile(r"(?<![`\w.])(csv\.[a-z_]+|on_bad_row)(?:=(\w+))?")
 MOST = 2
 """Files that are named, at most."""
 

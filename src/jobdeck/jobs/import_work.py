@@ -360,8 +360,7 @@ def required_columns(params: ImportParams, schema: pa.Schema, target: pa.Schema 
     for name in params.key:
         if name not in schema.names:
             raise SchemaMismatch(
-                f"No file has the key column '{name}'.",
-                hint=f"Say another with key=[…]. There are {', '.join(schema.names[:20])}.",
+                f"No file has the key column '{name}'.", hint=f"There are {', '.join(schema.names[:20])}."
             )
         if t.is_nested(schema.field(name).type):
             raise SchemaMismatch(f"The key column '{name}' is a list or a struct.", hint="Use plain columns as key.")
