@@ -66,6 +66,7 @@ def test_a_dry_run_of_an_import_leaves_no_file_behind(jobdeck: Shell, server: Se
     assert "int64" in said
     said = jobdeck("import", "a.csv", "b.csv", "--into", "lake/shop/orders", "--dry-run", status=1)
     assert "✘ b.csv (file:" in said
+    assert "Nothing of 2 files (29 B) would come into lake/shop/orders." in said
     with server.client() as client:
         assert list(client.files.list()) == []
         assert list(client.objects.list()) == []

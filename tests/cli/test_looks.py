@@ -13,6 +13,7 @@ from jobdeck.cli.arguments.ids import numbers
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.jobs.plan import CHANGE_COLUMNS
 from jobdeck.cli.jobs.verbs import _told
+from jobdeck.cli.jobs.watching import verdict
 from jobdeck.cli.show import terminal, text
 from jobdeck.cli.show.bars import Bars
 from jobdeck.cli.show.reasons import reasons
@@ -206,6 +207,16 @@ def test_a_job_that_is_to_begin_anew_is_restarting_and_no_other() -> None:
 def test_who_stopped_a_job_and_why_is_a_sentence(state: str, cause: str, reason: str | None, said: str) -> None:
     job = Job(id=7, project="p", type="t", state=state, cause=cause, reason=reason, created_at=NOW)
     assert list(reasons(job)) == [said]
+
+
+def test_where_the_warnings_of_a_job_are(capsys: pytest.CaptureFixture[str]) -> None:
+    job = Job(id=7, project="p", type="t", state="succeeded", warnings=2, created_at=NOW)
+    said = "hint: `jobdeck job logs 7 --level warning` shows its 2 warnings."
+    assert list(reasons(job)) == [said]
+    assert verdict(job) == 0
+    assert capsys.readouterr().err == f"Job 7 is succeeded.\n  {said}\n"
+    assert verdict(job.model_copy(update={"warnings": 0})) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

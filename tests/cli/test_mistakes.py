@@ -19,6 +19,8 @@ from tests.client.contract_server import ContractServer
         ("jobs ls", "'ls' is no command of `jobdeck jobs`.", "Did you mean 'list'?"),
         ("files shwo 1", "'shwo' is no command of `jobdeck files`.", "Did you mean 'show'?"),
         ("logs 5 -f", "'logs' is no command of `jobdeck`.", "Did you mean 'job logs'?"),
+        ("job wait 5", "'wait' is no command of `jobdeck job`.", "Did you mean 'watch'?"),
+        ("import - --into l/a/b", "`jobdeck import` reads no standard input.", "`jobdeck files upload - --name NAME`"),
         ("job 5", "'5' is no command of `jobdeck job`.", "Did you mean 'show 5'?"),
         ("jobs list --stat failed", "`jobdeck jobs list` has no option --stat.", "Did you mean '--state'?"),
         ("import a.csv --into l/a/b --null-words x", "`jobdeck import` has no option --null-words.", "-p null_words=…"),

@@ -215,6 +215,9 @@ class Look:
         if not files:
             return "No file was found."
         size, rows = sum(file.size for file in files), sum(f.rows for f in self._facts)
+        if self._refusals:
+            given = f"{amounts.counted(len(files), 'file')} ({amounts.size(size)})"
+            return f"Nothing of {given} would come into {self._params.into}."
         formats = ", ".join(sorted({f.detected.format for f in self._facts})) or "no readable format"
         count = amounts.counted(rows, "row") if self._whole else f"More than {amounts.counted(rows, 'row')}"
         what = f"{count} of {amounts.counted(len(files), 'file')} ({formats}, {amounts.size(size)})"

@@ -24,8 +24,11 @@ MEANT = {
     "tasks": "jobs", "errors": "failures", "upload": "files", "load": "import", "ps": "jobs", "log": "logs",
     "stop": "cancel", "kill": "cancel", "abort": "cancel", "retry": "resume", "rerun": "run-again", "get": "show",
     "describe": "show", "rm": "delete", "remove": "delete", "add": "create", "new": "create", "follow": "watch",
+    "wait": "watch",
 }  # fmt: skip
 """Words of other tools, and the command that does it here; said only where that command is there."""
+IMPORT = "jobdeck import"
+PIPED = "Keep it as a file with `jobdeck files upload - --name NAME`, then import the file:ID that is told."
 KINDS = {int: "a whole number", float: "a number", bool: "yes or no"}
 
 
@@ -68,6 +71,8 @@ def _meant(word: str, app: App) -> str | None:
 
 def _unknown_option(error: UnknownOptionError, command: str) -> UsageError:
     word = (error.token.keyword or error.token.value).partition("=")[0]
+    if word == "-":
+        return UsageError(f"`{command}` reads no standard input.", PIPED if command == IMPORT else _see(command))
     known = [name for argument in error.argument_collection if argument.parse for name in argument.names]
     if word in ("--url", "--token", "--project", "--output", "-o") and word not in known:
         return UsageError(f"`{command}` takes no {word}: it asks no server.", _see(command))

@@ -40,13 +40,12 @@ def follow_json(client: Client, ids: Sequence[int], last: dict[int, Job]) -> Non
 
 
 def verdict(job: Job) -> int:
-    """The exit code for a job that was waited for; why it did not succeed goes to standard error."""
-    if job.state is State.SUCCEEDED:
-        return DONE
-    say(f"Job {job.id} is {job.state}.")
+    """The exit code for a job that was waited for; why it failed, or where its warnings are, goes to standard error."""
+    if job.state is not State.SUCCEEDED or job.warnings:
+        say(f"Job {job.id} is {job.state}.")
     for reason in reasons(job):
         say(f"  {reason}")
-    return JOB_FAILED
+    return DONE if job.state is State.SUCCEEDED else JOB_FAILED
 
 
 def _tell_lines(client: Client, changes: Iterator[Job], last: dict[int, Job], out: TextIO, _alone: bool) -> None:

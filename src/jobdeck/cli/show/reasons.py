@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def reasons(job: Job) -> Iterator[str]:
-    """Why it waits, failed, or was stopped, a sentence each."""
+    """Why it waits, failed, or was stopped, and where its warnings are, a sentence each."""
     yield from dict.fromkeys(waits(wait) for wait in job.wait)
     if job.error is not None:
         yield from _error(job.error, told=job.retry is not None and bool(job.wait))
@@ -24,6 +24,8 @@ def reasons(job: Job) -> Iterator[str]:
         yield f"hint: Remove it by hand; `jobdeck job logs {job.id}` shows why."
     if job.cause:
         yield _stopped(job)
+    if job.state is State.SUCCEEDED and job.warnings:
+        yield f"hint: `jobdeck job logs {job.id} --level warning` shows its {text.counted(job.warnings, 'warning')}."
 
 
 def why(job: Job) -> str:
