@@ -244,7 +244,8 @@ async def test_health_needs_no_token(api: Api) -> None:
 
 
 async def test_metrics(api: Api) -> None:
-    await api.get("/metrics")
+    before = await api.get("/metrics")
+    assert 'jobdeck_jobs_ended_total{state="failed",type="sleep"} 0.0' in before, "or the first failure is no increase"
     job = await api.submit()
     await api.submit()
     await api.post(f"jobs/{job['id']}/cancel", status=202)

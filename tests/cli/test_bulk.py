@@ -117,6 +117,16 @@ def terminal(installed: Installed, folder: Path, *words: str) -> Terminal:
     return Terminal(Shell(installed.url, folder), *words, "--token", installed.token)
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [("--state", "pausd", "state: it must be one of"), ("--since", "nonsense", "since: write 30m")],
+)
+def test_a_wrong_filter_is_told_by_its_name_alone(call: Any, flag: str, value: str, said: str) -> None:
+    done = call("jobs", "cancel", flag, value, "--yes")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"error: {said}")
+
+
 def test_filters_name_the_jobs(call: Any, installed: Installed) -> None:
     installed.jobs(3, tags=["old"])
     installed.jobs(2)

@@ -34,6 +34,8 @@ from tests.client.contract_server import ContractServer
         ("jobs list --limit", "--limit needs a value.", "`jobdeck jobs list --help`"),
         ("jobs list --limit ten", "--limit: 'ten' is not a whole number.", "`jobdeck jobs list --help`"),
         ("bulk show x", "ID: 'x' is not a whole number.", "`jobdeck bulk show --help`"),
+        ("bulk show x", "ID: 'x' is not a whole number.", "`jobdeck bulk list` shows the ids."),
+        ("tokens revoke ops", "ID: 'ops' is not a whole number.", "`jobdeck tokens list` shows the ids."),
         ("me -o jsn", "-o: 'jsn' is none of table, json, ids.", "Did you mean 'json'?"),
     ],
 )

@@ -57,6 +57,10 @@ def test_a_token_is_printed_only_when_it_is_made(cli: Cli) -> None:
 
 def test_limits(cli: Cli, server: ContractServer) -> None:
     assert cli("limits", "set", "type:sleep", "3").stdout == "type:sleep: 1 of 3 in use.\n"
+    stopped = cli("limits", "set", "type:sleep", "0", "--project", "shop")
+    assert stopped.stderr.splitlines() == [
+        "0 starts no more jobs that need it. Let them go on with: jobdeck limits clear type:sleep --project shop"
+    ]
     assert "type:sleep" in cli("limits", "list").stdout
     assert cli("limits", "clear", "type:sleep").returncode == 0
     assert not server.limits

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from jobdeck.core.errors import NotLeader
+from jobdeck.core.errors import NotLeader, Unavailable
+from jobdeck.engine.duties.mark_dead import mark_dead_workers
 from jobdeck.engine.loops import Loops
 from jobdeck.engine.scheduling.leader import LEAD_SECONDS, Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
@@ -98,6 +99,14 @@ async def test_a_leader_forgets_its_lead_before_it_runs_out(url: str, monkeypatc
         await asyncio.wait_for(mine.changed.wait(), 60)
         assert led_after(0) == led_after(1) == Leader("me", 1)
         assert led_after(LEAD_SECONDS - 1) is None
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "time", lambda: time() + LEAD_SECONDS - 1)
+            with pytest.raises(Unavailable, match="has not said who leads"):
+                _ = mine.known
+            with pytest.raises(Unavailable):
+                await mark_dead_workers(database, mine)  # its loop must not tell that it recovered
+        assert mine.known == Leader("me", 1)
+        assert Leadership(database, "standing by").known is None
         clock.advance(LEAD_SECONDS - 1)
         assert await try_lead(database, "other", LEAD_SECONDS) is None, "nobody else leads yet"
         clock.advance(LEAD_SECONDS)

@@ -10,6 +10,8 @@ from jobdeck.core.errors import JobdeckError
 
 _NOUNS = "jobs|types|projects|workers|bulk|pauses|sessions|tokens"
 _REQUEST = re.compile(rf"GET /api/v1/(?:me/)?(?P<noun>{_NOUNS})(?:/(?P<name>[\w.-]+))?(?= )")
+_SELECTION = re.compile(r"^select\.filter\.(\w+)(?:\[\d+\])?(?=: )")
+"""Where the API says that a filter of an operation is; who typed it knows the filter alone."""
 
 DONE = 0
 JOB_FAILED = 1
@@ -71,7 +73,8 @@ def code_of(error: JobdeckError) -> int:
 
 def tell(error: JobdeckError | UsageError) -> None:
     """Write the error to standard error: what, where, and what to do next."""
-    say(f"error: {error.message}")
+    said = _SELECTION.sub(r"\1", error.message)
+    say(f"error: {said}")
     problem = getattr(error, "problem", None)
     fields = problem.errors if problem is not None else []
     for item in fields:

@@ -103,7 +103,7 @@ def run(tokens: list[str]) -> int:
     except CycloptsError as error:
         from jobdeck.cli.arguments.mistakes import as_usage_error
 
-        tell(as_usage_error(error))
+        tell(as_usage_error(error, app))
         return USAGE
     except UsageError as error:
         tell(error)

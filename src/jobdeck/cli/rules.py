@@ -72,6 +72,9 @@ def limits_set(
     print_one(
         common.output, made, lambda x: print(f"{x.resource}: {x.used} of {x.capacity} in use."), lambda x: x.resource
     )
+    if capacity == 0:
+        more = " --instance" if instance else f" --project {common.project}" if common.project else ""
+        say(f"0 starts no more jobs that need it. Let them go on with: jobdeck limits clear {resource}{more}")
 
 
 @limits.command(name="clear")

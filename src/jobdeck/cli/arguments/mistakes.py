@@ -32,8 +32,8 @@ PIPED = "Keep it as a file with `jobdeck files upload - --name NAME`, then impor
 KINDS = {int: "a whole number", float: "a number", bool: "yes or no"}
 
 
-def as_usage_error(error: CycloptsError) -> UsageError:
-    """The parser's complaint as an error of the command line."""
+def as_usage_error(error: CycloptsError, root: App) -> UsageError:
+    """The parser's complaint as an error of the command line; `root` has all commands."""
     command = " ".join(("jobdeck", *(error.command_chain or ())))
     match error:
         case UnknownCommandError():
@@ -47,7 +47,7 @@ def as_usage_error(error: CycloptsError) -> UsageError:
         case RepeatArgumentError():
             return UsageError(f"{error.token.keyword or 'A value'} is given twice.", "Give it once.")
         case CoercionError():
-            return _unfit(error, command)
+            return _unfit(error, command, root)
         case _:
             return UsageError(" ".join(str(error).split()), _see(command))
 
@@ -104,7 +104,7 @@ def _missing(error: MissingArgumentError, command: str) -> UsageError:
     return UsageError(f"`{command}` needs {name}.", _see(command))
 
 
-def _unfit(error: CoercionError, command: str) -> UsageError:
+def _unfit(error: CoercionError, command: str, root: App) -> UsageError:
     token, argument = error.token, error.argument
     if token is None or argument is None:
         return UsageError(" ".join(str(error).split()), _see(command))
@@ -115,7 +115,17 @@ def _unfit(error: CoercionError, command: str) -> UsageError:
         near = f"Did you mean '{guess}'? " if guess else ""
         return UsageError(f"{name}: '{token.value}' is none of {', '.join(choices)}.", f"{near}Choose one of them.")
     kind = KINDS.get(error.target_type) if error.target_type is not None else None
-    return UsageError(f"{name}: '{token.value}' is not {kind or 'what is wanted here'}.", _see(command))
+    lists = _lists(error, root) if name == "ID" else None
+    return UsageError(
+        f"{name}: '{token.value}' is not {kind or 'what is wanted here'}.",
+        f"`{lists}` shows the ids. {_see(command)}" if lists else _see(command),
+    )
+
+
+def _lists(error: CoercionError, root: App) -> str | None:
+    """The command that lists what the ids of this one name; None where its noun has none."""
+    noun = (error.command_chain or ("",))[0]
+    return f"jobdeck {noun} list" if noun in root and "list" in commands_of(root[noun]) else None
 
 
 def commands_of(app: App) -> list[str]:

@@ -11,6 +11,6 @@ BATCH = 500
 
 async def collect_garbage(leadership: Leadership, collector: GarbageCollector) -> None:
     """All that is due, if this process leads."""
-    while leadership.current is not None:
+    while leadership.known is not None:
         if await collector.collect_due(BATCH) < BATCH:
             return

@@ -32,7 +32,7 @@ class ExpireLeases:
     async def __call__(self) -> None:
         """One look; if this process leads, the leases that have run out end."""
         now = await self._look()
-        leader = self._leadership.current
+        leader = self._leadership.known
         if leader is None or now is None:
             return
         while expired := await leases.expire(self._database, leader, until=now):

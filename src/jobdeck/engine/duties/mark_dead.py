@@ -12,7 +12,7 @@ SILENT_SECONDS = 30.0
 
 async def mark_dead_workers(database: Database, leadership: Leadership, silent_seconds: float = SILENT_SECONDS) -> None:
     """One look, if this process leads."""
-    if leadership.current is None:
+    if leadership.known is None:
         return
     silence = int(silent_seconds * 1_000_000)
     await database.transact(lambda tx: workers.mark_dead(tx, tx.now - silence))

@@ -50,7 +50,7 @@ class Prune:
 
     async def __call__(self) -> None:
         """One round, if this process leads."""
-        if self._leadership.current is None:
+        if self._leadership.known is None:
             return
         now = await self._database.now()
         await self._jobs(now)

@@ -13,7 +13,7 @@ EVERY = 1.0
 
 async def resume_paused(database: Database, leadership: Leadership, control: Control) -> None:
     """One look, if this process leads."""
-    if leadership.current is None:
+    if leadership.known is None:
         return
     async with database.read() as connection:
         ids = await due.to_resume(connection, await database.clock.now(connection))

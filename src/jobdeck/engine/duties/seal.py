@@ -17,6 +17,6 @@ AT_ONCE = 100
 async def seal(leadership: Leadership, sealer: Sealer) -> None:
     """What is to be sealed, if this process leads."""
     for _ in range(AT_ONCE):
-        if leadership.current is None or not await sealer():
+        if leadership.known is None or not await sealer():
             return
         await asyncio.sleep(BREATH)

@@ -21,7 +21,7 @@ async def sweep(
     database: Database, leadership: Leadership, clean: Callable[[str, Attempts], Awaitable[list[str]]]
 ) -> None:
     """One round over all projects, if this process leads; `clean` removes what is old and of none of the attempts."""
-    if leadership.current is None:
+    if leadership.known is None:
         return
     async with database.read() as connection:
         names = await due.project_names(connection)

@@ -36,7 +36,7 @@ class TellFailures:
             last = await events.last_id(connection)
         if self._told is None:
             self._told = last
-        if self._leadership.current is None:
+        if self._leadership.known is None:
             self._seen.append(last)
             self._told = max(self._told, self._seen[0]) if len(self._seen) == _BEHIND else self._told
             return

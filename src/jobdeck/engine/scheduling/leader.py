@@ -35,6 +35,15 @@ class Leadership:
         """What it may act on: forgotten before the lease in the database runs out."""
         return self._leader if asyncio.get_running_loop().time() < self._until else None
 
+    @property
+    def known(self) -> Leader | None:
+        """As `current`, for loops. Raises `Unavailable` when the lead ran out and the database has not said yet who
+        leads now: a loop that stands by for that reason has not recovered."""
+        leader = self.current
+        if leader is None and self._leader is not None:
+            raise Unavailable("The lead ran out, and the database has not said who leads now.")
+        return leader
+
     async def run(self, stop: asyncio.Event) -> None:
         backoff = Backoff(self.name)
         while not stop.is_set():

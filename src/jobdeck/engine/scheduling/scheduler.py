@@ -76,7 +76,7 @@ class Scheduler:
 
     async def turn(self) -> bool:
         """Follow what happened, then decide and assign once; whether there may be more to do at once."""
-        leader = self._leadership.current
+        leader = self._leadership.known
         if leader is None:
             self._index = None
             return False

@@ -78,6 +78,7 @@ class Metrics:
     async def _count_ended(self) -> None:
         await self.start()
         async with self._core.database.read() as connection:
+            self._begin_at_none()
             while True:
                 ended = await measures.ended_since(connection, self._seen or 0, _BATCH)
                 for job in ended:
@@ -87,6 +88,12 @@ class Metrics:
                     self._seen = job.event_id
                 if len(ended) < _BATCH:
                     return
+
+    def _begin_at_none(self) -> None:
+        """Every installed type has its counters, from 0: Prometheus sees no increase in one that appears at 1."""
+        for registered in self._core.registry:
+            for state in measures.ENDED_KINDS:
+                self._ended.labels(registered.name, state)
 
     def _label(self, type_name: str) -> str:
         """A type that is not installed here counts among the others: labels must not grow with what was ever run."""

@@ -60,7 +60,7 @@ class BulkRunner:
 
     async def turn(self, stop: asyncio.Event) -> bool:
         """A batch of each bulk that runs, if this process leads; whether there was any."""
-        if self._leadership.current is None:
+        if self._leadership.known is None:
             return False
         async with self._database.read() as connection:
             ids = await records.running(connection)
