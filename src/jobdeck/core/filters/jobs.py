@@ -22,11 +22,11 @@ from jobdeck.core.filters.rules import (
 from jobdeck.core.life.states import State
 
 FILTERS: tuple[Filter, ...] = (
-    several("project", "Project", OneOf("project_id"), "word", "many", "Names of projects."),
     several("state", "State", OneOf("state"), "state", "many", f"{', '.join(State)}."),
     several("type", "Type", OneOf("type"), "word", "many", "Job type.", other="Another type"),
     several("category", "Category", OneOf("category"), "word", "many", "Category of the job type.",
             other="Another category"),
+    several("project", "Project", OneOf("project_id"), "word", "many", "Names of projects."),
     single("subject", "Subject", OneOf("subject"), "word", "text", "The object it works on.",
            "What the job works on, as the list shows it."),
     single("created_by", "Created by", Named("created_by"), "word", "text", "Who submitted it.",
@@ -61,5 +61,8 @@ FILTERS: tuple[Filter, ...] = (
     single("top_level", "Top level only", Missing("parent_id"), "flag", "flag", "Only jobs without a parent.",
            "Leaves out the children of other jobs."),
 )  # fmt: skip
-PARAMETERS: tuple[Parameter, ...] = tuple(parameter for f in FILTERS for parameter in f.parameters)
+PARAMETERS: tuple[Parameter, ...] = tuple(
+    sorted((parameter for f in FILTERS for parameter in f.parameters), key=lambda p: p.name != "project")
+)
+"""All of them, the project first: so it stands in addresses."""
 BY_KEY = {f.key: f for f in FILTERS}
