@@ -50,8 +50,9 @@ def test_a_page_is_the_files_of_its_folder(tree: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "hatch_build.py"], cwd=tree, check=True, capture_output=True)
     deck = Deck(tmp_path / "home", {"PYTHONPATH": str(tree / "src")})
     deck.start()
+    own = {"Authorization": f"Bearer {deck.admin}"}
     try:
-        with httpx2.Client(base_url=deck.url, headers={"Authorization": f"Bearer {deck.admin}"}) as http:
+        with httpx2.Client(base_url=deck.url, headers=own, timeout=60) as http:
             page = http.get("/hello", headers={"Accept": "text/html"})
             assert page.status_code == 200, page.text
             assert "Hello, admin" in page.text

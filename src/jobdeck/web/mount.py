@@ -14,13 +14,15 @@ from jobdeck.api.http.authentication import STATIC
 from jobdeck.api.http.pace import Pace
 from jobdeck.services.services import Services
 from jobdeck.web import discovery, errors
+from jobdeck.web.bundles import Bundles
 from jobdeck.web.page import PageDep
 from jobdeck.web.pages.login.page import FAILURES
 from jobdeck.web.ready import Readiness
 from jobdeck.web.rendering import Templates
-from jobdeck.web.static_files import StaticFiles
+from jobdeck.web.static_files import FOLDER, StaticFiles
 
 _PAGES = discovery.found()
+_BUNDLES = Bundles(FOLDER)
 _common = APIRouter(include_in_schema=False)
 
 
@@ -54,7 +56,6 @@ async def start(page: PageDep) -> Response:
 
 
 @_common.get(f"{STATIC}{{name}}")
-def static_file(request: Request, name: str) -> Response:
+async def static_file(request: Request, name: str) -> Response:
     """A bundled script or style."""
-    files: StaticFiles = request.app.state.static_files
-    return files.response(request, name)
+    return await _BUNDLES.get_response(name, request.scope)

@@ -1,25 +1,19 @@
-"""The bundled scripts and styles: found by plain names, served under names that carry the hash of their content."""
+"""The bundled scripts and styles by their plain names, as the manifest of the build tells them."""
 
 from __future__ import annotations
 
 import json
-import mimetypes
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from starlette.requests import Request
-from starlette.responses import Response
 
 from jobdeck.api.http.authentication import STATIC
-from jobdeck.core.errors import NotFound, Unavailable
+from jobdeck.core.errors import Unavailable
 
 FOLDER = Path(__file__).parent / "static"
 MANIFEST = "manifest.json"
-_FOREVER = "public, max-age=31536000, immutable"
-_POLICY = "default-src 'none'; connect-src 'self'"
-"""The worker that holds the live stream takes its policy from its own file."""
 
 
 class AssetsNotBuilt(Unavailable):
@@ -35,7 +29,6 @@ class StaticFiles:
     folder: Path = FOLDER
     _read: float = 0.0
     _manifest: dict[str, Any] = field(default_factory=dict)
-    _names: frozenset[str] = frozenset()
     _texts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -61,29 +54,11 @@ class StaticFiles:
         """What a script needs at once, so that the browser can fetch it all together."""
         return [f"{STATIC}{imported}" for imported in self._current()["imports"].get(name, ())]
 
-    def response(self, request: Request, name: str) -> Response:
-        """A file; raises NotFound."""
-        self._current()
-        if name not in self._names:
-            raise NotFound(f"There is no file {STATIC}{name[:100]}.")
-        headers = {
-            "Cache-Control": _FOREVER,
-            "Content-Security-Policy": _POLICY,
-            "Vary": "Accept-Encoding",
-        }
-        path = self.folder / name
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            path = self.folder / f"{name}.gz"
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return Response(path.read_bytes(), headers=headers, media_type=kind)
-
     def _current(self) -> dict[str, Any]:
         try:
             changed = (self.folder / MANIFEST).stat().st_mtime
             if changed != self._read:
                 self._manifest = json.loads((self.folder / MANIFEST).read_text())
-                self._names = frozenset(p.stem for p in self.folder.glob("*.gz"))
                 self._read = changed
         except OSError as error:
             if not self._manifest:

@@ -1,5 +1,8 @@
 // The one live stream of a browser: reads /api/v1/events, remembers the last events for tabs that come later, and goes
 // on where it was when the connection comes back. Runs in a shared worker, or in the tab that leads (see live.ts).
+//
+// The stream is read by hand, because an EventSource keeps from a script what is needed here: kinds of events that it
+// was not told of beforehand, heartbeats (so that silence is noticed), and the status by which a session has ended.
 
 import { rooted } from "./root.ts";
 
