@@ -6,22 +6,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobdeck.client.admin import Configurations, Connections, Projects, Sessions, Tokens, Types, Workers
-from jobdeck.client.bulk import BulkOperations
-from jobdeck.client.events import Events
-from jobdeck.client.failures import Failures
-from jobdeck.client.files import Files
+from jobdeck.client.finding import resources
 from jobdeck.client.http.transport import Transport
-from jobdeck.client.jobs import Jobs
-from jobdeck.client.objects import Objects
-from jobdeck.client.rejects import Rejects
-from jobdeck.client.rules import Limits, Pauses
-from jobdeck.client.saved_views import SavedViews
+from jobdeck.client.parts import Parts
 from jobdeck.client.settings import resolve
 from jobdeck.wire.admin import Health, LoginLink, Me
 
 
-class Client:
+class Client(Parts):
     """Talks to a Jobdeck server; blocking, and safe to use from several threads.
 
     `url`: else `JOBDECK_URL`, else this machine. `token`: else `JOBDECK_TOKEN`, else the administrator's token in
@@ -39,23 +31,8 @@ class Client:
         attempts: int = 4,
     ) -> None:
         self._transport = Transport(resolve(url, token, home), timeout, attempts)
-        self.jobs = Jobs(self._transport)
-        self.rejects = Rejects(self._transport)
-        self.bulk = BulkOperations(self._transport)
-        self.failures = Failures(self._transport)
-        self.files = Files(self._transport)
-        self.objects = Objects(self._transport)
-        self.events = Events(self._transport)
-        self.projects = Projects(self._transport)
-        self.tokens = Tokens(self._transport)
-        self.sessions = Sessions(self._transport)
-        self.limits = Limits(self._transport)
-        self.pauses = Pauses(self._transport)
-        self.workers = Workers(self._transport)
-        self.types = Types(self._transport)
-        self.views = SavedViews(self._transport)
-        self.configurations = Configurations(self._transport)
-        self.connections = Connections(self._transport)
+        for name, part in resources().items():
+            setattr(self, name, part(self._transport))
 
     @property
     def url(self) -> str:
