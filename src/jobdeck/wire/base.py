@@ -33,6 +33,11 @@ def instant(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
 
+def instant_or_none(micros: int | None) -> datetime | None:
+    """As `instant`; None of None."""
+    return None if micros is None else instant(micros)
+
+
 def micros(at: datetime) -> int:
     """`at`, which must be timezone-aware, in µs since 1970 UTC; exact."""
     return (at - EPOCH) // timedelta(microseconds=1)
