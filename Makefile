@@ -21,7 +21,7 @@ PEERS := .peers
 PEER_PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 $(PYTHON),$(shell $(p) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $(p))))
 BENCHMARKS := bench_engine bench_steps bench_tasks bench_streams bench_logs bench_lists bench_blocked bench_bulk bench_recovery bench_memory bench_pages
 
-.PHONY: help demo test check bench peers hunt soak docs screenshots assets pin clean
+.PHONY: help demo test check bench peers hunt soak docs tables screenshots assets pin clean
 
 help:  ## say what there is (this text)
 	@echo "Jobdeck. What make can do here:"
@@ -73,6 +73,9 @@ soak: $(VENV)/.test  ## run a thousand simulated worlds, then ten minutes under 
 
 docs: $(VENV)/.test  ## run every command of the texts, and check that nothing is missing in them
 	@$(BIN)/python -m pytest tests/docs $(ARGS)
+
+tables: $(VENV)/.test  ## write what is made of the code anew: the tables of docs/api.md and docs/cli.md, and the client's types
+	@$(BIN)/python -m tests.docs.write
 
 screenshots: $(VENV)/.test  ## take the pictures of the pages for the texts anew, from the demo
 	@$(BIN)/python -m tests.web.screenshots $(ARGS)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from jobdeck.services.admin import metrics
+from jobdeck.services.admin.health import HealthCheck
 from jobdeck.store import garbage
 from jobdeck.store.garbage import Doomed
 from jobdeck.store.running import workers as store
@@ -77,7 +78,7 @@ def figures(text: str) -> dict[str, float]:
 
 
 async def looked(api: Api) -> dict[str, Any]:
-    api.app.state.services.health._known = None
+    api.app.state.services.of(HealthCheck)._known = None
     found: dict[str, Any] = await api.get("health")
     return found
 

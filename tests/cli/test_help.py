@@ -8,14 +8,16 @@ from collections.abc import Iterator
 import pytest
 from cyclopts import App
 
-from jobdeck.cli.arguments.examples import EXAMPLES, epilogue
 from jobdeck.cli.arguments.mistakes import commands_of
 from jobdeck.cli.arguments.options import hoisted
+from jobdeck.cli.commands import Command, by_name, commands, epilogue, examples
 from jobdeck.cli.exits import asks_a_server
 from jobdeck.cli.main import app
+from jobdeck.core.modules import FoundTwice
 from tests.cli.conftest import Cli
 
 ALIASES = {"job"}
+EXAMPLES = examples()
 
 
 def every_command(under: App = app, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -62,3 +64,12 @@ def test_help_says_which_commands_take_the_options_of_all(cli: Cli) -> None:
 def test_a_default_that_means_something_is_shown(cli: Cli) -> None:
     assert "[default: 20]" in cli("objects", "rows", "--help").stdout
     assert "[default: table]" in cli("me", "--help").stdout
+
+
+def test_a_command_is_in_one_file() -> None:
+    one = commands()["pauses"]
+    assert one.place == "jobdeck.cli.admin.pauses:app"
+    assert commands()["import"].place == "jobdeck.cli.import_:import_"
+    two = Command("pauses", one.group, one.help, "jobdeck.cli.other", is_noun=True, examples="{}")
+    with pytest.raises(FoundTwice, match=r"pauses is in jobdeck\.cli\.admin\.pauses and in jobdeck\.cli\.other"):
+        by_name([one, two])

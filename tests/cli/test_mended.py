@@ -11,8 +11,8 @@ import pytest
 
 from jobdeck.cli.main import run
 from jobdeck.client import ApiError
+from jobdeck.client.data.files import FilesResource
 from jobdeck.client.errors import Invalid as TooMuch
-from jobdeck.client.files import FilesResource
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.problem import Problem
 from tests.cli.test_details import Shell

@@ -13,20 +13,6 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from jobdeck.api import events, failures
-from jobdeck.api.admin import (
-    health,
-    history,
-    limits,
-    login_links,
-    pauses,
-    projects,
-    sessions,
-    tokens,
-    types,
-    workers,
-)
-from jobdeck.api.data import configurations, connections, files, objects
 from jobdeck.api.http import problem
 from jobdeck.api.http.authentication import Authentication
 from jobdeck.api.http.bodies import Bodies
@@ -37,15 +23,8 @@ from jobdeck.api.http.described import PREFIX, describe
 from jobdeck.api.http.frame import Doors, Frame
 from jobdeck.api.http.pace import Pace
 from jobdeck.api.http.server.proxies import Proxies, root_of
-from jobdeck.api.jobs import bulk, jobs, saved_views
-from jobdeck.api.jobs import details as job_details
-from jobdeck.api.jobs import rejects as job_rejects
+from jobdeck.api.resources import routers
 from jobdeck.services.services import Services
-
-_RESOURCES = (
-    *(health, jobs, job_details, job_rejects, bulk, failures, saved_views, files, objects, limits, pauses),
-    *(projects, tokens, login_links, sessions, types, workers, configurations, connections, events, history),
-)
 
 
 def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
@@ -72,7 +51,7 @@ def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
     app.state.closing = asyncio.Event()
     app.state.query_names = {}
     problem.install(app)
-    app.router.routes.extend(_routes())
+    app.router.routes.extend(routes())
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
     async def openapi(_caller: CallerDep, request: Request) -> Any:
@@ -84,14 +63,12 @@ def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
 
 
 @cache
-def _routes() -> Sequence[BaseRoute]:
+def routes() -> Sequence[BaseRoute]:
     """The same for every application of this process: FastAPI analyzes them at the first request, for half a second."""
     every = APIRouter(generate_unique_id_function=_operation_id)
     strict = [Depends(refuse_unknown_query)]
-    for resource in _RESOURCES:
-        every.include_router(resource.router, dependencies=strict)
-    every.include_router(limits.common_router, dependencies=strict)
-    every.include_router(health.metrics_router, dependencies=strict)
+    for router in routers():
+        every.include_router(router, dependencies=strict)
     return every.routes
 
 

@@ -6,10 +6,10 @@ import re
 import sys
 from contextlib import suppress
 
+from jobdeck.cli.commands import commands
 from jobdeck.core.errors import JobdeckError
 
-_NOUNS = "jobs|types|projects|workers|bulk|pauses|sessions|tokens"
-_REQUEST = re.compile(rf"GET /api/v1/(?:me/)?(?P<noun>{_NOUNS})(?:/(?P<name>[\w.-]+))?(?= )")
+_REQUEST = re.compile(r"GET /api/v1/(?:me/)?(?P<noun>[a-z-]+)(?:/(?P<name>[\w.-]+))?(?= )")
 _SELECTION = re.compile(r"^select\.filter\.(\w+)(?:\[\d+\])?(?=: )")
 """Where the API says that a filter of an operation is; who typed it knows the filter alone."""
 
@@ -105,7 +105,15 @@ def _as_command(hint: str) -> str:
     """The hint of the API with the command that does what its request would do."""
     for said, typed in _AS_COMMANDS:
         hint = said.sub(typed, hint)
-    return _REQUEST.sub(lambda m: f"`jobdeck {m['noun']} {'show ' + m['name'] if m['name'] else 'list'}`", hint)
+    return _REQUEST.sub(_typed, hint)
+
+
+def _typed(asked: re.Match[str]) -> str:
+    """The command of the noun that the address names; the request itself where there is none."""
+    noun = commands().get(asked["noun"])
+    if noun is None or not noun.is_noun:
+        return asked[0]
+    return f"`jobdeck {noun.name} {'show ' + asked['name'] if asked['name'] else 'list'}`"
 
 
 def say(text: str) -> None:

@@ -15,6 +15,15 @@ from jobdeck.cli.show.table import Column, print_facts
 if TYPE_CHECKING:
     from jobdeck.wire.failures import FailureGroup, Trend
 
+COMMANDS = {
+    "failures": ("Work with jobs", "What goes wrong, grouped by kind."),
+}
+EXAMPLES = {
+    "failures": ("jobdeck failures", "jobdeck failures list --since 1d"),
+    "failures list": ("jobdeck failures list --since 1d --sort -count",),
+    "failures show": ("jobdeck failures show 5f2a9c1d",),
+}
+
 app = noun("failures", "What goes wrong, grouped by kind.")
 
 BARS = " ▁▂▃▄▅▆▇█"

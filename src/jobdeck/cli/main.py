@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from typing import Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from jobdeck.cli.arguments.examples import epilogue
 from jobdeck.cli.arguments.options import hoisted, shown_default
 from jobdeck.cli.arguments.whole import whole_numbers_only
+from jobdeck.cli.commands import commands, epilogue
 from jobdeck.cli.exits import (
     DEFECT,
     DETACHED,
@@ -28,45 +27,12 @@ from jobdeck.cli.exits import (
 from jobdeck.cli.show.streams import OutputFailed, discard_output, prepare
 from jobdeck.core.errors import JobdeckError
 
-SERVING = Group("Serve", sort_key=1)
-WORKING = Group("Work with jobs", sort_key=2)
-LOOKING = Group("Data", sort_key=3)
-RULING = Group("Administration", sort_key=4)
+GROUPS = ("Serve", "Work with jobs", "Data", "Administration")
+"""The groups of commands, in the order of `jobdeck --help`."""
 
 HELP = ("--help", "-h")
 COMPLETING = "__complete"
 """The command by which a shell asks what could come next."""
-
-COMMANDS = (
-    ("up", "jobdeck.cli.serve:up", "Start everything on this machine.", SERVING),
-    ("demo", "jobdeck.cli.demo.demo:demo", "Start with real data loaded, and run the main job on it.", SERVING),
-    ("server", "jobdeck.cli.serve:server", "Start API and pages alone, for many machines.", SERVING),
-    ("worker", "jobdeck.cli.serve:worker", "Start a worker alone, for many machines.", SERVING),
-    ("jobs", "jobdeck.cli.jobs:app", "List, show, watch and operate jobs.", WORKING),
-    ("bulk", "jobdeck.cli.jobs.operations:app", "Operations on many jobs: list, follow, stop them.", WORKING),
-    ("run", "jobdeck.cli.run:run", "Submit a job of any type.", WORKING),
-    ("import", "jobdeck.cli.import_:import_", "Load files into a table or collection.", WORKING),
-    ("events", "jobdeck.cli.status:events", "Print what happens, as it happens.", WORKING),
-    ("failures", "jobdeck.cli.failures:app", "What goes wrong, grouped by kind.", WORKING),
-    ("types", "jobdeck.cli.admin:types", "List and show job types.", WORKING),
-    ("files", "jobdeck.cli.files:app", "Upload, list, download and delete project files.", LOOKING),
-    ("objects", "jobdeck.cli.objects:app", "Look at tables and collections.", LOOKING),
-    ("connections", "jobdeck.cli.data.connections:app", "List, make, change and test connections.", LOOKING),
-    ("configurations", "jobdeck.cli.data.configurations:app", "List, save and delete parameters.", LOOKING),
-    ("projects", "jobdeck.cli.admin:projects", "List, show, create and change projects.", RULING),
-    ("tokens", "jobdeck.cli.admin:tokens", "List, create and revoke access tokens.", RULING),
-    ("limits", "jobdeck.cli.rules:limits", "List, set and clear limits.", RULING),
-    ("pauses", "jobdeck.cli.rules:pauses", "Hold back the starting of jobs, and let it go on.", RULING),
-    ("workers", "jobdeck.cli.admin:workers", "List, show, drain and undrain workers.", RULING),
-    ("admin-token", "jobdeck.cli.serve:admin_token", "Make a lost administrator's token anew.", RULING),
-    ("move-database", "jobdeck.cli.serve:move_database", "Move everything from SQLite to PostgreSQL.", RULING),
-    ("login", "jobdeck.cli.login:login", "Print a link that logs a browser in.", RULING),
-    ("history", "jobdeck.cli.status:history", "What was done to all but jobs, and which jobs were deleted.", RULING),
-    ("sessions", "jobdeck.cli.sessions:app", "List and end your sessions in browsers.", RULING),
-    ("me", "jobdeck.cli.status:me", "Say whom the token speaks for.", RULING),
-    ("health", "jobdeck.cli.status:health", "Say whether the server serves.", RULING),
-)
-"""Name, where it is (imported when it is used), help, group."""
 
 
 def _version() -> str:
@@ -84,9 +50,10 @@ def _build() -> App:
         default_parameter=Parameter(show_default=shown_default),
         help_format="plaintext",
     )
-    for name, place, text, group in COMMANDS:
-        if find_spec(place.partition(":")[0]) is not None:
-            root.command(place, name=name, alias="job" if name == "jobs" else None, help=text, group=group)
+    groups = {name: Group(name, sort_key=position) for position, name in enumerate(GROUPS, 1)}
+    for name, command in commands().items():
+        alias = "job" if name == "jobs" else None
+        root.command(command.place, name=name, alias=alias, help=command.help, group=groups[command.group])
     root.register_install_completion_command()
     return root
 

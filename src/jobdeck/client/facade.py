@@ -6,30 +6,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobdeck.client.admin import (
-    ConfigurationsResource,
-    ConnectionsResource,
-    ProjectsResource,
-    SessionsResource,
-    TokensResource,
-    TypesResource,
-    WorkersResource,
-)
-from jobdeck.client.bulk import BulkOperationsResource
-from jobdeck.client.events import EventsResource
-from jobdeck.client.failures import FailuresResource
-from jobdeck.client.files import FilesResource
+from jobdeck.client.finding import resources
 from jobdeck.client.http.transport import Transport
-from jobdeck.client.jobs import JobsResource
-from jobdeck.client.objects import ObjectsResource
-from jobdeck.client.rejects import RejectsResource
-from jobdeck.client.rules import LimitsResource, PausesResource
-from jobdeck.client.saved_views import SavedViewsResource
+from jobdeck.client.parts import Parts
 from jobdeck.client.settings import resolve
 from jobdeck.wire.admin import Health, LoginLink, Me
 
 
-class Client:
+class Client(Parts):
     """Talks to a Jobdeck server; blocking, and safe to use from several threads.
 
     `url`: else `JOBDECK_URL`, else this machine. `token`: else `JOBDECK_TOKEN`, else the administrator's token in
@@ -47,23 +31,8 @@ class Client:
         attempts: int = 4,
     ) -> None:
         self._transport = Transport(resolve(url, token, home), timeout, attempts)
-        self.jobs = JobsResource(self._transport)
-        self.rejects = RejectsResource(self._transport)
-        self.bulk = BulkOperationsResource(self._transport)
-        self.failures = FailuresResource(self._transport)
-        self.files = FilesResource(self._transport)
-        self.objects = ObjectsResource(self._transport)
-        self.events = EventsResource(self._transport)
-        self.projects = ProjectsResource(self._transport)
-        self.tokens = TokensResource(self._transport)
-        self.sessions = SessionsResource(self._transport)
-        self.limits = LimitsResource(self._transport)
-        self.pauses = PausesResource(self._transport)
-        self.workers = WorkersResource(self._transport)
-        self.types = TypesResource(self._transport)
-        self.views = SavedViewsResource(self._transport)
-        self.configurations = ConfigurationsResource(self._transport)
-        self.connections = ConnectionsResource(self._transport)
+        for name, part in resources().items():
+            setattr(self, name, part(self._transport))
 
     @property
     def url(self) -> str:

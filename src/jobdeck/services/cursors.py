@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from jobdeck.core.errors import InvalidInput
 from jobdeck.wire.base import MAX_ID
+
+T = TypeVar("T")
 
 MAX_CURSOR = 1000
 
@@ -31,6 +34,12 @@ def decode(cursor: str, kind: str, *types: type) -> tuple[Any, ...]:
     if not all(_fits(value, wanted) for value, wanted in zip(found[1:], types, strict=True)):
         raise _bad()
     return tuple(found[1:])
+
+
+def following(kind: str, found: Sequence[T], limit: int, key: Callable[[T], int | str]) -> str | None:
+    """The cursor behind a page of `limit`, by the `key` of its last item; None where `found` has nothing behind it, so
+    it is read with one item more than is shown."""
+    return encode(kind, key(found[limit - 1])) if len(found) > limit else None
 
 
 def number(cursor: str | None, kind: str) -> int | None:

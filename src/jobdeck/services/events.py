@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from dataclasses import dataclass
 
 import orjson
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import Gauge, Histogram
 
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.engine.feed import FeedItem, Slice
 from jobdeck.services import scope
+from jobdeck.services.admin.metrics import Metrics
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs
 from jobdeck.store.access import sessions, tokens
@@ -74,13 +75,13 @@ def _touches_rights(piece: Slice) -> bool:
 class Events:
     """The use cases of live events."""
 
-    def __init__(self, core: Core, jobs: Jobs, registry: CollectorRegistry) -> None:
+    def __init__(self, core: Core, jobs: Jobs, metrics: Metrics) -> None:
         self._core = core
         self._jobs = jobs
         self._measured = -MEASURED_EVERY
         text = "Time from an event to its being told to a live stream."
-        self._lag = Histogram("jobdeck_feed_lag_seconds", text, buckets=_SECONDS, registry=registry)
-        self._streams = Gauge("jobdeck_feed_streams", "Live streams that are open.", registry=registry)
+        self._lag = Histogram("jobdeck_feed_lag_seconds", text, buckets=_SECONDS, registry=metrics.registry)
+        self._streams = Gauge("jobdeck_feed_streams", "Live streams that are open.", registry=metrics.registry)
         self._names: dict[int, str] = {}
 
     async def follow(self, caller: Caller, asked: EventQuery) -> AsyncIterator[ToldPiece]:

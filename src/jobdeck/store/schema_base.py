@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Integer, MetaData
 
+from jobdeck.core.modules import modules_in
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -19,3 +21,11 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 
 def one_of(column: str, values: list[str]) -> str:
     return f"{column} IN ({', '.join(repr(v) for v in values)})"
+
+
+def every_table() -> MetaData:
+    """All tables: those of `schema.py`, and those that stand in the file of their own noun. Loads every file of the
+    store, so that none is missing; it is what a migrated database looks like."""
+    for _ in modules_in("jobdeck.store", but="jobdeck.store.migrations"):
+        pass
+    return metadata

@@ -7,7 +7,8 @@ from fastapi.responses import PlainTextResponse
 
 from jobdeck.api.http.depends import CallerDep, ServicesDep
 from jobdeck.api.http.described import PREFIX
-from jobdeck.services.admin.metrics import CONTENT_TYPE
+from jobdeck.services.admin.health import HealthCheck
+from jobdeck.services.admin.metrics import CONTENT_TYPE, Metrics
 from jobdeck.wire.admin import Health
 
 router = APIRouter(prefix=PREFIX, tags=["health"])
@@ -23,7 +24,7 @@ metrics_router = APIRouter(tags=["health"])
 async def health(services: ServicesDep, request: Request, response: Response) -> Health:
     """`status` is `ok`, `degraded` (it serves, jobs do not run) or, with 503, `unavailable`. Each of `parts` has one.
     Needs no token; with one it also tells the version and what is known of the parts."""
-    found = await services.health.look()
+    found = await services.of(HealthCheck).look()
     if found.status == "unavailable":
         response.status_code = 503
     if "caller" in request.scope["state"]:
@@ -34,4 +35,4 @@ async def health(services: ServicesDep, request: Request, response: Response) ->
 @metrics_router.get("/metrics", summary="Read figures for Prometheus", response_class=PlainTextResponse)
 async def metrics(services: ServicesDep, caller: CallerDep) -> Response:
     """Prometheus' text format; for tokens that are not bound to a project."""
-    return Response(await services.metrics.text(caller), media_type=CONTENT_TYPE)
+    return Response(await services.of(Metrics).text(caller), media_type=CONTENT_TYPE)

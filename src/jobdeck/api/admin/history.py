@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from jobdeck.api.http.depends import CallerDep, ServicesDep
 from jobdeck.api.http.described import PREFIX
-from jobdeck.services.admin.history import HistoryQuery
+from jobdeck.services.admin.history import History, HistoryQuery
 from jobdeck.wire.base import Page
 from jobdeck.wire.events import Event
 
@@ -20,4 +20,4 @@ async def list_history(
     services: ServicesDep, caller: CallerDep, query: Annotated[HistoryQuery, Query()]
 ) -> Page[Event]:
     """Events that are not a job's, and those that tell of a deleted one, newest first. For administrators."""
-    return await services.history.page(caller, query)
+    return await services.of(History).page(caller, query)

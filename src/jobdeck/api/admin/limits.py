@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Response
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.services.admin.limit_names import MAX_RESOURCE
+from jobdeck.services.admin.limits import Limits
 from jobdeck.wire.admin import Limit as LimitView
 from jobdeck.wire.admin import LimitRequest
 from jobdeck.wire.base import Page
@@ -30,7 +31,7 @@ async def list_limits(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[LimitView]:
     """Every resource with a limit, and every one that is held now: how much, and by which jobs."""
-    return await services.limits.page(caller, project, cursor, limit)
+    return await services.of(Limits).page(caller, project, cursor, limit)
 
 
 @router.put("/{resource:path}", summary="Set a limit")
@@ -38,13 +39,13 @@ async def set_limit(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, resource: ResourcePath, body: LimitRequest
 ) -> LimitView:
     """Jobs that hold more than the new limit go on; no others start until it fits."""
-    return await services.limits.put(caller, project, resource, body.capacity, as_written=body.as_written)
+    return await services.of(Limits).put(caller, project, resource, body.capacity, as_written=body.as_written)
 
 
 @router.delete("/{resource:path}", status_code=204, response_class=Response, summary="Remove a limit")
 async def clear_limit(services: ServicesDep, caller: CallerDep, project: ProjectPath, resource: ResourcePath) -> None:
     """Back to the default: the installation's for `project`, none for the others."""
-    await services.limits.clear(caller, project, resource)
+    await services.of(Limits).clear(caller, project, resource)
 
 
 @common_router.get("", summary="List limits of all projects together")
@@ -52,7 +53,7 @@ async def list_common_limits(
     services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[LimitView]:
     """`instance` and job types over all projects, where they have a limit or are held; for tokens of all projects."""
-    return await services.limits.common_page(caller, cursor, limit)
+    return await services.of(Limits).common_page(caller, cursor, limit)
 
 
 @common_router.put("/{resource:path}", summary="Set a limit of all projects together")
@@ -60,7 +61,7 @@ async def set_common_limit(
     services: ServicesDep, caller: CallerDep, resource: CommonPath, body: LimitRequest
 ) -> LimitView:
     """Holds beside the limits of each project."""
-    return await services.limits.put_common(caller, resource, body.capacity)
+    return await services.of(Limits).put_common(caller, resource, body.capacity)
 
 
 @common_router.delete(
@@ -72,4 +73,4 @@ async def set_common_limit(
 )
 async def clear_common_limit(services: ServicesDep, caller: CallerDep, resource: CommonPath) -> None:
     """The limits of each project hold on."""
-    await services.limits.clear_common(caller, resource)
+    await services.of(Limits).clear_common(caller, resource)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 
 from jobdeck.api.http.depends import CallerDep, ServicesDep
 from jobdeck.api.http.described import PREFIX
+from jobdeck.services.admin.pauses import Pauses
 from jobdeck.wire.base import Page
 from jobdeck.wire.pauses import PausedScope, PauseScopeRequest
 
@@ -22,13 +23,13 @@ ScopePath = Annotated[
 @router.get("", summary="List paused scopes")
 async def list_pauses(services: ServicesDep, caller: CallerDep) -> Page[PausedScope]:
     """What is held back now, by whom and why."""
-    return await services.pauses.page(caller)
+    return await services.of(Pauses).page(caller)
 
 
 @router.get("/{scope}", summary="Show a paused scope")
 async def show_pause(services: ServicesDep, caller: CallerDep, scope: ScopePath) -> PausedScope:
     """404 when it is not paused."""
-    return await services.pauses.get(caller, scope)
+    return await services.of(Pauses).get(caller, scope)
 
 
 @router.put("/{scope}", summary="Pause a scope")
@@ -36,10 +37,10 @@ async def pause_scope(
     services: ServicesDep, caller: CallerDep, scope: ScopePath, body: PauseScopeRequest | None = None
 ) -> PausedScope:
     """Jobs that run go on; no more are started in the scope."""
-    return await services.pauses.put(caller, scope, body.reason if body else None)
+    return await services.of(Pauses).put(caller, scope, body.reason if body else None)
 
 
 @router.delete("/{scope}", status_code=204, response_class=Response, summary="Let a scope go on")
 async def resume_scope(services: ServicesDep, caller: CallerDep, scope: ScopePath) -> None:
     """404 when it is not paused."""
-    await services.pauses.clear(caller, scope)
+    await services.of(Pauses).clear(caller, scope)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.services.admin.projects import Projects
 from jobdeck.wire.admin import Project, ProjectChange, ProjectRequest
 from jobdeck.wire.base import Page
 
@@ -17,13 +18,13 @@ async def list_projects(
     services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[Project]:
     """The projects that this token may see, by name."""
-    return await services.projects.page(caller, cursor, limit)
+    return await services.of(Projects).page(caller, cursor, limit)
 
 
 @router.post("", status_code=201, responses=refusals(conflict="The name is taken."), summary="Make a project")
 async def create_project(services: ServicesDep, caller: CallerDep, body: ProjectRequest, response: Response) -> Project:
     """A room of its own for jobs, objects, files, connections and limits."""
-    project = await services.projects.create(caller, body)
+    project = await services.of(Projects).create(caller, body)
     response.headers["Location"] = f"{PREFIX}/projects/{project.name}"
     return project
 
@@ -31,7 +32,7 @@ async def create_project(services: ServicesDep, caller: CallerDep, body: Project
 @router.get("/{project}", summary="Show a project")
 async def show_project(services: ServicesDep, caller: CallerDep, project: ProjectPath) -> Project:
     """One project."""
-    return await services.projects.get(caller, project)
+    return await services.of(Projects).get(caller, project)
 
 
 @router.patch("/{project}", summary="Change a project's title or weight")
@@ -39,4 +40,4 @@ async def change_project(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, body: ProjectChange
 ) -> Project:
     """Of the workers each project gets a part by its weight."""
-    return await services.projects.change(caller, project, body)
+    return await services.of(Projects).change(caller, project, body)

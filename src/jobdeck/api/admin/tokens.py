@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdempotencyKey, IdPath, Limit, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.services.admin.tokens import Tokens
 from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
 from jobdeck.wire.base import Page
 
@@ -15,7 +16,7 @@ router = APIRouter(prefix=PREFIX, tags=["tokens"])
 @router.get("/me", summary="Show who asks")
 async def me(services: ServicesDep, caller: CallerDep) -> Me:
     """Name, role and project of the token in use."""
-    return services.tokens.me(caller)
+    return services.of(Tokens).me(caller)
 
 
 @router.get("/tokens", summary="List tokens")
@@ -23,7 +24,7 @@ async def list_tokens(
     services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[Token]:
     """Tokens without their secrets."""
-    return await services.tokens.page(caller, cursor, limit)
+    return await services.of(Tokens).page(caller, cursor, limit)
 
 
 @router.post(
@@ -40,10 +41,10 @@ async def create_token(
 ) -> NewToken:
     """The answer is the only place that ever shows the secret: the same key again makes no second token, and answers
     409 with the id of the first in `token`."""
-    return await services.tokens.create(caller, body, idempotency_key)
+    return await services.of(Tokens).create(caller, body, idempotency_key)
 
 
 @router.delete("/tokens/{id}", status_code=204, response_class=Response, summary="Revoke a token")
 async def revoke_token(services: ServicesDep, caller: CallerDep, id: IdPath) -> None:
     """It is refused from now on."""
-    await services.tokens.revoke(caller, id)
+    await services.of(Tokens).revoke(caller, id)

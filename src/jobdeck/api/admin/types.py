@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ServicesDep
 from jobdeck.api.http.described import PREFIX
+from jobdeck.services.admin.types import Types
 from jobdeck.wire.admin import TypeInfo
 from jobdeck.wire.base import Page
 
@@ -19,7 +20,7 @@ async def list_types(
     services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[TypeInfo]:
     """The types that can be run here, by name."""
-    return services.types.page(caller, cursor, limit)
+    return services.of(Types).page(caller, cursor, limit)
 
 
 @router.get("/{type}", summary="Show a job type")
@@ -27,4 +28,4 @@ async def show_type(
     services: ServicesDep, caller: CallerDep, type: Annotated[str, Path(max_length=200, examples=["sleep"])]
 ) -> TypeInfo:
     """What it does and which parameters it takes."""
-    return services.types.get(caller, type)
+    return services.of(Types).get(caller, type)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ServicesDep
 from jobdeck.api.http.described import PREFIX
+from jobdeck.services.admin.workers import Workers
 from jobdeck.wire.admin import Worker
 from jobdeck.wire.base import Page
 
@@ -22,22 +23,22 @@ async def list_workers(
     services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[Worker]:
     """The processes that run jobs, and those that ended lately."""
-    return await services.workers.page(caller, cursor, limit)
+    return await services.of(Workers).page(caller, cursor, limit)
 
 
 @router.get("/{id}", summary="Show a worker")
 async def get_worker(services: ServicesDep, caller: CallerDep, id: Id) -> Worker:
     """Its state, its places and the jobs it holds."""
-    return await services.workers.get(caller, id)
+    return await services.of(Workers).get(caller, id)
 
 
 @router.post("/{id}/drain", summary="Drain a worker")
 async def drain_worker(services: ServicesDep, caller: CallerDep, id: Id) -> Worker:
     """It finishes what it has and takes nothing more."""
-    return await services.workers.drain(caller, id)
+    return await services.of(Workers).drain(caller, id)
 
 
 @router.post("/{id}/undrain", summary="Let a drained worker take jobs again")
 async def undrain_worker(services: ServicesDep, caller: CallerDep, id: Id) -> Worker:
     """It takes jobs again, at once."""
-    return await services.workers.undrain(caller, id)
+    return await services.of(Workers).undrain(caller, id)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.services.data.configurations import Configurations
 from jobdeck.wire.admin import Configuration, ConfigurationRequest
 from jobdeck.wire.base import Page
 
@@ -20,7 +21,7 @@ async def list_configurations(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[Configuration]:
     """The configurations of a project, oldest first."""
-    return await services.configurations.page(caller, project, cursor, limit)
+    return await services.of(Configurations).page(caller, project, cursor, limit)
 
 
 @router.post("", status_code=201, responses=_TAKEN, summary="Save a configuration")
@@ -28,7 +29,7 @@ async def create_configuration(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, body: ConfigurationRequest, response: Response
 ) -> Configuration:
     """Version 1."""
-    saved = await services.configurations.create(caller, project, body)
+    saved = await services.of(Configurations).create(caller, project, body)
     response.headers["Location"] = f"{PREFIX}/projects/{project}/configurations/{saved.id}"
     return saved
 
@@ -38,7 +39,7 @@ async def show_configuration(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath
 ) -> Configuration:
     """Its present version."""
-    return await services.configurations.get(caller, project, id)
+    return await services.of(Configurations).get(caller, project, id)
 
 
 @router.put("/{id}", responses=_TAKEN, summary="Save the next version of a configuration")
@@ -46,7 +47,7 @@ async def save_configuration(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath, body: ConfigurationRequest
 ) -> Configuration:
     """Jobs that were submitted keep the parameters of their version."""
-    return await services.configurations.save(caller, project, id, body)
+    return await services.of(Configurations).save(caller, project, id, body)
 
 
 @router.delete(
@@ -58,4 +59,4 @@ async def save_configuration(
 )
 async def delete_configuration(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> None:
     """Only one that no job ran."""
-    await services.configurations.delete(caller, project, id)
+    await services.of(Configurations).delete(caller, project, id)

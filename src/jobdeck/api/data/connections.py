@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Force, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.services.data.connection_tests import TestableConnections
 from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest, ConnectionTest
 from jobdeck.wire.base import Page
 
@@ -20,7 +21,7 @@ async def list_connections(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[Connection]:
     """The systems that the project's jobs can read from and write to, by name, their secrets masked."""
-    return await services.connections.page(caller, project, cursor, limit)
+    return await services.of(TestableConnections).page(caller, project, cursor, limit)
 
 
 @router.post("", status_code=201, responses=refusals(conflict="The name is taken."), summary="Make a connection")
@@ -28,7 +29,7 @@ async def create_connection(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, body: ConnectionRequest
 ) -> Connection:
     """`secrets` are kept encrypted, given to the tasks of the project's jobs among the options, and never shown."""
-    return await services.connections.create(caller, project, body)
+    return await services.of(TestableConnections).create(caller, project, body)
 
 
 @router.get("/{name}", summary="Show a connection")
@@ -36,7 +37,7 @@ async def show_connection(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath
 ) -> Connection:
     """Its options, and which secrets it has."""
-    return await services.connections.get(caller, project, name)
+    return await services.of(TestableConnections).get(caller, project, name)
 
 
 @router.patch("/{name}", responses=refusals(conflict="It is always there."), summary="Change a connection")
@@ -44,7 +45,7 @@ async def change_connection(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath, body: ConnectionChange
 ) -> Connection:
     """What is left out stays. Where the address changes, its secrets have to be given again."""
-    return await services.connections.change(caller, project, name, body)
+    return await services.of(TestableConnections).change(caller, project, name, body)
 
 
 @router.post("/{name}/test", responses=refusals(conflict="There is nothing to test."), summary="Test a connection")
@@ -52,7 +53,7 @@ async def test_connection(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath
 ) -> ConnectionTest:
     """Ask the place that it leads to for something small, within 15 s."""
-    return await services.connections.test(caller, project, name)
+    return await services.of(TestableConnections).test(caller, project, name)
 
 
 @router.delete(
@@ -66,4 +67,4 @@ async def delete_connection(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath, force: Force = False
 ) -> None:
     """With its secrets. What is in the system that it leads to stays there."""
-    await services.connections.delete(caller, project, name, force=force)
+    await services.of(TestableConnections).delete(caller, project, name, force=force)

@@ -23,7 +23,7 @@ from jobdeck.api.http.depends import (
 )
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.api.http.forms import read_upload
-from jobdeck.services.data.files import Download
+from jobdeck.services.data.files import Download, Files
 from jobdeck.wire.base import Digits, Page
 from jobdeck.wire.objects import File
 
@@ -83,9 +83,9 @@ async def upload(
     idempotency_key: IdempotencyKey = None,
 ) -> File:
     """Keep a file; jobs name it `file:<id>`. It expires after 15 days unless it is permanent."""
-    found = await services.files.writable(caller, project)
+    found = await services.of(Files).writable(caller, project)
     form = await read_upload(request.stream(), request.headers.get("content-type", ""))
-    file = await services.files.upload(caller, found, form, idempotency_key)
+    file = await services.of(Files).upload(caller, found, form, idempotency_key)
     response.headers["Location"] = f"{PREFIX}/projects/{project}/files/{file.id}"
     return file
 
@@ -107,9 +107,9 @@ async def replace(
     """Put other content in its place, under its id: jobs that read `file:<id>` from now on read this.
 
     What was there stays as an earlier version. Tags stay where none are given; it expires 15 days from now."""
-    found = await services.files.writable(caller, project)
+    found = await services.of(Files).writable(caller, project)
     form = await read_upload(request.stream(), request.headers.get("content-type", ""))
-    return await services.files.replace(caller, found, id, form, idempotency_key)
+    return await services.of(Files).replace(caller, found, id, form, idempotency_key)
 
 
 @router.get("", summary="List files")
@@ -124,13 +124,13 @@ async def list_files(
     ] = None,
 ) -> Page[File]:
     """Files of the project, newest first."""
-    return await services.files.page(caller, project, cursor, limit, sha256)
+    return await services.of(Files).page(caller, project, cursor, limit, sha256)
 
 
 @router.get("/{id}", summary="Show a file")
 async def show_file(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> File:
     """Name, size, SHA-256, and the jobs that read or made it."""
-    return await services.files.get(caller, project, id)
+    return await services.of(Files).get(caller, project, id)
 
 
 @router.delete(
@@ -144,7 +144,7 @@ async def delete_file(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath, force: Force = False
 ) -> None:
     """Remove the file and its content."""
-    await services.files.delete(caller, project, id, force=force)
+    await services.of(Files).delete(caller, project, id, force=force)
 
 
 @router.get("/{id}/content", summary="Download a file", response_class=StreamingResponse, responses=_CONTENT)
@@ -161,7 +161,7 @@ async def content(
     ] = None,
 ) -> Response:
     """The bytes as they were uploaded; all of them, or those of one `Range`."""
-    download = await services.files.download(caller, project, id, version)
+    download = await services.of(Files).download(caller, project, id, version)
     file, tag = download.file, f'"{download.file.sha256}"'
     if if_none_match is not None and tag in re.split(r"\s*,\s*", if_none_match):
         return Response(status_code=304, headers={"ETag": tag})

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.core.refs import MAX_REF
+from jobdeck.services.data.objects import Objects
 from jobdeck.wire.base import Digits, Page
 from jobdeck.wire.objects import Rows, TableObject
 
@@ -41,7 +42,7 @@ async def list_objects(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
 ) -> Page[TableObject]:
     """The tables of the project's lake, by name."""
-    return await services.objects.page(caller, project, cursor, limit)
+    return await services.of(Objects).page(caller, project, cursor, limit)
 
 
 @router.get("/{ref:path}/rows", summary="Look into an object")
@@ -58,8 +59,8 @@ async def rows(
 
     (Where what stands before `rows` is too short for an object, `rows` is the object's name.)"""
     if ref.count("/") < SLASHES:
-        return await services.objects.get(caller, project, f"{ref}/rows", version)
-    return await services.objects.rows(caller, project, ref, limit, version, cursor)
+        return await services.of(Objects).get(caller, project, f"{ref}/rows", version)
+    return await services.of(Objects).rows(caller, project, ref, limit, version, cursor)
 
 
 @router.get("/{ref:path}/arrow", summary="Read an object", response_class=StreamingResponse, responses=_ARROW)
@@ -75,9 +76,9 @@ async def arrow(
 
     (Where what stands before `arrow` is too short for an object, `arrow` is the object's name.)"""
     if ref.count("/") < SLASHES:
-        found = await services.objects.get(caller, project, f"{ref}/arrow", version)
+        found = await services.of(Objects).get(caller, project, f"{ref}/arrow", version)
         return Response(found.model_dump_json(), media_type="application/json")
-    pieces = await services.objects.arrow(caller, project, ref, version, column)
+    pieces = await services.of(Objects).arrow(caller, project, ref, version, column)
     return StreamingResponse(pieces, media_type=ARROW_STREAM)
 
 
@@ -86,10 +87,10 @@ async def show_object(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, ref: RefPath, version: Version = None
 ) -> TableObject:
     """Its columns, rows, bytes and versions."""
-    return await services.objects.get(caller, project, ref, version)
+    return await services.of(Objects).get(caller, project, ref, version)
 
 
 @router.delete("/{ref:path}", status_code=204, response_class=Response, responses=_HELD, summary="Drop an object")
 async def drop_object(services: ServicesDep, caller: CallerDep, project: ProjectPath, ref: RefPath) -> None:
     """Remove the table with all its versions; not while a job holds it."""
-    await services.objects.drop(caller, project, ref)
+    await services.of(Objects).drop(caller, project, ref)

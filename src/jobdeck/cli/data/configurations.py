@@ -18,6 +18,18 @@ from jobdeck.cli.show.table import Column, print_facts
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Configuration
 
+COMMANDS = {
+    "configurations": ("Data", "List, save and delete parameters."),
+}
+EXAMPLES = {
+    "configurations": ("jobdeck configurations list",),
+    "configurations list": ("jobdeck configurations list --project shop",),
+    "configurations create": ("jobdeck configurations create short-nap sleep -p seconds=5",),
+    "configurations show": ("jobdeck configurations show 3",),
+    "configurations change": ("jobdeck configurations change 3 -p seconds=10",),
+    "configurations delete": ("jobdeck configurations delete 3",),
+}
+
 app = noun("configurations", "List, save and delete configurations: saved parameters.")
 
 COLUMNS: list[Column[Configuration]] = [

@@ -19,6 +19,24 @@ from jobdeck.cli.show.table import Column, print_facts
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Connection, ConnectionTest
 
+COMMANDS = {
+    "connections": ("Data", "List, make, change and test connections."),
+}
+EXAMPLES = {
+    "connections": ("jobdeck connections list",),
+    "connections list": ("jobdeck connections list --project shop",),
+    "connections create": (
+        "jobdeck connections create bucket files --option url=s3://bucket --secrets-json @secrets.json",
+    ),
+    "connections show": ("jobdeck connections show bucket",),
+    "connections change": (
+        "jobdeck connections change bucket --option region=eu-west-1",
+        "jobdeck connections change bucket --secret aws_secret_access_key=@key.txt",
+    ),
+    "connections test": ("jobdeck connections test bucket",),
+    "connections delete": ("jobdeck connections delete bucket",),
+}
+
 app = noun("connections", "List, show, create, change, test and delete connections.")
 
 COLUMNS: list[Column[Connection]] = [

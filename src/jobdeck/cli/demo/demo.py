@@ -25,6 +25,13 @@ from jobdeck.client import Client
 from jobdeck.core.home import ADMIN_TOKEN
 from jobdeck.wire.jobs import Job
 
+COMMANDS = {
+    "demo": ("Serve", "Start with real data loaded, and run the main job on it."),
+}
+EXAMPLES = {
+    "demo": ("jobdeck demo", "jobdeck demo --exit"),
+}
+
 HOME = Path(".jobdeck-demo")
 CSV = {"null_values": [""], "strings_can_be_null": True}
 """In our CSV files nothing at all between two commas is no value, in columns of text too; "" would be an empty text."""

@@ -24,7 +24,7 @@ class Projects:
         start = str(cursors.decode(cursor, "projects", str)[0]) if cursor else ""
         async with self._core.database.read() as connection:
             found = [p for p in await projects.all_projects(connection) if caller.sees(p.id) and p.name > start]
-        last = cursors.encode("projects", found[limit - 1].name) if len(found) > limit else None
+        last = cursors.following("projects", found, limit, lambda one: one.name)
         return Page[Project](items=[_view(p) for p in found[:limit]], next=last)
 
     async def get(self, caller: Caller, name: str) -> Project:

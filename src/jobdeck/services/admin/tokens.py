@@ -21,7 +21,7 @@ from jobdeck.store.jobs import submissions
 from jobdeck.store.projects import StoredProject
 from jobdeck.store.sql.database import Tx
 from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
-from jobdeck.wire.base import Page, instant
+from jobdeck.wire.base import Page, instant, instant_or_none
 
 DAY = 86_400_000_000
 
@@ -40,7 +40,7 @@ class Tokens:
             token=caller.token_id,
             role=caller.role,
             project=caller.project,
-            expires_at=_maybe(caller.expires_at),
+            expires_at=instant_or_none(caller.expires_at),
         )
 
     async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Token]:
@@ -50,7 +50,7 @@ class Tokens:
             found = await tokens.page(connection, caller.project_id, after, limit + 1)
             now = await self._core.database.clock.now(connection)
             open_sessions = await sessions.count_by_token(connection, [t.id for t in found], now)
-        last = cursors.encode("tokens", found[limit - 1].id) if len(found) > limit else None
+        last = cursors.following("tokens", found, limit, lambda one: one.id)
         items = [Token(**_fields(t), sessions=open_sessions.get(t.id, 0)) for t in found[:limit]]
         return Page[Token](items=items, next=last)
 
@@ -162,11 +162,7 @@ def _fields(stored: StoredToken) -> dict[str, Any]:
         "role": stored.role,
         "project": stored.project,
         "created_at": instant(stored.created_at),
-        "expires_at": _maybe(stored.expires_at),
-        "last_used_at": _maybe(stored.last_used_at),
-        "revoked_at": _maybe(stored.revoked_at),
+        "expires_at": instant_or_none(stored.expires_at),
+        "last_used_at": instant_or_none(stored.last_used_at),
+        "revoked_at": instant_or_none(stored.revoked_at),
     }
-
-
-def _maybe(micros: int | None) -> Any:
-    return None if micros is None else instant(micros)

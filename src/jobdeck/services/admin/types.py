@@ -23,7 +23,7 @@ class Types:
         start = str(cursors.decode(cursor, "types", str)[0]) if cursor else ""
         shown = [*self.runnable(caller), *self.broken(caller)]
         found = sorted((t for t in shown if t.name > start), key=lambda t: t.name)
-        last = cursors.encode("types", found[limit - 1].name) if len(found) > limit else None
+        last = cursors.following("types", found, limit, lambda one: one.name)
         return Page[TypeInfo](items=found[:limit], next=last)
 
     def runnable(self, caller: Caller) -> list[TypeInfo]:

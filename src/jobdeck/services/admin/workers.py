@@ -47,7 +47,7 @@ class Workers:
         async with self._core.database.read() as connection:
             now = await self._core.database.clock.now(connection)
             found = await worker_views.page(connection, now, after, limit + 1)
-        last = cursors.encode("workers", found[limit - 1].id) if len(found) > limit else None
+        last = cursors.following("workers", found, limit, lambda one: one.id)
         return Page[Worker](items=[self._view(w, caller, now) for w in found[:limit]], next=last)
 
     async def get(self, caller: Caller, word: str) -> Worker:

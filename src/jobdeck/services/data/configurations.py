@@ -37,7 +37,7 @@ class Configurations:
         async with self._core.database.read() as connection:
             project = await scope.project(connection, caller, project_name)
             found = await configurations.page(connection, project.id, after, limit + 1)
-        last = cursors.encode("configurations", found[limit - 1].id) if len(found) > limit else None
+        last = cursors.following("configurations", found, limit, lambda one: one.id)
         return Page[Configuration](items=[self._view(c, project) for c in found[:limit]], next=last)
 
     async def get(self, caller: Caller, project_name: str, id: int) -> Configuration:

@@ -49,7 +49,7 @@ class Connections:
             stored = await connections.of_project(connection, project.id)
         found = {LAKE.name: LAKE} | {c.name: _view(c) for c in stored}
         names = sorted(name for name in found if name > start)
-        last = cursors.encode("connections", names[limit - 1]) if len(names) > limit else None
+        last = cursors.following("connections", names, limit, lambda one: one)
         return Page[Connection](items=[found[name] for name in names[:limit]], next=last)
 
     async def get(self, caller: Caller, project_name: str, name: str) -> Connection:

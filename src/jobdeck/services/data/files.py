@@ -155,7 +155,7 @@ class Files:
             found = await files.page(connection, project.id, before, limit + 1, sha256)
             ids = [f.id for f in found[:limit]]
             jobs, versions = await files.jobs_of(connection, ids), await file_versions.of(connection, ids)
-        last = cursors.encode("files", found[limit - 1].id) if len(found) > limit else None
+        last = cursors.following("files", found, limit, lambda one: one.id)
         views = [_view(f, project, jobs.get(f.id, []), versions.get(f.id, [])) for f in found[:limit]]
         return Page[File](items=views, next=last)
 

@@ -58,7 +58,7 @@ class Objects:
         start = str(cursors.decode(cursor, "objects", str)[0]) if cursor else ""
         found = sorted(await self._look(catalog.list_objects, environment), key=lambda o: o.ref)
         behind = [o for o in found if o.ref > start]
-        last = cursors.encode("objects", behind[limit - 1].ref) if len(behind) > limit else None
+        last = cursors.following("objects", behind, limit, lambda one: one.ref)
         return Page[TableObject](items=[TableObject(**_facts(o)) for o in behind[:limit]], next=last)
 
     async def get(self, caller: Caller, project_name: str, text: str, version: int | None) -> TableObject:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.core.errors import Conflict, InvalidInput
 from jobdeck.store.migrate import DAY
 from jobdeck.store.moving.checksums import Checksum
-from jobdeck.store.schema import metadata
+from jobdeck.store.schema_base import every_table
 from jobdeck.store.sql.database import Database, Tx, shown
 
 AT_ONCE = 2000
@@ -50,12 +50,12 @@ class Moved:
 
 async def refuse_full(target: Database) -> None:
     """Raises TargetNotEmpty for tables of others, and for rows in our own."""
-    own = {table.name for table in metadata.sorted_tables}
+    own = {table.name for table in every_table().sorted_tables}
     async with target.read() as connection:
         there = set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
         if others := sorted(there - own - _OTHERS):
             raise _not_empty(target, f"it has the table '{others[0]}'")
-        for table in metadata.sorted_tables:
+        for table in every_table().sorted_tables:
             any_row = select(text("1")).select_from(table).limit(1)
             if table.name in there and (await connection.execute(any_row)).first():
                 raise _not_empty(target, f"its table '{table.name}' has rows")
@@ -70,7 +70,7 @@ async def copy_all(source: Database, target: Database) -> list[Moved]:
         await tx.connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         await tx.connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         async with source.read() as reading:
-            moved = [await _copy(reading, tx.connection, table) for table in metadata.sorted_tables]
+            moved = [await _copy(reading, tx.connection, table) for table in every_table().sorted_tables]
             await _set_sequences(reading, tx.connection)
         return moved
 
@@ -126,7 +126,7 @@ async def _set_sequences(source: AsyncConnection, target: AsyncConnection) -> No
     mean another one."""
     rows = await source.execute(text("SELECT name, seq FROM sqlite_sequence"))
     given = {str(name): int(number) for name, number in rows}
-    for table in metadata.sorted_tables:
+    for table in every_table().sorted_tables:
         column = table.autoincrement_column
         if column is None:
             continue

@@ -15,6 +15,15 @@ from jobdeck.cli.show.table import Column
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Session
 
+COMMANDS = {
+    "sessions": ("Administration", "List and end your sessions in browsers."),
+}
+EXAMPLES = {
+    "sessions": ("jobdeck sessions list",),
+    "sessions list": ("jobdeck sessions list",),
+    "sessions end": ("jobdeck sessions end --all",),
+}
+
 app = noun("sessions", "List and end your sessions in browsers.")
 
 COLUMNS: list[Column[Session]] = [

@@ -1,4 +1,4 @@
-"""What holds jobs back: limits of resources, and paused scopes."""
+"""Limits of resources, in a project or of all together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from jobdeck.client.http.resource import Resource, of_project
 from jobdeck.client.http.transport import parsed, path_part
 from jobdeck.wire.admin import Limit, LimitRequest
 from jobdeck.wire.base import Page
-from jobdeck.wire.pauses import PausedScope, PauseScopeRequest
 
 
 class LimitsResource(Resource):
@@ -36,26 +35,6 @@ class LimitsResource(Resource):
 
     def clear(self, resource: str, *, project: str | None = None, instance: bool = False) -> None:
         self._transport.write("DELETE", f"{_limits(project, instance)}/{path_part(resource)}")
-
-
-class PausesResource(Resource):
-    """`client.pauses`: scopes in which no jobs are started: `instance`, `project:<name>`, `type:<name>`."""
-
-    def list(self) -> builtins.list[PausedScope]:
-        return builtins.list(self._every(Page[PausedScope], "/pauses"))
-
-    def get(self, scope: str) -> PausedScope:
-        """By whom and why it is paused; raises NotFound when it is not."""
-        return self._transport.get(PausedScope, f"/pauses/{path_part(scope)}")
-
-    def set(self, scope: str, reason: str | None = None) -> PausedScope:
-        """Start no more jobs in the scope; those that run go on."""
-        body = request(PauseScopeRequest, reason=reason)
-        return parsed(PausedScope, self._transport.write("PUT", f"/pauses/{path_part(scope)}", body))
-
-    def clear(self, scope: str) -> None:
-        """Let the scope go on; raises NotFound when it is not paused."""
-        self._transport.write("DELETE", f"/pauses/{path_part(scope)}")
 
 
 def _limits(project: str | None, instance: bool) -> str:

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from jobdeck.wire.admin import Me
     from jobdeck.wire.events import Event
 
+COMMANDS = {
+    "events": ("Work with jobs", "Print what happens, as it happens."),
+    "history": ("Administration", "What was done to all but jobs, and which jobs were deleted."),
+    "me": ("Administration", "Say whom the token speaks for."),
+    "health": ("Administration", "Say whether the server serves."),
+}
+EXAMPLES = {
+    "events": ("jobdeck events", "jobdeck events --job 12 -o json"),
+    "history": ("jobdeck history --since 1d", "jobdeck history --kind token --actor ci"),
+    "me": ("jobdeck me",),
+    "health": ("jobdeck health", "jobdeck health -o json"),
+}
+
 HISTORY_COLUMNS: list[Column[Event]] = [
     Column("ID", lambda e: e.id, drop=4, right=True),
     Column("AT", lambda e: text.moment(e.at)),

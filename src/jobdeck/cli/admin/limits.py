@@ -1,4 +1,4 @@
-"""`jobdeck limits …` and `jobdeck pauses …`: what holds jobs back."""
+"""`jobdeck limits`: how much may be in use at a time."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from jobdeck.cli.show.table import Column
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Limit
-    from jobdeck.wire.pauses import PausedScope
 
-limits = noun("limits", "List, set and clear limits of a project, or with --instance of all together.")
-pauses = noun("pauses", "List, set and clear paused scopes, in which no jobs are started.")
+COMMANDS = {
+    "limits": ("Administration", "List, set and clear limits."),
+}
+EXAMPLES = {
+    "limits": ("jobdeck limits list", "jobdeck limits set type:import 2"),
+    "limits list": ("jobdeck limits list", "jobdeck limits list --instance"),
+    "limits set": ("jobdeck limits set type:import 2", "jobdeck limits set instance 50 --instance"),
+    "limits clear": ("jobdeck limits clear type:import",),
+}
+
+app = noun("limits", "List, set and clear limits of a project, or with --instance of all together.")
 
 Instance = Annotated[bool, Parameter(help="Of all projects together, not of one.", negative=())]
-Scope = Annotated[str, Parameter(name="SCOPE", help="instance, project:NAME or type:NAME.")]
 
-LIMIT_COLUMNS: list[Column[Limit]] = [
+COLUMNS: list[Column[Limit]] = [
     Column("RESOURCE", lambda x: x.resource, least=16, last=True),
     Column("CAPACITY", lambda x: "no limit" if x.capacity is None else x.capacity, right=True),
     Column("USED", lambda x: x.used, right=True),
     Column("HELD BY JOBS", lambda x: x.holders, drop=1, least=8),
 ]
-PAUSE_COLUMNS: list[Column[PausedScope]] = [
-    Column("SCOPE", lambda p: p.scope, least=16, last=True),
-    Column("BY", lambda p: p.by, least=6),
-    Column("SINCE", lambda p: p.at, drop=1),
-    Column("REASON", lambda p: p.reason, drop=2, least=10),
-]
 
 
-@limits.command(name="list")
-def limits_list(*, instance: Instance = False, common: Common | None = None) -> None:
+@app.command(name="list")
+def list_(*, instance: Instance = False, common: Common | None = None) -> None:
     """List limits: capacity, what is in use, and by which jobs."""
     common = common or Common()
     with common.client() as client:
@@ -44,14 +45,14 @@ def limits_list(*, instance: Instance = False, common: Common | None = None) -> 
     print_all(
         common.output,
         found,
-        LIMIT_COLUMNS,
+        COLUMNS,
         lambda x: x.resource,
         "No limit is set. `jobdeck limits set type:NAME 2` sets one.",
     )
 
 
-@limits.command(name="set")
-def limits_set(
+@app.command(name="set")
+def set_(
     resource: Annotated[
         str,
         Parameter(help="project, type:NAME, object:REF, children:ID, …; with --instance: instance, type:NAME."),
@@ -77,8 +78,8 @@ def limits_set(
         say(f"0 starts no more jobs that need it. Let them go on with: jobdeck limits clear {resource}{more}")
 
 
-@limits.command(name="clear")
-def limits_clear(
+@app.command(name="clear")
+def clear(
     resource: Annotated[str, Parameter(help="As in `limits list`.")],
     /,
     *,
@@ -90,39 +91,3 @@ def limits_clear(
     with common.client() as client:
         client.limits.clear(resource, project=common.project_or_default, instance=instance)
     say(f"The limit of {resource} is cleared.")
-
-
-@pauses.command(name="list")
-def pauses_list(*, common: Common | None = None) -> None:
-    """List the scopes that are paused: by whom, since when, why."""
-    common = common or Common()
-    with common.client() as client:
-        print_all(common.output, client.pauses.list(), PAUSE_COLUMNS, lambda p: p.scope, "Nothing is paused.")
-
-
-@pauses.command(name="set")
-def pauses_set(
-    scope: Scope,
-    /,
-    *,
-    reason: Annotated[str | None, Parameter(help="Why; jobs that wait for it show it.")] = None,
-    common: Common | None = None,
-) -> None:
-    """Start no more jobs in a scope; those that run go on."""
-    common = common or Common()
-    with common.client() as client:
-        made = client.pauses.set(scope, reason)
-    print_one(common.output, made, _show_pause, lambda p: p.scope)
-
-
-def _show_pause(pause: PausedScope) -> None:
-    print(f"{pause.scope} is paused: no more jobs start. Let it go on with: jobdeck pauses clear {pause.scope}")
-
-
-@pauses.command(name="clear")
-def pauses_clear(scope: Scope, /, *, common: Common | None = None) -> None:
-    """Let a scope go on."""
-    common = common or Common()
-    with common.client() as client:
-        client.pauses.clear(scope)
-    say(f"{scope} goes on.")

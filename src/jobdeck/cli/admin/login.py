@@ -7,6 +7,13 @@ from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_json
 
+COMMANDS = {
+    "login": ("Administration", "Print a link that logs a browser in."),
+}
+EXAMPLES = {
+    "login": ("jobdeck login",),
+}
+
 
 def login(*, common: Common | None = None) -> None:
     """Print a link that logs a browser in, once and within an hour, as the one whose token is used."""

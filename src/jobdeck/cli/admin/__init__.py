@@ -1,0 +1,1 @@
+"""The nouns around the jobs: a file for each."""

@@ -1,0 +1,72 @@
+"""`jobdeck pauses`: scopes in which no jobs are started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.exits import say
+from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.table import Column
+
+if TYPE_CHECKING:
+    from jobdeck.wire.pauses import PausedScope
+
+COMMANDS = {
+    "pauses": ("Administration", "Hold back the starting of jobs, and let it go on."),
+}
+EXAMPLES = {
+    "pauses": ("jobdeck pauses list", "jobdeck pauses set type:import"),
+    "pauses list": ("jobdeck pauses list",),
+    "pauses set": ("jobdeck pauses set project:shop --reason 'database upgrade'",),
+    "pauses clear": ("jobdeck pauses clear project:shop",),
+}
+
+app = noun("pauses", "List, set and clear paused scopes, in which no jobs are started.")
+
+Scope = Annotated[str, Parameter(name="SCOPE", help="instance, project:NAME or type:NAME.")]
+
+COLUMNS: list[Column[PausedScope]] = [
+    Column("SCOPE", lambda p: p.scope, least=16, last=True),
+    Column("BY", lambda p: p.by, least=6),
+    Column("SINCE", lambda p: p.at, drop=1),
+    Column("REASON", lambda p: p.reason, drop=2, least=10),
+]
+
+
+@app.command(name="list")
+def list_(*, common: Common | None = None) -> None:
+    """List the scopes that are paused: by whom, since when, why."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(common.output, client.pauses.list(), COLUMNS, lambda p: p.scope, "Nothing is paused.")
+
+
+@app.command(name="set")
+def set_(
+    scope: Scope,
+    /,
+    *,
+    reason: Annotated[str | None, Parameter(help="Why; jobs that wait for it show it.")] = None,
+    common: Common | None = None,
+) -> None:
+    """Start no more jobs in a scope; those that run go on."""
+    common = common or Common()
+    with common.client() as client:
+        made = client.pauses.set(scope, reason)
+    print_one(common.output, made, _show_pause, lambda p: p.scope)
+
+
+def _show_pause(pause: PausedScope) -> None:
+    print(f"{pause.scope} is paused: no more jobs start. Let it go on with: jobdeck pauses clear {pause.scope}")
+
+
+@app.command(name="clear")
+def clear(scope: Scope, /, *, common: Common | None = None) -> None:
+    """Let a scope go on."""
+    common = common or Common()
+    with common.client() as client:
+        client.pauses.clear(scope)
+    say(f"{scope} goes on.")

@@ -1,0 +1,103 @@
+"""`jobdeck projects`: rooms for jobs, files and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.exits import UsageError
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.table import Column, print_facts
+
+if TYPE_CHECKING:
+    from jobdeck.wire.admin import Project
+
+COMMANDS = {
+    "projects": ("Administration", "List, show, create and change projects."),
+}
+EXAMPLES = {
+    "projects": ("jobdeck projects list", "jobdeck projects create shop"),
+    "projects list": ("jobdeck projects list",),
+    "projects show": ("jobdeck projects show shop",),
+    "projects create": ("jobdeck projects create shop --title 'The shop'",),
+    "projects change": ("jobdeck projects change shop --weight 2",),
+}
+
+app = noun("projects", "List, show, create and change projects.")
+
+COLUMNS: list[Column[Project]] = [
+    Column("NAME", lambda p: p.name),
+    Column("TITLE", lambda p: p.title, drop=1, least=8),
+    Column("WEIGHT", lambda p: f"{p.weight:g}", right=True),
+    Column("CREATED", lambda p: p.created_at, drop=2),
+]
+
+
+@app.command(name="list")
+def list_(*, common: Common | None = None) -> None:
+    """List projects."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(
+            common.output,
+            client.projects.list(),
+            COLUMNS,
+            lambda p: p.name,
+            "There are no projects that you may see.",
+        )
+
+
+@app.command(name="show")
+def show(name: Annotated[str, Parameter(help="The project.")], /, *, common: Common | None = None) -> None:
+    """Show a project."""
+    common = common or Common()
+    with common.client() as client:
+        print_one(common.output, client.projects.get(name), _show_project, lambda p: p.name)
+
+
+def _show_project(found: Project) -> None:
+    print(found.name)
+    weight, created = f"{found.weight:g}", text.moment(found.created_at)
+    print_facts([("title", text.line(found.title)), ("weight", weight), ("created", created)])
+
+
+@app.command(name="create")
+def create(
+    name: Annotated[str, Parameter(help="Lower-case letters, digits, - and _.")],
+    /,
+    *,
+    title: Annotated[str | None, Parameter(help="For people.")] = None,
+    weight: Annotated[float | None, Parameter(help="Its part of the workers, relative to others. [default: 1]")] = None,
+    common: Common | None = None,
+) -> None:
+    """Create a project."""
+    common = common or Common()
+    with common.client() as client:
+        made = client.projects.create(name, title=title, weight=weight)
+    print_one(common.output, made, lambda p: print(f"Project {p.name} is created."), lambda p: p.name)
+
+
+@app.command(name="change")
+def change(
+    name: Annotated[str, Parameter(help="The project.")],
+    /,
+    *,
+    title: Annotated[str | None, Parameter(help="For people.")] = None,
+    weight: Annotated[float | None, Parameter(help="Its part of the workers, relative to others.")] = None,
+    common: Common | None = None,
+) -> None:
+    """Change a project's title or weight."""
+    common = common or Common()
+    if title is None and weight is None:
+        raise UsageError("Nothing is to change.", "Give --title, --weight, or both.")
+    with common.client() as client:
+        changed = client.projects.change(name, title=title, weight=weight)
+    print_one(
+        common.output,
+        changed,
+        lambda p: print(f"Project {p.name}: title '{text.line(p.title)}', weight {p.weight:g}."),
+        lambda p: p.name,
+    )

@@ -1,0 +1,75 @@
+"""`jobdeck types`: what can be run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from jobdeck.cli.arguments.completing import types as type_names
+from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.show import text
+from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.table import Column, print_facts
+
+if TYPE_CHECKING:
+    from jobdeck.wire.admin import TypeInfo
+
+COMMANDS = {
+    "types": ("Work with jobs", "List and show job types."),
+}
+EXAMPLES = {
+    "types": ("jobdeck types list", "jobdeck types show import"),
+    "types list": ("jobdeck types list",),
+    "types show": ("jobdeck types show import",),
+}
+
+app = noun("types", "List and show job types.")
+
+COLUMNS: list[Column[TypeInfo]] = [
+    Column("NAME", lambda t: t.name),
+    Column("CATEGORY", lambda t: t.category, drop=1),
+    Column("DESCRIPTION", lambda t: t.description, least=12),
+]
+
+
+@app.command(name="list")
+def list_(*, common: Common | None = None) -> None:
+    """List the job types that can be run, and those that could not be loaded with the reason."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(common.output, client.types.list(), COLUMNS, lambda t: t.name, "No job type is installed.")
+
+
+@app.command(name="show")
+def show(
+    name: Annotated[str, Parameter(help="Job type.", completer=type_names)], /, *, common: Common | None = None
+) -> None:
+    """Show a job type and its parameters."""
+    common = common or Common()
+    with common.client() as client:
+        print_one(common.output, client.types.get(name), _show_type, lambda t: t.name)
+
+
+def _show_type(info: TypeInfo) -> None:
+    print(f"{text.line(info.name)}: {text.line(info.description)}")
+    if info.broken is not None:
+        return
+    schema = info.params_schema
+    required = set(schema.get("required", ()))
+    print_facts((name, _field(field, name in required)) for name, field in schema.get("properties", {}).items())
+
+
+def _field(field: dict[str, Any], required: bool) -> str:
+    """Type or choices of a parameter, what it means, and its default."""
+    kinds = [field, *field.get("anyOf", ())]
+    kind = " or ".join(_kind(kind) for kind in kinds if {"type", "enum", "$ref"} & kind.keys())
+    default = "required" if required else f"default {json.dumps(field.get('default'))}"
+    return " ".join(part for part in (kind, field.get("description", ""), f"({default})") if part)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return "|".join(str(choice) for choice in schema["enum"])
+    return str(schema.get("type", "object"))

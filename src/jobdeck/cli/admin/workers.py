@@ -1,0 +1,107 @@
+"""`jobdeck workers`: who runs the jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from jobdeck.cli.arguments.ids import some
+from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.show import text
+from jobdeck.cli.show.colours import of_state
+from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.table import Column, print_facts
+
+if TYPE_CHECKING:
+    from jobdeck.wire.admin import Worker
+
+COMMANDS = {
+    "workers": ("Administration", "List, show, drain and undrain workers."),
+}
+EXAMPLES = {
+    "workers": ("jobdeck workers list",),
+    "workers list": ("jobdeck workers list",),
+    "workers show": ("jobdeck workers show db1",),
+    "workers drain": ("jobdeck workers drain 4f1c2a",),
+    "workers undrain": ("jobdeck workers undrain 4f1c2a",),
+}
+
+app = noun("workers", "List, show, drain and undrain workers.")
+
+COLUMNS: list[Column[Worker]] = [
+    Column("ID", lambda w: w.id),
+    Column("NAME", lambda w: w.name, drop=4, least=8),
+    Column("HOST", lambda w: w.host, drop=5, least=8),
+    Column("STATE", lambda w: w.state, style=lambda w: of_state(w.state)),
+    Column("SLOTS", lambda w: w.slots, drop=2, right=True),
+    Column("RUNNING JOBS", lambda w: w.running, drop=1, least=8),
+    Column("SEEN", lambda w: w.seen_at, drop=3),
+]
+
+
+@app.command(name="list")
+def list_(*, common: Common | None = None) -> None:
+    """List workers and the jobs they run."""
+    common = common or Common()
+    with common.client() as client:
+        print_all(
+            common.output,
+            client.workers.list(),
+            COLUMNS,
+            lambda w: w.id,
+            "No worker is there. `jobdeck worker` or `jobdeck up` starts one.",
+        )
+
+
+Whom = Annotated[str, Parameter(name="WORKER", help="Ids, names, or beginnings of them that no other worker has.")]
+
+
+@app.command(name="show")
+def show(*named: Whom, common: Common | None = None) -> None:
+    """Show workers: state, places, job types, the jobs they hold."""
+    common = common or Common()
+    with common.client() as client:
+        for word in some(named, "worker", "jobdeck workers list"):
+            print_one(common.output, client.workers.get(word), _show_worker, lambda w: w.id)
+
+
+@app.command(name="drain")
+def drain(*named: Whom, common: Common | None = None) -> None:
+    """Let workers finish what they have and take nothing more, until `workers undrain`."""
+    common = common or Common()
+    with common.client() as client:
+        for word in some(named, "worker", "jobdeck workers list"):
+            print_one(common.output, client.workers.drain(word), _show_told, lambda w: w.id)
+
+
+@app.command(name="undrain")
+def undrain(*named: Whom, common: Common | None = None) -> None:
+    """Let drained workers take jobs again."""
+    common = common or Common()
+    with common.client() as client:
+        for word in some(named, "worker", "jobdeck workers list"):
+            print_one(common.output, client.workers.undrain(word), _show_told, lambda w: w.id)
+
+
+def _show_worker(worker: Worker) -> None:
+    print(f"{_called(worker)} is {worker.state}.")
+    print_facts([
+        ("host", worker.host),
+        ("version", worker.version),
+        ("slots", f"{worker.slots}, and {worker.light_slots} for light jobs"),
+        ("running", ", ".join(str(job) for job in worker.running) or "nothing"),
+        ("short of", text.line(worker.shortage or "")),
+        ("types", ", ".join(worker.types)),
+        ("started", text.moment(worker.started_at)),
+        ("seen", text.moment(worker.seen_at)),
+    ])  # fmt: skip
+
+
+def _show_told(worker: Worker) -> None:
+    left = f"; it has {len(worker.running)} to finish" if worker.running and worker.state == "draining" else ""
+    print(f"{_called(worker)} is {worker.state}{left}.")
+
+
+def _called(worker: Worker) -> str:
+    return f"Worker {text.line(worker.name)} ({worker.id})" if worker.name else f"Worker {worker.id}"

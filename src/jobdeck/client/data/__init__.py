@@ -1,0 +1,1 @@
+"""What jobs work with: files, tables, connections, configurations."""
