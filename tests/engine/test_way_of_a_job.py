@@ -34,19 +34,21 @@ from jobdeck import config, wiring
 
 PACKAGE = Path(jobdeck.__file__).parent
 BEFORE = f"{PACKAGE}/"
-SERVER_FILES = 67
-"""What submits: api, access, services, submit and what they ask of the store. At most so many files."""
-WORKER_FILES = 24
-"""What schedules, runs and records it, and is not on the server's side as well. The goal for both together is 45."""
+FILES = 85
+"""At most so many files; the goal is 45."""
+SERVER_FILES, WORKER_FILES = 65, 21
+"""What submits: api, access, services, submit and what they ask of the store; what schedules, runs and records it, and
+is not on the server's side as well. What both call for other reasons may be seen on one side or the other."""
 TICKING = {
     ("engine/loops.py", "RepeatedLoop.run"),
     ("engine/scheduling/leader.py", "Leadership.run"),
     ("engine/worker/renewal.py", "Renewal.run"),
+    ("engine/own_thread.py", "_Hosted._run"),
     ("engine/worker/worker.py", "WorkerService._hear"),
     ("engine/worker/log_writer.py", "LogShipper.run"),
     ("engine/worker/environment_cache.py", "EnvironmentCache._ask"),
     ("engine/worker/environment_cache.py", "_heard"),
-    ("services/jobs/bulk_runner.py", "BulkRunner.run"),
+    ("engine/bulk_runner.py", "BulkRunner.run"),
     ("api/http/server/serving.py", "_look"),
     ("web/rendering.py", "Templates.prepare"),
 }
@@ -161,7 +163,8 @@ def test_the_way_of_a_job_is_short(home: Path, monkeypatch: pytest.MonkeyPatch) 
     with in_new_threads(way):
         asyncio.run(way_of("noop", home, way))
     print(way.told())
+    assert len(way.server.keys() | way.worker.keys()) <= FILES, way.told()
     assert len(way.server) <= SERVER_FILES, way.told()
     assert len(way.only_worker()) <= WORKER_FILES, way.told()
-    assert {"Runner.run"} <= way.worker["engine/worker/runner.py"], "nothing was seen of how it ran"
+    assert {"Execution.execute"} <= way.worker["engine/worker/execute.py"], "nothing was seen of how it ran"
     assert {"Submitter.submit"} <= way.server["engine/submit.py"], "nothing was seen of its submit"

@@ -8,7 +8,7 @@ from typing import Any
 from jobdeck.access.caller import Caller
 from jobdeck.core.claims import Claim, Mode, fits, is_shared, local_name
 from jobdeck.core.life.waiting import SHOWN_HOLDERS, Waiting, obstacles
-from jobdeck.engine.preview import Look
+from jobdeck.engine.preview import PreviewLook
 from jobdeck.engine.scheduling.explain import Snapshot, snapshot
 from jobdeck.engine.submit import Submission
 from jobdeck.services.core import Core
@@ -85,7 +85,7 @@ def _asked(wanted: Submission, new: NewJob) -> dict[str, Any]:
     }
 
 
-def _looked(look: Look) -> dict[str, Any]:
+def _looked(look: PreviewLook) -> dict[str, Any]:
     tasks = look.preview.tasks if look.preview is not None else {}
     steps = [step.model_copy(update={"tasks": tasks.get(step.name, step.tasks)}) for step in look.steps]
     error = look.error and ErrorView(code=look.error.code, message=look.error.message, hint=look.error.hint)
