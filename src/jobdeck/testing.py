@@ -1,4 +1,4 @@
-"""Run a job type in a test, through the real runner and executor, with its worker killed wherever you like.
+"""Run a job type in a test, through the real engine and executor, with its worker killed wherever you like.
 
 done = run_job(Import, {"files": ["a.csv"], "into": "lake/in.shop/orders"}, environment=environment)
 assert done.state == "succeeded"
@@ -40,16 +40,15 @@ from jobdeck.core.life.records import (
 from jobdeck.core.life.states import StepState
 from jobdeck.core.registry import RegisteredType, read_params
 from jobdeck.core.tasks import Executor, Printed, Run, TaskRequest, Touched
-from jobdeck.engine.worker.database_time import DatabaseTime
-from jobdeck.engine.worker.runner import Runner
+from jobdeck.engine.worker.execute import Execution
+from jobdeck.engine.worker.renewal import DatabaseTime
 from jobdeck.engine.worker.stop_control import StopRequest
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.context import TaskContext
 from jobdeck.executors.processes import ProcessExecutor
 from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.jobs.declared import InvalidJobType, check_type
-from jobdeck.store.running.assignments import Assignment
-from jobdeck.store.running.leases import RUN, UNDO
+from jobdeck.store.running.leases import RUN, UNDO, Assignment
 
 MAX_STAYS = 100
 _ids = itertools.count(1_000_000)
@@ -207,7 +206,7 @@ class _Book:
         self._asks = asks
         self._steps: dict[int, SavedStep] = {}
         self.asked = StopRequest.NOTHING
-        self.runner: Runner | None = None
+        self.execution: Execution | None = None
         self.touched: list[Touched] = []
         self.warnings = 0
         self.count = 0
@@ -215,9 +214,9 @@ class _Book:
         self._dead = False
         """Whether the worker of this stay has died: nothing that it still says lands."""
 
-    def begin(self, runner: Runner) -> None:
+    def begin(self, execution: Execution) -> None:
         """Another worker takes the job."""
-        self.runner, self._dead = runner, False
+        self.execution, self._dead = execution, False
 
     async def load(self) -> list[SavedStep]:
         return self.steps()
@@ -242,8 +241,8 @@ class _Book:
         if any(self._dies(number, landed=True) for number in numbers):
             self._dead = True
             raise LeaseLost("the worker died here")
-        if self.runner is not None:
-            self.runner.stop_control.ask(self.asked)
+        if self.execution is not None:
+            self.execution.stop_control.ask(self.asked)
 
     def steps(self) -> list[SavedStep]:
         return [self._steps[i] for i in sorted(self._steps)]
@@ -295,7 +294,7 @@ class _Book:
 
 
 class _Lines(list[str]):
-    """A job's log (engine.worker.step_run.TaskLog)."""
+    """A job's log (engine.worker.undoing.TaskLog)."""
 
     def say(self, step: str, task: int, line: Printed) -> None:  # noqa: ARG002
         self.append(line.text)
@@ -351,13 +350,13 @@ async def _run_once(
     executor: Executor,
     lines: _Lines,
 ) -> Ending | None:
-    runner = Runner(job, registered, environment, book, executor, lines, DatabaseTime(), parallel=4)
-    book.begin(runner)
-    ending = await runner.run()
-    if ending is None or not runner.unwritten:
+    execution = Execution(job, registered, environment, book, executor, lines, DatabaseTime(), parallel=4)
+    book.begin(execution)
+    ending = await execution.execute()
+    if ending is None or not execution.unwritten:
         return ending
     try:
-        await book.write(*runner.unwritten)  # as a worker writes it, with the end of the stay
+        await book.write(*execution.unwritten)  # as a worker writes it, with the end of the stay
     except LeaseLost:
         return None
     return ending

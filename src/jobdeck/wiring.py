@@ -29,6 +29,7 @@ from jobdeck.api.http.server.serving import BACKLOG, address_of, is_of_this_mach
 from jobdeck.config import Config, InvalidConfiguration, load
 from jobdeck.connectors import registry as connectors
 from jobdeck.core.registry import TypeRegistry
+from jobdeck.engine.bulk_runner import BulkRunner
 from jobdeck.engine.control import Control
 from jobdeck.engine.duties import (
     collect_garbage,
@@ -69,7 +70,7 @@ from jobdeck.services.admin import moving
 from jobdeck.services.admin.moving import Move
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
-from jobdeck.services.jobs.bulk_runner import BulkRunner
+from jobdeck.services.jobs.bulk_permission import permission_lost
 from jobdeck.services.masking import Masker
 from jobdeck.services.seal_stored import seal_stored
 from jobdeck.services.sealing import ParamVault
@@ -274,7 +275,7 @@ def scheduling(base: Foundation) -> list[Loop]:
         RepeatedLoop("end_silent", end_silent.EVERY, partial(end_silent.end_silent, database)),
         RepeatedLoop("tell_failures", tell_failures.EVERY, tell_failures.TellFailures(database, leadership)),
         RepeatedLoop("mark_dead_workers", mark_dead.EVERY, partial(mark_dead.mark_dead_workers, database, leadership)),
-        BulkRunner(database, leadership, base.control),
+        BulkRunner(database, leadership, base.control, permission_lost),
         RepeatedLoop("prune", PRUNE_EVERY, prune),
         RepeatedLoop(
             "collect_garbage",

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from jobdeck.engine.bulk_runner import BATCH, BulkRunner
 from jobdeck.engine.duties.prune import DAY, Prune, Retention
 from jobdeck.engine.loops import Loops
 from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.services.jobs.bulk_runner import BATCH, BulkRunner
+from jobdeck.services.jobs.bulk_permission import permission_lost
 from jobdeck.store.bulks.records import PRUNED_AT_ONCE
 from jobdeck.store.schema import bulk_items, bulks, events, jobs
 from tests.api.harness import Api, is_problem
@@ -30,7 +31,7 @@ async def runner(api: Api) -> AsyncIterator[BulkRunner]:
     await leading.start()
     async with asyncio.timeout(20):
         await leadership.changed.wait()
-    yield BulkRunner(api.core.database, leadership, api.core.control)
+    yield BulkRunner(api.core.database, leadership, api.core.control, permission_lost)
     await leading.stop()
 
 
@@ -351,7 +352,8 @@ async def test_two_servers_that_both_believe_they_lead_do_nothing_twice(api: Api
 async def test_only_the_one_that_leads_carries_out(api: Api, runner: BulkRunner) -> None:
     ids = await api.submit_many(2)
     await start(api, await plan(api, ids=ids))
-    standing_by = BulkRunner(api.core.database, Leadership(api.core.database, "other"), api.core.control)
+    leadership = Leadership(api.core.database, "other")
+    standing_by = BulkRunner(api.core.database, leadership, api.core.control, permission_lost)
     assert not await standing_by.turn(FOREVER)
     assert await states(api, ids) == ["pending"] * 2
     assert await runner.turn(FOREVER)

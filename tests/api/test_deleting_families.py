@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from jobdeck.engine.bulk_runner import BulkRunner
 from jobdeck.engine.duties.prune import Prune, Retention
-from jobdeck.services.jobs.bulk_runner import BulkRunner
 from tests.api.harness import Api, is_problem
 from tests.api.test_bulk import carried_out, plan, runner
 

@@ -18,9 +18,10 @@ from jobdeck.access.first_admin import first_admin
 from jobdeck.api.app import create_app
 from jobdeck.api.http.server.serving import address_of, listen, serve
 from jobdeck.client import Client
+from jobdeck.engine.bulk_runner import BulkRunner
 from jobdeck.engine.loops import Loops as Background
 from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.services.jobs.bulk_runner import BulkRunner
+from jobdeck.services.jobs.bulk_permission import permission_lost
 from jobdeck.services.services import Services
 from jobdeck.store.migrate import migrate
 from jobdeck.store.sql.database import Database
@@ -48,7 +49,7 @@ class Installed:
         self.token = await first_admin(core.database, self._folder)
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         leadership = Leadership(core.database, "me")
-        self.runner = BulkRunner(core.database, leadership, core.control)
+        self.runner = BulkRunner(core.database, leadership, core.control, permission_lost)
         self._leading, self._carrying = Background([leadership]), Background([self.runner])
         await self._leading.start()
         listening = listen("127.0.0.1", 0)

@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from jobdeck.core.errors import LeaseLost
-from jobdeck.engine.worker.delayed_flush import DelayedFlush
+from jobdeck.engine.worker.progress import DelayedFlush
 
 
 async def test_nothing_is_told_after_the_end() -> None:

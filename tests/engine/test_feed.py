@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine as Engine_
 
 from jobdeck.engine import feed as feed_module
 from jobdeck.engine.feed import Feed, FeedItem
-from jobdeck.engine.worker.progress_tracker import TELL_SECONDS
+from jobdeck.engine.worker.progress import TELL_SECONDS
 from tests.engine.harness import Engine, reached, script
 from tests.engine.scripted import LONG
 from tests.engine.test_operations import FAR

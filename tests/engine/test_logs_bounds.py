@@ -16,7 +16,7 @@ from jobdeck.core import amounts
 from jobdeck.core.errors import Unavailable
 from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.logs import SEAL_BYTES, LogLine
-from jobdeck.engine.worker.kept.job_log import RESERVE_BYTES
+from jobdeck.engine.worker.job_log import RESERVE_BYTES
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.storage.blobs import Blobs
 from tests.engine.harness import Engine, running, whole_log

@@ -15,7 +15,7 @@ from tests.faults.soak_faults import Faults
 from tests.faults.soak_load import ROWS, Load
 from tests.faults.soak_site import TABLES, Site
 
-_UNEXPECTED = re.compile(r"runner_broke|job_run_broke|job_run_not_ended|record_refused|loop_broke|Traceback")
+_UNEXPECTED = re.compile(r"execution_broke|job_run_broke|job_run_not_ended|record_refused|loop_broke|Traceback")
 
 
 @dataclass

@@ -165,8 +165,8 @@ def test_the_account_sees_what_was_held_beyond_its_limit_or_not_looked_at(record
 
 
 @pytest.mark.parametrize("line", [
-    "event=runner_broke", "event=job_run_broke", "event=job_run_not_ended", "event=record_refused", "event=loop_broke",
-    "Traceback (most recent call last):",
+    "event=execution_broke", "event=job_run_broke", "event=job_run_not_ended", "event=record_refused",
+    "event=loop_broke", "Traceback (most recent call last):",
 ])  # fmt: skip
 def test_the_account_sees_what_a_process_said_of_itself(record: Record, line: str) -> None:
     second = record.site.folder / "server.log"

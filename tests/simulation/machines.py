@@ -18,7 +18,7 @@ from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.engine.submitting.submit import Submitter
-from jobdeck.engine.worker.kept.job_log import JobLog
+from jobdeck.engine.worker.job_log import JobLog
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService

@@ -13,7 +13,7 @@ from jobdeck.core.life.job import Job
 from jobdeck.core.life.records import PlannedTask, Record, StepClosed, StepOpened, TaskEnded
 from jobdeck.core.life.states import StepState
 from jobdeck.store.jobs import jobs, submissions
-from jobdeck.store.running import assignments, attempt_writes, leases, progress
+from jobdeck.store.running import attempt_writes, leases, progress
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.scheduling import due, families, positions, queue
 from jobdeck.store.segments import sealing
@@ -169,7 +169,7 @@ async def test_assignments_are_found_by_their_jobs(sqlite_desk: Desk) -> None:
     desk = sqlite_desk
     await filled(desk)
     async with plans(desk) as told:
-        await reading(assignments.load, "w1", [1, 2, 3])(desk)
+        await reading(leases.assignments, "w1", [1, 2, 3])(desk)
     assert told
     assert not [plan for plan in told if "ix_leases_worker" in plan], told
 

@@ -15,8 +15,8 @@ from jobdeck.core.claims import Claim, Held, Holding, implicit_claims, merge, qu
 from jobdeck.core.life.order import order_key
 from jobdeck.core.life.states import State
 from jobdeck.core.life.waiting import PausedScope, Waiting, obstacles
-from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.index import LOOKS, QueueIndex
+from jobdeck.engine.scheduling.slot_table import Capacities
 from jobdeck.store.running.leases import UNDO, Pick
 from jobdeck.store.running.workers import Worker
 from jobdeck.store.scheduling.queue import QueuedJob

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jobdeck.engine.worker.task_keys import MAX_KEY, task_keys
+from jobdeck.engine.worker.planning import MAX_KEY, task_keys
 
 
 @pytest.mark.parametrize(

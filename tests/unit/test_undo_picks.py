@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobdeck.core.life.states import State
-from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.index import QueueIndex
+from jobdeck.engine.scheduling.slot_table import Capacities
 from tests.unit.test_queue_index import make_job, worker
 
 

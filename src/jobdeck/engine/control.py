@@ -41,7 +41,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class OperationRequest:
     """What is asked, by whom and why; `resume_at` in µs. `bulk`: the operation on a selection that it is a part of."""
 
     operation: Operation
@@ -81,7 +81,7 @@ class Control:
         """Do `operation` to each of `ids` that allows it, all in one transaction; one result per id, in order."""
         if operation is Operation.DELETE:
             return await self.delete(ids, actor=actor)
-        request = Request(operation, actor, reason, resume_at)
+        request = OperationRequest(operation, actor, reason, resume_at)
         return await self._database.transact(lambda tx: operate_in(tx, ids, request))
 
     async def set_priority(self, job_id: int, priority: int, *, actor: str) -> Result:
@@ -105,7 +105,7 @@ class Control:
         await self._garbage.collect(doomed)
 
 
-async def operate_in(tx: Tx, ids: Sequence[int], request: Request) -> list[Result]:
+async def operate_in(tx: Tx, ids: Sequence[int], request: OperationRequest) -> list[Result]:
     """As `Control.operate`, within a transaction; not for deleting."""
     locked = await jobs.lock(tx, ids)
     results = {i: Result(i, False, _no_such_job(i)) for i in ids if i not in locked}
@@ -134,7 +134,7 @@ def _told(transition: Transition, bulk: int | None) -> Transition:
     return Transition(transition.job, transition.kind, {**transition.data, "bulk": bulk})
 
 
-async def _carry_out(tx: Tx, changes: list[transition_writes.Change], request: Request) -> None:
+async def _carry_out(tx: Tx, changes: list[transition_writes.Change], request: OperationRequest) -> None:
     if not changes:
         return
     await transition_writes.apply(tx, changes, actor=request.actor)
@@ -147,7 +147,7 @@ async def _carry_out(tx: Tx, changes: list[transition_writes.Change], request: R
         await _cancel_children(tx, [job for job, _ in changes if job.has_children], request)
 
 
-async def _cancel_children(tx: Tx, parents: list[Job], request: Request) -> None:
+async def _cancel_children(tx: Tx, parents: list[Job], request: OperationRequest) -> None:
     """The cascade: every descendant that has not ended is canceled in the same transaction."""
     if not parents:
         return

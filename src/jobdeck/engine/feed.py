@@ -61,7 +61,7 @@ class FeedItem(NamedTuple):
 
 
 @dataclass(slots=True)
-class Slice:
+class FeedSlice:
     """A stretch of what happened: all events with ids above `after` up to `last`, and progress told meanwhile."""
 
     after: int
@@ -99,7 +99,7 @@ class Feed:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._slices: deque[Slice] = deque()
+        self._slices: deque[FeedSlice] = deque()
         self._kept = 0
         self._number = 0
         self._readers = 0
@@ -136,7 +136,7 @@ class Feed:
 
     async def slices(
         self, after: int | None = None, projects: frozenset[int] | None = None, job: int | None = None
-    ) -> AsyncIterator[Slice]:
+    ) -> AsyncIterator[FeedSlice]:
         """The same in slices, most of which other readers get, too: they hold what is not asked for as well."""
         self._join()
         try:
@@ -173,7 +173,7 @@ class Feed:
             self._stop = asyncio.Event()
             loop = asyncio.get_running_loop()
 
-            def publish(piece: Slice) -> None:
+            def publish(piece: FeedSlice) -> None:
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
                     loop.call_soon_threadsafe(self._take, piece)
 
@@ -185,7 +185,7 @@ class Feed:
         if self._readers == 0 and self._stop is not None:
             self._leaving = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._stop.set)
 
-    def _take(self, piece: Slice) -> None:
+    def _take(self, piece: FeedSlice) -> None:
         """A new slice is there for all."""
         piece.number = self._number
         self._number += 1
@@ -198,7 +198,7 @@ class Feed:
 
     # From where a reader is.
 
-    def _at_hand(self, cursor: int, number: int | None) -> Slice | None:
+    def _at_hand(self, cursor: int, number: int | None) -> FeedSlice | None:
         """The slice in memory that comes after the one with this `number`, or without one, after the event `cursor`;
         of a slice that begins before the cursor, its rest."""
         if number is not None:
@@ -215,12 +215,12 @@ class Feed:
         """Whether what comes after the cursor is not, or not any more, in memory."""
         return not self._slices or cursor < self._slices[0].after
 
-    async def _from_table(self, cursor: int, projects: frozenset[int] | None, job: int | None) -> Slice | None:
+    async def _from_table(self, cursor: int, projects: frozenset[int] | None, job: int | None) -> FeedSlice | None:
         """What is asked for behind the cursor, up to a bound, as soon as it is to be had; None if nothing is new."""
         newest, found = await self._read(cursor, projects, job)
         # Also past what is not for this reader, or it would be looked through again and again.
         last = found[-1].id if len(found) == BATCH else max(newest, found[-1].id if found else cursor)
-        return Slice(cursor, last, tuple(FeedItem(*row) for row in found)) if last > cursor else None
+        return FeedSlice(cursor, last, tuple(FeedItem(*row) for row in found)) if last > cursor else None
 
     async def _read(
         self, cursor: int, projects: frozenset[int] | None, job: int | None
@@ -241,7 +241,7 @@ class _Following:
 
     name = "feed"
 
-    def __init__(self, database: Database, publish: Callable[[Slice], None], readers: Callable[[], int]) -> None:
+    def __init__(self, database: Database, publish: Callable[[FeedSlice], None], readers: Callable[[], int]) -> None:
         self._origin = database
         self._publish = publish
         self._readers = readers
@@ -276,14 +276,14 @@ class _Following:
                 cursor = await events.last_id(connection)
                 self._told = await database.clock.now(connection)
             # Readers that came a moment earlier read up to here from the table.
-            self._publish(Slice(cursor, cursor, ()))
+            self._publish(FeedSlice(cursor, cursor, ()))
         # In this order: what is told of a job's progress is never newer than the events behind it.
         moved = await self._progress(database)
         async with database.read() as connection:
             found = await events.rows_after(connection, cursor, SLICE)
         last = found[-1].id if found else cursor
         if moved or found:
-            self._publish(Slice(cursor, last, (*moved, *(FeedItem(*row) for row in found))))
+            self._publish(FeedSlice(cursor, last, (*moved, *(FeedItem(*row) for row in found))))
         return last, len(found) == SLICE
 
     async def _progress(self, database: Database) -> list[FeedItem]:

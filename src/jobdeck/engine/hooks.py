@@ -70,7 +70,7 @@ class RefusedAt(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedHook:
     """What a submission asks a type about."""
 
     params: Mapping[str, Any]
@@ -91,7 +91,7 @@ class HookProcesses:
         self._plan_seconds = plan_seconds
 
     async def accept(
-        self, registered: RegisteredType, wanted: Sequence[Wanted], project: str, environment: Environment
+        self, registered: RegisteredType, wanted: Sequence[WantedHook], project: str, environment: Environment
     ) -> list[Accepted]:
         """What the type says of each; raises RefusedAt, CheckTimedOut, JobTypeBroke, ChecksBusy."""
         answers = await self._look(registered, ACCEPT, wanted, project, environment)
@@ -99,7 +99,7 @@ class HookProcesses:
 
     async def fits(self, registered: RegisteredType, params: Mapping[str, Any], project: str) -> None:
         """Whether the parameters fit the type's model; raises what `accept` raises."""
-        await self._look(registered, FITS, [Wanted(params)], project, Environment(project=project))
+        await self._look(registered, FITS, [WantedHook(params)], project, Environment(project=project))
 
     async def plan(self, registered: RegisteredType, params: str, project: str, code: str = "") -> list[StepSpec]:
         """The type's steps; raises HookFailed, HooksClosed. `code`: the fingerprint of the code that is to say it."""
@@ -119,7 +119,7 @@ class HookProcesses:
         self,
         registered: RegisteredType,
         method: str,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[WantedHook],
         project: str,
         environment: Environment,
     ) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ class Portion:
     earlier: str | None = None
 
 
-class _Bound:
+class _ReadBound:
     """How much one answer may still look through; the first chunk always may be."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class LogStore:
         place = LogCursor.parse(after)
         chunks = [b for b in await self._chunks(job, attempt) if chunk_name(b.path) >= place.chunk]
         lines: list[LogLine] = []
-        bound, more = _Bound(), False
+        bound, more = _ReadBound(), False
         for number, blob in enumerate(chunks):
             name = chunk_name(blob.path)
             skip = place.line if name == place.chunk else 0
@@ -98,7 +98,7 @@ class LogStore:
         end = LogCursor.parse(before, "before") if before is not None else None
         chunks = [b for b in await self._chunks(job, attempt) if end is None or chunk_name(b.path) <= end.chunk]
         lines: list[LogLine] = []
-        bound, following, earlier = _Bound(), None, None
+        bound, following, earlier = _ReadBound(), None, None
         for number in range(len(chunks) - 1, -1, -1):
             name = chunk_name(chunks[number].path)
             upto = max(0, end.line - 1) if end is not None and name == end.chunk else None

@@ -34,7 +34,7 @@ _OUTLINE: TypeAdapter[list[StepOutline]] = TypeAdapter(list[StepOutline])
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PreviewLook:
     """What a job type told. `error`: why it could not, which mostly is why the job would fail."""
 
     steps: tuple[StepOutline, ...] = ()
@@ -55,24 +55,26 @@ class Previewer:
 
     async def look(
         self, registered: RegisteredType, params: Mapping[str, Any], project: str, environment: Environment
-    ) -> Look:
+    ) -> PreviewLook:
         """The steps and, where the type can tell, the preview. Raises Unavailable when too many look already."""
         request = _outline_request(registered, params, project, environment)
         async with self._place(project), self._process() as executor:
             outlined = await run_to_end(executor, replace(request, timeout=min(OUTLINE_PATIENCE, self._patience)))
             if not isinstance(outlined, Succeeded):
-                return Look(error=_why(outlined))
+                return PreviewLook(error=_why(outlined))
             steps = tuple(_OUTLINE.validate_python(outlined.result))
             if not registered.job_type.has_preview():
-                return Look(steps)
+                return PreviewLook(steps)
             seen = await run_to_end(executor, replace(request, step=PREVIEW, method=PREVIEW, timeout=self._patience))
         if not isinstance(seen, Succeeded):
-            return Look(steps, error=_why(seen))
+            return PreviewLook(steps, error=_why(seen))
         try:
-            return Look(steps, None if seen.result is None else Preview.model_validate(seen.result))
+            return PreviewLook(steps, None if seen.result is None else Preview.model_validate(seen.result))
         except ValidationError as error:
             wrong = f"The job type '{registered.name}' made a preview that is none: {error.errors()[0]['msg']}."
-            return Look(steps, error=ErrorInfo("unexpected_error", wrong, "Report it to those who wrote the job type."))
+            return PreviewLook(
+                steps, error=ErrorInfo("unexpected_error", wrong, "Report it to those who wrote the job type.")
+            )
 
     async def ask(self, request: TaskRequest) -> Outcome:
         """Any other look of a task's code at something, which has a process of its own, too."""

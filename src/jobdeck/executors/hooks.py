@@ -20,7 +20,7 @@ INVALID_PARAMS = "invalid_params"
 _BY_PARAMETERS = "parameters"
 
 
-class Refusal(InvalidInput):
+class HookRefusal(InvalidInput):
     """What a type's hook raised to refuse a job, with its own code and kind."""
 
     def __init__(self, code: str, kind: ErrorKind, message: str, **facts: Any) -> None:
@@ -78,10 +78,10 @@ def _refused(error: JobdeckError) -> Json:
     return said
 
 
-def refusal_of(said: dict[str, Any]) -> Refusal:
+def refusal_of(said: dict[str, Any]) -> HookRefusal:
     """What `_refused` told, as an error again."""
     facts = {k: v for k, v in said["facts"].items() if k not in ("message", "field", "hint", "code", "kind")}
-    return Refusal(said["code"], said["kind"], said["message"], field=said["field"], hint=said["hint"], **facts)
+    return HookRefusal(said["code"], said["kind"], said["message"], field=said["field"], hint=said["hint"], **facts)
 
 
 def _dumped(one: Accepted) -> Json:

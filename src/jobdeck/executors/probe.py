@@ -24,7 +24,7 @@ from jobdeck.core.values import MAX_RESULT
 HUGE = 10**40
 
 
-class Piece(BaseModel):
+class ProbePiece(BaseModel):
     """A part, as a job type declares one."""
 
     start: int
@@ -55,17 +55,20 @@ class Probe(JobType):
         path: str = ""
 
     @step
-    def plan_parts(self, run: Run) -> list[Piece]:
-        return [Piece(start=HUGE, of=ObjectRef("lake", ("a/b", "ü"))), Piece(start=1, of=ObjectRef("lake", ("t",)))]
+    def plan_parts(self, run: Run) -> list[ProbePiece]:
+        return [
+            ProbePiece(start=HUGE, of=ObjectRef("lake", ("a/b", "ü"))),
+            ProbePiece(start=1, of=ObjectRef("lake", ("t",))),
+        ]
 
     @step(each="plan_parts")
-    def count(self, run: Run, part: Piece) -> Count:
+    def count(self, run: Run, part: ProbePiece) -> Count:
         return Count(part.start + 1, part.of)
 
     @step
     def add(self, run: Run) -> int:
         pieces, counts = run.result("plan_parts"), run.result("count")
-        assert all(isinstance(piece, Piece) for piece in pieces)
+        assert all(isinstance(piece, ProbePiece) for piece in pieces)
         assert all(isinstance(count, Count) and isinstance(count.at, ObjectRef) for count in counts)
         return sum(count.rows for count in counts)
 

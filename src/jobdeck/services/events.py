@@ -12,7 +12,7 @@ from prometheus_client import Gauge, Histogram
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Permission
 from jobdeck.core.errors import Unauthenticated
-from jobdeck.engine.feed import FeedItem, Slice
+from jobdeck.engine.feed import FeedItem, FeedSlice
 from jobdeck.services import scope
 from jobdeck.services.admin.metrics import Metrics
 from jobdeck.services.core import Core
@@ -39,7 +39,7 @@ class EventQuery:
 class ToldPiece:
     """A piece of a stream: what was asked for of a slice that other streams get, too."""
 
-    piece: Slice
+    piece: FeedSlice
     asked: Hashable
     items: Collection[FeedItem]
     names: Mapping[int, str]
@@ -65,7 +65,7 @@ def _as_json(item: FeedItem, project: str | None) -> str:
     return orjson.dumps(plain, option=orjson.OPT_UTC_Z).decode()
 
 
-def _touches_rights(piece: Slice) -> bool:
+def _touches_rights(piece: FeedSlice) -> bool:
     """Whether a token or session ended, or may have; then each stream looks whether it was its own."""
     return piece.number < 0 or bool(
         piece.once("touches_rights", lambda: any(item.kind in _ENDS_RIGHTS for item in piece.items))

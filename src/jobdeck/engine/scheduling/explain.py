@@ -19,8 +19,7 @@ from jobdeck.core.life.waiting import (
     seen_by,
     turn,
 )
-from jobdeck.engine.scheduling.capacity import Capacities
-from jobdeck.engine.scheduling.slot_table import SlotTable
+from jobdeck.engine.scheduling.slot_table import Capacities, SlotTable
 from jobdeck.store.running import leases, workers
 from jobdeck.store.scheduling import positions, queue
 from jobdeck.store.sql.database import Connection, Row
@@ -32,7 +31,7 @@ LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldReason:
     """Of a resource: its limit, the units in use, and the jobs that hold them."""
 
     capacity: int | None
@@ -55,14 +54,14 @@ class Snapshot:
     def capacity(self, resource: str) -> int | None:
         return self.capacities.of(resource)
 
-    def told(self, resource: str, viewer: str | None) -> Told:
+    def told(self, resource: str, viewer: str | None) -> ToldReason:
         """What one bound to the project `viewer` (None: to none) may know of a resource: of one that all projects
         share neither its limit nor what others hold of it."""
         holding = self.held.of(resource)
         if viewer is None or not is_shared(resource):
-            return Told(self.capacities.of(resource), holding.used, sorted(holding.units))
+            return ToldReason(self.capacities.of(resource), holding.used, sorted(holding.units))
         own = seen_by(viewer, holding, self)
-        return Told(None, sum(holding.units[job] for job in own), own)
+        return ToldReason(None, sum(holding.units[job] for job in own), own)
 
     def can_run(self, type_name: str) -> bool:
         return self.slots.can_run(type_name)

@@ -12,8 +12,7 @@ from jobdeck.core.life.order import share
 from jobdeck.core.life.states import State
 from jobdeck.core.life.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles
 from jobdeck.core.retry import is_suspect
-from jobdeck.engine.scheduling.capacity import Capacities
-from jobdeck.engine.scheduling.slot_table import SlotTable
+from jobdeck.engine.scheduling.slot_table import Capacities, SlotTable
 from jobdeck.store.running.leases import RUN, UNDO, Pick, claims_of
 from jobdeck.store.scheduling.queue import QueuedJob
 
@@ -48,7 +47,7 @@ class ProjectQueue:
 
 
 @dataclass(slots=True)
-class Entry:
+class QueueEntry:
     """A job that waits: the queue for a claim in which it stands, or the one from which it was woken to try."""
 
     job: QueuedJob
@@ -65,12 +64,12 @@ class QueueIndex:
         self.paused: Mapping[str, PausedScope] = {}
         self.slots = SlotTable()
         self._projects: dict[int, ProjectQueue] = {}
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, QueueEntry] = {}
         self._held = Held()
         self._leased: dict[int, QueuedJob] = {}
         self._claim_queues: dict[str, dict[ClaimQueue, Heap]] = {}
         self._delayed: Heap = []
-        self._apart: list[Entry] = []
+        self._apart: list[QueueEntry] = []
         """Jobs that may be what kills workers and found no place apart from others."""
         self._undo: dict[int, QueuedJob] = {}
         self._timed: set[int] = set()
@@ -104,7 +103,7 @@ class QueueIndex:
             self._undo[job.id] = job
         elif job.state is State.PENDING and not job.waits_for_children:
             queue = self._projects[job.project_id]
-            entry = Entry(job, Waiting(job.id, queue.name, job.type, claims_of(job.claims), job.not_before))
+            entry = QueueEntry(job, Waiting(job.id, queue.name, job.type, claims_of(job.claims), job.not_before))
             self._entries[job.id] = entry
             self._make_ready(entry)
 
@@ -177,7 +176,7 @@ class QueueIndex:
                 del self._claim_queues[resource]
         return woken is not None
 
-    def _wake_next(self, entry: Entry) -> None:
+    def _wake_next(self, entry: QueueEntry) -> None:
         """The job tries no more for what it was woken: the next of that queue may, if there is room still."""
         queue, entry.woken_from = entry.woken_from, None
         if queue is not None:
@@ -266,16 +265,16 @@ class QueueIndex:
             self._set_aside(entry, obstacle, unmet)
         return None
 
-    def _picked(self, entry: Entry, worker_id: str, worker_name: str) -> Pick:
+    def _picked(self, entry: QueueEntry, worker_id: str, worker_name: str) -> Pick:
         job = entry.job
         self.hold(job, worker_id, entry.waiting.claims)
         return Pick(job.id, worker_id, worker_name, job.claims, RUN)
 
-    def _unmet(self, entry: Entry) -> Claim:
+    def _unmet(self, entry: QueueEntry) -> Claim:
         """The first claim that cannot be held now; there is one."""
         return next(c for c in entry.waiting.claims if not fits(c, self.holding(c.resource), self.capacity(c.resource)))
 
-    def _set_aside(self, entry: Entry, obstacle: WaitReason, unmet: Claim | None) -> None:
+    def _set_aside(self, entry: QueueEntry, obstacle: WaitReason, unmet: Claim | None) -> None:
         """Put it where it waits: for its time, or in the queue for the claim that is `unmet`."""
         self._looks -= 1
         self._timed.discard(entry.job.id)
@@ -291,7 +290,7 @@ class QueueIndex:
             heapq.heappush(heap, (entry.job.order_key, entry.job.id))
         self._wake_next(entry)
 
-    def _make_ready(self, entry: Entry) -> None:
+    def _make_ready(self, entry: QueueEntry) -> None:
         if entry.waiting.not_before is not None:
             self._timed.add(entry.job.id)
         heap = self._projects[entry.job.project_id].ready.setdefault(entry.job.type, [])

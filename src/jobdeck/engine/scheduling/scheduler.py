@@ -11,9 +11,9 @@ from jobdeck.core.claims import Claim
 from jobdeck.core.errors import NotLeader
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.engine.loops import Backoff, first_of, sleep_unless
-from jobdeck.engine.scheduling.capacity import Capacities
 from jobdeck.engine.scheduling.index import QueueIndex
 from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.slot_table import Capacities
 from jobdeck.store.running import leases, workers
 from jobdeck.store.scheduling import families, queue
 from jobdeck.store.scheduling.leadership import Leader

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from jobdeck.core.retry import settles_after
 from jobdeck.store.running.workers import ACTIVE, Worker
 
+DEFAULT_PROJECT_LIMIT = 10
 HELD_FREE = 15.0
 """Seconds for which a worker takes nobody else, after a look at whether a suspect could begin there."""
 
@@ -137,3 +138,24 @@ def _now() -> float:
         return asyncio.get_running_loop().time()
     except RuntimeError:
         return time.monotonic()
+
+
+class Capacities:
+    """Answers what the limit of a resource is; None is without bound."""
+
+    def __init__(self, project_limit: int | None = DEFAULT_PROJECT_LIMIT) -> None:
+        self._project_limit = project_limit
+        self._set: Mapping[str, int] = {}
+
+    def of(self, resource: str) -> int | None:
+        capacity = self._set.get(resource)
+        if capacity is not None:
+            return capacity
+        if resource.startswith("project:") and "/" not in resource:
+            return self._project_limit
+        return None
+
+    def replace(self, limits: Mapping[str, int]) -> set[str]:
+        """Take over the limits as they are set now; the resources whose limit changed."""
+        before, self._set = self._set, limits
+        return {r for r in before.keys() | limits.keys() if before.get(r) != limits.get(r)}

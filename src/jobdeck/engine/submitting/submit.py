@@ -26,11 +26,11 @@ from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_P
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
-from jobdeck.engine.hooks import HookProcesses, RefusedAt, Wanted, broke
+from jobdeck.engine.hooks import HookProcesses, RefusedAt, WantedHook, broke
 from jobdeck.engine.submitting.naming import with_names
 from jobdeck.engine.submitting.refused_params import refused_params
 from jobdeck.executors.harness import describe
-from jobdeck.executors.hooks import Refusal
+from jobdeck.executors.hooks import HookRefusal
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.sql.database import Database, Tx
@@ -178,7 +178,7 @@ class Submitter:
         """What the type says of jobs of one project, told by a process that can be killed."""
         assert self._hooks is not None
         registered, project = drafts[0].registered, drafts[0].wanted.project
-        questions = [Wanted(d.wanted.params, d.wanted.description) for d in drafts]
+        questions = [WantedHook(d.wanted.params, d.wanted.description) for d in drafts]
         try:
             return await self._hooks.accept(registered, questions, project, environment)
         except RefusedAt as refused:
@@ -273,7 +273,7 @@ def _foreign(type_name: str) -> Iterator[None]:
     try:
         yield
     except BadAnswer as error:
-        raise Refusal(error.code, "invalid", error.message, field=error.field, hint=error.hint) from error
+        raise HookRefusal(error.code, "invalid", error.message, field=error.field, hint=error.hint) from error
     except JobdeckError:
         raise
     except (Exception, SystemExit) as error:

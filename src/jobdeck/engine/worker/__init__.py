@@ -1,1 +1,1 @@
-"""How assigned jobs run: worker, runner, steps, what is asked of them, records and logs, leases renewed."""
+"""How assigned jobs run: worker, execution, steps, what is asked of them, records and logs, leases renewed."""

@@ -12,9 +12,8 @@ import structlog
 from jobdeck.core.errors import Unavailable
 from jobdeck.engine.logs import LogLine, pack
 from jobdeck.engine.loops import Backoff, sleep_unless
-from jobdeck.engine.worker.kept.chunk import ChunkKey, Room
-from jobdeck.engine.worker.kept.job_log import MAX_LOG_BYTES, JobLog
-from jobdeck.engine.worker.kept.spool import Spool
+from jobdeck.engine.worker.job_log import MAX_LOG_BYTES, ChunkKey, JobLog, Room
+from jobdeck.engine.worker.spool import Spool
 from jobdeck.storage.blobs import Blobs
 
 log = structlog.get_logger(__name__)

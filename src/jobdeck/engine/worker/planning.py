@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 from typing import Any, TypeVar
 
 from jobdeck.core.errors import ErrorInfo, JobdeckError
@@ -14,14 +16,17 @@ from jobdeck.core.jobtype import JobType, StepSpec
 from jobdeck.core.life.records import SavedStep, SavedTask
 from jobdeck.core.life.states import StepState
 from jobdeck.core.registry import RegisteredType
+from jobdeck.core.values import clip
 from jobdeck.engine.hooks import HookFailed, HookProcesses, HooksClosed
 from jobdeck.engine.worker.results import Results
 from jobdeck.engine.worker.stop_control import StopControl, StopRequest
-from jobdeck.engine.worker.task_keys import task_keys
 from jobdeck.executors.harness import describe
-from jobdeck.store.running.assignments import Assignment
+from jobdeck.store.running.leases import Assignment
 
 T = TypeVar("T")
+MAX_KEY = 200
+_NAMES = ("key", "name", "file", "path", "url", "id")
+"""Fields of a part that name it, the one that says most first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +158,34 @@ class Planner:
 
 def _same(before: SavedTask | None, now: SavedTask) -> bool:
     return before is not None and (before.key, before.part) == (now.key, now.part)
+
+
+def task_keys(step: str, parts: Sequence[str | None]) -> list[str]:
+    """A key for each part (JSON text), which people see: what it is called, without the folder that all share; else the
+    step's name and the task's number."""
+    names = [_name(part) for part in parts]
+    folder = _shared_folder([name for name in names if name])
+    return [_clipped(name.removeprefix(folder)) if name else f"{step}[{number}]" for number, name in enumerate(names)]
+
+
+def _name(part: str | None) -> str:
+    if part is None or not part.startswith(('"', "{")):
+        return ""
+    told: Any = json.loads(part)
+    if isinstance(told, str):
+        return told
+    found = (told.get(field) for field in _NAMES)
+    return next((str(value) for value in found if value and isinstance(value, str | int)), "")
+
+
+def _shared_folder(names: Sequence[str]) -> str:
+    """The beginning of all names up to the last slash before they differ, and before their last parts."""
+    beginning: str = commonprefix([name[: name.rstrip("/").rfind("/") + 1] for name in names])  # noqa: RUF071 – up to a slash, below
+    return beginning[: beginning.rfind("/") + 1]
+
+
+def _clipped(key: str) -> str:
+    """The end of a path tells more than its beginning."""
+    key = key.replace("\0", "\N{SYMBOL FOR NULL}")
+    key = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in key)
+    return clip(key, MAX_KEY) if "/" not in key or len(key) <= MAX_KEY else f"…{key[-MAX_KEY + 1 :]}"

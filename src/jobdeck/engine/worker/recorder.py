@@ -1,4 +1,4 @@
-"""The worker's one writer: what all its runners record goes to the database in batches, in order, each fenced."""
+"""The worker's one writer: what all its jobs record goes to the database in batches, in order, each fenced."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _fail(batch: list[_Waiting], error: Exception) -> None:
 
 
 class JobCheckpoints:
-    """The checkpoints of one job run of one job, as its runner sees them (core.life.records.Checkpoints)."""
+    """The checkpoints of one job run of one job, as its execution sees them (core.life.records.Checkpoints)."""
 
     def __init__(self, database: Database, recorder: Recorder, job: int, attempt: int, epoch: int) -> None:
         self._database = database

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from jobdeck.core.tasks import Executor
 from jobdeck.engine.loops import Backoff, sleep_unless
-from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.store.running import leases, workers
 from jobdeck.store.sql.database import Database, Tx
 
 SAFETY = 1.0
 """Seconds before a lease runs out at which the work under it must be dead."""
+
+
+class DatabaseTime:
+    """The database's time between two looks at it: its last word, and the running loop's steady clock since.
+
+    Call it for µs since 1970 by the database's clock; `hear` what the database said. Until then: this machine's."""
+
+    def __init__(self) -> None:
+        self._heard: tuple[int, float] | None = None
+
+    def hear(self, now: int) -> None:
+        """May be called from any thread's loop: all of them read one steady clock."""
+        self._heard = now, asyncio.get_running_loop().time()
+
+    def __call__(self) -> int:
+        if self._heard is None:
+            return time.time_ns() // 1000
+        said, at = self._heard
+        return said + int((asyncio.get_running_loop().time() - at) * 1_000_000)
 
 
 class Renewal:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from jobdeck.core.errors import JobdeckError
+from jobdeck.core.errors import ErrorInfo, JobdeckError
 from jobdeck.core.tasks import ResultFile
 from jobdeck.core.values import MAX_RESULT
+from jobdeck.executors.harness import describe
 
 MAX_RESULTS = 512 * 1024 * 1024
 """Bytes of JSON that the results of all steps of a job may have together."""
@@ -84,6 +85,14 @@ class Results:
         """By step, what travels with each task."""
         self.files: dict[str, ResultFile] = {}
         """By step, what lies in files."""
+
+    def keep(self, task: int, text: str | None, where: str) -> ErrorInfo | None:
+        """A task returned it; why it cannot be kept for the steps after its own, which is at `where`."""
+        try:
+            self.add(task, text)
+        except (ResultsTooLarge, OSError) as error:
+            return describe(error, where)
+        return None
 
     def add(self, task: int, text: str | None) -> None:
         """A task of the present step returned it. Raises ResultsTooLarge, or OSError when a disk is full."""

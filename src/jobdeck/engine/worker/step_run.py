@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from jobdeck.core.errors import ErrorInfo, tells_more
 from jobdeck.core.jobtype import StepSpec
@@ -38,9 +38,10 @@ from jobdeck.core.tasks import (
     Warned,
 )
 from jobdeck.core.values import encode
-from jobdeck.engine.worker.delayed_flush import DelayedFlush
-from jobdeck.engine.worker.progress_tracker import TELL_SECONDS, ProgressTracker
+from jobdeck.engine.worker.progress import TELL_SECONDS, DelayedFlush, ProgressTracker
+from jobdeck.engine.worker.results import Results
 from jobdeck.engine.worker.stop_control import StopControl, StopRequest
+from jobdeck.engine.worker.undoing import TaskLog
 
 START_SECONDS = 0.01
 """How long the record of a first step's or a task's start waits for more to be written with it."""
@@ -49,21 +50,26 @@ LOOK_SECONDS = 1.0
 """Between two looks at why a task does not start."""
 
 
-class TaskLog(Protocol):
-    """Where a job's lines go."""
-
-    def say(self, step: str, task: int, line: Printed) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """How tasks get to an executor: the request for a task that failed so often, how many run at a time, and where what
-    they return goes, which answers with why it cannot be kept."""
+    """How tasks get to an executor: what all of the step are asked alike, how many run at a time, and where what they
+    return goes."""
 
     executor: Executor
-    request: Callable[[SavedTask, int], TaskRequest]
+    request: TaskRequest
     parallel: int
-    returned: Callable[[int, str | None], ErrorInfo | None]
+    results: Results
+
+    def request_for(self, task: SavedTask, failures: int) -> TaskRequest:
+        """`failures`: how often the task has failed in the life of the job."""
+        return replace(
+            self.request,
+            index=task.index,
+            key=task.key,
+            part=json.loads(task.part) if task.part else None,
+            cursor=json.loads(task.cursor) if task.cursor else None,
+            failures=failures,
+        )
 
 
 @dataclass(slots=True)
@@ -101,6 +107,7 @@ class StepRun:
         self._open = sum(t.state is not StepState.SUCCEEDED for t in step.tasks)
         """Tasks that have not succeeded."""
         self._dispatch = dispatch
+        self._where = f"{dispatch.request.type}.{spec.name}"
         self._checkpoints = checkpoints
         self._stop_control = stop_control
         self._tracker = tracker
@@ -178,7 +185,7 @@ class StepRun:
         losses = 0
         while True:
             failures = self._earlier.get(task.index, 0) + task.failures
-            run = await self._start(task, self._dispatch.request(task, failures))
+            run = await self._start(task, self._dispatch.request_for(task, failures))
             if run is None:
                 return None
             state = _TaskState(run.host, asyncio.get_running_loop().time())
@@ -326,7 +333,7 @@ class StepRun:
         match outcome:
             case Succeeded(result):
                 text = encode(result) if result is not None else None
-                if error := self._dispatch.returned(place, text):
+                if error := self._dispatch.results.keep(place, text, self._where):
                     return TaskEnded(index, place, StepState.FAILED, None, error, (), state.warnings)
                 return TaskEnded(index, place, StepState.SUCCEEDED, text, None, state.touched, state.warnings)
             case Failed(error):
@@ -376,26 +383,3 @@ def _advanced(step: int, task: int, progressed: Progressed | None, cursor: str |
         return TaskAdvanced(step, task, cursor)
     p = progressed
     return TaskAdvanced(step, task, cursor, p.done, p.total, p.unit or None, p.rows, p.bytes)
-
-
-async def run_quietly(executor: Executor, request: TaskRequest, log: TaskLog, stop_control: StopControl) -> Outcome:
-    """Run a task that keeps no checkpoints (`undo`); only its lines are kept. Nothing stops it but a lost lease."""
-    run = await executor.start(request)
-    stop_control.add(run, StopRequest.DIE)
-    try:
-        async for message in run.messages():
-            if isinstance(message, Printed):
-                log.say(request.step, request.index, message)
-        outcome = await run.outcome()
-        if isinstance(outcome, Failed):
-            _say_why(log, request, outcome.error)
-        return outcome
-    finally:
-        stop_control.drop(run)
-
-
-def _say_why(log: TaskLog, request: TaskRequest, error: ErrorInfo) -> None:
-    """In the log stands why, with the traceback: nothing else keeps it."""
-    at = time.time_ns() // 1000
-    for line in (f"{error.code}: {error.message}", *(error.traceback or "").splitlines()):
-        log.say(request.step, request.index, Printed(at, "error", line))

@@ -1,4 +1,4 @@
-"""A worker: takes the jobs it was assigned, runs each with a runner, passes on what is asked of them."""
+"""A worker: takes the jobs it was assigned, executes each, passes on what is asked of them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogLine
 from jobdeck.engine.loops import Backoff, Loop, Loops, first_of, sleep_unless
 from jobdeck.engine.own_thread import OwnThread
-from jobdeck.engine.worker.database_time import DatabaseTime
 from jobdeck.engine.worker.environment_cache import EnvironmentCache
-from jobdeck.engine.worker.kept.job_log import JobLog
+from jobdeck.engine.worker.execute import Execution
+from jobdeck.engine.worker.job_log import JobLog
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.planning import Version
 from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
-from jobdeck.engine.worker.renewal import Renewal
-from jobdeck.engine.worker.runner import UNDO_SECONDS, Runner
+from jobdeck.engine.worker.renewal import DatabaseTime, Renewal
 from jobdeck.engine.worker.stop_control import StopRequest
+from jobdeck.engine.worker.undoing import UNDO_SECONDS
 from jobdeck.executors.harness import describe
 from jobdeck.executors.machine.code import code_of
-from jobdeck.store.running import assignments, leases, workers
-from jobdeck.store.running.assignments import Assignment
-from jobdeck.store.running.leases import UNDO, Lease
+from jobdeck.store.running import leases, workers
+from jobdeck.store.running.leases import UNDO, Assignment, Lease
 from jobdeck.store.running.workers import GONE, LEAVING
 from jobdeck.store.sql.database import Database
 
@@ -80,17 +79,17 @@ class JobRun:
 
     epoch: int
     task: asyncio.Task[None]
-    runner: Runner | None = None
+    execution: Execution | None = None
     asked: StopRequest = StopRequest.NOTHING
 
     def ask(self, what: StopRequest) -> None:
         self.asked = max(self.asked, what)
-        if self.runner is not None:
-            self.runner.stop_control.ask(what)
+        if self.execution is not None:
+            self.execution.stop_control.ask(what)
 
 
-class _Lines:
-    """A job's log as its runner sees it."""
+class _TaskLines:
+    """A job's log as its execution sees it."""
 
     def __init__(self, job_log: JobLog) -> None:
         self._job_log = job_log
@@ -209,7 +208,7 @@ class WorkerService:
         async with self._parts.database.read(often=True) as connection:
             held = {lease.job: lease for lease in await leases.of_worker(connection, self.me.id)}
             new = [i for i, lease in held.items() if i not in self._job_runs and (i, lease.epoch) not in self._left]
-            assigned = await assignments.load(connection, self.me.id, new) if new else []
+            assigned = await leases.assignments(connection, self.me.id, new) if new else []
         for job_id, job_run in self._job_runs.items():
             lease = held.get(job_id)
             if lease is None or lease.epoch != job_run.epoch:
@@ -251,8 +250,8 @@ class WorkerService:
                 self._poke.set()
 
     def _last_records(self, job: Assignment) -> tuple[Record, ...]:
-        runner = self._job_runs[job.id].runner
-        return runner.unwritten if runner is not None else ()
+        execution = self._job_runs[job.id].execution
+        return execution.unwritten if execution is not None else ()
 
     async def _give_up(self, job: Assignment, error: Exception) -> None:
         """How the job run ended could not be recorded: say at least that, or the job would hold its lease for ever."""
@@ -293,19 +292,19 @@ class WorkerService:
             job = self._opened(job)
         except Exception as error:  # noqa: BLE001  (a box that was tampered with is this job's trouble)
             return _cannot_begin(job, describe(error, f"{job.type}.params"))
-        runner = Runner(
+        execution = Execution(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
-            parts.executor, _Lines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds, version,
+            parts.executor, _TaskLines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds, version,
         )  # fmt: skip
-        job_run.runner = runner
-        runner.stop_control.ask(job_run.asked)
+        job_run.execution = execution
+        execution.stop_control.ask(job_run.asked)
         try:
-            return await runner.run()
+            return await execution.execute()
         except LeaseLost:
             raise
         except Exception as error:
-            log.exception("runner_broke", job=job.id)
+            log.exception("execution_broke", job=job.id)
             return _own_error(job, error)
 
     def _version(self, registered: RegisteredType, job_log: JobLog) -> Version:

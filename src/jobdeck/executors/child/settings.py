@@ -33,7 +33,7 @@ class Setting:
     put: Put | None = None
 
 
-class Settings:
+class TaskSettings:
     """Remembers how a process was before its first task, to put it back after each."""
 
     def __init__(self) -> None:

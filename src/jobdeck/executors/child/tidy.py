@@ -15,7 +15,7 @@ from typing import Any
 from jobdeck.executors.child.leftovers import Leftovers
 from jobdeck.executors.child.loggers import Loggers
 from jobdeck.executors.child.patches import Patches
-from jobdeck.executors.child.settings import Settings
+from jobdeck.executors.child.settings import TaskSettings
 
 
 class Traces:
@@ -33,7 +33,7 @@ class Traces:
         self._signals = {number: _signal.getsignal(number) for number in _CATCHABLE}
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
         self._patches = Patches()
-        self._settings = Settings()
+        self._settings = TaskSettings()
         self._loggers = Loggers()
         self.leftovers = Leftovers()
 

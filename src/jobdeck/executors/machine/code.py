@@ -47,7 +47,7 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _CodeLook:
     """What was seen in a file: its digest, and the imports in it."""
 
     stamp: Stamp
@@ -56,7 +56,7 @@ class _Look:
 
 
 _CODES: dict[str, Code] = {}
-_LOOKS: dict[str, _Look] = {}
+_LOOKS: dict[str, _CodeLook] = {}
 
 
 def code_of(implementation: str) -> Code:
@@ -162,7 +162,7 @@ def _brought(info: Path) -> set[str]:
     return set()
 
 
-def _look(file: str) -> _Look | None:
+def _look(file: str) -> _CodeLook | None:
     stamp = stamp_of(file)
     known = _LOOKS.get(file)
     if stamp is None or (known is not None and known.stamp == stamp):
@@ -173,12 +173,12 @@ def _look(file: str) -> _Look | None:
     except OSError:
         return None
     text = content.decode("utf-8", "replace").replace("\\\n", " ")
-    look = _Look(stamp, hashlib.sha256(content).hexdigest(), tuple(_IMPORT.findall(text)))
+    look = _CodeLook(stamp, hashlib.sha256(content).hexdigest(), tuple(_IMPORT.findall(text)))
     _LOOKS[file] = look
     return look
 
 
-def _named(look: _Look, package: str) -> Iterator[str]:
+def _named(look: _CodeLook, package: str) -> Iterator[str]:
     """The modules that the imports of a file may mean, by their full names."""
     for origin, names, plain in look.imports:
         for name in plain.split(","):

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobdeck.access.caller import Caller
 from jobdeck.core.life.waiting import Waiting, obstacles
-from jobdeck.engine.preview import Look
+from jobdeck.engine.preview import PreviewLook
 from jobdeck.engine.scheduling.explain import snapshot
 from jobdeck.engine.submitting.submit import Submission
 from jobdeck.services.core import Core
@@ -85,7 +85,7 @@ def _asked(wanted: Submission, new: NewJob) -> dict[str, Any]:
     }
 
 
-def _looked(look: Look) -> dict[str, Any]:
+def _looked(look: PreviewLook) -> dict[str, Any]:
     tasks = look.preview.tasks if look.preview is not None else {}
     steps = [step.model_copy(update={"tasks": tasks.get(step.name, step.tasks)}) for step in look.steps]
     error = look.error and ErrorView(code=look.error.code, message=look.error.message, hint=look.error.hint)

@@ -22,7 +22,7 @@ from jobdeck.core.life.records import (
 from jobdeck.core.life.states import StepState
 from jobdeck.core.tasks import Touched
 from jobdeck.store.jobs import jobs, transition_writes
-from jobdeck.store.running import progress, step_writes
+from jobdeck.store.running import step_writes
 from jobdeck.store.schema import lineage
 from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
@@ -121,7 +121,7 @@ class _Gathered:
         async with tx.last_writes():
             await self._steps.flush(tx)
             await jobs.save(tx, [(self._locked[i], job) for i, job in self._jobs.items() if i not in self._left])
-            await progress.advance(tx, self._advanced)
+            await step_writes.advance(tx, self._advanced)
             await _record_lineage(tx, self._touched)
             await self._end_stays(tx, children)
 

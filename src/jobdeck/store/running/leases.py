@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, Subquery, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.claims import Claim
@@ -21,12 +21,12 @@ from jobdeck.store.running import workers
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.schema import jobs as jobs_table
-from jobdeck.store.schema import leases
+from jobdeck.store.schema import leases, projects
 from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import INT, TEXT, ids_of
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.many_rows import insert_cells
-from jobdeck.store.sql.prepared import Prepared
+from jobdeck.store.sql.prepared import Prepared, run_batch
 
 RUN, UNDO = "run", "undo"
 EXPIRY_BATCH = 500
@@ -238,3 +238,43 @@ _OVER = (
     .limit(bindparam("most", type_=INT))
 )
 _RUN_OUT, _LOCK_RUN_OUT = Prepared(_OVER), Prepared(_OVER.with_for_update())
+
+
+class Assignment(NamedTuple):
+    """A job under this worker's lease; `params` is JSON text, durations µs."""
+
+    id: int
+    project: str
+    type: str
+    params: str
+    attempt: int
+    epoch: int
+    purpose: str
+    dirty_since: int
+    fraction: float
+    running_us: int
+    state_since: int
+    project_id: int = 0
+    secrets: str | None = None
+    """What is masked in `params`, sealed."""
+    last_operation: str | None = None
+    """What a person, or a duty, last asked of the job."""
+    code: str | None = None
+    """The fingerprint of the code that the attempt began with."""
+
+
+async def assignments(connection: AsyncConnection, worker_id: str, ids: Sequence[int]) -> list[Assignment]:
+    """The jobs among `ids` that the worker holds now."""
+    cells: dict[str, list[Any]] = {"id": list(ids), "worker": [worker_id] * len(ids)}
+    found = await run_batch(connection, _assignments, cells, {"id": INT, "worker": TEXT}, ("id", "worker"))
+    return [Assignment._make(row) for row in found]
+
+
+def _assignments(wanted: Subquery) -> Select[Any]:
+    columns = {"project": projects.c.name, "epoch": leases.c.epoch, "purpose": leases.c.purpose}
+    return (
+        select(*(columns[name] if name in columns else jobs_table.c[name] for name in Assignment._fields))
+        .join(leases, leases.c.job_id == jobs_table.c.id)
+        .join(projects, projects.c.id == jobs_table.c.project_id)
+        .join(wanted, (wanted.c.id == jobs_table.c.id) & (wanted.c.worker == leases.c.worker_id))
+    )

@@ -1,7 +1,8 @@
-"""Steps and tasks: many changes gathered, merged per row, and written with one statement a table."""
+"""Steps, tasks and progress: many changes gathered, merged per row, and written with one statement a table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -9,9 +10,9 @@ from sqlalchemy import Insert, Subquery, Table, Update, case, delete, exists, fu
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.life.job import Job
-from jobdeck.core.life.records import StepClosed, StepOpened, TaskAdvanced, TaskEnded, TaskStarted
+from jobdeck.core.life.records import JobAdvanced, StepClosed, StepOpened, TaskAdvanced, TaskEnded, TaskStarted
 from jobdeck.core.life.states import StepState
-from jobdeck.store.schema import steps, tasks
+from jobdeck.store.schema import jobs, steps, tasks
 from jobdeck.store.sql.batch import FLOAT, INT, TEXT, cells_of
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.prepared import Build, run_batch
@@ -206,3 +207,25 @@ def _task_patches(batch: Subquery) -> Update:
     values[tasks.c.started_at] = case((tasks.c.started_at.is_(None), batch.c.started_at), else_=tasks.c.started_at)
     statement = update(tasks).where(*(tasks.c[k] == batch.c[k] for k in _TASK_KEY))
     return statement.values(values)
+
+
+async def advance(tx: Tx, advanced: Mapping[int, JobAdvanced]) -> None:
+    """Write how far jobs are, as lists show it: often, so without events; a fraction never goes back."""
+    if not advanced:
+        return
+    rows = [(i, a.fraction, a.done, a.total, a.unit, tx.now) for i, a in advanced.items()]
+    await run_batch(tx.connection, _advance, dict(zip(_PROGRESS, zip(*rows, strict=True), strict=True)), _PROGRESS)
+
+
+_PROGRESS = {"id": INT, "fraction": FLOAT, "done": INT, "total": INT, "unit": TEXT, "at": INT}
+
+
+def _advance(batch: Subquery) -> Update:
+    values = {
+        "fraction": case((batch.c.fraction > jobs.c.fraction, batch.c.fraction), else_=jobs.c.fraction),
+        "done": batch.c.done,
+        "total": batch.c.total,
+        "unit": batch.c.unit,
+        "progress_at": batch.c.at,
+    }
+    return update(jobs).where(jobs.c.id == batch.c.id).values(values)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
 
-from jobdeck.access.tokens import caller_of, refuse_ended
-from jobdeck.core.errors import JobdeckError, NotFound, Unauthenticated
+from jobdeck.core.errors import JobdeckError, NotFound
 from jobdeck.core.life.bulk import (
     NOT_FOUND,
     TAKES_CHILDREN,
@@ -21,11 +21,9 @@ from jobdeck.core.life.bulk import (
     left_out,
 )
 from jobdeck.core.life.family import HasChildren
-from jobdeck.engine.control import Control, Request, Result, delete_in, none_along, operate_in, prioritize_in
+from jobdeck.engine.control import Control, OperationRequest, Result, delete_in, none_along, operate_in, prioritize_in
 from jobdeck.engine.loops import Backoff, sleep_unless
 from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.services.jobs.bulks import permission_of
-from jobdeck.store.access import tokens
 from jobdeck.store.bulks import items, records
 from jobdeck.store.bulks.records import StoredBulk
 from jobdeck.store.sql.database import Database, Tx
@@ -38,15 +36,20 @@ IDLE = 0.25
 """Seconds between two looks for work."""
 
 
+Lost = Callable[[Tx, StoredBulk], Awaitable[Why | None]]
+"""Why the person who asked for it may not do it any more; None while that one may."""
+
+
 class BulkRunner:
     """A loop: what a job became is written in the transaction that does it, so none is treated twice."""
 
     name = "bulk"
 
-    def __init__(self, database: Database, leadership: Leadership, control: Control) -> None:
+    def __init__(self, database: Database, leadership: Leadership, control: Control, lost: Lost) -> None:
         self._database = database
         self._leadership = leadership
         self._control = control
+        self._lost = lost
 
     async def run(self, stop: asyncio.Event) -> None:
         backoff = Backoff(self.name)
@@ -73,7 +76,7 @@ class BulkRunner:
     async def advance(self, bulk_id: int, size: int = BATCH) -> None:
         """Treat the next `size` jobs; where that cannot be done, each by itself, so that one stops no other."""
         try:
-            doomed = await self._database.transact(partial(_step, bulk_id=bulk_id, size=size))
+            doomed = await self._database.transact(partial(_step, bulk_id=bulk_id, size=size, lost=self._lost))
         except JobdeckError:
             raise
         except Exception as error:
@@ -88,13 +91,13 @@ class BulkRunner:
             await self._control.delete_content(doomed)
 
 
-async def _step(tx: Tx, bulk_id: int, size: int) -> list[int]:
+async def _step(tx: Tx, bulk_id: int, size: int, lost: Lost) -> list[int]:
     """The next `size` jobs of the bulk, in one transaction; the garbage that deleted ones leave."""
     bulk = await records.lock(tx, bulk_id)
     if bulk is None or bulk.state is not BulkState.RUNNING:
         return []
     ids = await items.following(tx, bulk, size)
-    treated, removed, along = await _treat(tx, bulk, ids) if ids else ([], [], [])
+    treated, removed, along = await _treat(tx, bulk, ids, await lost(tx, bulk)) if ids else ([], [], [])
     await items.record(tx, bulk.id, along)
     bulk = await _keep(tx, bulk, treated, len(along))
     if not (ids and bulk.left):
@@ -109,27 +112,16 @@ async def _keep(tx: Tx, bulk: StoredBulk, treated: list[Treated], along: int = 0
     return await records.progress(tx, bulk, treated, treated[-1].job, along)
 
 
-async def _treat(tx: Tx, bulk: StoredBulk, ids: list[int]) -> tuple[list[Treated], list[int], list[Treated]]:
+async def _treat(
+    tx: Tx, bulk: StoredBulk, ids: list[int], lost: Why | None
+) -> tuple[list[Treated], list[int], list[Treated]]:
     """Ask the operation of the jobs, in the name of the person, if that one still may; last, what went along."""
-    lost = await _permission_lost(tx, bulk)
     if lost is not None:
         return [Treated(i, Outcome.SKIPPED, lost) for i in ids], [], []
     results, removed = await _operate(tx, bulk, ids)
     by_id = {result.id: result for result in results}
     along = [Treated(job.id, Outcome.DONE, WENT_ALONG) for r in results for job in r.along if r.changed]
     return [_treated(bulk, by_id[i]) for i in ids], removed, along
-
-
-async def _permission_lost(tx: Tx, bulk: StoredBulk) -> Why | None:
-    stored = await tokens.by_id(tx.connection, bulk.token_id)
-    try:
-        if stored is None:
-            return Why("permission", "the token that asked for it is gone")
-        refuse_ended(stored, tx.now)
-    except Unauthenticated:
-        return Why("permission", "the token that asked for it was revoked or has expired")
-    why = caller_of(stored).why_not(permission_of(bulk.operation))
-    return Why("permission", why) if why is not None else None
 
 
 async def _operate(tx: Tx, bulk: StoredBulk, ids: list[int]) -> tuple[list[Result], list[int]]:
@@ -139,7 +131,7 @@ async def _operate(tx: Tx, bulk: StoredBulk, ids: list[int]) -> tuple[list[Resul
     if bulk.operation is BulkOperation.DELETE:
         chosen = partial(items.may_go, bulk_id=bulk.id) if bulk.with_children else none_along
         return await delete_in(tx, ids, bulk.actor, chosen, bulk.id)
-    request = Request(operation, bulk.actor, bulk.reason, bulk.resume_at, bulk=bulk.id)
+    request = OperationRequest(operation, bulk.actor, bulk.reason, bulk.resume_at, bulk=bulk.id)
     return await operate_in(tx, ids, request), []
 
 

@@ -1,1 +1,0 @@
-"""What the jobs on a worker say, kept on its disk until the storage has it."""
