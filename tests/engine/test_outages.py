@@ -322,7 +322,9 @@ class _Hesitant(Database):
         super().__init__(url, clock=clock)
         self.looked, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, by_key: bool = False) -> T:
+    async def transact(
+        self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, often: bool = False, by_key: bool = False
+    ) -> T:
         self.looked.set()
         await self.go_on.wait()
-        return await super().transact(work, *opening, by_key=by_key)
+        return await super().transact(work, *opening, often=often, by_key=by_key)

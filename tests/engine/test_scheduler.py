@@ -23,11 +23,13 @@ class _Moody(Database):
 
     silent = 3
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, by_key: bool = False) -> T:
+    async def transact(
+        self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, often: bool = False, by_key: bool = False
+    ) -> T:
         if self.silent:
             self.silent -= 1
             raise Unavailable("The database does not answer.")
-        return await super().transact(work, *opening, by_key=by_key)
+        return await super().transact(work, *opening, often=often, by_key=by_key)
 
 
 async def test_what_could_not_be_assigned_is_decided_again(engine: Engine) -> None:

@@ -109,7 +109,7 @@ class Desk:
             tx.emit(*(NewEvent("submitted", project, i, "ann", {"state": "pending"}) for project, i in told))
             return ids
 
-        return await self.database.transact(work, by_key=len(new) == 1)
+        return await self.database.transact(work, often=True, by_key=len(new) == 1)
 
     async def one(self, **more: Any) -> int:
         (job_id,) = await self.submit(new_job(**more))

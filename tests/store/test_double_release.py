@@ -51,9 +51,11 @@ class Slow(Database):
 
     gate: Gate
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, by_key: bool = False) -> T:
+    async def transact(
+        self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, often: bool = False, by_key: bool = False
+    ) -> T:
         await self.gate.pass_through()
-        return await super().transact(work, *opening, by_key=by_key)
+        return await super().transact(work, *opening, often=often, by_key=by_key)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from jobdeck.core.life.job import Job
 from jobdeck.core.life.records import PlannedTask, Record, StepClosed, StepOpened, TaskEnded
@@ -36,6 +36,13 @@ async def filled(desk: Desk) -> None:
     await desk.assign(*ids[ENDED : ENDED + 10])
     if desk.database.dialect == "postgresql":
         await desk.sql("ANALYZE")
+
+
+def _engines(desk: Desk) -> set[Engine]:
+    engines = {desk.database._writer.sync_engine, desk.database._reader.sync_engine}
+    if (at_hand := desk.database._at_hand) is not None:
+        engines |= {at_hand.many.sync_engine, at_hand.one.sync_engine}
+    return engines
 
 
 @asynccontextmanager
@@ -68,7 +75,7 @@ async def plans(desk: Desk) -> AsyncIterator[list[str]]:
             told.append(statement + "\n" + "\n".join(str(row[-1]) for row in rows))
         return await plainly(connection, statement, parameters, **more)
 
-    engines = {desk.database._writer.sync_engine, desk.database._reader.sync_engine}
+    engines = _engines(desk)
     for engine in engines:
         event.listen(engine, "before_cursor_execute", listen)
     with pytest.MonkeyPatch.context() as patch:

@@ -93,7 +93,7 @@ class Scheduler:
     async def _take_over(self, leader: Leader) -> None:
         """Build the index from the database as it is now."""
         index = QueueIndex(Capacities(self._project_limit))
-        async with self._database.read() as connection:
+        async with self._database.read(often=True) as connection:
             self._cursor = await events.last_id(connection)
             await self._load_small_tables(connection, index)
             held = await leases.held(connection)
@@ -132,7 +132,7 @@ class Scheduler:
         if not happened:
             return False
         if any(event.job_id is None for event in happened):
-            async with self._database.read() as connection:
+            async with self._database.read(often=True) as connection:
                 await self._load_small_tables(connection, self._index)
         new = {event.job.id: event.job for event in happened if event.job is not None}
         news = {e.job_id for e in happened if e.job_id is not None and self._is_news(e.kind, e.job_id)}
@@ -157,7 +157,7 @@ class Scheduler:
         wanted = set(ids)
         if not wanted:
             return
-        async with self._database.read() as connection:
+        async with self._database.read(often=True) as connection:
             found = await queue.jobs_by_id(connection, wanted)
         for gone in wanted - {j.id for j in found}:
             self._index.remove(gone)
@@ -169,7 +169,7 @@ class Scheduler:
         assert self._index is not None
         held: dict[int, tuple[str, tuple[Claim, ...]]] = {}
         if any(job.leased and not self._index.is_leased(job.id) for job in found):
-            async with self._database.read() as connection:
+            async with self._database.read(often=True) as connection:
                 held = await leases.held(connection)
         for job in found:
             _place(self._index, job, held)

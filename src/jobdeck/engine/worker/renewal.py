@@ -82,7 +82,7 @@ class Renewal:
             await leases.renew(tx, me, self._lease_seconds, steady=asked < self._until)
             return tx.now, await workers.beat(tx, me, self._executor.shortage)
 
-        now, state = await database.transact(work)
+        now, state = await database.transact(work, often=True)
         # Counted from before the request: the lease may have begun at any moment since.
         until = asked + self._lease_seconds - SAFETY
         self._until = until

@@ -110,7 +110,7 @@ async def settle_races(
     one job."""
     for _ in range(RACES):
         try:
-            return await database.transact(work, by_key=alone)
+            return await database.transact(work, often=True, by_key=alone)
         except IntegrityError:
             continue
     raise Conflict("Another request with the same key is being handled.", hint="Send it again in a moment.")

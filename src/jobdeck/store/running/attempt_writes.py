@@ -51,7 +51,8 @@ async def write(database: Database, writes: Sequence[AttemptWrite]) -> set[tuple
         await _write(tx, live, locked)
         return {(w.job, w.epoch) for w in writes} - {(w.job, w.epoch) for w in live}
 
-    return await database.transact(work, jobs.locking({w.job for w in writes}), by_key=len(writes) == 1)
+    opening = jobs.locking({w.job for w in writes})
+    return await database.transact(work, opening, often=True, by_key=len(writes) == 1)
 
 
 def _holds(attempt_write: AttemptWrite, job: Job | None) -> bool:

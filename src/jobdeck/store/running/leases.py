@@ -89,7 +89,7 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
         jobs.locking(p.job for p in picks),
         workers.locking_active({p.worker_id for p in picks}),
     )
-    return await database.transact(work, *opening, by_key=len(picks) == 1)
+    return await database.transact(work, *opening, often=True, by_key=len(picks) == 1)
 
 
 _COLUMNS = {
@@ -204,7 +204,7 @@ async def expire(database: Database, leader: Leader, *, until: int | None = None
         await transition_writes.apply(tx, changes)
         return [job.id for job in dead]
 
-    return await database.transact(work)
+    return await database.transact(work, often=True)
 
 
 async def _last_begun(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:

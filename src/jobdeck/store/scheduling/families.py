@@ -28,4 +28,4 @@ async def settle(database: Database, leader: Leader, candidates: Iterable[int]) 
         await transition_writes.apply(tx, changes)
         return [job.id for job, _ in changes]
 
-    return await database.transact(work)
+    return await database.transact(work, often=True)

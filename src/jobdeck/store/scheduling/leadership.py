@@ -26,7 +26,7 @@ class Leader:
 
 async def try_lead(database: Database, holder: str, seconds: float) -> Leader | None:
     """Become or stay the leader for `seconds`; None while another one's lease lives."""
-    return await database.transact(lambda tx: _try_lead(tx, holder, int(seconds * 1_000_000)))
+    return await database.transact(lambda tx: _try_lead(tx, holder, int(seconds * 1_000_000)), often=True)
 
 
 async def _try_lead(tx: Tx, holder: str, duration: int) -> Leader | None:

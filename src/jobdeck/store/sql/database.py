@@ -9,18 +9,18 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import RowMapping, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from jobdeck.core.errors import DiskFull, Unavailable
 from jobdeck.store.sql.clock import Clock, DatabaseClock
-from jobdeck.store.sql.engines import postgres_engine, sqlite_engine
+from jobdeck.store.sql.engines import Planning, postgres_engine, sqlite_engine
 from jobdeck.store.sql.events import NewEvent, append
 from jobdeck.store.sql.prepared import BatchQuery, Rows, begin_with, commit, end, is_idle, pipeline
 from jobdeck.store.sql.sessions import Sessions
@@ -113,8 +113,9 @@ class Database:
             self._writer = postgres_engine(self.url, patience)
             # Each statement sees what is committed, in a transaction or not: without one, two round trips are saved.
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
-            self._by_key = postgres_engine(self.url, patience, plan_once=True)
-            self._at_hand = _AtHand(Sessions(self._reader), Sessions(self._by_key, plan_once=True))
+            many = postgres_engine(self.url, patience, Planning.BY_INDEX)
+            one = postgres_engine(self.url, patience, Planning.ONCE)
+            self._at_hand = _AtHand(many, one)
 
     def sibling(self, patience: float = ANSWER_SECONDS) -> Database:
         """Another handle on the same database, for another thread's event loop; shares the clock and the wake-ups."""
@@ -123,7 +124,6 @@ class Database:
     async def close(self) -> None:
         if self._at_hand is not None:
             await self._at_hand.close()
-            await self._by_key.dispose()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -131,7 +131,7 @@ class Database:
     async def read(self, *, often: bool = False) -> AsyncIterator[AsyncConnection]:
         """For reading (on SQLite, from one snapshot); raises Unavailable when the database does not answer.
 
-        `often`: it is asked all the time, and gets a session that is at hand."""
+        `often`: the engine asks it all the time, and gets a session that is at hand and joins by keys alone."""
         opened = self._at_hand.reads.begin() if often and self._at_hand else self._reader.connect()
         try:
             async with opened as connection:
@@ -155,16 +155,19 @@ class Database:
         async with self.read() as connection:
             return await self.clock.now(connection)
 
-    async def transact(self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, by_key: bool = False) -> T:
+    async def transact(
+        self, work: Callable[[Tx], Awaitable[T]], *opening: BatchQuery, often: bool = False, by_key: bool = False
+    ) -> T:
         """Run `work` in one write transaction and commit it with its events. The answers to `opening`, asked in this
-        order, are there when it begins: they came with the transaction's first trip to the database. `by_key`: it
-        concerns few rows, each found by its key, and gets a session at hand that need not plan it each time.
+        order, are there when it begins: they came with the transaction's first trip to the database. `often`: the
+        engine does it all the time, and gets a session that joins by keys alone. `by_key`: so it does, and it concerns
+        few rows, each found by its key: it gets one at hand that need not plan it each time.
 
         `work` may run again from its start when the database asks for that (deadlock, serialization, our silence),
         so it must have no effect besides its statements. Raises Unavailable when the database does not answer."""
         for attempt in range(RETRIES):
             try:
-                return await self._once(work, opening, by_key)
+                return await self._once(work, opening, often, by_key)
             except DBAPIError as error:
                 if not _is_retryable(error) or attempt == RETRIES - 1:
                     if _is_no_answer(error):
@@ -175,12 +178,20 @@ class Database:
                 raise _unavailable(error) from error
         raise AssertionError("unreachable")
 
-    async def _once(self, work: Callable[[Tx], Awaitable[T]], opening: Sequence[BatchQuery], by_key: bool) -> T:
+    async def _once(
+        self, work: Callable[[Tx], Awaitable[T]], opening: Sequence[BatchQuery], often: bool, by_key: bool
+    ) -> T:
         if self._one_writer is None:
-            begun = self._at_hand.writes.begin() if by_key and self._at_hand else self._writer.begin()
-            return await self._commit(begun, work, opening)
+            return await self._commit(self._begin(often, by_key), work, opening)
         async with self._one_writer:
             return await self._commit(self._writer.begin(), work, opening)
+
+    def _begin(self, often: bool, by_key: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        if self._at_hand and by_key:
+            return self._at_hand.writes.begin()
+        if self._at_hand and often:
+            return self._at_hand.many.begin()
+        return self._writer.begin()
 
     async def _commit(
         self,
@@ -225,13 +236,22 @@ def shown(url: URL) -> str:
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
-class _AtHand(NamedTuple):
-    reads: Sessions
-    writes: Sessions
+class _AtHand:
+    """What the engine does all the time: sessions that join by keys alone."""
+
+    def __init__(self, many: AsyncEngine, one: AsyncEngine) -> None:
+        self.many = many
+        """For what concerns many jobs at once."""
+        self.one = one
+        """For what concerns one job."""
+        self.reads = Sessions(many.execution_options(isolation_level="AUTOCOMMIT"))
+        self.writes = Sessions(one, plan_once=True)
 
     async def close(self) -> None:
         await self.reads.close()
         await self.writes.close()
+        await self.many.dispose()
+        await self.one.dispose()
 
 
 def _unavailable(error: DBAPIError | PoolTimeout) -> Unavailable:

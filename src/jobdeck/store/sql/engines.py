@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -21,14 +22,29 @@ IDLE_SECONDS = 1.0
 """Unused for longer than this, a connection is tried before it is used again."""
 _POSTGRESQL_BOUNDS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=20s"
 """A process that is frozen or cut off in a transaction must not keep its locks: they would hold up everyone else."""
-# All that is joined here is joined by a key: the planner takes reading a whole table for cheaper while it is small, or
-# not yet counted, and takes ten times as long.
-_POSTGRESQL_PLANS = "-c jit=off -c random_page_cost=1.1 -c enable_hashjoin=off -c enable_mergejoin=off"
-_PLANNED_EACH_TIME = f"{_POSTGRESQL_PLANS} -c plan_cache_mode=force_custom_plan"
+_POSTGRESQL_MACHINE = "-c jit=off -c random_page_cost=1.1"
+"""What holds of every session: disks of today find a page anywhere, and compiling a plan takes longer than most run."""
+_JOINED_BY_KEY = "-c enable_hashjoin=off -c enable_mergejoin=off"
+"""The engine joins by keys alone: the planner takes reading a whole table for cheaper while it is small, or not yet
+counted, and takes ten times as long. For lists and reports it would be wrong: they do read much."""
+_PLANNED_EACH_TIME = "-c plan_cache_mode=force_custom_plan"
 """A plan that was made once and kept, when the tables were still empty, would read all of them ever after."""
-_PLANNED_ONCE = f"{_POSTGRESQL_PLANS} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+_PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 """Where a row is found by its key there is only one good plan, and making it takes longer than its execution. Reading
 the whole table, which would be right while it is empty, must not be part of it."""
+
+
+class Planning(Enum):
+    """What the sessions of an engine tell PostgreSQL's planner."""
+
+    ITS_OWN = _PLANNED_EACH_TIME
+    """How a statement is best executed is for the planner to say."""
+
+    BY_INDEX = f"{_JOINED_BY_KEY} {_PLANNED_EACH_TIME}"
+    """For what the engine does all the time, with many jobs at once."""
+
+    ONCE = f"{_JOINED_BY_KEY} {_PLANNED_ONCE}"
+    """For what it does all the time with one job."""
 
 
 def sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
@@ -53,9 +69,8 @@ class MissingDriver(InvalidInput):
     code = "missing_driver"
 
 
-def postgres_engine(url: URL, patience: float, *, plan_once: bool = False) -> AsyncEngine:
-    """`plan_once`: its sessions keep the plans that they made first, instead of planning each time. Raises
-    MissingDriver."""
+def postgres_engine(url: URL, patience: float, plans: Planning = Planning.ITS_OWN) -> AsyncEngine:
+    """A pool of sessions with `plans`. Raises MissingDriver."""
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
@@ -64,12 +79,13 @@ def postgres_engine(url: URL, patience: float, *, plan_once: bool = False) -> As
             field="database_url",
             hint="Install it in the source tree: pip install '.[postgres]'",
         ) from error
-    options = f"{_POSTGRESQL_BOUNDS} {_PLANNED_ONCE if plan_once else _PLANNED_EACH_TIME}"
+    few = plans is not Planning.ITS_OWN
+    options = f"{_POSTGRESQL_BOUNDS} {_POSTGRESQL_MACHINE} {plans.value}"
     engine = create_async_engine(
         url,
         connect_args={"options": options, "async_creator_fn": connecting(patience)},
-        pool_size=5 if plan_once else 10,
-        max_overflow=5 if plan_once else 10,
+        pool_size=5 if few else 10,
+        max_overflow=5 if few else 10,
         pool_timeout=10,
         pool_use_lifo=True,  # what was prepared in the session used last is there, and those not needed rest
     )
