@@ -25,7 +25,7 @@ from typing import Any
 import httpx2
 import measuring
 
-from jobdeck.engine.logs import LogLine, chunk_path, pack
+from jobdeck.engine.logs import LogEntry, chunk_path, pack
 
 OF_A_CHUNK = 1800
 EPOCH = 900_000
@@ -38,7 +38,9 @@ def write_log(home: Path, job: int, mb: int) -> int:
     while size < mb * 1_000_000:
         lines = []
         for _ in range(OF_A_CHUNK):
-            lines.append(LogLine(time.time_ns() // 1000, "stdout", "run", 0, f"{number} {'some words ' * 9}").to_json())
+            lines.append(
+                LogEntry(time.time_ns() // 1000, "stdout", "run", 0, f"{number} {'some words ' * 9}").to_json()
+            )
             number += 1
         size += sum(map(len, lines)) + len(lines)
         file = home / "storage" / chunk_path(job, 1, EPOCH, number // OF_A_CHUNK)

@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 
 from jobdeck.store.segments import asking
 from jobdeck.store.segments.archive import Archive
-from jobdeck.store.segments.asking import Sealed
+from jobdeck.store.segments.asking import SegmentSnapshot
 from jobdeck.store.segments.job_filter import JobFilter, Sort
 from jobdeck.store.segments.matching import People
 from jobdeck.store.segments.spans import SIZE
@@ -75,7 +75,7 @@ class Columns:
         where = JobFilter(q=f'"{asked["text"]}"' if "text" in asked else None, created_by=person, **values)
         people = People({person: asked["created_by"]} if person else {})
         async with self._database.read_one_moment() as connection:
-            sealed = Sealed(self._archive, await self._archive.sealed(connection), [])
+            sealed = SegmentSnapshot(self._archive, await self._archive.sealed(connection), [])
             question = sealed.question(where, people)
             if asked.get("count"):
                 return await asking.counts(connection, sealed, question)

@@ -293,7 +293,7 @@ class _Book:
         self._steps[step] = replace(self._steps[step], tasks=tuple(tasks))
 
 
-class _Lines(list[str]):
+class _LogLines(list[str]):
     """A job's log (engine.worker.undoing.TaskLog)."""
 
     def say(self, step: str, task: int, line: Printed) -> None:  # noqa: ARG002
@@ -308,7 +308,7 @@ async def _run(
     executor = ByIsolation(
         {"process": ProcessExecutor(4) if kind == "process" else ThreadExecutor(4), "thread": ThreadExecutor(4)}
     )
-    lines = _Lines()
+    lines = _LogLines()
     job = next(_ids)
     try:
         for stay in range(1, MAX_STAYS + 1):
@@ -348,7 +348,7 @@ async def _run_once(
     environment: Environment,
     book: _Book,
     executor: Executor,
-    lines: _Lines,
+    lines: _LogLines,
 ) -> Ending | None:
     execution = Execution(job, registered, environment, book, executor, lines, DatabaseTime(), parallel=4)
     book.begin(execution)
@@ -362,7 +362,7 @@ async def _run_once(
     return ending
 
 
-def _tested(ending: Ending, book: _Book, lines: _Lines, stays: int) -> Tested:
+def _tested(ending: Ending, book: _Book, lines: _LogLines, stays: int) -> Tested:
     tested = Tested(
         "paused",
         steps=book.steps(),

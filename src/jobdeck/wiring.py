@@ -79,9 +79,9 @@ from jobdeck.storage import endpoints
 from jobdeck.storage.blobs import Blobs
 from jobdeck.store.awaiting import await_database
 from jobdeck.store.migrate import migrate
-from jobdeck.store.moving.copying import Moved
+from jobdeck.store.moving.copying import MovedTable
 from jobdeck.store.running.killed import end_killed
-from jobdeck.store.running.workers import Worker
+from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.segments.sealing import Sealer
 from jobdeck.store.sql.database import Database
 from jobdeck.store.sql.listen import Listener
@@ -319,7 +319,7 @@ def working(base: Foundation) -> list[Loop]:
         "thread": ThreadExecutor(max(1, config.light_slots)),
         "aside": ProcessExecutor(ASIDE, memory_limit=_task_memory(config), user=base.task_user, held=held),
     })  # fmt: skip
-    me = Worker(
+    me = StoredWorker(
         id=uuid.uuid4().hex, name=config.worker_name, host=socket.gethostname(), pid=os.getpid(), slots=config.workers,
         light_slots=config.light_slots, types=tuple(base.registry.enabled_names()), version=__version__,
     )  # fmt: skip
@@ -428,7 +428,7 @@ async def make_admin_token(config: Config) -> Path:
         await database.close()
 
 
-async def move_database(config: Config, to: str) -> list[Moved]:
+async def move_database(config: Config, to: str) -> list[MovedTable]:
     """Move the control database from SQLite to the PostgreSQL at `to`; the tables with their rows."""
     if config.sqlite_path is None:
         raise InvalidConfiguration(

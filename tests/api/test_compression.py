@@ -10,7 +10,7 @@ import random
 import httpx2
 import pytest
 
-from jobdeck.engine.logs import LogLine, chunk_path, pack
+from jobdeck.engine.logs import LogEntry, chunk_path, pack
 from tests.api.harness import V1, Api
 
 GZIP = {"Accept-Encoding": "gzip"}
@@ -50,7 +50,7 @@ async def test_what_is_refused_is_not_sent(small: Api, accepted: str) -> None:
 
 async def test_lines_of_a_log_and_its_download_are_compressed(small: Api) -> None:
     job = (await small.submit("noop", {}))["id"]
-    lines = [LogLine(1_700_000_000_000_000 + i * 999, "info", "load", 0, f"row {i * 7919}") for i in range(1000)]
+    lines = [LogEntry(1_700_000_000_000_000 + i * 999, "info", "load", 0, f"row {i * 7919}") for i in range(1000)]
     await small.core.blobs.put(chunk_path(job, 1, 1, 0), pack([line.to_json() for line in lines]))
     for path, most in ((f"{V1}/jobs/{job}/logs?limit=500", 40_000), (f"{V1}/jobs/{job}/logs/download", 20_000)):
         answer, content = await received(small, path, **GZIP)
@@ -61,7 +61,7 @@ async def test_lines_of_a_log_and_its_download_are_compressed(small: Api) -> Non
 
 async def test_a_thousand_usual_lines_of_imports_are_at_most_40_kb(small: Api) -> None:
     job = (await small.submit("noop", {}))["id"]
-    chance, at, lines = random.Random(3), 1_700_000_000_000_000, list[LogLine]()
+    chance, at, lines = random.Random(3), 1_700_000_000_000_000, list[LogEntry]()
     for _ in range(1000):
         at += chance.randrange(1000, 9_000_000)
         rows, file = chance.randrange(100_000), chance.randrange(1000)
@@ -70,7 +70,7 @@ async def test_a_thousand_usual_lines_of_imports_are_at_most_40_kb(small: Api) -
             f"Column 'c{file}' of orders-{rows}.csv (file:{file}) is text: {rows} of its {rows + 1} values are int64.",
             f"{file} files, {rows} rows, {chance.randrange(40)} parts",
         ])  # fmt: skip
-        lines.append(LogLine(at, chance.choice(["info", "warning"]), "load", chance.randrange(40), text))
+        lines.append(LogEntry(at, chance.choice(["info", "warning"]), "load", chance.randrange(40), text))
     await small.core.blobs.put(chunk_path(job, 1, 1, 0), pack([line.to_json() for line in lines]))
     travelled, after, told = 0, "", 0
     while told < 1000:

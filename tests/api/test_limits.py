@@ -8,7 +8,7 @@ import pytest
 
 from jobdeck.core.claims import qualify
 from jobdeck.store.running import workers
-from jobdeck.store.running.workers import Worker
+from jobdeck.store.running.workers import StoredWorker
 from tests.api.harness import Api, is_problem
 
 LIMITS = "projects/default/limits"
@@ -33,7 +33,7 @@ LIMITS = "projects/default/limits"
 async def test_a_projects_resources_by_name(small: Api, named: str, shown: str) -> None:
     await small.submit()
     await small.post("projects/default/configurations", {"name": "c", "type": "noop"}, 201)
-    other = Worker("w", "w", "h", 1, 1, 1, ("of-another-worker",), "1")
+    other = StoredWorker("w", "w", "h", 1, 1, 1, ("of-another-worker",), "1")
     await workers.join(small.core.database, other)
     path = f"{LIMITS}/{quote(named, safe='/:')}"
     made = await small.ask("PUT", path, 200, json={"capacity": 4})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobdeck.engine.logs import LogLine, chunk_path, pack
+from jobdeck.engine.logs import LogEntry, chunk_path, pack
 from tests.api.harness import Api, is_problem
 
 
 async def write(api: Api, job: int, chunk: int, texts: list[str], attempt: int = 1) -> None:
-    lines = [LogLine(1_700_000_000_000_000 + i, "info", "load", 0, text).to_json() for i, text in enumerate(texts)]
+    lines = [LogEntry(1_700_000_000_000_000 + i, "info", "load", 0, text).to_json() for i, text in enumerate(texts)]
     await api.core.blobs.put(chunk_path(job, attempt, 1, chunk), pack(lines))
 
 
@@ -91,7 +91,7 @@ async def test_a_log_is_narrowed_to_levels_steps_and_tasks(small: Api) -> None:
     said = [
         ("info", "load", 0), ("error", "load", 1), ("stderr", "load", 1), ("error", "publish", 0), ("info", None, None),
     ]  # fmt: skip
-    lines = [LogLine(i, level, step, task, f"line {i}").to_json() for i, (level, step, task) in enumerate(said)]
+    lines = [LogEntry(i, level, step, task, f"line {i}").to_json() for i, (level, step, task) in enumerate(said)]
     for chunk, part in enumerate((lines[:2], lines[2:])):
         await small.core.blobs.put(chunk_path(job, 1, 1, chunk), pack(part))
     narrowed = {

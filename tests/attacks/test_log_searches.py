@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from jobdeck.engine.logs import LogLine, chunk_path, pack
+from jobdeck.engine.logs import LogEntry, chunk_path, pack
 from tests.attacks.target import PATIENCE, Target, target, until
 
 CHUNKS = 120
@@ -23,7 +23,7 @@ def _write_log(home: Path, job: int) -> None:
     """A log of 30 MB, beside what the worker wrote."""
     for chunk in range(CHUNKS):
         numbers = range(chunk * OF_A_CHUNK, (chunk + 1) * OF_A_CHUNK)
-        lines = [LogLine(1_700_000_000_000_000 + n, "stdout", "run", 0, f"{n} {'y' * 60}").to_json() for n in numbers]
+        lines = [LogEntry(1_700_000_000_000_000 + n, "stdout", "run", 0, f"{n} {'y' * 60}").to_json() for n in numbers]
         file = home / "storage" / chunk_path(job, 1, EPOCH, chunk)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(pack(lines))

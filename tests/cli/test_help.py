@@ -10,7 +10,7 @@ from cyclopts import App
 
 from jobdeck.cli.arguments.mistakes import commands_of
 from jobdeck.cli.arguments.options import hoisted
-from jobdeck.cli.commands import Command, by_name, commands, epilogue, examples
+from jobdeck.cli.commands import CliCommand, by_name, commands, epilogue, examples
 from jobdeck.cli.exits import asks_a_server
 from jobdeck.cli.main import app
 from jobdeck.core.modules import FoundTwice
@@ -70,6 +70,6 @@ def test_a_command_is_in_one_file() -> None:
     one = commands()["pauses"]
     assert one.place == "jobdeck.cli.admin.pauses:app"
     assert commands()["import"].place == "jobdeck.cli.import_:import_"
-    two = Command("pauses", one.group, one.help, "jobdeck.cli.other", is_noun=True, examples="{}")
+    two = CliCommand("pauses", one.group, one.help, "jobdeck.cli.other", is_noun=True, examples="{}")
     with pytest.raises(FoundTwice, match=r"pauses is in jobdeck\.cli\.admin\.pauses and in jobdeck\.cli\.other"):
         by_name([one, two])

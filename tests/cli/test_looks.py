@@ -17,7 +17,7 @@ from jobdeck.cli.jobs.watching import verdict
 from jobdeck.cli.show import terminal, text
 from jobdeck.cli.show.bars import Bars
 from jobdeck.cli.show.reasons import reasons
-from jobdeck.cli.show.table import Column, print_facts, print_table
+from jobdeck.cli.show.table import TableColumn, print_facts, print_table
 from jobdeck.core.life.bulk import BulkOperation
 from jobdeck.core.life.states import State
 from jobdeck.wire.jobs import Job, ProgressView
@@ -132,10 +132,10 @@ def test_a_column_with_nothing_in_it_makes_room(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    columns: list[Column[str]] = [
-        Column("A", lambda x: x),
-        Column("B", lambda _x: "", drop=1),
-        Column("C", lambda x: x),
+    columns: list[TableColumn[str]] = [
+        TableColumn("A", lambda x: x),
+        TableColumn("B", lambda _x: "", drop=1),
+        TableColumn("C", lambda x: x),
     ]
     print_table(["1"], columns)
     assert capsys.readouterr().out.splitlines() == ["A  C", "1  1"]

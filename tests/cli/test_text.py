@@ -8,7 +8,7 @@ import pytest
 from jobdeck.cli.arguments.options import hoisted
 from jobdeck.cli.show import text
 from jobdeck.cli.show.bars import Bars
-from jobdeck.cli.show.table import Column, print_table
+from jobdeck.cli.show.table import TableColumn, print_table
 from jobdeck.wire.jobs import Job, ProgressView
 from jobdeck.wire.steps import Step
 
@@ -81,9 +81,9 @@ def test_a_table_counts_cells_and_not_characters(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "12")
-    columns: list[Column[tuple[str, int]]] = [
-        Column("A", lambda x: x[0], least=4),
-        Column("B", lambda x: x[1], right=True),
+    columns: list[TableColumn[tuple[str, int]]] = [
+        TableColumn("A", lambda x: x[0], least=4),
+        TableColumn("B", lambda x: x[1], right=True),
     ]
     print_table([("日本語日本語", 1), ("x", 22)], columns)
     assert capsys.readouterr().out.splitlines() == ["A          B", "日本語…    1", "x         22"]

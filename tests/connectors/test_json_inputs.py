@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jobdeck.connectors.files.formats.json_shape import Names, Node
 from jobdeck.connectors.files.formats.json_values import converter, settled, text_of
 from jobdeck.connectors.files.formats.json_values import load as object_in
-from jobdeck.connectors.files.formats.jsonl import Known, Shape, parse_block
+from jobdeck.connectors.files.formats.jsonl import ColumnsSoFar, LearnedColumns, parse_block
 from jobdeck.connectors.files.formats.records import Block
 from jobdeck.core.environment import Environment
 from tests.connectors.harness import Job, rows, table
@@ -177,14 +177,14 @@ VALUES = st.recursive(
 def test_every_value_comes_back(objects: list[dict[str, Any]]) -> None:
     """Learned from the first half alone or from all, read fast or value by value: the same, and no value is lost."""
     content = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects).encode()
-    shape = Shape()
+    shape = ColumnsSoFar()
     half = content.index(b"\n") + 1
     for at, piece in ((0, content[:half]), (half, content[half:])):
         if piece:
             assert shape.feed(Block(piece, at, at + len(piece)), "f", 1, 1)[1] == []
     held = {field.name: field.type for field in shape.schema()}
     wanted = {name: settled(kind) for name, kind in held.items()}
-    raw = parse_block(Block(content, 0, len(content)), wanted, Known(held), "f", 1, 1)
+    raw = parse_block(Block(content, 0, len(content)), wanted, LearnedColumns(held), "f", 1, 1)
     assert raw.rejects == []
     for item, row in zip(objects, raw.table.to_pylist(), strict=True):
         for name, kind in wanted.items():

@@ -17,7 +17,7 @@ from sqlalchemy import RowMapping, select
 from jobdeck.core.environment import Environment
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.operations import Operation
-from jobdeck.core.life.waiting import WaitReason
+from jobdeck.core.life.waiting import WaitingFor
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.control import Control, Result
 from jobdeck.engine.duties.expire_leases import ExpireLeases
@@ -26,7 +26,7 @@ from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.log_store import LogStore
-from jobdeck.engine.logs import LogLine
+from jobdeck.engine.logs import LogEntry
 from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.engine.scheduling.leader import Leadership
@@ -41,7 +41,7 @@ from jobdeck.executors.threads import ThreadExecutor
 from jobdeck.storage.blobs import Blobs
 from jobdeck.store import limits, pauses, projects
 from jobdeck.store.access import principals
-from jobdeck.store.running.workers import Worker
+from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.schema import jobs as jobs_table
 from jobdeck.store.schema import leases, steps, tasks
 from jobdeck.store.sql.clock import Clock, DatabaseClock
@@ -137,7 +137,7 @@ class Engine:
         """One more worker; it has joined when this returns."""
         database = database or self.database
         known = registry or self.registry
-        me = Worker(
+        me = StoredWorker(
             uuid.uuid4().hex, f"w{len(self.hands) + 1}", "here", 1, slots, light,
             tuple(known.enabled_names() if types is None else types), "0",
         )  # fmt: skip
@@ -257,7 +257,7 @@ class Engine:
     async def kinds(self, job: int) -> list[str]:
         return [e.kind for e in await self.events(job)]
 
-    async def reasons(self, job: int) -> list[WaitReason]:
+    async def reasons(self, job: int) -> list[WaitingFor]:
         query = select(jobs_table, (await self._project_name()).label("project")).where(jobs_table.c.id == job)
         async with self.database.read() as connection:
             rows = list((await connection.execute(query)).mappings())
@@ -311,16 +311,16 @@ class Engine:
         found: StoredEvent = await self.true(there)
         return found
 
-    async def waits_for(self, job: int, reason: str) -> WaitReason:
+    async def waits_for(self, job: int, reason: str) -> WaitingFor:
         """Wait until the job waits for `reason`; the first such reason."""
 
-        async def there() -> WaitReason | None:
+        async def there() -> WaitingFor | None:
             return next((r for r in await self.reasons(job) if r.reason == reason), None)
 
         async def told() -> str:
             return f"{await self.reasons(job)} {await self._told(job, ())}"
 
-        found: WaitReason = await self.true(there, told)
+        found: WaitingFor = await self.true(there, told)
         return found
 
     async def settled(self) -> None:
@@ -345,9 +345,9 @@ async def asked(gate: Gate) -> None:
     assert await asyncio.to_thread(gate.asked.wait, LONG), "the job was not asked to stop"
 
 
-async def whole_log(logs: LogStore, job: int, attempt: int = 1) -> list[LogLine]:
+async def whole_log(logs: LogStore, job: int, attempt: int = 1) -> list[LogEntry]:
     """All lines that the storage has, as one who reads on and on gets them."""
-    found: list[LogLine] = []
+    found: list[LogEntry] = []
     after: str | None = None
     while True:
         portion = await logs.ahead(job, attempt, after=after, limit=100_000)

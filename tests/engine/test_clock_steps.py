@@ -13,7 +13,7 @@ import pytest
 from jobdeck.core.life.operations import Operation
 from jobdeck.engine.duties.expire_leases import ExpireLeases
 from jobdeck.engine.duties.resume_paused import resume_paused
-from jobdeck.store.running.workers import Worker, beat, join
+from jobdeck.store.running.workers import StoredWorker, beat, join
 from jobdeck.store.sql.database import Connection, Database
 from tests.engine.harness import Ahead, Engine, reached, running, script
 from tests.engine.scripted import Gate, Told
@@ -128,7 +128,7 @@ async def renewed(engine: Engine, job: int) -> None:
 
 async def held_by_a_ghost(engine: Engine) -> int:
     """A job on a worker that is dead."""
-    await join(engine.database, Worker("ghost", "ghost", "gone", 1, 1, 1, ("finisher",), "0"))
+    await join(engine.database, StoredWorker("ghost", "ghost", "gone", 1, 1, 1, ("finisher",), "0"))
     job = await engine.submit("finisher")
 
     async def assigned() -> object:

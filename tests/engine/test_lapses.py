@@ -11,7 +11,7 @@ import uvloop
 
 from jobdeck.engine.worker.stop_control import StopRequest
 from jobdeck.engine.worker.worker import JobRun, WorkerParts, WorkerService
-from jobdeck.store.running.workers import Worker
+from jobdeck.store.running.workers import StoredWorker
 
 MANY = 40
 
@@ -19,7 +19,7 @@ MANY = 40
 def a_worker() -> WorkerService:
     """One that has a job, and nothing else of what a worker needs."""
     parts = SimpleNamespace(environments=None, registry=())
-    service = WorkerService(cast("Worker", SimpleNamespace(name="w", id="w")), cast("WorkerParts", parts))
+    service = WorkerService(cast("StoredWorker", SimpleNamespace(name="w", id="w")), cast("WorkerParts", parts))
     service._job_runs[1] = JobRun(1, cast("asyncio.Task[None]", None))
     return service
 

@@ -14,7 +14,7 @@ import pytest
 from jobdeck.core.errors import InvalidInput, Unavailable
 from jobdeck.core.life.operations import Operation
 from jobdeck.engine.log_store import LogStore, Portion
-from jobdeck.engine.logs import SEAL_BYTES, LogFilter, LogLine
+from jobdeck.engine.logs import SEAL_BYTES, LogEntry, LogFilter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.storage.blobs import Blobs
 from tests.engine.harness import Engine, reached, running, script, whole_log
@@ -117,21 +117,21 @@ async def test_each_attempt_has_its_log_and_all_go_with_the_job(engine: Engine) 
     assert await engine.blobs.list(f"logs/{job}") == []
 
 
-def line(number: int, text: str = "x") -> LogLine:
-    return LogLine(number, "info", "s", 0, f"{text} {number}")
+def line(number: int, text: str = "x") -> LogEntry:
+    return LogEntry(number, "info", "s", 0, f"{text} {number}")
 
 
 SPEAKER = """
 import os, signal, sys
 from pathlib import Path
 from jobdeck.engine.worker.log_writer import LogShipper
-from jobdeck.engine.logs import LogLine
+from jobdeck.engine.logs import LogEntry
 from jobdeck.storage.blobs import Blobs
 
 home = Path(sys.argv[1])
 log = LogShipper(Blobs((home / "storage").as_uri()), home).open(7, 1, 3)
 for number in range(5000):
-    log.write(LogLine(number, "info", "s", 0, f"\\u2028 {number} " + "x" * 100))
+    log.write(LogEntry(number, "info", "s", 0, f"\\u2028 {number} " + "x" * 100))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -15,7 +15,7 @@ import pytest
 from jobdeck.core import amounts
 from jobdeck.core.errors import Unavailable
 from jobdeck.engine.log_store import LogStore
-from jobdeck.engine.logs import SEAL_BYTES, LogLine
+from jobdeck.engine.logs import SEAL_BYTES, LogEntry
 from jobdeck.engine.worker.job_log import RESERVE_BYTES
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.storage.blobs import Blobs
@@ -41,8 +41,8 @@ class Away(Blobs):
         await super().put(path, content)  # type: ignore[arg-type]
 
 
-def line(number: int, text: str = "x" * 80, level: str = "info") -> LogLine:
-    return LogLine(number, level, "s", 0, f"{text} {number}")
+def line(number: int, text: str = "x" * 80, level: str = "info") -> LogEntry:
+    return LogEntry(number, level, "s", 0, f"{text} {number}")
 
 
 async def served(shipper: LogShipper) -> None:

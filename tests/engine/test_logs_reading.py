@@ -10,7 +10,7 @@ import pytest
 
 from jobdeck.engine import log_scan
 from jobdeck.engine.log_store import MOST_LINES, LogStore
-from jobdeck.engine.logs import LogFilter, LogLine, chunk_path, pack
+from jobdeck.engine.logs import LogEntry, LogFilter, chunk_path, pack
 from jobdeck.storage.blobs import Blobs
 
 LINES = 150_000
@@ -26,7 +26,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for start in range(0, LINES, OF_A_CHUNK):
         numbers = range(start, start + OF_A_CHUNK)
         lines = [
-            LogLine(n, "info", "load", n % 7, f"{'rare' if n in RARE else 'plain'} {n}").to_json() for n in numbers
+            LogEntry(n, "info", "load", n % 7, f"{'rare' if n in RARE else 'plain'} {n}").to_json() for n in numbers
         ]
         file = root / chunk_path(1, 1, 1, start // OF_A_CHUNK)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ async def test_whatever_the_filter_both_ways_find_the_same(storage: Path) -> Non
     for where in (LogFilter(), LogFilter(task=3), LogFilter(q="9999"), LogFilter(step="load", task=1, q="plain 7")):
         expected = [
             n for n in range(LINES)
-            if where.fits(LogLine(n, "info", "load", n % 7, f"{'rare' if n in RARE else 'plain'} {n}"))
+            if where.fits(LogEntry(n, "info", "load", n % 7, f"{'rare' if n in RARE else 'plain'} {n}"))
         ]  # fmt: skip
         assert (await ahead(logs, where, 997))[0] == expected
         assert (await back(logs, where, 997))[0] == expected
@@ -93,7 +93,7 @@ def test_lines_that_are_passed_over_unread_do_not_fit() -> None:
 
     for _ in range(300):
         lines = [
-            LogLine(
+            LogEntry(
                 chance.randint(-5, 10**16), chance.choice(("info", "error", "stderr")),
                 chance.choice((None, "", "load", 'a"b', "Σ", odd(3))), chance.choice((None, 0, 1, 11)), odd(12),
             )
@@ -151,7 +151,7 @@ async def test_a_log_that_is_deleted_meanwhile_just_ends(tmp_path: Path) -> None
             raise FileNotFoundError(path)
 
     blobs = Vanishing(tmp_path.as_uri())
-    await blobs.put(chunk_path(1, 1, 1, 0), pack([LogLine(1, "info", None, None, "x").to_json()]))
+    await blobs.put(chunk_path(1, 1, 1, 0), pack([LogEntry(1, "info", None, None, "x").to_json()]))
     logs = LogStore(blobs)
     assert (await logs.ahead(1, 1)).lines == (await logs.back(1, 1)).lines == []
     assert [piece async for piece in logs.text(1, 1)] == []

@@ -15,7 +15,7 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.engine.duties.mark_dead import mark_dead_workers
 from jobdeck.engine.worker.stop_control import HAND_BACK_GRACE
 from jobdeck.store.running.leases import expire as expire_leases
-from jobdeck.store.running.workers import Worker, join
+from jobdeck.store.running.workers import StoredWorker, join
 from jobdeck.store.schema import jobs, leases, workers
 from jobdeck.store.sql.database import Tx
 from tests.engine.harness import Engine, asked, reached, running, script
@@ -247,7 +247,7 @@ async def test_a_worker_marked_dead_joins_again(brisk: Engine) -> None:
 
 
 async def test_silent_workers_are_marked_dead(engine: Engine) -> None:
-    ghost = Worker("ghost", "ghost", "gone", 1, 1, 1, (), "0")
+    ghost = StoredWorker("ghost", "ghost", "gone", 1, 1, 1, (), "0")
     await join(engine.database, ghost)
     query = update(workers).where(workers.c.id == "ghost").values(heartbeat_at=1)
     await engine.database.transact(lambda tx: tx.connection.execute(query))

@@ -11,7 +11,7 @@ import pytest
 from jobdeck.core.tasks import Executor
 from jobdeck.executors.choose import ByIsolation
 from jobdeck.executors.processes import ProcessExecutor
-from jobdeck.executors.testing import CHECKS, Ability, Check
+from jobdeck.executors.testing import CHECKS, Ability, ExecutorDuty
 from jobdeck.executors.threads import ThreadExecutor
 
 EXECUTORS: dict[str, tuple[Callable[[], Executor], frozenset[Ability]]] = {
@@ -34,7 +34,7 @@ def _cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("make", "check"), _cases())
-async def test_executor(make: Callable[[], Executor], check: Check, tmp_path: Path) -> None:
+async def test_executor(make: Callable[[], Executor], check: ExecutorDuty, tmp_path: Path) -> None:
     executor = make()
     try:
         await check.run(executor, tmp_path)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from jobdeck.core.claims import Claim, Held, Holding
-from jobdeck.core.life.waiting import PausedScope
+from jobdeck.core.life.waiting import ScopePause
 
 Row = sqlite3.Row
 _JOBS = """SELECT id, project_id, type, isolation, state, attempt, epoch, leased, state_since, fraction, parent_id,
@@ -24,7 +24,7 @@ class Rules:
 
     since: int
     limits: Mapping[str, int]
-    paused: Mapping[str, PausedScope]
+    paused: Mapping[str, ScopePause]
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Reader:
     def _rules(self, commit: int) -> Rules:
         limits = dict(tuple(r) for r in self.rows("SELECT resource, capacity FROM limits"))
         scopes = self.rows("SELECT * FROM paused_scopes")
-        return Rules(commit, limits, {r["scope"]: PausedScope(r["scope"], r["by"], r["reason"]) for r in scopes})
+        return Rules(commit, limits, {r["scope"]: ScopePause(r["scope"], r["by"], r["reason"]) for r in scopes})
 
 
 def claims_of(row: Row) -> tuple[Claim, ...]:
@@ -112,7 +112,7 @@ class View:
         return capacity
 
     @property
-    def paused(self) -> Mapping[str, PausedScope]:
+    def paused(self) -> Mapping[str, ScopePause]:
         return self.rules.paused
 
     def can_run(self, type_name: str) -> bool:

@@ -13,7 +13,7 @@ from jobdeck.engine.duties import expire_leases, mark_dead, resume_paused, sweep
 from jobdeck.engine.duties.prune import Prune, Retention
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.log_store import LogStore
-from jobdeck.engine.logs import LogLine
+from jobdeck.engine.logs import LogEntry
 from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
@@ -22,7 +22,7 @@ from jobdeck.engine.worker.job_log import JobLog
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
 from jobdeck.engine.worker.worker import WorkerParts, WorkerService
-from jobdeck.store.running.workers import Worker
+from jobdeck.store.running.workers import StoredWorker
 from tests.simulation.database import SimulatedDatabase, SimulatedWakeups
 from tests.simulation.executor import SimulatedExecutor
 from tests.simulation.guarantees import KEPT
@@ -39,7 +39,7 @@ class _NoLog(JobLog):
     def __init__(self) -> None:
         self.lost = None
 
-    def write(self, line: LogLine) -> None: ...
+    def write(self, line: LogEntry) -> None: ...
 
 
 class _NoLogs(LogShipper, LogStore):
@@ -156,7 +156,7 @@ class Node(Machine):
         slots = world.random.randint(1, 4)
         self.executor = self.context.run(self._executor, slots)
         types = ("plain", "dirty") if self._picky else tuple(TYPES)
-        me = Worker(world.unique(self.name), self.name, "host", 1, slots, world.random.randint(1, 3), types, "1")
+        me = StoredWorker(world.unique(self.name), self.name, "host", 1, slots, world.random.randint(1, 3), types, "1")
         parts = WorkerParts(
             self.database, REGISTRY, self._environment, self.executor, self.recorder, _NoLogs(), plan.lease, 3, _here
         )

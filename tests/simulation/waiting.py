@@ -9,7 +9,7 @@ from typing import Any
 
 from jobdeck.core.claims import Held
 from jobdeck.core.life.states import ENDED
-from jobdeck.core.life.waiting import Reason, Waiting, WaitReason, obstacles
+from jobdeck.core.life.waiting import Reason, Waiting, WaitingFor, obstacles
 from tests.simulation.apart import Apart, is_suspect
 from tests.simulation.facts import Facts, Row, View, claims_of
 
@@ -90,12 +90,12 @@ class Moment:
         return job["type"] in _read(worker["types"]) and used < places
 
 
-def told(reasons: Iterable[WaitReason]) -> list[Tag]:
+def told(reasons: Iterable[WaitingFor]) -> list[Tag]:
     """What the engine says, in the same words."""
     return [_tag(r) for r in reasons]
 
 
-def _tag(reason: WaitReason) -> Tag:
+def _tag(reason: WaitingFor) -> Tag:
     match reason.reason:
         case Reason.NOT_BEFORE:
             return (Reason.NOT_BEFORE, reason.until)
@@ -183,7 +183,7 @@ class Waits:
             if said != wanted:
                 self._broken(f"job {job['id']} is kept by {wanted}, and the rule says {said}")
 
-    def check_explained(self, facts: Facts, now: int, reasons: dict[int, list[WaitReason]]) -> None:
+    def check_explained(self, facts: Facts, now: int, reasons: dict[int, list[WaitingFor]]) -> None:
         """What people are told is what is the case, and never nothing."""
         moment = self.moment(facts, now)
         self.explained = {job["id"]: moment.reasons(job) for job in facts.pending()}

@@ -17,7 +17,7 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.order import order_key
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.life.states import State
-from jobdeck.core.life.waiting import WaitReason
+from jobdeck.core.life.waiting import WaitingFor
 from jobdeck.engine.control import Control, Result, all_along
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.store.jobs import jobs, submissions
@@ -25,7 +25,7 @@ from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.running import attempt_writes, leases, workers
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.running.leases import RUN, Pick
-from jobdeck.store.running.workers import Worker
+from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.schema import jobs as jobs_table
@@ -36,7 +36,10 @@ from jobdeck.store.sql.events import NewEvent, StoredEvent, read_after
 from jobdeck.store.views import job_views
 
 LEASE = 10.0
-WORKERS = (Worker("w1", "one", "host", 1, 4, 4, ("a", "b"), "1"), Worker("w2", "two", "host", 2, 4, 4, ("a", "b"), "1"))
+WORKERS = (
+    StoredWorker("w1", "one", "host", 1, 4, 4, ("a", "b"), "1"),
+    StoredWorker("w2", "two", "host", 2, 4, 4, ("a", "b"), "1"),
+)
 
 
 async def furnished(database: Database) -> None:
@@ -154,7 +157,7 @@ class Desk:
         async with self.database.read() as connection:
             return await jobs.lock(Tx(connection, self.clock.time, self.database.dialect), ids)
 
-    async def told(self, silence: float, project_limit: int | None = None) -> dict[int, list[WaitReason]]:
+    async def told(self, silence: float, project_limit: int | None = None) -> dict[int, list[WaitingFor]]:
         """Why each pending job waits, as people are told; workers that were silent for so long count as gone."""
         async with self.database.read() as connection:
             pending = select(jobs_table.c.id).where(jobs_table.c.state == str(State.PENDING))

@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from jobdeck.core.life.endings import Finished
-from jobdeck.core.life.waiting import WaitReason
+from jobdeck.core.life.waiting import WaitingFor
 from jobdeck.engine.scheduling.explain import explain
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.store import limits
 from jobdeck.store.running import workers
-from jobdeck.store.running.workers import Worker
+from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.views import job_views
@@ -76,7 +76,7 @@ async def test_an_old_job_is_overtaken_for_so_many_hours_and_no_longer(
     assert await hours_until_it_starts(desk, old, priority=theirs) == hours
 
 
-async def reasons(desk: Desk, job: int) -> list[WaitReason]:
+async def reasons(desk: Desk, job: int) -> list[WaitingFor]:
     async with desk.database.read() as connection:
         rows = await job_views.many(connection, [job])
         return (await explain(connection, list(rows.values()), desk.clock.time, None, LEASE * 0.75))[job]
@@ -89,7 +89,7 @@ async def look_again(desk: Desk) -> None:
 
 async def test_a_worker_that_is_nearly_silent_is_given_nothing_more(desk: Desk) -> None:
     """It loses its leases at four seconds of silence; after three it gets nothing, until it is heard of again."""
-    await workers.join(desk.database, Worker("w3", "three", "host", 3, 4, 4, ("rare",), "1"))
+    await workers.join(desk.database, StoredWorker("w3", "three", "host", 3, 4, 4, ("rare",), "1"))
     decider = Decider(desk)
     desk.clock.advance(3.0)
     await beat(desk, "w1", "w2")

@@ -11,7 +11,7 @@ from jobdeck.core.life.endings import Broke, Finished
 from jobdeck.core.life.job import Job
 from jobdeck.core.life.operations import Operation
 from jobdeck.store.failures import groups
-from jobdeck.store.failures.groups import FailureFilter, Group
+from jobdeck.store.failures.groups import FailureFilter, StoredFailureGroup
 from tests.store.desk import Desk
 from tests.store.test_plans import plans
 
@@ -32,7 +32,7 @@ async def resumed(desk: Desk, job: Job) -> Job:
     return await desk.job(job.id)
 
 
-async def page(desk: Desk, where: FailureFilter | None = None, *more: Any) -> list[Group]:
+async def page(desk: Desk, where: FailureFilter | None = None, *more: Any) -> list[StoredFailureGroup]:
     async with desk.database.read() as connection:
         return await groups.page(connection, where or FailureFilter(), *(more or ("count", None, 100)))
 

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from jobdeck.core.filters.jobs import FILTERS
-from jobdeck.core.filters.rules import Below, Between, CodeOrFingerprint, Filter, HasWords, Holds, Missing, Named, OneOf
+from jobdeck.core.filters.rules import (
+    Below,
+    Between,
+    CodeOrFingerprint,
+    Filter,
+    HasWords,
+    Holds,
+    IsMissing,
+    Named,
+    OneOf,
+)
 from jobdeck.store.schema import jobs
 from jobdeck.store.segments.job_filter import JobFilter
 from jobdeck.store.segments.sealing import Sealer
@@ -39,7 +49,7 @@ def _value(f: Filter, rows: list[Job]) -> st.SearchStrategy[Any]:
         case Between(column):
             bound = st.none() | st.builds(int.__add__, _values(rows, column), st.integers(-1, 1))
             return st.tuples(bound, bound if len(f.parameters) == 2 else st.none())
-        case Missing():
+        case IsMissing():
             return st.just(True)
         case Holds(column):
             known = {one for row in rows for one in json.loads(row[column])}

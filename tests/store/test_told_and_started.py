@@ -17,7 +17,7 @@ from jobdeck.core.life.endings import Ending, Finished, HandedBack, RetryLater
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.records import JobLeft
 from jobdeck.core.life.states import State
-from jobdeck.core.life.waiting import Reason, WaitReason
+from jobdeck.core.life.waiting import Reason, WaitingFor
 from jobdeck.engine.control import Control
 from jobdeck.engine.scheduling import scheduler as scheduling
 from jobdeck.engine.scheduling.explain import WORKER_SILENCE
@@ -26,7 +26,7 @@ from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.store import limits, pauses
 from jobdeck.store.running import leases, workers
 from jobdeck.store.running.leases import claims_of
-from jobdeck.store.running.workers import ACTIVE, DRAINING, GONE, Worker
+from jobdeck.store.running.workers import ACTIVE, DRAINING, GONE, StoredWorker
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.sql.database import Tx
 from tests.store.desk import LEASE, Desk, NoContent, new_job
@@ -79,7 +79,7 @@ class Model:
     jobs: dict[int, dict[str, Any]]
     held: dict[int, tuple[str, tuple[Claim, ...]]]
     limits: dict[str, int]
-    workers: dict[str, Worker]
+    workers: dict[str, StoredWorker]
     names: dict[int, str]
     now: int
 
@@ -105,7 +105,7 @@ class Model:
         limit = self.limits.get(claim.resource, PROJECT_LIMIT if scope.startswith("project:") and not rest else 10**9)
         return sum(c.units for c in others) + claim.units <= limit
 
-    def has_place(self, job: int, worker: Worker) -> bool:
+    def has_place(self, job: int, worker: StoredWorker) -> bool:
         row = self.jobs[job]
         slots = worker.light_slots if row["isolation"] == "thread" else worker.slots
         alike = (j for j, (w, _) in self.held.items() if w == worker.id)
@@ -259,7 +259,7 @@ class Story:
         known = {row["id"] for row in await self.desk.rows("workers")}
         kind, slots, light, types = self.chance.choice(STAFF)
         name = f"{kind}-{len(known)}"
-        await workers.join(self.desk.database, Worker(name, name, "host", 1, slots, light, tuple(types), "1"))
+        await workers.join(self.desk.database, StoredWorker(name, name, "host", 1, slots, light, tuple(types), "1"))
         self.beating.add(name)
 
     async def compare(self) -> None:
@@ -289,7 +289,7 @@ class Story:
         self.outrun += len(free) - len(started)
 
 
-def number_in(reason: WaitReason) -> int:
+def number_in(reason: WaitingFor) -> int:
     found = re.search(r"It is number (\d+) in its project's queue\.", reason.text)
     assert found, reason.text
     return int(found[1])

@@ -8,11 +8,11 @@ import pytest
 
 from jobdeck.core.life.states import State
 from jobdeck.store.running import workers
-from jobdeck.store.running.workers import DRAINING, GONE, Worker
+from jobdeck.store.running.workers import DRAINING, GONE, StoredWorker
 from jobdeck.store.sql.database import Tx
 from tests.store.desk import Desk
 
-NEW = Worker("w3", "three", "host", 3, 4, 4, ("a",), "1")
+NEW = StoredWorker("w3", "three", "host", 3, 4, 4, ("a",), "1")
 
 
 async def test_joining_again_changes_nothing(desk: Desk) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from jobdeck.core.errors import OperationRefused
-from jobdeck.core.life.bulk import EXAMPLES, BulkOperation, Group, Outcome, Treated, Why, account, left_out, merged
+from jobdeck.core.life.bulk import (
+    EXAMPLES,
+    BulkOperation,
+    Outcome,
+    Treated,
+    TreatedGroup,
+    Why,
+    account,
+    left_out,
+    merged,
+)
 from jobdeck.core.life.operations import Already, Operation, Subject, decide
 from jobdeck.core.life.states import ENDED, State
 
@@ -63,4 +73,4 @@ def test_like_reasons_are_counted_together_and_few_are_named() -> None:
     assert groups[0].examples == tuple(range(100, 100 + EXAMPLES))
     again = merged([*groups, *groups])
     assert [(g.count, len(g.examples)) for g in again] == [(40, EXAMPLES), (6, EXAMPLES)]
-    assert [Group.from_json(g.to_json()) for g in again] == again
+    assert [TreatedGroup.from_json(g.to_json()) for g in again] == again

@@ -8,9 +8,9 @@ from jobdeck.core.errors import OperationRefused
 from jobdeck.core.life.operations import (
     PAST,
     Already,
-    Change,
     Intent,
     Operation,
+    OperationEffect,
     Subject,
     decide,
     is_already,
@@ -20,22 +20,28 @@ from jobdeck.core.life.operations import (
 from jobdeck.core.life.states import State
 
 OPERATIONS = (Operation.CANCEL, Operation.PAUSE, Operation.RESUME, Operation.RESTART, Operation.DELETE)
-AGAIN = Change(State.PENDING, new_attempt=True)
-CANCELING = Change(State.CANCELING, Intent.CANCEL)
-RESTARTING = Change(State.CANCELING, Intent.RESTART)
+AGAIN = OperationEffect(State.PENDING, new_attempt=True)
+CANCELING = OperationEffect(State.CANCELING, Intent.CANCEL)
+RESTARTING = OperationEffect(State.CANCELING, Intent.RESTART)
 NO = None
 """Refused."""
 
 #               cancel                  pause                   resume                 restart     delete
-TABLE: dict[State, tuple[Change | Already | None, ...]] = {
-    State.PENDING: (Change(State.CANCELED), Change(State.PAUSED), NO, NO, NO),
-    State.RUNNING: (CANCELING, Change(State.PAUSING), NO, RESTARTING, NO),
+TABLE: dict[State, tuple[OperationEffect | Already | None, ...]] = {
+    State.PENDING: (OperationEffect(State.CANCELED), OperationEffect(State.PAUSED), NO, NO, NO),
+    State.RUNNING: (CANCELING, OperationEffect(State.PAUSING), NO, RESTARTING, NO),
     State.PAUSING: (CANCELING, Already(), NO, NO, NO),
-    State.PAUSED: (Change(State.CANCELED), Already(), Change(State.PENDING), AGAIN, NO),
+    State.PAUSED: (OperationEffect(State.CANCELED), Already(), OperationEffect(State.PENDING), AGAIN, NO),
     State.CANCELING: (Already(), NO, NO, NO, NO),
-    State.FAILED: (Change(State.CANCELED), NO, Change(State.PENDING), AGAIN, Change(State.FAILED)),
-    State.SUCCEEDED: (NO, NO, NO, NO, Change(State.SUCCEEDED)),
-    State.CANCELED: (Already(), NO, NO, NO, Change(State.CANCELED)),
+    State.FAILED: (
+        OperationEffect(State.CANCELED),
+        NO,
+        OperationEffect(State.PENDING),
+        AGAIN,
+        OperationEffect(State.FAILED),
+    ),
+    State.SUCCEEDED: (NO, NO, NO, NO, OperationEffect(State.SUCCEEDED)),
+    State.CANCELED: (Already(), NO, NO, NO, OperationEffect(State.CANCELED)),
 }
 CELLS = [
     pytest.param(state, operation, outcome, id=f"{state}-{operation}")
@@ -51,7 +57,7 @@ def subject(
     return Subject(7, state, state in LEASED if leased is None else leased, leftovers, unfinished, last)
 
 
-def outcome_of(operation: Operation, job: Subject) -> Change | Already | None:
+def outcome_of(operation: Operation, job: Subject) -> OperationEffect | Already | None:
     try:
         return decide(operation, job)
     except OperationRefused:
@@ -64,28 +70,30 @@ def test_the_table_has_every_cell() -> None:
 
 
 @pytest.mark.parametrize(("state", "operation", "outcome"), CELLS)
-def test_cell(state: State, operation: Operation, outcome: Change | Already | None) -> None:
+def test_cell(state: State, operation: Operation, outcome: OperationEffect | Already | None) -> None:
     assert outcome_of(operation, subject(state)) == outcome
 
 
 @pytest.mark.parametrize(("state", "operation", "outcome"), CELLS)
 def test_what_is_offered_is_what_changes_something(
-    state: State, operation: Operation, outcome: Change | Already | None
+    state: State, operation: Operation, outcome: OperationEffect | Already | None
 ) -> None:
-    assert is_offered(operation, subject(state)) == isinstance(outcome, Change)
+    assert is_offered(operation, subject(state)) == isinstance(outcome, OperationEffect)
     assert is_already(operation, subject(state)) == isinstance(outcome, Already)
 
 
 @pytest.mark.parametrize(("state", "operation", "outcome"), CELLS)
 def test_a_refusal_names_state_operation_and_what_is_allowed(
-    state: State, operation: Operation, outcome: Change | Already | None
+    state: State, operation: Operation, outcome: OperationEffect | Already | None
 ) -> None:
     if outcome is not None:
         assert decide(operation, subject(state)) == outcome
         return
     with pytest.raises(OperationRefused) as refused:
         decide(operation, subject(state))
-    allowed = sorted(str(o) for o, cell in zip(OPERATIONS, TABLE[state], strict=True) if isinstance(cell, Change))
+    allowed = sorted(
+        str(o) for o, cell in zip(OPERATIONS, TABLE[state], strict=True) if isinstance(cell, OperationEffect)
+    )
     assert refused.value.facts == {"state": str(state), "operation": str(operation), "allowed": allowed}
     assert "Job 7" in refused.value.message
     assert f"cannot be {PAST[operation]}: it " in refused.value.message

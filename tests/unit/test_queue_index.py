@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from jobdeck.core.claims import Claim, Held, Holding, implicit_claims, merge, qualify
 from jobdeck.core.life.order import order_key
 from jobdeck.core.life.states import State
-from jobdeck.core.life.waiting import PausedScope, Waiting, obstacles
+from jobdeck.core.life.waiting import ScopePause, Waiting, obstacles
 from jobdeck.engine.scheduling.index import LOOKS, QueueIndex
 from jobdeck.engine.scheduling.slot_table import Capacities
 from jobdeck.store.running.leases import UNDO, Pick
-from jobdeck.store.running.workers import Worker
+from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.scheduling.queue import QueuedJob
 
 PROJECTS = {1: ("p1", 1.0), 2: ("p2", 3.0)}
@@ -39,8 +39,8 @@ class World:
     waiting: dict[int, QueuedJob] = field(default_factory=dict)
     held: dict[int, tuple[QueuedJob, str]] = field(default_factory=dict)
     capacities: dict[str, int] = field(default_factory=dict)
-    workers: list[Worker] = field(default_factory=list)
-    paused: Mapping[str, PausedScope] = field(default_factory=dict)
+    workers: list[StoredWorker] = field(default_factory=list)
+    paused: Mapping[str, ScopePause] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.index.set_projects(PROJECTS)
@@ -53,9 +53,9 @@ class World:
             self.index.unblock(changed, everyone=True)
 
     def pause(self, scopes: tuple[str, ...]) -> None:
-        self.paused = self.index.paused = {s: PausedScope(s, "someone", None) for s in scopes}
+        self.paused = self.index.paused = {s: ScopePause(s, "someone", None) for s in scopes}
 
-    def employ(self, workers: list[Worker]) -> None:
+    def employ(self, workers: list[StoredWorker]) -> None:
         self.workers = workers
         self.index.slots.replace(workers)
 
@@ -92,10 +92,10 @@ class World:
                 held.take(job_id, _claims(job))
         return held
 
-    def used(self, worker: Worker, isolation: str) -> int:
+    def used(self, worker: StoredWorker, isolation: str) -> int:
         return sum(w == worker.id and job.isolation == isolation for job, w in self.held.values())
 
-    def free(self, worker: Worker, isolation: str) -> int:
+    def free(self, worker: StoredWorker, isolation: str) -> int:
         slots = worker.light_slots if isolation == "thread" else worker.slots
         return slots - self.used(worker, isolation)
 
@@ -121,7 +121,7 @@ class World:
 class _View:
     held: Held
     capacities: Mapping[str, int]
-    paused: Mapping[str, PausedScope]
+    paused: Mapping[str, ScopePause]
     types: set[str]
 
     def holding(self, resource: str) -> Holding:
@@ -155,8 +155,8 @@ def make_job(
     )  # fmt: skip
 
 
-def worker(name: str, slots: int, light: int = 0, types: tuple[str, ...] = tuple(TYPES)) -> Worker:
-    return Worker(name, name, "host", 1, slots, light, types, "1")
+def worker(name: str, slots: int, light: int = 0, types: tuple[str, ...] = tuple(TYPES)) -> StoredWorker:
+    return StoredWorker(name, name, "host", 1, slots, light, types, "1")
 
 
 def random_claims(chance: Random) -> tuple[Claim, ...]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.core.life.spans import Change, Span, lanes_of, spans_of, within
+from jobdeck.core.life.spans import Span, StateChange, lanes_of, spans_of, within
 from jobdeck.core.life.states import State
 
 P, R, S, F = State.PENDING, State.RUNNING, State.SUCCEEDED, State.FAILED
@@ -16,23 +16,23 @@ P, R, S, F = State.PENDING, State.RUNNING, State.SUCCEEDED, State.FAILED
 def told(
     *changes: tuple[int, str, State | None, State, int | None], created: int = 0
 ) -> list[tuple[str, int, int | None]]:
-    return [(s.kind, s.start, s.end) for s in spans_of(created, [Change(*c) for c in changes])]
+    return [(s.kind, s.start, s.end) for s in spans_of(created, [StateChange(*c) for c in changes])]
 
 
 def test_a_life_with_pause_failure_and_restart() -> None:
     spans = spans_of(
         0,
         [
-            Change(0, "submitted", None, P),
-            Change(5, "started", P, R, 1),
-            Change(7, "pausing", R, State.PAUSING),
-            Change(8, "paused", State.PAUSING, State.PAUSED),
-            Change(20, "resumed", State.PAUSED, P),
-            Change(21, "started", P, R, 1),
-            Change(30, "failed", R, F),
-            Change(40, "restarted", F, P, 2),
-            Change(41, "started", P, R, 2),
-            Change(50, "succeeded", R, S),
+            StateChange(0, "submitted", None, P),
+            StateChange(5, "started", P, R, 1),
+            StateChange(7, "pausing", R, State.PAUSING),
+            StateChange(8, "paused", State.PAUSING, State.PAUSED),
+            StateChange(20, "resumed", State.PAUSED, P),
+            StateChange(21, "started", P, R, 1),
+            StateChange(30, "failed", R, F),
+            StateChange(40, "restarted", F, P, 2),
+            StateChange(41, "started", P, R, 2),
+            StateChange(50, "succeeded", R, S),
         ],
     )
     assert spans == [
@@ -54,7 +54,7 @@ def test_a_life_with_pause_failure_and_restart() -> None:
 def test_what_is_not_over_has_no_end() -> None:
     assert told() == [("waiting", 0, None)]
     assert told((3, "started", P, R, 1)) == [("waiting", 0, 3), ("running", 3, None)]
-    open_one = spans_of(0, [Change(3, "started", P, R, 1)])
+    open_one = spans_of(0, [StateChange(3, "started", P, R, 1)])
     assert [(s.start, s.end) for s in within(open_one, 5, None, 1)] == [(5, None)]
     assert [(s.start, s.end) for s in within(open_one, 5, 9, 1)] == [(5, 9)]
     assert within(open_one, 0, None, 2) == []

@@ -7,7 +7,7 @@ import pytest
 from jobdeck.core.retry import SETTLED, is_suspect, pause_after_loss, settles_after
 from jobdeck.engine.scheduling import slot_table as module
 from jobdeck.engine.scheduling.slot_table import HELD_FREE, SlotTable
-from jobdeck.store.running.workers import ACTIVE, Worker
+from jobdeck.store.running.workers import ACTIVE, StoredWorker
 
 
 class Clock:
@@ -24,8 +24,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def worker(name: str) -> Worker:
-    return Worker(
+def worker(name: str) -> StoredWorker:
+    return StoredWorker(
         id=name, name=name, host="h", pid=1, slots=4, light_slots=4, types=("t",), version="1", state=ACTIVE
     )  # fmt: skip
 

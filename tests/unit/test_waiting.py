@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobdeck.core.claims import Claim, Held, Holding
-from jobdeck.core.life.waiting import SHOWN_HOLDERS, PausedScope, Reason, Waiting, WaitReason, obstacles, turn
+from jobdeck.core.life.waiting import SHOWN_HOLDERS, Reason, ScopePause, Waiting, WaitingFor, obstacles, turn
 
 
 @dataclass
 class World:
     held: Held = field(default_factory=Held)
     limits: dict[str, int] = field(default_factory=dict)
-    paused: Mapping[str, PausedScope] = field(default_factory=dict)
+    paused: Mapping[str, ScopePause] = field(default_factory=dict)
     types: tuple[str, ...] = ("import",)
 
     def holding(self, resource: str) -> Holding:
@@ -26,7 +26,7 @@ class World:
         return type_name in self.types
 
 
-def reasons(world: World, *claims: Claim, not_before: int | None = None, **more: object) -> list[WaitReason]:
+def reasons(world: World, *claims: Claim, not_before: int | None = None, **more: object) -> list[WaitingFor]:
     depends_on = more.get("depends_on")
     assert depends_on is None or isinstance(depends_on, tuple)
     return list(obstacles(Waiting(1, "p", "import", claims, not_before, depends_on), world, 100))
@@ -37,7 +37,7 @@ def test_nothing_keeps_a_free_job() -> None:
 
 
 def test_reasons_come_in_the_documented_order() -> None:
-    pause = PausedScope("project:p", "ann", "stock-taking")
+    pause = ScopePause("project:p", "ann", "stock-taking")
     world = World(limits={"project:p": 0}, paused={"project:p": pause}, types=())
     found = reasons(world, Claim("project:p"), not_before=101, depends_on=(5,))
     assert [r.reason for r in found] == [
@@ -52,7 +52,7 @@ def test_not_before_is_over_at_its_time() -> None:
 
 def test_every_paused_scope_is_named_with_who_and_why() -> None:
     scopes = ("instance", "project:p", "type:import", "project:q", "type:export")
-    world = World(paused={s: PausedScope(s, "ann", "stock-taking" if s == "instance" else None) for s in scopes})
+    world = World(paused={s: ScopePause(s, "ann", "stock-taking" if s == "instance" else None) for s in scopes})
     assert [(r.resource, r.text) for r in reasons(world)] == [
         ("instance", "instance was paused by ann: stock-taking."),
         ("project:p", "project:p was paused by ann."),

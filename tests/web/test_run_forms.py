@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from jobdeck.web.forms.draft import NONE, OUT, RAW, Node
+from jobdeck.web.forms.draft import NONE, OUT, RAW, DraftNode
 from jobdeck.web.forms.edits import edit
 from jobdeck.web.forms.faults import place
 from jobdeck.web.forms.filling import fill
@@ -27,22 +27,22 @@ TEMPLATES = Templates(StaticFiles(), "0")
 MINIMAL = {"text": "a", "needed_or_none": 1, "flag": True, "needed_mode": "b"}
 
 
-def rendered(root: Node) -> str:
+def rendered(root: DraftNode) -> str:
     TEMPLATES.macros.renew()
     return str(TEMPLATES.macros.form_root(root, "Parameters", {"file_names": {}, "max_upload": 1}))
 
 
-def through_the_page(form: FormSchema, root: Node) -> Node:
+def through_the_page(form: FormSchema, root: DraftNode) -> DraftNode:
     """The form drawn, sent by a browser, and read again."""
     body = urlencode(Controls(rendered(root)).pairs).encode()
     return read(form, Sent.of(body), "p")
 
 
-def put_in(form: FormSchema, value: Any) -> Node:
+def put_in(form: FormSchema, value: Any) -> DraftNode:
     return through_the_page(form, fill(form, value, "p"))
 
 
-def at(root: Node, path: str) -> Node:
+def at(root: DraftNode, path: str) -> DraftNode:
     found = root.find(f"p/{path}")
     assert found is not None
     return found

@@ -25,7 +25,7 @@ _NOUN = re.compile(r"^app = ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CliCommand:
     """One word behind `jobdeck`."""
 
     name: str
@@ -45,13 +45,13 @@ class Command:
 
 
 @cache
-def commands() -> dict[str, Command]:
+def commands() -> dict[str, CliCommand]:
     """Every command, by name. Raises FoundTwice where two files have one of the same name."""
     return by_name(command for path in sorted([*FOLDER.glob("*.py"), *FOLDER.glob("*/*.py")]) for command in _of(path))
 
 
-def by_name(found: Iterable[Command]) -> dict[str, Command]:
-    every: dict[str, Command] = {}
+def by_name(found: Iterable[CliCommand]) -> dict[str, CliCommand]:
+    every: dict[str, CliCommand] = {}
     for command in found:
         if command.name in every:
             raise FoundTwice(f"The command {command.name}", every[command.name].module, command.module)
@@ -59,7 +59,7 @@ def by_name(found: Iterable[Command]) -> dict[str, Command]:
     return every
 
 
-def _of(path: Path) -> Iterator[Command]:
+def _of(path: Path) -> Iterator[CliCommand]:
     source = path.read_text(encoding="utf-8")
     tables = dict(_TABLE.findall(source))
     if "COMMANDS" not in tables:
@@ -68,7 +68,7 @@ def _of(path: Path) -> Iterator[Command]:
     module = ".".join(("jobdeck.cli", *(word for word in words if word != "__init__")))
     is_noun = _NOUN.search(source) is not None
     for name, (group, told) in literal_eval(tables["COMMANDS"]).items():
-        yield Command(name, group, told, module, is_noun, tables.get("EXAMPLES", "{}"))
+        yield CliCommand(name, group, told, module, is_noun, tables.get("EXAMPLES", "{}"))
 
 
 def examples() -> dict[str, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from jobdeck.cli.arguments.more import More, print_list
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_one
-from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.failures import FailureGroup, Trend
@@ -27,15 +27,15 @@ EXAMPLES = {
 app = noun("failures", "What goes wrong, grouped by kind.")
 
 BARS = " ▁▂▃▄▅▆▇█"
-GROUP_COLUMNS: list[Column[FailureGroup]] = [
-    Column("FINGERPRINT", lambda g: g.fingerprint),
-    Column("COUNT", lambda g: text.number(g.count), right=True),
-    Column("FAILED NOW", lambda g: text.number(g.jobs_failed_now), drop=4, right=True),
-    Column("TREND", lambda g: bars(g.trend), drop=5),
-    Column("LAST", lambda g: g.last_seen, drop=2),
-    Column("TYPES", lambda g: [t.type for t in g.types], drop=3, least=6),
-    Column("CODE", lambda g: g.code, drop=6, least=8),
-    Column("MESSAGE", lambda g: g.message, drop=1, least=16),
+GROUP_COLUMNS: list[TableColumn[FailureGroup]] = [
+    TableColumn("FINGERPRINT", lambda g: g.fingerprint),
+    TableColumn("COUNT", lambda g: text.number(g.count), right=True),
+    TableColumn("FAILED NOW", lambda g: text.number(g.jobs_failed_now), drop=4, right=True),
+    TableColumn("TREND", lambda g: bars(g.trend), drop=5),
+    TableColumn("LAST", lambda g: g.last_seen, drop=2),
+    TableColumn("TYPES", lambda g: [t.type for t in g.types], drop=3, least=6),
+    TableColumn("CODE", lambda g: g.code, drop=6, least=8),
+    TableColumn("MESSAGE", lambda g: g.message, drop=1, least=16),
 ]
 Since = Annotated[str | None, Parameter(help="12h, 1d, 3d, 7d, or a time like 2026-11-20T08:00:00Z.")]
 Until = Annotated[str | None, Parameter(help="As --since.")]

@@ -15,7 +15,7 @@ from jobdeck.cli.arguments.options import STDIN, Common, Force, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one, print_page
-from jobdeck.cli.show.table import Column, print_facts, print_table
+from jobdeck.cli.show.table import TableColumn, print_facts, print_table
 from jobdeck.cli.upload import opened, require_readable, upload_all
 
 if TYPE_CHECKING:
@@ -43,23 +43,23 @@ FileIds = Annotated[
     ),
 ]
 
-COLUMNS: list[Column[File]] = [
-    Column("ID", lambda f: f.id, right=True),
-    Column("NAME", lambda f: f.name, least=12),
-    Column("SIZE", lambda f: text.size(f.bytes), right=True),
-    Column("TAGS", lambda f: f.tags, drop=4, least=6),
-    Column("BY", lambda f: f.created_by, drop=3, least=6),
-    Column("CREATED", lambda f: f.created_at, drop=1),
-    Column("EXPIRES", lambda f: "never" if f.permanent else f.expires_at, drop=2),
+COLUMNS: list[TableColumn[File]] = [
+    TableColumn("ID", lambda f: f.id, right=True),
+    TableColumn("NAME", lambda f: f.name, least=12),
+    TableColumn("SIZE", lambda f: text.size(f.bytes), right=True),
+    TableColumn("TAGS", lambda f: f.tags, drop=4, least=6),
+    TableColumn("BY", lambda f: f.created_by, drop=3, least=6),
+    TableColumn("CREATED", lambda f: f.created_at, drop=1),
+    TableColumn("EXPIRES", lambda f: "never" if f.permanent else f.expires_at, drop=2),
 ]
 
 
-VERSION_COLUMNS: list[Column[FileVersion]] = [
-    Column("VERSION", lambda v: v.version, right=True),
-    Column("NAME", lambda v: v.name, least=12),
-    Column("SIZE", lambda v: text.size(v.bytes), right=True),
-    Column("BY", lambda v: v.created_by, drop=2, least=6),
-    Column("CREATED", lambda v: v.created_at, drop=1),
+VERSION_COLUMNS: list[TableColumn[FileVersion]] = [
+    TableColumn("VERSION", lambda v: v.version, right=True),
+    TableColumn("NAME", lambda v: v.name, least=12),
+    TableColumn("SIZE", lambda v: text.size(v.bytes), right=True),
+    TableColumn("BY", lambda v: v.created_by, drop=2, least=6),
+    TableColumn("CREATED", lambda v: v.created_at, drop=1),
 ]
 
 

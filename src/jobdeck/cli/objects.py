@@ -12,7 +12,7 @@ from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one
-from jobdeck.cli.show.table import Column, print_facts, print_table
+from jobdeck.cli.show.table import TableColumn, print_facts, print_table
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
@@ -36,31 +36,31 @@ app = noun("objects", "Look at tables and collections.")
 
 Ref = Annotated[str, Parameter(name="REF", help="For example lake/in.shop/orders.", completer=refs)]
 
-OBJECT_COLUMNS: list[Column[TableObject]] = [
-    Column("REF", lambda o: o.ref, least=16, last=True),
-    Column("KIND", lambda o: o.kind, drop=4),
-    Column("ROWS", lambda o: text.number(o.rows), right=True),
-    Column("SIZE", lambda o: text.size(o.bytes), drop=1, right=True),
-    Column("VERSION", lambda o: o.version, drop=3, right=True),
-    Column("UPDATED", lambda o: o.updated_at, drop=2),
+OBJECT_COLUMNS: list[TableColumn[TableObject]] = [
+    TableColumn("REF", lambda o: o.ref, least=16, last=True),
+    TableColumn("KIND", lambda o: o.kind, drop=4),
+    TableColumn("ROWS", lambda o: text.number(o.rows), right=True),
+    TableColumn("SIZE", lambda o: text.size(o.bytes), drop=1, right=True),
+    TableColumn("VERSION", lambda o: o.version, drop=3, right=True),
+    TableColumn("UPDATED", lambda o: o.updated_at, drop=2),
 ]
 
-FIELD_COLUMNS: list[Column[Field]] = [
-    Column("COLUMN", lambda f: f.name, least=10),
-    Column("TYPE", lambda f: f.type if f.dimension is None else f"{f.type}({f.dimension})", least=10),
-    Column("NULL", lambda f: "" if f.nullable else "not null", drop=2),
-    Column("KEY", lambda f: "key" if f.key else "", drop=1),
-    Column("INDEX", lambda f: " ".join(x for x in (f.index, f.metric) if x), drop=3),
+FIELD_COLUMNS: list[TableColumn[Field]] = [
+    TableColumn("COLUMN", lambda f: f.name, least=10),
+    TableColumn("TYPE", lambda f: f.type if f.dimension is None else f"{f.type}({f.dimension})", least=10),
+    TableColumn("NULL", lambda f: "" if f.nullable else "not null", drop=2),
+    TableColumn("KEY", lambda f: "key" if f.key else "", drop=1),
+    TableColumn("INDEX", lambda f: " ".join(x for x in (f.index, f.metric) if x), drop=3),
 ]
 
-VERSION_COLUMNS: list[Column[ObjectVersion]] = [
-    Column("VERSION", lambda v: v.version, right=True),
-    Column("AT", lambda v: v.at),
-    Column("BY", lambda v: v.by, drop=3),
-    Column("JOB", lambda v: v.job, right=True),
-    Column("WHAT", lambda v: v.operation, drop=1, least=8),
-    Column("ROWS", lambda v: text.number(v.rows), drop=2, right=True),
-    Column("SIZE", lambda v: text.size(v.bytes), drop=4, right=True),
+VERSION_COLUMNS: list[TableColumn[ObjectVersion]] = [
+    TableColumn("VERSION", lambda v: v.version, right=True),
+    TableColumn("AT", lambda v: v.at),
+    TableColumn("BY", lambda v: v.by, drop=3),
+    TableColumn("JOB", lambda v: v.job, right=True),
+    TableColumn("WHAT", lambda v: v.operation, drop=1, least=8),
+    TableColumn("ROWS", lambda v: text.number(v.rows), drop=2, right=True),
+    TableColumn("SIZE", lambda v: text.size(v.bytes), drop=4, right=True),
 ]
 
 
@@ -148,14 +148,14 @@ def _show(found: TableObject) -> None:
         print_table(found.columns, FIELD_COLUMNS)
 
 
-def _row_columns(found: Rows) -> list[Column[dict[str, Any]]]:
+def _row_columns(found: Rows) -> list[TableColumn[dict[str, Any]]]:
     names = [c.name for c in found.columns] or list(dict.fromkeys(name for row in found.items for name in row))
     return [_row_column(name, position, found.items) for position, name in enumerate(names)]
 
 
-def _row_column(name: str, position: int, rows: list[dict[str, Any]]) -> Column[dict[str, Any]]:
+def _row_column(name: str, position: int, rows: list[dict[str, Any]]) -> TableColumn[dict[str, Any]]:
     right = _are_numbers([row.get(name) for row in rows])
-    return Column(text.line(name), lambda row: _plain(row.get(name)), drop=position, least=8, right=right)
+    return TableColumn(text.line(name), lambda row: _plain(row.get(name)), drop=position, least=8, right=right)
 
 
 def _are_numbers(values: list[Any]) -> bool:

@@ -42,7 +42,7 @@ class Capabilities:
     """What one job wrote becomes visible all at once, and a repeat of that changes nothing."""
 
 
-class Column(BaseModel):
+class DataColumn(BaseModel):
     """A column as people read it."""
 
     name: str
@@ -54,7 +54,7 @@ class Description(BaseModel):
     """What a source tells of its object. `fingerprint` changes when the content does."""
 
     object: str
-    columns: list[Column]
+    columns: list[DataColumn]
     key: list[str] = Field(default_factory=list)
     rows: int | None = None
     bytes: int | None = None

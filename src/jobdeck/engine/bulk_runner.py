@@ -21,7 +21,7 @@ from jobdeck.core.life.bulk import (
     left_out,
 )
 from jobdeck.core.life.family import HasChildren
-from jobdeck.engine.control import Control, OperationRequest, Result, delete_in, none_along, operate_in, prioritize_in
+from jobdeck.engine.control import Control, OperationCall, Result, delete_in, none_along, operate_in, prioritize_in
 from jobdeck.engine.loops import Backoff, sleep_unless
 from jobdeck.engine.scheduling.leader import Leadership
 from jobdeck.store.bulks import items, records
@@ -131,7 +131,7 @@ async def _operate(tx: Tx, bulk: StoredBulk, ids: list[int]) -> tuple[list[Resul
     if bulk.operation is BulkOperation.DELETE:
         chosen = partial(items.may_go, bulk_id=bulk.id) if bulk.with_children else none_along
         return await delete_in(tx, ids, bulk.actor, chosen, bulk.id)
-    request = OperationRequest(operation, bulk.actor, bulk.reason, bulk.resume_at, bulk=bulk.id)
+    request = OperationCall(operation, bulk.actor, bulk.reason, bulk.resume_at, bulk=bulk.id)
     return await operate_in(tx, ids, request), []
 
 

@@ -41,7 +41,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class OperationRequest:
+class OperationCall:
     """What is asked, by whom and why; `resume_at` in µs. `bulk`: the operation on a selection that it is a part of."""
 
     operation: Operation
@@ -81,7 +81,7 @@ class Control:
         """Do `operation` to each of `ids` that allows it, all in one transaction; one result per id, in order."""
         if operation is Operation.DELETE:
             return await self.delete(ids, actor=actor)
-        request = OperationRequest(operation, actor, reason, resume_at)
+        request = OperationCall(operation, actor, reason, resume_at)
         return await self._database.transact(lambda tx: operate_in(tx, ids, request))
 
     async def set_priority(self, job_id: int, priority: int, *, actor: str) -> Result:
@@ -105,7 +105,7 @@ class Control:
         await self._garbage.collect(doomed)
 
 
-async def operate_in(tx: Tx, ids: Sequence[int], request: OperationRequest) -> list[Result]:
+async def operate_in(tx: Tx, ids: Sequence[int], request: OperationCall) -> list[Result]:
     """As `Control.operate`, within a transaction; not for deleting."""
     locked = await jobs.lock(tx, ids)
     results = {i: Result(i, False, _no_such_job(i)) for i in ids if i not in locked}
@@ -134,7 +134,7 @@ def _told(transition: Transition, bulk: int | None) -> Transition:
     return Transition(transition.job, transition.kind, {**transition.data, "bulk": bulk})
 
 
-async def _carry_out(tx: Tx, changes: list[transition_writes.Change], request: OperationRequest) -> None:
+async def _carry_out(tx: Tx, changes: list[transition_writes.Change], request: OperationCall) -> None:
     if not changes:
         return
     await transition_writes.apply(tx, changes, actor=request.actor)
@@ -147,7 +147,7 @@ async def _carry_out(tx: Tx, changes: list[transition_writes.Change], request: O
         await _cancel_children(tx, [job for job, _ in changes if job.has_children], request)
 
 
-async def _cancel_children(tx: Tx, parents: list[Job], request: OperationRequest) -> None:
+async def _cancel_children(tx: Tx, parents: list[Job], request: OperationCall) -> None:
     """The cascade: every descendant that has not ended is canceled in the same transaction."""
     if not parents:
         return
@@ -186,7 +186,7 @@ async def delete_in(
     below = {job.id for members in families.values() for job in members[1:]} - asked
     may_go = set(await chosen(tx, sorted(below))) if below else set()
     results: list[Result] = []
-    doomed: dict[int, job_removal.Doomed] = {}
+    doomed: dict[int, job_removal.DoomedJob] = {}
     for job_id in ids:
         result = _doom(tx, job_id, families.get(job_id, []), asked, may_go)
         # A job may be named twice, or be in the family of another one: it is told of once.
@@ -194,8 +194,8 @@ async def delete_in(
         results.append(changed(result, along=along))
         if result.changed and result.before is not None and job_id not in doomed:
             counts = family.by_state(job.state for job in along)
-            doomed[job_id] = job_removal.Doomed(result.before, counts)
-            doomed.update({job.id: job_removal.Doomed(job, taken_by=job_id) for job in along})
+            doomed[job_id] = job_removal.DoomedJob(result.before, counts)
+            doomed.update({job.id: job_removal.DoomedJob(job, taken_by=job_id) for job in along})
     content = await garbage.add(tx, await leftovers.of_jobs(tx, [one.job for one in doomed.values()]))
     await job_removal.remove(tx, list(doomed.values()), actor, bulk)
     return results, content

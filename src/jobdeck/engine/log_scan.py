@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from jobdeck.engine.logs import EVERY_LINE, LogFilter, LogLine, unpack
+from jobdeck.engine.logs import EVERY_LINE, LogEntry, LogFilter, unpack
 
 _BREATH = 100
 """Lines after which other threads get their turn."""
@@ -26,7 +26,7 @@ class Scanned:
     """What a look through a chunk has found, oldest first. `place`: the number of the line that was looked at last;
     in a look ahead 0 or more, backwards 1 or more. `total`: lines of the chunk."""
 
-    lines: list[LogLine]
+    lines: list[LogEntry]
     place: int
     total: int
     size: int
@@ -52,7 +52,7 @@ def back(content: bytes, name: str, end: int | None, limit: int, where: LogFilte
 
 def text(content: bytes) -> bytes:
     """All lines as text for people."""
-    return "".join(f"{LogLine.from_json(line).to_text()}\n" for line in _unhurried(unpack(content))).encode()
+    return "".join(f"{LogEntry.from_json(line).to_text()}\n" for line in _unhurried(unpack(content))).encode()
 
 
 def count(content: bytes) -> int:
@@ -60,10 +60,10 @@ def count(content: bytes) -> int:
     return gzip.decompress(content).count(b"\n")
 
 
-def _first(name: str, lines: list[str], places: Iterable[int], limit: int, where: LogFilter) -> list[LogLine]:
-    found: list[LogLine] = []
+def _first(name: str, lines: list[str], places: Iterable[int], limit: int, where: LogFilter) -> list[LogEntry]:
+    found: list[LogEntry] = []
     for place in _unhurried(places):
-        line = LogLine.from_json(lines[place], f"{name}:{place + 1}")
+        line = LogEntry.from_json(lines[place], f"{name}:{place + 1}")
         if where.fits(line):
             found.append(line)
             if len(found) >= limit:
@@ -116,7 +116,7 @@ def _unhurried(items: Iterable[T]) -> Iterator[T]:
         yield item
 
 
-def _number(line: LogLine) -> int:
+def _number(line: LogEntry) -> int:
     return int(line.cursor.rpartition(":")[2])
 
 

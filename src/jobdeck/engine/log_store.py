@@ -14,7 +14,7 @@ from cachetools import LRUCache
 
 from jobdeck.engine import log_scan
 from jobdeck.engine.log_scan import Scanned
-from jobdeck.engine.logs import EVERY_LINE, LogCursor, LogFilter, LogLine, chunk_name
+from jobdeck.engine.logs import EVERY_LINE, LogCursor, LogEntry, LogFilter, chunk_name
 from jobdeck.storage.blobs import Blob, Blobs
 from jobdeck.storage.places import log_prefix
 
@@ -36,7 +36,7 @@ class Portion:
     `next`: the place behind all that was looked at, to go on from; None: there is nothing yet. `more`: lines behind it
     wait to be looked at. `earlier`: `before` for what is in front of all that was looked at; None: nothing is."""
 
-    lines: list[LogLine]
+    lines: list[LogEntry]
     next: str | None
     more: bool = False
     earlier: str | None = None
@@ -73,7 +73,7 @@ class LogStore:
         """Up to `limit` lines behind the cursor that fit `where`."""
         place = LogCursor.parse(after)
         chunks = [b for b in await self._chunks(job, attempt) if chunk_name(b.path) >= place.chunk]
-        lines: list[LogLine] = []
+        lines: list[LogEntry] = []
         bound, more = _ReadBound(), False
         for number, blob in enumerate(chunks):
             name = chunk_name(blob.path)
@@ -97,7 +97,7 @@ class LogStore:
         is, and then without a `next`."""
         end = LogCursor.parse(before, "before") if before is not None else None
         chunks = [b for b in await self._chunks(job, attempt) if end is None or chunk_name(b.path) <= end.chunk]
-        lines: list[LogLine] = []
+        lines: list[LogEntry] = []
         bound, following, earlier = _ReadBound(), None, None
         for number in range(len(chunks) - 1, -1, -1):
             name = chunk_name(chunks[number].path)

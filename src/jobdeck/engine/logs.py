@@ -16,7 +16,7 @@ SEAL_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
+class LogEntry:
     """One line. `at` is µs; `step` and `task` say whose it is, None for the engine's own.
 
     `cursor` stands behind the line, once it was read."""
@@ -32,7 +32,7 @@ class LogLine:
         return json.dumps([self.at, self.level, self.step, self.task, self.text], ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, line: str, cursor: str = "") -> LogLine:
+    def from_json(cls, line: str, cursor: str = "") -> LogEntry:
         at, level, step, task, text = json.loads(line)
         return cls(at, level, step, task, text, cursor)
 
@@ -52,7 +52,7 @@ class LogFilter:
     task: int | None = None
     q: str | None = None
 
-    def fits(self, line: LogLine) -> bool:
+    def fits(self, line: LogEntry) -> bool:
         return (
             (not self.levels or line.level in self.levels)
             and (self.step is None or line.step == self.step)

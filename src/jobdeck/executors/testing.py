@@ -274,7 +274,7 @@ async def death_is_noticed(executor: Executor, folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Check:
+class ExecutorDuty:
     """One duty of an executor, what it takes to fulfil it, and whether trying without that does harm."""
 
     run: Callable[[Executor, Path], Awaitable[None]]
@@ -287,23 +287,23 @@ class Check:
 
 
 CHECKS = (
-    Check(values_survive),
-    Check(declared_types_come_back),
-    Check(streams_become_lists),
-    Check(messages_come_in_order),
-    Check(progress_is_limited),
-    Check(errors_are_told),
-    Check(exits_are_failures),
-    Check(results_are_bounded),
-    Check(broken_types_are_failures),
-    Check(undo_runs),
-    Check(stop_is_polite),
-    Check(kill_ends_what_can_stop),
-    Check(timeouts_are_failures),
-    Check(places_are_limited_and_fair),
-    Check(closing_ends_everything),
-    Check(deadline_fences),
-    Check(kill_ends_what_ignores, needs="kill"),
-    Check(prints_are_heard, needs="capture"),
-    Check(death_is_noticed, needs="process", dangerous=True),
+    ExecutorDuty(values_survive),
+    ExecutorDuty(declared_types_come_back),
+    ExecutorDuty(streams_become_lists),
+    ExecutorDuty(messages_come_in_order),
+    ExecutorDuty(progress_is_limited),
+    ExecutorDuty(errors_are_told),
+    ExecutorDuty(exits_are_failures),
+    ExecutorDuty(results_are_bounded),
+    ExecutorDuty(broken_types_are_failures),
+    ExecutorDuty(undo_runs),
+    ExecutorDuty(stop_is_polite),
+    ExecutorDuty(kill_ends_what_can_stop),
+    ExecutorDuty(timeouts_are_failures),
+    ExecutorDuty(places_are_limited_and_fair),
+    ExecutorDuty(closing_ends_everything),
+    ExecutorDuty(deadline_fences),
+    ExecutorDuty(kill_ends_what_ignores, needs="kill"),
+    ExecutorDuty(prints_are_heard, needs="capture"),
+    ExecutorDuty(death_is_noticed, needs="process", dangerous=True),
 )

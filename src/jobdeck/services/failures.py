@@ -15,7 +15,7 @@ from jobdeck.services import cursors, scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
 from jobdeck.store.failures import groups
-from jobdeck.store.failures.groups import Details, FailureFilter, Group
+from jobdeck.store.failures.groups import Details, FailureFilter, StoredFailureGroup
 from jobdeck.store.views import Reader
 from jobdeck.wire.base import instant, storable
 from jobdeck.wire.failures import FailureGroup, FailurePage, ProjectCount, Trend, TypeCount
@@ -114,7 +114,7 @@ async def _filter(connection: Reader, caller: Caller, asked: FailureConditions, 
 
 
 async def _views(
-    connection: Reader, where: FailureFilter, found: list[Group], first: int | None, now: int
+    connection: Reader, where: FailureFilter, found: list[StoredFailureGroup], first: int | None, now: int
 ) -> list[FailureGroup]:
     """`first`: when the first failure was, for a range without a beginning."""
     begin = where.since if where.since is not None else first if first is not None else now
@@ -131,7 +131,9 @@ def bucket_of(begin: int, end: int) -> int:
     return next((seconds for seconds in BUCKETS if seconds >= wanted), BUCKETS[-1])
 
 
-def _view(group: Group, more: Details, names: Mapping[int, str], span: tuple[int, int, int]) -> FailureGroup:
+def _view(
+    group: StoredFailureGroup, more: Details, names: Mapping[int, str], span: tuple[int, int, int]
+) -> FailureGroup:
     return FailureGroup(
         fingerprint=group.fingerprint,
         code=more.code,

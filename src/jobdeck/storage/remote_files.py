@@ -22,7 +22,7 @@ def open_input(store: Store, key: str) -> IO[bytes]:
 def open_output(store: Store, key: str) -> IO[bytes]:
     """What is written goes out in parts as it comes; the object is there once the file is closed."""
     with store.told():
-        return cast("IO[bytes]", _Output(store, obstore.open_writer(store.inner, key)))
+        return cast("IO[bytes]", _RemoteOutput(store, obstore.open_writer(store.inner, key)))
 
 
 class _Input(io.RawIOBase):
@@ -56,7 +56,7 @@ class _Input(io.RawIOBase):
         return len(data)
 
 
-class _Output(io.RawIOBase):
+class _RemoteOutput(io.RawIOBase):
     def __init__(self, store: Store, inner: Any) -> None:
         self._store, self._inner, self._at = store, inner, 0
 

@@ -18,7 +18,7 @@ from jobdeck.store.sql.events import NewEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedSecrets:
     """Secrets as they are stored: their shape with masks in the place of values, and the values, encrypted."""
 
     shape: dict[str, Any]
@@ -32,7 +32,7 @@ class StoredConnection:
     name: str
     kind: str
     options: dict[str, Any]
-    secrets: Sealed | None
+    secrets: SealedSecrets | None
     created_at: int
 
 
@@ -108,5 +108,5 @@ async def remove(tx: Tx, project_id: int, name: str, actor: str) -> bool:
 
 def _connection(row: RowMapping) -> StoredConnection:
     stored = json.loads(row["secrets"]) if row["secrets"] else None
-    secrets = Sealed(stored["shape"], stored["box"]) if stored else None
+    secrets = SealedSecrets(stored["shape"], stored["box"]) if stored else None
     return StoredConnection(row["name"], row["kind"], json.loads(row["options"]), secrets, row["created_at"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.life.waiting import PausedScope
+from jobdeck.core.life.waiting import ScopePause
 from jobdeck.store.schema import paused_scopes
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -17,7 +17,7 @@ from jobdeck.store.sql.events import NewEvent
 class Pause:
     """A paused scope and since when (µs)."""
 
-    scope: PausedScope
+    scope: ScopePause
     at: int
 
 
@@ -25,7 +25,7 @@ async def all_pauses(connection: AsyncConnection) -> dict[str, Pause]:
     """Every paused scope, by scope."""
     query = select(paused_scopes).order_by(paused_scopes.c.scope)
     return {
-        row["scope"]: Pause(PausedScope(row["scope"], row["by"], row["reason"]), row["at"])
+        row["scope"]: Pause(ScopePause(row["scope"], row["by"], row["reason"]), row["at"])
         for row in (await connection.execute(query)).mappings()
     }
 
@@ -35,7 +35,7 @@ async def put(tx: Tx, scope: str, by: str, reason: str | None, project_id: int |
     await tx.connection.execute(delete(paused_scopes).where(paused_scopes.c.scope == scope))
     await tx.connection.execute(insert(paused_scopes).values(scope=scope, by=by, reason=reason, at=tx.now))
     tx.emit(NewEvent("scope.paused", project_id, None, by, {"scope": scope, "reason": reason}))
-    return Pause(PausedScope(scope, by, reason), tx.now)
+    return Pause(ScopePause(scope, by, reason), tx.now)
 
 
 async def clear(tx: Tx, scope: str, by: str, project_id: int | None = None) -> bool:

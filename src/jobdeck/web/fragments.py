@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import Depends
 
 from jobdeck.core.errors import NotFound
-from jobdeck.web.page import Page, PageDep
+from jobdeck.web.page import PageContext, PageDep
 
 
-async def _fragment(page: PageDep) -> Page:
+async def _fragment(page: PageDep) -> PageContext:
     if not page.is_fragment:
         raise NotFound("This is a part of a page, and none by itself.", hint="Open the page that it belongs to.")
     return page
 
 
-FragmentDep = Annotated[Page, Depends(_fragment)]
+FragmentDep = Annotated[PageContext, Depends(_fragment)]

@@ -45,7 +45,7 @@ def is_fragment(request: Request) -> bool:
 
 
 @dataclass(slots=True)
-class Page:
+class PageContext:
     """One request for a page, by one who may be known or not."""
 
     request: Request
@@ -155,17 +155,17 @@ def templates_of(request: Request) -> Templates:
     return templates
 
 
-def anyones(request: Request) -> Page:
+def anyones(request: Request) -> PageContext:
     """For pages that need no login."""
     state = request.scope.get("state", {})
     services: Services = request.app.state.services
-    page = Page(request, services, templates_of(request), state.get("caller"), state.get("session"))
+    page = PageContext(request, services, templates_of(request), state.get("caller"), state.get("session"))
     if page.known is not None:
         page.project = page.known.project or request.query_params.get(PROJECT) or None
     return page
 
 
-async def _page(request: Request) -> Page:
+async def _page(request: Request) -> PageContext:
     page = anyones(request)
     if page.known is None:
         refusal: JobdeckError | None = request.scope["state"].get("refusal")
@@ -175,5 +175,5 @@ async def _page(request: Request) -> Page:
     return page
 
 
-AnyonesPageDep = Annotated[Page, Depends(anyones)]
-PageDep = Annotated[Page, Depends(_page)]
+AnyonesPageDep = Annotated[PageContext, Depends(anyones)]
+PageDep = Annotated[PageContext, Depends(_page)]

@@ -11,7 +11,7 @@ from jobdeck.access.caller import Caller
 from jobdeck.access.roles import Role
 from jobdeck.engine.loops import RepeatedLoop, sleep_unless
 from jobdeck.services.services import Services
-from jobdeck.web.page import Page
+from jobdeck.web.page import PageContext
 from jobdeck.web.pages.jobs.filter.query import JobsAddress
 from jobdeck.web.pages.jobs.list import counts, listed
 from jobdeck.web.rendering import Templates
@@ -57,6 +57,6 @@ class Readiness:
         """Ask for the list and what stands in its head as the first person will: composing the statements takes longer
         than carrying them out."""
         nobody = Caller("", 0, 0, Role.VIEWER)
-        await Page(Request({"type": "http"}), self._services, self._templates, nobody, None).look_around()
+        await PageContext(Request({"type": "http"}), self._services, self._templates, nobody, None).look_around()
         await listed(self._services, nobody, JobsAddress())
         await counts(self._services, nobody, JobsAddress())

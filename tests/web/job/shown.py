@@ -9,7 +9,7 @@ from contextlib import closing
 from functools import cached_property
 
 from jobdeck.client import Client
-from jobdeck.engine.logs import LogLine, chunk_path, pack
+from jobdeck.engine.logs import LogEntry, chunk_path, pack
 from tests.web.deck import Deck
 from tests.web.jobs.words import FAILING, LONG, Desk
 
@@ -117,7 +117,7 @@ def _task(job: int, index: int, start: int, length: int) -> tuple[object, ...]:
 def write_log(deck: Deck, job: int, lines: Sequence[tuple[str, str]], chunk: int = 1) -> None:
     """A chunk of the log of a job's first attempt: (level, text) of each line."""
     at = time.time_ns() // 1000
-    packed = pack([LogLine(at + n, level, "sleep-0", n % 2, text).to_json() for n, (level, text) in enumerate(lines)])
+    packed = pack([LogEntry(at + n, level, "sleep-0", n % 2, text).to_json() for n, (level, text) in enumerate(lines)])
     file = deck.home / "storage" / chunk_path(job, 1, EPOCH, chunk)
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.parent.parent / f"{file.name}.new"

@@ -12,7 +12,7 @@ from jobdeck.core.life.states import State, StepState
 from jobdeck.services.jobs.details import STALLED_AFTER, JobExtras
 from jobdeck.web.pages.job.events.sentences import SYMBOLS, sentence
 from jobdeck.web.pages.job.steps.timeline import MOST_LANES, Scale, draw
-from jobdeck.web.pages.job.why import Known, linked, pieces_of, who_asked, whys
+from jobdeck.web.pages.job.why import KnownOfJob, linked, pieces_of, who_asked, whys
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Job, WaitReason
 from jobdeck.wire.timeline import SpanView, StepBar, TaskBar, TaskOverview, Timeline
@@ -63,8 +63,8 @@ def test_a_waiting_job_says_its_place_in_the_line() -> None:
     assert waiting(turn, reason="turn", number=4) == turn
 
 
-def known(quiet: float | None) -> Known:
-    return Known(sides(quiet), None, {}, lambda _: False)
+def known(quiet: float | None) -> KnownOfJob:
+    return KnownOfJob(sides(quiet), None, {}, lambda _: False)
 
 
 def sides(quiet: float | None) -> JobExtras:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import say
 from jobdeck.cli.show.output import print_all, print_one
-from jobdeck.cli.show.table import Column
+from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Limit
@@ -28,11 +28,11 @@ app = noun("limits", "List, set and clear limits of a project, or with --instanc
 
 Instance = Annotated[bool, Parameter(help="Of all projects together, not of one.", negative=())]
 
-COLUMNS: list[Column[Limit]] = [
-    Column("RESOURCE", lambda x: x.resource, least=16, last=True),
-    Column("CAPACITY", lambda x: "no limit" if x.capacity is None else x.capacity, right=True),
-    Column("USED", lambda x: x.used, right=True),
-    Column("HELD BY JOBS", lambda x: x.holders, drop=1, least=8),
+COLUMNS: list[TableColumn[Limit]] = [
+    TableColumn("RESOURCE", lambda x: x.resource, least=16, last=True),
+    TableColumn("CAPACITY", lambda x: "no limit" if x.capacity is None else x.capacity, right=True),
+    TableColumn("USED", lambda x: x.used, right=True),
+    TableColumn("HELD BY JOBS", lambda x: x.holders, drop=1, least=8),
 ]
 
 

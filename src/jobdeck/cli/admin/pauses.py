@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import say
 from jobdeck.cli.show.output import print_all, print_one
-from jobdeck.cli.show.table import Column
+from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
     from jobdeck.wire.pauses import PausedScope
@@ -28,11 +28,11 @@ app = noun("pauses", "List, set and clear paused scopes, in which no jobs are st
 
 Scope = Annotated[str, Parameter(name="SCOPE", help="instance, project:NAME or type:NAME.")]
 
-COLUMNS: list[Column[PausedScope]] = [
-    Column("SCOPE", lambda p: p.scope, least=16, last=True),
-    Column("BY", lambda p: p.by, least=6),
-    Column("SINCE", lambda p: p.at, drop=1),
-    Column("REASON", lambda p: p.reason, drop=2, least=10),
+COLUMNS: list[TableColumn[PausedScope]] = [
+    TableColumn("SCOPE", lambda p: p.scope, least=16, last=True),
+    TableColumn("BY", lambda p: p.by, least=6),
+    TableColumn("SINCE", lambda p: p.at, drop=1),
+    TableColumn("REASON", lambda p: p.reason, drop=2, least=10),
 ]
 
 

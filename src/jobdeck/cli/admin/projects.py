@@ -10,7 +10,7 @@ from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one
-from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Project
@@ -28,11 +28,11 @@ EXAMPLES = {
 
 app = noun("projects", "List, show, create and change projects.")
 
-COLUMNS: list[Column[Project]] = [
-    Column("NAME", lambda p: p.name),
-    Column("TITLE", lambda p: p.title, drop=1, least=8),
-    Column("WEIGHT", lambda p: f"{p.weight:g}", right=True),
-    Column("CREATED", lambda p: p.created_at, drop=2),
+COLUMNS: list[TableColumn[Project]] = [
+    TableColumn("NAME", lambda p: p.name),
+    TableColumn("TITLE", lambda p: p.title, drop=1, least=8),
+    TableColumn("WEIGHT", lambda p: f"{p.weight:g}", right=True),
+    TableColumn("CREATED", lambda p: p.created_at, drop=2),
 ]
 
 

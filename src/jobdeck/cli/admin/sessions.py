@@ -10,7 +10,7 @@ from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all
-from jobdeck.cli.show.table import Column
+from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Session
@@ -26,14 +26,14 @@ EXAMPLES = {
 
 app = noun("sessions", "List and end your sessions in browsers.")
 
-COLUMNS: list[Column[Session]] = [
-    Column("ID", lambda s: s.id),
-    Column("TOKEN", lambda s: text.line(s.token), drop=3, least=8),
-    Column("FROM", lambda s: s.address, drop=2),
-    Column("BROWSER", lambda s: text.line(s.agent or ""), drop=1, least=12),
-    Column("SINCE", lambda s: s.created_at, drop=4),
-    Column("LAST USED", lambda s: s.last_seen_at),
-    Column("ENDS", lambda s: s.ends_at, drop=5),
+COLUMNS: list[TableColumn[Session]] = [
+    TableColumn("ID", lambda s: s.id),
+    TableColumn("TOKEN", lambda s: text.line(s.token), drop=3, least=8),
+    TableColumn("FROM", lambda s: s.address, drop=2),
+    TableColumn("BROWSER", lambda s: text.line(s.agent or ""), drop=1, least=12),
+    TableColumn("SINCE", lambda s: s.created_at, drop=4),
+    TableColumn("LAST USED", lambda s: s.last_seen_at),
+    TableColumn("ENDS", lambda s: s.ends_at, drop=5),
 ]
 
 

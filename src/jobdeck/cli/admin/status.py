@@ -11,7 +11,7 @@ from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_json, print_one
-from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Me
@@ -30,14 +30,14 @@ EXAMPLES = {
     "health": ("jobdeck health", "jobdeck health -o json"),
 }
 
-HISTORY_COLUMNS: list[Column[Event]] = [
-    Column("ID", lambda e: e.id, drop=4, right=True),
-    Column("AT", lambda e: text.moment(e.at)),
-    Column("KIND", lambda e: e.kind, least=10),
-    Column("BY", lambda e: e.actor, least=6),
-    Column("PROJECT", lambda e: e.project, drop=3, least=6),
-    Column("JOB", lambda e: e.job, drop=2, right=True),
-    Column("MORE", lambda e: text.told(e.data), drop=1, least=10),
+HISTORY_COLUMNS: list[TableColumn[Event]] = [
+    TableColumn("ID", lambda e: e.id, drop=4, right=True),
+    TableColumn("AT", lambda e: text.moment(e.at)),
+    TableColumn("KIND", lambda e: e.kind, least=10),
+    TableColumn("BY", lambda e: e.actor, least=6),
+    TableColumn("PROJECT", lambda e: e.project, drop=3, least=6),
+    TableColumn("JOB", lambda e: e.job, drop=2, right=True),
+    TableColumn("MORE", lambda e: text.told(e.data), drop=1, least=10),
 ]
 
 GOOD = ("ok", "up", "healthy", "serving")

@@ -13,7 +13,7 @@ from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one
-from jobdeck.cli.show.table import Column
+from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import NewToken, Token
@@ -33,16 +33,16 @@ EXAMPLES = {
 
 app = noun("tokens", "List, create and revoke access tokens.")
 
-COLUMNS: list[Column[Token]] = [
-    Column("ID", lambda t: t.id, right=True),
-    Column("NAME", lambda t: t.name, least=8),
-    Column("FOR", lambda t: t.principal, drop=4, least=8),
-    Column("ROLE", lambda t: t.role),
-    Column("PROJECT", lambda t: t.project or "all"),
-    Column("CREATED", lambda t: t.created_at, drop=2),
-    Column("LAST USED", lambda t: t.last_used_at, drop=3),
-    Column("BROWSERS", lambda t: t.sessions or "", drop=5, right=True),
-    Column("EXPIRES", lambda t: "revoked" if t.revoked_at else t.expires_at or "never", drop=1),
+COLUMNS: list[TableColumn[Token]] = [
+    TableColumn("ID", lambda t: t.id, right=True),
+    TableColumn("NAME", lambda t: t.name, least=8),
+    TableColumn("FOR", lambda t: t.principal, drop=4, least=8),
+    TableColumn("ROLE", lambda t: t.role),
+    TableColumn("PROJECT", lambda t: t.project or "all"),
+    TableColumn("CREATED", lambda t: t.created_at, drop=2),
+    TableColumn("LAST USED", lambda t: t.last_used_at, drop=3),
+    TableColumn("BROWSERS", lambda t: t.sessions or "", drop=5, right=True),
+    TableColumn("EXPIRES", lambda t: "revoked" if t.revoked_at else t.expires_at or "never", drop=1),
 ]
 
 

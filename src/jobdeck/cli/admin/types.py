@@ -11,7 +11,7 @@ from jobdeck.cli.arguments.completing import types as type_names
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one
-from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import TypeInfo
@@ -27,10 +27,10 @@ EXAMPLES = {
 
 app = noun("types", "List and show job types.")
 
-COLUMNS: list[Column[TypeInfo]] = [
-    Column("NAME", lambda t: t.name),
-    Column("CATEGORY", lambda t: t.category, drop=1),
-    Column("DESCRIPTION", lambda t: t.description, least=12),
+COLUMNS: list[TableColumn[TypeInfo]] = [
+    TableColumn("NAME", lambda t: t.name),
+    TableColumn("CATEGORY", lambda t: t.category, drop=1),
+    TableColumn("DESCRIPTION", lambda t: t.description, least=12),
 ]
 
 

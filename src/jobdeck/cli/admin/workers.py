@@ -11,7 +11,7 @@ from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import of_state
 from jobdeck.cli.show.output import print_all, print_one
-from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Worker
@@ -29,14 +29,14 @@ EXAMPLES = {
 
 app = noun("workers", "List, show, drain and undrain workers.")
 
-COLUMNS: list[Column[Worker]] = [
-    Column("ID", lambda w: w.id),
-    Column("NAME", lambda w: w.name, drop=4, least=8),
-    Column("HOST", lambda w: w.host, drop=5, least=8),
-    Column("STATE", lambda w: w.state, style=lambda w: of_state(w.state)),
-    Column("SLOTS", lambda w: w.slots, drop=2, right=True),
-    Column("RUNNING JOBS", lambda w: w.running, drop=1, least=8),
-    Column("SEEN", lambda w: w.seen_at, drop=3),
+COLUMNS: list[TableColumn[Worker]] = [
+    TableColumn("ID", lambda w: w.id),
+    TableColumn("NAME", lambda w: w.name, drop=4, least=8),
+    TableColumn("HOST", lambda w: w.host, drop=5, least=8),
+    TableColumn("STATE", lambda w: w.state, style=lambda w: of_state(w.state)),
+    TableColumn("SLOTS", lambda w: w.slots, drop=2, right=True),
+    TableColumn("RUNNING JOBS", lambda w: w.running, drop=1, least=8),
+    TableColumn("SEEN", lambda w: w.seen_at, drop=3),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show.output import Output, print_all
-from jobdeck.cli.show.table import Column
+from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -34,7 +34,7 @@ class More:
 def print_list(
     output: Output,
     items: Iterable[M],
-    columns: Sequence[Column[M]],
+    columns: Sequence[TableColumn[M]],
     id_of: Callable[[M], object],
     more: More,
     none: str,

@@ -13,7 +13,7 @@ from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one, print_value
-from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Configuration
@@ -32,12 +32,12 @@ EXAMPLES = {
 
 app = noun("configurations", "List, save and delete configurations: saved parameters.")
 
-COLUMNS: list[Column[Configuration]] = [
-    Column("ID", lambda c: c.id, right=True),
-    Column("NAME", lambda c: c.name, least=10),
-    Column("TYPE", lambda c: c.type),
-    Column("VERSION", lambda c: c.version, right=True),
-    Column("UPDATED", lambda c: c.updated_at or c.created_at, drop=1),
+COLUMNS: list[TableColumn[Configuration]] = [
+    TableColumn("ID", lambda c: c.id, right=True),
+    TableColumn("NAME", lambda c: c.name, least=10),
+    TableColumn("TYPE", lambda c: c.type),
+    TableColumn("VERSION", lambda c: c.version, right=True),
+    TableColumn("UPDATED", lambda c: c.updated_at or c.created_at, drop=1),
 ]
 Param = Annotated[
     list[str] | None, Parameter(name=["--param", "-p"], help="name=value, as in `run`.", negative_iterable=())

@@ -14,7 +14,7 @@ from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import DONE, JOB_FAILED, UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one
-from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Connection, ConnectionTest
@@ -39,11 +39,11 @@ EXAMPLES = {
 
 app = noun("connections", "List, show, create, change, test and delete connections.")
 
-COLUMNS: list[Column[Connection]] = [
-    Column("NAME", lambda c: c.name),
-    Column("KIND", lambda c: c.kind),
-    Column("LEADS TO", lambda c: str(c.options.get("url", "")), drop=2, least=10),
-    Column("DESCRIPTION", lambda c: c.description, drop=1, least=10),
+COLUMNS: list[TableColumn[Connection]] = [
+    TableColumn("NAME", lambda c: c.name),
+    TableColumn("KIND", lambda c: c.kind),
+    TableColumn("LEADS TO", lambda c: str(c.options.get("url", "")), drop=2, least=10),
+    TableColumn("DESCRIPTION", lambda c: c.description, drop=1, least=10),
 ]
 Name = Annotated[str, Parameter(help="The connection.")]
 Option = Annotated[

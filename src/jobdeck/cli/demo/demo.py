@@ -20,7 +20,7 @@ from jobdeck.cli.demo.server import DEFAULT_PORT, Server, demo_server, interrupt
 from jobdeck.cli.exits import DONE, JOB_FAILED
 from jobdeck.cli.jobs.watching import follow, verdict
 from jobdeck.cli.show import text
-from jobdeck.cli.show.table import Column, print_table
+from jobdeck.cli.show.table import TableColumn, print_table
 from jobdeck.client import Client
 from jobdeck.core.home import ADMIN_TOKEN
 from jobdeck.wire.jobs import Job
@@ -36,14 +36,14 @@ HOME = Path(".jobdeck-demo")
 CSV = {"null_values": [""], "strings_can_be_null": True}
 """In our CSV files nothing at all between two commas is no value, in columns of text too; "" would be an empty text."""
 
-PROOF_COLUMNS: list[Column[Proof]] = [
-    Column("TABLE", lambda p: p.dataset.ref),
-    Column("FORMAT", lambda p: p.dataset.format, drop=1),
-    Column("ROWS SENT", lambda p: text.number(p.source.rows), right=True),
-    Column("COUNTED", lambda p: text.number(p.counted), right=True),
-    Column("READ BACK", lambda p: text.number(p.stored.rows), right=True),
-    Column("CHECKSUM", lambda p: p.stored.checksum, drop=2, least=16),
-    Column("", lambda p: "✔ every row is there" if p.holds else f"✘ differs from {p.source.checksum}"),
+PROOF_COLUMNS: list[TableColumn[Proof]] = [
+    TableColumn("TABLE", lambda p: p.dataset.ref),
+    TableColumn("FORMAT", lambda p: p.dataset.format, drop=1),
+    TableColumn("ROWS SENT", lambda p: text.number(p.source.rows), right=True),
+    TableColumn("COUNTED", lambda p: text.number(p.counted), right=True),
+    TableColumn("READ BACK", lambda p: text.number(p.stored.rows), right=True),
+    TableColumn("CHECKSUM", lambda p: p.stored.checksum, drop=2, least=16),
+    TableColumn("", lambda p: "✔ every row is there" if p.holds else f"✘ differs from {p.source.checksum}"),
 ]
 
 

@@ -17,7 +17,7 @@ from jobdeck.cli.jobs.plan import CHANGE_COLUMNS, whose
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json
-from jobdeck.cli.show.table import Column, print_table
+from jobdeck.cli.show.table import TableColumn, print_table
 
 if TYPE_CHECKING:
     from jobdeck.wire.plans import JobClaim, JobDiff
@@ -27,27 +27,29 @@ if TYPE_CHECKING:
 Id = Annotated[str, Parameter(name="ID", help="Job id.", completer=job_ids)]
 Attempt = Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")]
 
-TASK_COLUMNS: list[Column[Task]] = [
-    Column("TASK", lambda t: t.index, right=True),
-    Column("KEY", lambda t: t.key, least=8),
-    Column("STATE", lambda t: t.state, style=lambda t: of_state(t.state)),
-    Column("TOOK", lambda t: _took(t.started_at, t.ended_at), drop=2, right=True),
-    Column("ROWS", lambda t: text.number(t.rows), drop=4, right=True),
-    Column("SIZE", lambda t: text.size(t.bytes), drop=5, right=True),
-    Column("STARTS", lambda t: t.attempts, drop=6, right=True),
-    Column("HOST", lambda t: t.host, drop=3, least=8),
-    Column("ERROR", lambda t: t.error.message if t.error else "", drop=1, least=24, style=lambda _t: ERROR),
+TASK_COLUMNS: list[TableColumn[Task]] = [
+    TableColumn("TASK", lambda t: t.index, right=True),
+    TableColumn("KEY", lambda t: t.key, least=8),
+    TableColumn("STATE", lambda t: t.state, style=lambda t: of_state(t.state)),
+    TableColumn("TOOK", lambda t: _took(t.started_at, t.ended_at), drop=2, right=True),
+    TableColumn("ROWS", lambda t: text.number(t.rows), drop=4, right=True),
+    TableColumn("SIZE", lambda t: text.size(t.bytes), drop=5, right=True),
+    TableColumn("STARTS", lambda t: t.attempts, drop=6, right=True),
+    TableColumn("HOST", lambda t: t.host, drop=3, least=8),
+    TableColumn("ERROR", lambda t: t.error.message if t.error else "", drop=1, least=24, style=lambda _t: ERROR),
 ]
 
 
-CLAIM_COLUMNS: list[Column[JobClaim]] = [
-    Column("RESOURCE", lambda c: c.resource, least=12),
-    Column("OF", whose, drop=1),
-    Column("HOW", lambda c: "held" if c.held else "free" if c.free else "in the way"),
-    Column("MODE", lambda c: c.mode, drop=2),
-    Column("UNITS", lambda c: c.units, drop=3, right=True),
-    Column("IN USE", lambda c: f"{c.used} of {c.capacity}" if c.capacity is not None else c.used, drop=4, right=True),
-    Column("HELD BY", lambda c: ", ".join(map(str, c.holders)), drop=1, least=8),
+CLAIM_COLUMNS: list[TableColumn[JobClaim]] = [
+    TableColumn("RESOURCE", lambda c: c.resource, least=12),
+    TableColumn("OF", whose, drop=1),
+    TableColumn("HOW", lambda c: "held" if c.held else "free" if c.free else "in the way"),
+    TableColumn("MODE", lambda c: c.mode, drop=2),
+    TableColumn("UNITS", lambda c: c.units, drop=3, right=True),
+    TableColumn(
+        "IN USE", lambda c: f"{c.used} of {c.capacity}" if c.capacity is not None else c.used, drop=4, right=True
+    ),
+    TableColumn("HELD BY", lambda c: ", ".join(map(str, c.holders)), drop=1, least=8),
 ]
 
 
@@ -62,13 +64,13 @@ class _Line:
     more: str = ""
 
 
-LINE_COLUMNS: list[Column[_Line]] = [
-    Column("FROM", lambda e: text.moment(e.at)),
-    Column("TO", lambda e: text.moment(e.to) or "now", drop=2),
-    Column("FOR", lambda e: _took(e.at, e.to), right=True),
-    Column("WHAT", lambda e: e.what, least=8),
-    Column("HOW", lambda e: e.how),
-    Column("MORE", lambda e: e.more, drop=1, least=10),
+LINE_COLUMNS: list[TableColumn[_Line]] = [
+    TableColumn("FROM", lambda e: text.moment(e.at)),
+    TableColumn("TO", lambda e: text.moment(e.to) or "now", drop=2),
+    TableColumn("FOR", lambda e: _took(e.at, e.to), right=True),
+    TableColumn("WHAT", lambda e: e.what, least=8),
+    TableColumn("HOW", lambda e: e.how),
+    TableColumn("MORE", lambda e: e.more, drop=1, least=10),
 ]
 
 

@@ -13,7 +13,7 @@ from jobdeck.cli.jobs.bulk import answer, follow, summary, tell_groups
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import of_state
 from jobdeck.cli.show.output import print_one
-from jobdeck.cli.show.table import Column, print_facts
+from jobdeck.cli.show.table import TableColumn, print_facts
 from jobdeck.core.life import family
 from jobdeck.core.life.bulk import BulkState
 
@@ -37,22 +37,22 @@ app = noun("bulk", "Operations on many jobs: list, follow and stop them.")
 Id = Annotated[int, Parameter(name="ID", help="Of the operation, as `bulk list` shows it.")]
 Outcome = Literal["waiting", "done", "skipped", "failed", "untouched"]
 
-COLUMNS: list[Column[Bulk]] = [
-    Column("ID", lambda b: b.id, right=True),
-    Column("STATE", lambda b: b.state, style=lambda b: of_state(b.state)),
-    Column("OPERATION", lambda b: b.operation),
-    Column("JOBS", lambda b: text.number(b.total), right=True),
-    Column("DONE", lambda b: text.number(b.done), right=True),
-    Column("SKIPPED", lambda b: text.number(b.skipped), drop=2, right=True),
-    Column("FAILED", lambda b: text.number(b.failed), drop=3, right=True),
-    Column("LEFT", lambda b: text.number(b.left), drop=4, right=True),
-    Column("BY", lambda b: b.created_by, drop=5, least=6),
-    Column("CREATED", lambda b: b.created_at, drop=1),
+COLUMNS: list[TableColumn[Bulk]] = [
+    TableColumn("ID", lambda b: b.id, right=True),
+    TableColumn("STATE", lambda b: b.state, style=lambda b: of_state(b.state)),
+    TableColumn("OPERATION", lambda b: b.operation),
+    TableColumn("JOBS", lambda b: text.number(b.total), right=True),
+    TableColumn("DONE", lambda b: text.number(b.done), right=True),
+    TableColumn("SKIPPED", lambda b: text.number(b.skipped), drop=2, right=True),
+    TableColumn("FAILED", lambda b: text.number(b.failed), drop=3, right=True),
+    TableColumn("LEFT", lambda b: text.number(b.left), drop=4, right=True),
+    TableColumn("BY", lambda b: b.created_by, drop=5, least=6),
+    TableColumn("CREATED", lambda b: b.created_at, drop=1),
 ]
-ITEM_COLUMNS: list[Column[BulkItem]] = [
-    Column("JOB", lambda i: i.job, right=True),
-    Column("OUTCOME", lambda i: i.outcome, style=lambda i: of_state(i.outcome)),
-    Column("WHY", lambda i: i.text, least=12),
+ITEM_COLUMNS: list[TableColumn[BulkItem]] = [
+    TableColumn("JOB", lambda i: i.job, right=True),
+    TableColumn("OUTCOME", lambda i: i.outcome, style=lambda i: of_state(i.outcome)),
+    TableColumn("WHY", lambda i: i.text, least=12),
 ]
 
 

@@ -10,7 +10,7 @@ from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import DONE, JOB_FAILED
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_ids, print_json
-from jobdeck.cli.show.table import Column, print_facts, print_table
+from jobdeck.cli.show.table import TableColumn, print_facts, print_table
 
 if TYPE_CHECKING:
     from jobdeck.core.outline import StepOutline
@@ -23,36 +23,38 @@ def whose(claim: ClaimView) -> str:
     return "the project" if claim.own else "all projects"
 
 
-CLAIM_COLUMNS: list[Column[ClaimView]] = [
-    Column("CLAIM", lambda c: c.resource, least=12),
-    Column("OF", whose, drop=1),
-    Column("MODE", lambda c: c.mode, drop=2),
-    Column("UNITS", lambda c: c.units, drop=3, right=True),
-    Column("NOW", lambda c: "free" if c.free else f"held by {', '.join(f'job {j}' for j in c.holders) or 'others'}"),
+CLAIM_COLUMNS: list[TableColumn[ClaimView]] = [
+    TableColumn("CLAIM", lambda c: c.resource, least=12),
+    TableColumn("OF", whose, drop=1),
+    TableColumn("MODE", lambda c: c.mode, drop=2),
+    TableColumn("UNITS", lambda c: c.units, drop=3, right=True),
+    TableColumn(
+        "NOW", lambda c: "free" if c.free else f"held by {', '.join(f'job {j}' for j in c.holders) or 'others'}"
+    ),
 ]
-STEP_COLUMNS: list[Column[StepOutline]] = [
-    Column("STEP", lambda s: s.name, least=8),
-    Column("TASKS", lambda s: "?" if s.tasks is None else text.number(s.tasks), right=True),
-    Column("SPLIT BY", lambda s: s.each or "", drop=1),
-    Column("WEIGHT", lambda s: f"{s.weight:g}", drop=2, right=True),
+STEP_COLUMNS: list[TableColumn[StepOutline]] = [
+    TableColumn("STEP", lambda s: s.name, least=8),
+    TableColumn("TASKS", lambda s: "?" if s.tasks is None else text.number(s.tasks), right=True),
+    TableColumn("SPLIT BY", lambda s: s.each or "", drop=1),
+    TableColumn("WEIGHT", lambda s: f"{s.weight:g}", drop=2, right=True),
 ]
-INPUT_COLUMNS: list[Column[PlannedInput]] = [
-    Column("READS", lambda i: text.line(i.shown), least=12),
-    Column("FORMAT", lambda i: i.format or ""),
-    Column("ROWS", lambda i: "?" if i.rows is None else text.number(i.rows), right=True),
-    Column("SIZE", lambda i: text.size(i.bytes), drop=1, right=True),
+INPUT_COLUMNS: list[TableColumn[PlannedInput]] = [
+    TableColumn("READS", lambda i: text.line(i.shown), least=12),
+    TableColumn("FORMAT", lambda i: i.format or ""),
+    TableColumn("ROWS", lambda i: "?" if i.rows is None else text.number(i.rows), right=True),
+    TableColumn("SIZE", lambda i: text.size(i.bytes), drop=1, right=True),
 ]
-MAPPED_COLUMNS: list[Column[PlannedColumn]] = [
-    Column("COLUMN", lambda c: c.name, least=8),
-    Column("TYPE", lambda c: c.type, least=6),
-    Column("FROM", lambda c: c.source or "(null)", drop=2, least=8),
-    Column("THERE", lambda c: c.source_type or "", drop=3, least=6),
-    Column("HOW", lambda c: c.how, drop=1),
+MAPPED_COLUMNS: list[TableColumn[PlannedColumn]] = [
+    TableColumn("COLUMN", lambda c: c.name, least=8),
+    TableColumn("TYPE", lambda c: c.type, least=6),
+    TableColumn("FROM", lambda c: c.source or "(null)", drop=2, least=8),
+    TableColumn("THERE", lambda c: c.source_type or "", drop=3, least=6),
+    TableColumn("HOW", lambda c: c.how, drop=1),
 ]
-CHANGE_COLUMNS: list[Column[Change]] = [
-    Column("PARAMETER", lambda c: c.path or "(all)", least=8),
-    Column("OLD", lambda c: "" if c.kind == "added" else _value(c.old, c), least=8),
-    Column("NEW", lambda c: "" if c.kind == "removed" else _value(c.new, c), least=8),
+CHANGE_COLUMNS: list[TableColumn[Change]] = [
+    TableColumn("PARAMETER", lambda c: c.path or "(all)", least=8),
+    TableColumn("OLD", lambda c: "" if c.kind == "added" else _value(c.old, c), least=8),
+    TableColumn("NEW", lambda c: "" if c.kind == "removed" else _value(c.new, c), least=8),
 ]
 
 

@@ -15,7 +15,7 @@ from jobdeck.cli.arguments.options import Common
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all
-from jobdeck.cli.show.table import Column, print_table
+from jobdeck.cli.show.table import TableColumn, print_table
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 ROWS = 10
 
-FILE_COLUMNS: list[Column[RejectFile]] = [
-    Column("FILE", lambda f: f.name),
-    Column("ROWS", lambda f: "?" if f.rows is None else text.number(f.rows), right=True),
-    Column("SIZE", lambda f: text.size(f.bytes), drop=2, right=True),
-    Column("FROM", lambda f: text.line(_sources(f)), drop=1, least=12),
+FILE_COLUMNS: list[TableColumn[RejectFile]] = [
+    TableColumn("FILE", lambda f: f.name),
+    TableColumn("ROWS", lambda f: "?" if f.rows is None else text.number(f.rows), right=True),
+    TableColumn("SIZE", lambda f: text.size(f.bytes), drop=2, right=True),
+    TableColumn("FROM", lambda f: text.line(_sources(f)), drop=1, least=12),
 ]
-ROW_COLUMNS: list[Column[RejectedRow]] = [
-    Column("IN", lambda r: text.line(r.shown), least=12),
-    Column("ROW", lambda r: r.row, right=True),
-    Column("LINE", lambda r: "" if r.line is None else r.line, drop=2, right=True),
-    Column("COLUMN", lambda r: text.line(r.column or ""), drop=3, least=6),
-    Column("VALUE", lambda r: "" if r.value is None else text.line(r.value), drop=1, least=8),
-    Column("REASON", lambda r: text.line(r.reason), least=12),
+ROW_COLUMNS: list[TableColumn[RejectedRow]] = [
+    TableColumn("IN", lambda r: text.line(r.shown), least=12),
+    TableColumn("ROW", lambda r: r.row, right=True),
+    TableColumn("LINE", lambda r: "" if r.line is None else r.line, drop=2, right=True),
+    TableColumn("COLUMN", lambda r: text.line(r.column or ""), drop=3, least=6),
+    TableColumn("VALUE", lambda r: "" if r.value is None else text.line(r.value), drop=1, least=8),
+    TableColumn("REASON", lambda r: text.line(r.reason), least=12),
 ]
 
 

@@ -19,7 +19,7 @@ from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one, print_page, print_value
 from jobdeck.cli.show.reasons import why
-from jobdeck.cli.show.table import Column, print_table
+from jobdeck.cli.show.table import TableColumn, print_table
 from jobdeck.core.output.nearest import closest
 
 if TYPE_CHECKING:
@@ -33,45 +33,45 @@ if TYPE_CHECKING:
 NO_JOBS = "No job matches. `jobdeck jobs list` without filters shows all, `jobdeck run TYPE` submits one."
 Attempt = Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")]
 
-JOB_COLUMNS: list[Column[Job]] = [
-    Column("ID", lambda j: j.id, right=True),
-    Column("STATE", text.state, style=lambda j: of_state(j.state)),
-    Column("TYPE", lambda j: j.type, least=6),
-    Column("SUBJECT", lambda j: j.subject or j.description, drop=2, least=12),
-    Column("PROJECT", lambda j: j.project, drop=6, least=7),
-    Column("DONE", lambda j: text.percent(j.progress.fraction), drop=3, right=True),
-    Column("BY", lambda j: j.created_by, drop=7, least=6),
-    Column("CREATED", lambda j: j.created_at, drop=4),
-    Column("RAN", lambda j: text.duration(j.running_seconds) if j.started_at else "", drop=5, right=True),
-    Column("WHY", why, drop=1, least=24, style=lambda j: ERROR if j.error else ""),
+JOB_COLUMNS: list[TableColumn[Job]] = [
+    TableColumn("ID", lambda j: j.id, right=True),
+    TableColumn("STATE", text.state, style=lambda j: of_state(j.state)),
+    TableColumn("TYPE", lambda j: j.type, least=6),
+    TableColumn("SUBJECT", lambda j: j.subject or j.description, drop=2, least=12),
+    TableColumn("PROJECT", lambda j: j.project, drop=6, least=7),
+    TableColumn("DONE", lambda j: text.percent(j.progress.fraction), drop=3, right=True),
+    TableColumn("BY", lambda j: j.created_by, drop=7, least=6),
+    TableColumn("CREATED", lambda j: j.created_at, drop=4),
+    TableColumn("RAN", lambda j: text.duration(j.running_seconds) if j.started_at else "", drop=5, right=True),
+    TableColumn("WHY", why, drop=1, least=24, style=lambda j: ERROR if j.error else ""),
 ]
 
-STEP_COLUMNS: list[Column[Step]] = [
-    Column("INDEX", lambda s: s.index, right=True),
-    Column("STEP", lambda s: s.name, least=8),
-    Column("STATE", lambda s: s.state, style=lambda s: of_state(s.state)),
-    Column("DONE", lambda s: text.percent(s.progress.fraction), right=True),
-    Column("AMOUNT", lambda s: text.amount(s.progress), drop=2, right=True),
-    Column("RATE", lambda s: text.rate(s.progress), drop=3, right=True),
-    Column("TASKS", lambda s: s.task_count or len(s.tasks), drop=4, right=True),
-    Column("STARTED", lambda s: s.started_at, drop=5),
-    Column("ENDED", lambda s: s.ended_at, drop=6),
-    Column("ERROR", lambda s: s.error.message if s.error else "", drop=1, least=24, style=lambda _s: ERROR),
+STEP_COLUMNS: list[TableColumn[Step]] = [
+    TableColumn("INDEX", lambda s: s.index, right=True),
+    TableColumn("STEP", lambda s: s.name, least=8),
+    TableColumn("STATE", lambda s: s.state, style=lambda s: of_state(s.state)),
+    TableColumn("DONE", lambda s: text.percent(s.progress.fraction), right=True),
+    TableColumn("AMOUNT", lambda s: text.amount(s.progress), drop=2, right=True),
+    TableColumn("RATE", lambda s: text.rate(s.progress), drop=3, right=True),
+    TableColumn("TASKS", lambda s: s.task_count or len(s.tasks), drop=4, right=True),
+    TableColumn("STARTED", lambda s: s.started_at, drop=5),
+    TableColumn("ENDED", lambda s: s.ended_at, drop=6),
+    TableColumn("ERROR", lambda s: s.error.message if s.error else "", drop=1, least=24, style=lambda _s: ERROR),
 ]
 
-EVENT_COLUMNS: list[Column[Event]] = [
-    Column("AT", lambda e: text.moment(e.at)),
-    Column("KIND", lambda e: e.kind, least=10),
-    Column("STATE", lambda e: e.data.get("state", ""), drop=2, style=lambda e: of_state(e.data.get("state", ""))),
-    Column("BY", lambda e: e.actor, drop=3, least=6),
-    Column("MORE", lambda e: text.told(e.data), drop=1, least=10),
+EVENT_COLUMNS: list[TableColumn[Event]] = [
+    TableColumn("AT", lambda e: text.moment(e.at)),
+    TableColumn("KIND", lambda e: e.kind, least=10),
+    TableColumn("STATE", lambda e: e.data.get("state", ""), drop=2, style=lambda e: of_state(e.data.get("state", ""))),
+    TableColumn("BY", lambda e: e.actor, drop=3, least=6),
+    TableColumn("MORE", lambda e: text.told(e.data), drop=1, least=10),
 ]
 
-TOUCHED_COLUMNS: list[Column[TouchedObject]] = [
-    Column("OBJECT", lambda t: text.line(t.shown), least=12),
-    Column("VERSION", lambda t: t.version, drop=1),
-    Column("ROWS", lambda t: text.number(t.rows), drop=2, right=True),
-    Column("SIZE", lambda t: text.size(t.bytes), drop=3, right=True),
+TOUCHED_COLUMNS: list[TableColumn[TouchedObject]] = [
+    TableColumn("OBJECT", lambda t: text.line(t.shown), least=12),
+    TableColumn("VERSION", lambda t: t.version, drop=1),
+    TableColumn("ROWS", lambda t: text.number(t.rows), drop=2, right=True),
+    TableColumn("SIZE", lambda t: text.size(t.bytes), drop=3, right=True),
 ]
 
 
@@ -132,9 +132,9 @@ def counts(*, which: Which | None = None, common: Common | None = None) -> None:
     if common.output == "json":
         print_value(found)
         return
-    columns: list[Column[tuple[str, int]]] = [
-        Column("STATE", lambda c: c[0], style=lambda c: of_state(c[0])),
-        Column("JOBS", lambda c: c[1], right=True),
+    columns: list[TableColumn[tuple[str, int]]] = [
+        TableColumn("STATE", lambda c: c[0], style=lambda c: of_state(c[0])),
+        TableColumn("JOBS", lambda c: c[1], right=True),
     ]
     print_table(found.items(), columns)
 
@@ -164,12 +164,12 @@ def steps(*ids: Ids, attempt: Attempt = None, common: Common | None = None) -> N
 def attempts(*ids: Ids, common: Common | None = None) -> None:
     """Show the attempts of jobs: each restart begins a new one."""
     common = common or Common()
-    columns: list[Column[Any]] = [
-        Column("ATTEMPT", lambda a: a.attempt, right=True),
-        Column("STATE", lambda a: a.state, style=lambda a: of_state(a.state)),
-        Column("STARTED", lambda a: a.started_at),
-        Column("ENDED", lambda a: a.ended_at, drop=2),
-        Column("ERROR", lambda a: a.error.message if a.error else a.cause, drop=1, least=10),
+    columns: list[TableColumn[Any]] = [
+        TableColumn("ATTEMPT", lambda a: a.attempt, right=True),
+        TableColumn("STATE", lambda a: a.state, style=lambda a: of_state(a.state)),
+        TableColumn("STARTED", lambda a: a.started_at),
+        TableColumn("ENDED", lambda a: a.ended_at, drop=2),
+        TableColumn("ERROR", lambda a: a.error.message if a.error else a.cause, drop=1, least=10),
     ]
     with common.client() as client:
         for id_ in numbers(ids):

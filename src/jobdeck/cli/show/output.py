@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from jobdeck.cli.show.table import Column, print_table
+from jobdeck.cli.show.table import TableColumn, print_table
 from jobdeck.cli.show.terminal import wrapped
 from jobdeck.cli.show.text import clean
 
@@ -22,7 +22,7 @@ Output = Literal["table", "json", "ids"]
 
 
 def print_page(
-    output: Output, page: Page[M], columns: Sequence[Column[M]], id_of: Callable[[M], object], none: str
+    output: Output, page: Page[M], columns: Sequence[TableColumn[M]], id_of: Callable[[M], object], none: str
 ) -> None:
     """A page of a list; `none` as with `print_all`."""
     if output == "json":
@@ -32,7 +32,7 @@ def print_page(
 
 
 def print_all(
-    output: Output, items: Iterable[M], columns: Sequence[Column[M]], id_of: Callable[[M], object], none: str
+    output: Output, items: Iterable[M], columns: Sequence[TableColumn[M]], id_of: Callable[[M], object], none: str
 ) -> None:
     """A list that is complete; `none` is what a person is told, on standard error, where it is empty."""
     if output == "json":

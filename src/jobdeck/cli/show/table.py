@@ -18,7 +18,7 @@ GAP = "  "
 
 
 @dataclass(frozen=True, slots=True)
-class Column(Generic[T]):
+class TableColumn(Generic[T]):
     """A column: its title, its value of an item, and what becomes of it where there is little room."""
 
     title: str
@@ -34,7 +34,7 @@ class Column(Generic[T]):
     """The colour of its value of an item, on a terminal."""
 
 
-def print_table(items: Iterable[T], columns: Sequence[Column[T]]) -> bool:
+def print_table(items: Iterable[T], columns: Sequence[TableColumn[T]]) -> bool:
     """Print `items` as a table to standard output; whether there were any. Nothing is printed where there are none.
 
     Times are told from now on a terminal, and exactly elsewhere."""
@@ -76,13 +76,13 @@ def _cell(value: Any) -> str:
     return line(value)
 
 
-def _worth_showing(columns: Sequence[Column[Any]], rows: list[list[str]], widths: list[int]) -> dict[int, int]:
+def _worth_showing(columns: Sequence[TableColumn[Any]], rows: list[list[str]], widths: list[int]) -> dict[int, int]:
     """The widths by index; on a terminal without columns that may go and have nothing in any row."""
     empty = {i for i, column in enumerate(columns) if column.drop and not any(row[i] for row in rows)}
     return {i: width for i, width in enumerate(widths) if i not in empty or room() is None}
 
 
-def _fit(columns: Sequence[Column[Any]], widths: dict[int, int], cells: int | None) -> dict[int, int]:
+def _fit(columns: Sequence[TableColumn[Any]], widths: dict[int, int], cells: int | None) -> dict[int, int]:
     """The width of each column that is shown, by index."""
     shown = dict(widths)
     while cells is not None:
@@ -109,7 +109,9 @@ def _shrunk(shown: dict[int, int], slack: dict[int, int], excess: int) -> dict[i
     return shown
 
 
-def _row(cells: Sequence[str], columns: Sequence[Column[Any]], shown: dict[int, int], styles: Sequence[str]) -> str:
+def _row(
+    cells: Sequence[str], columns: Sequence[TableColumn[Any]], shown: dict[int, int], styles: Sequence[str]
+) -> str:
     return GAP.join(_aligned(cells[i], width, columns[i].right, styles[i]) for i, width in shown.items()).rstrip()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobdeck.connectors.base import Column, Description, Read, SourcePart
+from jobdeck.connectors.base import DataColumn, Description, Read, SourcePart
 from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.files.bounds import CELLS, inner_width, width
 from jobdeck.connectors.files.config import FilesConfig
@@ -95,7 +95,7 @@ class FilesSource:
         plan = self.plan()
         return Description(
             object=", ".join(self._config.files[:3]) + ("…" if len(self._config.files) > 3 else ""),
-            columns=[Column(name=f.name, type=type_name(f.type)) for f in plan.result()],
+            columns=[DataColumn(name=f.name, type=type_name(f.type)) for f in plan.result()],
             rows=sum(file.rows for file in plan.files),
             bytes=sum(file.located.size for file in plan.files),
             fingerprint="|".join(file.located.fingerprint for file in plan.files),
@@ -184,10 +184,10 @@ class FilesSource:
         pairs = zip(how.schema, how.sources, strict=True)
         wanted = {source: f.type for f, source in pairs if source is not None and source not in file.partition}
         held = dict(zip(file.held().names, file.held().types, strict=True))
-        known = jsonl_format.Known(held, **file.dialect)
+        known = jsonl_format.LearnedColumns(held, **file.dialect)
         columns, inner = width(how.schema), max(map(inner_width, wanted.values()), default=0)
         row, line = place["row"], place["line"]
-        for block in self._blocks(file, piece, place, records.LineCutter(), 1):
+        for block in self._blocks(file, piece, place, records.LineRecordCutter(), 1):
             jsonl_format.check_text(block, how.file, line)
             for part in jsonl_format.pieces(block, columns, inner):
                 told = line if file.detected.format == "jsonl" else None

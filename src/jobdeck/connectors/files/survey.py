@@ -147,11 +147,11 @@ class Survey:
             ) from error
 
     def _jsonl(self, detected: Detected) -> Iterator[int]:
-        shape = jsonl_format.Shape()
+        shape = jsonl_format.ColumnsSoFar()
         first: Reject | None = None
         bad = 0
         slices = Slices(detected.bom, 1, self._part_bytes)
-        for block in self._blocks(detected, detected.bom, records.LineCutter()):
+        for block in self._blocks(detected, detected.bom, records.LineRecordCutter()):
             jsonl_format.check_text(block, self._name, slices.line)
             line = slices.line if detected.format == "jsonl" else None
             rows, rejects = shape.feed(block, self._name, slices.row, line)

@@ -35,7 +35,7 @@ def unified(
     files: Sequence[FileFacts], config: FilesConfig, target: pa.Schema | None
 ) -> tuple[pa.Schema, list[Mapping]]:
     """The result's schema, and each file's way to it. `target`: the schema that it must be. Raises SchemaMismatch."""
-    looks = [_Look(file, {field.name: field.type for field in file.held()}) for file in files]
+    looks = [_FileLook(file, {field.name: field.type for field in file.held()}) for file in files]
     columns = _chosen(looks, config) if config.chosen() is not None else _all(looks, config)
     _distinct(columns)
     _bounded(columns, looks)
@@ -53,7 +53,7 @@ def unified(
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _FileLook:
     """What is known of one file, and the types of its columns."""
 
     facts: FileFacts
@@ -64,7 +64,7 @@ class _Look:
         return self.facts.located.name
 
 
-def _chosen(files: Sequence[_Look], config: FilesConfig) -> list[ResultColumn]:
+def _chosen(files: Sequence[_FileLook], config: FilesConfig) -> list[ResultColumn]:
     columns = []
     for wish in config.chosen() or []:
         column = _result_column(wish)
@@ -75,7 +75,7 @@ def _chosen(files: Sequence[_Look], config: FilesConfig) -> list[ResultColumn]:
     return columns
 
 
-def _all(files: Sequence[_Look], config: FilesConfig) -> list[ResultColumn]:
+def _all(files: Sequence[_FileLook], config: FilesConfig) -> list[ResultColumn]:
     wishes = {wish.origin: wish for wish in config.adjusted()}
     columns: dict[str, ResultColumn] = {}
     for index, file in enumerate(files):
@@ -95,13 +95,13 @@ def _result_column(wish: Wanted) -> ResultColumn:
     return ResultColumn(wish.name, parse_type(wish.type) if wish.type is not None else None)
 
 
-def _no_column(name: str, files: Sequence[_Look]) -> NoSuchColumn:
+def _no_column(name: str, files: Sequence[_FileLook]) -> NoSuchColumn:
     known = dict.fromkeys(column for file in files for column in file.kinds)
     hint = f"{nearest(name, known)}There are {_names(files)}. Run the job again with other `columns`."
     return NoSuchColumn(f"No file has a column '{name}'.", hint=hint)
 
 
-def _names(files: Sequence[_Look]) -> str:
+def _names(files: Sequence[_FileLook]) -> str:
     names = list(files[0].kinds)
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
@@ -118,7 +118,7 @@ def _distinct(columns: list[ResultColumn]) -> None:
         seen[lower] = column.name
 
 
-def _bounded(columns: list[ResultColumn], files: Sequence[_Look]) -> None:
+def _bounded(columns: list[ResultColumn], files: Sequence[_FileLook]) -> None:
     for column in columns:
         if "\0" in column.name:
             file, name = files[next(iter(column.sources))].name, clip(column.name, 40)
@@ -130,7 +130,7 @@ def _bounded(columns: list[ResultColumn], files: Sequence[_Look]) -> None:
         )
 
 
-def _belong_together(columns: list[ResultColumn], files: Sequence[_Look]) -> None:
+def _belong_together(columns: list[ResultColumn], files: Sequence[_FileLook]) -> None:
     """Raises SchemaMismatch for a file that shares no column with the others: it has no header, or is something else.
 
     Files are one group when a chain of shared columns joins them."""
@@ -162,12 +162,12 @@ def _belong_together(columns: list[ResultColumn], files: Sequence[_Look]) -> Non
     )
 
 
-def _few(file: _Look) -> str:
+def _few(file: _FileLook) -> str:
     names = [f"'{clip(name, 40)}'" for name in list(file.kinds)[:3]]
     return ", ".join(names) + (", …" if len(file.kinds) > 3 else "")
 
 
-def _new(columns: list[ResultColumn], files: Sequence[_Look]) -> pa.Schema:
+def _new(columns: list[ResultColumn], files: Sequence[_FileLook]) -> pa.Schema:
     kinds = [
         _type(column, files) if column.declared is None else _declared(column, column.declared, files)
         for column in columns
@@ -175,7 +175,7 @@ def _new(columns: list[ResultColumn], files: Sequence[_Look]) -> pa.Schema:
     return pa.schema(list(zip((column.name for column in columns), kinds, strict=True)))
 
 
-def _type(column: ResultColumn, files: Sequence[_Look]) -> pa.DataType:
+def _type(column: ResultColumn, files: Sequence[_FileLook]) -> pa.DataType:
     """Typed files decide together; text is read as what they say, or as what all texts can be."""
     hard: tuple[int, pa.DataType] | None = None
     soft: pa.DataType | None = None
@@ -190,7 +190,7 @@ def _type(column: ResultColumn, files: Sequence[_Look]) -> pa.DataType:
     return settled(soft) if soft is not None else pa.string()
 
 
-def _only_nulls(column: ResultColumn, files: Sequence[_Look]) -> bool:
+def _only_nulls(column: ResultColumn, files: Sequence[_FileLook]) -> bool:
     """Then nothing is read for it: a column of NA words is a column of nulls, not one of texts."""
     kinds = (files[index].kinds[origin] for index, origin in column.sources.items())
     return column.declared is None and all(t.is_null(kind) for kind in kinds)
@@ -208,7 +208,7 @@ def _hard(
     left: tuple[int, pa.DataType] | None,
     index: int,
     kind: pa.DataType,
-    files: Sequence[_Look],
+    files: Sequence[_FileLook],
     column: ResultColumn,
 ) -> tuple[int, pa.DataType]:
     if left is None:
@@ -223,14 +223,14 @@ def _hard(
     return left[0], both
 
 
-def _held(file: _Look, origin: str, kind: pa.DataType) -> pa.DataType:
+def _held(file: _FileLook, origin: str, kind: pa.DataType) -> pa.DataType:
     try:
         return lake_type(kind)
     except UnsupportedType as error:
         raise UnsupportedType(f"{file.name}, column '{origin}': {error.message}", hint=error.hint) from error
 
 
-def _to_target(columns: list[ResultColumn], files: Sequence[_Look], target: pa.Schema) -> pa.Schema:
+def _to_target(columns: list[ResultColumn], files: Sequence[_FileLook], target: pa.Schema) -> pa.Schema:
     lower = {name.casefold(): name for name in target.names}
     wanted = {field_.name: field_ for field_ in target}
     for column in columns:
@@ -250,7 +250,7 @@ def _to_target(columns: list[ResultColumn], files: Sequence[_Look], target: pa.S
     return target
 
 
-def _check(column: ResultColumn, files: Sequence[_Look], target: pa.Field) -> None:
+def _check(column: ResultColumn, files: Sequence[_FileLook], target: pa.Field) -> None:
     """Typed columns must fit by their types; text is looked at value by value as it is loaded."""
     if column.declared is not None:
         same_type(column.name, column.declared, target.type)
@@ -277,7 +277,7 @@ def same_type(name: str, declared: pa.DataType, held: pa.DataType) -> None:
         )
 
 
-def _declared(column: ResultColumn, kind: pa.DataType, files: Sequence[_Look]) -> pa.DataType:
+def _declared(column: ResultColumn, kind: pa.DataType, files: Sequence[_FileLook]) -> pa.DataType:
     """The declared type, once it is sure that no field of a file would be dropped for it."""
     for index, origin in column.sources.items():
         _fields_known(files[index], origin, files[index].kinds[origin], kind, "the declared")
@@ -289,11 +289,11 @@ def _declared(column: ResultColumn, kind: pa.DataType, files: Sequence[_Look]) -
     return kind
 
 
-def _shapeless(file: _Look, target: pa.DataType) -> bool:
+def _shapeless(file: _FileLook, target: pa.DataType) -> bool:
     return file.facts.soft and file.facts.detected.format == "csv" and bool(t.is_nested(target))
 
 
-def _fields_known(file: _Look, origin: str, kind: pa.DataType, target: pa.DataType, whose: str) -> None:
+def _fields_known(file: _FileLook, origin: str, kind: pa.DataType, target: pa.DataType, whose: str) -> None:
     """Raises SchemaMismatch naming the first field of a struct that the target has not."""
     unknown = _unknown_field(kind, target, origin)
     if unknown:

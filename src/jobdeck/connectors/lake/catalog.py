@@ -10,7 +10,7 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from pydantic import BaseModel
 
-from jobdeck.connectors.base import Column
+from jobdeck.connectors.base import DataColumn
 from jobdeck.connectors.columns import parse_type, type_name
 from jobdeck.connectors.errors import ColumnMissing, TableExists, TableMissing, VersionMissing
 from jobdeck.connectors.lake.config import DROPPED, lake_folder, table_folder, table_ref
@@ -53,7 +53,7 @@ class VersionInfo(BaseModel):
 class ObjectDetail(ObjectInfo):
     """A table at one version, with its columns and its latest versions (newest first)."""
 
-    columns: list[Column]
+    columns: list[DataColumn]
     versions: list[VersionInfo]
 
 
@@ -149,7 +149,7 @@ def describe(environment: Environment, ref: ObjectRef | str, version: int | None
         ref=str(table_ref(bucket, name)),
         bucket=bucket,
         name=name,
-        columns=[Column(name=f.name, type=type_name(f.type), nullable=f.nullable) for f in arrow_schema(table)],
+        columns=[DataColumn(name=f.name, type=type_name(f.type), nullable=f.nullable) for f in arrow_schema(table)],
         versions=versions(environment, ref),
         **_facts(table).model_dump(),
     )
@@ -230,12 +230,12 @@ def _some(names: list[str]) -> str:
 
 
 def create(
-    environment: Environment, ref: ObjectRef | str, columns: Sequence[Column] | Iterable[tuple[str, str]]
+    environment: Environment, ref: ObjectRef | str, columns: Sequence[DataColumn] | Iterable[tuple[str, str]]
 ) -> ObjectDetail:
     """An empty table of these columns (types as in `columns.parse_type`). Raises TableExists, UnsupportedType."""
     parsed = ref if isinstance(ref, ObjectRef) else ObjectRef.parse(ref)
     folder = table_folder(environment, parsed.path)
-    wanted = [c if isinstance(c, Column) else Column(name=c[0], type=c[1]) for c in columns]
+    wanted = [c if isinstance(c, DataColumn) else DataColumn(name=c[0], type=c[1]) for c in columns]
     schema = pa.schema([pa.field(c.name, parse_type(c.type), c.nullable) for c in wanted])
     if open_table(folder) is not None:
         raise TableExists(f"There is a table '{parsed}' already.", hint="Choose another name, or drop it first.")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from jobdeck.connectors.base import Column, Description, Read, SourcePart, batch_rows
+from jobdeck.connectors.base import DataColumn, Description, Read, SourcePart, batch_rows
 from jobdeck.connectors.casting import cast
 from jobdeck.connectors.columns import type_name
 from jobdeck.connectors.errors import TableMissing
@@ -56,7 +56,7 @@ class LakeSource:
         table = self._open()
         return Description(
             object=self._name,
-            columns=[Column(name=f.name, type=type_name(f.type), nullable=f.nullable) for f in self.schema()],
+            columns=[DataColumn(name=f.name, type=type_name(f.type), nullable=f.nullable) for f in self.schema()],
             rows=table.count(),
             bytes=sum(file["size_bytes"] for file in files),
             fingerprint=f"{table.metadata().id}:{table.version()}",

@@ -11,7 +11,7 @@ from jobdeck.core.filters.rules import (
     Filter,
     HasWords,
     Holds,
-    Missing,
+    IsMissing,
     Named,
     OneOf,
     Parameter,
@@ -58,7 +58,7 @@ FILTERS: tuple[Filter, ...] = (
         Parameter("min_duration", "length", "Ran for at least: 500ms, 90s, 5m, 2h, 1d."),
         Parameter("max_duration", "length", "Ran for less than this."),
     ), "length", "For example 500ms, 90s, 5m, 2h."),
-    single("top_level", "Top level only", Missing("parent_id"), "flag", "flag", "Only jobs without a parent.",
+    single("top_level", "Top level only", IsMissing("parent_id"), "flag", "flag", "Only jobs without a parent.",
            "Leaves out the children of other jobs."),
 )  # fmt: skip
 PARAMETERS: tuple[Parameter, ...] = tuple(

@@ -32,7 +32,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class IsMissing:
     """The column has no value."""
 
     column: str
@@ -67,7 +67,7 @@ class HasWords:
     """All words are somewhere in what is searched of a job; or it is meant by its id."""
 
 
-Rule: TypeAlias = OneOf | Between | Missing | Holds | Named | CodeOrFingerprint | Below | HasWords
+Rule: TypeAlias = OneOf | Between | IsMissing | Holds | Named | CodeOrFingerprint | Below | HasWords
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Treated:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TreatedGroup:
     """Jobs with which the same happened for the same reason; a few of them are named."""
 
     outcome: Outcome
@@ -107,22 +107,22 @@ class Group:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Group:
+    def from_json(cls, value: dict[str, Any]) -> TreatedGroup:
         why = Why(value["reason"], value["text"])
         return cls(Outcome(value["outcome"]), why, value["count"], tuple(value["examples"]))
 
 
-def merged(groups: Iterable[Group]) -> list[Group]:
+def merged(groups: Iterable[TreatedGroup]) -> list[TreatedGroup]:
     """The groups with those of one outcome and reason put together, the largest first."""
-    found: dict[tuple[Outcome, Why], Group] = {}
+    found: dict[tuple[Outcome, Why], TreatedGroup] = {}
     for group in groups:
         key = (group.outcome, group.why)
-        before = found.get(key, Group(*key, 0, ()))
+        before = found.get(key, TreatedGroup(*key, 0, ()))
         examples = (before.examples + group.examples)[:EXAMPLES]
-        found[key] = Group(*key, before.count + group.count, examples)
+        found[key] = TreatedGroup(*key, before.count + group.count, examples)
     return sorted(found.values(), key=lambda g: -g.count)
 
 
-def account(treated: Sequence[Treated]) -> list[Group]:
+def account(treated: Sequence[Treated]) -> list[TreatedGroup]:
     """Why jobs were skipped or failed, in groups."""
-    return merged(Group(t.outcome, t.why, 1, (t.job,)) for t in treated if t.why is not None)
+    return merged(TreatedGroup(t.outcome, t.why, 1, (t.job,)) for t in treated if t.why is not None)

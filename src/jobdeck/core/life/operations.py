@@ -90,7 +90,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class OperationEffect:
     """The job goes to `to`; `intent` is set when that is `canceling`."""
 
     to: State
@@ -112,7 +112,7 @@ def _is_restarting(job: Subject) -> bool:
     return job.state is State.CANCELING and job.last_operation == Operation.RESTART
 
 
-def decide(operation: Operation, job: Subject) -> Change | Already:
+def decide(operation: Operation, job: Subject) -> OperationEffect | Already:
     """The outcome of asking `operation` of `job`; raises OperationRefused where the table says no."""
     if is_already(operation, job):
         return Already()
@@ -122,25 +122,25 @@ def decide(operation: Operation, job: Subject) -> Change | Already:
         case Operation.CANCEL:
             return _cancel(job)
         case Operation.PAUSE:
-            return Change(State.PAUSING if job.leased else State.PAUSED)
+            return OperationEffect(State.PAUSING if job.leased else State.PAUSED)
         case Operation.RESUME:
-            return Change(State.PENDING)
+            return OperationEffect(State.PENDING)
         case Operation.RESTART:
             if job.leased:
-                return Change(State.CANCELING, Intent.RESTART)
-            return Change(State.PENDING, new_attempt=True)
+                return OperationEffect(State.CANCELING, Intent.RESTART)
+            return OperationEffect(State.PENDING, new_attempt=True)
         case Operation.DELETE:
             if job.unfinished_children:
                 raise refusal(operation, job)
-            return Change(job.state)
+            return OperationEffect(job.state)
         case _:
             assert_never(operation)
 
 
-def _cancel(job: Subject) -> Change:
+def _cancel(job: Subject) -> OperationEffect:
     if job.leased or job.leftovers or job.unfinished_children:
-        return Change(State.CANCELING, Intent.CANCEL)
-    return Change(State.CANCELED)
+        return OperationEffect(State.CANCELING, Intent.CANCEL)
+    return OperationEffect(State.CANCELED)
 
 
 def is_already(operation: Operation, job: Subject) -> bool:

@@ -28,7 +28,7 @@ CHANGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StateChange:
     """An event about the state of a job: `at` µs; `attempt` where the event tells it."""
 
     at: int
@@ -49,7 +49,7 @@ class Span:
     because: str
 
 
-def spans_of(created_at: int, changes: Sequence[Change]) -> list[Span]:
+def spans_of(created_at: int, changes: Sequence[StateChange]) -> list[Span]:
     """What a job did from its creation on. Where its first events are gone, the first that is known says what was."""
     first = changes[0] if changes else None
     before = first.before if first is not None and first.before is not None else State.PENDING

@@ -32,7 +32,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class WaitReason:
+class WaitingFor:
     """One thing a pending job waits for, with the ids of the jobs that hold what it needs."""
 
     reason: Reason
@@ -61,7 +61,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class PausedScope:
+class ScopePause:
     """Work is held back in `scope` (`instance`, `project:p`, `type:t`) by a person, with a reason."""
 
     scope: str
@@ -75,18 +75,18 @@ class World(Protocol):
     def holding(self, resource: str) -> Holding: ...
     def capacity(self, resource: str) -> int | None: ...
     @property
-    def paused(self) -> Mapping[str, PausedScope]: ...
+    def paused(self) -> Mapping[str, ScopePause]: ...
     def can_run(self, type_name: str) -> bool:
         """Whether a live worker can run this type at all, busy or not."""
         ...
 
 
-def obstacles(job: Waiting, world: World, now: int, viewer: str | None = None) -> Iterator[WaitReason]:
+def obstacles(job: Waiting, world: World, now: int, viewer: str | None = None) -> Iterator[WaitingFor]:
     """What keeps `job` from starting at `now` (µs), most fundamental first; nothing when it can start.
 
     `viewer` is the project that the reader of the reasons is bound to: they tell nothing of other projects then."""
     if job.not_before is not None and job.not_before > now:
-        yield WaitReason(Reason.NOT_BEFORE, job.failed or "It is not to start before its time.", until=job.not_before)
+        yield WaitingFor(Reason.NOT_BEFORE, job.failed or "It is not to start before its time.", until=job.not_before)
     if world.paused:
         yield from _paused_scopes(job, world)
     if job.depends_on is not None:
@@ -99,7 +99,7 @@ def obstacles(job: Waiting, world: World, now: int, viewer: str | None = None) -
             yield _hidden_claim(claim, world, viewer) if hides else _claim(claim, holding, capacity)
     if not world.can_run(job.type):
         nobody = f"No worker takes jobs of type '{job.type}' now; start one, or undrain one that drains."
-        yield WaitReason(Reason.NO_WORKER, nobody)
+        yield WaitingFor(Reason.NO_WORKER, nobody)
 
 
 def between_tries(retry: Retry, message: str) -> str:
@@ -110,40 +110,40 @@ def between_tries(retry: Retry, message: str) -> str:
     return f"Step '{retry.step}'{task} failed: {ended}{stop} Try {retry.number} of {retry.of} comes then."
 
 
-def turn(*, has_place: bool, number: int | None, losses: int = 0) -> WaitReason:
+def turn(*, has_place: bool, number: int | None, losses: int = 0) -> WaitingFor:
     """The reason of a job that has no obstacle: it waits for its place in the order, or for one on a worker.
 
     With `has_place`, a worker has one free for it: then the next decision starts it, or those before it take them all.
     `number` counts in the queue of its project: by priority and age, those who wait for a time or children left out."""
     if is_suspect(losses):
         apart = f"Its worker was lost {losses} times in a row, so it starts apart from other jobs, in a moment."
-        return WaitReason(Reason.TURN, apart)
+        return WaitingFor(Reason.TURN, apart)
     places = "a worker has a place free" if has_place else "all places for it on workers are taken"
     queue = f" It is number {number} in its project's queue." if number else ""
-    return WaitReason(Reason.TURN, f"It can run and waits for its turn; {places}.{queue}", number=number)
+    return WaitingFor(Reason.TURN, f"It can run and waits for its turn; {places}.{queue}", number=number)
 
 
-def _paused_scopes(job: Waiting, world: World) -> Iterator[WaitReason]:
+def _paused_scopes(job: Waiting, world: World) -> Iterator[WaitingFor]:
     for scope in ("instance", f"project:{job.project}", f"type:{job.type}"):
         pause = world.paused.get(scope)
         if pause is not None:
             because = f": {pause.reason}" if pause.reason else ""
-            yield WaitReason(Reason.PAUSED_SCOPE, f"{scope} was paused by {pause.by}{because}.", resource=scope)
+            yield WaitingFor(Reason.PAUSED_SCOPE, f"{scope} was paused by {pause.by}{because}.", resource=scope)
 
 
-def _dependency(children: tuple[int, ...]) -> WaitReason:
+def _dependency(children: tuple[int, ...]) -> WaitingFor:
     if not children:
-        return WaitReason(Reason.DEPENDENCY, "The jobs that it waited for have ended; it ends in a moment, too.")
+        return WaitingFor(Reason.DEPENDENCY, "The jobs that it waited for have ended; it ends in a moment, too.")
     shown = children[:SHOWN_HOLDERS]
     names = ", ".join(str(i) for i in shown)
     more = len(children) - len(shown)
     tail = f" and {more} more" if more else ""
-    return WaitReason(Reason.DEPENDENCY, f"It waits for job {names}{tail} to end.", holders=shown)
+    return WaitingFor(Reason.DEPENDENCY, f"It waits for job {names}{tail} to end.", holders=shown)
 
 
-def _claim(claim: Claim, holding: Holding, capacity: int | None) -> WaitReason:
+def _claim(claim: Claim, holding: Holding, capacity: int | None) -> WaitingFor:
     holders = tuple(sorted(holding.units))[:SHOWN_HOLDERS]
-    return WaitReason(
+    return WaitingFor(
         Reason.CLAIM,
         _claim_text(claim, holding, capacity),
         resource=local_name(claim.resource),
@@ -157,14 +157,14 @@ def seen_by(viewer: str, holding: Holding, world: World) -> list[int]:
     return sorted(holding.units.keys() & world.holding(qualify(viewer, "project")).units.keys())
 
 
-def _hidden_claim(claim: Claim, world: World, viewer: str | None) -> WaitReason:
+def _hidden_claim(claim: Claim, world: World, viewer: str | None) -> WaitingFor:
     """What all projects share is full. Neither how full nor by whom is told, nor whether any other project is at work;
     only which jobs of the viewer's own hold it."""
     own = seen_by(viewer or "", world.holding(claim.resource), world)[:SHOWN_HOLDERS]
     text = f"{local_name(claim.resource)}, which all projects share, is in use up to its limit."
     if own:
         text += f" Of your project, {_named(own)} it."
-    return WaitReason(Reason.CLAIM, text, resource=local_name(claim.resource), holders=tuple(own))
+    return WaitingFor(Reason.CLAIM, text, resource=local_name(claim.resource), holders=tuple(own))
 
 
 def _claim_text(claim: Claim, holding: Holding, capacity: int | None) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from jobdeck.core.claims import Held, Holding, is_shared, local_name, qualify
 from jobdeck.core.life.endings import Retry
 from jobdeck.core.life.waiting import (
-    PausedScope,
     Reason,
+    ScopePause,
     Waiting,
-    WaitReason,
+    WaitingFor,
     between_tries,
     obstacles,
     seen_by,
@@ -46,7 +46,7 @@ class Snapshot:
     held: Held
     capacities: Capacities
     slots: SlotTable
-    paused: Mapping[str, PausedScope]
+    paused: Mapping[str, ScopePause]
 
     def holding(self, resource: str) -> Holding:
         return self.held.of(resource)
@@ -92,7 +92,7 @@ async def explain(
     project_limit: int | None,
     silence: float = WORKER_SILENCE,
     viewer: str | None = None,
-) -> dict[int, list[WaitReason]]:
+) -> dict[int, list[WaitingFor]]:
     """The wait reasons of pending jobs: rows with id, project, type, claims, not_before, waits_for_children. `viewer`:
     the one project that the reader may see.
 
@@ -113,7 +113,7 @@ async def explain(
 
 
 async def _number(
-    connection: Connection, pending: Sequence[Row], reasons: Mapping[int, list[WaitReason]], now: int
+    connection: Connection, pending: Sequence[Row], reasons: Mapping[int, list[WaitingFor]], now: int
 ) -> None:
     """Say of the first resource that each job waits for at which place it stands. Of what all projects share there is
     no such place: projects take turns."""

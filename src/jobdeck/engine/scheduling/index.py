@@ -10,7 +10,7 @@ from functools import lru_cache
 from jobdeck.core.claims import Claim, Held, Holding, fits, implicit_claims
 from jobdeck.core.life.order import share
 from jobdeck.core.life.states import State
-from jobdeck.core.life.waiting import PausedScope, Reason, Waiting, WaitReason, obstacles
+from jobdeck.core.life.waiting import Reason, ScopePause, Waiting, WaitingFor, obstacles
 from jobdeck.core.retry import is_suspect
 from jobdeck.engine.scheduling.slot_table import Capacities, SlotTable
 from jobdeck.store.running.leases import RUN, UNDO, Pick, claims_of
@@ -61,7 +61,7 @@ class QueueIndex:
 
     def __init__(self, capacities: Capacities) -> None:
         self.capacities = capacities
-        self.paused: Mapping[str, PausedScope] = {}
+        self.paused: Mapping[str, ScopePause] = {}
         self.slots = SlotTable()
         self._projects: dict[int, ProjectQueue] = {}
         self._entries: dict[int, QueueEntry] = {}
@@ -274,7 +274,7 @@ class QueueIndex:
         """The first claim that cannot be held now; there is one."""
         return next(c for c in entry.waiting.claims if not fits(c, self.holding(c.resource), self.capacity(c.resource)))
 
-    def _set_aside(self, entry: QueueEntry, obstacle: WaitReason, unmet: Claim | None) -> None:
+    def _set_aside(self, entry: QueueEntry, obstacle: WaitingFor, unmet: Claim | None) -> None:
         """Put it where it waits: for its time, or in the queue for the claim that is `unmet`."""
         self._looks -= 1
         self._timed.discard(entry.job.id)

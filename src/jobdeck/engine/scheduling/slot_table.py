@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from jobdeck.core.retry import settles_after
-from jobdeck.store.running.workers import ACTIVE, Worker
+from jobdeck.store.running.workers import ACTIVE, StoredWorker
 
 DEFAULT_PROJECT_LIMIT = 10
 HELD_FREE = 15.0
@@ -32,7 +32,7 @@ class Taken(NamedTuple):
 class WorkerSlots:
     """One worker and what it has in hand, by isolation."""
 
-    worker: Worker
+    worker: StoredWorker
     used: dict[str, int] = field(default_factory=lambda: {"process": 0, "thread": 0})
 
     def free(self, isolation: str) -> int:
@@ -54,7 +54,7 @@ class SlotTable:
         self._held_free: dict[str, float] = {}
         """Workers that take nobody but a suspect, and until when."""
 
-    def replace(self, workers: Iterable[Worker]) -> None:
+    def replace(self, workers: Iterable[StoredWorker]) -> None:
         """The workers that are there now; what they have in hand is kept."""
         self._by_worker = {w.id: WorkerSlots(w) for w in workers}
         for taken in self._taken.values():
@@ -89,7 +89,9 @@ class SlotTable:
     def any_free(self) -> bool:
         return any(d.takes and (d.free("process") > 0 or d.free("thread") > 0) for d in self._by_worker.values())
 
-    def find(self, type_name: str, isolation: str, *, beyond: bool = False, suspect: bool = False) -> Worker | None:
+    def find(
+        self, type_name: str, isolation: str, *, beyond: bool = False, suspect: bool = False
+    ) -> StoredWorker | None:
         """The worker for the next job of this type; with `beyond`, also one that has no place left. For a `suspect` one
         is held free where it cannot begin yet."""
         able = self._able(type_name, isolation, beyond=beyond)
@@ -127,7 +129,7 @@ class SlotTable:
         return all(t.settles <= now for t in self._taken.values() if t.worker_id == slots.worker.id)
 
 
-def _freest(slots: Iterable[WorkerSlots], isolation: str) -> Worker | None:
+def _freest(slots: Iterable[WorkerSlots], isolation: str) -> StoredWorker | None:
     found = max(slots, key=lambda d: d.free(isolation), default=None)
     return found.worker if found is not None else None
 

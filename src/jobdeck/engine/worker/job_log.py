@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobdeck.core import amounts
-from jobdeck.engine.logs import SEAL_BYTES, LogLine, chunk_name, chunk_path, pack_bytes
+from jobdeck.engine.logs import SEAL_BYTES, LogEntry, chunk_name, chunk_path, pack_bytes
 from jobdeck.storage.blobs import Blobs
 from jobdeck.storage.places import log_prefix
 
@@ -43,7 +43,7 @@ class ChunkKey:
         return chunk_path(self.job, self.attempt, self.epoch, self.number)
 
 
-def encoded(line: LogLine) -> bytes:
+def encoded(line: LogEntry) -> bytes:
     """A line as it is in files."""
     return f"{line.to_json()}\n".encode(errors="replace")
 
@@ -149,7 +149,7 @@ class Chunk:
         except OSError as error:
             # The log goes on without them: whoever removed the file, trying again would not bring it back.
             text = f"{size} bytes of this log cannot be read on the worker's disk: {error.strerror}."
-            return encoded(LogLine(time.time_ns() // 1000, "warning", None, None, text))
+            return encoded(LogEntry(time.time_ns() // 1000, "warning", None, None, text))
 
     def now(self) -> tuple[int, list[bytes]]:
         """What `packed` is to be given for all lines that there are now."""
@@ -206,7 +206,7 @@ class JobLog:
         """Whether nothing was ever written."""
         return not self._chunk.key.number and not self._chunk.lines and not self.left_out
 
-    def write(self, line: LogLine) -> None:
+    def write(self, line: LogEntry) -> None:
         content = encoded(line)
         self._at = line.at
         if not self._has_room(line.level, len(content)):
@@ -245,7 +245,7 @@ class JobLog:
 
     def _say(self, text: str) -> bool:
         """A line of our own, whatever the bound."""
-        return self._put(encoded(LogLine(self._at, "warning", None, None, text)), ours=True)
+        return self._put(encoded(LogEntry(self._at, "warning", None, None, text)), ours=True)
 
     def _put(self, content: bytes, *, ours: bool = False) -> bool:
         taken = self._chunk.add(content)

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from jobdeck.core.errors import Unavailable
-from jobdeck.engine.logs import LogLine, pack
+from jobdeck.engine.logs import LogEntry, pack
 from jobdeck.engine.loops import Backoff, sleep_unless
 from jobdeck.engine.worker.job_log import MAX_LOG_BYTES, ChunkKey, JobLog, Room
 from jobdeck.engine.worker.spool import Spool
@@ -151,7 +151,7 @@ def _whole_lines(file: Path) -> bytes:
 def _is_whole(text: str) -> bool:
     """Whether it is a line as it was written: the last one of a killed process may be cut."""
     try:
-        LogLine.from_json(text)
+        LogEntry.from_json(text)
     except (ValueError, TypeError):
         return False
     return True

@@ -20,7 +20,7 @@ from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.tasks import Executor, Printed
 from jobdeck.core.values import encode
 from jobdeck.engine.hooks import HookProcesses
-from jobdeck.engine.logs import LogLine
+from jobdeck.engine.logs import LogEntry
 from jobdeck.engine.loops import Backoff, Loop, Loops, first_of, sleep_unless
 from jobdeck.engine.own_thread import OwnThread
 from jobdeck.engine.worker.environment_cache import EnvironmentCache
@@ -95,13 +95,13 @@ class _TaskLines:
         self._job_log = job_log
 
     def say(self, step: str, task: int, line: Printed) -> None:
-        self._job_log.write(LogLine(line.at, line.level, step, task, line.text))
+        self._job_log.write(LogEntry(line.at, line.level, step, task, line.text))
 
 
 class WorkerService:
     """A loop; its worker joins when it starts and is gone when it ends."""
 
-    def __init__(self, me: workers.Worker, parts: WorkerParts) -> None:
+    def __init__(self, me: workers.StoredWorker, parts: WorkerParts) -> None:
         self.name = f"worker {me.name}"
         self.me = me
         self._parts = parts
@@ -319,7 +319,7 @@ class WorkerService:
         if edited:
             text = f"{now.newest} was changed after this worker had loaded it: plan and tasks run the new code."
             hint = "Restart the worker, so that what the class says of itself is new as well."
-            job_log.write(LogLine(self._clock(), "warning", "", 0, f"{text} {hint}"))
+            job_log.write(LogEntry(self._clock(), "warning", "", 0, f"{text} {hint}"))
         return Version(now.fingerprint, edited, now.newest)
 
     def _opened(self, job: Assignment) -> Assignment:

@@ -20,7 +20,7 @@ from jobdeck.core.tasks import Printed, TaskRequest
 from jobdeck.executors.machine.sources import Stamp, changed
 from jobdeck.executors.machine.users import UMASK, TaskUser, without_settings
 from jobdeck.executors.pipes import at_end, waiting_in
-from jobdeck.executors.processes.ends import Died, Ended
+from jobdeck.executors.processes.ends import Died, TaskAnswered
 from jobdeck.executors.processes.exits import when_ended
 from jobdeck.executors.processes.guard import Guard
 from jobdeck.executors.processes.lines import Lines
@@ -239,7 +239,7 @@ class ChildProcess:
             case "ended":
                 self.spoiled = frame.get("spoiled")
                 self._loaded(frame.get("sources") or {})
-                task.ended_by(Ended(outcome_from_json(frame["outcome"]), frame["clean"] is True))
+                task.ended_by(TaskAnswered(outcome_from_json(frame["outcome"]), frame["clean"] is True))
 
     def _loaded(self, sources: Mapping[str, Sequence[int]]) -> None:
         """Of a file that was there before, what was loaded is the first."""

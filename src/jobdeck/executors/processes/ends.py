@@ -8,7 +8,7 @@ from jobdeck.core.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class TaskAnswered:
     """The task said how it ended; `clean` when its process can take another one."""
 
     outcome: Outcome
@@ -32,4 +32,4 @@ class TimedOut:
     """It ran longer than its step allows."""
 
 
-End = Ended | Died | KillAsked | TimedOut
+End = TaskAnswered | Died | KillAsked | TimedOut

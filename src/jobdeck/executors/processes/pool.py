@@ -16,7 +16,7 @@ from jobdeck.executors.harness import timed_out
 from jobdeck.executors.machine.shortage import Shortage, is_shortage
 from jobdeck.executors.machine.users import TaskUser
 from jobdeck.executors.processes.child import ChildGone, ChildProcess
-from jobdeck.executors.processes.ends import Died, End, Ended, KillAsked, TimedOut
+from jobdeck.executors.processes.ends import Died, End, KillAsked, TaskAnswered, TimedOut
 from jobdeck.executors.processes.guard import Guard
 from jobdeck.executors.processes.reserve import Reserve
 from jobdeck.executors.processes.task import ProcessTask, never_started
@@ -164,11 +164,11 @@ class ProcessExecutor:
             stopper.cancel()
             if timer is not None:
                 timer.cancel()
-        if isinstance(end, Ended) and end.clean and child.tasks < TASKS_PER_PROCESS and child.usable:
+        if isinstance(end, TaskAnswered) and end.clean and child.tasks < TASKS_PER_PROCESS and child.usable:
             child.release()
             self._idle.append(child)
         else:
-            if isinstance(end, Ended) and child.spoiled is not None:
+            if isinstance(end, TaskAnswered) and child.spoiled is not None:
                 log.debug("process_replaced", type=request.type, step=request.step, left=child.spoiled)
             await child.kill()
         self._running.discard(task)
@@ -197,7 +197,7 @@ def _outcome(task: ProcessTask, end: End, child: ChildProcess, request: TaskRequ
     if task.said is not None:
         return task.said
     match end:
-        case Ended(outcome):
+        case TaskAnswered(outcome):
             return outcome
         case KillAsked():
             return Stopped(killed=True)

@@ -9,7 +9,7 @@ from jobdeck.core.outcome import Outcome, Stopped
 from jobdeck.core.tasks import TaskMessage
 from jobdeck.executors.host import HOST
 from jobdeck.executors.mailbox import Mailbox
-from jobdeck.executors.processes.ends import End, Ended, KillAsked
+from jobdeck.executors.processes.ends import End, KillAsked, TaskAnswered
 
 
 class ProcessTask:
@@ -44,7 +44,7 @@ class ProcessTask:
         await self.outcome()
 
     def ended_by(self, end: End) -> None:
-        if isinstance(end, Ended) and self.said is None:
+        if isinstance(end, TaskAnswered) and self.said is None:
             self.said = end.outcome
         if not self.end.done():
             self.end.set_result(end)

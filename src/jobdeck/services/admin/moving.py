@@ -9,7 +9,7 @@ from jobdeck.access.home_lock import lock_installation
 from jobdeck.core.errors import Conflict
 from jobdeck.store import installation
 from jobdeck.store.migrate import migrate
-from jobdeck.store.moving.copying import Moved, copy_all, refuse_full
+from jobdeck.store.moving.copying import MovedTable, copy_all, refuse_full
 from jobdeck.store.sql.database import Database, shown
 
 
@@ -29,7 +29,7 @@ class Move:
     target_url: str
 
 
-async def move_database(move: Move) -> list[Moved]:
+async def move_database(move: Move) -> list[MovedTable]:
     """Copy all and mark the old database as moved; the tables with their rows.
 
     Raises Conflict while a server runs on it, TargetNotEmpty, MoveNotProved; then nothing has changed."""

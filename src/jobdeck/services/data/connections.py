@@ -19,7 +19,7 @@ from jobdeck.services.data.connection_changes import changed, check_typed_again,
 from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.masking import MASK, mask_by_name
 from jobdeck.store import connections
-from jobdeck.store.connections import Sealed
+from jobdeck.store.connections import SealedSecrets
 from jobdeck.store.projects import StoredProject
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.views import uses
@@ -159,10 +159,10 @@ class Connections:
         caller.require(Permission.CONNECTION_WRITE)
         return project
 
-    def _sealed(self, project: StoredProject, name: str, secrets: dict[str, Any]) -> Sealed | None:
+    def _sealed(self, project: StoredProject, name: str, secrets: dict[str, Any]) -> SealedSecrets | None:
         if not secrets:
             return None
-        return Sealed(_masked(secrets), self._key().seal(secrets, place(project.id, name)))
+        return SealedSecrets(_masked(secrets), self._key().seal(secrets, place(project.id, name)))
 
     def _key(self) -> Vault:
         if self._core.vault is None:

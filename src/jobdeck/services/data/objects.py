@@ -31,7 +31,7 @@ from jobdeck.wire.objects import Column, ObjectVersion, Rows, TableObject
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from jobdeck.connectors.base import Column as DescribedColumn
+    from jobdeck.connectors.base import DataColumn as DescribedColumn
     from jobdeck.connectors.lake.catalog import ObjectInfo, VersionInfo
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from jobdeck.access.caller import Caller
 from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission, Role
 from jobdeck.core.errors import Conflict, Forbidden, InvalidInput, NotFound
-from jobdeck.core.life.bulk import BulkOperation, BulkState, Group, Outcome
+from jobdeck.core.life.bulk import BulkOperation, BulkState, Outcome, TreatedGroup
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.queries import JobConditions, to_filter
@@ -254,7 +254,7 @@ _AS_IT_IS = (
 )  # fmt: skip
 
 
-def _group(group: Group) -> dict[str, object]:
+def _group(group: TreatedGroup) -> dict[str, object]:
     told = group.to_json()
     del told["outcome"]
     return told

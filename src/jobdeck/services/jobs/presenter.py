@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 class Beside:
     """What is shown of jobs beside what is in their rows, by job."""
 
-    waits: Mapping[int, Sequence[waiting.WaitReason]] = field(default_factory=dict)
-    touched: Mapping[int, Sequence[lineage.Touched]] = field(default_factory=dict)
+    waits: Mapping[int, Sequence[waiting.WaitingFor]] = field(default_factory=dict)
+    touched: Mapping[int, Sequence[lineage.LineageRow]] = field(default_factory=dict)
     unfinished: Mapping[int, int] = field(default_factory=dict)
     actions: dict[Subject, dict[str, ActionView]] = field(default_factory=dict)
     """What can be done, by what it depends on: most jobs of a page are alike."""
@@ -60,7 +60,7 @@ class Presenter:
 
     async def _waits(
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int
-    ) -> Mapping[int, Sequence[waiting.WaitReason]]:
+    ) -> Mapping[int, Sequence[waiting.WaitingFor]]:
         """Why the pending ones wait, in words that tell the caller nothing of projects that it may not see."""
         pending = [row for row in rows if row["state"] == State.PENDING]
         silence = self._worker_silence
@@ -69,7 +69,7 @@ class Presenter:
         waits = await explain(connection, pending, now, self._project_limit, silence, caller.project)
         return {row["id"]: [self._told(row["type"], reason) for reason in waits.get(row["id"], ())] for row in pending}
 
-    def _told(self, type_: str, reason: waiting.WaitReason) -> waiting.WaitReason:
+    def _told(self, type_: str, reason: waiting.WaitingFor) -> waiting.WaitingFor:
         """Nobody can run a type that could not be loaded: another worker would not help."""
         broken = self._registry.find_broken(type_) if reason.reason is waiting.Reason.NO_WORKER else None
         if broken is None:
@@ -112,7 +112,7 @@ class Presenter:
             omitted=omitted,
         )
 
-    def _credits(self, type_: str, running_seconds: float, touched: Sequence[lineage.Touched]) -> float:
+    def _credits(self, type_: str, running_seconds: float, touched: Sequence[lineage.LineageRow]) -> float:
         """By the rates of its type; of a type that is gone, by those that types have unless they say otherwise."""
         registered = self._registry.find(type_)
         rates = registered.job_type if registered is not None else JobType
@@ -151,7 +151,7 @@ def _progress(row: JobRow, now: int) -> ProgressView:
     )
 
 
-def wait_view(reason: waiting.WaitReason) -> WaitReason:
+def wait_view(reason: waiting.WaitingFor) -> WaitReason:
     """A wait reason as people see it."""
     return WaitReason(
         reason=reason.reason,

@@ -8,7 +8,7 @@ from jobdeck.engine.feed import FeedItem
 from jobdeck.store.sql.events import StoredEvent
 from jobdeck.store.views import JobRow
 from jobdeck.store.views.job_views import StepRows
-from jobdeck.store.views.lineage import Touched
+from jobdeck.store.views.lineage import LineageRow
 from jobdeck.wire.base import instant, instant_or_none
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Attempt, ErrorView, ProgressView, TouchedObject
@@ -95,7 +95,7 @@ def task_view(row: JobRow, *, traceback: bool = False) -> Task:
     )
 
 
-def object_view(touched: Touched) -> TouchedObject:
+def object_view(touched: LineageRow) -> TouchedObject:
     """An object that a job read or wrote."""
     return TouchedObject(
         object=touched.object, name=touched.name, version=touched.version, rows=touched.rows, bytes=touched.bytes

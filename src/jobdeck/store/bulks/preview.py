@@ -13,8 +13,8 @@ from jobdeck.core.life.bulk import (
     NOT_FOUND,
     TAKES_CHILDREN,
     BulkOperation,
-    Group,
     Outcome,
+    TreatedGroup,
     Why,
     left_out,
     merged,
@@ -30,16 +30,16 @@ NOBODY = Along((), {})
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class SelectionPreview:
     """How many jobs allow the operation, and why the others do not; `along`: children that a delete would take along,
     or takes along where that was chosen."""
 
     allowed: int
-    refused: list[Group]
+    refused: list[TreatedGroup]
     along: Along = NOBODY
 
 
-async def preview(connection: AsyncConnection, bulk: StoredBulk) -> Preview:
+async def preview(connection: AsyncConnection, bulk: StoredBulk) -> SelectionPreview:
     """Judge all jobs of the bulk: the database counts those that are alike, the core says what holds for each kind."""
     standing = _standing(bulk)
     kinds = _kinds(bulk, standing)
@@ -56,9 +56,9 @@ async def preview(connection: AsyncConnection, bulk: StoredBulk) -> Preview:
         else:
             alike = and_(*mine, *(k.is_not_distinct_from(kind[name]) for name, k in kinds.items()))
             examples = await _examples(connection, kind, source, alike)
-            refused.append(Group(Outcome.SKIPPED, why, kind["jobs"], examples))
+            refused.append(TreatedGroup(Outcome.SKIPPED, why, kind["jobs"], examples))
     along = await families.along(connection, bulk.id) if standing is not None else NOBODY
-    return Preview(allowed, merged(refused), along)
+    return SelectionPreview(allowed, merged(refused), along)
 
 
 _WITH_JOBS = bulk_items.outerjoin(jobs, jobs.c.id == bulk_items.c.job_id)
@@ -101,10 +101,10 @@ async def _examples(
     return tuple((await connection.execute(query.order_by(bulk_items.c.job_id).limit(EXAMPLES))).scalars())
 
 
-async def _missing(connection: AsyncConnection, bulk_id: int) -> list[Group]:
+async def _missing(connection: AsyncConnection, bulk_id: int) -> list[TreatedGroup]:
     """Ids that name no job."""
     lost = (bulk_items.c.bulk_id == bulk_id, bulk_items.c.outcome.is_not(None))
     count = (await connection.execute(select(func.count()).where(*lost))).scalar_one()
     query = select(bulk_items.c.job_id).where(*lost).order_by(bulk_items.c.job_id).limit(EXAMPLES)
     examples = tuple((await connection.execute(query)).scalars())
-    return [Group(Outcome.SKIPPED, NOT_FOUND, count, examples)] if count else []
+    return [TreatedGroup(Outcome.SKIPPED, NOT_FOUND, count, examples)] if count else []

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, Select, delete, func, insert, select, text, u
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.identity.actor import Actor
-from jobdeck.core.life.bulk import BulkOperation, BulkState, Group, Outcome, Treated, account, merged
+from jobdeck.core.life.bulk import BulkOperation, BulkState, Outcome, Treated, TreatedGroup, account, merged
 from jobdeck.store.schema import bulk_items, bulks, projects
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -62,11 +62,11 @@ class StoredBulk:
     ended_at: int | None
     total: int
     allowed: int
-    refused: list[Group]
+    refused: list[TreatedGroup]
     done: int
     skipped: int
     failed: int
-    account: list[Group]
+    account: list[TreatedGroup]
     position: int | None
     with_children: bool
     children: dict[str, int]
@@ -90,7 +90,9 @@ async def make(tx: Tx, new: NewBulk) -> int:
     return int((await tx.connection.execute(insert(bulks).values(values).returning(bulks.c.id))).scalar_one())
 
 
-async def plan(tx: Tx, bulk: StoredBulk, allowed: int, refused: Sequence[Group], children: Mapping[str, int]) -> None:
+async def plan(
+    tx: Tx, bulk: StoredBulk, allowed: int, refused: Sequence[TreatedGroup], children: Mapping[str, int]
+) -> None:
     """Keep what the preview found; `children`: those that a delete would take along, by state."""
     values = {"allowed": allowed, "refused": _text(refused), "children": json.dumps(dict(children))}
     await tx.connection.execute(update(bulks).where(bulks.c.id == bulk.id).values(values))
@@ -217,9 +219,9 @@ def _bulk(row: RowMapping) -> StoredBulk:
     })  # fmt: skip
 
 
-def _groups(told: str) -> list[Group]:
-    return [Group.from_json(value) for value in json.loads(told)]
+def _groups(told: str) -> list[TreatedGroup]:
+    return [TreatedGroup.from_json(value) for value in json.loads(told)]
 
 
-def _text(groups: Sequence[Group]) -> str:
+def _text(groups: Sequence[TreatedGroup]) -> str:
     return json.dumps([group.to_json() for group in groups])

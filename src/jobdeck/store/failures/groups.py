@@ -41,7 +41,7 @@ class FailureFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class StoredFailureGroup:
     """The failures of one fingerprint that count."""
 
     fingerprint: str
@@ -72,7 +72,7 @@ async def page(
     order: Order,
     after: tuple[int, str] | None,
     limit: int,
-) -> list[Group]:
+) -> list[StoredFailureGroup]:
     """Up to `limit` groups behind `after` (the value that is sorted by, and a fingerprint), the largest value first."""
     value = _ORDERS[order]
     query = (
@@ -91,7 +91,7 @@ async def page(
     if after is not None:
         place = tuple_(literal(after[0], BigInteger()), literal(after[1], Text()))
         query = query.having(tuple_(value, failures.c.fingerprint) < place)
-    return [Group(*row) for row in await connection.execute(query)]
+    return [StoredFailureGroup(*row) for row in await connection.execute(query)]
 
 
 _STILL_FAILED = func.count() - func.count(failures.c.left_at)

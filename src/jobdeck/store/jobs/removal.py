@@ -73,7 +73,7 @@ async def claims_with(tx: Tx, ids: Sequence[int], part: str) -> dict[int, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Doomed:
+class DoomedJob:
     """A job that is to be removed; `along`: children that go with it, `taken_by`: the job with which it goes."""
 
     job: Job
@@ -81,7 +81,7 @@ class Doomed:
     taken_by: int | None = None
 
 
-async def remove(tx: Tx, doomed: Sequence[Doomed], actor: str | None, bulk: int | None = None) -> None:
+async def remove(tx: Tx, doomed: Sequence[DoomedJob], actor: str | None, bulk: int | None = None) -> None:
     """Delete the rows of `doomed` and all that refers to them; an event of each remains, without its content.
 
     `bulk`: the operation on a selection that this is a part of."""
@@ -115,6 +115,6 @@ async def _told(tx: Tx, ids: list[int]) -> dict[int, dict[str, Any]]:
     }
 
 
-def _more(one: Doomed, bulk: int | None) -> dict[str, Any]:
+def _more(one: DoomedJob, bulk: int | None) -> dict[str, Any]:
     more = {"children": dict(one.along) or None, "with": one.taken_by, "bulk": bulk}
     return {name: value for name, value in more.items() if value is not None}

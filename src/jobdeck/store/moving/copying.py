@@ -41,7 +41,7 @@ class RowNotMovable(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedTable:
     """A table that arrived whole."""
 
     table: str
@@ -61,12 +61,12 @@ async def refuse_full(target: Database) -> None:
                 raise _not_empty(target, f"its table '{table.name}' has rows")
 
 
-async def copy_all(source: Database, target: Database) -> list[Moved]:
+async def copy_all(source: Database, target: Database) -> list[MovedTable]:
     """Copy all tables, with where their keys go on; raises MoveNotProved and RowNotMovable, having changed nothing.
 
     `target` has the tables of this version, without a row; nobody else works on either."""
 
-    async def work(tx: Tx) -> list[Moved]:
+    async def work(tx: Tx) -> list[MovedTable]:
         await tx.connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         await tx.connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         async with source.read() as reading:
@@ -81,7 +81,7 @@ async def copy_all(source: Database, target: Database) -> list[Moved]:
         await unhurried.close()
 
 
-async def _copy(source: AsyncConnection, target: AsyncConnection, table: Table) -> Moved:
+async def _copy(source: AsyncConnection, target: AsyncConnection, table: Table) -> MovedTable:
     sent, arrived = Checksum(), Checksum()
     try:
         async for rows in _rows(source, table):
@@ -96,7 +96,7 @@ async def _copy(source: AsyncConnection, target: AsyncConnection, table: Table) 
             f"What was read back of '{table.name}' is not what was sent ({arrived.rows:,} of {sent.rows:,} rows).",
             hint="Nothing was moved; the old database is as it was. Report this.",
         )
-    return Moved(table.name, sent.rows)
+    return MovedTable(table.name, sent.rows)
 
 
 async def _rows(connection: AsyncConnection, table: Table) -> AsyncIterator[list[Sequence[Any]]]:

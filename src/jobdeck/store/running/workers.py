@@ -26,7 +26,7 @@ _FROM = {ACTIVE: (DRAINING,), DRAINING: (ACTIVE,), LEAVING: (ACTIVE, DRAINING), 
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class StoredWorker:
     """A worker. `slots`: jobs that need processes, at the same time; `light_slots`: jobs that run in threads."""
 
     id: str
@@ -40,13 +40,13 @@ class Worker:
     state: str = ACTIVE
 
 
-async def join(database: Database, worker: Worker) -> None:
+async def join(database: Database, worker: StoredWorker) -> None:
     """A worker comes into being; its id was never used before. Asking again changes nothing: an answer may get lost."""
 
     async def work(tx: Tx) -> None:
         if (await tx.connection.execute(select(workers.c.id).where(workers.c.id == worker.id))).scalar() is not None:
             return
-        row = {name: getattr(worker, name) for name in Worker.__slots__} | {"types": json.dumps(worker.types)}
+        row = {name: getattr(worker, name) for name in StoredWorker.__slots__} | {"types": json.dumps(worker.types)}
         await tx.connection.execute(insert(workers).values(**row, started_at=tx.now, heartbeat_at=tx.now))
         tx.emit(NewEvent("worker.joined", actor=worker.name, data={"worker": worker.id, "slots": worker.slots}))
 
@@ -94,14 +94,16 @@ async def set_state(database: Database, worker_id: str, state: str, actor: str |
     return await database.transact(work)
 
 
-async def alive(connection: AsyncConnection, heard_since: int) -> list[Worker]:
+async def alive(connection: AsyncConnection, heard_since: int) -> list[StoredWorker]:
     """Workers that are not gone and were heard of since then (µs); a silent one must not be given anything."""
-    rows = [dict(zip(Worker.__slots__, row, strict=True)) for row in await _ALIVE.run(connection, since=heard_since)]
-    return [Worker(**{**row, "types": tuple(json.loads(row["types"]))}) for row in rows]
+    rows = [
+        dict(zip(StoredWorker.__slots__, row, strict=True)) for row in await _ALIVE.run(connection, since=heard_since)
+    ]
+    return [StoredWorker(**{**row, "types": tuple(json.loads(row["types"]))}) for row in rows]
 
 
 _ALIVE = Prepared(
-    select(*(workers.c[n] for n in Worker.__slots__)).where(
+    select(*(workers.c[n] for n in StoredWorker.__slots__)).where(
         workers.c.state != GONE, workers.c.heartbeat_at >= bindparam("since", type_=INT)
     )
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Select, Subquery, bindparam, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import State
-from jobdeck.core.life.waiting import PausedScope
+from jobdeck.core.life.waiting import ScopePause
 from jobdeck.store.schema import OPEN_JOBS, events, jobs, limits, paused_scopes, projects
 from jobdeck.store.sql.among import among
 from jobdeck.store.sql.batch import INT
@@ -99,9 +99,9 @@ async def capacities(connection: AsyncConnection) -> Mapping[str, int]:
 _CAPACITIES = Prepared(select(limits.c.resource, limits.c.capacity))
 
 
-async def paused(connection: AsyncConnection) -> Mapping[str, PausedScope]:
+async def paused(connection: AsyncConnection) -> Mapping[str, ScopePause]:
     """Paused scopes by name."""
-    return {scope: PausedScope(scope, by, reason) for scope, by, reason in await _PAUSED.run(connection)}
+    return {scope: ScopePause(scope, by, reason) for scope, by, reason in await _PAUSED.run(connection)}
 
 
 _PAUSED = Prepared(select(paused_scopes.c.scope, paused_scopes.c.by, paused_scopes.c.reason))

@@ -17,7 +17,7 @@ from jobdeck.store.segments.archive import Archive, Segment
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.layout import STATES, Column
 from jobdeck.store.segments.matching import InState, People, Within, conditions_of
-from jobdeck.store.segments.ranking import Order, Question, Ranked, Wanted, count, first_of
+from jobdeck.store.segments.ranking import Order, Question, Ranked, RankQuery, count, first_of
 from jobdeck.store.segments.spans import SIZE
 
 ROUND = 4
@@ -29,7 +29,7 @@ PATIENCE = 0.08
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundJobs:
     """Jobs of segments, the first first; `until` is the id that was looked up to, None when everything was."""
 
     jobs: list[Ranked]
@@ -37,24 +37,29 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SegmentSnapshot:
     """The segments of a database at one moment, and the loose ids."""
 
     archive: Archive
     segments: Sequence[Segment]
     loose: Sequence[int]
 
-    def having(self, columns: AbstractSet[str]) -> Sealed:
+    def having(self, columns: AbstractSet[str]) -> SegmentSnapshot:
         """Those with all of these columns: of the jobs of others no segment tells."""
-        return Sealed(self.archive, [s for s in self.segments if columns <= s.columns], self.loose)
+        return SegmentSnapshot(self.archive, [s for s in self.segments if columns <= s.columns], self.loose)
 
     def question(self, where: JobFilter, people: People) -> Question:
         return Question(conditions_of(where, people), np.array(self.loose, np.int64))
 
 
 async def first(
-    connection: AsyncConnection, sealed: Sealed, question: Question, sort: Sort, after: Position | None, limit: int
-) -> Found:
+    connection: AsyncConnection,
+    sealed: SegmentSnapshot,
+    question: Question,
+    sort: Sort,
+    after: Position | None,
+    limit: int,
+) -> FoundJobs:
     """The first `limit` jobs behind `after`."""
     order = Order.of(sort, sealed.segments)
     wanted = [s for s in _possible(sealed.segments, question) if _reaches(s, order, after)]
@@ -67,17 +72,17 @@ async def first(
         part = [s for s in candidates if len(best) < limit or limits[s.number] >= _key(best[-1], order)]
         columns = await sealed.archive.columns(connection, part, names)
         floor = order.rank(best[-1][0]) if len(best) == limit else None
-        found = await asyncio.to_thread(_first_of_all, question, Wanted(order, after, limit, floor), part, columns)
+        found = await asyncio.to_thread(_first_of_all, question, RankQuery(order, after, limit, floor), part, columns)
         best = heapq.nlargest(limit, [*best, *found], key=lambda job: _key(job, order))
         if order.by_id and len(best) == limit:
             break
         if order.by_id and time.monotonic() - began > PATIENCE and candidates[-1] is not wanted[-1]:
             last = candidates[-1].first
-            return Found(best, last if sort.descending else last + SIZE - 1)
-    return Found(best)
+            return FoundJobs(best, last if sort.descending else last + SIZE - 1)
+    return FoundJobs(best)
 
 
-def _first_of_all(question: Question, wanted: Wanted, part: Sequence[Segment], columns: Columns) -> list[Ranked]:
+def _first_of_all(question: Question, wanted: RankQuery, part: Sequence[Segment], columns: Columns) -> list[Ranked]:
     return [job for s in part for job in first_of(question, wanted, s, columns[s.number])]
 
 
@@ -134,7 +139,7 @@ def _rounds(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
         at, size = at + size, min(LARGEST_ROUND, size * 2)
 
 
-async def counts(connection: AsyncConnection, sealed: Sealed, question: Question) -> dict[str, int]:
+async def counts(connection: AsyncConnection, sealed: SegmentSnapshot, question: Question) -> dict[str, int]:
     """How many jobs of segments match, by state."""
     totals = [0] * len(STATES)
     unread = []

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobdeck.core.filters.jobs import FILTERS
-from jobdeck.core.filters.rules import Between, Missing, Named, OneOf
+from jobdeck.core.filters.rules import Between, IsMissing, Named, OneOf
 from jobdeck.store.segments import searched
 from jobdeck.store.segments.job_filter import folded
 from jobdeck.store.segments.searched import ERROR, Parts
@@ -52,7 +52,7 @@ FACETS: Mapping[str, str] = {
     **{
         kept_as(rule.column): rule.column
         for rule in _RULES
-        if isinstance(rule, OneOf | Missing | Named) and rule.column not in ("state", *NUMBERS)
+        if isinstance(rule, OneOf | IsMissing | Named) and rule.column not in ("state", *NUMBERS)
     },
     "error_code": "error_code",
     "error_fingerprint": "error_fingerprint",

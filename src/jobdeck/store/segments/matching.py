@@ -15,7 +15,7 @@ from jobdeck.core.filters.rules import (
     CodeOrFingerprint,
     HasWords,
     Holds,
-    Missing,
+    IsMissing,
     Named,
     OneOf,
     Rule,
@@ -303,7 +303,7 @@ def _condition(rule: Rule, value: Any, people: People) -> Iterator[Condition]:
             yield _one_of(column, value)
         case Between(column):
             yield Within(column, value)
-        case Missing(column):
+        case IsMissing(column):
             yield Among(kept_as(column), (0,))
         case Holds():
             yield Tagged(value)

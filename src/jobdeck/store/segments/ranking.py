@@ -130,7 +130,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RankQuery:
     """The first `limit` jobs behind `after`; what ranks behind `floor` is too late."""
 
     order: Order
@@ -139,7 +139,7 @@ class Wanted:
     floor: int | None = None
 
 
-def first_of(question: Question, wanted: Wanted, segment: Segment, columns: Mapping[str, Column]) -> list[Ranked]:
+def first_of(question: Question, wanted: RankQuery, segment: Segment, columns: Mapping[str, Column]) -> list[Ranked]:
     """Candidates: all jobs of a segment that can be among those wanted, in no order."""
     order, after = wanted.order, wanted.after
     matching = question.matching(segment, columns)

@@ -67,7 +67,7 @@ def storable(value: Any) -> Any:
     return value
 
 
-class Shape(NamedTuple):
+class BatchShape(NamedTuple):
     """How the cells of a batch travel."""
 
     dialect: str
@@ -78,7 +78,7 @@ class Shape(NamedTuple):
     """Columns with one value for all rows."""
 
 
-def shape_of(cells: Cells, dialect: str, key: Collection[str] = ()) -> Shape:
+def shape_of(cells: Cells, dialect: str, key: Collection[str] = ()) -> BatchShape:
     """How these cells travel. Batches of one shape have the same statement.
 
     Those of `key` vary where there are several rows, even if they are all the same: the database would look up that one
@@ -88,14 +88,14 @@ def shape_of(cells: Cells, dialect: str, key: Collection[str] = ()) -> Shape:
     varying = tuple(name for name in names if (name in key and rows > 1) or _varies(cells[name]))
     if not varying and rows != 1:
         varying = names[:1]  # something must say how many rows there are
-    return Shape(dialect, varying, tuple(name for name in names if name not in varying))
+    return BatchShape(dialect, varying, tuple(name for name in names if name not in varying))
 
 
 def _varies(values: Sequence[Any]) -> bool:
     return not values or values.count(values[0]) != len(values)
 
 
-def parameters_of(cells: Cells, shape: Shape, columns: Columns, name: str = "batch") -> dict[str, Any]:
+def parameters_of(cells: Cells, shape: BatchShape, columns: Columns, name: str = "batch") -> dict[str, Any]:
     """What is sent of the cells, by the names that `shaped_table` gives to its parameters."""
     values = {_parameter(name, key): storable(cells[key][0]) for key in shape.values}
     if not shape.varying:
@@ -116,7 +116,7 @@ def _text_parameter(name: str) -> str:
 
 
 def shaped_table(
-    shape: Shape, columns: Columns, name: str = "batch", values: Mapping[str, Any] | None = None
+    shape: BatchShape, columns: Columns, name: str = "batch", values: Mapping[str, Any] | None = None
 ) -> Subquery:
     """A subquery with the columns of a batch of this shape; without `values`, its parameters are left open."""
 

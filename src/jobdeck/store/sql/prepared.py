@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import psycopg as postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.store.sql.batch import Cells, Columns, Shape, parameters_of, shape_of, shaped_table
+from jobdeck.store.sql.batch import BatchShape, Cells, Columns, parameters_of, shape_of, shaped_table
 from jobdeck.store.sql.sqlite_connection import Call
 
 _TOGETHER = "together"
@@ -50,7 +50,7 @@ class Prepared:
         text, own = self._for_postgresql
         return await _run_in_postgresql(connection, text, {**own, **parameters})
 
-    async def run_batch(self, connection: AsyncConnection, shape: Shape, **parameters: Any) -> Rows:
+    async def run_batch(self, connection: AsyncConnection, shape: BatchShape, **parameters: Any) -> Rows:
         """`run` over a batch of this shape."""
         if connection.dialect.name == "sqlite":
             return await self.run(connection, **parameters)
@@ -116,7 +116,7 @@ PLANS_ONCE = "plans_once"
 """Where a connection to PostgreSQL has that its session keeps the plans it made first."""
 
 
-def _prepare(connection: AsyncConnection, shape: Shape) -> bool | None:
+def _prepare(connection: AsyncConnection, shape: BatchShape) -> bool | None:
     """Whether the driver prepares it; None: if it comes often. A kept plan is right as long as all rows are found by
     values; how best to join a batch depends on how much is in the table by now."""
     return False if shape.varying and PLANS_ONCE in connection.info else None
@@ -134,7 +134,7 @@ async def run_batch(
 
 
 @lru_cache(maxsize=1000)
-def _built(build: Build, shape: Shape, columns: tuple[tuple[str, Any], ...]) -> Prepared:
+def _built(build: Build, shape: BatchShape, columns: tuple[tuple[str, Any], ...]) -> Prepared:
     return Prepared(build(shaped_table(shape, dict(columns)))).for_good(shape.dialect)
 
 

@@ -13,7 +13,7 @@ from jobdeck.core.filters.rules import (
     CodeOrFingerprint,
     HasWords,
     Holds,
-    Missing,
+    IsMissing,
     Named,
     OneOf,
     Rule,
@@ -56,7 +56,7 @@ def _condition(rule: Rule, value: Any, at: int) -> Iterator[ColumnElement[bool]]
             yield from _between(duration(at), *value)
         case Between(column):
             yield from _between(jobs.c[column], *value)
-        case Missing(column):
+        case IsMissing(column):
             yield jobs.c[column].is_(None)
         case Holds():
             yield or_(*(_has_tag(tag) for tag in value))

@@ -26,7 +26,7 @@ from jobdeck.core.life.states import State
 from jobdeck.store.schema import jobs, loose_jobs
 from jobdeck.store.segments import asking
 from jobdeck.store.segments.archive import Archive
-from jobdeck.store.segments.asking import Sealed
+from jobdeck.store.segments.asking import SegmentSnapshot
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.segments.matching import People
 from jobdeck.store.segments.ranking import Question, columns_of
@@ -39,7 +39,7 @@ from jobdeck.store.views.job_views import joined, listed_columns
 from jobdeck.store.views.occurring import Occurring, occurring
 from jobdeck.store.views.searching import named, people
 
-__all__ = ["SORTS", "JobFilter", "JobLists", "Listed", "Position", "Sort", "conditions"]
+__all__ = ["SORTS", "JobFilter", "JobLists", "ListedRows", "Position", "Sort", "conditions"]
 
 SORTS: dict[str, type] = {
     "created_at": int, "started_at": int, "ended_at": int, "duration": int, "priority": int, "state": str, "type": str,
@@ -51,7 +51,7 @@ _LISTED = joined(*listed_columns(whole=False))
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedRows:
     """A page: its rows in order, and where the next one goes on, None after the last."""
 
     rows: Sequence[RowMapping]
@@ -71,7 +71,7 @@ class JobLists:
 
     async def page(
         self, connection: AsyncConnection, where: JobFilter, sort: Sort, after: Position | None, limit: int
-    ) -> Listed:
+    ) -> ListedRows:
         """Up to `limit` rows behind `after`; rows that arrive meanwhile never move those of later pages.
 
         It may be shorter, even empty, and have a next one all the same: what takes long is answered piece by piece.
@@ -88,8 +88,8 @@ class JobLists:
         found.sort(reverse=sort.descending)
         rows = await _rows(connection, [job_id for _, job_id in found[:limit]])
         if len(found) > limit:
-            return Listed(rows, Position(*found[limit - 1]))
-        return Listed(rows, None if until is None else Position(until, until))
+            return ListedRows(rows, Position(*found[limit - 1]))
+        return ListedRows(rows, None if until is None else Position(until, until))
 
     async def counts(self, connection: AsyncConnection, where: JobFilter) -> dict[str, int]:
         """How many jobs match, for every state. `connection` must show one moment only."""
@@ -106,7 +106,9 @@ class JobLists:
         live = _Live(connection, JobFilter(), Sort(), sealed)
         return await occurring(connection, sealed, live.parts(), project_ids)
 
-    async def _asked(self, connection: AsyncConnection, where: JobFilter, sort: Sort) -> tuple[Sealed, Question | None]:
+    async def _asked(
+        self, connection: AsyncConnection, where: JobFilter, sort: Sort
+    ) -> tuple[SegmentSnapshot, Question | None]:
         """The segments that can tell, and what they are asked; None if what is asked for has not ended."""
         sealed = await self._sealed(connection)
         if not sealed.segments or not _may_have_ended(where):
@@ -114,10 +116,10 @@ class JobLists:
         question = await _question(connection, sealed, where)
         return sealed.having(question.columns | set(columns_of(sort))), question
 
-    async def _sealed(self, connection: AsyncConnection) -> Sealed:
+    async def _sealed(self, connection: AsyncConnection) -> SegmentSnapshot:
         """The segments, and which jobs are loose."""
         sealed = await self._archive.sealed(connection)
-        return Sealed(self._archive, sealed, await self._archive.loose(connection) if sealed else [])
+        return SegmentSnapshot(self._archive, sealed, await self._archive.loose(connection) if sealed else [])
 
 
 def _may_have_ended(where: JobFilter) -> bool:
@@ -128,7 +130,7 @@ def _may_have_ended(where: JobFilter) -> bool:
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 
-async def _question(connection: AsyncConnection, sealed: Sealed, where: JobFilter) -> Question:
+async def _question(connection: AsyncConnection, sealed: SegmentSnapshot, where: JobFilter) -> Question:
     return sealed.question(where, People(await named(connection, where), await people(connection, where)))
 
 
@@ -145,7 +147,7 @@ async def _rows(connection: AsyncConnection, ids: Sequence[int]) -> list[RowMapp
 class _Live:
     """Jobs of which no segment tells: those of ids that no segment has, and the loose ones."""
 
-    def __init__(self, connection: AsyncConnection, where: JobFilter, sort: Sort, sealed: Sealed) -> None:
+    def __init__(self, connection: AsyncConnection, where: JobFilter, sort: Sort, sealed: SegmentSnapshot) -> None:
         self._connection = connection
         self._conditions = row_conditions(where)
         self._descending = sort.descending

@@ -18,7 +18,7 @@ Direction = Literal["input", "output"]
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class LineageRow:
     """An object that a job read or wrote in an attempt, its tasks' rows and bytes added up."""
 
     job: int
@@ -35,7 +35,7 @@ class Touched:
 
 async def of_jobs(
     connection: AsyncConnection, rows: Sequence[RowMapping], most: int = SHOWN
-) -> dict[int, list[Touched]]:
+) -> dict[int, list[LineageRow]]:
     """What each of the jobs (rows of jobs) touched in its present attempt, first things first, by job."""
     ids = [row["id"] for row in rows]
     if not ids:
@@ -59,7 +59,7 @@ async def of_jobs(
         .subquery()
     )
     query = select(grouped).where(grouped.c.place <= most).order_by(grouped.c.first)
-    found: dict[int, list[Touched]] = {}
+    found: dict[int, list[LineageRow]] = {}
     for row in (await connection.execute(query)).mappings():
         found.setdefault(row["job_id"], []).append(_touched(row))
     return found
@@ -87,9 +87,9 @@ async def neighbours(
     return sorted((await connection.execute(query)).scalars())
 
 
-def _touched(row: RowMapping) -> Touched:
+def _touched(row: RowMapping) -> LineageRow:
     rows, size = row["rows"], row["bytes"]
-    return Touched(
+    return LineageRow(
         row["job_id"], row["attempt"], row["direction"], row["object"], row["version"],
         None if rows is None else int(rows), None if size is None else int(size), row["name"],
         int(row["moved"] or 0),

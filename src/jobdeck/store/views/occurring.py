@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.store.schema import jobs
 from jobdeck.store.segments.archive import Segment
-from jobdeck.store.segments.asking import Sealed
+from jobdeck.store.segments.asking import SegmentSnapshot
 from jobdeck.store.segments.layout import Column, Facet, key_of
 from jobdeck.store.segments.matching import Among
 
@@ -30,7 +30,7 @@ class Occurring:
 
 async def occurring(
     connection: AsyncConnection,
-    sealed: Sealed,
+    sealed: SegmentSnapshot,
     parts: Sequence[ColumnElement[bool]],
     project_ids: tuple[int, ...] | None,
 ) -> Occurring:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, ColumnElement, RowMapping, case, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.life.spans import CHANGES, Change
+from jobdeck.core.life.spans import CHANGES, StateChange
 from jobdeck.core.life.states import State, StepState
 from jobdeck.store.schema import events, steps, tasks
 from jobdeck.store.sql.numbers import wide
@@ -21,7 +21,7 @@ _TASK = [c for c in tasks.c if c.name not in ("part", "cursor", "result", "error
 _WHOLE_TASK = [*_TASK, tasks.c.error_traceback]
 
 
-async def changes_of(connection: AsyncConnection, job: int) -> list[Change]:
+async def changes_of(connection: AsyncConnection, job: int) -> list[StateChange]:
     """How the job's state changed, oldest first; what events were pruned of is missing."""
     query = (
         select(events.c.at, events.c.kind, events.c.data)
@@ -33,9 +33,9 @@ async def changes_of(connection: AsyncConnection, job: int) -> list[Change]:
     return [_change(at, kind, json.loads(data)) for at, kind, data in reversed(rows)]
 
 
-def _change(at: int, kind: str, data: dict[str, object]) -> Change:
+def _change(at: int, kind: str, data: dict[str, object]) -> StateChange:
     before, attempt = data.get("from"), data.get("attempt")
-    return Change(
+    return StateChange(
         at,
         kind,
         State(str(before)) if before is not None else None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dataclasses import field as slot
 from typing import Final, Literal
 
-from jobdeck.web.forms.schema import MISSING, Field, Shape, same, shown
+from jobdeck.web.forms.schema import MISSING, Field, FieldShape, same, shown
 
 OUT: Final = -1
 """Instead of a shape: there is no value."""
@@ -28,16 +28,16 @@ GIVEN: Final[dict[str, Given]] = {"": "", "given": "given", "null": "null", "emp
 
 
 @dataclass(slots=True)
-class Row:
+class DraftRow:
     """A part of an object, list or map. `key` stays the same while its place in a list changes."""
 
     key: str
     name: str
-    node: Node
+    node: DraftNode
 
 
 @dataclass(slots=True)
-class Node:
+class DraftNode:
     """One place of the form. `path` names its controls; it is made of property names and row keys."""
 
     field: Field
@@ -47,14 +47,14 @@ class Node:
     given: Given = ""
     text: str = ""
     ticked: bool = False
-    rows: list[Row] = slot(default_factory=list)
-    rest: Node | None = None
+    rows: list[DraftRow] = slot(default_factory=list)
+    rest: DraftNode | None = None
     """Of an object: what its fields do not hold."""
     errors: list[str] = slot(default_factory=list)
     focus: bool = False
 
     @property
-    def shape(self) -> Shape | None:
+    def shape(self) -> FieldShape | None:
         return self.field.shapes[self.choice] if self.choice >= 0 else None
 
     @property
@@ -81,7 +81,7 @@ class Node:
             found.append(("null", "none"))
         return found
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> Iterator[DraftNode]:
         """The node and all below it, in the order of the page."""
         yield self
         for row in self.rows:
@@ -89,7 +89,7 @@ class Node:
         if self.rest is not None:
             yield from self.rest.walk()
 
-    def find(self, path: str) -> Node | None:
+    def find(self, path: str) -> DraftNode | None:
         return next((node for node in self.walk() if node.path == path), None)
 
     @property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jobdeck.web.forms.draft import Node, Row, child
+from jobdeck.web.forms.draft import DraftNode, DraftRow, child
 from jobdeck.web.forms.filling import Filler, fresh_key
 from jobdeck.web.forms.schema import MISSING, FormSchema
 
 
-def edit(form: FormSchema, root: Node, what: str, path: str, values: list[str]) -> None:
+def edit(form: FormSchema, root: DraftNode, what: str, path: str, values: list[str]) -> None:
     """Do `what` (`add`, `put`, `remove`, `up`, `down`) at `path`: of a list, of a text, else of a row.
 
     `values`: texts to put in; `add` without any adds an empty row. What cannot be done leaves all as it is."""
@@ -28,7 +28,7 @@ def edit(form: FormSchema, root: Node, what: str, path: str, values: list[str]) 
         _move(parent, index, -1 if what == "up" else 1)
 
 
-def _add(form: FormSchema, node: Node | None, values: list[str]) -> None:
+def _add(form: FormSchema, node: DraftNode | None, values: list[str]) -> None:
     shape = node.shape if node else None
     if node is None or shape is None or shape.kind not in ("list", "map"):
         return
@@ -38,17 +38,17 @@ def _add(form: FormSchema, node: Node | None, values: list[str]) -> None:
     taken = [row.node.text for row in node.rows]
     for value in [v for v in values if v not in taken] if values else [MISSING]:
         key = fresh_key((), node.rows)
-        row = Row(key, "", filler.node(field, child(node.path, key), value))
+        row = DraftRow(key, "", filler.node(field, child(node.path, key), value))
         node.rows.append(row)
         row.node.focus = not values
 
 
-def _put(node: Node | None, values: list[str]) -> None:
+def _put(node: DraftNode | None, values: list[str]) -> None:
     if node is not None and node.kind in ("file", "ref", "text") and values:
         node.text, node.focus = values[0], True
 
 
-def _remove(node: Node, index: int) -> None:
+def _remove(node: DraftNode, index: int) -> None:
     del node.rows[index]
     if node.rows:
         node.rows[min(index, len(node.rows) - 1)].node.focus = True
@@ -58,7 +58,7 @@ def _remove(node: Node, index: int) -> None:
         node.given = ""
 
 
-def _move(node: Node, index: int, by: int) -> None:
+def _move(node: DraftNode, index: int, by: int) -> None:
     to = index + by
     if 0 <= to < len(node.rows):
         node.rows[index], node.rows[to] = node.rows[to], node.rows[index]

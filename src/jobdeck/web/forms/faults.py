@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from jobdeck.web.forms.draft import Node
-from jobdeck.web.forms.schema import Shape
+from jobdeck.web.forms.draft import DraftNode
+from jobdeck.web.forms.schema import FieldShape
 from jobdeck.web.forms.values import is_unused
 
 _ENDS = ("", ".", "[")
 
 
-def place(root: Node, faults: Iterable[tuple[str, str]], prefix: str) -> list[tuple[str, str]]:
+def place(root: DraftNode, faults: Iterable[tuple[str, str]], prefix: str) -> list[tuple[str, str]]:
     """Put each fault (a path like `params.files[0]` below `prefix`, and a text) at its node; the rest is answered.
 
     Paths into a choice of shapes name every shape that did not fit; only what is said of the chosen one is told."""
     elsewhere: list[tuple[str, str]] = []
-    kept: list[tuple[Node, str]] = []
-    doubtful: list[tuple[Node, Node, str]] = []
+    kept: list[tuple[DraftNode, str]] = []
+    doubtful: list[tuple[DraftNode, DraftNode, str]] = []
     for path, text in faults:
         rest = path.removeprefix(prefix) if prefix else f".{path}"
         if rest == path:
@@ -43,15 +43,15 @@ def place(root: Node, faults: Iterable[tuple[str, str]], prefix: str) -> list[tu
     return elsewhere
 
 
-def _is_of_another_shape(node: Node, left: str) -> bool:
+def _is_of_another_shape(node: DraftNode, left: str) -> bool:
     shape = node.shape
     return bool(left) and shape is not None and len(node.field.shapes) > 1 and not _is_about(shape, left)
 
 
-def _chain(node: Node, rest: str) -> Iterator[tuple[Node, str]]:
+def _chain(node: DraftNode, rest: str) -> Iterator[tuple[DraftNode, str]]:
     """The nodes on the way to the place at fault, each with what is left of the path there."""
     yield node, rest
-    best: tuple[int, str, Node] | None = None
+    best: tuple[int, str, DraftNode] | None = None
     for token, child in _parts(node):
         at = _find(rest, token)
         if at >= 0 and (best is None or (at, -len(token)) < (best[0], -len(best[1]))):
@@ -61,7 +61,7 @@ def _chain(node: Node, rest: str) -> Iterator[tuple[Node, str]]:
         yield from _chain(child, rest[at + len(token) :])
 
 
-def _parts(node: Node) -> Iterator[tuple[str, Node]]:
+def _parts(node: DraftNode) -> Iterator[tuple[str, DraftNode]]:
     index = 0
     for row in node.rows:
         if node.kind != "list":
@@ -79,7 +79,7 @@ def _find(rest: str, token: str) -> int:
     return at
 
 
-def _is_about(shape: Shape, left: str) -> bool:
+def _is_about(shape: FieldShape, left: str) -> bool:
     """`left` begins with the name that the check has for a shape: a class, `str`, `list[…]`."""
     names = {
         "object": re.escape(str(shape.schema.get("title", ""))) or "dict", "list": r"list\[", "map": r"dict\[",

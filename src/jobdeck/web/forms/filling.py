@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jobdeck.services.masking import MASK
-from jobdeck.web.forms.draft import NONE, OUT, RAW, REST, Node, Row, child
-from jobdeck.web.forms.schema import MISSING, Field, FormSchema, Shape, same
+from jobdeck.web.forms.draft import NONE, OUT, RAW, REST, DraftNode, DraftRow, child
+from jobdeck.web.forms.schema import MISSING, Field, FieldShape, FormSchema, same
 
 MOST_ROWS: Final = 200
 """Longer lists are shown as JSON: thousands of controls help nobody."""
 NO_KEYS: Final[Mapping[str, list[str]]] = {}
 
 
-def fill(form: FormSchema, value: Any, path: str, keys: Mapping[str, list[str]] = NO_KEYS) -> Node:
+def fill(form: FormSchema, value: Any, path: str, keys: Mapping[str, list[str]] = NO_KEYS) -> DraftNode:
     """The form of a whole value, an object. `keys`: of lists by path, the row keys that the page knows already."""
     return Filler(form, keys).node(form.root(), path, value)
 
@@ -27,7 +27,7 @@ class Filler:
         self._form = form
         self._keys = keys
 
-    def node(self, field: Field, path: str, value: Any) -> Node:
+    def node(self, field: Field, path: str, value: Any) -> DraftNode:
         """The node that shows `value`; MISSING for a new one."""
         if value is MISSING:
             return self._blank(field, path)
@@ -35,26 +35,26 @@ class Filler:
             return self._null(field, path)
         node = self._shaped(field, path, value)
         if node is None:
-            return Node(field, path, RAW, "given", pretty(value))
+            return DraftNode(field, path, RAW, "given", pretty(value))
         node.given = node.given or "given"
         return node
 
-    def _blank(self, field: Field, path: str) -> Node:
+    def _blank(self, field: Field, path: str) -> DraftNode:
         if field.prefilled and (node := self._shaped(field, path, field.default)) is not None:
             node.given = ""
             return node
-        node = Node(field, path, OUT if field.selectable and not field.required else 0)
+        node = DraftNode(field, path, OUT if field.selectable and not field.required else 0)
         self._open(node)
         shape = node.shape
         if shape is not None and shape.kind == "choice" and field.required and len(shape.options) == 1:
             node.text = json.dumps(shape.options[0])
         return node
 
-    def _null(self, field: Field, path: str) -> Node:
+    def _null(self, field: Field, path: str) -> DraftNode:
         if field.selectable or field.can_be_none:
-            node = Node(field, path, NONE, "null")
+            node = DraftNode(field, path, NONE, "null")
         else:
-            node = Node(field, path, 0, "null", "null" if self._lists_null(field) else "")
+            node = DraftNode(field, path, 0, "null", "null" if self._lists_null(field) else "")
             self._open(node)
         return node
 
@@ -62,23 +62,23 @@ class Filler:
         shape = field.shapes[0]
         return shape.kind == "choice" and (None in shape.options or field.prefilled or field.required)
 
-    def _open(self, node: Node) -> None:
+    def _open(self, node: DraftNode) -> None:
         """Show the fields of an object that is not there yet."""
         shape = node.shape
         if shape is not None and shape.kind == "object":
             self._fields(node, shape, {})
 
-    def _shaped(self, field: Field, path: str, value: Any) -> Node | None:
+    def _shaped(self, field: Field, path: str, value: Any) -> DraftNode | None:
         for strict in (True, False):
             for index, shape in enumerate(field.shapes):
                 if not fits(self._form, shape, value, strict=strict):
                     continue
-                node = Node(field, path, index)
+                node = DraftNode(field, path, index)
                 if self._put(node, shape, value):
                     return node
         return None
 
-    def _put(self, node: Node, shape: Shape, value: Any) -> bool:
+    def _put(self, node: DraftNode, shape: FieldShape, value: Any) -> bool:
         """Put the value in; whether the controls of this shape can hold it."""
         if isinstance(value, str) and not _holds(shape, value):
             return False
@@ -103,37 +103,37 @@ class Filler:
                 node.text, node.given = value, "given" if value else "empty"
         return True
 
-    def _fields(self, node: Node, shape: Shape, value: Mapping[str, Any]) -> bool:
+    def _fields(self, node: DraftNode, shape: FieldShape, value: Mapping[str, Any]) -> bool:
         fields = self._form.properties(shape)
         node.rows = [
-            Row(f.name, f.name, self.node(f, child(node.path, f.name), value.get(f.name, MISSING))) for f in fields
+            DraftRow(f.name, f.name, self.node(f, child(node.path, f.name), value.get(f.name, MISSING))) for f in fields
         ]
         known = {f.name for f in fields}
         rest = {name: item for name, item in value.items() if name not in known}
         if rest:
-            node.rest = Node(self._form.rest(), f"{node.path}/{REST}", 0, "given", pretty(rest))
+            node.rest = DraftNode(self._form.rest(), f"{node.path}/{REST}", 0, "given", pretty(rest))
         return True
 
-    def _items(self, node: Node, shape: Shape, value: list[Any]) -> bool:
+    def _items(self, node: DraftNode, shape: FieldShape, value: list[Any]) -> bool:
         if len(value) > MOST_ROWS:
             return False
         field, known = self._form.item(shape), self._keys.get(node.path, [])
         for index, item in enumerate(value):
             key = known[index] if index < len(known) else fresh_key(known, node.rows)
-            node.rows.append(Row(key, "", self.node(field, child(node.path, key), item)))
+            node.rows.append(DraftRow(key, "", self.node(field, child(node.path, key), item)))
         return True
 
-    def _entries(self, node: Node, shape: Shape, value: Mapping[str, Any]) -> bool:
+    def _entries(self, node: DraftNode, shape: FieldShape, value: Mapping[str, Any]) -> bool:
         if len(value) > MOST_ROWS or not all(one_line(name) for name in value):
             return False
         field = self._form.item(shape)
         for name, item in value.items():
             key = fresh_key((), node.rows)
-            node.rows.append(Row(key, name, self.node(field, child(node.path, key), item)))
+            node.rows.append(DraftRow(key, name, self.node(field, child(node.path, key), item)))
         return True
 
 
-def fits(form: FormSchema, shape: Shape, value: Any, *, strict: bool) -> bool:
+def fits(form: FormSchema, shape: FieldShape, value: Any, *, strict: bool) -> bool:
     """Whether this shape is the one for `value`: by its type; `strict`: by all that tells shapes apart."""
     match shape.kind:
         case "object":
@@ -157,14 +157,14 @@ def fits(form: FormSchema, shape: Shape, value: Any, *, strict: bool) -> bool:
             return isinstance(value, str)
 
 
-def _holds(shape: Shape, text: str) -> bool:
+def _holds(shape: FieldShape, text: str) -> bool:
     """Whether the control gives this text back unchanged. As JSON, every text can be written in plain characters."""
     if shape.kind in ("choice", "json"):
         return True
     return printable(text) if shape.kind == "text" else one_line(text)
 
 
-def _has_fields(form: FormSchema, shape: Shape, value: Mapping[str, Any]) -> bool:
+def _has_fields(form: FormSchema, shape: FieldShape, value: Mapping[str, Any]) -> bool:
     fields = {field.name: field for field in form.properties(shape)}
     if any(field.required and name not in value for name, field in fields.items()):
         return False
@@ -173,7 +173,7 @@ def _has_fields(form: FormSchema, shape: Shape, value: Mapping[str, Any]) -> boo
     return all(_one_fits(form, fields[name], item) for name, item in value.items() if name in fields)
 
 
-def _all_fit(form: FormSchema, shape: Shape, items: list[Any]) -> bool:
+def _all_fit(form: FormSchema, shape: FieldShape, items: list[Any]) -> bool:
     field = form.item(shape)
     return all(_one_fits(form, field, item) for item in items)
 
@@ -198,7 +198,7 @@ def pretty(value: Any) -> str:
     return text if printable(text) else json.dumps(value, indent=2)
 
 
-def fresh_key(known: list[str] | tuple[str, ...], rows: list[Row]) -> str:
+def fresh_key(known: list[str] | tuple[str, ...], rows: list[DraftRow]) -> str:
     """A row key that none of these has."""
     taken = [int(key[1:]) for key in (*known, *(row.key for row in rows)) if key[1:].isdigit()]
     return f"r{max(taken, default=-1) + 1}"

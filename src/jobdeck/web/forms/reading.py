@@ -9,8 +9,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from jobdeck.core.errors import TooLarge
-from jobdeck.web.forms.draft import GIVEN, NONE, OUT, RAW, REST, Node, Row, child
-from jobdeck.web.forms.schema import Field, FormSchema, Shape
+from jobdeck.web.forms.draft import GIVEN, NONE, OUT, RAW, REST, DraftNode, DraftRow, child
+from jobdeck.web.forms.schema import Field, FieldShape, FormSchema
 
 MOST_CONTROLS: Final = 20_000
 _KEY: Final = re.compile(r"r[0-9]{1,6}")
@@ -54,7 +54,7 @@ class Sent:
         return list(dict.fromkeys(key for key in self.values.get(f"i:{path}", []) if _KEY.fullmatch(key)))
 
 
-def read(form: FormSchema, sent: Sent, path: str) -> Node:
+def read(form: FormSchema, sent: Sent, path: str) -> DraftNode:
     """The form as it was sent."""
     return _Reader(form, sent).node(form.root(), path, 0)
 
@@ -64,9 +64,9 @@ class _Reader:
         self._form = form
         self._sent = sent
 
-    def node(self, field: Field, path: str, depth: int) -> Node:
+    def node(self, field: Field, path: str, depth: int) -> DraftNode:
         sent = self._sent
-        node = Node(field, path, self._choice(field, path), GIVEN.get(sent.get(f"e:{path}"), ""))
+        node = DraftNode(field, path, self._choice(field, path), GIVEN.get(sent.get(f"e:{path}"), ""))
         shape = node.shape
         if depth > _DEEPEST or shape is None or shape.kind not in ("object", "list", "map"):
             node.text = sent.get(f"v:{path}")
@@ -87,16 +87,16 @@ class _Reader:
             return int(said[:4])
         return OUT if field.selectable and not field.required else 0
 
-    def _fields(self, node: Node, shape: Shape, depth: int) -> None:
+    def _fields(self, node: DraftNode, shape: FieldShape, depth: int) -> None:
         for field in self._form.properties(shape):
             path = child(node.path, field.name)
-            node.rows.append(Row(field.name, field.name, self.node(field, path, depth + 1)))
+            node.rows.append(DraftRow(field.name, field.name, self.node(field, path, depth + 1)))
         rest = f"{node.path}/{REST}"
         if self._sent.has(f"v:{rest}"):
-            node.rest = Node(self._form.rest(), rest, 0, "given", self._sent.get(f"v:{rest}"))
+            node.rest = DraftNode(self._form.rest(), rest, 0, "given", self._sent.get(f"v:{rest}"))
 
-    def _rows(self, node: Node, shape: Shape, depth: int) -> None:
+    def _rows(self, node: DraftNode, shape: FieldShape, depth: int) -> None:
         field: Any = self._form.item(shape)
         for key in self._sent.keys(node.path):
             path = child(node.path, key)
-            node.rows.append(Row(key, self._sent.get(f"k:{path}"), self.node(field, path, depth + 1)))
+            node.rows.append(DraftRow(key, self._sent.get(f"k:{path}"), self.node(field, path, depth + 1)))

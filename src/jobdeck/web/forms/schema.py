@@ -27,18 +27,18 @@ _PLAIN_TYPES: Final = {"string", "integer", "number", "boolean", "object", "arra
 _DEEPEST = 40
 
 
-class Missing:
+class NoValue:
     """Stands for a value that is not there, which null is not."""
 
     def __repr__(self) -> str:
         return "MISSING"
 
 
-MISSING: Final = Missing()
+MISSING: Final = NoValue()
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class FieldShape:
     """One form that a field's value may have. `schema` is resolved: no reference at its top."""
 
     kind: Kind
@@ -69,7 +69,7 @@ class Field:
     required: bool
     default: Any
     nullable: bool
-    shapes: tuple[Shape, ...]
+    shapes: tuple[FieldShape, ...]
     is_item: bool = False
     folded: bool = False
     """Whether it stays out of sight until somebody asks for it."""
@@ -111,7 +111,7 @@ class Field:
         return self.default not in (MISSING, None) and not self.selectable and self.shapes[0].kind in kinds
 
 
-def _recursive(shape: Shape) -> bool:
+def _recursive(shape: FieldShape) -> bool:
     return shape.schema.get("$from") in shape.seen
 
 
@@ -125,7 +125,7 @@ class FormSchema:
         """The whole of it, which is an object."""
         return self._field("", {**self._root, "type": self._root.get("type", "object")}, frozenset(), required=True)
 
-    def properties(self, shape: Shape) -> list[Field]:
+    def properties(self, shape: FieldShape) -> list[Field]:
         """The fields of an object, in the order they are declared."""
         required = shape.schema.get("required") or ()
         return [
@@ -133,7 +133,7 @@ class FormSchema:
             for name, schema in _properties(shape.schema).items()
         ]
 
-    def item(self, shape: Shape) -> Field:
+    def item(self, shape: FieldShape) -> Field:
         """Each item of a list, or each value of a map."""
         if shape.kind == "list":
             schema = shape.schema.get("items", True)
@@ -145,12 +145,12 @@ class FormSchema:
     @staticmethod
     def rest() -> Field:
         """What an object holds besides its declared fields."""
-        anything = Shape("json", "JSON", {})
+        anything = FieldShape("json", "JSON", {})
         return Field(
             "", "Other values", "Names that the form does not know, as JSON.", False, MISSING, False, (anything,)
         )
 
-    def _inside(self, shape: Shape) -> frozenset[str]:
+    def _inside(self, shape: FieldShape) -> frozenset[str]:
         own = shape.schema.get("$from")
         return shape.seen | {own} if own else shape.seen
 
@@ -162,14 +162,14 @@ class FormSchema:
         nullable = None in found
         default = resolved.get("default", MISSING)
         if not shapes:
-            shapes = (Shape("choice", "nothing", {}, (None,)),) if nullable else (Shape("json", "JSON", {}),)
+            shapes = (FieldShape("choice", "nothing", {}, (None,)),) if nullable else (FieldShape("json", "JSON", {}),)
         shapes = tuple(_with_choices(shape, default, nullable or is_item) for shape in shapes)
         label, words = _label(name, asked.get("title")), _help(asked, resolved, shapes)
         return Field(
             name, label, words, required, default, nullable, shapes, is_item, _folded(resolved, shapes, required)
         )
 
-    def _shapes(self, schema: Mapping[str, Any], seen: frozenset[str], depth: int) -> Iterator[Shape | None]:
+    def _shapes(self, schema: Mapping[str, Any], seen: frozenset[str], depth: int) -> Iterator[FieldShape | None]:
         """Each shape; None stands for null."""
         schema = self._resolve(schema)
         choices = schema.get("anyOf") or schema.get("oneOf")
@@ -203,12 +203,12 @@ class FormSchema:
         return found if isinstance(found, Mapping) and found is not self._root else {}
 
 
-def _shape(schema: Mapping[str, Any], seen: frozenset[str]) -> Shape:
+def _shape(schema: Mapping[str, Any], seen: frozenset[str]) -> FieldShape:
     kind = _kind(schema)
     options: tuple[Any, ...] = ()
     if kind == "choice":
         options = (schema["const"],) if "const" in schema else tuple(schema["enum"])
-    return Shape(kind, _shape_label(kind, schema), schema, options, seen)
+    return FieldShape(kind, _shape_label(kind, schema), schema, options, seen)
 
 
 def _kind(schema: Mapping[str, Any]) -> Kind:
@@ -233,10 +233,10 @@ def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _with_choices(shape: Shape, default: Any, neither: bool) -> Shape:
+def _with_choices(shape: FieldShape, default: Any, neither: bool) -> FieldShape:
     """A box to tick says yes or no; where it may also be neither, it is a choice."""
     if shape.kind == "boolean" and (neither or not isinstance(default, bool)):
-        return Shape("choice", shape.label, shape.schema, (True, False), shape.seen)
+        return FieldShape("choice", shape.label, shape.schema, (True, False), shape.seen)
     return shape
 
 
@@ -265,7 +265,7 @@ def _words(text: str) -> str:
     return text[:1].upper() + (text[1:] if text[1:2].isupper() else text[1:].lower() if " " in text else text[1:])
 
 
-def _help(asked: Mapping[str, Any], resolved: Mapping[str, Any], shapes: Sequence[Shape]) -> str:
+def _help(asked: Mapping[str, Any], resolved: Mapping[str, Any], shapes: Sequence[FieldShape]) -> str:
     """Its description, and the bounds that nothing else shows."""
     text = str(asked.get("description") or resolved.get("description") or "")
     bounds = bounds_of(shapes[0].schema) if len(shapes) == 1 and shapes[0].kind != "json" else ""
@@ -290,7 +290,7 @@ def bounds_of(schema: Mapping[str, Any]) -> str:
     return ""
 
 
-def _folded(schema: Mapping[str, Any], shapes: Sequence[Shape], required: bool) -> bool:
+def _folded(schema: Mapping[str, Any], shapes: Sequence[FieldShape], required: bool) -> bool:
     """Optional fields are; choices among a few words are decisions that people want to see."""
     own = schema.get("x-jobdeck")
     if isinstance(own, Mapping) and "folded" in own:

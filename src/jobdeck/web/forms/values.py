@@ -7,13 +7,13 @@ import math
 from typing import Any
 
 from jobdeck.services.masking import MASK
-from jobdeck.web.forms.draft import NONE, OUT, Node
-from jobdeck.web.forms.schema import MISSING, Shape, same
+from jobdeck.web.forms.draft import NONE, OUT, DraftNode
+from jobdeck.web.forms.schema import MISSING, FieldShape, same
 
 FILL_IN = "Fill this in."
 
 
-def value_of(node: Node, *, masked: bool = False) -> Any:
+def value_of(node: DraftNode, *, masked: bool = False) -> Any:
     """The value, or MISSING where it is left out. Faults are added to `errors` of their nodes, and the text as it was
     typed takes the value's place. `masked`: with secrets as they may be shown."""
     value = _value(node, masked)
@@ -24,7 +24,7 @@ def value_of(node: Node, *, masked: bool = False) -> Any:
     return value
 
 
-def _value(node: Node, masked: bool) -> Any:
+def _value(node: DraftNode, masked: bool) -> Any:
     shape = node.shape
     if node.choice in (OUT, NONE):
         return MISSING if node.choice == OUT else None
@@ -45,7 +45,7 @@ def _value(node: Node, masked: bool) -> Any:
             return _empty(node, "") if node.text == "" else node.text
 
 
-def _many(node: Node, masked: bool) -> Any:
+def _many(node: DraftNode, masked: bool) -> Any:
     if node.kind == "object":
         return _object(node, masked)
     found: Any = _list(node, masked) if node.kind == "list" else _map(node, masked)
@@ -56,7 +56,7 @@ def _many(node: Node, masked: bool) -> Any:
     return found
 
 
-def _empty(node: Node, empty: Any) -> Any:
+def _empty(node: DraftNode, empty: Any) -> Any:
     """What an empty control stands for. Texts in a list are there even when they are empty."""
     if node.given == "null":
         return None
@@ -65,13 +65,13 @@ def _empty(node: Node, empty: Any) -> Any:
     return empty if node.given == "empty" or (node.field.is_item and is_text) else MISSING
 
 
-def _secret(node: Node, masked: bool) -> Any:
+def _secret(node: DraftNode, masked: bool) -> Any:
     if node.text:
         return MASK if masked else node.text
     return MASK if node.given == "kept" else _empty(node, "")
 
 
-def _json(node: Node) -> Any:
+def _json(node: DraftNode) -> Any:
     if not node.text.strip():
         return _empty(node, MISSING)
     try:
@@ -104,7 +104,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def _number(node: Node, shape: Shape) -> Any:
+def _number(node: DraftNode, shape: FieldShape) -> Any:
     text = node.text.strip()
     if not text:
         return _empty(node, MISSING)
@@ -118,7 +118,7 @@ def _number(node: Node, shape: Shape) -> Any:
     return found
 
 
-def _object(node: Node, masked: bool) -> Any:
+def _object(node: DraftNode, masked: bool) -> Any:
     found: dict[str, Any] = {}
     begun = _must_be(node) or any(row.node.holds for row in node.rows)
     for row in node.rows:
@@ -135,12 +135,12 @@ def _object(node: Node, masked: bool) -> Any:
     return found if found or _must_be(node) else MISSING
 
 
-def _must_be(node: Node) -> bool:
+def _must_be(node: DraftNode) -> bool:
     """Whether an object is there even when it is empty."""
     return node.field.required or node.field.selectable or node.given in ("given", "empty")
 
 
-def _list(node: Node, masked: bool) -> list[Any]:
+def _list(node: DraftNode, masked: bool) -> list[Any]:
     found = []
     for row in node.rows:
         value = _value(row.node, masked)
@@ -151,12 +151,12 @@ def _list(node: Node, masked: bool) -> list[Any]:
     return found
 
 
-def is_unused(node: Node) -> bool:
+def is_unused(node: DraftNode) -> bool:
     """A line for a file or an object that nobody used is no file and no object."""
     return node.kind in ("file", "ref") and not node.text
 
 
-def _map(node: Node, masked: bool) -> dict[str, Any]:
+def _map(node: DraftNode, masked: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for row in node.rows:
         value = _value(row.node, masked)

@@ -56,7 +56,7 @@ def find_on_server(entry: str, environment: Environment, budget: Budget) -> Foun
         return Found(files=[local(entry, allowed)])
     base = entry.rstrip("/") if exact else fixed.rpartition("/")[0]
     tops = [base] if exact else matching(entry, allowed.folders, budget)
-    look = _Look(base, entry, allowed, budget)
+    look = _FolderWalk(base, entry, allowed, budget)
     look.above()
     for top in tops:
         look.at(top)
@@ -65,7 +65,7 @@ def find_on_server(entry: str, environment: Environment, budget: Budget) -> Foun
     return some(look.found, look.left_out, f"There is no file at {entry}.")
 
 
-class _Look:
+class _FolderWalk:
     """Gathers the files below folders of the server; `base` is where names of folders begin to mean columns."""
 
     def __init__(self, base: str, entry: str, allowed: Allowed, budget: Budget) -> None:

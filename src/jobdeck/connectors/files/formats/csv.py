@@ -16,7 +16,14 @@ from jobdeck.connectors.errors import BadEncoding, FileDamaged
 from jobdeck.connectors.files.config import CsvOptions
 from jobdeck.connectors.files.formats import records
 from jobdeck.connectors.files.formats.csv_dialect import ENCODING_HINT, MARK, Dialect, find_dialect, lines_of, reader
-from jobdeck.connectors.files.formats.records import Block, Cutter, IrregularQuotes, LineCutter, QuoteCutter, ScanCutter
+from jobdeck.connectors.files.formats.records import (
+    Block,
+    Cutter,
+    IrregularQuotes,
+    LineRecordCutter,
+    QuoteCutter,
+    ScanCutter,
+)
 from jobdeck.connectors.files.formats.rows import LONGEST_VALUE, Raw
 from jobdeck.connectors.words import TextRule, parsed
 from jobdeck.core.values import clip
@@ -38,7 +45,7 @@ def dialect_of(stream: IO[bytes], bom: int, options: CsvOptions, name: str) -> D
 def cutter_for(dialect: Dialect) -> Cutter:
     """What finds the ends of this file's records, the cheapest that is right."""
     if dialect.quote is None:
-        return LineCutter(universal=True)
+        return LineRecordCutter(universal=True)
     if dialect.regular and dialect.escape is None:
         return QuoteCutter(dialect.quote)
     return ScanCutter(dialect.delimiter, dialect.quote, dialect.escape)

@@ -37,7 +37,7 @@ MAX_OBJECTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class LearnedColumns:
     """What was learned of a whole file: its columns, what the one with the empty name is called, and whether all of
     its lines are objects; the fast reader, which leaves out what is not wanted, would take some that are none."""
 
@@ -46,7 +46,7 @@ class Known:
     whole: bool = True
 
 
-class Shape:
+class ColumnsSoFar:
     """The columns of all objects so far, in the order of their first appearance, with types that hold all values.
 
     `unnamed`: what the column with the empty name is called; `whole`: whether all lines so far were objects."""
@@ -272,7 +272,9 @@ def check_text(block: Block, name: str, first_line: int) -> None:
         ) from error
 
 
-def parse_block(block: Block, wanted: Kinds, known: Known, name: str, first_row: int, first_line: int | None) -> Raw:
+def parse_block(
+    block: Block, wanted: Kinds, known: LearnedColumns, name: str, first_row: int, first_line: int | None
+) -> Raw:
     """The block's rows with the columns `wanted`, typed where the fast reader can, else as they are needed."""
     check_size(block, max((inner_width(kind) for kind in wanted.values()), default=0), name, first_row, first_line)
     direct = wanted and known.whole and all(_direct(kind, known.held[column]) for column, kind in wanted.items())

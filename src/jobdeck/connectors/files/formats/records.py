@@ -38,7 +38,7 @@ class Cutter(Protocol):
         ...
 
 
-class LineCutter:
+class LineRecordCutter:
     """One record a line: JSON Lines, and (`universal`) CSV without quotes, whose lines may end with CR alone."""
 
     def __init__(self, *, universal: bool = False) -> None:

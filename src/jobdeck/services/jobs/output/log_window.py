@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from jobdeck.access.caller import Caller
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.engine.log_store import Portion
-from jobdeck.engine.logs import LogCursor, LogFilter, LogLine
+from jobdeck.engine.logs import LogCursor, LogEntry, LogFilter
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs
 from jobdeck.services.jobs.output.log_places import LogPlaces
@@ -32,7 +32,7 @@ class NumberedLine:
     """`number` counts from 1 in the attempt's log."""
 
     number: int
-    line: LogLine
+    line: LogEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class JobLogs:
         return chosen, chosen != present or State(row["state"]) in ENDED
 
 
-def _view(line: logs.LogLine, q: str | None) -> LogLine:
+def _view(line: logs.LogEntry, q: str | None) -> LogLine:
     return LogLine(
         at=instant(line.at),
         level=line.level,

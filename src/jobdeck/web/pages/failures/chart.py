@@ -15,7 +15,7 @@ LEAST = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ChartBar:
     """One part of the trend, in the units of the drawing."""
 
     x: str
@@ -33,14 +33,14 @@ class Chart:
 
     width: int
     height: int
-    bars: list[Bar]
+    bars: list[ChartBar]
     most: int
     part: str
     """How long each part is, in words."""
     text: str
 
     @property
-    def busy(self) -> list[Bar]:
+    def busy(self) -> list[ChartBar]:
         """The parts in which there was something."""
         return [bar for bar in self.bars if bar.count]
 
@@ -54,7 +54,7 @@ def chart(trend: Trend, width: int, height: int) -> Chart:
         tall = max(LEAST, height * count / most) if count else 0.0
         at = trend.since + timedelta(seconds=trend.bucket_seconds * place)
         bars.append(
-            Bar(
+            ChartBar(
                 x=f"{place * step + step * (1 - SHARE) / 2:.2f}",
                 y=f"{height - tall:.2f}",
                 width=f"{step * SHARE:.2f}",

@@ -14,7 +14,7 @@ from jobdeck.services.failures import FailureConditions, FailureQuery
 from jobdeck.services.jobs.bulks import BulkAsked
 from jobdeck.services.jobs.queries import JobConditions, When
 from jobdeck.web.days import is_yesterday, yesterday
-from jobdeck.web.page import Page, PageDep
+from jobdeck.web.page import PageContext, PageDep
 from jobdeck.web.pages.failures.chart import chart
 from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.bulk import Bulk, BulkPlan, BulkSelect
@@ -130,7 +130,7 @@ async def show_retry(page: PageDep, fingerprint: Fingerprint, id: BulkId, addres
 
 
 async def _group(
-    page: Page, fingerprint: str, address: FailuresAddress, *, block: str, bulk: Bulk | None = None
+    page: PageContext, fingerprint: str, address: FailuresAddress, *, block: str, bulk: Bulk | None = None
 ) -> Response:
     whole = await page.services.failures.get(page.caller, fingerprint, _everything(page))
     shown_by, found = await _shown(page, fingerprint, address)
@@ -156,11 +156,13 @@ async def _group(
     )
 
 
-def _everything(page: Page) -> FailureConditions:
+def _everything(page: PageContext) -> FailureConditions:
     return FailureConditions(project=[page.project] if page.project else [])
 
 
-async def _shown(page: Page, fingerprint: str, address: FailuresAddress) -> tuple[FailuresAddress, FailureGroup | None]:
+async def _shown(
+    page: PageContext, fingerprint: str, address: FailuresAddress
+) -> tuple[FailuresAddress, FailureGroup | None]:
     """What of a group is shown: as far as it is in the range and of the types that are looked at, and then the group;
     where nothing of it is, all of it."""
     try:

@@ -15,8 +15,8 @@ from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.services.jobs.details import JobExtras
 from jobdeck.services.jobs.queries import JobConditions
-from jobdeck.web.page import Page
-from jobdeck.web.pages.job.why import ASKED, CHILD_FAILED, Known, Why, who_asked, whys
+from jobdeck.web.page import PageContext
+from jobdeck.web.pages.job.why import ASKED, CHILD_FAILED, HeadReason, KnownOfJob, who_asked, whys
 from jobdeck.wire.jobs import Job
 
 TABS = ("overview", "steps", "events", "logs", "family", "attempts")
@@ -52,14 +52,14 @@ class Head:
 
     job: Job
     sides: JobExtras
-    whys: Sequence[Why]
+    whys: Sequence[HeadReason]
     acts: Sequence[Act]
     can_prioritize: bool
     live_jobs: str | None
     """Ids of the jobs whose events may change what the head says; None: any event may."""
 
 
-async def head_of(page: Page, job_id: int) -> Head:
+async def head_of(page: PageContext, job_id: int) -> Head:
     """The head of a job's page; raises NotFound."""
     services = page.services
     job = await services.jobs.get(page.caller, job_id)
@@ -76,21 +76,21 @@ async def head_of(page: Page, job_id: int) -> Head:
     return Head(
         job=job,
         sides=sides,
-        whys=whys(job, Known(sides, asked, await _children(page, job), partial(_may_lift, page))),
+        whys=whys(job, KnownOfJob(sides, asked, await _children(page, job), partial(_may_lift, page))),
         acts=[*calm, again, change, *dangerous],
         can_prioritize=page.may("job:operate") and job.state in (State.PENDING, State.PAUSED),
         live_jobs=None if job.state is State.PENDING else str(job.id),
     )
 
 
-async def _children(page: Page, job: Job) -> Mapping[str, int]:
+async def _children(page: PageContext, job: Job) -> Mapping[str, int]:
     """How many of a job's children are how, where it failed because of them."""
     if job.state is not State.FAILED or job.error is None or job.error.code != CHILD_FAILED:
         return {}
     return await page.services.jobs.counts(page.caller, JobConditions(parent=job.id))
 
 
-def _may_lift(page: Page, scope: str) -> bool:
+def _may_lift(page: PageContext, scope: str) -> bool:
     return page.may("project:pause" if scope.startswith("project:") else "instance:pause")
 
 
@@ -100,7 +100,7 @@ def _act(job: Job, operation: Operation, text: str, symbol: str, key: str, dange
     return Act(str(operation), text, symbol, key, view.allowed, view.why, danger, children)
 
 
-async def show(page: Page, template: str, job_id: int, tab: str, **context: Any) -> Response:
+async def show(page: PageContext, template: str, job_id: int, tab: str, **context: Any) -> Response:
     """A tab of the job's page; where a script asks, what is in the tab alone."""
     if not page.is_fragment:
         context["head"] = await head_of(page, job_id)

@@ -15,7 +15,7 @@ from jobdeck.core.life.states import State
 from jobdeck.core.refs import with_id
 from jobdeck.services import cursors
 from jobdeck.services.jobs.queries import JobConditions, JobQuery
-from jobdeck.web.page import Page, PageDep
+from jobdeck.web.page import PageContext, PageDep
 from jobdeck.web.pages.job import rejects as job_rejects
 from jobdeck.web.pages.job.events import sentences as job_events
 from jobdeck.web.pages.job.head import head_of, show
@@ -70,7 +70,7 @@ async def head(page: PageDep, job_id: JobPath, tab: Annotated[str, Query(max_len
     return await page.render("job/page.html", block="head", head=found, job=found.job, tab=tab)
 
 
-async def _diff(page: Page, job: Job) -> JobDiff | None:
+async def _diff(page: PageContext, job: Job) -> JobDiff | None:
     """How its parameters differ from those of the job that it runs again; None where there is none to be seen."""
     if job.copied_from is None:
         return None
@@ -80,7 +80,7 @@ async def _diff(page: Page, job: Job) -> JobDiff | None:
         return None
 
 
-async def _named(page: Page, job: Job, touched: Lineage) -> list[str]:
+async def _named(page: PageContext, job: Job, touched: Lineage) -> list[str]:
     """The project files that the parameters name, each with the name it has, or had when it was read."""
     refs = list(dict.fromkeys(_FILE.findall(json.dumps(job.params))))[:_MOST_FILES]
     names = {item.object: item.name for item in touched.inputs if item.name}
@@ -91,7 +91,7 @@ async def _named(page: Page, job: Job, touched: Lineage) -> list[str]:
     return [with_id(names[ref], ref) for ref in (f"file:{number}" for number in refs) if ref in names]
 
 
-async def _replaceable(page: Page, job: Job) -> list[tuple[int, str]]:
+async def _replaceable(page: PageContext, job: Job) -> list[tuple[int, str]]:
     """The project files that a job may still be waiting for other content of: id and present name."""
     if job.state not in (State.FAILED, State.PAUSED) or not page.may("file:write"):
         return []
@@ -176,7 +176,7 @@ async def children(
     return await page.render("job/family/page.html", block="children", of=job_id, **found)
 
 
-async def _children(page: Page, job_id: int, state: State | None, cursor: str | None) -> Mapping[str, Any]:
+async def _children(page: PageContext, job_id: int, state: State | None, cursor: str | None) -> Mapping[str, Any]:
     wanted = JobQuery(
         parent=job_id, sort="created_at", limit=CHILDREN, cursor=cursor, state=[state] if state is not None else []
     )

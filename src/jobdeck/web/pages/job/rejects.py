@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobdeck.access.roles import Permission
-from jobdeck.web.page import Page
+from jobdeck.web.page import PageContext
 from jobdeck.wire.base import Page as Items
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.rejects import RejectedRow, RejectFile
@@ -24,7 +24,7 @@ class Rejected:
     from_start: bool
 
 
-async def of(page: Page, job: Job, chosen: str | None, cursor: str | None) -> Rejected | None:
+async def of(page: PageContext, job: Job, chosen: str | None, cursor: str | None) -> Rejected | None:
     """None where the job rejects no rows, or rejected none. Raises NotFound for a file that is not there."""
     if job.params.get("on_bad_row") != "reject" or page.caller.why_not(Permission.OBJECT_READ) is not None:
         return None

@@ -33,7 +33,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ReasonLink:
     """A way on: a path of a page and its query."""
 
     text: str
@@ -43,7 +43,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class HeadReason:
     """What the head of the page says below the job's name; `more` are further reasons, less fundamental."""
 
     tone: Tone
@@ -51,7 +51,7 @@ class Why:
     title: str
     pieces: Sequence[Piece] = ()
     hint: str | None = None
-    links: Sequence[Link] = ()
+    links: Sequence[ReasonLink] = ()
     more: Sequence[Sequence[Piece]] = ()
     lift: str | None = None
     """A paused scope that whoever looks may let go on."""
@@ -93,7 +93,7 @@ def who_asked(latest: Sequence[Event]) -> Event | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownOfJob:
     """What is to be known of a job beside itself: the latest event of one of the kinds `ASKED`, how its children are,
     by state, and which paused scopes whoever looks may let go on."""
 
@@ -103,13 +103,13 @@ class Known:
     may_lift: Callable[[str], bool]
 
 
-def whys(job: Job, known: Known) -> list[Why]:
+def whys(job: Job, known: KnownOfJob) -> list[HeadReason]:
     """What is to be told of the job."""
     found = (_state(job, known), _stall(job, known.sides), _warnings(job))
     return [why for why in found if why is not None]
 
 
-def _state(job: Job, known: Known) -> Why | None:
+def _state(job: Job, known: KnownOfJob) -> HeadReason | None:
     sides, asked = known.sides, known.asked
     match job.state:
         case State.PENDING:
@@ -124,7 +124,7 @@ def _state(job: Job, known: Known) -> Why | None:
             return None
 
 
-def _pending(job: Job, may_lift: Callable[[str], bool]) -> Why | None:
+def _pending(job: Job, may_lift: Callable[[str], bool]) -> HeadReason | None:
     if not job.wait:
         return None
     first, *others = job.wait
@@ -135,7 +135,7 @@ def _pending(job: Job, may_lift: Callable[[str], bool]) -> Why | None:
     title = "It waits for its next try" if job.error is not None and first.reason == "not_before" else "Why it waits"
     told = job.error is None or (job.retry is not None and first.reason == "not_before")
     retried = () if told or job.error is None else (Piece(f" Last time: {job.error.message}"),)
-    return Why(
+    return HeadReason(
         "info", "clock", title, (*pieces_of(first), *retried), hint, _wait_links(job, first),
         [pieces_of(reason) for reason in others], lift,
     )  # fmt: skip
@@ -151,19 +151,21 @@ _WAIT_HINTS = {
 }
 
 
-def _wait_links(job: Job, reason: WaitReason) -> list[Link]:
+def _wait_links(job: Job, reason: WaitReason) -> list[ReasonLink]:
     """To the jobs that have what it needs; those of one object are in the sentence already."""
     resource = reason.resource or ""
     if reason.reason == "claim" and resource.startswith("type:"):
         return [
-            Link("Running jobs of this type", "/jobs", {"state": "running", "type": resource.removeprefix("type:")})
+            ReasonLink(
+                "Running jobs of this type", "/jobs", {"state": "running", "type": resource.removeprefix("type:")}
+            )
         ]
     if reason.reason == "claim" and (resource.startswith("project:") or resource == "instance"):
-        return [Link("Running jobs", "/jobs", {"state": "running"})]
+        return [ReasonLink("Running jobs", "/jobs", {"state": "running"})]
     if reason.reason == "turn":
-        return [Link("Jobs that run now", "/jobs", {"state": "running"})]
+        return [ReasonLink("Jobs that run now", "/jobs", {"state": "running"})]
     if reason.reason == "dependency":
-        return [Link("Its children", f"/jobs/{job.id}/family")]
+        return [ReasonLink("Its children", f"/jobs/{job.id}/family")]
     return []
 
 
@@ -197,19 +199,22 @@ def linked(text: str, jobs: Sequence[int]) -> Iterator[Piece]:
     yield Piece(text[end:])
 
 
-def _failed(job: Job, children: Mapping[str, int]) -> Why | None:
+def _failed(job: Job, children: Mapping[str, int]) -> HeadReason | None:
     error = job.error
     if error is None:
-        return Why("error", "failed", "It failed", (Piece("Nothing is known about why."),))
+        return HeadReason("error", "failed", "It failed", (Piece("Nothing is known about why."),))
     pieces: Sequence[Piece] = (Piece(error.message),)
-    links = [Link("Log", f"/jobs/{job.id}/logs"), Link("Failed tasks", f"/jobs/{job.id}/steps", {"tasks": "failed"})]
+    links = [
+        ReasonLink("Log", f"/jobs/{job.id}/logs"),
+        ReasonLink("Failed tasks", f"/jobs/{job.id}/steps", {"tasks": "failed"}),
+    ]
     if error.code == CHILD_FAILED:
         pieces = tuple(_children_named(error.message))
-        links = [Link(text, f"/jobs/{job.id}/family", {"state": state}) for state, text in _below(children)]
+        links = [ReasonLink(text, f"/jobs/{job.id}/family", {"state": state}) for state, text in _below(children)]
     if error.fingerprint:
-        links.append(Link("Failures of this kind", f"/failures/{error.fingerprint}"))
-        links.append(Link("Jobs that failed this way", "/jobs", {"error": error.fingerprint, "state": "failed"}))
-    return Why("error", "failed", "Why it failed", pieces, error.hint, links)
+        links.append(ReasonLink("Failures of this kind", f"/failures/{error.fingerprint}"))
+        links.append(ReasonLink("Jobs that failed this way", "/jobs", {"error": error.fingerprint, "state": "failed"}))
+    return HeadReason("error", "failed", "Why it failed", pieces, error.hint, links)
 
 
 CHILD_FAILED = "child_failed"
@@ -234,31 +239,31 @@ def _below(children: Mapping[str, int]) -> Iterator[tuple[str, str]]:
             yield state, f"1 child that {one}" if count == 1 else f"{number(count)} children that {many}"
 
 
-def _paused(job: Job, sides: JobExtras, asked: Event | None) -> Why:
+def _paused(job: Job, sides: JobExtras, asked: Event | None) -> HeadReason:
     if job.state is State.PAUSING:
-        return Why(
+        return HeadReason(
             "warning", "pausing", "It is being paused", _by("Asked", asked, job),
             "It stops at its next checkpoint, keeps what it has done, and gives back what it holds.",
         )  # fmt: skip
     until = (Piece(" It resumes by itself "), Piece("", at=sides.resume_at), Piece(".")) if sides.resume_at else ()
     hint = None if sides.resume_at else "Resume it: it goes on from where it stopped."
-    return Why("warning", "paused", "It is paused", (*_by("", asked, job), *until), hint)
+    return HeadReason("warning", "paused", "It is paused", (*_by("", asked, job), *until), hint)
 
 
-def _canceled(job: Job, sides: JobExtras, asked: Event | None) -> Why:
+def _canceled(job: Job, sides: JobExtras, asked: Event | None) -> HeadReason:
     if job.state is State.CANCELING:
         title = "It is being stopped to start again" if sides.restarting else "It is being canceled"
         hint = "Its work is told to stop, and what it half made is removed. Work that does not stop is killed."
-        return Why("warning", "canceling", title, _by("Asked", asked, job), hint)
+        return HeadReason("warning", "canceling", title, _by("Asked", asked, job), hint)
     if job.leftovers:
-        log = Link("Log of the removal", f"/jobs/{job.id}/logs", {"step": UNDO})
-        links = [log, Link("Events", f"/jobs/{job.id}/events")]
-        return Why(
+        log = ReasonLink("Log of the removal", f"/jobs/{job.id}/logs", {"step": UNDO})
+        links = [log, ReasonLink("Events", f"/jobs/{job.id}/events")]
+        return HeadReason(
             "warning", "warning", "It was canceled, and something is left",
             (*_by("Canceled", asked, job), Piece(f" {job.leftovers}")),
             "Remove it by hand: Jobdeck does not try again.", links,
         )  # fmt: skip
-    return Why(
+    return HeadReason(
         "info", "canceled", "It was canceled", _by("", asked, job),
         "A canceled job cannot go on. Run it again as a new job.",
     )  # fmt: skip
@@ -274,25 +279,28 @@ def _by(verb: str, asked: Event | None, job: Job) -> tuple[Piece, ...]:
     return (Piece(words), *when, Piece(reason))
 
 
-def _stall(job: Job, sides: JobExtras) -> Why | None:
+def _stall(job: Job, sides: JobExtras) -> HeadReason | None:
     if not sides.stalled or job.state is not State.RUNNING:
         return None
     text = f"Its worker is alive, but there has been no progress for {duration(sides.quiet_seconds)}."
     hint = "Look at the last lines of its log. Pausing and resuming it goes on from its last checkpoint."
-    links = [Link("Log", f"/jobs/{job.id}/logs"), Link("Running tasks", f"/jobs/{job.id}/steps", {"tasks": "running"})]
-    return Why("warning", "clock", "It stalls", (Piece(text),), hint, links)
+    links = [
+        ReasonLink("Log", f"/jobs/{job.id}/logs"),
+        ReasonLink("Running tasks", f"/jobs/{job.id}/steps", {"tasks": "running"}),
+    ]
+    return HeadReason("warning", "clock", "It stalls", (Piece(text),), hint, links)
 
 
-def _warnings(job: Job) -> Why | None:
+def _warnings(job: Job) -> HeadReason | None:
     if not job.warnings or (job.leftovers and job.warnings == 1):
         return None
     text = f"{number(job.warnings)} {'warning' if job.warnings == 1 else 'warnings'} so far."
     if job.state is State.SUCCEEDED:
         text = f"It finished with {number(job.warnings)} {'warning' if job.warnings == 1 else 'warnings'}."
     links = [
-        Link("Warnings in the log", f"/jobs/{job.id}/logs", {"level": "warning"}),
-        Link("Events", f"/jobs/{job.id}/events"),
+        ReasonLink("Warnings in the log", f"/jobs/{job.id}/logs", {"level": "warning"}),
+        ReasonLink("Events", f"/jobs/{job.id}/events"),
     ]
     if job.params.get("on_bad_row") == "reject":
-        links.insert(0, Link("Rejected rows", f"/jobs/{job.id}", anchor="rejects"))
-    return Why("warning", "warning", "It has warnings", (Piece(text),), None, links)
+        links.insert(0, ReasonLink("Rejected rows", f"/jobs/{job.id}", anchor="rejects"))
+    return HeadReason("warning", "warning", "It has warnings", (Piece(text),), None, links)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ListColumn:
     """A column of the list.
 
     `sort` is what it is sorted by, `extra` whether it is shown only when asked for. Where there is no room for all of
@@ -20,22 +20,22 @@ class Column:
 
 
 COLUMNS = (
-    Column("state", "State", "state"),
-    Column("id", "ID", yields=6),
-    Column("job", "Job", "type"),
-    Column("subject", "Subject", yields=5),
-    Column("project", "Project", yields=4),
-    Column("progress", "Progress"),
-    Column("by", "Created by", yields=2),
-    Column("queued", "Queued", "created_at", yields=8),
-    Column("started", "Started", "started_at", yields=1),
-    Column("ended", "Ended", "ended_at", yields=3),
-    Column("duration", "Duration", "duration", yields=7),
-    Column("waited", "Waited", extra=True, yields=10),
-    Column("priority", "Priority", "priority", extra=True, yields=12),
-    Column("attempt", "Attempt", extra=True, yields=9),
-    Column("tags", "Tags", extra=True, yields=14),
-    Column("worker", "Worker", extra=True, yields=13),
-    Column("credits", "Credits", extra=True, yields=11),
+    ListColumn("state", "State", "state"),
+    ListColumn("id", "ID", yields=6),
+    ListColumn("job", "Job", "type"),
+    ListColumn("subject", "Subject", yields=5),
+    ListColumn("project", "Project", yields=4),
+    ListColumn("progress", "Progress"),
+    ListColumn("by", "Created by", yields=2),
+    ListColumn("queued", "Queued", "created_at", yields=8),
+    ListColumn("started", "Started", "started_at", yields=1),
+    ListColumn("ended", "Ended", "ended_at", yields=3),
+    ListColumn("duration", "Duration", "duration", yields=7),
+    ListColumn("waited", "Waited", extra=True, yields=10),
+    ListColumn("priority", "Priority", "priority", extra=True, yields=12),
+    ListColumn("attempt", "Attempt", extra=True, yields=9),
+    ListColumn("tags", "Tags", extra=True, yields=14),
+    ListColumn("worker", "Worker", extra=True, yields=13),
+    ListColumn("credits", "Credits", extra=True, yields=11),
 )
 COLUMN_NAMES = frozenset(column.key for column in COLUMNS)

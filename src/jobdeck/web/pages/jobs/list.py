@@ -27,7 +27,7 @@ PATIENCE = 0.25
 
 
 @dataclass(slots=True)
-class Listed:
+class ListPage:
     """One page: its rows, and where the pages beside it begin."""
 
     jobs: list[Job] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Listed:
         return self.next is None and self.previous is None
 
 
-async def listed(services: Services, caller: Caller, address: JobsAddress) -> Listed:
+async def listed(services: Services, caller: Caller, address: JobsAddress) -> ListPage:
     """The page that `address` means."""
     if address.before is not None:
         found = await _before(services, caller, address)
@@ -50,20 +50,20 @@ async def listed(services: Services, caller: Caller, address: JobsAddress) -> Li
             return found
         address = address.model_copy(update={"before": None, "cursor": None})
     jobs, following = await _filled(services, caller, address, address.sort, address.cursor)
-    found = Listed(jobs, following, is_short=following is not None and len(jobs) < address.size)
+    found = ListPage(jobs, following, is_short=following is not None and len(jobs) < address.size)
     if address.cursor is not None and jobs:
         found.previous = _cursor(_reversed(address.sort), jobs[0])
     return found
 
 
-async def _before(services: Services, caller: Caller, address: JobsAddress) -> Listed | None:
+async def _before(services: Services, caller: Caller, address: JobsAddress) -> ListPage | None:
     """The rows in front of a place, asked for in the opposite order; None where they are the first page."""
     jobs, further = await _filled(services, caller, address, _reversed(address.sort), address.before)
     if len(jobs) < address.size:
         return None
     jobs.reverse()
     previous = _cursor(_reversed(address.sort), jobs[0]) if further else None
-    return Listed(jobs, _cursor(address.sort, jobs[-1]), previous)
+    return ListPage(jobs, _cursor(address.sort, jobs[-1]), previous)
 
 
 async def _filled(
@@ -101,7 +101,7 @@ def _cursor(sort: str, job: Job) -> str:
     return cursors.encode(f"jobs:{sort}", value, job.id)
 
 
-def told_by_rows(found: Listed, address: JobsAddress) -> dict[str, int] | None:
+def told_by_rows(found: ListPage, address: JobsAddress) -> dict[str, int] | None:
     """The counts where the page itself tells them: it has all jobs that match, in whatever state."""
     if address.state or not address.is_first_page or not found.is_all:
         return None

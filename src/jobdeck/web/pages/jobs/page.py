@@ -14,12 +14,12 @@ from jobdeck.core.errors import NotFound
 from jobdeck.core.life.states import State
 from jobdeck.services.jobs.queries import JobQuery
 from jobdeck.web.fragments import FragmentDep
-from jobdeck.web.page import Page, PageDep
+from jobdeck.web.page import PageContext, PageDep
 from jobdeck.web.pages.jobs.columns import COLUMNS
 from jobdeck.web.pages.jobs.filter import filters as jobs_filters
 from jobdeck.web.pages.jobs.filter import quick
 from jobdeck.web.pages.jobs.filter.query import PATH, SIZES, JobsAddress
-from jobdeck.web.pages.jobs.list import Listed, by_ids, counts, listed, told_by_rows
+from jobdeck.web.pages.jobs.list import ListPage, by_ids, counts, listed, told_by_rows
 from jobdeck.wire.base import Digits
 
 router = APIRouter(include_in_schema=False)
@@ -54,7 +54,7 @@ async def jobs_page(page: PageDep, address: Annotated[JobsAddress, Query()]) -> 
     return await page.render("jobs/page.html", block="list", **context)
 
 
-async def _found(page: Page, address: JobsAddress) -> tuple[Listed, dict[str, int] | None]:
+async def _found(page: PageContext, address: JobsAddress) -> tuple[ListPage, dict[str, int] | None]:
     """The page's rows, and the counts unless they are to be asked for by themselves."""
     if address.q:
         found = await listed(page.services, page.caller, address)
@@ -98,13 +98,13 @@ async def filter_form(
     return await page.render("jobs/filter/form.html", block="form", filter=found, choices=choices, address=address)
 
 
-async def _is_nothing(page: Page) -> bool:
+async def _is_nothing(page: PageContext) -> bool:
     """Whether nothing was ever run in what is looked at."""
     query = JobQuery(project=[page.project] if page.project else [], limit=1, fields=["id"])
     return not (await page.services.jobs.page(page.caller, query))[0].items
 
 
-def _common(page: Page, address: JobsAddress, counted: dict[str, int] | None) -> dict[str, Any]:
+def _common(page: PageContext, address: JobsAddress, counted: dict[str, int] | None) -> dict[str, Any]:
     """What all parts of the page are made from; `counts` and `total` are None while they are not known."""
     states = [str(state) for state in address.state]
     total = None if counted is None else sum(n for state, n in counted.items() if not states or state in states)

@@ -16,7 +16,7 @@ from jobdeck.api.http.server.connections import bounded_address
 from jobdeck.api.http.server.prefix import is_below
 from jobdeck.api.http.server.proxies import client_of
 from jobdeck.core.errors import Unauthenticated
-from jobdeck.web.page import AnyonesPageDep, Page
+from jobdeck.web.page import AnyonesPageDep, PageContext
 
 router = APIRouter(include_in_schema=False)
 
@@ -90,7 +90,12 @@ def local(url: str | None, root: str = "") -> str:
 
 
 async def _show(
-    page: Page, next: str | None, error: Unauthenticated | None = None, *, status: int = 200, retry_after: int = 0
+    page: PageContext,
+    next: str | None,
+    error: Unauthenticated | None = None,
+    *,
+    status: int = 200,
+    retry_after: int = 0,
 ) -> Response:
     bye = "bye" in page.request.query_params
     response = await page.render("login/page.html", status=status, next=local(next, page.root), error=error, bye=bye)
@@ -99,7 +104,7 @@ async def _show(
     return response
 
 
-def _with_cookie(page: Page, begun: NewSession, response: Response) -> Response:
+def _with_cookie(page: PageContext, begun: NewSession, response: Response) -> Response:
     """Lax, not strict: with strict, a link to a job in a mail or chat would arrive at the login page."""
     response.set_cookie(
         cookie_name(page.request.scope),

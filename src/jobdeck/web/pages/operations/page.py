@@ -13,7 +13,7 @@ from jobdeck.core.life.family import words as family_words
 from jobdeck.services import cursors
 from jobdeck.web.fragments import FragmentDep
 from jobdeck.web.operation_words import WORDS
-from jobdeck.web.page import Page, PageDep
+from jobdeck.web.page import PageContext, PageDep
 from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.bulk import Bulk, BulkOutcome
 
@@ -76,7 +76,7 @@ async def stop(page: PageDep, id: BulkId) -> Response:
     return await _shown(page, bulk, OneAddress())
 
 
-async def _shown(page: Page, bulk: Bulk, address: OneAddress) -> Response:
+async def _shown(page: PageContext, bulk: Bulk, address: OneAddress) -> Response:
     outcome = address.outcome or _first(bulk)
     items = await page.services.bulks.items(page.caller, bulk.id, outcome, address.cursor, _LISTED)
     return await page.render(

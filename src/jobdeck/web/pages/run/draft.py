@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from jobdeck.core.errors import InvalidInput, JobdeckError
 from jobdeck.services.jobs import differences
 from jobdeck.services.masking import MASK, unmasked
-from jobdeck.web.forms.draft import Node
+from jobdeck.web.forms.draft import DraftNode
 from jobdeck.web.forms.faults import place
 from jobdeck.web.forms.filling import fill, pretty
 from jobdeck.web.forms.reading import Sent, read
@@ -57,9 +57,9 @@ class RunDraft:
 
     origin: Origin
     form: FormSchema
-    root: Node
+    root: DraftNode
     options_form: FormSchema
-    options: Node
+    options: DraftNode
     mode: Mode = "form"
     json: str = ""
     json_error: str = ""
@@ -201,7 +201,7 @@ def _has_mask(value: Any) -> bool:
     return any(map(_has_mask, value)) if isinstance(value, list) else bool(value == MASK)
 
 
-def _labels(node: Node, name: str) -> dict[str, str]:
+def _labels(node: DraftNode, name: str) -> dict[str, str]:
     """What every place is called in the summary: `Files 2`, `Csv: Delimiter`."""
     found = {node.path: name}
     for number, row in enumerate(node.rows, 1):

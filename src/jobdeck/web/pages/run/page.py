@@ -18,7 +18,7 @@ from jobdeck.services.jobs.queries import JobQuery
 from jobdeck.web.forms.edits import edit
 from jobdeck.web.forms.reading import Sent
 from jobdeck.web.forms.values import strict_json
-from jobdeck.web.page import Page, PageDep
+from jobdeck.web.page import PageContext, PageDep
 from jobdeck.web.pages.run import view as run_view
 from jobdeck.web.pages.run.draft import Origin, RunDraft
 from jobdeck.wire.base import MAX_ID, Digits
@@ -108,7 +108,9 @@ async def form_sent(
     return await run_view.show(page, draft, block="form")
 
 
-async def _origin(page: Page, name: str, job: int | None, configuration: int | None, project: str | None) -> Origin:
+async def _origin(
+    page: PageContext, name: str, job: int | None, configuration: int | None, project: str | None
+) -> Origin:
     """Raises NotFound where one of them is not there."""
     found = page.services.types.get(page.caller, name)
     if found.broken is not None:
@@ -125,12 +127,12 @@ async def _origin(page: Page, name: str, job: int | None, configuration: int | N
     return Origin(found, project, source, saved)
 
 
-async def _projects(page: Page) -> list[str]:
+async def _projects(page: PageContext) -> list[str]:
     found = await page.services.projects.page(page.caller, None, 500)
     return [project.name for project in found.items]
 
 
-def _only(page: Page, names: list[str]) -> str | None:
+def _only(page: PageContext, names: list[str]) -> str | None:
     """Where a job goes when nobody said it."""
     return page.project or ("default" if "default" in names else next(iter(names), None))
 
@@ -147,7 +149,7 @@ def _first_params(origin: Origin, text: str | None) -> dict[str, Any]:
     return {**(origin.before or {}), **given}
 
 
-async def _plan(page: Page, draft: RunDraft) -> Response:
+async def _plan(page: PageContext, draft: RunDraft) -> Response:
     plan: JobPlan | None = None
     present = Presence(page.request)
     try:
@@ -161,7 +163,7 @@ async def _plan(page: Page, draft: RunDraft) -> Response:
     return await run_view.show(page, draft, plan, block="both" if plan else "form")
 
 
-async def _run(page: Page, draft: RunDraft) -> Response:
+async def _run(page: PageContext, draft: RunDraft) -> Response:
     """The job's own page; or the form again, with what is wrong."""
     job: int | None = None
     jobs, present = page.services.jobs, Presence(page.request)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from jobdeck.core.errors import JobdeckError
 from jobdeck.services.masking import secret_names
-from jobdeck.web.page import Page
+from jobdeck.web.page import PageContext
 from jobdeck.web.pages.run.draft import RunDraft
 from jobdeck.wire.admin import TypeInfo
 from jobdeck.wire.objects import File
@@ -34,7 +34,9 @@ def by_category(types: Iterable[TypeInfo]) -> list[tuple[str, list[TypeInfo]]]:
     return sorted(groups.items(), key=lambda group: (group[0] == "test", group[0]))
 
 
-async def show(page: Page, draft: RunDraft, plan: JobPlan | None = None, *, block: str | None = None) -> Response:
+async def show(
+    page: PageContext, draft: RunDraft, plan: JobPlan | None = None, *, block: str | None = None
+) -> Response:
     """The whole page, or its block alone for a script."""
     wrong = draft.complaints
     if page.is_fragment and page.project is None:
@@ -65,7 +67,7 @@ def changes(draft: RunDraft, *, counted: bool = False) -> dict[str, Any]:
     return {"changes": differ, "origin": draft.origin, "as_text": as_text}
 
 
-async def _file_names(page: Page, draft: RunDraft) -> dict[str, File]:
+async def _file_names(page: PageContext, draft: RunDraft) -> dict[str, File]:
     """The project's files that the form names, by how it names them."""
     found: dict[str, File] = {}
     texts = [node.text for node in draft.root.walk() if node.kind == "file"]

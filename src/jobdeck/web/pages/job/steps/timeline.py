@@ -41,7 +41,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TimelineRow:
     """One line of the drawing: the job, or a step with its tasks below its own bar."""
 
     name: str
@@ -70,7 +70,7 @@ class Tick:
 class Drawing:
     """What the template draws."""
 
-    rows: Sequence[Row]
+    rows: Sequence[TimelineRow]
     ticks: Sequence[Tick]
     folds: Sequence[Mark]
     begin: datetime
@@ -148,10 +148,12 @@ def _mark(scale: Scale, start: datetime, end: datetime, kind: str, title: str, y
     return Mark(f"{left:.3f}%", f"{max(right - left, 0.12):.3f}%", kind, title, y)
 
 
-def _job_row(spans: Sequence[SpanView], scale: Scale, now: datetime) -> Row:
+def _job_row(spans: Sequence[SpanView], scale: Scale, now: datetime) -> TimelineRow:
     marks = _span_marks(spans, scale, now)
     told = ", then ".join(f"{s.kind} {_length(s.start, s.end, now)}" for s in spans[:12])
-    return Row("Job", spans[-1].kind if spans else "", marks, f"The job was {told}" if told else "Nothing is known yet")
+    return TimelineRow(
+        "Job", spans[-1].kind if spans else "", marks, f"The job was {told}" if told else "Nothing is known yet"
+    )
 
 
 def _span_marks(spans: Sequence[SpanView], scale: Scale, now: datetime) -> list[Mark]:
@@ -166,7 +168,7 @@ def _length(start: datetime | None, end: datetime | None, now: datetime) -> str:
     return duration(((end or now) - start).total_seconds()) if start else "?"
 
 
-def _step_row(step: StepBar, scale: Scale, now: datetime) -> Row:
+def _step_row(step: StepBar, scale: Scale, now: datetime) -> TimelineRow:
     tasks = step.tasks
     counts = {str(state): count for state, count in tasks.counts.items()}
     told = ", ".join(f"{number(count)} {state}" for state, count in counts.items())
@@ -175,7 +177,7 @@ def _step_row(step: StepBar, scale: Scale, now: datetime) -> Row:
     lanes = min(max((bar.lane + 1 for bar in tasks.items), default=0), MOST_LANES)
     begun = [bar for bar in tasks.items if bar.start is not None]
     columns, failed = _columns(tasks.density, scale) if tasks.density else ((), ())
-    return Row(
+    return TimelineRow(
         name=step.name,
         state=str(step.state),
         marks=_step_marks(step, scale, now),

@@ -14,7 +14,7 @@ from jobdeck.core.life.order import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import State
 from jobdeck.services.failures import FailureQuery
 from jobdeck.services.jobs.queries import JobQuery
-from jobdeck.web.page import Page
+from jobdeck.web.page import PageContext
 from jobdeck.web.pages.jobs.filter import quick
 from jobdeck.web.pages.jobs.filter.query import JobsAddress
 
@@ -24,7 +24,7 @@ _MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class FilterField:
     """`names`: its parameters in the address; of a range the lower bound and the upper one."""
 
     key: str
@@ -55,19 +55,19 @@ class Chip:
     is_time: bool = False
 
 
-def _shown(f: Definition, control: Control) -> Filter:
+def _shown(f: Definition, control: Control) -> FilterField:
     """A filter as pages have it. The project is the one that the whole site looks at; the list's own are `projects`."""
     if f.key == "project":
-        return Filter("projects", f.label, control, ("projects",), f.hint, f.other)
-    return Filter(f.key, f.label, control, tuple(p.name for p in f.parameters), f.hint, f.other)
+        return FilterField("projects", f.label, control, ("projects",), f.hint, f.other)
+    return FilterField(f.key, f.label, control, tuple(p.name for p in f.parameters), f.hint, f.other)
 
 
-FILTERS: dict[str, Filter] = {
+FILTERS: dict[str, FilterField] = {
     shown.key: shown for f in DEFINITIONS if f.control is not None for shown in [_shown(f, f.control)]
 }
 
 
-def offered(page: Page) -> list[Filter]:
+def offered(page: PageContext) -> list[FilterField]:
     """The filters that mean something to the one who looks; projects only while all of them are looked at."""
     return [f for f in FILTERS.values() if f.key != "projects" or page.project is None]
 
@@ -88,7 +88,7 @@ def chips(address: JobsAddress, now: datetime) -> list[Chip]:
     return found
 
 
-def _bounds(f: Filter, address: JobsAddress) -> list[Chip]:
+def _bounds(f: FilterField, address: JobsAddress) -> list[Chip]:
     words = ("at least", "under") if f.kind == "length" else ("since", "until")
     return [
         Chip(f.key, f"{f.label} {word}", value, address.without(name), is_time="T" in value)
@@ -97,7 +97,7 @@ def _bounds(f: Filter, address: JobsAddress) -> list[Chip]:
     ]
 
 
-async def choices(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
+async def choices(page: PageContext, address: JobsAddress, f: FilterField) -> list[Choice]:
     """The values to offer, those that are set included."""
     known = await _known(page, address, f)
     values = {choice.value for choice in known}
@@ -105,7 +105,7 @@ async def choices(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
     return [*known, *(missing if f.kind == "many" else [])]
 
 
-async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
+async def _known(page: PageContext, address: JobsAddress, f: FilterField) -> list[Choice]:
     services, caller = page.services, page.caller
     match f.key:
         case "state":
@@ -133,7 +133,7 @@ async def _known(page: Page, address: JobsAddress, f: Filter) -> list[Choice]:
     return []
 
 
-async def _kinds(page: Page, key: str) -> list[Choice]:
+async def _kinds(page: PageContext, key: str) -> list[Choice]:
     """The types or categories of the jobs that there are, and of those that can be run."""
     installed = {t.name: t.category for t in page.services.types.runnable(page.caller)}
     there = await page.services.jobs.occurring(page.caller, page.project)
@@ -142,7 +142,7 @@ async def _kinds(page: Page, key: str) -> list[Choice]:
     return [Choice(name, installed.get(name, "")) for name in sorted({*there.types, *installed})]
 
 
-async def _configurations(page: Page, project: str) -> list[Choice]:
+async def _configurations(page: PageContext, project: str) -> list[Choice]:
     try:
         found = await page.services.configurations.page(page.caller, project, None, _MOST)
     except NotFound:
@@ -150,7 +150,7 @@ async def _configurations(page: Page, project: str) -> list[Choice]:
     return [Choice(str(c.id), f"{c.name} ({c.type})") for c in found.items]
 
 
-async def _recent(page: Page, name: str) -> list[Choice]:
+async def _recent(page: PageContext, name: str) -> list[Choice]:
     """Values that the latest jobs have."""
     field = {"tag": "tags"}.get(name, name)
     query = JobQuery(project=[page.project] if page.project else [], limit=_LOOKED_AT, fields=[field])

@@ -29,7 +29,7 @@ BASES = (CREATED, STARTED, ENDED, FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class QuickLink:
     """One of several, and the address that it leads to; `yesterday`: the parameters that a script sets to the day
     before today where the reader is."""
 
@@ -63,7 +63,7 @@ def _bounds(address: JobsAddress) -> tuple[str | None, str | None]:
     return low, high
 
 
-def bases(address: JobsAddress) -> list[Link]:
+def bases(address: JobsAddress) -> list[QuickLink]:
     """The same range of another moment in the life of jobs."""
     present = basis(address)
     low, high = _bounds(address)
@@ -77,19 +77,20 @@ def bases(address: JobsAddress) -> list[Link]:
             changes["state"] = ["failed"]
         elif present is FAILED:
             changes["state"] = None
-        found.append(Link(other.label, address.url(**changes, sort=other.sort), other is present))
+        found.append(QuickLink(other.label, address.url(**changes, sort=other.sort), other is present))
     return found
 
 
-def ranges(address: JobsAddress, now: datetime) -> list[Link]:
+def ranges(address: JobsAddress, now: datetime) -> list[QuickLink]:
     """The ranges to choose from."""
     names = basis(address).names
     low, high = _bounds(address)
     found = [
-        Link(f"{r[:-1]} {r[-1]}", address.url(**{names[0]: r, names[1]: None}), low == r and not high) for r in RANGES
+        QuickLink(f"{r[:-1]} {r[-1]}", address.url(**{names[0]: r, names[1]: None}), low == r and not high)
+        for r in RANGES
     ]
     begin, end = yesterday(now)
     day = address.url(**{names[0]: begin, names[1]: end})
-    found.append(Link("Yesterday", day, is_yesterday(low, high, now), " ".join(names)))
-    found.append(Link("All", address.url(**dict.fromkeys(names)), low is None and high is None))
+    found.append(QuickLink("Yesterday", day, is_yesterday(low, high, now), " ".join(names)))
+    found.append(QuickLink("All", address.url(**dict.fromkeys(names)), low is None and high is None))
     return found

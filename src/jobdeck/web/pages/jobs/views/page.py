@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from jobdeck.web.fragments import FragmentDep
-from jobdeck.web.page import PROJECT, Page, PageDep
+from jobdeck.web.page import PROJECT, PageContext, PageDep
 from jobdeck.web.pages.jobs.filter.query import PATH
 from jobdeck.wire.base import MAX_ID, Digits
 from jobdeck.wire.saved_views import SavedView
@@ -35,7 +35,7 @@ async def view(page: PageDep, id: Annotated[Digits, Path(ge=1, le=MAX_ID)]) -> R
     return page.redirect(_address(found, page.request.query_params.get(PROJECT)))
 
 
-def _shown(page: Page, view: SavedView, here: set[tuple[str, str]]) -> dict[str, Any]:
+def _shown(page: PageContext, view: SavedView, here: set[tuple[str, str]]) -> dict[str, Any]:
     href = _address(view, page.project)
     current = _bare(href.partition("?")[2]) == here
     return view.model_dump() | {"href": href, "current": current, "address": page.link(f"{PATH}/views/{view.id}")}
