@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from jobdeck.client import NotFound
 from tests.faults.claims_log import claims_log
 from tests.faults.installation import Installation, installation, until
 
@@ -94,7 +95,10 @@ def test_a_sleep_that_ignores_everything_can_be_canceled(jobdeck: Installation, 
 
         def hosts() -> list[str] | None:
             """Of the two, once both run: machine and process."""
-            begun = [task.host or "" for task in client.jobs.tasks(job, 0, state="running")]
+            try:
+                begun = [task.host or "" for task in client.jobs.tasks(job, 0, state="running")]
+            except NotFound:  # it runs, and its first step is being planned
+                return None
             return begun if len(begun) == 2 else None
 
         pids = [int(host.rpartition(":")[2]) for host in until(hosts, "its tasks run")]
