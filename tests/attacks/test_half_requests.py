@@ -39,6 +39,9 @@ WRITES = [
 STATE = ("jobs", "projects", "projects/default/limits", "pauses", "tokens", "views", "bulk", "projects/default/files")
 
 
+UNDER_WAY = "pending,running,pausing,canceling"
+
+
 def state_of(server: Target) -> dict[str, object]:
     """All that these requests could have changed."""
     lists: dict[str, Any] = {path: server.ask("GET", f"/api/v1/{path}").json() for path in STATE}
@@ -56,7 +59,8 @@ def gone(server: Target) -> int:
 
 @pytest.fixture(scope="module")
 def job(server: Target) -> int:
-    """A job that waits until 2100."""
+    """A job that waits until 2100, where no other is under way: those of earlier tests would end meanwhile."""
+    until(lambda: not server.ask("GET", f"/api/v1/jobs?state={UNDER_WAY}").json()["items"], "nothing runs", 120)
     body = {"type": "sleep", "params": {"seconds": 1}, "not_before": "2100-01-01T00:00:00Z"}
     return int(server.ask("POST", "/api/v1/projects/default/jobs", json=body).json()["id"])
 

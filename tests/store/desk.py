@@ -82,6 +82,8 @@ class Desk:
     database: Database
     clock: SetClock
     leader: Leader = field(default_factory=lambda: Leader("nobody", 0))
+    newest: int = 0
+    """The job that was submitted last."""
 
     @classmethod
     @asynccontextmanager
@@ -112,7 +114,9 @@ class Desk:
             tx.emit(*(NewEvent("submitted", project, i, "ann", {"state": "pending"}) for project, i in told))
             return ids
 
-        return await self.database.transact(work, often=True, by_key=len(new) == 1)
+        ids = await self.database.transact(work, often=True, by_key=len(new) == 1)
+        self.newest = ids[-1] if ids else self.newest
+        return ids
 
     async def one(self, **more: Any) -> int:
         (job_id,) = await self.submit(new_job(**more))

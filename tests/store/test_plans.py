@@ -104,8 +104,9 @@ def writing(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Query:
 
 
 async def _assign(desk: Desk) -> None:
-    pick = leases.Pick(ENDED + 20, "w1", "w1", "[]")
-    await leases.assign(desk.database, desk.leader, [pick], 10)
+    """Of the last job, whichever id it has: ids that a transaction took that had to run again are used by none."""
+    pick = leases.Pick(desk.newest, "w1", "w1", "[]")
+    assert await leases.assign(desk.database, desk.leader, [pick], 10)
 
 
 async def _settle(desk: Desk) -> None:

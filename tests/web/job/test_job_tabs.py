@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -47,7 +48,9 @@ async def test_rejected_rows_are_a_link_away_from_the_warning(
     await expect(rows.first).not_to_contain_text("row 1, line 2")
     async with page.expect_download() as download:
         await page.locator("#rejects").get_by_role("link", name="Download all").click()
-    assert (await (await download.value).path()).read_bytes().count(b"\n") == 40
+    async with asyncio.timeout(60):  # the browser's driver has no bound of its own for this
+        file = await (await download.value).path()
+    assert file.read_bytes().count(b"\n") == 40
     await expect(page.locator(".job-named")).to_contain_text("2 files: orders of march.csv (file:")
     assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     await page.evaluate("window.scrollTo(0, 0)")  # what the fixed head hides is no target

@@ -113,8 +113,9 @@ class Execution:
             await self._undo_earlier_attempts()
             self._check_code()
             plan = _sound(await self._planner.plan())
+            saved = await self._look_up_saved(plan)
             if plan:
-                await self._run_steps(plan, await self._look_up_saved(plan))
+                await self._run_steps(plan, saved)
             return None if self.stop_control.asked is StopRequest.DIE else self._finished(plan)
         except Ended as ended:
             return ended.ending
