@@ -224,8 +224,9 @@ class Story:
         await self.desk.database.transact(work)
 
     async def pause(self) -> None:
-        scope, lift = self.chance.choice(SCOPES), self.chance.random() < 0.8
+        await self.pause_in(self.chance.choice(SCOPES), lift=self.chance.random() < 0.8)
 
+    async def pause_in(self, scope: str, *, lift: bool = False) -> None:
         async def work(tx: Tx) -> None:
             for paused in SCOPES if lift else ():
                 await pauses.clear(tx, paused, "ann")
@@ -303,8 +304,11 @@ async def test_who_is_told_that_it_is_its_turn_starts(
     monkeypatch.setattr(scheduling, "POLL_SECONDS", 0.0)  # it looks at the workers each time, as people's answers do
     story = Story(desk, Random(seed), scheduler_of(desk))
     await story.begin()
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         await story.change()
+        if number == ROUNDS // 2:  # by chance alone it can be that nobody ever waits for a pause
+            await story.submit()
+            await story.pause_in("instance")
         await story.compare()
     assert story.seen >= {Reason.NOT_BEFORE, Reason.PAUSED_SCOPE, Reason.CLAIM, Reason.TURN}
     assert story.starts > ROUNDS / 2
