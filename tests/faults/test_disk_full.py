@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -125,7 +126,8 @@ def test_health_names_the_folder_whose_disk_is_full(home: Path, which: str) -> N
                 assert which in told["full"][str(own)]
                 assert "No space left" in told["full"][str(own)]
                 said = subprocess.run(
-                    [sys.executable, "-m", "jobdeck.cli.main", "health", "--url", jobdeck.url, "--home", str(jobdeck.home)],
+                    [sys.executable, "-m", "jobdeck.cli.main", "health"],
+                    env={**os.environ, "JOBDECK_HOME": str(jobdeck.home)},
                     capture_output=True, text=True, check=False,
                 )  # fmt: skip
                 assert said.returncode != 0

@@ -139,12 +139,17 @@ def counts(*, which: Which | None = None, common: Common | None = None) -> None:
     print_table(found.items(), columns)
 
 
-def show(*ids: Ids, common: Common | None = None) -> None:
+def show(
+    *ids: Ids,
+    full: Annotated[bool, Parameter(negative="", help="Cut no long error.")] = False,
+    common: Common | None = None,
+) -> None:
     """Show jobs: state, progress, why they wait or failed, what can be done with them."""
     common = common or Common()
     with common.client() as client:
         for id_ in numbers(ids):
-            print_one(common.output, client.jobs.get(id_), lambda job: print_job(job, client), lambda j: j.id)
+            found = client.jobs.get(id_)
+            print_one(common.output, found, lambda job: print_job(job, client, whole=full), lambda j: j.id)
 
 
 def steps(*ids: Ids, attempt: Attempt = None, common: Common | None = None) -> None:
