@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Role
 from jobdeck.access.sessions import (
     DAY,
     LINK_LIFE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Role
 from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue, revoke
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.store import projects

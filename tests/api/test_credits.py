@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert, update
 
-from jobdeck.core.life.credits import credits_of
+from jobdeck.core.jobtype import credits_of
 from jobdeck.jobs.import_ import Import
 from jobdeck.store.schema import jobs, lineage
 from jobdeck.store.sql.database import Tx

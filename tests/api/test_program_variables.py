@@ -14,8 +14,7 @@ from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.jobs.command import Command
 from jobdeck.services.data.environments import Environments
-from jobdeck.services.masking import MASK, Masker
-from jobdeck.services.sealing import ParamVault
+from jobdeck.services.masking import MASK, Masker, ParamVault
 from jobdeck.store.views import job_views
 from tests.api.conftest import make_core
 from tests.api.harness import Api, is_problem

@@ -16,8 +16,7 @@ from jobdeck.core.secrecy import MASK
 from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.jobs.command import Command
 from jobdeck.services.data.environments import Environments
-from jobdeck.services.masking import Masker
-from jobdeck.services.sealing import ParamVault
+from jobdeck.services.masking import Masker, ParamVault
 from tests.api.conftest import make_core
 from tests.api.harness import Api, is_problem
 

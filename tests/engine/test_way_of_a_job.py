@@ -41,7 +41,7 @@ SERVER_FILES, WORKER_FILES = 60, 21
 is not on the server's side as well. What both call for other reasons may be seen on one side or the other."""
 TICKING = {
     ("engine/loops.py", "RepeatedLoop.run"),
-    ("engine/scheduling/leader.py", "Leadership.run"),
+    ("engine/scheduling/scheduler.py", "Leadership.run"),
     ("engine/worker/renewal.py", "Renewal.run"),
     ("engine/own_thread.py", "_Hosted._run"),
     ("engine/worker/worker.py", "WorkerService._hear"),

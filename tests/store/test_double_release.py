@@ -15,7 +15,7 @@ from jobdeck.core.life.endings import Finished
 from jobdeck.core.life.job import Job
 from jobdeck.core.life.records import JobLeft
 from jobdeck.core.life.states import State
-from jobdeck.core.retry import is_suspect
+from jobdeck.core.life.waiting import is_suspect
 from jobdeck.store.jobs import transition_writes
 from jobdeck.store.jobs.transition_writes import Change
 from jobdeck.store.running import attempt_writes, leases

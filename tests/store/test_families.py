@@ -133,7 +133,7 @@ async def test_a_child_submitted_while_its_parent_ends_is_waited_for_or_refused(
 
 async def _late_child(desk: Desk, parent: int) -> int | None:
     """Submit as engine/submitting does, which refuses when the locked parent has ended."""
-    from jobdeck.core.life.order import order_key
+    from jobdeck.core.life.waiting import order_key
     from jobdeck.store.jobs import jobs, submissions
     from jobdeck.store.sql.database import Tx
 

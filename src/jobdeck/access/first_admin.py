@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Role
 from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue
 from jobdeck.core.errors import Conflict, Unauthenticated
 from jobdeck.core.home import ADMIN_TOKEN

@@ -11,8 +11,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Caller, Role
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.core.identity.actor import Actor, ids_of
 from jobdeck.store.access import tokens

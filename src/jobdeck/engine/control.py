@@ -10,11 +10,11 @@ from typing import TypeAlias
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, OperationRefused
 from jobdeck.core.life import family, transitions
 from jobdeck.core.life.bulk import why_no_priority
-from jobdeck.core.life.job import NO_CHILDREN, Job, replace
+from jobdeck.core.life.job import NO_CHILDREN, Job
 from jobdeck.core.life.operations import Operation
-from jobdeck.core.life.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.core.life.transitions import Transition
+from jobdeck.core.life.transitions import Transition, replace
+from jobdeck.core.life.waiting import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.engine import leftovers
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.store import garbage

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobdeck.access.roles import LEAST_ROLE, Permission
+from jobdeck.access.caller import LEAST_ROLE, Permission
 from jobdeck.api.admin.login_links import PATH as LOGIN
 from jobdeck.api.http import problem
 from jobdeck.api.http.authentication import STATIC, is_page

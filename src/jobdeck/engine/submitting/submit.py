@@ -22,8 +22,8 @@ from jobdeck.core.hooks.foreign import accepts_here, is_plain
 from jobdeck.core.identity.sealed import ParamSeals, Stored
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
-from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.life.states import ENDED, State
+from jobdeck.core.life.waiting import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.engine.hooks import HookProcesses, RefusedAt, WantedHook, broke

@@ -10,7 +10,7 @@ from jobdeck.core.errors import NotFound
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.differences import changes
 from jobdeck.services.jobs.jobs import Jobs, no_such_job
-from jobdeck.services.jobs.shown import object_view
+from jobdeck.services.jobs.presenter import object_view
 from jobdeck.services.masking import Masker
 from jobdeck.store.views import job_views, lineage
 from jobdeck.wire.jobs import Job, Lineage

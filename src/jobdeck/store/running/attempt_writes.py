@@ -7,7 +7,7 @@ from typing import NamedTuple, assert_never
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.life import transitions
-from jobdeck.core.life.job import NO_CHILDREN, Children, Job, replace
+from jobdeck.core.life.job import NO_CHILDREN, Children, Job
 from jobdeck.core.life.records import (
     JobAdvanced,
     JobLeft,
@@ -20,6 +20,7 @@ from jobdeck.core.life.records import (
     TaskStarted,
 )
 from jobdeck.core.life.states import StepState
+from jobdeck.core.life.transitions import replace
 from jobdeck.core.tasks import Touched
 from jobdeck.store.jobs import jobs, transition_writes
 from jobdeck.store.running import step_writes
