@@ -125,15 +125,12 @@ def _problem_of(request: Request, error: Exception) -> Problem:
 
 
 class PageFrame:
-    """Innermost around the pages: shows refusals from further out, and mistakes of ours, as pages."""
+    """Innermost, around pages alone: shows refusals from further out, and mistakes of ours, as pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not is_page(scope["path"]):
-            await self._app(scope, receive, send)
-            return
         request = Request(scope, receive)
         refusal = scope.get("state", {}).get("refusal")
         if isinstance(refusal, Forbidden):

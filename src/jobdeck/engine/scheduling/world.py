@@ -29,7 +29,7 @@ from jobdeck.core.life.waiting import (
 )
 from jobdeck.store.running import leases, workers
 from jobdeck.store.running.workers import ACTIVE, StoredWorker
-from jobdeck.store.scheduling import positions, queue
+from jobdeck.store.scheduling import queue
 from jobdeck.store.sql.database import Connection, Row
 
 DEFAULT_PROJECT_LIMIT = 10
@@ -258,11 +258,11 @@ async def explain(
     if not pending:
         return {}
     world = await snapshot(connection, now, project_limit, silence)
-    children = await positions.unended_children(connection, [r["id"] for r in pending if r["waits_for_children"]])
+    children = await queue.unended_children(connection, [r["id"] for r in pending if r["waits_for_children"]])
     reasons = {r["id"]: list(obstacles(_waiting(r, children), world, now, viewer)) for r in pending}
     losses = {r["id"]: r.get("losses") or 0 for r in pending}
     ready = {r["id"]: r["type"] for r in pending if not reasons[r["id"]]}
-    for job, stands in (await positions.standings(connection, list(ready), now)).items():
+    for job, stands in (await queue.standings(connection, list(ready), now)).items():
         has_place = world.has_place(ready[job], stands.isolation)
         reasons[job] = [turn(has_place=has_place, number=stands.number, losses=losses.get(job, 0))]
     await _number(connection, pending, reasons, now)
@@ -285,7 +285,7 @@ async def _number(
             lines[row["project"], resource].append(row["id"])
     for (project, resource), waiting in list(lines.items())[:LINES]:
         has_all = resource == qualify(project, "project")
-        for job, number in (await positions.in_line(connection, resource, waiting, now, has_all=has_all)).items():
+        for job, number in (await queue.in_line(connection, resource, waiting, now, has_all=has_all)).items():
             first = next(i for i, r in enumerate(reasons[job]) if r.reason is Reason.CLAIM)
             reasons[job][first] = replace(reasons[job][first], number=number)
 

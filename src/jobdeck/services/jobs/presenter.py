@@ -20,9 +20,8 @@ from jobdeck.engine.scheduling.world import explain
 from jobdeck.services.jobs.unshown import stored_value, unshown
 from jobdeck.services.masking import Masker
 from jobdeck.store.sql.events import StoredEvent
-from jobdeck.store.views import JobRow, Reader, job_views, lineage
-from jobdeck.store.views.job_views import StepRows
-from jobdeck.store.views.lineage import LineageRow
+from jobdeck.store.views import JobRow, Reader, job_views
+from jobdeck.store.views.job_views import LineageRow, StepRows
 from jobdeck.wire.base import instant, instant_or_none
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import ActionView, Attempt, ErrorView, Job, ProgressView, RetryView, TouchedObject, WaitReason
@@ -36,7 +35,7 @@ class Beside:
     """What is shown of jobs beside what is in their rows, by job."""
 
     waits: Mapping[int, Sequence[waiting.WaitingFor]] = field(default_factory=dict)
-    touched: Mapping[int, Sequence[lineage.LineageRow]] = field(default_factory=dict)
+    touched: Mapping[int, Sequence[job_views.LineageRow]] = field(default_factory=dict)
     unfinished: Mapping[int, int] = field(default_factory=dict)
     actions: dict[Subject, dict[str, ActionView]] = field(default_factory=dict)
     """What can be done, by what it depends on: most jobs of a page are alike."""
@@ -55,9 +54,11 @@ class Presenter:
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
     ) -> list[Job]:
         """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
+        begun = [row for row in rows if row["started_at"] is not None]
+        moved = _wants(fields, "inputs", "outputs", "credits")
         beside = Beside(
             waits=await self._waits(connection, rows, caller, now) if _wants(fields, "wait") else {},
-            touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs", "credits") else {},
+            touched=await job_views.lineage_of(connection, begun) if moved else {},
             unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
         )
         return [self._shown(row, beside, caller, now) for row in rows]
@@ -116,7 +117,7 @@ class Presenter:
             omitted=omitted,
         )
 
-    def _credits(self, type_: str, running_seconds: float, touched: Sequence[lineage.LineageRow]) -> float:
+    def _credits(self, type_: str, running_seconds: float, touched: Sequence[job_views.LineageRow]) -> float:
         """By the rates of its type; of a type that is gone, by those that types have unless they say otherwise."""
         registered = self._registry.find(type_)
         rates = registered.job_type if registered is not None else JobType

@@ -211,8 +211,6 @@ def _task_patches(batch: Subquery) -> Update:
 
 async def advance(tx: Tx, advanced: Mapping[int, JobAdvanced]) -> None:
     """Write how far jobs are, as lists show it: often, so without events; a fraction never goes back."""
-    if not advanced:
-        return
     rows = [(i, a.fraction, a.done, a.total, a.unit, tx.now) for i, a in advanced.items()]
     await run_batch(tx.connection, _advance, dict(zip(_PROGRESS, zip(*rows, strict=True), strict=True)), _PROGRESS)
 
