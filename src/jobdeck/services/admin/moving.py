@@ -25,6 +25,7 @@ class Move:
 
     home: Path
     source: Path
+    """The file of SQLite."""
     source_url: str
     target_url: str
 

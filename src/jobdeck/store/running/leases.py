@@ -39,6 +39,7 @@ class Pick:
     job: int
     worker_id: str
     worker_name: str
+    """For people; may be empty."""
     claims: str
     """JSON text of the claims that it holds while the lease lives."""
     purpose: str = RUN
