@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import Ids, numbers
 from jobdeck.cli.arguments.more import More, tell_more
-from jobdeck.cli.arguments.options import STDIN, Common
+from jobdeck.cli.arguments.options import STDIN, Common, asking
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.named_steps import require_step
@@ -126,10 +126,9 @@ def _filled(client: Client, filters: Filters, limit: int, cursor: str | None) ->
 
 def counts(*, which: Which | None = None, common: Common | None = None) -> None:
     """Count jobs by state."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.jobs.counts(**(which or Which()).filters(common.chosen_project))
-    if common.output == "json":
+    with asking(common) as (client, given):
+        found = client.jobs.counts(**(which or Which()).filters(given.chosen_project))
+    if given.output == "json":
         print_value(found)
         return
     columns: list[TableColumn[tuple[str, int]]] = [
@@ -145,20 +144,18 @@ def show(
     common: Common | None = None,
 ) -> None:
     """Show jobs: state, progress, why they wait or failed, what can be done with them."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in numbers(ids):
             found = client.jobs.get(id_)
-            print_one(common.output, found, lambda job: print_job(job, client, whole=full), lambda j: j.id)
+            print_one(given.output, found, lambda job: print_job(job, client, whole=full), lambda j: j.id)
 
 
 def steps(*ids: Ids, attempt: Attempt = None, common: Common | None = None) -> None:
     """Show the steps of jobs, with their progress."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in numbers(ids):
             print_all(
-                common.output,
+                given.output,
                 client.jobs.steps(id_, attempt),
                 STEP_COLUMNS,
                 lambda s: s.name,
@@ -189,11 +186,10 @@ def attempts(*ids: Ids, common: Common | None = None) -> None:
 
 def events(*ids: Ids, common: Common | None = None) -> None:
     """Show what happened to jobs, oldest first."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in numbers(ids):
             print_all(
-                common.output,
+                given.output,
                 client.jobs.events(id_),
                 EVENT_COLUMNS,
                 lambda e: e.id,
@@ -261,13 +257,12 @@ def _download(common: Common, ids: list[int], to: str, attempt: int | None) -> N
 
 def lineage(*ids: Ids, common: Common | None = None) -> None:
     """Show what jobs read and wrote, and which jobs that links them to."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in numbers(ids):
             found = client.jobs.lineage(id_)
-            if common.output == "json":
+            if given.output == "json":
                 print_json(found)
-            elif common.output == "ids":
+            elif given.output == "ids":
                 print_ids([*found.upstream, *found.downstream])
             else:
                 _print_lineage(id_, found.inputs, found.outputs, found.upstream, found.downstream)
