@@ -63,14 +63,15 @@ VERSION_COLUMNS: list[TableColumn[ObjectVersion]] = [
 ]
 
 
-lists(
+@lists(
     app,
-    "List the project's tables and collections.",
-    lambda client, common: client.objects.list(project=common.project_or_default),
     OBJECT_COLUMNS,
     lambda o: o.ref,
     "The project {project} has no tables. `jobdeck import FILE --into lake/a/b` makes one.",
 )
+def list_(client: Client, given: Common) -> list[TableObject]:
+    """List the project's tables and collections."""
+    return client.objects.list(project=given.project_or_default)
 
 
 @app.command

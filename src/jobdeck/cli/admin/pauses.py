@@ -13,6 +13,7 @@ from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.pauses import PausedScope
 
 COMMANDS = {
@@ -37,14 +38,10 @@ COLUMNS: list[TableColumn[PausedScope]] = [
 ]
 
 
-lists(
-    app,
-    "List the scopes that are paused: by whom, since when, why.",
-    lambda client, _: client.pauses.list(),
-    COLUMNS,
-    lambda p: p.scope,
-    "Nothing is paused.",
-)
+@lists(app, COLUMNS, lambda p: p.scope, "Nothing is paused.")
+def list_(client: Client, _: Common) -> list[PausedScope]:
+    """List the scopes that are paused: by whom, since when, why."""
+    return client.pauses.list()
 
 
 @app.command(name="set")

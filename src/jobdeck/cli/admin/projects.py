@@ -14,6 +14,7 @@ from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import Project
 
 COMMANDS = {
@@ -37,14 +38,10 @@ COLUMNS: list[TableColumn[Project]] = [
 ]
 
 
-lists(
-    app,
-    "List projects.",
-    lambda client, _: client.projects.list(),
-    COLUMNS,
-    lambda p: p.name,
-    "There are no projects that you may see.",
-)
+@lists(app, COLUMNS, lambda p: p.name, "There are no projects that you may see.")
+def list_(client: Client, _: Common) -> list[Project]:
+    """List projects."""
+    return client.projects.list()
 
 
 @app.command(name="show")

@@ -13,6 +13,7 @@ from jobdeck.cli.show import text
 from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import Session
 
 COMMANDS = {
@@ -37,14 +38,10 @@ COLUMNS: list[TableColumn[Session]] = [
 ]
 
 
-lists(
-    app,
-    "List the browsers that are logged in as you.",
-    lambda client, _: client.sessions.list(),
-    COLUMNS,
-    lambda s: s.id,
-    "You are logged in with no browser.",
-)
+@lists(app, COLUMNS, lambda s: s.id, "You are logged in with no browser.")
+def list_(client: Client, _: Common) -> list[Session]:
+    """List the browsers that are logged in as you."""
+    return client.sessions.list()
 
 
 @app.command(name="end")

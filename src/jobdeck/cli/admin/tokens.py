@@ -17,6 +17,7 @@ from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import NewToken, Token
 
 COMMANDS = {
@@ -47,14 +48,10 @@ COLUMNS: list[TableColumn[Token]] = [
 ]
 
 
-lists(
-    app,
-    "List tokens, without their secrets.",
-    lambda client, _: client.tokens.list(),
-    COLUMNS,
-    lambda t: t.id,
-    "There are no tokens.",
-)
+@lists(app, COLUMNS, lambda t: t.id, "There are no tokens.")
+def list_(client: Client, _: Common) -> list[Token]:
+    """List tokens, without their secrets."""
+    return client.tokens.list()
 
 
 @app.command(name="create")

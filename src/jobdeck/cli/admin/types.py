@@ -15,6 +15,7 @@ from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import TypeInfo
 
 COMMANDS = {
@@ -35,14 +36,10 @@ COLUMNS: list[TableColumn[TypeInfo]] = [
 ]
 
 
-lists(
-    app,
-    "List the job types that can be run, and those that could not be loaded with the reason.",
-    lambda client, _: client.types.list(),
-    COLUMNS,
-    lambda t: t.name,
-    "No job type is installed.",
-)
+@lists(app, COLUMNS, lambda t: t.name, "No job type is installed.")
+def list_(client: Client, _: Common) -> list[TypeInfo]:
+    """List the job types that can be run, and those that could not be loaded with the reason."""
+    return client.types.list()
 
 
 @app.command(name="show")

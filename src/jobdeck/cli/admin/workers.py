@@ -16,6 +16,7 @@ from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.client.admin.workers import WorkersResource
     from jobdeck.wire.admin import Worker
 
@@ -43,14 +44,10 @@ COLUMNS: list[TableColumn[Worker]] = [
 ]
 
 
-lists(
-    app,
-    "List workers and the jobs they run.",
-    lambda client, _: client.workers.list(),
-    COLUMNS,
-    lambda w: w.id,
-    "No worker is there. `jobdeck worker` or `jobdeck up` starts one.",
-)
+@lists(app, COLUMNS, lambda w: w.id, "No worker is there. `jobdeck worker` or `jobdeck up` starts one.")
+def list_(client: Client, _: Common) -> list[Worker]:
+    """List workers and the jobs they run."""
+    return client.workers.list()
 
 
 Whom = Annotated[str, Parameter(name="WORKER", help="Ids, names, or beginnings of them that no other worker has.")]

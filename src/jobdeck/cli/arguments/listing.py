@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
 
 M = TypeVar("M", bound="BaseModel")
+Found = Callable[["Client", Common], "Iterable[M]"]
 
 
 def lists(
-    app: App,
-    help: str,
-    found: Callable[[Client, Common], Iterable[M]],
-    columns: Sequence[TableColumn[M]],
-    id_of: Callable[[M], object],
-    none: str,
-) -> None:
-    """Give the noun `app` its `list`: what is `found`, in full. `none` is said where that is nothing; `{project}` in it
-    is the project that was asked for."""
+    app: App, columns: Sequence[TableColumn[M]], id_of: Callable[[M], object], none: str
+) -> Callable[[Found[M]], Found[M]]:
+    """Give the noun `app` its `list`: all that the function finds, whose docstring is the help. `none` is said where
+    that is nothing; `{project}` in it is the project that was asked for."""
 
-    def list_(*, common: Common | None = None) -> None:
-        with asking(common) as (client, given):
-            told = none.format(project=given.project_or_default)
-            print_all(given.output, found(client, given), columns, id_of, told)
+    def of(found: Found[M]) -> Found[M]:
+        def list_(*, common: Common | None = None) -> None:
+            with asking(common) as (client, given):
+                told = none.format(project=given.project_or_default)
+                print_all(given.output, found(client, given), columns, id_of, told)
 
-    app.command(list_, name="list", help=help)
+        app.command(list_, name="list", help=found.__doc__)
+        return found
+
+    return of

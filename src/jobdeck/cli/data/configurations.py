@@ -17,6 +17,7 @@ from jobdeck.cli.show.output import print_one, print_value
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import Configuration
 
 COMMANDS = {
@@ -47,14 +48,10 @@ ParamsJson = Annotated[str | None, Parameter(help="All parameters as a JSON obje
 Id = Annotated[int, Parameter(help="Its id, as `configurations list` shows it.")]
 
 
-lists(
-    app,
-    "List the project's configurations.",
-    lambda client, common: client.configurations.list(project=common.project_or_default),
-    COLUMNS,
-    lambda c: c.id,
-    "The project {project} has no configurations.",
-)
+@lists(app, COLUMNS, lambda c: c.id, "The project {project} has no configurations.")
+def list_(client: Client, given: Common) -> list[Configuration]:
+    """List the project's configurations."""
+    return client.configurations.list(project=given.project_or_default)
 
 
 @app.command(name="show")

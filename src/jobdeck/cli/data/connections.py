@@ -18,6 +18,7 @@ from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import Connection, ConnectionTest
 
 COMMANDS = {
@@ -64,14 +65,10 @@ SecretsJson = Annotated[
 ]
 
 
-lists(
-    app,
-    "List the project's connections, without their secrets.",
-    lambda client, common: client.connections.list(project=common.project_or_default),
-    COLUMNS,
-    lambda c: c.name,
-    "The project {project} has no connections.",
-)
+@lists(app, COLUMNS, lambda c: c.name, "The project {project} has no connections.")
+def list_(client: Client, given: Common) -> list[Connection]:
+    """List the project's connections, without their secrets."""
+    return client.connections.list(project=given.project_or_default)
 
 
 @app.command(name="show")
