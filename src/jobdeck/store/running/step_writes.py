@@ -13,9 +13,8 @@ from jobdeck.core.life.job import Job
 from jobdeck.core.life.records import JobAdvanced, StepClosed, StepOpened, TaskAdvanced, TaskEnded, TaskStarted
 from jobdeck.core.life.states import StepState
 from jobdeck.store.schema import jobs, steps, tasks
-from jobdeck.store.sql.batch import FLOAT, INT, TEXT, cells_of
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.sql.prepared import Build, run_batch
+from jobdeck.store.sql.statements import FLOAT, INT, TEXT, Build, cells_of, run_batch
 
 _STEP_KEY = ("job_id", "attempt", "index")
 _TASK_KEY = ("job_id", "attempt", "step_index", "index")
