@@ -228,6 +228,18 @@ class Config(BaseModel):
         return self.storage_url.rstrip("/") or (self.home.resolve() / "storage").as_uri()
 
     @property
+    def storage_folder(self) -> Path | None:
+        """The object storage's folder, where it is one."""
+        return Path(unquote(urlsplit(self.blobs_url).path)) if self.blobs_url.startswith("file://") else None
+
+    @property
+    def own_folders(self) -> dict[str, str]:
+        """Where it writes on this machine, by what is there."""
+        database = self.sqlite_path.parent if self.sqlite_path else None
+        places = {"home": self.home.resolve(), "storage": self.storage_folder, "database": database}
+        return {what: str(folder) for what, folder in places.items() if folder is not None}
+
+    @property
     def sqlite_path(self) -> Path | None:
         """The file of an SQLite database."""
         if not self.is_sqlite:
@@ -240,8 +252,8 @@ class Config(BaseModel):
     def forbidden_paths(self) -> tuple[str, ...]:
         """Folders and files that no job may read by path, whatever is allowed: the installation's own."""
         own = [self.home, Path(self.home / "storage")]
-        if self.blobs_url.startswith("file://"):
-            own.append(Path(unquote(urlsplit(self.blobs_url).path)))
+        if self.storage_folder is not None:
+            own.append(self.storage_folder)
         if self.sqlite_path is not None:
             beside = ("", "-wal", "-shm", "-journal", ".lock")
             own += [self.sqlite_path.with_name(self.sqlite_path.name + ending) for ending in beside]

@@ -198,6 +198,7 @@ def _installation(config: Config) -> Installation:
         allowed_paths=tuple(str(p) for p in config.allowed_paths),
         allowed_endpoints=_checked_endpoints(config),
         forbidden_paths=config.forbidden_paths,
+        own_folders=config.own_folders,
         storage_is_only_here=config.storage_is_only_here,
         project_limit=config.project_limit,
         worker_silence=config.lease_seconds * 0.75,

@@ -171,3 +171,19 @@ async def _look(small: Api, s3_bucket: Bucket) -> None:
     is_problem(await small.raw("POST", f"{PATH}/none/test"), 404, field="name")
     viewer = await small.post("tokens", {"name": "looker", "role": "viewer"}, 201)
     is_problem(await small.raw("POST", f"{PATH}/good/test", token=viewer["token"]), 403)
+
+
+@pytest.mark.parametrize(
+    ("options", "secrets", "field"),
+    [
+        ({}, {"secret_access_key": {"a": 1}}, "secrets.secret_access_key"),
+        ({}, {"options": {"AWS_SECRET_ACCESS_KEY": ["x"]}}, "secrets.options.AWS_SECRET_ACCESS_KEY"),
+        ({"allow_http": "maybe"}, {}, "options.allow_http"),
+        ({"options": {"aws_allow_http": "maybe"}}, {}, "options.options.aws_allow_http"),
+    ],
+)
+async def test_an_option_that_cannot_be_is_named_as_it_was_written(
+    small: Api, options: dict[str, object], secrets: dict[str, object], field: str
+) -> None:
+    asked = {"name": "b", "kind": "files", "options": {"url": "s3://b/p", **options}, "secrets": secrets}
+    is_problem(await small.raw("POST", PATH, json=asked), 422, "invalid_storage_option", field)

@@ -120,3 +120,12 @@ async def test_another_ones_plan_is_nobodys_by_name(house: Api) -> None:
     if "id" in plan:
         refused = await house.raw("POST", f"bulk/{plan['id']}/run", json={"token": "x"}, token="boss")
         assert "alice" not in refused.text
+
+
+async def test_a_bound_administrator_is_told_to_name_the_project(small: Api) -> None:
+    await small.post("projects", {"name": "shop"}, 201)
+    await small.token("boss", "admin", "shop")
+    asked = {"name": "new", "role": "viewer"}
+    refused = is_problem(await small.raw("POST", "tokens", json=asked, token="boss"), 403, "forbidden", "project")
+    assert "--project shop" in refused["hint"]
+    assert (await small.raw("POST", "tokens", json={**asked, "project": "shop"}, token="boss")).status_code == 201

@@ -107,3 +107,34 @@ def test_tasks_timeline_and_difference(jobdeck: Shell) -> None:
     assert f"From job {job} to job {again}:" in said
     assert "tasks" in said
     assert "has the parameters of" in jobdeck("job", "diff", again, "--with", again)
+
+
+def failed(jobdeck: Shell) -> str:
+    """The id of a job that fails whenever it runs."""
+    wanted = ("run", "sleep", "-p", "seconds=0", "-p", "fail_step=0", "-p", "fail_times=9", "--wait", "-o", "ids")
+    return jobdeck(*wanted, status=1).split()[-1]
+
+
+def test_a_long_error_is_cut_for_people_alone(jobdeck: Shell, server: Served) -> None:
+    from jobdeck.cli.show.reasons import reasons, why
+
+    id_ = failed(jobdeck)
+    with server.client() as client:
+        job = client.jobs.get(int(id_))
+    assert job.error is not None
+    job.error.message, job.error.traceback = "x" * 41_000, None
+    assert "x" * 41_000 + " [" in "\n".join(reasons(job, whole=True))
+    shown = "\n".join(reasons(job))
+    assert len(shown) < 3000
+    assert "(39,000 more characters)" in shown
+    assert f"`jobdeck job show {id_} --full`" in shown
+    assert len(why(job)) < 400
+    assert jobdeck("job", "show", id_, "--full").startswith(f"Job {id_}: ")
+
+
+def test_ids_of_the_jobs_of_a_failure_can_be_piped(jobdeck: Shell, server: Served) -> None:
+    ids = [failed(jobdeck) for _ in range(2)]
+    with server.client() as client:
+        error = client.jobs.get(int(ids[0])).error
+    assert error is not None
+    assert set(ids) <= set(jobdeck("failures", "show", str(error.fingerprint), "-o", "ids").split())

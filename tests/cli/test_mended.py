@@ -144,11 +144,15 @@ def test_nothing_is_uploaded_twice(jobdeck: Shell, server: Served, tmp_path: Pat
     (tmp_path / "once.txt").write_text("id\n77\n")
     jobdeck("import", "once.csv", "copy.csv", "--into", "lake/m/twice", "--wait")
     jobdeck("import", "copy.csv", "once.csv", "--into", "lake/m/twice", "--wait")
-    assert len(set(newest(server).params["files"])) == 1
+    named = newest(server).params["files"]
     assert ids(server, "lake/m/twice") == [77, 77, 77, 77]
     jobdeck("import", "once.csv", "--into", "lake/m/twice", "--dry-run")
     with server.client() as client:
-        assert [file.name for file in client.files.list() if file.name in ("once.csv", "copy.csv")] == ["once.csv"]
+        kept = {f"file:{file.id}": file.name for file in client.files.list() if file.name in ("once.csv", "copy.csv")}
+    assert [kept[ref] for ref in named] == ["copy.csv", "once.csv"], "messages name the files that were given"
+    assert len(kept) == 2
+    with server.client() as client:
+        assert len(newest(server).inputs) == 2
     jobdeck("import", "once.txt", "--into", "lake/m/twice", "--dry-run")
     with server.client() as client:
         assert "once.txt" not in [file.name for file in client.files.list()], "a dry run leaves nothing"

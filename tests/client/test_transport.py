@@ -44,6 +44,9 @@ def test_a_server_that_stays_broken_is_told_with_what_it_said(client: Client, se
     with pytest.raises(ServerFailed, match="busy") as caught:
         client.health()
     assert caught.value.status == 502
+    assert "A proxy before http://127.0.0.1:" in str(caught.value)
+    assert "answered 502" in str(caught.value)
+    assert "address and path prefix" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("status", ["200", "303", "401", "404"])
@@ -129,3 +132,24 @@ def test_the_address_is_where_the_home_was_served_last(tmp_path: Path, monkeypat
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput):
         resolve(url, None, None)
+
+
+def test_nothing_there_says_why_this_address_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.delenv("JOBDECK_URL", raising=False)
+    never, served = tmp_path / "never", tmp_path / "served"
+    assert resolve(None, None, never).origin.startswith(f"Nothing has served the home {never} yet")
+    served.mkdir()
+    (served / "server.url").write_text(nobody)
+
+    def hint() -> str:
+        with Client(home=served, attempts=1) as client, pytest.raises(Unreachable) as caught:
+            client.health()
+        assert nobody in str(caught.value)
+        return caught.value.hint or ""
+
+    assert f"There the home {served} was served last. Start one with `jobdeck up`" in hint()
+    monkeypatch.setenv("JOBDECK_URL", nobody)
+    assert "JOBDECK_URL names this address." in hint()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobdeck.connectors.errors import SchemaMismatch
+from jobdeck.connectors.errors import FileDamaged, FileMissing, SchemaMismatch
 from jobdeck.core.amounts import number
 from jobdeck.core.environment import Environment
+from jobdeck.jobs.import_ import Import
 from tests.connectors.harness import Job, Script
 
 
@@ -129,3 +133,74 @@ def test_a_chosen_column_that_no_file_has_is_answered_with_the_one_that_was_mean
     with pytest.raises(SchemaMismatch, match="No file has a column 'idd'") as raised:
         told(env, column(data / "a.csv", "1"), columns=["idd"])
     assert raised.value.hint == "Did you mean 'id'? There are id, x. Run the job again with other `columns`."
+
+
+def refusals(env: Environment, *files: Path, **params: Any) -> list[tuple[str, str | None]]:
+    """What the dry run refuses, and that the job fails by the same."""
+    job = Job(env, {"files": [str(file) for file in files], "into": "lake/b/t", **params}, id=2)
+    found = job.type().preview(job.new_run("preview", 0, Script())).refusals
+    with pytest.raises(SchemaMismatch) as failed:
+        job.run()
+    assert failed.value.message == found[0].message
+    return [(refusal.message, refusal.hint) for refusal in found]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_key_column_that_no_file_has_is_named(env: Environment, data: Path, there: bool) -> None:
+    """Also where the file's column is one that the table has not."""
+    (data / "a.csv").write_text("id,at,name\n1,2,a\n")
+    (data / "b.csv").write_text("ident,name\n1,a\n")
+    if there:
+        Job(env, {"files": [str(data / "a.csv")], "into": "lake/b/t"}).run()
+    [(message, hint)] = refusals(env, data / "b.csv", mode="upsert", key=["id", "at"])
+    assert message == "No file has the key columns 'id', 'at'."
+    assert hint == "There are ident, name. Name others as key, or rename a column with `columns`."
+
+
+def test_parts_are_called_by_their_files(env: Environment, data: Path) -> None:
+    lines = [f"{row},{'x' * 50}" for row in range(40_000)]
+    (data / "big.csv").write_text("id,x\n" + "\n".join(lines) + "\n")
+    for name in ("small.csv", "tiny.csv"):
+        (data / name).write_text("id,x\n1,a\n")
+
+    def names(*files: str) -> list[str]:
+        job = Job(env, {"files": [str(data / name) for name in files], "into": f"lake/b/{files[0][:3]}"})
+        job.run()
+        return [part.name.replace(f"{data}/", "") for part in job.results["inspect"]]
+
+    assert names("small.csv") == ["small.csv"]
+    assert names("tiny.csv", "small.csv") == ["tiny.csv and 1 more"]
+    Import.part_bytes, usual = 500_000, Import.part_bytes
+    try:
+        first, *_, last = names("big.csv")
+    finally:
+        Import.part_bytes = usual
+    assert first.startswith("big.csv, rows 1-")
+    assert last.endswith("-40000")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_the_place_at_which_a_packed_file_ends_is_told(
+    env: Environment, data: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """However little of it could be unpacked."""
+    content = b"id,x\n" + b"".join(b"%d,%x\n" % (row, hash(row) * 7919**5) for row in range(20_000))
+    whole = pack(content)
+    ending = "gz" if pack is gzip.compress else "bz2"
+    (data / f"a.csv.{ending}").write_bytes(whole[: len(whole) - 20])
+    with pytest.raises(FileDamaged, match="ends early") as failed:
+        Job(env, {"files": [str(data / f"a.csv.{ending}")], "into": "lake/b/t"}).run()
+    [place] = re.findall(r"after (\d+) unpacked bytes", failed.value.message)
+    least = len(content) - (900_000 if ending == "bz2" else 1 << 17)
+    assert least < int(place) < len(content)
+    assert int(place) > 0 or ending == "bz2"
+
+
+def test_a_file_that_is_gone_says_what_to_do(env: Environment, data: Path) -> None:
+    (data / "gone.csv").write_text("id\n1\n")
+    job = Job(env, {"files": [str(data / "gone.csv")], "into": "lake/b/t"})
+    job.check()
+    (data / "gone.csv").unlink()
+    with pytest.raises(FileMissing, match=r"There is no file at .*gone.csv") as failed:
+        job.call("inspect", "inspect", 0, None, Script())
+    assert "put it back and resume the job" in (failed.value.hint or "")

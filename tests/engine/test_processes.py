@@ -40,6 +40,8 @@ async def test_cancel_kills_after_the_grace(engine: Engine, tmp_path: Path) -> N
     assert 0.3 <= time.monotonic() - asked < JobType.grace, "its own grace, not the usual one"
     assert not [pid for pid in pids if _lives(pid)]
     assert (tmp_path / "alive").read_text() == "", "the leftovers were removed under a process that lived"
+    killed = "was asked to stop, because the job is to be canceled, and had not stopped after 0.3 s: it was killed."
+    assert await engine.log(job) == [f"Step 'work' {killed}"]
 
 
 async def test_a_pause_kills_after_its_grace(
@@ -55,6 +57,8 @@ async def test_a_pause_kills_after_its_grace(
     await engine.until(job, "paused")
     assert not [pid for pid in pids if _lives(pid)]
     assert time.monotonic() - asked >= 0.3
+    killed = "was asked to stop, because the job is to pause, and had not stopped after 0.3 s: it was killed."
+    assert f"Step 'work' {killed}" in await engine.log(job)
     assert await engine.leased() == set()
     (tmp_path / "go").touch()
     await engine.done(Operation.RESUME, job)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +105,35 @@ def full_for_a_while(
         afterwards()
         all_end(jobdeck, jobs + more)
     return up, refused
+
+
+@pytest.mark.parametrize("which", ["home", "storage"])
+def test_health_names_the_folder_whose_disk_is_full(home: Path, which: str) -> None:
+    with small_disk(64) as disk:
+        settings = {"storage_url": (disk.folder / "storage").as_uri()} if which == "storage" else {}
+        own = disk.folder / "storage" if which == "storage" else disk.folder
+        with installation(home if which == "storage" else own, "", **settings) as jobdeck:
+            jobdeck.up()
+            with jobdeck.client() as client:
+                until(lambda: client.health().status == "ok", "all is well")
+                disk.fill()
+                until(lambda: "disk" in client.health().parts, "it is told")
+                found = client.health()
+                assert found.status in ("degraded", "unavailable"), found
+                told = found.parts["disk"]
+                assert told["status"] == "full"
+                assert "Make room" in told["hint"]
+                assert which in told["full"][str(own)]
+                assert "No space left" in told["full"][str(own)]
+                said = subprocess.run(
+                    [sys.executable, "-m", "jobdeck.cli.main", "health"],
+                    env={**os.environ, "JOBDECK_HOME": str(jobdeck.home)},
+                    capture_output=True, text=True, check=False,
+                )  # fmt: skip
+                assert said.returncode != 0
+                assert f"disk: {own}: " in said.stdout
+                disk.make_room()
+                until(lambda: client.health().status == "ok", "it goes on by itself")
 
 
 @pytest.mark.parametrize(("ci", "told"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])

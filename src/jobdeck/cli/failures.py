@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from jobdeck.cli.arguments.more import More, print_list
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import print_one
+from jobdeck.cli.show.output import print_ids, print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
@@ -80,9 +80,13 @@ def show(
     until: Until = None,
     common: Common | None = None,
 ) -> None:
-    """Show one kind of failure, and the jobs that failed by it last."""
+    """Show one kind of failure, and the jobs that failed by it last. With -o ids: all that are failed by it now."""
     common = common or Common()
     with common.client() as client:
+        if common.output == "ids":
+            found = client.jobs.list(state="failed", project=common.chosen_project, type=type, error=fingerprint)
+            print_ids(job.id for job in found)
+            return
         group = client.failures.get(fingerprint, project=common.chosen_project, type=type, since=since, until=until)
     print_one(common.output, group, _show, lambda g: g.fingerprint)
 

@@ -92,8 +92,9 @@ def import_(
 ) -> int:
     """Load files into a table or collection.
 
-    What is wrong with table, key, options and rights is told before anything is uploaded. A local file whose content is
-    in the project already is not uploaded again. A dry run uploads what is not, and deletes it again."""
+    What is wrong with table, key, options and rights is told before anything is uploaded. A local file that is
+    in the project already, by content and name, is not uploaded again. A dry run uploads what is not, and deletes it
+    again."""
     common = common or Common()
     files = tuple(
         _once_each(_matching([str(name) for name in given], server_path=server_path), server_path=server_path)

@@ -56,11 +56,9 @@ FIELD_COLUMNS: list[TableColumn[Field]] = [
 VERSION_COLUMNS: list[TableColumn[ObjectVersion]] = [
     TableColumn("VERSION", lambda v: v.version, right=True),
     TableColumn("AT", lambda v: v.at),
-    TableColumn("BY", lambda v: v.by, drop=3),
     TableColumn("JOB", lambda v: v.job, right=True),
     TableColumn("WHAT", lambda v: v.operation, drop=1, least=8),
     TableColumn("ROWS", lambda v: text.number(v.rows), drop=2, right=True),
-    TableColumn("SIZE", lambda v: text.size(v.bytes), drop=4, right=True),
 ]
 
 

@@ -146,7 +146,7 @@ def provided(client: Client, paths: Sequence[Path], project: str, out: TextIO, *
     from jobdeck.client import ClientError
 
     found: dict[tuple[str, str], File] = {}
-    wanted = [(_sha256(path), _endings(path.name)) for path in paths]
+    wanted = [(_sha256(path), path.name) for path in paths]
     missing: dict[tuple[str, str], Path] = {}
     for path, what in zip(paths, wanted, strict=True):
         known = found.get(what) or _known(client, *what, project)
@@ -168,17 +168,13 @@ def provided(client: Client, paths: Sequence[Path], project: str, out: TextIO, *
     return kept
 
 
-def _known(client: Client, sha256: str, endings: str, project: str) -> File | None:
-    """A file of the project with this content, whose name says the same of its format."""
+def _known(client: Client, sha256: str, name: str, project: str) -> File | None:
+    """A file of the project with this content and name: another name would be strange to whoever gave this one."""
     for file in client.files.find(sha256, project=project):
         soon = file.expires_at is not None and file.expires_at < datetime.now(UTC) + SOON
-        if file.sha256 == sha256 and _endings(file.name) == endings and not soon and TRIAL not in file.tags:
+        if file.sha256 == sha256 and file.name == name and not soon and TRIAL not in file.tags:
             return file
     return None
-
-
-def _endings(name: str) -> str:
-    return "".join(Path(name).suffixes).lower()
 
 
 def _sha256(path: Path) -> str:

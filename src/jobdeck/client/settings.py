@@ -26,6 +26,8 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     unread: str | None = None
     """Why the administrator's token in the home folder could not be read, where it is there."""
+    origin: str = ""
+    """Why this address is asked, as a sentence; empty where it was given."""
 
     @property
     def is_local(self) -> bool:
@@ -39,13 +41,23 @@ def resolve(url: str | None, token: str | None, home: str | Path | None) -> Sett
 
     The administrator's token in the home folder goes only to this machine, unless that folder was named."""
     folder = Path(home).expanduser() if home is not None else default_home()
-    address = _address(url or os.environ.get(URL_VARIABLE) or _last_served(folder) or DEFAULT_URL)
+    found, origin = (url, "") if url else _address_without(folder)
+    address = _address(found)
     secret, unread = token or os.environ.get(TOKEN_VARIABLE), None
     if not secret and (home is not None or is_loopback(urlsplit(address).hostname or "")):
         secret, unread = _token_in(folder)
     if secret and not secret.strip().isascii():
         raise InvalidInput("The token has characters that no token has.", field="token", hint="Copy it again.")
-    return Settings(address, secret.strip() if secret else None, unread)
+    return Settings(address, secret.strip() if secret else None, unread, origin)
+
+
+def _address_without(home: Path) -> tuple[str, str]:
+    """The address to ask where none was given, and why it is that one."""
+    if named := os.environ.get(URL_VARIABLE):
+        return named, f"{URL_VARIABLE} names this address."
+    if served := _last_served(home):
+        return served, f"There the home {home} was served last."
+    return DEFAULT_URL, f"Nothing has served the home {home} yet (--home, JOBDECK_HOME), so the usual one was asked."
 
 
 def named_project() -> str | None:

@@ -80,6 +80,8 @@ class Part(BaseModel):
     """What one task loads; the details are in the job's plan in the storage."""
 
     index: int
+    name: str = ""
+    """What people call it: its files, and its rows where it is a part of one."""
     rows: int
     bytes: int
     mark: str = ""

@@ -30,7 +30,7 @@ from jobdeck.core.errors import TaskFailure
 from jobdeck.core.preview import How, PlannedColumn, PlannedInput, PlannedOutput, Preview, Refusal
 from jobdeck.jobs.import_checks import files_config
 from jobdeck.jobs.import_models import ImportParams
-from jobdeck.jobs.import_work import part_size, required_columns
+from jobdeck.jobs.import_work import part_size, require_keys, required_columns
 
 SAMPLE = 4 * 1024 * 1024
 """Bytes of text that are looked at of one file."""
@@ -119,6 +119,7 @@ class Look:
         if not self._facts:
             return None, []
         try:
+            require_keys(self._params, lambda: unified(self._facts, self._config, None)[0])
             schema, mappings = unified(self._facts, self._config, target)
             required = required_columns(self._params, schema, target)
         except TaskFailure as error:

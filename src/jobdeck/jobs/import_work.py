@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.finding.found import Located, left_out
 from jobdeck.connectors.files.located import unchanged
 from jobdeck.connectors.files.partitions import without_partitions
-from jobdeck.connectors.files.parts import Marks, in_order, kept
+from jobdeck.connectors.files.parts import Marks, in_order, kept, part_name
 from jobdeck.connectors.files.plan import FileFacts, FilesPlan
 from jobdeck.connectors.files.source import FilesSource, part_of
 from jobdeck.connectors.lake.config import table_folder
@@ -83,7 +84,11 @@ class Work:
         marks = Marks(plan)
         parts = [
             Part(
-                index=index, rows=sum(s.rows for s in slices), bytes=sum(s.bytes for s in slices), mark=marks.of(slices)
+                index=index,
+                name=part_name(plan.files, slices),
+                rows=sum(s.rows for s in slices),
+                bytes=sum(s.bytes for s in slices),
+                mark=marks.of(slices),
             )
             for index, slices in enumerate(plan.parts)
         ]
@@ -97,6 +102,7 @@ class Work:
         target = self._sink.schema(self._params.mode)
         if target is None and not self._params.create:
             raise FileMissing(f"There is no table '{self._params.into}'.", hint="Set create=true to make it.")
+        require_keys(self._params, lambda: source.plan(None).result())
         plan = source.plan(target if self._params.mode != "replace" else None)
         if target is None:
             self._sink.check_new(plan.result())
@@ -355,13 +361,26 @@ def part_size(most: int, total: int) -> int:
     return min(most, max(most, total) // SPREAD)
 
 
+def require_keys(params: ImportParams, read: Callable[[], pa.Schema]) -> None:
+    """Raises SchemaMismatch for keys that no file has; `read` is asked for the columns of the files where it matters.
+
+    A key that is missing is told first: its column under another name is one that the table has not, too."""
+    if not params.key:
+        return
+    there = read().names
+    missing = [name for name in params.key if name not in there]
+    if missing:
+        several = "columns" if len(missing) > 1 else "column"
+        named = ", ".join(f"'{name}'" for name in missing)
+        found = f"There are {', '.join(there[:20])}{', …' if len(there) > 20 else ''}."
+        hint = f"{found} Name others as key, or rename a column with `columns`."
+        raise SchemaMismatch(f"No file has the key {several} {named}.", hint=hint)
+
+
 def required_columns(params: ImportParams, schema: pa.Schema, target: pa.Schema | None) -> list[str]:
-    """The columns in which null is a bad value: keys, and those that the table wants. Raises SchemaMismatch."""
+    """The columns in which null is a bad value: keys, which are there, and those that the table wants. Raises
+    SchemaMismatch."""
     for name in params.key:
-        if name not in schema.names:
-            raise SchemaMismatch(
-                f"No file has the key column '{name}'.", hint=f"There are {', '.join(schema.names[:20])}."
-            )
         if t.is_nested(schema.field(name).type):
             raise SchemaMismatch(f"The key column '{name}' is a list or a struct.", hint="Use plain columns as key.")
     fixed = [f.name for f in target if not f.nullable] if target is not None and params.mode != "replace" else []

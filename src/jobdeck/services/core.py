@@ -33,6 +33,8 @@ class Installation:
     allowed_paths: tuple[str, ...] = ()
     allowed_endpoints: tuple[str, ...] = ()
     forbidden_paths: tuple[str, ...] = ()
+    own_folders: Mapping[str, str] = field(default_factory=dict)
+    """Where this process and the installation write on this machine, by what is there."""
     storage_is_only_here: bool = False
     """Whether the database is for many machines, and the storage a folder in the home of this one."""
     project_limit: int | None = DEFAULT_PROJECT_LIMIT

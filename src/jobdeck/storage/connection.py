@@ -69,7 +69,18 @@ def _unknown(name: str, field: str) -> InvalidStorageOption:
 def leads_to(spec: Mapping[str, Any]) -> tuple[str, str]:
     """The bucket, and the address at which it is asked for. Raises InvalidStorageOption."""
     bucket, _ = address(str(spec.get("url", "")))
-    return bucket, endpoint(bucket, options.parse(given(spec), "options.options", whole=False)).url
+    return bucket, endpoint(bucket, _parsed(spec)).url
+
+
+def _parsed(spec: Mapping[str, Any]) -> options.Options:
+    """Raises InvalidStorageOption; its field names the option that its text names."""
+    named = given(spec)
+    try:
+        return options.parse(named, "options.options", whole=False)
+    except InvalidStorageOption as error:
+        faulty = next((name for name in named if f"'{name}'" in error.message), None)
+        error.field = f"options.options.{faulty}" if faulty else error.field
+        raise
 
 
 def given(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -90,13 +101,13 @@ def given(spec: Mapping[str, Any]) -> dict[str, str]:
         if plain not in ALLOWED:
             raise InvalidStorageOption(
                 f"Option '{str(name)[:100]}' is not allowed in a connection.",
-                field="options.options",
+                field=f"options.options.{str(name)[:100]}",
                 hint=f"Allowed are: {', '.join(ALLOWED)}.",
             )
         if not isinstance(value, str | bool | int):
-            raise InvalidStorageOption(f"Option '{plain}' is a text.", field="options.options")
+            raise InvalidStorageOption(f"Option '{plain}' is a text.", field=f"options.options.{str(name)[:100]}")
         if plain in made:
-            raise InvalidStorageOption(f"Option '{plain}' is given twice.", field="options.options")
+            raise InvalidStorageOption(f"Option '{plain}' is given twice.", field=f"options.options.{str(name)[:100]}")
         made[plain] = str(value).lower() if isinstance(value, bool) else str(value)
     return made
 
@@ -104,7 +115,7 @@ def given(spec: Mapping[str, Any]) -> dict[str, str]:
 def check(spec: Mapping[str, Any], allowed: Sequence[str]) -> None:
     """All that can be said of a connection without reaching out. Raises InvalidStorageOption, EndpointNotAllowed."""
     bucket, _ = address(str(spec.get("url", "")))
-    parsed = options.parse(given(spec), "options.options", whole=False)
+    parsed = _parsed(spec)
     endpoints.check_written(endpoint(bucket, parsed), allowed)
 
 

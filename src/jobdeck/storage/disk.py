@@ -1,9 +1,11 @@
-"""What local folders need that buckets do by themselves: to outlast a power cut, and to go when they are empty."""
+"""What local folders need that buckets do by themselves: to outlast a power cut, to have room, to go when empty."""
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 
 def make(folder: Path) -> None:
@@ -44,3 +46,24 @@ def remove_empty(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+ENOUGH = 16 * 1024 * 1024
+"""Bytes that have to be free on a disk; with less, jobs fail within moments."""
+_PROBE = bytes(64 * 1024)
+
+
+def lack_of_room(folder: Path) -> str | None:
+    """Why nothing more can be written into the folder, in plain words; None: there is room.
+
+    It is tried as well as asked: quotas and read-only disks are found by writing alone. For a thread."""
+    try:
+        with TemporaryFile(dir=folder, buffering=0) as file:
+            written = file.write(_PROBE)
+        found = os.statvfs(folder)
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno else "it cannot be written"
+    free = found.f_bavail * found.f_frsize
+    if (written or 0) < len(_PROBE):
+        return os.strerror(errno.ENOSPC)
+    return f"only {free / 1024**2:.1f} MiB are free" if free < ENOUGH else None

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from jobdeck.wire.steps import Step
 
 
-def print_job(job: Job, client: Client) -> None:
-    """State first, then why, then the facts, then what can be done; the steps are asked for what is being counted."""
+def print_job(job: Job, client: Client, *, whole: bool = False) -> None:
+    """State first, then why (long errors cut unless `whole`), then the facts, then what can be done; the steps are
+    asked for what is being counted."""
     state = paint(text.state(job), of_state(job.state))
     print(f"Job {job.id}: {state} – {text.line(job.type)} {text.line(job.subject or '')}".rstrip())
-    for sentence in reasons(job):
+    for sentence in reasons(job, whole=whole):
         print(wrapped(f"  {sentence}", 4))
     steps = list(client.jobs.steps(job.id)) if 0 < job.progress.fraction < 1 or job.state in ALIVE else []
     print_facts(_facts(job, steps))

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from jobdeck.wire.jobs import ErrorView, Job, WaitReason
 
 
-def reasons(job: Job) -> Iterator[str]:
-    """Why it waits, failed, or was stopped, and where its warnings are, a sentence each."""
+IN_A_LIST, ALONE = 300, 2000
+"""Characters of an error's message that are shown, and of each line of its traceback; `-o json` has all of it."""
+
+
+def reasons(job: Job, *, whole: bool = False) -> Iterator[str]:
+    """Why it waits, failed, or was stopped, and where its warnings are, a sentence each; errors `whole` or cut."""
     yield from dict.fromkeys(waits(wait) for wait in job.wait)
     if job.error is not None:
-        yield from _error(job.error, told=job.retry is not None and bool(job.wait))
+        yield from _error(job.error, job.id, told=job.retry is not None and bool(job.wait), whole=whole)
     if job.leftovers:
         yield f"left: {text.line(job.leftovers)}"
         yield f"hint: Remove it by hand; `jobdeck job logs {job.id}` shows why."
@@ -34,7 +38,7 @@ def why(job: Job) -> str:
         more = f" (and {len(job.wait) - 1} more)" if len(job.wait) > 1 else ""
         return f"{waits(job.wait[0])}{more}"
     if job.error is not None:
-        return text.line(job.error.message)
+        return clipped(text.line(job.error.message), IN_A_LIST)
     return text.line(job.reason or "")
 
 
@@ -44,14 +48,23 @@ def waits(wait: WaitReason) -> str:
     return text.line(wait.text) + until
 
 
-def _error(error: ErrorView, *, told: bool) -> Iterator[str]:
+def clipped(told: str, most: int) -> str:
+    """`told`, or its beginning with what is left out."""
+    return told if len(told) <= most else f"{told[:most]}… ({len(told) - most:,} more characters)"
+
+
+def _error(error: ErrorView, job: int, *, told: bool, whole: bool) -> Iterator[str]:
     """`told`: the reason why it waits has the message."""
+    message = text.line(error.message)
     if not told:
-        yield f"{text.line(error.message)} [{text.line(error.code)}]"
+        yield f"{message if whole else clipped(message, ALONE)} [{text.line(error.code)}]"
+        if not whole and len(message) > ALONE:
+            yield f"hint: `jobdeck job show {job} --full` shows all of it."
     if error.hint:
         yield f"hint: {text.line(error.hint)}"
     if tells_more(error.code, error.traceback):
-        yield from (text.clean(line).rstrip() for line in (error.traceback or "").rstrip().splitlines())
+        lines = (text.clean(line).rstrip() for line in (error.traceback or "").rstrip().splitlines())
+        yield from (line if whole else clipped(line, ALONE) for line in lines)
 
 
 def _stopped(job: Job) -> str:

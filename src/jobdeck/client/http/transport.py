@@ -158,6 +158,11 @@ class Transport:
     def _refused(self, response: httpx2.Response) -> ApiError:
         """The error that the server answered; that a token is missing has its reason here."""
         problem = _problem(response)
+        if response.status_code in _OF_PROXIES and "problem+json" not in response.headers.get("content-type", ""):
+            said = f" It says: {problem.detail}" if problem.detail else ""
+            answered = f"{response.status_code} {response.reason_phrase}".strip()
+            problem.detail = f"A proxy before {self.settings.url} answered {answered}; no Jobdeck server did.{said}"
+            problem.hint = _BEHIND_PROXY
         if problem.status == 401 and self.settings.token is None:
             if self.settings.unread:
                 problem.detail = f"{problem.detail} {self.settings.unread}".strip()
@@ -170,7 +175,7 @@ class Transport:
         elif isinstance(error, httpx2.ConnectError):
             why, hint = (
                 f"No Jobdeck server answers at {self.settings.url}",
-                "Start one with `jobdeck up`, or name it with --url or JOBDECK_URL.",
+                f"{self.settings.origin} Start one with `jobdeck up`, or name it with --url or JOBDECK_URL.".strip(),
             )
         elif isinstance(error, httpx2.TimeoutException):
             why, hint = f"The server at {self.settings.url} did not answer in time", "Try again, or allow more time."
@@ -178,6 +183,13 @@ class Transport:
             why, hint = f"The connection to {self.settings.url} broke", "Try again."
         detail = str(error)
         return Unreachable(f"{why} ({detail})." if detail else f"{why}.", hint=hint)
+
+
+_OF_PROXIES = (502, 503, 504)
+_BEHIND_PROXY = (
+    "Look whether the server behind the proxy runs (`jobdeck health` on its machine), and whether the proxy leads to "
+    "its address and path prefix."
+)
 
 
 def _sent(body: Request) -> str:

@@ -56,6 +56,20 @@ def kept(before: FilesPlan, now: FilesPlan, size: int) -> list[list[Slice]]:
     return parts
 
 
+def part_name(files: Sequence[FileFacts], slices: Sequence[Slice]) -> str:
+    """What a part is called: by its file, with the rows where it is not all of it, or by the first of several."""
+    if not slices:
+        return ""
+    first, last = slices[0], slices[-1]
+    file = files[first.file]
+    others = len({piece.file for piece in slices}) - 1
+    if others:
+        return f"{file.located.name} and {others} more"
+    if len(slices) == len(file.slices):
+        return file.located.name
+    return f"{file.located.name}, rows {first.first_row}-{last.first_row + last.rows - 1}"
+
+
 def in_order(parts: Sequence[Sequence[Slice]]) -> list[int]:
     """The places of the parts in the order of the files, which is the order of the rows."""
     first = {index: (slices[0].file, slices[0].start) for index, slices in enumerate(parts) if slices}

@@ -20,6 +20,8 @@ BOMB_FLOOR = 1 << 30
 BOMB_RATIO = 200
 """A file may unpack to 1 GiB, or to 200 times its size if that is more; text data packs to a tenth or so."""
 STEP = 1 << 20
+PIECE = 1 << 17
+"""Unpacked bytes that are asked for at a time: so near is the place told at which a file is damaged."""
 
 
 class Sequential(io.RawIOBase):
@@ -44,11 +46,13 @@ class Unpacked(Sequential):
         self._bound = max(BOMB_FLOOR, BOMB_RATIO * size)
         self._given = 0
         self._inner = _opened(raw, compression)
+        # What was unpacked of a larger read is lost when the rest of it cannot be.
+        self._next = getattr(self._inner, "read1", self._inner.read)
         self._compression = compression
 
     def readinto(self, buffer: Any) -> int:
         try:
-            data = self._inner.read(len(buffer))
+            data = self._next(min(len(buffer), PIECE))
         except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
             raise FileDamaged(
                 f"{self._name} cannot be unpacked: {_reason(error, self._compression, self._given)}.",

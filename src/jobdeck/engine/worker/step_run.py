@@ -240,7 +240,11 @@ class StepRun:
             self._flush.within(START_SECONDS)
             async for message in run.messages():
                 await self._take(message, task, state)
-            return await run.outcome()
+            outcome = await run.outcome()
+            if killed := self._stop_control.why_killed(run):
+                called = "" if task.key in ("", f"{self._spec.name}[0]") else f", task {task.key},"
+                self._say(task, f"Step '{self._spec.name}'{called} was {killed}.")
+            return outcome
         except BaseException:
             # The lease is lost, or this worker is broken: nothing of it may go on.
             self._begun.pop(task.index, None)

@@ -32,6 +32,14 @@ _GRACES = {StopRequest.HAND_BACK: HAND_BACK_GRACE, StopRequest.PAUSE: PAUSE_GRAC
 """Seconds; that of a cancel is the job type's."""
 
 
+_REASONS = {
+    StopRequest.NOTHING: "another task of its step failed",
+    StopRequest.HAND_BACK: "its worker ends",
+    StopRequest.PAUSE: "the job is to pause",
+    StopRequest.CANCEL: "the job is to be canceled",
+}
+
+
 class StopControl:
     """The tasks that are alive, and what was asked. Whoever asks tells all of them, now and when new ones come."""
 
@@ -41,6 +49,7 @@ class StopControl:
         self._giving_up = False
         self._alive: dict[TaskRun, StopRequest] = {}
         self._killers: set[asyncio.Task[None]] = set()
+        self._killed: dict[TaskRun, str] = {}
         self.asked = StopRequest.NOTHING
         self.changed = asyncio.Event()
 
@@ -66,6 +75,11 @@ class StopControl:
 
     def drop(self, run: TaskRun) -> None:
         self._alive.pop(run, None)
+        self._killed.pop(run, None)
+
+    def why_killed(self, run: TaskRun) -> str | None:
+        """For people, until it is dropped; None: it was not killed, or nothing is recorded of it any more."""
+        return self._killed.get(run)
 
     def stop_all(self) -> None:
         """Ask the tasks to stop without an order from outside, now and when new ones come: one failed for good."""
@@ -86,4 +100,7 @@ class StopControl:
         await asyncio.sleep(seconds)
         if run in self._alive:
             log.info("task_killed", host=run.host, after=seconds)
+            if self.asked is not StopRequest.DIE:
+                asked = f"asked to stop, because {_REASONS[self.asked]}, and had not stopped after {seconds:g} s"
+                self._killed[run] = f"{asked}: it was killed"
             await run.kill()

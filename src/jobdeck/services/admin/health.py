@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from jobdeck.core.errors import Unavailable
 from jobdeck.services.core import Core
+from jobdeck.storage import disk
 from jobdeck.store import garbage, limits, pauses
 from jobdeck.store.garbage import Left
 from jobdeck.store.sql.database import Tx
@@ -24,6 +26,8 @@ BROKEN, STUCK = "broken", "stuck"
 ONLY_HERE = "only_on_this_machine"
 """States of parts that keep no job from running."""
 _ONLY_HERE = "Processes on other machines cannot see it. Set JOBDECK_STORAGE_URL before you add a machine."
+FULL = "full"
+_MAKE_ROOM = "Make room on the disk, or let others write there; everything goes on by itself."
 PATIENCE = 5.0
 """Seconds that the database may take to answer."""
 SURE = 3.0
@@ -39,6 +43,7 @@ class HealthCheck:
         self._known: tuple[float, Health] | None = None
         self._reading = _Question[dict[str, Any]]("health reads")
         self._writing = _Question[None]("health writes")
+        self._room = _Question[dict[str, str]]("health of disks")
 
     async def look(self) -> Health:
         """`status` is `ok`, `degraded` (jobs do not run) or `unavailable` (the database does not answer)."""
@@ -51,9 +56,10 @@ class HealthCheck:
         version = self._core.installation.version
         began = time.monotonic()
         try:
-            parts = await self._reading.answer(self._parts)
+            parts = {**await self._reading.answer(self._parts), **await self._disks()}
         except (Unavailable, TimeoutError):
-            return Health(status="unavailable", version=version, parts={"database": {"status": "unavailable"}})
+            parts = {"database": {"status": "unavailable"}, **await self._disks()}
+            return Health(status="unavailable", version=version, parts=parts)
         database = {"kind": self._core.database.dialect, "seconds": round(time.monotonic() - began, 4)}
         if not await self._takes_writes():
             parts["database"] = {"status": "takes_no_writes", **database}
@@ -71,6 +77,15 @@ class HealthCheck:
         except (Unavailable, TimeoutError):
             return False
         return True
+
+    async def _disks(self) -> dict[str, Any]:
+        """A part for the disks of this machine on which nothing more can be written, if there are any."""
+        folders = self._core.installation.own_folders
+        try:
+            full = await self._room.answer(lambda: asyncio.to_thread(without_room, folders))
+        except TimeoutError:
+            return {"disk": {"status": "does_not_answer", "hint": f"One of {', '.join(folders.values())} hangs."}}
+        return {"disk": {"status": FULL, "full": full, "hint": _MAKE_ROOM}} if full else {}
 
     async def _parts(self) -> dict[str, Any]:
         silence = int(self._core.installation.worker_silence * 1_000_000)
@@ -131,6 +146,17 @@ def _garbage(left: Left, now: int) -> dict[str, Any]:
 def _broken(part: str, reasons: Mapping[str, str]) -> dict[str, Any]:
     """A part for what others wrote and could not be loaded, if there is any. Nothing else is harmed by it."""
     return {part: {"status": BROKEN, "broken": dict(reasons)}} if reasons else {}
+
+
+def without_room(folders: Mapping[str, str]) -> dict[str, str]:
+    """The folders in which nothing more can be written, each with what is there and why. For a thread."""
+    found = {what: (folder, disk.lack_of_room(Path(folder))) for what, folder in folders.items()}
+    lacking: dict[str, list[str]] = {}
+    reasons = {folder: why for folder, why in found.values() if why is not None}
+    for what, (folder, _) in found.items():
+        if folder in reasons:
+            lacking.setdefault(folder, []).append(what)
+    return {folder: f"{' and '.join(lacking[folder])}: {why}" for folder, why in reasons.items()}
 
 
 async def _nothing(_tx: Tx) -> None:

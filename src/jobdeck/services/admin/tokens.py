@@ -90,6 +90,8 @@ class Tokens:
             raise Forbidden(
                 f"This token is bound to the project '{caller.project}' and cannot make one for all projects.",
                 field="project",
+                hint=f"Name the project: `jobdeck tokens create NAME --project {caller.project}`. Tokens of the whole "
+                "installation are made by its administrators.",
             )
         if asked.project is None:
             return None

@@ -212,8 +212,24 @@ def _check(asked: ConnectionRequest, allowed_endpoints: tuple[str, ...]) -> Conn
     connector = registry.connector(asked.kind)
     options, secrets = connector.shaped(asked.options, asked.secrets)
     _check_apart(options, secrets, "secrets")
-    connector.check_options(merged(options, secrets), allowed_endpoints)
+    try:
+        connector.check_options(merged(options, secrets), allowed_endpoints)
+    except InvalidInput as error:
+        error.field = _as_written(error.field, asked, connector)
+        raise
     return asked.model_copy(update={"options": options, "secrets": secrets})
+
+
+def _as_written(field: str | None, asked: ConnectionRequest, connector: Connector) -> str | None:
+    """Where whoever asked has written the option that `field` names in the form in which it is kept."""
+    name = connector.plain_name((field or "").rpartition(".")[2])
+    for place, values in (("secrets", asked.secrets), ("options", asked.options)):
+        inner = values.get("options")
+        for where, there in ((f"{place}.options", inner if isinstance(inner, dict) else {}), (place, values)):
+            for written in there:
+                if written != "options" and connector.plain_name(written) == name:
+                    return f"{where}.{written}"[:300]
+    return field
 
 
 def _check_apart(options: dict[str, Any], secrets: dict[str, Any], field: str) -> None:

@@ -59,9 +59,13 @@ def left_out(names: list[str]) -> str:
     return f"Left out, because their names begin with '.' or '_': {', '.join(names[:3])}{more}."
 
 
+GONE = "Look at its name; if it was there when the job was submitted, put it back and resume the job."
+"""What to do about a file that is missing."""
+
+
 def some(found: list[Located], left_out: list[str], missing: str) -> Found:
     if not found:
-        hint = f"Hidden files and folders are left out, such as {left_out[0]}." if left_out else None
+        hint = f"Hidden files and folders are left out, such as {left_out[0]}." if left_out else GONE
         raise FileMissing(missing, hint=hint)
     return Found(files=found, left_out=left_out)
 

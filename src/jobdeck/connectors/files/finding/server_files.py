@@ -11,6 +11,7 @@ from typing import IO
 from jobdeck.connectors.errors import DataFailure, FileMissing, PathNotAllowed, SourceChanged
 from jobdeck.connectors.files.finding.folders import hidden, partition_of, refuse_table, table_kind
 from jobdeck.connectors.files.finding.found import (
+    GONE,
     MAX_FILES,
     Found,
     Located,
@@ -137,7 +138,7 @@ def local(path: str, allowed: Allowed) -> Located:
     try:
         facts = Path(real).stat()
     except OSError:
-        raise FileMissing(f"There is no file at {path}.") from None
+        raise FileMissing(f"There is no file at {path}.", hint=GONE) from None
     if not stat.S_ISREG(facts.st_mode):
         raise PathNotAllowed(f"{path} is not an ordinary file.")
     return Located(name=path, kind="local", path=real, size=facts.st_size, fingerprint=_mark(facts))
