@@ -57,12 +57,12 @@ def ids_of(ids: Iterable[int], name: str = "ids") -> Subquery:
     several = list(ids)
     if len(several) == 1:
         return select(bindparam(None, several[0], BigInteger(), unique=True).label("id")).subquery(name)
-    each = _each(bindparam(None, several, _Ids(), unique=True))
+    each = _each(bindparam(None, several, _ManyIds(), unique=True))
     rows = each.table_valued(column("value", BigInteger()), name="value")
     return select(rows.c.value.label("id")).subquery(name)
 
 
-class _Ids(TypeDecorator[list[int]]):
+class _ManyIds(TypeDecorator[list[int]]):
     """A list of integers: an array on PostgreSQL, a JSON text on SQLite."""
 
     impl = Text
