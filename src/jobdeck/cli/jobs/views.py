@@ -20,6 +20,7 @@ from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one, print_page, print_value
 from jobdeck.cli.show.reasons import why
 from jobdeck.cli.show.table import TableColumn, print_table
+from jobdeck.cli.show.terminal import is_terminal
 from jobdeck.core.output.nearest import closest
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def logs(
             lines = client.jobs.logs(
                 id_, follow=follow, attempt=attempt, tail=tail, q=q, level=level, step=step, task=task
             )
-            if not _print_log(common, lines):
+            if not _print_log(common, lines, at_once=follow or is_terminal()):
                 if step is not None:
                     require_step(client, id_, step, attempt)
                 narrowed = bool(q or level or step or task is not None)
@@ -280,15 +281,15 @@ def _print_lineage(
             print(f"{verb} job {', '.join(str(j) for j in jobs)}")
 
 
-def _print_log(common: Common, lines: Iterator[LogLine]) -> int:
-    """How many lines there were."""
+def _print_log(common: Common, lines: Iterator[LogLine], *, at_once: bool) -> int:
+    """How many lines there were; each is seen `at_once`, or many of them together, which takes less time."""
     count = 0
     for item in lines:
         count += 1
         if common.output == "json":
-            print(item.model_dump_json(exclude_unset=True), flush=True)
+            print(item.model_dump_json(exclude_unset=True), flush=at_once)
         else:
-            print(f"{text.clock(item.at)} {_place(item)}{text.plain(item.text)}", flush=True)
+            print(f"{text.clock(item.at)} {_place(item)}{text.plain(item.text)}", flush=at_once)
     return count
 
 

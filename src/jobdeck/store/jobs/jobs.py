@@ -13,11 +13,10 @@ from jobdeck.core.life.job import ChildPolicy, Children, Job
 from jobdeck.core.life.operations import Intent
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.schema import jobs
-from jobdeck.store.sql.among import among
-from jobdeck.store.sql.batch import BOOL, FLOAT, INT, TEXT, ids_of
+from jobdeck.store.sql.among import among, ids_of
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.sql.many_rows import update_cells
-from jobdeck.store.sql.prepared import BatchQuery, Rows, run_batch
+from jobdeck.store.sql.driver import Rows
+from jobdeck.store.sql.statements import BOOL, FLOAT, INT, TEXT, BatchQuery, run_batch, update_cells
 
 LIFE = {
     "state": TEXT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
@@ -100,9 +99,9 @@ async def save(tx: Tx, changed: Sequence[tuple[Job, Job]]) -> None:
     # A job that had ended is nobody's duplicate when it is resumed: an equal one may have come after it.
     reopened = [after.id for before, after in changed if before.state in ENDED and after.state not in ENDED]
     if reopened:
-        wanted = select(ids_of(reopened, tx.dialect).c.id)
+        wanted = select(ids_of(reopened).c.id)
         await tx.connection.execute(update(jobs).where(jobs.c.id.in_(wanted)).values(dedupe_key=None))
-    await update_cells(tx, jobs, _changed_cells(changed), _SAVED, ["id"])
+    await update_cells(tx.connection, jobs, _changed_cells(changed), _SAVED, ["id"])
 
 
 def _changed_cells(changed: Sequence[tuple[Job, Job]]) -> dict[str, Sequence[Any]]:
@@ -127,7 +126,7 @@ async def children_of(connection: AsyncConnection, parents: Iterable[int]) -> di
     ids = list(parents)
     if not ids:
         return {}
-    wanted = ids_of(ids, connection.dialect.name, "parents")
+    wanted = ids_of(ids, "parents")
     # Sorted here: for the order's sake a plan would walk through all jobs by their ids.
     query = select(jobs.c.id, jobs.c.parent_id, jobs.c.state).join(wanted, wanted.c.id == jobs.c.parent_id)
     unfinished: dict[int, int] = {}

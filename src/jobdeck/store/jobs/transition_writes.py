@@ -14,11 +14,9 @@ from jobdeck.store.failures import log
 from jobdeck.store.jobs import jobs
 from jobdeck.store.schema import attempts, leases
 from jobdeck.store.sql.among import among
-from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.sql.many_rows import insert_cells, update_cells
-from jobdeck.store.sql.prepared import run_batch
+from jobdeck.store.sql.statements import INT, TEXT, insert_cells, run_batch, update_cells
 
 Change = tuple[Job, Transition]
 """A job as it was locked, and what becomes of it."""
@@ -59,7 +57,7 @@ async def _follow_attempts(tx: Tx, changes: Sequence[Change]) -> None:
     begun = [t.job for before, t in changes if t.job.leased and not before.leased and t.job.state is State.RUNNING]
     known = [c for c in changes if c[0].epoch]  # the others have no row yet
     await _end_attempts(tx, known)
-    await insert_cells(tx, attempts, _attempt_cells([j for j in begun if j.epoch == 1], tx.now), _ATTEMPT)
+    await insert_cells(tx.connection, attempts, _attempt_cells([j for j in begun if j.epoch == 1], tx.now), _ATTEMPT)
     again = [j for j in begun if j.epoch > 1]
     if again:
         await run_batch(tx.connection, _insert_missing, _attempt_cells(again, tx.now), _ATTEMPT, _ATTEMPT_KEY)
@@ -109,7 +107,7 @@ async def _end_attempts(tx: Tx, changes: Sequence[Change]) -> None:
         of = perhaps if before.state is State.CANCELING else rows
         of.append((after.id, before.attempt, state.value, ended_at, *told))
     if rows:
-        await update_cells(tx, attempts, _ends(rows), _ATTEMPT_END, _ATTEMPT_KEY)
+        await update_cells(tx.connection, attempts, _ends(rows), _ATTEMPT_END, _ATTEMPT_KEY)
     if perhaps:
         await run_batch(tx.connection, _end_if_open, _ends(perhaps), _ATTEMPT_END, _ATTEMPT_KEY)
 
