@@ -119,9 +119,7 @@ class _Shape(NamedTuple):
     """Columns with one value for all rows."""
 
 
-def _call(
-    driver: Driver, build: Build, cells: Cells, columns: Columns, key: Collection[str] = (), **also: Any
-) -> Call:
+def _call(driver: Driver, build: Build, cells: Cells, columns: Columns, key: Collection[str] = (), **also: Any) -> Call:
     shape = _shape_of(cells, key)
     compiled = _compiled(type(driver), build, shape, tuple(columns.items()))
     parameters = {f"{_BATCH}_{name}": _storable(cells[name][0]) for name in shape.values}
