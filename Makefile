@@ -19,7 +19,7 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 pytho
 # What the benchmarks compare with, and what `make bench` runs.
 PEERS := .peers
 PEER_PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 $(PYTHON),$(shell $(p) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $(p))))
-BENCHMARKS := bench_engine bench_steps bench_tasks bench_streams bench_logs bench_lists bench_blocked bench_bulk bench_recovery bench_memory bench_pages
+BENCHMARKS := bench_engine bench_driver bench_steps bench_tasks bench_streams bench_logs bench_lists bench_blocked bench_bulk bench_recovery bench_memory bench_pages
 
 .PHONY: help demo test check bench peers hunt soak docs tables screenshots assets pin clean
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobdeck.engine.logs import LogEntry, chunk_path, pack
+from jobdeck.wire.steps import MAX_LOG_LINES
 from tests.api.harness import Api, is_problem
 
 
@@ -63,6 +64,15 @@ async def test_tail_search_attempts_and_download(small: Api) -> None:
     assert response.text.count("INFO") == 5
     for query in ("tail=0", "tail=1001", "limit=0", "attempt=0", "q="):
         is_problem(await small.raw("GET", f"jobs/{job}/logs?{query}"), 422, field=query.partition("=")[0])
+
+
+async def test_one_answer_has_as_many_lines_as_the_client_asks_for(small: Api) -> None:
+    """Each answer unpacks its piece of the log anew, so a long log is read in few of them."""
+    job = (await small.submit("noop", {}))["id"]
+    await write(small, job, 0, [str(number) for number in range(MAX_LOG_LINES + 1)])
+    page = await small.get(f"jobs/{job}/logs?limit={MAX_LOG_LINES}")
+    assert len(page["items"]) == MAX_LOG_LINES == 2000
+    is_problem(await small.raw("GET", f"jobs/{job}/logs?limit={MAX_LOG_LINES + 1}"), 422, field="limit")
 
 
 async def test_what_was_found_can_be_looked_around(small: Api) -> None:

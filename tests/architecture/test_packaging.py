@@ -15,7 +15,7 @@ from tests.architecture.tree import ROOT, parsed, python_files
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = PYPROJECT["project"]
-NAMES = {"argon2": "argon2-cffi", "multipart": "python-multipart", "prometheus_client": "prometheus-client"}
+NAMES = {"multipart": "python-multipart", "prometheus_client": "prometheus-client"}
 """Modules whose distribution has another name."""
 INDIRECT = {"starlette": "fastapi", "pydantic_core": "pydantic", "arro3": "deltalake", "typing_extensions": "pydantic"}
 """Modules that come with a distribution that is asked for, as a documented part of it."""

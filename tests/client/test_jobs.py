@@ -134,7 +134,7 @@ def test_logs_of_a_running_job_end_without_follow(client: Client, server: Contra
     server.logs[id_] = [[{"at": "2026-11-20T07:34:00Z", "text": "one"}]]
     assert [entry.text for entry in client.jobs.logs(id_)] == ["one"]
     assert not list(client.jobs.logs(id_, level="error", step="load", task=0))
-    only = {"level": ["error"], "step": ["load"], "task": ["0"], "limit": ["500"]}
+    only = {"level": ["error"], "step": ["load"], "task": ["0"], "limit": ["2000"]}
     assert [asked.query for asked in server.seen[-2:]] == [only, {**only, "after": ["c1"]}]  # up to the end, once more
     assert not list(client.jobs.logs(id_, level=("error", "stderr")))
     assert server.seen[-1].query["level"] == ["error", "stderr"]

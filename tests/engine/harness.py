@@ -43,9 +43,10 @@ from jobdeck.store.access import principals
 from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.schema import jobs as jobs_table
 from jobdeck.store.schema import leases, steps, tasks
-from jobdeck.store.sql.clock import Clock, DatabaseClock
+from jobdeck.store.sql.clock import Clock
 from jobdeck.store.sql.database import Connection, Database, Tx
 from jobdeck.store.sql.events import StoredEvent, read_after
+from jobdeck.store.sql.statements import driver_of
 from tests.engine.scripted import LONG, SCRIPTS, TYPES, Gate, Script
 
 PROJECT_LIMIT = 10
@@ -59,11 +60,10 @@ class Ahead(Clock):
     """The database's clock, so many seconds ahead: it can be set while everything runs."""
 
     def __init__(self, seconds: float = 0.0) -> None:
-        self._inner = DatabaseClock()
         self.seconds = seconds
 
     async def now(self, connection: Connection) -> int:
-        return await self._inner.now(connection) + int(self.seconds * 1_000_000)
+        return await driver_of(connection).now(connection) + int(self.seconds * 1_000_000)
 
 
 @dataclass

@@ -23,7 +23,7 @@ from jobdeck.engine.worker.recorder import JobCheckpoints, Recorder
 from jobdeck.store.running import leases
 from jobdeck.store.sql.clock import Clock
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import BatchQuery
+from jobdeck.store.sql.statements import BatchQuery
 from tests.engine.harness import Ahead, Engine, reached, running, script
 from tests.engine.scripted import LONG, ToldForGood
 

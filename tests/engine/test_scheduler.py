@@ -12,7 +12,7 @@ from jobdeck.engine.loops import Loops
 from jobdeck.engine.scheduling.scheduler import Scheduler
 from jobdeck.store.schema import leadership, paused_scopes, workers
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import BatchQuery
+from jobdeck.store.sql.statements import BatchQuery
 from tests.engine.harness import Engine
 
 T = TypeVar("T")

@@ -32,6 +32,7 @@ from jobdeck.core.life.states import State
 from jobdeck.services.admin.moving import DatabaseMoved, Move, move_database
 from jobdeck.services.data.connections import place
 from jobdeck.store import connections, projects
+from jobdeck.store.awaiting import DatabaseRefuses
 from jobdeck.store.migrate import migrate
 from jobdeck.store.moving.copying import RowNotMovable, TargetNotEmpty, copy_all
 from jobdeck.store.schema import metadata, workers
@@ -136,6 +137,20 @@ def test_all_of_it_moves_and_goes_on(home: Path, tmp_path: Path, postgres_databa
         with site.client() as client:
             assert _rows(client) == 150
     assert _secrets(postgres_database_url) == secret
+
+
+async def test_a_database_that_is_not_there_is_told_with_how_to_make_it(
+    tmp_path: Path, postgres_database_url: str
+) -> None:
+    source = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}")
+    await migrate(source)
+    server, _, options = postgres_database_url.partition("?")
+    there = f"{server.rpartition('/')[0]}/no_such_one?{options}"
+    with pytest.raises(DatabaseRefuses, match='database "no_such_one" does not exist') as refused:
+        await move_database(Move(tmp_path, tmp_path / "jobdeck.db", str(source.url), there))
+    assert refused.value.field == "to"
+    assert (refused.value.hint or "").startswith("Make it (`createdb no_such_one`,")
+    await source.close()
 
 
 async def test_a_database_that_is_not_empty_is_left_as_it_is(tmp_path: Path, postgres_database_url: str) -> None:

@@ -32,7 +32,7 @@ class SimulatedDatabase(Database):
 
     def __init__(self, clock: Clock, wakeups: Wakeups) -> None:
         self.url = make_url(URL)
-        self.clock = clock
+        self.clock = self._own_clock = clock
         self.wakeups = wakeups
         self.dialect = "sqlite"
         self._writer, self._reader = _engines()

@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only, greenlet_spawn
 
+from jobdeck.store.sql.driver import DRIVER
+from jobdeck.store.sql.sqlite_driver import SqliteDriver
 from tests.simulation.virtual_time import CURRENT, Machine
 
 _WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
@@ -139,7 +141,7 @@ class SimulatedConnection(sqlite3.Connection):
         return await greenlet_spawn(lambda: self.cursor().execute(sql, parameters).fetchall())
 
     async def execute_all(self, calls: Sequence[tuple[str, Any]]) -> None:
-        """As jobdeck.store.sql.sqlite_connection has it."""
+        """As jobdeck.store.sql.sqlite_driver has it."""
         for sql, parameters in calls:
             await self.execute_fetchall(sql, parameters)
 
@@ -269,7 +271,7 @@ URL = "sqlite+simulated://"
 
 def make_engine(*, writes: bool) -> AsyncEngine:
     """One for all worlds: what costs time, the compilation of statements, is kept in it."""
-    engine = create_async_engine(URL, poolclass=NullPool)
+    engine = create_async_engine(URL, poolclass=NullPool, execution_options={DRIVER: SqliteDriver()})
     dialect = engine.dialect
     assert isinstance(dialect, SimulatedDialect)
     dialect.begin = "BEGIN IMMEDIATE" if writes else "BEGIN"

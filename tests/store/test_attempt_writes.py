@@ -166,6 +166,25 @@ async def test_progress_shown_never_goes_back(desk: Desk) -> None:
     assert (await desk.leave(job, RetryLater(ERROR, 5))).fraction == 0.6
 
 
+async def test_the_amounts_of_a_task_that_runs_again_do_not_go_back(desk: Desk) -> None:
+    """It goes on at its last checkpoint, behind what was shown; only its end may say that there was less."""
+    job = await desk.running()
+
+    async def shown(*records: Record) -> tuple[int, int | None, int | None, str]:
+        assert await desk.write(job, *records)
+        task = next(row for row in (await desk.dump())["tasks"] if row["index"] == 0)
+        return task["done"], task["rows"], task["bytes"], task["unit"]
+
+    started = TaskStarted(0, 0, "h:1")
+    first = TaskAdvanced(0, 0, '"c"', 50, 100, "rows", 50, 500)
+    assert await shown(OPEN, started, first) == (50, 50, 500, "rows")
+    assert await shown(started, TaskAdvanced(0, 0, None, 20, 100, "rows", 20, 200)) == (50, 50, 500, "rows")
+    assert await shown(TaskAdvanced(0, 0, None, 60, 100, "rows", 60, 600)) == (60, 60, 600, "rows")
+    assert await shown(TaskAdvanced(0, 0, None, 3, 9, "files")) == (3, 60, 600, "files")
+    last = TaskAdvanced(0, 0, None, 40, 40, "rows", 40, 400)
+    assert await shown(last, DONE) == (40, 40, 400, "rows")
+
+
 async def test_progress_and_the_end_in_one_write(desk: Desk) -> None:
     job = await desk.running()
     assert await desk.write(job, JobAdvanced(0.7, 7, 10, "rows"), JobLeft(Halted()))

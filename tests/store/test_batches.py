@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+import pytest
 from sqlalchemy import Select, Subquery, select
 
 from jobdeck.store.schema import metadata
-from jobdeck.store.sql.batch import INT, TEXT, cells_of, table_of
-from jobdeck.store.sql.prepared import run_batch
+from jobdeck.store.sql.among import ids_of
+from jobdeck.store.sql.statements import INT, TEXT, cells_of, run_batch
 from tests.store.desk import Desk
 
 OWN = {"batch", "json", "value"}
@@ -18,7 +19,7 @@ NAMES = sorted({column.name for table in metadata.sorted_tables for column in ta
 
 
 def _all(batch: Subquery) -> Select[Any]:
-    return select(batch)
+    return select(*(batch.c[name] for name in sorted(batch.c.keys())))
 
 
 def _rows(varying: Collection[str]) -> list[dict[str, Any]]:
@@ -37,10 +38,7 @@ async def _sent(desk: Desk, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     columns = dict.fromkeys(NAMES, TEXT)
     async with desk.database.read() as connection:
         found = await run_batch(connection, _all, cells_of(rows, NAMES), columns)
-        composed = await connection.execute(select(table_of(rows, columns, connection.dialect.name)))
-        names = list(composed.keys())
-        assert [tuple(row) for row in composed] == [tuple(row) for row in found]
-    return [dict(zip(names, row, strict=True)) for row in found]
+    return [dict(zip(NAMES, row, strict=True)) for row in found]
 
 
 async def test_a_column_may_be_called_anything(desk: Desk) -> None:
@@ -63,4 +61,13 @@ async def test_numbers_and_what_is_missing(desk: Desk) -> None:
     async with desk.database.read() as connection:
         kinds = {"rows": INT, "id": INT}
         found = await run_batch(connection, _all, cells_of(rows, ["rows", "id"]), kinds)
-    assert [tuple(row) for row in found] == [(2**62, 1), (None, 1)]
+    assert [tuple(row) for row in found] == [(1, 2**62), (1, None)]
+
+
+@pytest.mark.parametrize("ids", [[], [7], [3, 1, 2**62]])
+async def test_ids_are_one_parameter(desk: Desk, ids: list[int]) -> None:
+    async with desk.database.read() as connection:
+        found = await connection.execute(select(ids_of(iter(ids))))
+        assert [row.id for row in found] == ids
+        compiled = select(ids_of(ids)).compile(dialect=connection.dialect)
+    assert len(compiled.params) == 1

@@ -21,7 +21,7 @@ from jobdeck.store.jobs.jobs import Change
 from jobdeck.store.running import attempt_writes, leases
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import BatchQuery
+from jobdeck.store.sql.statements import BatchQuery
 from tests.store.desk import LEASE, Desk, new_job
 from tests.store.test_decisions import Decider, beat
 

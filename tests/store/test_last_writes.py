@@ -7,11 +7,9 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
 from jobdeck.store.schema import paused_scopes
-from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.sql.many_rows import insert_rows
-from jobdeck.store.sql.prepared import Prepared
+from jobdeck.store.sql.statements import INT, TEXT, Prepared, insert_cells
 from tests.store.desk import Desk
 
 
@@ -50,7 +48,7 @@ async def test_nothing_is_run_after_the_one_that_failed(sqlite_desk: Desk) -> No
     async def work(tx: Tx) -> None:
         async with tx.last_writes():
             await Prepared(name).run(tx.connection)
-            await insert_rows(tx, paused_scopes, [{"scope": "instance", "by": "ann", "at": 0}], _PAUSE)
+            await insert_cells(tx.connection, paused_scopes, {"scope": ["instance"], "by": ["ann"], "at": [0]}, _PAUSE)
 
     before = await sqlite_desk.dump()
     with pytest.raises(DBAPIError, match="UNIQUE"):

@@ -12,8 +12,8 @@ from jobdeck.core.life.endings import Finished
 from jobdeck.core.life.records import JobLeft, PlannedTask, StepClosed, StepOpened, TaskEnded
 from jobdeck.core.life.states import StepState
 from jobdeck.store.jobs import jobs
-from jobdeck.store.sql import database, prepared
-from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.database import Connection, Tx
+from jobdeck.store.sql.postgres_driver import PostgresDriver, below_of
 from tests.store.desk import Desk, new_job
 
 OFTEN = 8
@@ -42,10 +42,10 @@ async def _reads(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Any]]:
     """What the transactions that commit meanwhile on such sessions read: table, scans of the whole, rows read by
     indexes; and last how many statements over many rows and how many over one have plans that are kept."""
     told: list[Any] = []
-    commit = prepared.commit
+    commit = PostgresDriver.send_commit
 
-    async def counted(connection: Any) -> None:
-        driver = await prepared.driver_of(connection)
+    async def counted(self: PostgresDriver, connection: Connection) -> None:
+        driver = await below_of(connection)
         cursor = await driver.execute(
             "SELECT relname, seq_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
             " WHERE (seq_scan > 0 OR idx_tup_fetch > 0) AND current_setting('plan_cache_mode') <> 'force_custom_plan'"
@@ -58,10 +58,10 @@ async def _reads(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Any]]:
         )
         told.extend(await cursor.fetchall())
         await driver.execute("SELECT pg_stat_force_next_flush()")  # else the next one is told of this one, too
-        await commit(connection)
+        await commit(self, connection)
 
     with monkeypatch.context() as patch:
-        patch.setattr(database, "commit", counted)
+        patch.setattr(PostgresDriver, "send_commit", counted)
         yield told
 
 
@@ -99,7 +99,7 @@ async def test_children_are_found_by_their_parent(postgres_desk: Desk) -> None:
         await jobs.children_of(tx.connection, [parent.id])
 
     async def plans(tx: Tx) -> list[str]:
-        driver = await prepared.driver_of(tx.connection)
+        driver = await below_of(tx.connection)
         kept = await driver.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%jobs.parent_id%'")
         (name,) = [name for (name,) in await kept.fetchall() if not name.startswith("pg_")]
         return [line for (line,) in await (await driver.execute(f"EXPLAIN EXECUTE {name}(NULL)")).fetchall()]

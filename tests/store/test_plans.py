@@ -18,8 +18,11 @@ from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.scheduling import due, families, queue
 from jobdeck.store.segments import sealing
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
-from jobdeck.store.sql import events, prepared
-from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql import events
+from jobdeck.store.sql.database import Connection, Tx
+from jobdeck.store.sql.driver import Call, Driver, Rows
+from jobdeck.store.sql.postgres_driver import PostgresDriver, below_of
+from jobdeck.store.sql.sqlite_driver import SqliteDriver, placed
 from jobdeck.store.views.job_lists import SORTS, JobLists
 from tests.store.desk import Desk, new_job
 from tests.store.test_segments import sealed_rows
@@ -58,28 +61,29 @@ async def plans(desk: Desk) -> AsyncIterator[list[str]]:
             cursor.execute(explain + statement, parameters[0] if many else parameters)
             told.append(statement + "\n" + "\n".join(str(row[-1]) for row in cursor.fetchall()))
 
-    name = "_run_in_postgresql" if desk.database.dialect == "postgresql" else "_run_in_sqlite"
-    plainly: Callable[..., Awaitable[prepared.Rows]] = getattr(prepared, name)
+    kind = PostgresDriver if desk.database.dialect == "postgresql" else SqliteDriver
+    plainly: Callable[..., Awaitable[Rows]] = kind.run
 
-    async def explained(connection: Any, statement: str, parameters: Any, **more: Any) -> prepared.Rows:
+    async def explained(self: Driver, connection: Connection, call: Call) -> Rows:
         """Prepared statements pass SQLAlchemy by."""
-        if statement.lstrip().split()[0] in ("SELECT", "UPDATE", "DELETE") and "pg_" not in statement:
-            if desk.database.dialect == "postgresql":
-                await plainly(connection, "SET LOCAL enable_seqscan = off", {})
-                cursor = await (await prepared.driver_of(connection)).execute(explain + statement, parameters)
+        text = call.statement.text
+        if text.lstrip().split()[0] in ("SELECT", "UPDATE", "DELETE") and "pg_" not in text:
+            below: Any = await below_of(connection)
+            if kind is PostgresDriver:
+                await below.execute("SET LOCAL enable_seqscan = off")
+                cursor = await below.execute(explain + text, {**call.statement.own, **call.parameters})
                 rows = await cursor.fetchall()
             else:
-                driver = await prepared.driver_of(connection)
-                rows = await driver.execute_fetchall(explain + statement, parameters)
+                rows = await below.execute_fetchall(explain + text, placed(call)[1])
             assert rows
-            told.append(statement + "\n" + "\n".join(str(row[-1]) for row in rows))
-        return await plainly(connection, statement, parameters, **more)
+            told.append(text + "\n" + "\n".join(str(row[-1]) for row in rows))
+        return await plainly(self, connection, call)
 
     engines = _engines(desk)
     for engine in engines:
         event.listen(engine, "before_cursor_execute", listen)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepared, name, explained)
+        patch.setattr(kind, "run", explained)
         yield told
     for engine in engines:
         event.remove(engine, "before_cursor_execute", listen)

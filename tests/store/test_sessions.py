@@ -18,13 +18,14 @@ from jobdeck.core.life.states import State, StepState
 from jobdeck.store.jobs import jobs
 from jobdeck.store.sql import sessions
 from jobdeck.store.sql.database import Connection, Tx
-from jobdeck.store.sql.prepared import Prepared, driver_of
+from jobdeck.store.sql.postgres_driver import below_of
+from jobdeck.store.sql.statements import Prepared
 from jobdeck.store.sql.wakeups import SCHEDULER
 from tests.store.desk import Desk, new_job
 
 
 async def _pid(tx: Tx) -> int:
-    return int((await driver_of(tx.connection)).info.backend_pid)
+    return int((await below_of(tx.connection)).info.backend_pid)
 
 
 async def _open(desk: Desk) -> list[str]:

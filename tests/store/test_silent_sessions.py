@@ -11,12 +11,13 @@ from sqlalchemy import text
 from jobdeck.core.errors import Unavailable
 from jobdeck.store.sql import silent_sessions
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import driver_of, pipeline
+from jobdeck.store.sql.postgres_driver import below_of
+from jobdeck.store.sql.statements import driver_of
 from tests.store.desk import Desk
 
 
 async def lock(tx: Tx, job: int) -> None:
-    await (await driver_of(tx.connection)).execute("SELECT id FROM jobs WHERE id = %s FOR UPDATE", [job])
+    await (await below_of(tx.connection)).execute("SELECT id FROM jobs WHERE id = %s FOR UPDATE", [job])
 
 
 async def end(database: Database, seconds: float) -> int:
@@ -30,7 +31,7 @@ async def test_one_that_is_silent_among_its_statements_is_ended(postgres_desk: D
     locked, go_on = asyncio.Event(), asyncio.Event()
 
     async def frozen(tx: Tx) -> None:
-        async with pipeline(tx.connection):
+        async with driver_of(tx.connection).together(tx.connection):
             await lock(tx, job)
             locked.set()
             await go_on.wait()

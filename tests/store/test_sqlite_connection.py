@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from jobdeck.store.sql.sqlite_connection import SqliteConnection
+from jobdeck.store.sql.sqlite_driver import SqliteConnection
 
 
 async def test_a_close_that_is_cut_short_by_force_comes_to_its_end(tmp_path: Path) -> None:

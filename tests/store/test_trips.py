@@ -13,7 +13,7 @@ from jobdeck.store.running import attempt_writes, leases
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.running.leases import RUN, Pick
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import driver_of
+from jobdeck.store.sql.postgres_driver import below_of
 from tests.store.desk import Desk, new_job
 
 
@@ -29,7 +29,7 @@ async def _trips(database: Database, call: Callable[[], Awaitable[object]]) -> i
     """How many answers `call` waits for on the session at hand, by what the driver sends."""
 
     async def session(tx: Tx) -> object:
-        return (await driver_of(tx.connection)).pgconn
+        return (await below_of(tx.connection)).pgconn
 
     pgconn = await database.transact(session, by_key=True)
     with tempfile.TemporaryFile("w+") as file:

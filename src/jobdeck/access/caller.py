@@ -120,16 +120,19 @@ def at_most(role: Role, other: Role) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`project_id` None: all projects. `expires_at` is the token's, µs. `session` names a browser's session."""
+    """Who asks, and what the token allows."""
 
     name: str
     principal_id: int
     token_id: int
     role: Role
     project_id: int | None = None
+    """None: all projects."""
     project: str | None = None
     expires_at: int | None = None
+    """Of the token, µs; None: never."""
     session: str | None = None
+    """Names a browser's session."""
 
     def sees(self, project_id: int | None) -> bool:
         """Whether anything of this project (None: of the whole installation) exists for the caller."""

@@ -44,15 +44,19 @@ class Device:
     """Where a session is used, as far as the browser and its connection say."""
 
     address: str | None = None
+    """As text, without the port."""
     agent: str | None = None
+    """The browser's own words about itself (`User-Agent`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A browser that is logged in. With every request of it that changes something `csrf` must come, masked."""
+    """A browser that is logged in."""
 
     hash: str
+    """Of the secret in its cookie, as it is stored."""
     csrf: str
+    """Must come, masked, with every request of it that changes something."""
     caller: Caller
 
     def csrf_token(self) -> str:
@@ -77,9 +81,10 @@ class BrowserSession:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that has just begun; `cookie` is the only copy of its secret."""
+    """A session that has just begun."""
 
     cookie: str
+    """The only copy of its secret."""
     caller: Caller
 
 

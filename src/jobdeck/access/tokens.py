@@ -61,15 +61,17 @@ _NOBODY = TokenText("0" * 16, "0" * 43).hash
 
 @dataclass(frozen=True, slots=True)
 class TokenWish:
-    """A token to make for a principal; `name` is a label. `project_id` None: for all projects. `expires_at` µs, None:
-    never."""
+    """A token to make for a principal."""
 
     principal_id: int
     name: str
+    """A label."""
     role: Role
     project_id: int | None = None
+    """None: for all projects."""
     project: str | None = None
     expires_at: int | None = None
+    """µs; None: never."""
 
 
 async def issue(tx: Tx, wish: TokenWish, actor: str) -> tuple[int, TokenText]:

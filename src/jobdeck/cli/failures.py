@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.more import More, print_list
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_ids, print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
@@ -57,11 +57,10 @@ def list_(
     common: Common | None = None,
 ) -> None:
     """List failures, those of a kind together. -o ids gives fingerprints, for `jobs list --error`."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.failures.list(project=common.chosen_project, type=type, since=since, until=until, q=q, sort=sort)
+    with asking(common) as (client, given):
+        found = client.failures.list(project=given.chosen_project, type=type, since=since, until=until, q=q, sort=sort)
         print_list(
-            common.output,
+            given.output,
             found,
             GROUP_COLUMNS,
             lambda g: g.fingerprint,
@@ -81,14 +80,13 @@ def show(
     common: Common | None = None,
 ) -> None:
     """Show one kind of failure, and the jobs that failed by it last. With -o ids: all that are failed by it now."""
-    common = common or Common()
-    with common.client() as client:
-        if common.output == "ids":
-            found = client.jobs.list(state="failed", project=common.chosen_project, type=type, error=fingerprint)
+    with asking(common) as (client, given):
+        if given.output == "ids":
+            found = client.jobs.list(state="failed", project=given.chosen_project, type=type, error=fingerprint)
             print_ids(job.id for job in found)
             return
-        group = client.failures.get(fingerprint, project=common.chosen_project, type=type, since=since, until=until)
-    print_one(common.output, group, _show, lambda g: g.fingerprint)
+        group = client.failures.get(fingerprint, project=given.chosen_project, type=type, since=since, until=until)
+    print_one(given.output, group, _show, lambda g: g.fingerprint)
 
 
 def _show(group: FailureGroup) -> None:

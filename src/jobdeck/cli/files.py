@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from jobdeck.cli.arguments.completing import file_ids
 from jobdeck.cli.arguments.ids import file_numbers
 from jobdeck.cli.arguments.more import More, print_list, tell_more
-from jobdeck.cli.arguments.options import STDIN, Common, Force, noun
+from jobdeck.cli.arguments.options import STDIN, Common, Force, asking, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_one, print_page
@@ -94,10 +94,9 @@ def list_(
 @app.command
 def show(*ids: FileIds, common: Common | None = None) -> None:
     """Show files: size, checksum, who, when, which jobs."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in file_numbers(ids):
-            print_one(common.output, client.files.get(id_, project=common.project_or_default), _show, lambda f: f.id)
+            print_one(given.output, client.files.get(id_, project=given.project_or_default), _show, lambda f: f.id)
 
 
 @app.command
@@ -195,11 +194,10 @@ def download(
 @app.command
 def delete(*ids: FileIds, force: Force = False, common: Common | None = None) -> None:
     """Delete files; one that jobs which have not ended, or configurations, name only with --force."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in file_numbers(ids):
-            client.files.delete(id_, project=common.project_or_default, force=force)
-            print(id_ if common.output == "ids" else f"File {id_} is deleted.", file=_out(common))
+            client.files.delete(id_, project=given.project_or_default, force=force)
+            print(id_ if given.output == "ids" else f"File {id_} is deleted.", file=_out(given))
 
 
 def _out(common: Common) -> TextIO:

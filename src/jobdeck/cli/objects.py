@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.completing import refs
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.listing import lists
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one
@@ -62,28 +63,23 @@ VERSION_COLUMNS: list[TableColumn[ObjectVersion]] = [
 ]
 
 
-@app.command(name="list")
-def list_(*, common: Common | None = None) -> None:
+@lists(
+    app,
+    OBJECT_COLUMNS,
+    lambda o: o.ref,
+    "The project {project} has no tables. `jobdeck import FILE --into lake/a/b` makes one.",
+)
+def list_(client: Client, given: Common) -> list[TableObject]:
     """List the project's tables and collections."""
-    common = common or Common()
-    with common.client() as client:
-        objects = client.objects.list(project=common.project_or_default)
-    print_all(
-        common.output,
-        objects,
-        OBJECT_COLUMNS,
-        lambda o: o.ref,
-        f"The project {common.project_or_default} has no tables. `jobdeck import FILE --into lake/a/b` makes one.",
-    )
+    return client.objects.list(project=given.project_or_default)
 
 
 @app.command
 def show(ref: Ref, /, *, common: Common | None = None) -> None:
     """Show columns, size and newest version of one."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.objects.describe(ref, project=common.project_or_default)
-    print_one(common.output, found, _show, lambda o: o.ref)
+    with asking(common) as (client, given):
+        found = client.objects.describe(ref, project=given.project_or_default)
+    print_one(given.output, found, _show, lambda o: o.ref)
 
 
 @app.command
@@ -97,10 +93,9 @@ def rows(
     common: Common | None = None,
 ) -> None:
     """Show some rows. More than fit into memory are read with the Python client, objects.batches."""
-    common = common or Common()
-    with common.client() as client:
-        found = _rows(client, ref, common.project_or_default, limit, version, cursor)
-    if common.output == "table":
+    with asking(common) as (client, given):
+        found = _rows(client, ref, given.project_or_default, limit, version, cursor)
+    if given.output == "table":
         if not print_table(found.items, _row_columns(found)):
             say(f"{text.line(ref)} has no rows.")
         if found.next is not None:
@@ -122,13 +117,12 @@ def _rows(client: Client, ref: str, project: str, limit: int, version: str | Non
 @app.command
 def versions(ref: Ref, /, *, common: Common | None = None) -> None:
     """Show the versions of one, newest first."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.objects.versions(ref, project=common.project_or_default)
-    if common.output == "ids":
+    with asking(common) as (client, given):
+        found = client.objects.versions(ref, project=given.project_or_default)
+    if given.output == "ids":
         print_ids(v.version for v in found)
     else:
-        print_all(common.output, found, VERSION_COLUMNS, lambda v: v.version, f"{ref} has no versions.")
+        print_all(given.output, found, VERSION_COLUMNS, lambda v: v.version, f"{ref} has no versions.")
 
 
 def _show(found: TableObject) -> None:

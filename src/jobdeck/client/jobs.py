@@ -36,7 +36,7 @@ from jobdeck.wire.jobs import (
     SubmitRequest,
 )
 from jobdeck.wire.plans import JobClaim, JobDiff, JobPlan
-from jobdeck.wire.steps import LogLine, LogPage, Step, Task
+from jobdeck.wire.steps import MAX_LOG_LINES, LogLine, LogPage, Step, Task
 from jobdeck.wire.timeline import Timeline
 
 Many = str | Sequence[str] | None
@@ -231,7 +231,7 @@ class JobsResource(Resource):
     def events(self, id: int, after: str | None = None) -> Iterator[Event]:
         """What happened to the job so far, oldest first."""
         while True:
-            page = self._transport.get(Page[Event], f"/jobs/{id}/events", {"after": after, "limit": MAX_PAGE})
+            page = self._transport.get(Page[Event], f"/jobs/{id}/events", {"after": after, "limit": MAX_LOG_LINES})
             yield from page.items
             if page.next is None or not page.items:
                 return
@@ -260,7 +260,7 @@ class JobsResource(Resource):
                 return
         pause = 0.2
         while True:
-            page = self._log_page(id, {**fixed, "after": after, "limit": MAX_PAGE})
+            page = self._log_page(id, {**fixed, "after": after, "limit": MAX_LOG_LINES})
             yield from page.items
             # One answer looks through a part of the log only: that it has no lines says nothing about what follows.
             at_end = page.next == after
@@ -276,7 +276,8 @@ class JobsResource(Resource):
         page = self._log_page(id, {**where, "tail": count})
         following, found = page.next, page.items
         while page.earlier is not None and len(found) < count:
-            page = self._log_page(id, {**where, "before": page.earlier, "limit": min(MAX_PAGE, count - len(found))})
+            wanted = min(MAX_LOG_LINES, count - len(found))
+            page = self._log_page(id, {**where, "before": page.earlier, "limit": wanted})
             found = [*page.items, *found]
         return found, following
 

@@ -23,12 +23,13 @@ _LONGEST_ROUND = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A process at one moment; `started` is in clock ticks since boot and tells a number that is used again apart."""
+    """A process at one moment."""
 
     pid: int
     parent: int
     session: int
     started: int
+    """Clock ticks since boot; tells a number that is used again apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class EventQuery:
     project: str | None = None
     job: int | None = None
     after: int | None = None
+    """The id of an event; those behind it."""
 
 
 @dataclass(frozen=True, slots=True)

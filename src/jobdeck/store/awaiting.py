@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 import structlog
@@ -28,6 +29,7 @@ _FOR_GOOD = (
     "invalid sslmode",
 )
 """What PostgreSQL says where waiting does not help. Whatever else it says may pass."""
+_NO_DATABASE = re.compile(r'database "([^"]+)" does not exist')
 
 
 class DatabaseRefuses(InvalidInput):
@@ -63,6 +65,18 @@ async def await_database(database: Database, stop: asyncio.Event | None = None) 
         log.info("database_answers", database=_where(database), after=f"{time.monotonic() - began:.0f} s")
 
 
+async def refuse_unusable(database: Database, field: str) -> None:
+    """Raises DatabaseRefuses, naming `field`, where waiting for the database would not help; asks it once."""
+    try:
+        await database.now()
+    except DBAPIError as error:
+        raise _refused(database, str(error.orig).partition("\n")[0], field) from error
+    except Unavailable as error:
+        if any(text in error.message for text in _FOR_GOOD):
+            raise _refused(database, error.message, field) from error
+        raise
+
+
 async def _pause(stop: asyncio.Event | None, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
@@ -71,12 +85,13 @@ async def _pause(stop: asyncio.Event | None, seconds: float) -> None:
         return
 
 
-def _refused(database: Database, reason: str) -> DatabaseRefuses:
-    return DatabaseRefuses(
-        f"The database {_where(database)} cannot be used: {reason}",
-        field="database_url",
-        hint="Correct user, password or database in JOBDECK_DATABASE_URL, or make them in PostgreSQL.",
-    )
+def _refused(database: Database, reason: str, field: str = "database_url") -> DatabaseRefuses:
+    place = "JOBDECK_DATABASE_URL" if field == "database_url" else f"--{field}"
+    hint = f"Correct user, password or database in {place}, or make them in PostgreSQL."
+    if missing := _NO_DATABASE.search(reason):
+        make = f"Make it (`createdb {missing[1]}`, with -h, -p and -U as in the address)"
+        hint = f"{make}, or correct its name in {place}."
+    return DatabaseRefuses(f"The database {_where(database)} cannot be used: {reason}", field=field, hint=hint)
 
 
 def _where(database: Database) -> str:

@@ -20,7 +20,7 @@ SHOWN_JOBS = 5
 
 @dataclass(frozen=True, slots=True)
 class StoredConfiguration:
-    """`version` counts its changes from 1; `created_at` µs."""
+    """Saved parameters of a job type."""
 
     id: int
     project_id: int
@@ -28,6 +28,7 @@ class StoredConfiguration:
     type: str
     params: dict[str, Any]
     version: int
+    """Counts its changes from 1."""
     created_by: str | None
     created_at: int
     secrets: str | None = None

@@ -20,10 +20,11 @@ _CONTENT = ("name", "size", "sha256", "content_type", "created_by", "created_at"
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """One content of a file; `created_at` in µs."""
+    """One content of a file."""
 
     file_id: int
     version: int
+    """Counts the contents from 1."""
     name: str
     size: int
     sha256: str

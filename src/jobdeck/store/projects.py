@@ -19,13 +19,15 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class StoredProject:
-    """`weight` is its part of the workers, relative to the other projects'; `created_at` µs."""
+    """A project as stored."""
 
     id: int
     name: str
     title: str
     weight: float
+    """Its part of the workers, relative to the other projects'."""
     created_at: int
+    """µs."""
 
 
 async def all_projects(connection: AsyncConnection) -> list[StoredProject]:

@@ -62,6 +62,10 @@ class LogLine(Response):
     )
 
 
+MAX_LOG_LINES = 2000
+"""Lines of one answer: about those of a stored piece of a log, which is unpacked anew for each answer."""
+
+
 class LogPage(Page[LogLine]):
     """Lines of a log. One answer looks through a part of it only, so that it may have few lines, or none, and more
     follow: go on with `next` until it is null, or for what there is now until it is the `after` that was sent."""

@@ -41,3 +41,32 @@ async def test_a_file_is_replaced_and_the_job_resumed(
     assert sorted(row["id"] for row in job_client.objects.rows(ref, project=desk.project).items) == [1, 2, 3]
     await page.reload()
     await expect(page.locator(".job-replace")).to_have_count(0)
+
+
+async def test_on_a_telephone_a_failure_leaves_room_for_the_log(
+    open_page: OpenPage, axe: Axe, desk: Desk, job_client: Client, tmp_path: Path
+) -> None:
+    """What follows its first sentence is shown when asked for; on a wide page all of it is there."""
+    bad = tmp_path / "orders of march.csv"
+    bad.write_text("id,n\n2,3\n")
+    file = job_client.files.upload(bad, project=desk.project)
+    params = {"files": [f"file:{file.id}"], "into": "lake/in.shop/narrow", "mode": "upsert", "key": ["missing"]}
+    job = desk.done("import", params)
+    assert job.state == "failed"
+    for width, is_narrow in ((390, True), (1280, False)):
+        page = await open_page(width=width, height=844)
+        await page.goto(f"/jobs/{job.id}/logs")
+        reason = page.locator("section.job-why")
+        await expect(reason).to_contain_text("No file has the key column 'missing'.")
+        hint, more = reason.get_by_text("jobdeck files replace"), reason.get_by_text("Show all")
+        if is_narrow:
+            await expect(hint).to_be_hidden()
+            box = await page.locator("section.job-why").bounding_box()
+            assert box is not None
+            assert box["height"] < 844 / 4
+            await page.screenshot(path=tmp_path / "narrow.png")
+            await axe(page)
+            await more.click()
+        else:
+            await expect(more).to_be_hidden()
+        await expect(hint).to_be_visible()

@@ -19,7 +19,7 @@ from jobdeck.wire.base import MAX_ID, Digits, Page
 from jobdeck.wire.events import Event
 from jobdeck.wire.jobs import Attempt, Lineage
 from jobdeck.wire.plans import JobClaim, JobDiff
-from jobdeck.wire.steps import LogLevel, LogPage, Step, Task
+from jobdeck.wire.steps import MAX_LOG_LINES, LogLevel, LogPage, Step, Task
 from jobdeck.wire.timeline import Timeline
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{id}}", tags=["one job"])
@@ -115,7 +115,7 @@ async def logs(
     step: Annotated[str | None, Query(max_length=200, description="Only lines of the step of this name.")] = None,
     task: Annotated[Digits | None, Query(ge=0, le=MAX_ID, description="Only lines of tasks with this index.")] = None,
     q: Search = None,
-    limit: Limit = PAGE,
+    limit: Annotated[Digits, Query(ge=1, le=MAX_LOG_LINES, description="Lines of an answer, at most.")] = PAGE,
 ) -> LogPage:
     """Lines, oldest first. `next` stays set while more may come, so that a log can be followed with `after`.
 

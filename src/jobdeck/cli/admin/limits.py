@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.exits import say
 from jobdeck.cli.show.output import print_all, print_one
 from jobdeck.cli.show.table import TableColumn
@@ -39,11 +39,10 @@ COLUMNS: list[TableColumn[Limit]] = [
 @app.command(name="list")
 def list_(*, instance: Instance = False, common: Common | None = None) -> None:
     """List limits: capacity, what is in use, and by which jobs."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.limits.list(project=common.project_or_default, instance=instance)
+    with asking(common) as (client, given):
+        found = client.limits.list(project=given.project_or_default, instance=instance)
     print_all(
-        common.output,
+        given.output,
         found,
         COLUMNS,
         lambda x: x.resource,
@@ -65,16 +64,15 @@ def set_(
     common: Common | None = None,
 ) -> None:
     """Set a limit."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         made = client.limits.set(
-            resource, capacity, project=common.project_or_default, instance=instance, as_written=as_written
+            resource, capacity, project=given.project_or_default, instance=instance, as_written=as_written
         )
     print_one(
-        common.output, made, lambda x: print(f"{x.resource}: {x.used} of {x.capacity} in use."), lambda x: x.resource
+        given.output, made, lambda x: print(f"{x.resource}: {x.used} of {x.capacity} in use."), lambda x: x.resource
     )
     if capacity == 0:
-        more = " --instance" if instance else f" --project {common.project}" if common.project else ""
+        more = " --instance" if instance else f" --project {given.project}" if given.project else ""
         say(f"0 starts no more jobs that need it. Let them go on with: jobdeck limits clear {resource}{more}")
 
 
@@ -87,7 +85,6 @@ def clear(
     common: Common | None = None,
 ) -> None:
     """Remove a limit; the default holds again."""
-    common = common or Common()
-    with common.client() as client:
-        client.limits.clear(resource, project=common.project_or_default, instance=instance)
+    with asking(common) as (client, given):
+        client.limits.clear(resource, project=given.project_or_default, instance=instance)
     say(f"The limit of {resource} is cleared.")

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.listing import lists
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.exits import say
-from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.pauses import PausedScope
 
 COMMANDS = {
@@ -36,12 +38,10 @@ COLUMNS: list[TableColumn[PausedScope]] = [
 ]
 
 
-@app.command(name="list")
-def list_(*, common: Common | None = None) -> None:
+@lists(app, COLUMNS, lambda p: p.scope, "Nothing is paused.")
+def list_(client: Client, _: Common) -> list[PausedScope]:
     """List the scopes that are paused: by whom, since when, why."""
-    common = common or Common()
-    with common.client() as client:
-        print_all(common.output, client.pauses.list(), COLUMNS, lambda p: p.scope, "Nothing is paused.")
+    return client.pauses.list()
 
 
 @app.command(name="set")
@@ -53,10 +53,9 @@ def set_(
     common: Common | None = None,
 ) -> None:
     """Start no more jobs in a scope; those that run go on."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         made = client.pauses.set(scope, reason)
-    print_one(common.output, made, _show_pause, lambda p: p.scope)
+    print_one(given.output, made, _show_pause, lambda p: p.scope)
 
 
 def _show_pause(pause: PausedScope) -> None:
@@ -66,7 +65,6 @@ def _show_pause(pause: PausedScope) -> None:
 @app.command(name="clear")
 def clear(scope: Scope, /, *, common: Common | None = None) -> None:
     """Let a scope go on."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, _):
         client.pauses.clear(scope)
     say(f"{scope} goes on.")

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.listing import lists
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.exits import UsageError
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import Project
 
 COMMANDS = {
@@ -36,26 +38,17 @@ COLUMNS: list[TableColumn[Project]] = [
 ]
 
 
-@app.command(name="list")
-def list_(*, common: Common | None = None) -> None:
+@lists(app, COLUMNS, lambda p: p.name, "There are no projects that you may see.")
+def list_(client: Client, _: Common) -> list[Project]:
     """List projects."""
-    common = common or Common()
-    with common.client() as client:
-        print_all(
-            common.output,
-            client.projects.list(),
-            COLUMNS,
-            lambda p: p.name,
-            "There are no projects that you may see.",
-        )
+    return client.projects.list()
 
 
 @app.command(name="show")
 def show(name: Annotated[str, Parameter(help="The project.")], /, *, common: Common | None = None) -> None:
     """Show a project."""
-    common = common or Common()
-    with common.client() as client:
-        print_one(common.output, client.projects.get(name), _show_project, lambda p: p.name)
+    with asking(common) as (client, given):
+        print_one(given.output, client.projects.get(name), _show_project, lambda p: p.name)
 
 
 def _show_project(found: Project) -> None:
@@ -74,10 +67,9 @@ def create(
     common: Common | None = None,
 ) -> None:
     """Create a project."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         made = client.projects.create(name, title=title, weight=weight)
-    print_one(common.output, made, lambda p: print(f"Project {p.name} is created."), lambda p: p.name)
+    print_one(given.output, made, lambda p: print(f"Project {p.name} is created."), lambda p: p.name)
 
 
 @app.command(name="change")

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from jobdeck.cli.arguments.listing import lists
 from jobdeck.cli.arguments.options import Common, noun
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import print_all
 from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import Session
 
 COMMANDS = {
@@ -37,12 +38,10 @@ COLUMNS: list[TableColumn[Session]] = [
 ]
 
 
-@app.command(name="list")
-def sessions_list(*, common: Common | None = None) -> None:
+@lists(app, COLUMNS, lambda s: s.id, "You are logged in with no browser.")
+def list_(client: Client, _: Common) -> list[Session]:
     """List the browsers that are logged in as you."""
-    common = common or Common()
-    with common.client() as client:
-        print_all(common.output, client.sessions.list(), COLUMNS, lambda s: s.id, "You are logged in with no browser.")
+    return client.sessions.list()
 
 
 @app.command(name="end")

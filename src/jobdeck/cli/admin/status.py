@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.more import More, print_list
-from jobdeck.cli.arguments.options import Common
+from jobdeck.cli.arguments.options import Common, asking
 from jobdeck.cli.exits import DETACHED, DONE, UNREACHABLE
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_json, print_one
@@ -45,10 +45,9 @@ GOOD = ("ok", "up", "healthy", "serving")
 
 def health(*, common: Common | None = None) -> int:
     """Say whether the server serves, and how its parts are."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         found = client.health()
-    if common.output == "json":
+    if given.output == "json":
         print_json(found)
     else:
         version = f", version {text.line(found.version)}" if found.version else ""
@@ -62,9 +61,8 @@ def health(*, common: Common | None = None) -> int:
 
 def me(*, common: Common | None = None) -> None:
     """Say whom the token speaks for: name, role, project."""
-    common = common or Common()
-    with common.client() as client:
-        print_one(common.output, client.me(), _show_me, lambda found: found.name)
+    with asking(common) as (client, given):
+        print_one(given.output, client.me(), _show_me, lambda found: found.name)
 
 
 def _show_me(found: Me) -> None:
@@ -98,11 +96,10 @@ def events(
     common: Common | None = None,
 ) -> int:
     """Print what happens, as it happens, until Ctrl-C. With -o json: one object per line."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         try:
-            for event in client.events.follow(project=common.chosen_project, job=job, after=after):
-                _print(event, common)
+            for event in client.events.follow(project=given.chosen_project, job=job, after=after):
+                _print(event, given)
         except KeyboardInterrupt:
             return DETACHED
     return DONE
@@ -121,10 +118,9 @@ def history(
     common: Common | None = None,
 ) -> None:
     """List what was done to all but jobs, and which jobs were deleted, newest first; for administrators."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.events.history(kind=kind, actor=actor, since=since, until=until, project=common.chosen_project)
-        print_list(common.output, found, HISTORY_COLUMNS, lambda e: e.id, More(limit), "Nothing of that is recorded.")
+    with asking(common) as (client, given):
+        found = client.events.history(kind=kind, actor=actor, since=since, until=until, project=given.chosen_project)
+        print_list(given.output, found, HISTORY_COLUMNS, lambda e: e.id, More(limit), "Nothing of that is recorded.")
 
 
 def _print(event: Event, common: Common) -> None:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import some
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.listing import lists
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import NewToken, Token
 
 COMMANDS = {
@@ -46,12 +48,10 @@ COLUMNS: list[TableColumn[Token]] = [
 ]
 
 
-@app.command(name="list")
-def list_(*, common: Common | None = None) -> None:
+@lists(app, COLUMNS, lambda t: t.id, "There are no tokens.")
+def list_(client: Client, _: Common) -> list[Token]:
     """List tokens, without their secrets."""
-    common = common or Common()
-    with common.client() as client:
-        print_all(common.output, client.tokens.list(), COLUMNS, lambda t: t.id, "There are no tokens.")
+    return client.tokens.list()
 
 
 @app.command(name="create")
@@ -67,14 +67,13 @@ def create(
     common: Common | None = None,
 ) -> None:
     """Create a token and print it, this once: for --project, or for all projects without."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         made = client.tokens.create(
-            name, role, project=common.chosen_project, whose=whose, expires_in_days=expires_in_days
+            name, role, project=given.chosen_project, whose=whose, expires_in_days=expires_in_days
         )
-    print_one(common.output, made, lambda t: print(t.token), lambda t: t.id)
-    if common.output != "json":
-        _tell_new_token(made, common.output == "ids")
+    print_one(given.output, made, lambda t: print(t.token), lambda t: t.id)
+    if given.output != "json":
+        _tell_new_token(made, given.output == "ids")
 
 
 def _tell_new_token(made: NewToken, secret: bool) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.completing import types as type_names
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.listing import lists
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import TypeInfo
 
 COMMANDS = {
@@ -34,12 +36,10 @@ COLUMNS: list[TableColumn[TypeInfo]] = [
 ]
 
 
-@app.command(name="list")
-def list_(*, common: Common | None = None) -> None:
+@lists(app, COLUMNS, lambda t: t.name, "No job type is installed.")
+def list_(client: Client, _: Common) -> list[TypeInfo]:
     """List the job types that can be run, and those that could not be loaded with the reason."""
-    common = common or Common()
-    with common.client() as client:
-        print_all(common.output, client.types.list(), COLUMNS, lambda t: t.name, "No job type is installed.")
+    return client.types.list()
 
 
 @app.command(name="show")
@@ -47,9 +47,8 @@ def show(
     name: Annotated[str, Parameter(help="Job type.", completer=type_names)], /, *, common: Common | None = None
 ) -> None:
     """Show a job type and its parameters."""
-    common = common or Common()
-    with common.client() as client:
-        print_one(common.output, client.types.get(name), _show_type, lambda t: t.name)
+    with asking(common) as (client, given):
+        print_one(given.output, client.types.get(name), _show_type, lambda t: t.name)
 
 
 def _show_type(info: TypeInfo) -> None:

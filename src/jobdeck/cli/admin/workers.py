@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import some
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.listing import lists
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import of_state
-from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
+    from jobdeck.client.admin.workers import WorkersResource
     from jobdeck.wire.admin import Worker
 
 COMMANDS = {
@@ -40,18 +44,10 @@ COLUMNS: list[TableColumn[Worker]] = [
 ]
 
 
-@app.command(name="list")
-def list_(*, common: Common | None = None) -> None:
+@lists(app, COLUMNS, lambda w: w.id, "No worker is there. `jobdeck worker` or `jobdeck up` starts one.")
+def list_(client: Client, _: Common) -> list[Worker]:
     """List workers and the jobs they run."""
-    common = common or Common()
-    with common.client() as client:
-        print_all(
-            common.output,
-            client.workers.list(),
-            COLUMNS,
-            lambda w: w.id,
-            "No worker is there. `jobdeck worker` or `jobdeck up` starts one.",
-        )
+    return client.workers.list()
 
 
 Whom = Annotated[str, Parameter(name="WORKER", help="Ids, names, or beginnings of them that no other worker has.")]
@@ -60,28 +56,31 @@ Whom = Annotated[str, Parameter(name="WORKER", help="Ids, names, or beginnings o
 @app.command(name="show")
 def show(*named: Whom, common: Common | None = None) -> None:
     """Show workers: state, places, job types, the jobs they hold."""
-    common = common or Common()
-    with common.client() as client:
-        for word in some(named, "worker", "jobdeck workers list"):
-            print_one(common.output, client.workers.get(word), _show_worker, lambda w: w.id)
+    _each(named, common, lambda workers, word: workers.get(word), _show_worker)
 
 
 @app.command(name="drain")
 def drain(*named: Whom, common: Common | None = None) -> None:
     """Let workers finish what they have and take nothing more, until `workers undrain`."""
-    common = common or Common()
-    with common.client() as client:
-        for word in some(named, "worker", "jobdeck workers list"):
-            print_one(common.output, client.workers.drain(word), _show_told, lambda w: w.id)
+    _each(named, common, lambda workers, word: workers.drain(word), _show_told)
 
 
 @app.command(name="undrain")
 def undrain(*named: Whom, common: Common | None = None) -> None:
     """Let drained workers take jobs again."""
-    common = common or Common()
-    with common.client() as client:
+    _each(named, common, lambda workers, word: workers.undrain(word), _show_told)
+
+
+def _each(
+    named: tuple[str, ...],
+    common: Common | None,
+    ask: Callable[[WorkersResource, str], Worker],
+    show: Callable[[Worker], None],
+) -> None:
+    """Ask for or something of every worker that was named, and print how it is then."""
+    with asking(common) as (client, given):
         for word in some(named, "worker", "jobdeck workers list"):
-            print_one(common.output, client.workers.undrain(word), _show_told, lambda w: w.id)
+            print_one(given.output, ask(client.workers, word), show, lambda w: w.id)
 
 
 def _show_worker(worker: Worker) -> None:

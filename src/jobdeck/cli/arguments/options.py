@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -65,6 +67,14 @@ class Common:
     def chosen_project(self) -> str | None:
         """The project that was named, if any; without one, lists of jobs show all projects."""
         return chosen(self.project)
+
+
+@contextmanager
+def asking(common: Common | None) -> Iterator[tuple[Client, Common]]:
+    """A client for as long as the command asks its server, and the options that were given, or the usual ones."""
+    common = common or Common()
+    with common.client() as client:
+        yield client, common
 
 
 def shown_default(value: object) -> str | None:

@@ -8,14 +8,16 @@ from cyclopts import Parameter
 
 from jobdeck.cli.arguments.completing import types as type_names
 from jobdeck.cli.arguments.ids import some
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.listing import lists
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.arguments.params import assembled, document, pairs, schema_for
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import print_all, print_one, print_value
+from jobdeck.cli.show.output import print_one, print_value
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import Configuration
 
 COMMANDS = {
@@ -46,28 +48,18 @@ ParamsJson = Annotated[str | None, Parameter(help="All parameters as a JSON obje
 Id = Annotated[int, Parameter(help="Its id, as `configurations list` shows it.")]
 
 
-@app.command(name="list")
-def list_(*, common: Common | None = None) -> None:
+@lists(app, COLUMNS, lambda c: c.id, "The project {project} has no configurations.")
+def list_(client: Client, given: Common) -> list[Configuration]:
     """List the project's configurations."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.configurations.list(project=common.project_or_default)
-    print_all(
-        common.output,
-        found,
-        COLUMNS,
-        lambda c: c.id,
-        f"The project {common.project_or_default} has no configurations.",
-    )
+    return client.configurations.list(project=given.project_or_default)
 
 
 @app.command(name="show")
 def show(id: Id, /, *, common: Common | None = None) -> None:
     """Show a configuration and its parameters, secrets masked."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.configurations.get(id, project=common.project_or_default)
-    print_one(common.output, found, _show, lambda c: c.id)
+    with asking(common) as (client, given):
+        found = client.configurations.get(id, project=given.project_or_default)
+    print_one(given.output, found, _show, lambda c: c.id)
 
 
 @app.command(name="create")
@@ -122,10 +114,9 @@ def change(
 @app.command(name="delete")
 def delete(*ids: Annotated[int, Parameter(name="ID", help="Configurations.")], common: Common | None = None) -> None:
     """Delete configurations that no job ran."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in some(ids, "configuration", "jobdeck configurations list"):
-            client.configurations.delete(id_, project=common.project_or_default)
+            client.configurations.delete(id_, project=given.project_or_default)
             say(f"Configuration {id_} is deleted.")
 
 

@@ -8,15 +8,17 @@ from cyclopts import Parameter
 
 from jobdeck.cli.arguments import secrets
 from jobdeck.cli.arguments.ids import some
-from jobdeck.cli.arguments.options import Common, Force, noun
+from jobdeck.cli.arguments.listing import lists
+from jobdeck.cli.arguments.options import Common, Force, asking, noun
 from jobdeck.cli.arguments.params import assembled, merged, pairs
 from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import DONE, JOB_FAILED, UsageError, say
 from jobdeck.cli.show import text
-from jobdeck.cli.show.output import print_all, print_one
+from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.admin import Connection, ConnectionTest
 
 COMMANDS = {
@@ -63,28 +65,18 @@ SecretsJson = Annotated[
 ]
 
 
-@app.command(name="list")
-def list_(*, common: Common | None = None) -> None:
+@lists(app, COLUMNS, lambda c: c.name, "The project {project} has no connections.")
+def list_(client: Client, given: Common) -> list[Connection]:
     """List the project's connections, without their secrets."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.connections.list(project=common.project_or_default)
-    print_all(
-        common.output,
-        found,
-        COLUMNS,
-        lambda c: c.name,
-        f"The project {common.project_or_default} has no connections.",
-    )
+    return client.connections.list(project=given.project_or_default)
 
 
 @app.command(name="show")
 def show(name: Name, /, *, common: Common | None = None) -> None:
     """Show a connection: its options, and which secrets it has."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.connections.get(name, project=common.project_or_default)
-    print_one(common.output, found, _show, lambda c: c.name)
+    with asking(common) as (client, given):
+        found = client.connections.get(name, project=given.project_or_default)
+    print_one(given.output, found, _show, lambda c: c.name)
 
 
 @app.command(name="create")
@@ -160,10 +152,9 @@ def delete(
 ) -> None:
     """Delete connections and their secrets; what is in the systems stays. One that jobs which have not ended, or
     configurations, name is deleted only with --force."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for name in some(names, "connection", "jobdeck connections list"):
-            client.connections.delete(name, project=common.project_or_default, force=force)
+            client.connections.delete(name, project=given.project_or_default, force=force)
             say(f"Connection {name} is deleted.")
 
 

@@ -39,6 +39,7 @@ class Dataset:
 
     name: str
     format: str
+    """The ending of its files."""
     rows: pa.Table
     split_by: str | None
 

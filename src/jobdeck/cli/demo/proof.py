@@ -15,10 +15,11 @@ from jobdeck.core.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a set of rows is, whatever their order: how many, and the sum of one hash per row."""
+    """What a set of rows is, whatever their order."""
 
     rows: int
     checksum: str
+    """The sum of one hash per row."""
 
 
 @dataclass(frozen=True, slots=True)

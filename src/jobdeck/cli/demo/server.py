@@ -39,11 +39,12 @@ class ServerDidNotStart(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers; `process` is None when it was there before."""
+    """A server that answers."""
 
     url: str
     home: Path
     process: subprocess.Popen[bytes] | None
+    """None: it was there before."""
 
     @property
     def storage(self) -> Path:

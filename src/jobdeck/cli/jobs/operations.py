@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from jobdeck.cli.arguments.more import More, print_list
-from jobdeck.cli.arguments.options import Common, noun
+from jobdeck.cli.arguments.options import Common, asking, noun
 from jobdeck.cli.exits import DETACHED, DONE, REFUSED, say
 from jobdeck.cli.jobs.bulk import answer, follow, summary, tell_groups
 from jobdeck.cli.show import text
@@ -64,11 +64,10 @@ def list_(
     common: Common | None = None,
 ) -> None:
     """List operations on many jobs, newest first."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         found = client.bulk.list(everyone=everyone)
         print_list(
-            common.output,
+            given.output,
             found,
             COLUMNS,
             lambda b: b.id,
@@ -80,9 +79,8 @@ def list_(
 @app.command
 def show(id: Id, /, *, common: Common | None = None) -> None:
     """Show one: what was asked, how far it is, why jobs were left out."""
-    common = common or Common()
-    with common.client() as client:
-        print_one(common.output, client.bulk.get(id), _show, lambda b: b.id)
+    with asking(common) as (client, given):
+        print_one(given.output, client.bulk.get(id), _show, lambda b: b.id)
 
 
 @app.command
@@ -95,35 +93,30 @@ def items(
     common: Common | None = None,
 ) -> None:
     """List the jobs of one, and what became of each."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         found = client.bulk.items(id, outcome)
-        print_list(
-            common.output, found, ITEM_COLUMNS, lambda i: i.job, More(limit, 100), "It has no jobs of this kind."
-        )
+        print_list(given.output, found, ITEM_COLUMNS, lambda i: i.job, More(limit, 100), "It has no jobs of this kind.")
 
 
 @app.command
 def watch(id: Id, /, *, common: Common | None = None) -> int:
     """Follow one until it has ended, and give its account. Ctrl-C leaves it running."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         bulk = client.bulk.get(id)
         try:
             ended = follow(client, bulk) if bulk.state == BulkState.RUNNING else bulk
         except KeyboardInterrupt:
             say(f"\nThe operation {id} goes on. Watch it again with: jobdeck bulk watch {id}")
             return DETACHED
-        answer(client, ended, common)
+        answer(client, ended, given)
     return REFUSED if ended.skipped or ended.failed or ended.left else DONE
 
 
 @app.command
 def stop(id: Id, /, *, common: Common | None = None) -> None:
     """Touch no more jobs; what was done stays done."""
-    common = common or Common()
-    with common.client() as client:
-        answer(client, client.bulk.stop(id), common)
+    with asking(common) as (client, given):
+        answer(client, client.bulk.stop(id), given)
 
 
 def selected(selection: dict[str, Any]) -> str:

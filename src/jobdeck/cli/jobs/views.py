@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from jobdeck.cli.arguments.ids import Ids, numbers
 from jobdeck.cli.arguments.more import More, tell_more
-from jobdeck.cli.arguments.options import STDIN, Common
+from jobdeck.cli.arguments.options import STDIN, Common, asking
 from jobdeck.cli.exits import UsageError, say
 from jobdeck.cli.jobs.filters import Which
 from jobdeck.cli.jobs.named_steps import require_step
@@ -20,6 +20,7 @@ from jobdeck.cli.show.colours import ERROR, of_state
 from jobdeck.cli.show.output import print_all, print_ids, print_json, print_one, print_page, print_value
 from jobdeck.cli.show.reasons import why
 from jobdeck.cli.show.table import TableColumn, print_table
+from jobdeck.cli.show.terminal import is_terminal
 from jobdeck.core.output.nearest import closest
 
 if TYPE_CHECKING:
@@ -126,10 +127,9 @@ def _filled(client: Client, filters: Filters, limit: int, cursor: str | None) ->
 
 def counts(*, which: Which | None = None, common: Common | None = None) -> None:
     """Count jobs by state."""
-    common = common or Common()
-    with common.client() as client:
-        found = client.jobs.counts(**(which or Which()).filters(common.chosen_project))
-    if common.output == "json":
+    with asking(common) as (client, given):
+        found = client.jobs.counts(**(which or Which()).filters(given.chosen_project))
+    if given.output == "json":
         print_value(found)
         return
     columns: list[TableColumn[tuple[str, int]]] = [
@@ -145,20 +145,18 @@ def show(
     common: Common | None = None,
 ) -> None:
     """Show jobs: state, progress, why they wait or failed, what can be done with them."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in numbers(ids):
             found = client.jobs.get(id_)
-            print_one(common.output, found, lambda job: print_job(job, client, whole=full), lambda j: j.id)
+            print_one(given.output, found, lambda job: print_job(job, client, whole=full), lambda j: j.id)
 
 
 def steps(*ids: Ids, attempt: Attempt = None, common: Common | None = None) -> None:
     """Show the steps of jobs, with their progress."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in numbers(ids):
             print_all(
-                common.output,
+                given.output,
                 client.jobs.steps(id_, attempt),
                 STEP_COLUMNS,
                 lambda s: s.name,
@@ -189,11 +187,10 @@ def attempts(*ids: Ids, common: Common | None = None) -> None:
 
 def events(*ids: Ids, common: Common | None = None) -> None:
     """Show what happened to jobs, oldest first."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in numbers(ids):
             print_all(
-                common.output,
+                given.output,
                 client.jobs.events(id_),
                 EVENT_COLUMNS,
                 lambda e: e.id,
@@ -236,7 +233,7 @@ def logs(
             lines = client.jobs.logs(
                 id_, follow=follow, attempt=attempt, tail=tail, q=q, level=level, step=step, task=task
             )
-            if not _print_log(common, lines):
+            if not _print_log(common, lines, at_once=follow or is_terminal()):
                 if step is not None:
                     require_step(client, id_, step, attempt)
                 narrowed = bool(q or level or step or task is not None)
@@ -261,13 +258,12 @@ def _download(common: Common, ids: list[int], to: str, attempt: int | None) -> N
 
 def lineage(*ids: Ids, common: Common | None = None) -> None:
     """Show what jobs read and wrote, and which jobs that links them to."""
-    common = common or Common()
-    with common.client() as client:
+    with asking(common) as (client, given):
         for id_ in numbers(ids):
             found = client.jobs.lineage(id_)
-            if common.output == "json":
+            if given.output == "json":
                 print_json(found)
-            elif common.output == "ids":
+            elif given.output == "ids":
                 print_ids([*found.upstream, *found.downstream])
             else:
                 _print_lineage(id_, found.inputs, found.outputs, found.upstream, found.downstream)
@@ -285,15 +281,15 @@ def _print_lineage(
             print(f"{verb} job {', '.join(str(j) for j in jobs)}")
 
 
-def _print_log(common: Common, lines: Iterator[LogLine]) -> int:
-    """How many lines there were."""
+def _print_log(common: Common, lines: Iterator[LogLine], *, at_once: bool) -> int:
+    """How many lines there were; each is seen `at_once`, or many of them together, which takes less time."""
     count = 0
     for item in lines:
         count += 1
         if common.output == "json":
-            print(item.model_dump_json(exclude_unset=True), flush=True)
+            print(item.model_dump_json(exclude_unset=True), flush=at_once)
         else:
-            print(f"{text.clock(item.at)} {_place(item)}{text.plain(item.text)}", flush=True)
+            print(f"{text.clock(item.at)} {_place(item)}{text.plain(item.text)}", flush=at_once)
     return count
 
 

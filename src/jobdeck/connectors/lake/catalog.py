@@ -27,7 +27,7 @@ from jobdeck.storage.places import escape, unescape
 
 
 class ObjectInfo(BaseModel):
-    """A table in a list. `rows`, `bytes`, `version` and `updated_at` (µs) are None where the table cannot be opened."""
+    """A table in a list. `rows` and what follows are None where the table cannot be opened."""
 
     ref: str
     bucket: str
@@ -36,15 +36,18 @@ class ObjectInfo(BaseModel):
     bytes: int | None = None
     version: int | None = None
     updated_at: int | None = None
+    """µs."""
 
 
 class VersionInfo(BaseModel):
-    """One commit. `at` is µs since 1970; `job` and `attempt` are those of the job that made it, if one did."""
+    """One commit."""
 
     version: int
     at: int
+    """µs since 1970."""
     operation: str
     job: int | None = None
+    """That made it, if one did."""
     attempt: int | None = None
     rows: int | None = None
     """Rows that the job brought."""

@@ -11,22 +11,26 @@ ALMOST = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Units done of units planned; `total` None while the plan is unknown. `rate` is units per second, `eta` in µs."""
+    """Units done of units planned."""
 
     done: int = 0
     total: int | None = None
+    """None while the plan is unknown."""
     unit: str = ""
     fraction: float = 0.0
     rate: float | None = None
+    """Units per second."""
     eta: int | None = None
+    """µs."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
-    """One step's share: its weight, and the part of it that is done (0 to 1)."""
+    """One step's share."""
 
     weight: float
     fraction: float
+    """The part of it that is done, 0 to 1."""
 
 
 def fraction_of(done: int, total: int | None) -> float:

@@ -28,6 +28,7 @@ class TaskUser:
     name: str
     uid: int
     gid: int
+    """Of the first of its groups."""
     home: str
 
     @classmethod

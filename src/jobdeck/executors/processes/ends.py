@@ -9,10 +9,11 @@ from jobdeck.core.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswered:
-    """The task said how it ended; `clean` when its process can take another one."""
+    """The task said how it ended."""
 
     outcome: Outcome
     clean: bool
+    """Its process can take another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from jobdeck.access.home_lock import lock_installation
 from jobdeck.core.errors import Conflict
 from jobdeck.store import installation
+from jobdeck.store.awaiting import refuse_unusable
 from jobdeck.store.migrate import migrate
 from jobdeck.store.moving.copying import MovedTable, copy_all, refuse_full
 from jobdeck.store.sql.database import Database, shown
@@ -25,6 +26,7 @@ class Move:
 
     home: Path
     source: Path
+    """The file of SQLite."""
     source_url: str
     target_url: str
 
@@ -32,12 +34,14 @@ class Move:
 async def move_database(move: Move) -> list[MovedTable]:
     """Copy all and mark the old database as moved; the tables with their rows.
 
-    Raises Conflict while a server runs on it, TargetNotEmpty, MoveNotProved; then nothing has changed."""
+    Raises Conflict while a server runs on it, DatabaseRefuses, TargetNotEmpty, MoveNotProved; nothing has changed
+    then."""
     lock = lock_installation(move.home, move.source)
     source, target = Database(move.source_url), Database(move.target_url)
     try:
         await migrate(source)
         await refuse_moved(source)
+        await refuse_unusable(target, "to")
         await refuse_full(target)
         await migrate(target)
         moved = await copy_all(source, target)

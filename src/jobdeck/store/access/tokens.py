@@ -34,7 +34,7 @@ class StoredToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenValues:
-    """A token to be stored: `lookup` finds it, `hash` proves its secret."""
+    """A token to be stored."""
 
     principal_id: int
     name: str

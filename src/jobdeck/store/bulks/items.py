@@ -23,8 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.core.life.bulk import NOT_FOUND, Outcome, Treated, Why
 from jobdeck.store.bulks.records import StoredBulk
 from jobdeck.store.schema import bulk_items, bulks, jobs
-from jobdeck.store.sql.batch import TEXT, ids_of
+from jobdeck.store.sql.among import ids_of
 from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.statements import TEXT
 from jobdeck.store.views.job_lists import JobFilter, conditions
 
 MANY = 20_000
@@ -41,7 +42,7 @@ async def freeze_filter(tx: Tx, bulk_id: int, where: JobFilter) -> None:
 
 async def freeze_ids(tx: Tx, bulk_id: int, ids: Sequence[int], project_id: int | None) -> None:
     """Name the jobs with these ids. Those that are not there, or not in `project_id` (None: in any), are skipped."""
-    wanted = ids_of(dict.fromkeys(ids), tx.dialect)
+    wanted = ids_of(dict.fromkeys(ids))
     here = exists().where(jobs.c.id == wanted.c.id)
     if project_id is not None:
         here = here.where(jobs.c.project_id == project_id)
@@ -61,7 +62,7 @@ async def _insert(tx: Tx, columns: Sequence[str], rows: Select[Any]) -> int:
 
 async def measure(tx: Tx, total: int) -> None:
     """Let PostgreSQL know of many new items at once: until it does it takes them for one, and reads them so."""
-    if tx.dialect == "postgresql" and total >= MANY:
+    if tx.connection.dialect.name == "postgresql" and total >= MANY:
         await tx.connection.execute(text("ANALYZE bulk_items"))
 
 
@@ -84,7 +85,7 @@ async def record(tx: Tx, bulk_id: int, treated: Sequence[Treated]) -> None:
     for one in treated:
         alike.setdefault((one.outcome, one.why), []).append(one.job)
     for (outcome, why), ids in alike.items():
-        named = select(ids_of(ids, tx.dialect).c.id)
+        named = select(ids_of(ids).c.id)
         bounds = bulk_items.c.job_id.between(min(ids), max(ids))
         these = (bulk_items.c.bulk_id == bulk_id, bounds, bulk_items.c.job_id.in_(named))
         values = {"outcome": str(outcome), "reason": why.reason if why else None, "text": why.text if why else None}
@@ -93,14 +94,14 @@ async def record(tx: Tx, bulk_id: int, treated: Sequence[Treated]) -> None:
 
 async def add_children(tx: Tx, bulk_id: int, ids: Sequence[int]) -> None:
     """Name the children that go with jobs of the bulk; those that come later are not among them."""
-    wanted = ids_of(ids, tx.dialect)
+    wanted = ids_of(ids)
     found = select(literal(bulk_id, BigInteger()), wanted.c.id, literal(True))
     await _insert(tx, ["bulk_id", "job_id", "along"], found)
 
 
 async def may_go(tx: Tx, ids: Sequence[int], bulk_id: int) -> list[int]:
     """Those of `ids` that were named as children that go along."""
-    wanted = ids_of(ids, tx.dialect)
+    wanted = ids_of(ids)
     item = bulk_items.c
     query = select(item.job_id).join(wanted, wanted.c.id == item.job_id)
     return list((await tx.connection.execute(query.where(item.bulk_id == bulk_id, item.along))).scalars())

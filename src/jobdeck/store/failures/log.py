@@ -12,9 +12,9 @@ from jobdeck.core.life.states import State
 from jobdeck.core.life.transitions import Transition
 from jobdeck.core.values import clip
 from jobdeck.store.schema import failures
-from jobdeck.store.sql.batch import INT, TEXT, cells_of, ids_of
+from jobdeck.store.sql.among import ids_of
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.sql.many_rows import insert_cells
+from jobdeck.store.sql.statements import INT, TEXT, cells_of, insert_cells
 
 MAX_TEXT = 2000
 """Characters of a message that are kept; the job has all of it."""
@@ -29,12 +29,12 @@ async def follow(tx: Tx, changes: Sequence[tuple[Job, Transition]]) -> None:
     """Note which of the jobs have failed by these changes, and which are failed no longer."""
     left = [before.id for before, t in changes if before.state is State.FAILED and t.job.state is not State.FAILED]
     if left:
-        wanted = ids_of(left, tx.dialect)
+        wanted = ids_of(left)
         mine = (failures.c.job_id.in_(select(wanted.c.id)), failures.c.left_at.is_(None))
         await tx.connection.execute(update(failures).where(*mine).values(left_at=tx.now))
     failed = [t.job for before, t in changes if t.job.state is State.FAILED and before.state is not State.FAILED]
     rows = [_row(job, tx.now) for job in failed]
-    await insert_cells(tx, failures, cells_of(rows, _COLUMNS), _COLUMNS)
+    await insert_cells(tx.connection, failures, cells_of(rows, _COLUMNS), _COLUMNS)
 
 
 def _row(job: Job, now: int) -> dict[str, object]:

@@ -16,12 +16,11 @@ from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.life.transitions import Transition
 from jobdeck.store.failures import log
 from jobdeck.store.schema import attempts, jobs, leases
-from jobdeck.store.sql.among import among
-from jobdeck.store.sql.batch import BOOL, FLOAT, INT, TEXT, ids_of
+from jobdeck.store.sql.among import among, ids_of
 from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.driver import Rows
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.sql.many_rows import insert_cells, update_cells
-from jobdeck.store.sql.prepared import BatchQuery, Rows, run_batch
+from jobdeck.store.sql.statements import BOOL, FLOAT, INT, TEXT, BatchQuery, insert_cells, run_batch, update_cells
 
 LIFE = {
     "state": TEXT, "attempt": INT, "epoch": INT, "leased": BOOL, "state_since": INT, "queued_at": INT,
@@ -104,9 +103,9 @@ async def save(tx: Tx, changed: Sequence[tuple[Job, Job]]) -> None:
     # A job that had ended is nobody's duplicate when it is resumed: an equal one may have come after it.
     reopened = [after.id for before, after in changed if before.state in ENDED and after.state not in ENDED]
     if reopened:
-        wanted = select(ids_of(reopened, tx.dialect).c.id)
+        wanted = select(ids_of(reopened).c.id)
         await tx.connection.execute(update(jobs).where(jobs.c.id.in_(wanted)).values(dedupe_key=None))
-    await update_cells(tx, jobs, _changed_cells(changed), _SAVED, ["id"])
+    await update_cells(tx.connection, jobs, _changed_cells(changed), _SAVED, ["id"])
 
 
 def _changed_cells(changed: Sequence[tuple[Job, Job]]) -> dict[str, Sequence[Any]]:
@@ -131,7 +130,7 @@ async def children_of(connection: AsyncConnection, parents: Iterable[int]) -> di
     ids = list(parents)
     if not ids:
         return {}
-    wanted = ids_of(ids, connection.dialect.name, "parents")
+    wanted = ids_of(ids, "parents")
     # Sorted here: for the order's sake a plan would walk through all jobs by their ids.
     query = select(jobs.c.id, jobs.c.parent_id, jobs.c.state).join(wanted, wanted.c.id == jobs.c.parent_id)
     unfinished: dict[int, int] = {}
@@ -183,7 +182,7 @@ async def _follow_attempts(tx: Tx, changes: Sequence[Change]) -> None:
     begun = [t.job for before, t in changes if t.job.leased and not before.leased and t.job.state is State.RUNNING]
     known = [c for c in changes if c[0].epoch]  # the others have no row yet
     await _end_attempts(tx, known)
-    await insert_cells(tx, attempts, _attempt_cells([j for j in begun if j.epoch == 1], tx.now), _ATTEMPT)
+    await insert_cells(tx.connection, attempts, _attempt_cells([j for j in begun if j.epoch == 1], tx.now), _ATTEMPT)
     again = [j for j in begun if j.epoch > 1]
     if again:
         await run_batch(tx.connection, _insert_missing, _attempt_cells(again, tx.now), _ATTEMPT, _ATTEMPT_KEY)
@@ -233,7 +232,7 @@ async def _end_attempts(tx: Tx, changes: Sequence[Change]) -> None:
         of = perhaps if before.state is State.CANCELING else rows
         of.append((after.id, before.attempt, state.value, ended_at, *told))
     if rows:
-        await update_cells(tx, attempts, _ends(rows), _ATTEMPT_END, _ATTEMPT_KEY)
+        await update_cells(tx.connection, attempts, _ends(rows), _ATTEMPT_END, _ATTEMPT_KEY)
     if perhaps:
         await run_batch(tx.connection, _end_if_open, _ends(perhaps), _ATTEMPT_END, _ATTEMPT_KEY)
 

@@ -14,7 +14,7 @@ from jobdeck.core.life.states import ENDED
 from jobdeck.core.values import clip
 from jobdeck.store.jobs.jobs import lock
 from jobdeck.store.schema import attempts, events, failures, jobs, leases, lineage, principals, steps, tasks
-from jobdeck.store.sql.batch import ids_of
+from jobdeck.store.sql.among import ids_of
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
 
@@ -28,7 +28,7 @@ _ABOUT_JOBS = (events, lineage, failures, tasks, steps, attempts, leases)
 
 async def unended_children(connection: AsyncConnection, parents: Sequence[int]) -> list[int]:
     """Children of `parents` that have not ended."""
-    wanted = ids_of(parents, connection.dialect.name, "parents")
+    wanted = ids_of(parents, "parents")
     query = (
         select(jobs.c.id)
         .join(wanted, wanted.c.id == jobs.c.parent_id)
@@ -44,7 +44,7 @@ async def families(tx: Tx, ids: Sequence[int]) -> dict[int, list[Job]]:
     children: dict[int, list[int]] = {}
     generation = list(found)
     while generation:
-        parents = ids_of(generation, tx.dialect)
+        parents = ids_of(generation)
         query = select(jobs.c.id, jobs.c.parent_id).join(parents, parents.c.id == jobs.c.parent_id).order_by(jobs.c.id)
         born = (await tx.connection.execute(query)).all()
         for child, parent in born:
@@ -66,7 +66,7 @@ async def claims_with(tx: Tx, ids: Sequence[int], part: str) -> dict[int, str]:
     """The claims (JSON) of those of the jobs in whose claims `part` stands."""
     if not ids:
         return {}
-    wanted = ids_of(list(ids), tx.dialect)
+    wanted = ids_of(list(ids))
     query = select(jobs.c.id, jobs.c.claims).join(wanted, wanted.c.id == jobs.c.id)
     rows = await tx.connection.execute(query.where(jobs.c.claims.contains(part, autoescape=True)))
     return {row.id: row.claims for row in rows}
@@ -88,7 +88,7 @@ async def remove(tx: Tx, doomed: Sequence[DoomedJob], actor: str | None, bulk: i
     if not doomed:
         return
     once = {one.job.id: one for one in doomed}
-    wanted = ids_of(list(once), tx.dialect)
+    wanted = ids_of(list(once))
     told = await _told(tx, list(once))
     # The job first: an event of a job that is there is kept by the database (store/guards.py).
     await tx.connection.execute(delete(jobs).where(jobs.c.id.in_(select(wanted.c.id))))
@@ -103,7 +103,7 @@ async def remove(tx: Tx, doomed: Sequence[DoomedJob], actor: str | None, bulk: i
 
 async def _told(tx: Tx, ids: list[int]) -> dict[int, dict[str, Any]]:
     """What is still told of jobs that are gone: what they were, and whose."""
-    wanted = ids_of(ids, tx.dialect)
+    wanted = ids_of(ids)
     query = (
         select(jobs.c.id, jobs.c.type, jobs.c.description, principals.c.name)
         .join(wanted, wanted.c.id == jobs.c.id)

@@ -14,10 +14,9 @@ from jobdeck.core.errors import Conflict
 from jobdeck.core.life.states import State
 from jobdeck.store.schema import OPEN_JOBS, idempotency, jobs
 from jobdeck.store.segments.settled import IDS_LOCK
-from jobdeck.store.sql.batch import BOOL, FLOAT, INT, TEXT, ids_of
+from jobdeck.store.sql.among import ids_of
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.many_rows import insert_cells
-from jobdeck.store.sql.prepared import Prepared
+from jobdeck.store.sql.statements import BOOL, FLOAT, INT, TEXT, Prepared, driver_of, insert_cells
 
 RACES = 5
 
@@ -52,7 +51,7 @@ class NewJob(NamedTuple):
 async def insert_many(tx: Tx, new: Sequence[NewJob], order_keys: Sequence[int], ids: Sequence[int]) -> None:
     """Write the rows of `new`, pending, with ids that `next_ids` gave."""
     if new:
-        await insert_cells(tx, jobs, _new_cells(new, order_keys, ids, tx.now), _INSERTED)
+        await insert_cells(tx.connection, jobs, _new_cells(new, order_keys, ids, tx.now), _INSERTED)
 
 
 _NEXT_IDS = Prepared(
@@ -66,7 +65,7 @@ _NEXT_IDS = Prepared(
 
 async def next_ids(tx: Tx, count: int) -> list[int]:
     """Ids that no other job ever had, in growing order; known before the insert because run ids contain them."""
-    if tx.dialect == "postgresql":
+    if driver_of(tx.connection).has_other_writers:
         return sorted(value for (value,) in await _NEXT_IDS.run(tx.connection, count=count, lock=IDS_LOCK))
     query = text("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'")
     last = (await tx.connection.execute(query)).scalar() or 0
@@ -141,7 +140,7 @@ async def remembered_jobs(tx: Tx, principal_id: int, key: str, request_hash: str
 
 async def _require_there(tx: Tx, key: str, ids: Sequence[int]) -> None:
     """Raises Conflict where jobs that the key stands for were deleted: the answer cannot be given any more."""
-    wanted = ids_of(ids, tx.dialect)
+    wanted = ids_of(ids)
     there = set((await tx.connection.execute(select(jobs.c.id).join(wanted, wanted.c.id == jobs.c.id))).scalars())
     gone = [i for i in ids if i not in there]
     if gone:

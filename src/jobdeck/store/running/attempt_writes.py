@@ -25,10 +25,9 @@ from jobdeck.core.tasks import Touched
 from jobdeck.store.jobs import jobs
 from jobdeck.store.running import step_writes
 from jobdeck.store.schema import lineage
-from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.sql.many_rows import insert_cells
+from jobdeck.store.sql.statements import INT, TEXT, insert_cells
 from jobdeck.store.sql.wakeups import SCHEDULER
 
 MAX_WARNINGS = 2**31 - 1
@@ -168,7 +167,7 @@ async def _record_lineage(tx: Tx, touched: Sequence[tuple[Job, Touched]]) -> Non
         return
     names = list(_LINEAGE)[3:]
     rows = [(job.id, job.attempt, tx.now, *(getattr(t, n) for n in names)) for job, t in touched]
-    await insert_cells(tx, lineage, dict(zip(_LINEAGE, zip(*rows, strict=True), strict=True)), _LINEAGE)
+    await insert_cells(tx.connection, lineage, dict(zip(_LINEAGE, zip(*rows, strict=True), strict=True)), _LINEAGE)
 
 
 _LINEAGE = {

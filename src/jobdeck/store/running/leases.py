@@ -22,11 +22,9 @@ from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.schema import jobs as jobs_table
 from jobdeck.store.schema import leases, projects
-from jobdeck.store.sql.among import among
-from jobdeck.store.sql.batch import INT, TEXT, ids_of
+from jobdeck.store.sql.among import among, ids_of
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.many_rows import insert_cells
-from jobdeck.store.sql.prepared import Prepared, run_batch
+from jobdeck.store.sql.statements import INT, TEXT, Prepared, insert_cells, run_batch
 
 RUN, UNDO = "run", "undo"
 EXPIRY_BATCH = 500
@@ -39,6 +37,7 @@ class Pick:
     job: int
     worker_id: str
     worker_name: str
+    """For people; may be empty."""
     claims: str
     """JSON text of the claims that it holds while the lease lives."""
     purpose: str = RUN
@@ -81,7 +80,8 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
         tx.called = takers
         async with tx.last_writes():
             await jobs.apply(tx, changes)
-            await insert_cells(tx, leases, dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)), _COLUMNS)
+            cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
+            await insert_cells(tx.connection, leases, cells, _COLUMNS)
         return {job.id for job, _ in changes}
 
     opening = (
@@ -151,7 +151,7 @@ _OF_WORKER = Prepared(
 async def ask(tx: Tx, ids: Sequence[int], what: str) -> None:
     """Leave word at the leases of `ids` for their workers."""
     if ids:
-        wanted = select(ids_of(ids, tx.dialect).c.id)
+        wanted = select(ids_of(ids).c.id)
         await tx.connection.execute(update(leases).where(among(leases.c.job_id, wanted)).values(ask=what))
 
 

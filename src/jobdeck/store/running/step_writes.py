@@ -6,16 +6,29 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Subquery, Table, Update, case, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Subquery,
+    Table,
+    Update,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.life.job import Job
 from jobdeck.core.life.records import JobAdvanced, StepClosed, StepOpened, TaskAdvanced, TaskEnded, TaskStarted
 from jobdeck.core.life.states import StepState
 from jobdeck.store.schema import jobs, steps, tasks
-from jobdeck.store.sql.batch import FLOAT, INT, TEXT, cells_of
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.sql.prepared import Build, run_batch
+from jobdeck.store.sql.statements import FLOAT, INT, TEXT, Build, cells_of, run_batch
 
 _STEP_KEY = ("job_id", "attempt", "index")
 _TASK_KEY = ("job_id", "attempt", "step_index", "index")
@@ -67,6 +80,7 @@ MOST_TRACEBACK = 8 * 1024
 """Characters kept of the traceback of a task, the last ones: a step may have thousands that fail."""
 _KEPT = ("state", "host", "done", "total", "unit", "rows", "bytes", "cursor", "result")
 """Columns that keep their value where a patch says nothing."""
+_AMOUNTS = ("done", "rows", "bytes")
 
 
 class StepBatch:
@@ -198,6 +212,7 @@ async def _patch_tasks(tx: Tx, rows: list[dict[str, Any]]) -> None:
 def _task_patches(batch: Subquery) -> Update:
     failed = func.coalesce(batch.c.failed, 0)
     values: dict[Any, Any] = {tasks.c[n]: func.coalesce(batch.c[n], tasks.c[n]) for n in _KEPT}
+    values |= {tasks.c[n]: _never_less(batch, n) for n in _AMOUNTS}
     of_this_end = ("ended_at", "error_code", "error_message", "error_hint", "error_traceback")
     values |= {tasks.c[n]: batch.c[n] for n in of_this_end}
     values[tasks.c.attempts] = tasks.c.attempts + func.coalesce(batch.c.started, 0)
@@ -207,6 +222,14 @@ def _task_patches(batch: Subquery) -> Update:
     values[tasks.c.started_at] = case((tasks.c.started_at.is_(None), batch.c.started_at), else_=tasks.c.started_at)
     statement = update(tasks).where(*(tasks.c[k] == batch.c[k] for k in _TASK_KEY))
     return statement.values(values)
+
+
+def _never_less(batch: Subquery, name: str) -> ColumnElement[int]:
+    """An amount of a task that was lost or failed stays until its next run, which goes on at the last checkpoint, has
+    caught up. What a task says with another unit, or in the end, counts as it is."""
+    old, new = tasks.c[name], batch.c[name]
+    as_said = or_(batch.c.state == str(StepState.SUCCEEDED), batch.c.unit != tasks.c.unit)
+    return case((new.is_(None), old), (as_said, new), (old > new, old), else_=new)
 
 
 async def advance(tx: Tx, advanced: Mapping[int, JobAdvanced]) -> None:

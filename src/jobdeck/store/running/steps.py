@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.core.life.records import SavedStep, SavedTask
 from jobdeck.core.life.states import StepState
 from jobdeck.store.schema import steps, tasks
-from jobdeck.store.sql.batch import ids_of
+from jobdeck.store.sql.among import ids_of
 from jobdeck.store.sql.database import Tx
 
 
@@ -55,7 +55,7 @@ async def failures_before(connection: AsyncConnection, job: int, attempt: int, s
 
 async def forget_tries(tx: Tx, ids: list[int]) -> None:
     """After a person resumed a job, its tasks have all their tries again."""
-    wanted = select(ids_of(ids, tx.dialect).c.id)
+    wanted = select(ids_of(ids).c.id)
     await tx.connection.execute(
         update(tasks).where(tasks.c.job_id.in_(wanted), tasks.c.state != str(StepState.SUCCEEDED)).values(tries=0)
     )

@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.core.values import clip
 from jobdeck.store.schema import leases, workers
 from jobdeck.store.sql.among import among
-from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.events import NewEvent
-from jobdeck.store.sql.prepared import BatchQuery, Prepared
+from jobdeck.store.sql.statements import INT, TEXT, BatchQuery, Prepared
 
 ACTIVE, DRAINING, LEAVING, GONE = "active", "draining", "leaving", "gone"
 """It takes jobs; a person told it to take no more, which can be taken back; it is about to end; it has ended."""

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
 from jobdeck.store.schema import OPEN_JOBS, event_retention, events, file_versions, files, idempotency, jobs, projects
-from jobdeck.store.sql.batch import INT, ids_of
+from jobdeck.store.sql.among import ids_of
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.sql.prepared import Prepared
+from jobdeck.store.sql.statements import INT, Prepared
 
 RESUMED_AT_ONCE = 500
 
@@ -40,7 +40,7 @@ async def ended_jobs(connection: AsyncConnection, before: int, after: int, limit
 
 async def over(tx: Tx, ids: Sequence[int], before: int) -> list[int]:
     """Those of the jobs that ended before `before`."""
-    wanted = ids_of(ids, tx.dialect)
+    wanted = ids_of(ids)
     query = select(jobs.c.id).join(wanted, wanted.c.id == jobs.c.id).where(_over(jobs, before))
     return list((await tx.connection.execute(query)).scalars())
 

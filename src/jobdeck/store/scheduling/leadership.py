@@ -9,9 +9,9 @@ from sqlalchemy import Select, Subquery, bindparam, insert, select, update
 
 from jobdeck.core.errors import NotLeader
 from jobdeck.store.schema import leadership
-from jobdeck.store.sql.batch import INT, TEXT
 from jobdeck.store.sql.database import Database, Tx
-from jobdeck.store.sql.prepared import BatchQuery, Prepared, Rows, run_batch
+from jobdeck.store.sql.driver import Rows
+from jobdeck.store.sql.statements import INT, TEXT, BatchQuery, Prepared, run_batch
 
 SCHEDULER = "scheduler"
 

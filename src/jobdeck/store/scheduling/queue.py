@@ -28,9 +28,8 @@ from jobdeck.core.life.waiting import ScopePause
 from jobdeck.core.values import encode
 from jobdeck.store.schema import OPEN_JOBS, events, jobs, limits, paused_scopes, projects
 from jobdeck.store.sql.among import among
-from jobdeck.store.sql.batch import INT
 from jobdeck.store.sql.events import SUBMITTED
-from jobdeck.store.sql.prepared import Prepared, run_batch
+from jobdeck.store.sql.statements import INT, Prepared, run_batch
 from jobdeck.store.views.expressions import position
 
 

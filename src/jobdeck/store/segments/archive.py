@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.store.schema import loose_jobs, segment_columns, segments
 from jobdeck.store.segments.layout import FORM_SINCE, LAYOUT, SAYS_COLUMNS, Column, parse
 from jobdeck.store.segments.spans import first_id
-from jobdeck.store.sql.batch import ids_of
+from jobdeck.store.sql.among import ids_of
 
 KEPT = 128 * 1024 * 1024
 """Bytes of columns kept in memory; a million jobs take about 30 MB without the texts."""
@@ -60,7 +60,7 @@ class Archive:
         known = self._segments
         fresh = [n for n, version in found if n not in known or known[n].version != version]
         if fresh:
-            wanted = ids_of(fresh, connection.dialect.name)
+            wanted = ids_of(fresh)
             rows = (await connection.execute(select(segments).join(wanted, wanted.c.id == segments.c.id))).all()
             abouts = {row.id: json.loads(row.about) for row in rows}
             columns = await _columns(connection, abouts)
@@ -124,7 +124,7 @@ async def _columns(connection: AsyncConnection, abouts: Mapping[int, Mapping[str
     silent = sorted(readable.keys() - found.keys())
     if silent:
         found |= {number: set() for number in silent}
-        wanted = ids_of(silent, connection.dialect.name)
+        wanted = ids_of(silent)
         query = select(segment_columns.c.segment_id, segment_columns.c.name)
         for number, name in await connection.execute(query.join(wanted, wanted.c.id == segment_columns.c.segment_id)):
             found[number].add(name)

@@ -18,7 +18,7 @@ from jobdeck.store.segments.layout import READ, Builder, Built, is_of_today
 from jobdeck.store.segments.searched import Parts
 from jobdeck.store.segments.settled import settled
 from jobdeck.store.segments.spans import SHIFT, SIZE, first_id, segment_of
-from jobdeck.store.sql.batch import ids_of
+from jobdeck.store.sql.among import ids_of
 from jobdeck.store.sql.database import Database, Tx
 
 MOST_OPEN = SIZE // 20
@@ -117,7 +117,7 @@ class Sealer:
 async def _nearly_ended(connection: AsyncConnection, numbers: Sequence[int], most: int) -> list[int]:
     """Those of the segments with at most `most` open jobs, in order. No more than that is looked at of each: very
     many jobs may wait for long."""
-    wanted = ids_of(numbers, connection.dialect.name)
+    wanted = ids_of(numbers)
     low = wanted.c.id * literal_column(str(SIZE))
     mine = (jobs.c.state.in_(_OPEN), jobs.c.id >= low, jobs.c.id < low + literal_column(str(SIZE)))
     one_more = select(jobs.c.id).where(text(OPEN_JOBS), *mine).offset(most).limit(1).scalar_subquery()
@@ -202,7 +202,7 @@ async def _write(tx: Tx, number: int, read: _Read) -> bool:
     await connection.execute(delete(segment_columns).where(segment_columns.c.segment_id == number))
     columns = [{"segment_id": number, "name": name, "data": data} for name, data in read.built.columns.items()]
     await connection.execute(insert(segment_columns), columns)
-    gone = ids_of(read.loose, tx.dialect)
+    gone = ids_of(read.loose)
     await connection.execute(delete(loose_jobs).where(loose_jobs.c.id.in_(select(gone.c.id))))
     if read.open:
         await connection.execute(insert(loose_jobs), [{"job_id": job_id} for job_id in read.open])

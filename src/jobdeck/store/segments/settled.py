@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from jobdeck.store.schema import jobs
 from jobdeck.store.sql.database import Tx
+from jobdeck.store.sql.statements import driver_of
 
 IDS_LOCK = 6_014_223_001
 """The number of PostgreSQL's advisory lock."""
@@ -16,7 +17,7 @@ IDS_LOCK = 6_014_223_001
 
 async def settled(tx: Tx, *, wait: bool) -> int | None:
     """The id up to which all are settled; None when the lock is taken and is not to be waited for."""
-    if tx.dialect == "postgresql":
+    if driver_of(tx.connection).has_other_writers:
         lock = func.pg_advisory_xact_lock if wait else func.pg_try_advisory_xact_lock
         if (await tx.connection.execute(select(lock(IDS_LOCK)))).scalar() is False:
             return None

@@ -19,11 +19,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from jobdeck.core.errors import DiskFull, Unavailable
-from jobdeck.store.sql.clock import Clock, DatabaseClock
+from jobdeck.store.sql.clock import Clock
+from jobdeck.store.sql.driver import DRIVER, Driver, Rows
 from jobdeck.store.sql.engines import Planning, postgres_engine, sqlite_engine
 from jobdeck.store.sql.events import NewEvent, append
-from jobdeck.store.sql.prepared import BatchQuery, Rows, begin_with, commit, end, is_idle, pipeline
 from jobdeck.store.sql.sessions import Sessions
+from jobdeck.store.sql.statements import BatchQuery, begin_with, driver_of
 from jobdeck.store.sql.wakeups import Called, Wakeups
 
 T = TypeVar("T")
@@ -53,7 +54,6 @@ class Tx:
 
     connection: AsyncConnection
     now: int
-    dialect: str
     answers: Sequence[Rows] = ()
     """To the questions that it was opened with."""
 
@@ -75,13 +75,11 @@ class Tx:
     async def last_writes(self) -> AsyncIterator[None]:
         """Around the last statements of a transaction, none of which may read: they, the events and the commit go out
         together. It ends the transaction, so nothing may follow."""
-        async with pipeline(self.connection):
+        async with driver_of(self.connection).together(self.connection, commits=True):
             yield
             if self.events:
                 await append(self.connection, self.events, self.now, self.called)
                 self.events, self.told = [], True
-            await commit(self.connection)
-        await end(self.connection)
         self.over = True
 
 
@@ -98,7 +96,6 @@ class Database:
     ) -> None:
         """`patience`: seconds that PostgreSQL may take to answer a statement, whatever the reason."""
         self.url = make_url(url)
-        self.clock = clock or DatabaseClock()
         self.wakeups = wakeups or Wakeups()
         self.dialect = self.url.get_backend_name()
         self.wrote_at = -math.inf
@@ -116,10 +113,13 @@ class Database:
             many = postgres_engine(self.url, patience, Planning.BY_INDEX)
             one = postgres_engine(self.url, patience, Planning.ONCE)
             self._at_hand = _AtHand(many, one)
+        driver: Driver = self._writer.sync_engine.get_execution_options()[DRIVER]
+        self._own_clock = clock
+        self.clock: Clock = clock or driver
 
     def sibling(self, patience: float = ANSWER_SECONDS) -> Database:
         """Another handle on the same database, for another thread's event loop; shares the clock and the wake-ups."""
-        return Database(self.url, clock=self.clock, wakeups=self.wakeups, patience=patience)
+        return Database(self.url, clock=self._own_clock, wakeups=self.wakeups, patience=patience)
 
     async def close(self) -> None:
         if self._at_hand is not None:
@@ -200,11 +200,12 @@ class Database:
         opening: Sequence[BatchQuery],
     ) -> T:
         async with begun as connection:
-            answers, told = await begin_with(connection, opening, self.clock.question(self.dialect))
-            now = int(told[0][0]) if told else await self.clock.now(connection)
-            tx = Tx(connection, now, self.dialect, answers)
+            answers, now = await begin_with(connection, opening)
+            if self._own_clock is not None:
+                now = await self._own_clock.now(connection)
+            tx = Tx(connection, now, answers)
             result = await work(tx)
-            if tx.over and (tx.events or not await is_idle(connection)):
+            if tx.over and (tx.events or not await driver_of(connection).is_idle(connection)):
                 raise RuntimeError("Statements or events followed the last writes of a transaction; they are undone.")
             if tx.events:
                 async with tx.last_writes():
@@ -245,7 +246,7 @@ class _AtHand:
         self.one = one
         """For what concerns one job."""
         self.reads = Sessions(many.execution_options(isolation_level="AUTOCOMMIT"))
-        self.writes = Sessions(one, plan_once=True)
+        self.writes = Sessions(one)
 
     async def close(self) -> None:
         await self.reads.close()

@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from jobdeck.core.errors import InvalidInput
+from jobdeck.store.sql.driver import DRIVER
 from jobdeck.store.sql.postgres_connection import connecting
-from jobdeck.store.sql.sqlite_connection import SqliteConnection
+from jobdeck.store.sql.postgres_driver import PostgresDriver
+from jobdeck.store.sql.sqlite_driver import SqliteConnection, SqliteDriver
 
 IDLE_SECONDS = 1.0
 """Unused for longer than this, a connection is tried before it is used again."""
@@ -52,6 +54,7 @@ def sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
         connect_args={"async_creator_fn": SqliteConnection},
+        execution_options={DRIVER: SqliteDriver()},
         poolclass=AsyncAdaptedQueuePool,
         pool_size=1 if writes else 4,
         max_overflow=0,
@@ -84,6 +87,7 @@ def postgres_engine(url: URL, patience: float, plans: Planning = Planning.ITS_OW
     engine = create_async_engine(
         url,
         connect_args={"options": options, "async_creator_fn": connecting(patience)},
+        execution_options={DRIVER: PostgresDriver(keeps_plans=plans is Planning.ONCE)},
         pool_size=5 if few else 10,
         max_overflow=5 if few else 10,
         pool_timeout=10,

@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobdeck.core.identity.actor import ids_of
 from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
-from jobdeck.store.sql.batch import INT, TEXT
-from jobdeck.store.sql.prepared import run_batch
+from jobdeck.store.sql.statements import INT, TEXT, driver_of, run_batch
 from jobdeck.store.sql.wakeups import Called, announcement
 
 CHANNEL = "jobdeck"
@@ -71,14 +70,14 @@ class EventRow(NamedTuple):
 async def append(connection: AsyncConnection, events: Sequence[NewEvent], now: int, called: Called = None) -> None:
     """Write `events` as the last statement of a transaction, whose commit will call those `called`.
 
-    On PostgreSQL a transaction lock is held from here to the commit, so that ids become visible in the order they
+    Where others write, a transaction lock is held from here to the commit, so that ids become visible in the order they
     grow: a reader that has seen event n will never meet a smaller one later."""
     rows = [
         (now, e.kind, e.project_id, e.job_id, e.actor and str(e.actor), _text_of(e.data), *ids_of(e.actor))
         for e in events
     ]
     cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
-    if connection.dialect.name == "postgresql":
+    if driver_of(connection).has_other_writers:
         await run_batch(connection, _insert_in_order, cells, _COLUMNS, called=announcement(called))
     else:
         await run_batch(connection, _insert, cells, _COLUMNS)

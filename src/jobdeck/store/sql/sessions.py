@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from jobdeck.store.sql.engines import IDLE_SECONDS
-from jobdeck.store.sql.prepared import PLANS_ONCE, commit_alone, driver_of
+from jobdeck.store.sql.postgres_driver import below_of, commit_alone
 
 KEPT = 3
 """Sessions that are at hand at the same time; what is needed besides goes through the pool."""
@@ -20,10 +20,8 @@ class Sessions:
     """Transactions on sessions of a pool, which SQLAlchemy neither begins nor ends: they begin with their first
     statement, and most commit with their last. For a transaction of 2 ms that is a tenth of it."""
 
-    def __init__(self, engine: AsyncEngine, *, plan_once: bool = False) -> None:
-        """`plan_once`: the sessions of this engine keep the plans that they made first."""
+    def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._plan_once = plan_once
         self._kept: list[tuple[AsyncConnection, float]] = []
 
     @asynccontextmanager
@@ -49,10 +47,7 @@ class Sessions:
             if not _rested(since) or await _answers(connection):
                 return connection
             await self._drop_rested()
-        connection = await self._engine.connect()
-        if self._plan_once:
-            connection.info[PLANS_ONCE] = True
-        return connection
+        return await self._engine.connect()
 
     async def _drop_rested(self) -> None:
         """Where one does not answer, the others that rested are not waited for, too."""
@@ -75,9 +70,9 @@ def _rested(since: float) -> bool:
 async def _answers(connection: AsyncConnection) -> bool:
     """Whether the session is still there; one that is not is taken out of the pool."""
     try:
-        driver = await driver_of(connection)
-        await driver.set_autocommit(True)  # the question opens no transaction
-        await driver.execute("SELECT 1")
+        below = await below_of(connection)
+        await below.set_autocommit(True)  # the question opens no transaction
+        await below.execute("SELECT 1")
     except connection.dialect.loaded_dbapi.Error:
         await _forget(connection)
         return False

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, text
 
-from jobdeck.store.sql.batch import FLOAT
 from jobdeck.store.sql.database import Connection
-from jobdeck.store.sql.prepared import Prepared
+from jobdeck.store.sql.statements import FLOAT, Prepared
 
 
 async def end(connection: Connection, seconds: float) -> int:

@@ -32,7 +32,7 @@ from jobdeck.store.segments.matching import People
 from jobdeck.store.segments.ranking import Question, columns_of
 from jobdeck.store.segments.spans import gaps
 from jobdeck.store.segments.warming import Warmer
-from jobdeck.store.sql.batch import ids_of
+from jobdeck.store.sql.among import ids_of
 from jobdeck.store.views.expressions import by_bytes
 from jobdeck.store.views.job_conditions import conditions, duration, row_conditions
 from jobdeck.store.views.job_views import joined, listed_columns
@@ -138,7 +138,7 @@ async def _rows(connection: AsyncConnection, ids: Sequence[int]) -> list[RowMapp
     """The rows of jobs in the order of `ids`."""
     if not ids:
         return []
-    wanted = ids_of(ids, connection.dialect.name)
+    wanted = ids_of(ids)
     found = (await connection.execute(_LISTED.where(jobs.c.id.in_(select(wanted.c.id))))).mappings()
     by_id = {row["id"]: row for row in found}
     return [by_id[job_id] for job_id in ids if job_id in by_id]

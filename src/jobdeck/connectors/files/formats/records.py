@@ -19,10 +19,11 @@ _NEWLINE = 10
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole records: `data` is bytes `start` to `end` of the (unpacked) stream."""
+    """Whole records."""
 
     data: bytes
     start: int
+    """Byte of the (unpacked) stream at which they begin."""
     end: int
 
 

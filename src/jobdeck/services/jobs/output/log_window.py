@@ -29,9 +29,10 @@ class LogPlace:
 
 @dataclass(frozen=True, slots=True)
 class NumberedLine:
-    """`number` counts from 1 in the attempt's log."""
+    """A line and its place."""
 
     number: int
+    """Counts from 1 in the attempt's log."""
     line: LogEntry
 
 

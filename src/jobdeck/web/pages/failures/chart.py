@@ -20,6 +20,7 @@ class ChartBar:
 
     x: str
     y: str
+    """Of its upper edge, from the top."""
     width: str
     height: str
     count: int

@@ -24,14 +24,16 @@ TABS = ("overview", "steps", "events", "logs", "family", "attempts")
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something to do with the job; `why` says why not."""
+    """Something to do with the job."""
 
     name: str
     text: str
     symbol: str
     key: str
+    """Does it, when it is pressed."""
     allowed: bool
     why: str | None = None
+    """Why it is not allowed."""
     danger: bool = False
     children: str | None = None
     """Of a delete: what would go with the job."""

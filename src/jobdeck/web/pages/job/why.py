@@ -29,6 +29,7 @@ class Piece:
 
     text: str
     job: int | None = None
+    """Its id, where the words are its name."""
     at: datetime | None = None
 
 
@@ -48,6 +49,7 @@ class HeadReason:
 
     tone: Tone
     symbol: str
+    """Its name in the sprite."""
     title: str
     pieces: Sequence[Piece] = ()
     hint: str | None = None

@@ -25,12 +25,13 @@ _MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class FilterField:
-    """`names`: its parameters in the address; of a range the lower bound and the upper one."""
+    """A control of the filter."""
 
     key: str
     label: str
     kind: Control
     names: tuple[str, ...]
+    """Its parameters in the address; of a range the lower bound and the upper one."""
     help: str = ""
     other: str = ""
     """What else may be typed, where that is not only what is offered."""
@@ -38,20 +39,22 @@ class FilterField:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A value that can be chosen, and what is said about it."""
+    """A value that can be chosen."""
 
     value: str
     note: str = ""
+    """What is said about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter that is set, and the address without it. `kind` is how its value is to be shown."""
+    """A filter that is set."""
 
     filter: str
     label: str
     value: str
     url: str
+    """The address without it."""
     is_time: bool = False
 
 
