@@ -11,9 +11,9 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, text
 
+from jobdeck.access.caller import Authenticator, TokenText
 from jobdeck.access.first_admin import AdminElsewhere, first_admin
 from jobdeck.access.own_key import WrongSecretKey, proved_vault
-from jobdeck.access.tokens import Authenticator, TokenText
 from jobdeck.access.vault import Vault
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.jobs.command import Command

@@ -15,8 +15,8 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jobdeck.access.caller import Authenticator
 from jobdeck.access.sessions import BrowserSessions
-from jobdeck.access.tokens import Authenticator
 from jobdeck.api.http import problem
 from jobdeck.api.http.described import PUBLIC
 from jobdeck.api.http.server.connections import KNOWN

@@ -54,11 +54,10 @@ class Presenter:
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
     ) -> list[Job]:
         """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
-        begun = [row for row in rows if row["started_at"] is not None]
         moved = _wants(fields, "inputs", "outputs", "credits")
         beside = Beside(
             waits=await self._waits(connection, rows, caller, now) if _wants(fields, "wait") else {},
-            touched=await job_views.lineage_of(connection, begun) if moved else {},
+            touched=await job_views.lineage_of(connection, rows) if moved else {},
             unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
         )
         return [self._shown(row, beside, caller, now) for row in rows]
