@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -49,34 +50,33 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The address of a PostgreSQL that lives as long as the tests do (`postgresql://…`, its maintenance database)."""
-    command = [sys.executable, "-W", "ignore", str(GUARDIAN)]
+@contextmanager
+def _guarded(what: str, *words: str) -> Iterator[str]:
+    """The address that a guardian's server gives itself; the server lives as long as this does."""
+    command = [sys.executable, *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as guardian:
         assert guardian.stdin is not None
         assert guardian.stdout is not None
         url = guardian.stdout.readline().strip()
-        assert url, "PostgreSQL did not start; its messages are above"
+        assert url, f"{what} did not start; its messages are above"
         guardian.wait(10)
         yield url
         guardian.stdin.close()
-        guardian.stdout.read()  # ends when PostgreSQL has stopped and its data is gone
+        guardian.stdout.read()  # ends when the server has stopped and its data is gone
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a PostgreSQL that lives as long as the tests do (`postgresql://…`, its maintenance database)."""
+    with _guarded("PostgreSQL", "-W", "ignore", str(GUARDIAN)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The address of a real S3 server that lives as long as the tests do."""
-    command = [sys.executable, str(S3_GUARDIAN)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as guardian:
-        assert guardian.stdin is not None
-        assert guardian.stdout is not None
-        url = guardian.stdout.readline().strip()
-        assert url, "the S3 server did not start; its messages are above"
-        guardian.wait(10)
+    with _guarded("the S3 server", str(S3_GUARDIAN)) as url:
         yield url
-        guardian.stdin.close()
-        guardian.stdout.read()  # ends when the server has stopped and its data is gone
 
 
 @pytest.fixture

@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from jobdeck.access.vault import Vault
+from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.control import Control
 from jobdeck.engine.feed import Feed
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.submitting.submit import Submitter
+from jobdeck.jobs.command import Command
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.masking import Masker, ParamVault
 from jobdeck.storage.blobs import Blobs
-from jobdeck.store.migrate import migrate
 from jobdeck.store.sql.database import Database
+from tests import migrated
 from tests.api.harness import Api
-
-
-async def _migrated(url: str) -> None:
-    database = Database(url)
-    await migrate(database)
-    await database.close()
 
 
 @pytest.fixture(scope="session")
 def sqlite_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database to be copied; migrating anew for each test would take most of the time."""
-    path = tmp_path_factory.mktemp("model") / "jobdeck.db"
-    asyncio.run(_migrated(f"sqlite+aiosqlite:///{path}"))
-    return path
+    return migrated.sqlite_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +41,7 @@ def postgres_model(postgres_url: str) -> Iterator[str]:
     name = f"model_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    asyncio.run(_migrated(_named(postgres_url, name)))
+    asyncio.run(migrated.make(_named(postgres_url, name)))
     yield name
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -55,8 +49,7 @@ def postgres_model(postgres_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def sqlite_ready_url(sqlite_model: Path, tmp_path: Path) -> str:
-    shutil.copy(sqlite_model, tmp_path / "jobdeck.db")
-    return f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}"
+    return migrated.sqlite_copy(sqlite_model, tmp_path)
 
 
 @pytest.fixture
@@ -121,3 +114,15 @@ async def small(sqlite_ready_url: str, tmp_path: Path, home: Path) -> AsyncItera
     async with Api.over(made, home) as api:
         yield api
     await made.database.close()
+
+
+@asynccontextmanager
+async def api_of_commands(database_url: str, folder: Path, home: Path) -> AsyncIterator[Api]:
+    """The API of an installation that runs programs, and nothing else."""
+    core = make_core(database_url, folder)
+    registry = TypeRegistry([RegisteredType("command", "jobdeck.jobs.command:Command", Command)])
+    seals = ParamVault(Masker(registry), core.vault)
+    submitter = Submitter(core.database, registry, Environments(core.database, core.installation).of, seals=seals)
+    async with Api.over(replace(core, registry=registry, submitter=submitter), home) as made:
+        yield made
+    await core.database.close()

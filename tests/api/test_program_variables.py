@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobdeck.core.registry import RegisteredType, TypeRegistry
-from jobdeck.engine.submitting.submit import Submitter
-from jobdeck.jobs.command import Command
-from jobdeck.services.data.environments import Environments
-from jobdeck.services.masking import MASK, Masker, ParamVault
+from jobdeck.services.masking import MASK
 from jobdeck.store.views import job_views
-from tests.api.conftest import make_core
+from tests.api.conftest import api_of_commands
 from tests.api.harness import Api, is_problem
 
 PLAIN = {"REGION": "north-by-northwest", "API_TOKEN": "s3cret-t0ken"}
@@ -26,13 +21,8 @@ VALUES = (*PLAIN.values(), "another-s3cret")
 
 @pytest.fixture
 async def api(ready_url: str, tmp_path: Path, home: Path) -> AsyncIterator[Api]:
-    core = make_core(ready_url, tmp_path)
-    registry = TypeRegistry([RegisteredType("command", "jobdeck.jobs.command:Command", Command)])
-    seals = ParamVault(Masker(registry), core.vault)
-    submitter = Submitter(core.database, registry, Environments(core.database, core.installation).of, seals=seals)
-    async with Api.over(replace(core, registry=registry, submitter=submitter), home) as made:
+    async with api_of_commands(ready_url, tmp_path, home) as made:
         yield made
-    await core.database.close()
 
 
 async def kept(api: Api, job_id: int) -> Any:

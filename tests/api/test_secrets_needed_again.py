@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.secrecy import MASK
-from jobdeck.engine.submitting.submit import Submitter
-from jobdeck.jobs.command import Command
-from jobdeck.services.data.environments import Environments
-from jobdeck.services.masking import Masker, ParamVault
-from tests.api.conftest import make_core
+from tests.api.conftest import api_of_commands
 from tests.api.harness import Api, is_problem
 
 ENV = {"API_TOKEN": "s3cr3t-value-9", "REGION": "eu-secret-place"}
@@ -27,15 +21,10 @@ PARAMS = {"argv": ["ls"], "env": ENV}
 
 @pytest.fixture
 async def api(ready_url: str, tmp_path: Path, home: Path) -> AsyncIterator[Api]:
-    core = make_core(ready_url, tmp_path)
-    registry = TypeRegistry([RegisteredType("command", "jobdeck.jobs.command:Command", Command)])
-    seals = ParamVault(Masker(registry), core.vault)
-    submitter = Submitter(core.database, registry, Environments(core.database, core.installation).of, seals=seals)
-    async with Api.over(replace(core, registry=registry, submitter=submitter), home) as made:
+    async with api_of_commands(ready_url, tmp_path, home) as made:
         for name in ("ann", "ben"):
             await made.token(name, "operator", "default")
         yield made
-    await core.database.close()
 
 
 REAIMED: list[dict[str, Any]] = [

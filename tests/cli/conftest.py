@@ -13,6 +13,7 @@ import pytest
 
 from jobdeck.cli.main import run
 from tests.client.contract_server import TOKEN, ContractServer, running
+from tests.docs.serving import Served
 
 
 @dataclass(frozen=True)
@@ -108,3 +109,30 @@ def cli(
     server: ContractServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Cli:
     return Cli(server.url, tmp_path, monkeypatch, capsys)
+
+
+class QuickShell:
+    """Runs the command line within the test's process, which is quick; gives what it prints."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.errors = ""
+        """What the last command said on standard error."""
+
+    def __call__(self, *words: str, status: int = 0) -> str:
+        self._capsys.readouterr()
+        found = run(list(words))
+        out, self.errors = self._capsys.readouterr()
+        assert found == status, out + self.errors
+        return out
+
+
+@pytest.fixture
+def jobdeck(
+    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> QuickShell:
+    for name, value in server.environment.items():
+        if name.startswith("JOBDECK_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return QuickShell(capsys)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.cli.main import run
+from tests.cli.conftest import QuickShell
 from tests.docs.serving import Served, served
 
 
@@ -19,34 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield started
 
 
-class Shell:
-    """Runs the command line within the test's process, which is quick; gives what it prints."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.errors = ""
-        """What the last command said on standard error."""
-
-    def __call__(self, *words: str, status: int = 0) -> str:
-        self._capsys.readouterr()
-        found = run(list(words))
-        out, self.errors = self._capsys.readouterr()
-        assert found == status, out + self.errors
-        return out
-
-
-@pytest.fixture
-def jobdeck(
-    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Shell:
-    for name, value in server.environment.items():
-        if name.startswith("JOBDECK_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    return Shell(capsys)
-
-
-def test_a_dry_run_shows_the_plan_and_submits_nothing(jobdeck: Shell, server: Served) -> None:
+def test_a_dry_run_shows_the_plan_and_submits_nothing(jobdeck: QuickShell, server: Served) -> None:
     said = jobdeck("run", "sleep", "-p", "steps=2", "-p", "tasks=3", "-p", "write=lake/a/b", "--dry-run")
     assert "nothing was submitted" in said
     assert "object:lake/a/b" in said
@@ -58,7 +31,7 @@ def test_a_dry_run_shows_the_plan_and_submits_nothing(jobdeck: Shell, server: Se
         assert list(client.jobs.list()) == []
 
 
-def test_a_dry_run_of_an_import_leaves_no_file_behind(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_a_dry_run_of_an_import_leaves_no_file_behind(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,name\n1,x\n")
     (tmp_path / "b.csv").write_text("id,name\nonly one\n")
     said = jobdeck("import", "a.csv", "--into", "lake/shop/orders", "--dry-run")
@@ -72,7 +45,7 @@ def test_a_dry_run_of_an_import_leaves_no_file_behind(jobdeck: Shell, server: Se
         assert list(client.objects.list()) == []
 
 
-def test_failures_and_how_to_retry_them(jobdeck: Shell) -> None:
+def test_failures_and_how_to_retry_them(jobdeck: QuickShell) -> None:
     for _ in range(2):
         jobdeck("run", "sleep", "-p", "seconds=0", "-p", "fail_step=0", "-p", "fail_times=1", "--wait", status=1)
     (fingerprint,) = jobdeck("failures", "-o", "ids", "--type", "sleep").split()
@@ -90,7 +63,7 @@ def test_failures_and_how_to_retry_them(jobdeck: Shell) -> None:
     jobdeck("failures", "show", "0" * 12, status=3)
 
 
-def test_tasks_timeline_and_difference(jobdeck: Shell) -> None:
+def test_tasks_timeline_and_difference(jobdeck: QuickShell) -> None:
     old = jobdeck("run", "sleep", "-p", "seconds=0", "-p", "tasks=3", "--wait", "-o", "json")
     job = str(json.loads(old.splitlines()[-1])["id"])
     assert jobdeck("job", "tasks", job, "0", "-o", "ids").split() == ["0", "1", "2"]
@@ -109,13 +82,13 @@ def test_tasks_timeline_and_difference(jobdeck: Shell) -> None:
     assert "has the parameters of" in jobdeck("job", "diff", again, "--with", again)
 
 
-def failed(jobdeck: Shell) -> str:
+def failed(jobdeck: QuickShell) -> str:
     """The id of a job that fails whenever it runs."""
     wanted = ("run", "sleep", "-p", "seconds=0", "-p", "fail_step=0", "-p", "fail_times=9", "--wait", "-o", "ids")
     return jobdeck(*wanted, status=1).split()[-1]
 
 
-def test_a_long_error_is_cut_for_people_alone(jobdeck: Shell, server: Served) -> None:
+def test_a_long_error_is_cut_for_people_alone(jobdeck: QuickShell, server: Served) -> None:
     from jobdeck.cli.show.reasons import reasons, why
 
     id_ = failed(jobdeck)
@@ -132,7 +105,7 @@ def test_a_long_error_is_cut_for_people_alone(jobdeck: Shell, server: Served) ->
     assert jobdeck("job", "show", id_, "--full").startswith(f"Job {id_}: ")
 
 
-def test_ids_of_the_jobs_of_a_failure_can_be_piped(jobdeck: Shell, server: Served) -> None:
+def test_ids_of_the_jobs_of_a_failure_can_be_piped(jobdeck: QuickShell, server: Served) -> None:
     ids = [failed(jobdeck) for _ in range(2)]
     with server.client() as client:
         error = client.jobs.get(int(ids[0])).error

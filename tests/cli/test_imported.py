@@ -11,7 +11,7 @@ import pytest
 
 from jobdeck.client import ApiError
 from jobdeck.wire.jobs import Job
-from tests.cli.test_details import Shell
+from tests.cli.conftest import QuickShell
 from tests.docs.serving import Served, served
 
 
@@ -20,17 +20,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("imported")
     with served(folder, folder / "home") as started:
         yield started
-
-
-@pytest.fixture
-def jobdeck(
-    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Shell:
-    for name, value in server.environment.items():
-        if name.startswith("JOBDECK_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    return Shell(capsys)
 
 
 def done(server: Served, file: str, said: str = "") -> Job:
@@ -44,7 +33,7 @@ def rows(server: Served, ref: str) -> list[dict[str, Any]]:
         return client.objects.rows(ref).items
 
 
-def test_messages_name_the_file_with_its_id(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_messages_name_the_file_with_its_id(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "April orders.csv").write_text("id,n\n1,2\n1\n")
     jobdeck("import", "April orders.csv", "--into", "lake/a/broken", "--wait", status=1)
     job = done(server, "April orders.csv")
@@ -56,7 +45,7 @@ def test_messages_name_the_file_with_its_id(jobdeck: Shell, server: Served, tmp_
     assert "✘ April orders.csv (file:" in said
 
 
-def test_the_dry_run_names_files_beside_their_references(jobdeck: Shell, tmp_path: Path) -> None:
+def test_the_dry_run_names_files_beside_their_references(jobdeck: QuickShell, tmp_path: Path) -> None:
     (tmp_path / "x y.csv").write_text("id\n1\n")
     plan = json.loads(jobdeck("import", "x y.csv", "--into", "lake/a/plan", "--dry-run", "-o", "json"))
     (one,) = plan["preview"]["inputs"]
@@ -65,7 +54,7 @@ def test_the_dry_run_names_files_beside_their_references(jobdeck: Shell, tmp_pat
     assert "x y.csv (file:" in jobdeck("import", "x y.csv", "--into", "lake/a/plan", "--dry-run")
 
 
-def test_the_name_stays_when_the_file_is_deleted(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_the_name_stays_when_the_file_is_deleted(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "größe.csv").write_text("id\n1\n")
     jobdeck("import", "größe.csv", "--into", "lake/a/named", "--wait")
     job = done(server, "größe.csv")
@@ -105,7 +94,7 @@ def test_files_called_alike_in_different_words_fail_in_one_group(server: Served,
     assert len(prints) == 1
 
 
-def test_rejected_rows_are_listed_looked_at_and_downloaded(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_rejected_rows_are_listed_looked_at_and_downloaded(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "good.csv").write_text("id,n\n1,2\n")
     (tmp_path / "bad rows.csv").write_text("id,n\n1,2\nx,3\n4\n" + "y,1\n" * 30)
     jobdeck(
@@ -168,7 +157,7 @@ def test_rejected_rows_are_for_those_who_may_see_rows_of_the_project(server: Ser
             assert hidden.value.status == 404
 
 
-def test_a_hint_is_typed_as_it_is_written(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_a_hint_is_typed_as_it_is_written(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes("id,name\n1,café\n".encode("windows-1252"))
     jobdeck("import", "latin.csv", "--into", "lake/a/latin", "-p", "csv.encoding=windows-1252", "--wait")
     jobdeck("import", "latin.csv", "--into", "lake/a/latin", "--csv-encoding", "windows-1252", "--wait")
@@ -179,7 +168,7 @@ def test_a_hint_is_typed_as_it_is_written(jobdeck: Shell, server: Served, tmp_pa
     assert [row["name"] for row in rows(server, "lake/a/latin")] == ["café"] * 3
 
 
-def test_flags_and_parameters_are_merged(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_flags_and_parameters_are_merged(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("1;a\n2;b\n")
     jobdeck("import", "m.csv", "--into", "lake/a/merged", "--no-csv-header", "-p", 'csv={"delimiter": ";"}', "--wait")
     assert done(server, "m.csv").params["csv"] == {"delimiter": ";", "header": False}
@@ -187,7 +176,7 @@ def test_flags_and_parameters_are_merged(jobdeck: Shell, server: Served, tmp_pat
 
 
 def test_the_same_option_twice_is_refused_before_anything_is_uploaded(
-    jobdeck: Shell, server: Served, tmp_path: Path
+    jobdeck: QuickShell, server: Served, tmp_path: Path
 ) -> None:
     (tmp_path / "twice.csv").write_text("id\n1\n")
     base = ("import", "twice.csv", "--into", "lake/a/twice")
@@ -205,7 +194,9 @@ def test_the_same_option_twice_is_refused_before_anything_is_uploaded(
     jobdeck(*base, "--mode", "append", "-p", "mode=append", "-p", "into=lake/a/twice", "--wait")
 
 
-def test_running_again_with_a_part_of_a_group_keeps_the_rest(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_running_again_with_a_part_of_a_group_keeps_the_rest(
+    jobdeck: QuickShell, server: Served, tmp_path: Path
+) -> None:
     (tmp_path / "again.csv").write_text("x\n1;2\n")
     jobdeck("import", "again.csv", "--into", "lake/a/again", "-p", "csv.header=false", "-p", "csv.skip_rows=1")
     first = done(server, "again.csv")

@@ -15,7 +15,7 @@ from jobdeck.client.data.files import FilesResource
 from jobdeck.client.errors import Invalid as TooMuch
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.problem import Problem
-from tests.cli.test_details import Shell
+from tests.cli.conftest import QuickShell
 from tests.docs.serving import Served, served
 
 
@@ -29,17 +29,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield started
 
 
-@pytest.fixture
-def jobdeck(
-    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Shell:
-    for name, value in server.environment.items():
-        if name.startswith("JOBDECK_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    return Shell(capsys)
-
-
 def newest(server: Served) -> Job:
     with server.client() as client:
         return next(iter(client.jobs.list(type="import")))
@@ -50,13 +39,13 @@ def ids(server: Served, ref: str) -> list[int]:
         return sorted(row["id"] for row in client.objects.rows(ref).items)
 
 
-def table(jobdeck: Shell, tmp_path: Path, ref: str) -> None:
+def table(jobdeck: QuickShell, tmp_path: Path, ref: str) -> None:
     """A table whose columns say what fits."""
     (tmp_path / "first.csv").write_text("id,price\n1,1.5\n")
     jobdeck("import", "first.csv", "--into", ref, "--wait")
 
 
-def test_an_uploaded_file_is_mended_and_the_job_resumed(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_an_uploaded_file_is_mended_and_the_job_resumed(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     table(jobdeck, tmp_path, "lake/m/up")
     (tmp_path / "ok.csv").write_text("id,price\n2,2.5\n")
     (tmp_path / "bad.csv").write_text("id,price\n3,oops\n")
@@ -84,7 +73,9 @@ def test_an_uploaded_file_is_mended_and_the_job_resumed(jobdeck: Shell, server: 
     assert (tmp_path / "back.csv").read_text() == "id,price\n3,oops\n"
 
 
-def test_a_file_of_the_server_is_mended_and_the_job_resumed(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_a_file_of_the_server_is_mended_and_the_job_resumed(
+    jobdeck: QuickShell, server: Served, tmp_path: Path
+) -> None:
     table(jobdeck, tmp_path, "lake/m/path")
     data = server.home.parent / "data"
     (data / "a.csv").write_text("id,price\n2,2.5\n")
@@ -101,7 +92,7 @@ def test_a_file_of_the_server_is_mended_and_the_job_resumed(jobdeck: Shell, serv
     assert "b.csv changed since the last look" in said
 
 
-def test_what_cannot_work_uploads_nothing(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_what_cannot_work_uploads_nothing(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "refused.csv").write_text("id\n1\n")
     base = ("import", "refused.csv", "--into")
     for more in (
@@ -121,7 +112,7 @@ def test_what_cannot_work_uploads_nothing(jobdeck: Shell, server: Served, tmp_pa
 
 
 def test_nothing_is_left_where_one_of_the_files_cannot_be_taken(
-    jobdeck: Shell, server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    jobdeck: QuickShell, server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("good.csv", "large.csv"):
         (tmp_path / name).write_text(f"id\n{len(name)}\n")
@@ -138,7 +129,7 @@ def test_nothing_is_left_where_one_of_the_files_cannot_be_taken(
         assert "good.csv" not in [file.name for file in client.files.list()]
 
 
-def test_nothing_is_uploaded_twice(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_nothing_is_uploaded_twice(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "once.csv").write_text("id\n77\n")
     (tmp_path / "copy.csv").write_text("id\n77\n")
     (tmp_path / "once.txt").write_text("id\n77\n")
@@ -158,7 +149,7 @@ def test_nothing_is_uploaded_twice(jobdeck: Shell, server: Served, tmp_path: Pat
         assert "once.txt" not in [file.name for file in client.files.list()], "a dry run leaves nothing"
 
 
-def test_twice_from_cron_is_not_rows_twice(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_twice_from_cron_is_not_rows_twice(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "night.csv").write_text("id\n5\n")
     line = ("import", "night.csv", "--into", "lake/m/night", "--once", "night-2026-12-01", "--wait", "-o", "ids")
     first = jobdeck(*line)
@@ -173,7 +164,7 @@ def test_twice_from_cron_is_not_rows_twice(jobdeck: Shell, server: Served, tmp_p
         assert len([file for file in client.files.list() if file.name == "night.csv"]) == 1, "and leaves nothing"
 
 
-def test_rows_come_as_frames_and_page_by_page(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_rows_come_as_frames_and_page_by_page(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     lines = "".join(f"{i},{i}.25,2026-01-0{1 + i % 9}\n" for i in range(2500))
     (tmp_path / "many.csv").write_text("id,price,day\n" + lines)
     jobdeck("import", "many.csv", "--into", "lake/m/many", "--wait")
@@ -202,7 +193,7 @@ def test_rows_come_as_frames_and_page_by_page(jobdeck: Shell, server: Served, tm
     assert len(json.loads(jobdeck("objects", "rows", "lake/m/many", "--limit", "2200", "-o", "json"))["items"]) == 2200
 
 
-def test_a_declared_type_is_that_of_the_table_or_refused(jobdeck: Shell, server: Served, tmp_path: Path) -> None:
+def test_a_declared_type_is_that_of_the_table_or_refused(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
     (tmp_path / "texts.csv").write_text("id,price\n1,free\n")
     jobdeck("import", "texts.csv", "--into", "lake/m/texts", "--wait")
     (tmp_path / "oops.csv").write_text("id,price\n2,oops\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,16 +11,9 @@ import psycopg
 import pytest
 import structlog
 
-from jobdeck.store.migrate import migrate
-from jobdeck.store.sql.database import Database
+from tests import migrated
 from tests.conftest import _for_jobdeck
 from tests.engine.harness import Engine, running
-
-
-async def _migrated(url: str) -> None:
-    database = Database(url)
-    await migrate(database)
-    await database.close()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -34,9 +26,7 @@ def plain_logs() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "jobdeck.db"
-    asyncio.run(_migrated(f"sqlite+aiosqlite:///{path}"))
-    return path
+    return migrated.sqlite_model(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture(scope="session")
@@ -45,15 +35,14 @@ def postgres_migrated(postgres_url: str) -> str:
     name = f"engine_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    asyncio.run(_migrated(_for_jobdeck(postgres_url, name)))
+    asyncio.run(migrated.make(_for_jobdeck(postgres_url, name)))
     return name
 
 
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """A migrated SQLite database."""
-    shutil.copy(sqlite_template, tmp_path / "jobdeck.db")
-    return f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}"
+    return migrated.sqlite_copy(sqlite_template, tmp_path)
 
 
 @pytest.fixture

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from jobdeck.store.migrate import migrate
 from jobdeck.store.schema import metadata
 from jobdeck.store.sql.clock import SetClock
-from jobdeck.store.sql.database import Database
+from tests import migrated
 from tests.store.desk import Desk, furnished
 
 TEMPLATE, ROOM = "jobdeck_template", "jobdeck_room"
@@ -27,32 +25,22 @@ def address(postgres_url: str, name: str) -> str:
     return f"{head}/{name}?{options}"
 
 
-async def _prepare(url: str) -> None:
-    database = Database(url, clock=SetClock())
-    await migrate(database)
-    await furnished(database)
-    await database.close()
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "jobdeck.db"
-    asyncio.run(_prepare(f"sqlite+aiosqlite:///{path}"))
-    return path
+    return migrated.sqlite_model(tmp_path_factory.mktemp("template"), furnished, SetClock())
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_url: str) -> str:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    asyncio.run(_prepare(address(postgres_url, TEMPLATE)))
+    asyncio.run(migrated.make(address(postgres_url, TEMPLATE), furnished, SetClock()))
     return postgres_url
 
 
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    shutil.copy(sqlite_template, tmp_path / "jobdeck.db")
-    return f"sqlite+aiosqlite:///{tmp_path / 'jobdeck.db'}"
+    return migrated.sqlite_copy(sqlite_template, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 from jobdeck.core.errors import InvalidInput, TooLarge
 
@@ -29,6 +29,15 @@ def encode(value: object) -> str:
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` put over `under`, groups of values value by value."""
+    found = dict(under)
+    for name, value in over.items():
+        there = found.get(name)
+        found[name] = merged(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
+    return found
 
 
 def is_too_deep(value: object, levels: int = MAX_DEPTH) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from jobdeck.client import Client
 from tests.web.deck import Deck
 from tests.web.job.shown import Shown
-from tests.web.jobs.words import Desk
+from tests.web.jobs.words import Desk, a_desk
 
 
 @pytest.fixture(scope="session")
@@ -21,11 +21,8 @@ def job_client(deck: Deck) -> Iterator[Client]:
 @pytest.fixture
 def desk(deck: Deck, job_client: Client) -> Iterator[Desk]:
     """A project for one test; what it leaves behind is canceled."""
-    made = Desk(deck, job_client)
-    yield made
-    plan = job_client.bulk.preview("cancel", project=made.project, state=["pending", "running", "pausing", "paused"])
-    if plan.allowed:
-        job_client.bulk.wait(job_client.bulk.run(plan).id, timeout=30)
+    with a_desk(deck, job_client) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from playwright.async_api import Locator, Page, expect
@@ -84,3 +85,13 @@ async def pick(page: Page, *jobs: int) -> None:
 async def settled(page: Page) -> None:
     """What was asked for is there."""
     await expect(page.locator("#jobs")).not_to_have_attribute("aria-busy", "true")
+
+
+@contextmanager
+def a_desk(deck: Deck, client: Client) -> Iterator[Desk]:
+    """A project for one test; what it leaves behind is canceled."""
+    made = Desk(deck, client)
+    yield made
+    plan = client.bulk.preview("cancel", project=made.project, state=["pending", "running", "pausing", "paused"])
+    if plan.allowed:
+        client.bulk.wait(client.bulk.run(plan).id, timeout=30)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import CallerDep, PagingDep, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.services.admin.limit_names import MAX_RESOURCE
 from jobdeck.services.admin.limits import Limits
@@ -28,10 +28,10 @@ CommonPath = Annotated[
 
 @router.get("", summary="List limits")
 async def list_limits(
-    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, paging: PagingDep
 ) -> Page[LimitView]:
     """Every resource with a limit, and every one that is held now: how much, and by which jobs."""
-    return await services.of(Limits).page(caller, project, cursor, limit)
+    return await services.of(Limits).page(caller, project, paging.cursor, paging.limit)
 
 
 @router.put("/{resource:path}", summary="Set a limit")
@@ -49,11 +49,9 @@ async def clear_limit(services: ServicesDep, caller: CallerDep, project: Project
 
 
 @common_router.get("", summary="List limits of all projects together")
-async def list_common_limits(
-    services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
-) -> Page[LimitView]:
+async def list_common_limits(services: ServicesDep, caller: CallerDep, paging: PagingDep) -> Page[LimitView]:
     """`instance` and job types over all projects, where they have a limit or are held; for tokens of all projects."""
-    return await services.of(Limits).common_page(caller, cursor, limit)
+    return await services.of(Limits).common_page(caller, paging.cursor, paging.limit)
 
 
 @common_router.put("/{resource:path}", summary="Set a limit of all projects together")

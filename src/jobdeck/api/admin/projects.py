@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import CallerDep, PagingDep, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.services.admin.projects import Projects
 from jobdeck.wire.admin import Project, ProjectChange, ProjectRequest
@@ -14,11 +14,9 @@ router = APIRouter(prefix=f"{PREFIX}/projects", tags=["projects"])
 
 
 @router.get("", summary="List projects")
-async def list_projects(
-    services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
-) -> Page[Project]:
+async def list_projects(services: ServicesDep, caller: CallerDep, paging: PagingDep) -> Page[Project]:
     """The projects that this token may see, by name."""
-    return await services.of(Projects).page(caller, cursor, limit)
+    return await services.of(Projects).page(caller, paging.cursor, paging.limit)
 
 
 @router.post("", status_code=201, responses=refusals(conflict="The name is taken."), summary="Make a project")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdempotencyKey, IdPath, Limit, ServicesDep
+from jobdeck.api.http.depends import CallerDep, IdempotencyKey, IdPath, PagingDep, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.services.admin.tokens import Tokens
 from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
@@ -20,11 +20,9 @@ async def me(services: ServicesDep, caller: CallerDep) -> Me:
 
 
 @router.get("/tokens", summary="List tokens")
-async def list_tokens(
-    services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
-) -> Page[Token]:
+async def list_tokens(services: ServicesDep, caller: CallerDep, paging: PagingDep) -> Page[Token]:
     """Tokens without their secrets."""
-    return await services.of(Tokens).page(caller, cursor, limit)
+    return await services.of(Tokens).page(caller, paging.cursor, paging.limit)
 
 
 @router.post(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ServicesDep
+from jobdeck.api.http.depends import CallerDep, PagingDep, ServicesDep
 from jobdeck.api.http.described import PREFIX
 from jobdeck.services.admin.types import Types
 from jobdeck.wire.admin import TypeInfo
@@ -16,11 +16,9 @@ router = APIRouter(prefix=f"{PREFIX}/types", tags=["types"])
 
 
 @router.get("", summary="List job types")
-async def list_types(
-    services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
-) -> Page[TypeInfo]:
+async def list_types(services: ServicesDep, caller: CallerDep, paging: PagingDep) -> Page[TypeInfo]:
     """The types that can be run here, by name."""
-    return services.of(Types).page(caller, cursor, limit)
+    return services.of(Types).page(caller, paging.cursor, paging.limit)
 
 
 @router.get("/{type}", summary="Show a job type")

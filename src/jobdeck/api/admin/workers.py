@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ServicesDep
+from jobdeck.api.http.depends import CallerDep, PagingDep, ServicesDep
 from jobdeck.api.http.described import PREFIX
 from jobdeck.services.admin.workers import Workers
 from jobdeck.wire.admin import Worker
@@ -19,11 +19,9 @@ router = APIRouter(prefix=f"{PREFIX}/workers", tags=["workers"])
 
 
 @router.get("", summary="List workers")
-async def list_workers(
-    services: ServicesDep, caller: CallerDep, limit: Limit = PAGE, cursor: Cursor = None
-) -> Page[Worker]:
+async def list_workers(services: ServicesDep, caller: CallerDep, paging: PagingDep) -> Page[Worker]:
     """The processes that run jobs, and those that ended lately."""
-    return await services.of(Workers).page(caller, cursor, limit)
+    return await services.of(Workers).page(caller, paging.cursor, paging.limit)
 
 
 @router.get("/{id}", summary="Show a worker")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, IdPath, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import CallerDep, IdPath, PagingDep, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.services.data.configurations import Configurations
 from jobdeck.wire.admin import Configuration, ConfigurationRequest
@@ -18,10 +18,10 @@ _TAKEN = refusals(conflict="The name is taken.")
 
 @router.get("", summary="List configurations")
 async def list_configurations(
-    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, paging: PagingDep
 ) -> Page[Configuration]:
     """The configurations of a project, oldest first."""
-    return await services.of(Configurations).page(caller, project, cursor, limit)
+    return await services.of(Configurations).page(caller, project, paging.cursor, paging.limit)
 
 
 @router.post("", status_code=201, responses=_TAKEN, summary="Save a configuration")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Force, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import CallerDep, Force, PagingDep, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.services.data.connection_tests import TestableConnections
 from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest, ConnectionTest
@@ -18,10 +18,10 @@ router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/connections", tags=["c
 
 @router.get("", summary="List connections")
 async def list_connections(
-    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, paging: PagingDep
 ) -> Page[Connection]:
     """The systems that the project's jobs can read from and write to, by name, their secrets masked."""
-    return await services.of(TestableConnections).page(caller, project, cursor, limit)
+    return await services.of(TestableConnections).page(caller, project, paging.cursor, paging.limit)
 
 
 @router.post("", status_code=201, responses=refusals(conflict="The name is taken."), summary="Make a connection")
@@ -33,9 +33,7 @@ async def create_connection(
 
 
 @router.get("/{name}", summary="Show a connection")
-async def show_connection(
-    services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath
-) -> Connection:
+async def show_connection(services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath) -> Connection:
     """Its options, and which secrets it has."""
     return await services.of(TestableConnections).get(caller, project, name)
 

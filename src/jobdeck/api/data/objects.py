@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from jobdeck.api.http.depends import PAGE, CallerDep, Cursor, Limit, ProjectPath, ServicesDep
+from jobdeck.api.http.depends import CallerDep, Cursor, PagingDep, ProjectPath, ServicesDep
 from jobdeck.api.http.described import PREFIX, refusals
 from jobdeck.core.refs import MAX_REF
 from jobdeck.services.data.objects import Objects
@@ -39,10 +39,10 @@ _HELD = refusals(conflict="A job holds the object.")
 
 @router.get("", summary="List objects")
 async def list_objects(
-    services: ServicesDep, caller: CallerDep, project: ProjectPath, limit: Limit = PAGE, cursor: Cursor = None
+    services: ServicesDep, caller: CallerDep, project: ProjectPath, paging: PagingDep
 ) -> Page[TableObject]:
     """The tables of the project's lake, by name."""
-    return await services.of(Objects).page(caller, project, cursor, limit)
+    return await services.of(Objects).page(caller, project, paging.cursor, paging.limit)
 
 
 @router.get("/{ref:path}/rows", summary="Look into an object")

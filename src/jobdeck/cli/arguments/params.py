@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobdeck.cli.arguments.schemas import Schema, refuse
 from jobdeck.cli.exits import UsageError
+from jobdeck.core.values import merged
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
@@ -79,15 +80,6 @@ def assembled(
         path = schema.path(name)
         _put(given, path, schema.value(path, text), name)
     return merged(base or {}, given)
-
-
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` put over `under`, groups of values value by value."""
-    found = dict(under)
-    for name, value in over.items():
-        there = found.get(name)
-        found[name] = merged(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
-    return found
 
 
 def _put(group: dict[str, Any], path: list[str], value: Any, label: str) -> None:

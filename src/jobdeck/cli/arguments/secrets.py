@@ -8,9 +8,10 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any
 
-from jobdeck.cli.arguments.params import assembled, document, merged
+from jobdeck.cli.arguments.params import assembled, document
 from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import UsageError
+from jobdeck.core.values import merged
 
 _WHY = "Others could read secrets on the command line."
 

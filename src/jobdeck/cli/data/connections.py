@@ -10,12 +10,13 @@ from jobdeck.cli.arguments import secrets
 from jobdeck.cli.arguments.ids import some
 from jobdeck.cli.arguments.listing import lists
 from jobdeck.cli.arguments.options import Common, Force, asking, noun
-from jobdeck.cli.arguments.params import assembled, merged, pairs
+from jobdeck.cli.arguments.params import assembled, pairs
 from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import DONE, JOB_FAILED, UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
+from jobdeck.core.values import merged
 
 if TYPE_CHECKING:
     from jobdeck.client import Client

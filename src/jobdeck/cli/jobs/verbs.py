@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from jobdeck.cli.arguments.completing import job_ids
 from jobdeck.cli.arguments.ids import Ids, numbers
 from jobdeck.cli.arguments.options import STDIN, Common
-from jobdeck.cli.arguments.params import Pair, are_plain, assembled, document, merged, pairs, schema_for
+from jobdeck.cli.arguments.params import Pair, are_plain, assembled, document, pairs, schema_for
 from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import DETACHED, DONE, UsageError, code_of, say, tell
 from jobdeck.cli.jobs.bulk import Asked, Together, is_bulk, operate_all
@@ -26,6 +26,7 @@ from jobdeck.client.watching import SETTLED
 from jobdeck.core.life import family
 from jobdeck.core.life.bulk import BulkOperation
 from jobdeck.core.life.states import State
+from jobdeck.core.values import merged
 from jobdeck.wire.jobs import Deleted, Job
 
 Reason = Annotated[str | None, Parameter(help="Why; kept with the job.")]

@@ -11,7 +11,7 @@ from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.access.vault import Vault
 from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobdeck.core.output.nearest import nearest
-from jobdeck.core.values import MAX_PARAMS, bounded, check_depth
+from jobdeck.core.values import MAX_PARAMS, bounded, check_depth, merged
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.data.connection_changes import changed, check_typed_again, refuse_masks
@@ -172,15 +172,6 @@ class Connections:
 def place(project_id: int, name: str) -> str:
     """What a connection's secrets are bound to: they cannot be opened in the place of another's."""
     return f"connection:{project_id}/{name}"
-
-
-def merged(options: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
-    """Options with secrets put among them, also into the same groups of values."""
-    made = dict(options)
-    for name, value in secrets.items():
-        there = made.get(name)
-        made[name] = merged(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
-    return made
 
 
 def _missing(name: str, there: Sequence[str]) -> NotFound:

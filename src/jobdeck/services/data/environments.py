@@ -7,8 +7,9 @@ from typing import Any
 from jobdeck.access.vault import Vault
 from jobdeck.core.environment import ConnectionSpec, Environment
 from jobdeck.core.errors import NotFound, Unavailable
+from jobdeck.core.values import merged
 from jobdeck.services.core import Installation
-from jobdeck.services.data.connections import merged, place
+from jobdeck.services.data.connections import place
 from jobdeck.store import connections, projects
 from jobdeck.store.connections import StoredConnection
 from jobdeck.store.sql.database import Database

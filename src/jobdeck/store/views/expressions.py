@@ -51,52 +51,28 @@ class has_text(FunctionElement[bool]):  # noqa: N801
     inherit_cache = True
 
 
-def _inner(element: FunctionElement[Any], compiler: SQLCompiler, **more: Any) -> str:
-    return ", ".join(compiler.process(clause, **more) for clause in _clauses(element))
+def _said(expression: type[FunctionElement[Any]], sqlite: str, postgresql: str) -> None:
+    """How each database says the expression; `{}` stands for what it is about."""
+    for words, dialect in ((sqlite, ()), (postgresql, ("postgresql",))):
+
+        @compiles(expression, *dialect)
+        def say(element: FunctionElement[Any], compiler: SQLCompiler, words: str = words, **more: Any) -> str:
+            inner = ", ".join(compiler.process(clause, **more) for clause in _clauses(element))
+            return words.format(inner)
 
 
 def _clauses(element: FunctionElement[Any]) -> list[ColumnElement[Any]]:
     return list(element.clauses)
 
 
-@compiles(by_bytes)
-def _by_bytes(element: by_bytes, compiler: SQLCompiler, **more: Any) -> str:
-    return _inner(element, compiler, **more)
-
-
-@compiles(by_bytes, "postgresql")
-def _by_bytes_pg(element: by_bytes, compiler: SQLCompiler, **more: Any) -> str:
-    return f'({_inner(element, compiler, **more)} COLLATE "C")'
-
-
-@compiles(small)
-def _small(element: small, compiler: SQLCompiler, **more: Any) -> str:
-    return f"lower({_inner(element, compiler, **more)})"
-
-
-@compiles(small, "postgresql")
-def _small_pg(element: small, compiler: SQLCompiler, **more: Any) -> str:
-    return f'lower({_inner(element, compiler, **more)} COLLATE "C")'
-
-
-@compiles(position)
-def _position(element: position, compiler: SQLCompiler, **more: Any) -> str:
-    return f"instr({_inner(element, compiler, **more)})"
-
-
-@compiles(position, "postgresql")
-def _position_pg(element: position, compiler: SQLCompiler, **more: Any) -> str:
-    return f"strpos({_inner(element, compiler, **more)})"
-
-
-@compiles(command_line)
-def _command_line(element: command_line, compiler: SQLCompiler, **more: Any) -> str:
-    return f"""replace(json_extract({_inner(element, compiler, **more)}, '$.argv'), '","', ' ')"""
-
-
-@compiles(command_line, "postgresql")
-def _command_line_pg(element: command_line, compiler: SQLCompiler, **more: Any) -> str:
-    return f"""replace(({_inner(element, compiler, **more)})::json ->> 'argv', '","', ' ')"""
+_said(by_bytes, "{}", '({} COLLATE "C")')
+_said(small, "lower({})", 'lower({} COLLATE "C")')
+_said(position, "instr({})", "strpos({})")
+_said(
+    command_line,
+    """replace(json_extract({}, '$.argv'), '","', ' ')""",
+    """replace(({})::json ->> 'argv', '","', ' ')""",
+)
 
 
 @compiles(has_text)
