@@ -180,7 +180,7 @@ async def visible_project(connection: Reader, caller: Caller, name: str, field: 
     return found
 
 
-PREFIX = "jd"
+_MARK = "jd"
 _SHAPE = re.compile(r"jd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 TOUCH_EVERY = 60_000_000
 """µs between two notes of a token's use, at least."""
@@ -212,7 +212,7 @@ class TokenText:
         return hmac.compare_digest(self.hash, stored_hash)
 
     def __str__(self) -> str:
-        return f"{PREFIX}_{self.lookup}_{self.secret}"
+        return f"{_MARK}_{self.lookup}_{self.secret}"
 
     def __repr__(self) -> str:
         return f"TokenText({self.lookup!r}, …)"

@@ -36,7 +36,7 @@ BURST = 5000
 """Requests that a token may make at once."""
 RATE = 500.0
 """Requests a second that it may make for ever."""
-MOST = 10_000
+MOST_BUCKETS = 10_000
 """Buckets that are remembered; with more, the one that was asked for longest ago is forgotten."""
 
 _GUARDED = re.compile(r"/api(/|$)|/metrics(/|$)")
@@ -80,7 +80,7 @@ class Pace:
     """A bucket for each token (or whatever else is counted): it holds `burst` requests, and fills by `rate` a second.
     A bucket that has filled up again is as good as a new one and is forgotten."""
 
-    def __init__(self, rate: float = RATE, burst: int = BURST, most: int = MOST) -> None:
+    def __init__(self, rate: float = RATE, burst: int = BURST, most: int = MOST_BUCKETS) -> None:
         self.rate = rate
         self.burst = burst
         self._now = 0.0

@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
-)  # fmt: skip
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
