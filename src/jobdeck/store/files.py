@@ -18,16 +18,23 @@ LIFETIME = 15 * 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file's facts; times in µs. `expires_at` None: permanent."""
+class FileFacts:
+    """What is known of a file when its content is stored."""
 
     id: int
     project_id: int
     name: str
     size: int
+    """Bytes."""
     sha256: str
     content_type: str | None
     tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile(FileFacts):
+    """A file as recorded; times in µs. `expires_at` None: permanent."""
+
     created_by: str | None
     created_at: int
     expires_at: int | None
@@ -36,16 +43,9 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class NewFile:
+class NewFile(FileFacts):
     """A file whose content is stored, and whose row is to be written under the id reserved for it."""
 
-    id: int
-    project_id: int
-    name: str
-    size: int
-    sha256: str
-    content_type: str | None
-    tags: tuple[str, ...]
     created_by: int
     permanent: bool = False
 
