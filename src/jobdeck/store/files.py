@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import RowMapping, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -124,6 +124,9 @@ _QUERY = select(*(c for c in files.c if c.name != "created_by"), principals.c.na
 )
 
 
+_FACTS = tuple(field.name for field in fields(StoredFile))
+
+
 def _file(row: RowMapping) -> StoredFile:
-    values = {name: row[name] for name in StoredFile.__slots__} | {"tags": tuple(json.loads(row["tags"]))}
+    values = {name: row[name] for name in _FACTS} | {"tags": tuple(json.loads(row["tags"]))}
     return StoredFile(**values)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import Conflict
+from jobdeck.store import upserts
 from jobdeck.store.schema import installation
 from jobdeck.store.sql.database import Database, Tx
 
@@ -39,9 +40,7 @@ async def get(connection: AsyncConnection, name: str) -> str | None:
 
 async def put(tx: Tx, name: str, value: str) -> None:
     """Set the value."""
-    changed = await tx.connection.execute(update(installation).where(installation.c.name == name).values(value=value))
-    if not changed.rowcount:
-        await tx.connection.execute(insert(installation).values(name=name, value=value))
+    await upserts.put(tx, installation, {"name": name}, {"value": value})
 
 
 async def put_once(database: Database, name: str, value: str) -> str:

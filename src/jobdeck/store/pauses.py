@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.waiting import ScopePause
+from jobdeck.store import upserts
 from jobdeck.store.schema import paused_scopes
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -32,8 +33,7 @@ async def all_pauses(connection: AsyncConnection) -> dict[str, Pause]:
 
 async def put(tx: Tx, scope: str, by: str, reason: str | None, project_id: int | None = None) -> Pause:
     """Pause `scope`, or change the reason of the pause."""
-    await tx.connection.execute(delete(paused_scopes).where(paused_scopes.c.scope == scope))
-    await tx.connection.execute(insert(paused_scopes).values(scope=scope, by=by, reason=reason, at=tx.now))
+    await upserts.put(tx, paused_scopes, {"scope": scope}, {"by": by, "reason": reason, "at": tx.now})
     tx.emit(NewEvent("scope.paused", project_id, None, by, {"scope": scope, "reason": reason}))
     return Pause(ScopePause(scope, by, reason), tx.now)
 
