@@ -51,8 +51,7 @@ from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
 from jobdeck.engine.planned import Plans
 from jobdeck.engine.preview import Previewer
-from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.scheduling.scheduler import Scheduler
+from jobdeck.engine.scheduling.scheduler import Leadership, Scheduler
 from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder
@@ -71,9 +70,8 @@ from jobdeck.services.admin.moving import Move
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
 from jobdeck.services.jobs.bulk_permission import permission_lost
-from jobdeck.services.masking import Masker
+from jobdeck.services.masking import Masker, ParamVault
 from jobdeck.services.seal_stored import seal_stored
-from jobdeck.services.sealing import ParamVault
 from jobdeck.services.services import Services as UseCases
 from jobdeck.storage import endpoints
 from jobdeck.storage.blobs import Blobs

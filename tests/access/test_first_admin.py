@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jobdeck.access.caller import Authenticator, Role
 from jobdeck.access.first_admin import first_admin
-from jobdeck.access.roles import Role
-from jobdeck.access.tokens import Authenticator
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.store import projects
 from jobdeck.store.sql.database import Database

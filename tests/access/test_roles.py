@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import INSTANCE_WIDE, LEAST_ROLE, PERMISSION_OF_OPERATION, Permission, Role, at_most, includes
+from jobdeck.access.caller import (
+    INSTANCE_WIDE,
+    LEAST_ROLE,
+    PERMISSION_OF_OPERATION,
+    Caller,
+    Permission,
+    Role,
+    at_most,
+    includes,
+)
 from jobdeck.core.errors import Forbidden
 from jobdeck.core.life.operations import Operation
 

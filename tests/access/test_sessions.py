@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Authenticator, Role, TokenText
 from jobdeck.access.sessions import (
     DAY,
     LINK_LIFE,
@@ -16,7 +16,7 @@ from jobdeck.access.sessions import (
     LoginLinkEnded,
     LoginLinkUsed,
 )  # fmt: skip
-from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue
+from jobdeck.access.tokens import TokenWish, issue
 from jobdeck.core.errors import NotFound, Unauthenticated
 from jobdeck.store.access import principals, tokens
 from jobdeck.store.access import sessions as stored_sessions

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from jobdeck.access.roles import Role
-from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue, revoke
+from jobdeck.access.caller import Authenticator, Role, TokenText
+from jobdeck.access.tokens import TokenWish, issue, revoke
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.store import projects
 from jobdeck.store.access import principals, tokens

@@ -11,15 +11,14 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, text
 
+from jobdeck.access.caller import Authenticator, TokenText
 from jobdeck.access.first_admin import AdminElsewhere, first_admin
 from jobdeck.access.own_key import WrongSecretKey, proved_vault
-from jobdeck.access.tokens import Authenticator, TokenText
 from jobdeck.access.vault import Vault
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.jobs.command import Command
-from jobdeck.services.masking import Masker
+from jobdeck.services.masking import Masker, ParamVault
 from jobdeck.services.seal_stored import seal_stored
-from jobdeck.services.sealing import ParamVault
 from jobdeck.store import migrate as migrating
 from jobdeck.store.migrate import migrate
 from jobdeck.store.sql.database import Database, Tx

@@ -23,8 +23,7 @@ from jobdeck.jobs.command import Command
 from jobdeck.jobs.registry import load_types
 from jobdeck.services.core import Core, Installation
 from jobdeck.services.data.environments import Environments
-from jobdeck.services.masking import Masker
-from jobdeck.services.sealing import ParamVault
+from jobdeck.services.masking import Masker, ParamVault
 from jobdeck.storage.blobs import Blobs
 from jobdeck.store.sql.database import Database
 from tests import migrated

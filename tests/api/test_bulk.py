@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from jobdeck.engine.bulk_runner import BATCH, BulkRunner
 from jobdeck.engine.duties.prune import DAY, Prune, Retention
 from jobdeck.engine.loops import Loops
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.services.jobs.bulk_permission import permission_lost
 from jobdeck.store.bulks.records import PRUNED_AT_ONCE
 from jobdeck.store.schema import bulk_items, bulks, events, jobs

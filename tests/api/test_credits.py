@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert, update
 
-from jobdeck.core.life.credits import credits_of
+from jobdeck.core.jobtype import credits_of
 from jobdeck.jobs.import_ import Import
 from jobdeck.store.schema import jobs, lineage
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.views import lineage as lineage_view
+from jobdeck.store.views import job_views
 from tests.api.harness import Api
 
 HOUR = 3_600_000_000
@@ -54,7 +54,7 @@ async def test_objects_that_are_not_shown_count_too(api: Api) -> None:
         await tx.connection.execute(update(jobs).where(jobs.c.id == job).values(type="import"))
         files = [
             {"job_id": job, "attempt": 1, "direction": "input", "object": f"file:{n}", "bytes": 10**9, "at": tx.now}
-            for n in range(lineage_view.SHOWN + 50)
+            for n in range(job_views.SHOWN_OBJECTS + 50)
         ]
         await tx.connection.execute(insert(lineage), files)
 

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from jobdeck.api.app import create_app
+from jobdeck.api.http.authentication import Pace
 from jobdeck.api.http.frame import Doors
-from jobdeck.api.http.pace import Pace
 from jobdeck.api.http.server.connections import Bounds, ConnectionCounts, bounded_address, bounds
 from jobdeck.config import InvalidConfiguration, load
 from jobdeck.services.services import Services

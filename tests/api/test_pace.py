@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.api.http import pace
-from jobdeck.api.http.pace import Pace
+from jobdeck.api.http import authentication
+from jobdeck.api.http.authentication import Pace
 from tests.api.harness import Api, is_problem
 
 
@@ -32,7 +32,7 @@ def test_never_more_than_burst_and_rate_allow(pauses: list[float]) -> None:
 async def test_too_many_requests_are_told_when_to_come_back(small: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     (limited,) = (m.kwargs["pace"] for m in small.app.user_middleware if "pace" in m.kwargs)
     assert isinstance(limited, Pace)
-    assert (limited.rate, limited.burst) == (pace.RATE, pace.BURST)
+    assert (limited.rate, limited.burst) == (authentication.RATE, authentication.BURST)
     await small.token("other", "viewer")
     monkeypatch.setattr(limited, "rate", 0.1)
     monkeypatch.setattr(limited, "burst", 3)

@@ -12,8 +12,7 @@ from jobdeck.core.jobtype import JobType
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.services.data.environments import Environments
-from jobdeck.services.masking import Masker
-from jobdeck.services.sealing import ParamVault
+from jobdeck.services.masking import Masker, ParamVault
 from jobdeck.store.views import job_views
 from tests.api.conftest import make_core
 from tests.api.harness import V1, Api, is_problem

@@ -20,7 +20,7 @@ from jobdeck.api.http.server.serving import address_of, listen, serve
 from jobdeck.client import Client
 from jobdeck.engine.bulk_runner import BulkRunner
 from jobdeck.engine.loops import Loops as Background
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.services.jobs.bulk_permission import permission_lost
 from jobdeck.services.services import Services
 from jobdeck.store.migrate import migrate

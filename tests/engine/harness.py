@@ -28,9 +28,8 @@ from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.logs import LogEntry
 from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
-from jobdeck.engine.scheduling.explain import explain
-from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.scheduling.scheduler import Scheduler
+from jobdeck.engine.scheduling.scheduler import Leadership, Scheduler
+from jobdeck.engine.scheduling.world import explain
 from jobdeck.engine.submitting.submit import Submission, Submitter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.engine.worker.recorder import Recorder

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Caller, Role
 from jobdeck.services.admin.workers import Workers
 from jobdeck.services.core import Core, Installation
 from tests.engine.harness import Engine, reached, running, script

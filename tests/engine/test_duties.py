@@ -86,7 +86,7 @@ async def test_only_the_leader_prunes(engine: Engine) -> None:
     job = await engine.submit()
     await engine.until(job, "succeeded")
     await age(engine, job, 8)
-    from jobdeck.engine.scheduling.leader import Leadership
+    from jobdeck.engine.scheduling.scheduler import Leadership
 
     standby = Prune(
         engine.database, Leadership(engine.database, "other"), engine.control, Retention(jobs=1), engine.garbage

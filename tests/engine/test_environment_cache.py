@@ -8,8 +8,8 @@ import pytest
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import Unavailable
-from jobdeck.engine.worker import environment_cache
-from jobdeck.engine.worker.environment_cache import EnvironmentCache
+from jobdeck.engine.worker import worker
+from jobdeck.engine.worker.worker import EnvironmentCache
 
 
 class Shelf:
@@ -43,12 +43,12 @@ async def test_what_is_known_serves_while_it_is_looked_up_anew(monkeypatch: pyte
     shelf = Shelf()
     found = EnvironmentCache(shelf.look_up)
     await found.of("p")
-    monkeypatch.setattr(environment_cache, "ANEW_SECONDS", -1.0)
+    monkeypatch.setattr(worker, "ANEW_SECONDS", -1.0)
     shelf.open.clear()
     assert [(await found.of("p")).project for _ in range(3)] == ["p1"] * 3
     await asyncio.sleep(0)
     assert shelf.asked == 2
-    monkeypatch.setattr(environment_cache, "FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(worker, "FRESH_SECONDS", -1.0)
     late = asyncio.create_task(found.of("p"))
     await asyncio.sleep(0)
     assert not late.done()

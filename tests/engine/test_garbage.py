@@ -12,7 +12,7 @@ from jobdeck.core.values import encode
 from jobdeck.engine import leftovers
 from jobdeck.engine.duties.collect_garbage import collect_garbage
 from jobdeck.engine.garbage import GarbageCollector
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.storage.errors import StorageUnavailable
 from jobdeck.store import garbage
 from jobdeck.store.garbage import FIRST_PAUSE, LONGEST_PAUSE, Doomed, Garbage, Kind

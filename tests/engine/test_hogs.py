@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from jobdeck import JobType
 from jobdeck.core.jobtype import step
 from jobdeck.core.tasks import Run
-from jobdeck.engine.scheduling import leader
+from jobdeck.engine.scheduling import scheduler
 from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.store.running import leases
 from jobdeck.store.scheduling.leadership import Leader, try_lead
@@ -144,8 +144,8 @@ async def test_a_call_that_starves_the_whole_worker_costs_its_lease(url: str, ho
 async def test_a_leader_that_was_blocked_assigns_nothing_under_its_old_epoch(
     url: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leader, "LEAD_SECONDS", 3.0)
-    monkeypatch.setattr(leader, "RENEW_SECONDS", 0.5)
+    monkeypatch.setattr(scheduler, "LEAD_SECONDS", 3.0)
+    monkeypatch.setattr(scheduler, "RENEW_SECONDS", 0.5)
     async with running(url, home, lease_seconds=60.0) as engine:
         before = engine.leadership.current
         assert before is not None

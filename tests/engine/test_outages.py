@@ -211,8 +211,7 @@ async def test_the_lead_is_lost_and_another_one_takes_over(engine: Engine) -> No
     from sqlalchemy import update
 
     from jobdeck.engine.loops import Loops
-    from jobdeck.engine.scheduling.leader import Leadership
-    from jobdeck.engine.scheduling.scheduler import Scheduler
+    from jobdeck.engine.scheduling.scheduler import Leadership, Scheduler
     from jobdeck.store.schema import leadership
 
     other = Leadership(engine.database, "other")

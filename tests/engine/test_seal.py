@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, insert, literal, select, update
 
 from jobdeck.engine.duties.seal import seal
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.store.schema import jobs, segments
 from jobdeck.store.segments.job_filter import JobFilter
 from jobdeck.store.segments.sealing import QUIET, Sealer

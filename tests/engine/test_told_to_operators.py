@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from jobdeck.core.life.operations import Operation
 from jobdeck.engine.duties import tell_failures
 from jobdeck.engine.duties.tell_failures import TellFailures
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.store.running import workers
 from jobdeck.store.schema import workers as table
 from tests.engine.harness import Engine, running, script

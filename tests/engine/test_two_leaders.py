@@ -10,8 +10,7 @@ import pytest
 from jobdeck.core.errors import NotLeader, Unavailable
 from jobdeck.engine.duties.mark_dead import mark_dead_workers
 from jobdeck.engine.loops import Loops
-from jobdeck.engine.scheduling.leader import LEAD_SECONDS, Leadership
-from jobdeck.engine.scheduling.scheduler import Scheduler
+from jobdeck.engine.scheduling.scheduler import LEAD_SECONDS, Leadership, Scheduler
 from jobdeck.store.running import workers
 from jobdeck.store.scheduling.leadership import Leader, try_lead
 from jobdeck.store.sql.clock import SetClock

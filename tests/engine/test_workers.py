@@ -106,7 +106,7 @@ async def test_too_many_losses_without_progress(engine: Engine) -> None:
 
 async def test_the_poison_is_blamed_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker dies whenever one of its jobs runs; those that ran beside it go on when that one has failed."""
-    monkeypatch.setattr("jobdeck.core.retry.SETTLED", 1.0)
+    monkeypatch.setattr("jobdeck.core.life.waiting.SETTLED", 1.0)
     plots = [script() for _ in range(4)]
     gates = [plot.hold("s0/0/0") for plot in plots]
     ids = [await engine.submit(key=plot.key) for plot in plots]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from jobdeck.engine.scheduling.leader import LEAD_SECONDS as LEAD
+from jobdeck.engine.scheduling.scheduler import LEAD_SECONDS as LEAD
 from tests.faults.claims_log import claims_log
 from tests.faults.history import ask, begun, recorded, running_on, until_begun_again
 from tests.faults.installation import Process, installation, until

@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from jobdeck.engine.scheduling.leader import LEAD_SECONDS as LEAD
+from jobdeck.engine.scheduling.scheduler import LEAD_SECONDS as LEAD
 from jobdeck.wire.jobs import SubmitRequest
 from tests.faults.claims_log import claims_log
 from tests.faults.history import LEAD_SECONDS, ask, begun, leader, on_this_machine, running_on

@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from jobdeck.engine.scheduling.leader import LEAD_SECONDS
+from jobdeck.engine.scheduling.scheduler import LEAD_SECONDS
 from tests.simulation.machines import Node
 from tests.simulation.virtual_time import Fate
 

@@ -15,8 +15,7 @@ from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.logs import LogEntry
 from jobdeck.engine.loops import Loop, Loops, RepeatedLoop
-from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.scheduling.scheduler import Scheduler
+from jobdeck.engine.scheduling.scheduler import Leadership, Scheduler
 from jobdeck.engine.submitting.submit import Submitter
 from jobdeck.engine.worker.job_log import JobLog
 from jobdeck.engine.worker.log_writer import LogShipper

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.engine.scheduling.explain import explain
+from jobdeck.engine.scheduling.world import explain
 from tests.simulation.database import SimulatedDatabase, SimulatedWakeups
 from tests.simulation.virtual_time import Fate
 

@@ -14,12 +14,11 @@ from jobdeck.core.claims import Claim, implicit_claims, merge, qualify
 from jobdeck.core.life.endings import Ending
 from jobdeck.core.life.job import ChildPolicy, Job
 from jobdeck.core.life.operations import Operation
-from jobdeck.core.life.order import order_key
 from jobdeck.core.life.records import JobLeft, Record
 from jobdeck.core.life.states import State
-from jobdeck.core.life.waiting import WaitingFor
+from jobdeck.core.life.waiting import WaitingFor, order_key
 from jobdeck.engine.control import Control, Result, all_along
-from jobdeck.engine.scheduling.explain import explain
+from jobdeck.engine.scheduling.world import explain
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.running import attempt_writes, leases, workers

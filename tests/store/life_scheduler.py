@@ -7,9 +7,8 @@ from typing import Any
 from jobdeck.core.claims import Held
 from jobdeck.core.errors import NotLeader
 from jobdeck.core.life.states import ENDED
-from jobdeck.engine.scheduling.explain import Snapshot
 from jobdeck.engine.scheduling.index import QueueIndex
-from jobdeck.engine.scheduling.slot_table import Capacities, SlotTable
+from jobdeck.engine.scheduling.world import Capacities, SlotTable, Snapshot
 from jobdeck.store.running import leases
 from jobdeck.store.running.leases import Pick
 from jobdeck.store.scheduling import leadership, queue

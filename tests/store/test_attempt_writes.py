@@ -8,7 +8,6 @@ import pytest
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.life.endings import Broke, Finished, Halted, RetryLater
-from jobdeck.core.life.job import replace
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.records import (
     JobAdvanced,
@@ -23,6 +22,7 @@ from jobdeck.core.life.records import (
     TaskStarted,
 )
 from jobdeck.core.life.states import State, StepState
+from jobdeck.core.life.transitions import replace
 from jobdeck.core.tasks import Touched
 from jobdeck.store.running import attempt_writes, steps
 from jobdeck.store.running.attempt_writes import AttemptWrite

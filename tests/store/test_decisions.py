@@ -8,9 +8,8 @@ import pytest
 
 from jobdeck.core.life.endings import Finished
 from jobdeck.core.life.waiting import WaitingFor
-from jobdeck.engine.scheduling.explain import explain
-from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.scheduling.scheduler import Scheduler
+from jobdeck.engine.scheduling.scheduler import Leadership, Scheduler
+from jobdeck.engine.scheduling.world import explain
 from jobdeck.store import limits
 from jobdeck.store.running import workers
 from jobdeck.store.running.workers import StoredWorker

@@ -15,9 +15,9 @@ from jobdeck.core.life.endings import Finished
 from jobdeck.core.life.job import Job
 from jobdeck.core.life.records import JobLeft
 from jobdeck.core.life.states import State
-from jobdeck.core.retry import is_suspect
-from jobdeck.store.jobs import transition_writes
-from jobdeck.store.jobs.transition_writes import Change
+from jobdeck.core.life.waiting import is_suspect
+from jobdeck.store.jobs import jobs
+from jobdeck.store.jobs.jobs import Change
 from jobdeck.store.running import attempt_writes, leases
 from jobdeck.store.running.attempt_writes import AttemptWrite
 from jobdeck.store.sql.database import Database, Tx
@@ -78,13 +78,13 @@ async def slow(desk: Desk) -> AsyncIterator[Slow]:
 @pytest.fixture
 def locked(job: Job, monkeypatch: pytest.MonkeyPatch) -> Gate:
     """Where the first transaction waits that has locked its jobs, and is about to change them."""
-    gate, apply = Gate(), transition_writes.apply
+    gate, apply = Gate(), jobs.apply
 
     async def gated(tx: Tx, changes: Sequence[Change], **more: Any) -> None:
         await gate.pass_through()
         await apply(tx, changes, **more)
 
-    monkeypatch.setattr(transition_writes, "apply", gated)
+    monkeypatch.setattr(jobs, "apply", gated)
     return gate
 
 

@@ -26,12 +26,12 @@ async def test_a_transition_and_its_event_are_there_together_or_not_at_all(desk:
 
     async def work(tx: Tx) -> None:
         from jobdeck.core.life.transitions import operate
-        from jobdeck.store.jobs import jobs, transition_writes
+        from jobdeck.store.jobs import jobs
 
         job = (await jobs.lock(tx, [job_id]))[job_id]
         canceled = operate(job, Operation.CANCEL, tx.now)
         assert canceled is not None
-        await transition_writes.apply(tx, [(job, canceled)])
+        await jobs.apply(tx, [(job, canceled)])
         await events.append(tx.connection, tx.events, tx.now)
         raise Broken
 

@@ -12,7 +12,7 @@ from jobdeck.core.life.job import ChildPolicy
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.records import JobLeft
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.store.scheduling import families, positions
+from jobdeck.store.scheduling import families, queue
 from tests.store.desk import Desk, new_job
 
 ERROR = ErrorInfo("bad", "bad")
@@ -28,7 +28,7 @@ async def test_a_parent_ends_after_its_last_child(desk: Desk) -> None:
     waiting = await desk.leave(parent, Finished('"mine"'))
     assert (waiting.state, waiting.waits_for_children, waiting.has_children) == (State.PENDING, True, True)
     async with desk.database.read() as connection:
-        assert await positions.unended_children(connection, [parent.id]) == {parent.id: [one, other]}
+        assert await queue.unended_children(connection, [parent.id]) == {parent.id: [one, other]}
     for child in (one, other):
         assert await settle(desk, parent.id, 999) == []
         await desk.assign(child)
@@ -133,7 +133,7 @@ async def test_a_child_submitted_while_its_parent_ends_is_waited_for_or_refused(
 
 async def _late_child(desk: Desk, parent: int) -> int | None:
     """Submit as engine/submitting does, which refuses when the locked parent has ended."""
-    from jobdeck.core.life.order import order_key
+    from jobdeck.core.life.waiting import order_key
     from jobdeck.store.jobs import jobs, submissions
     from jobdeck.store.sql.database import Tx
 

@@ -45,7 +45,7 @@ from jobdeck.core.life.records import (
 from jobdeck.core.life.states import ALIVE, ENDED, FINAL, State, StepState
 from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.engine.control import Control
-from jobdeck.engine.scheduling.explain import Snapshot
+from jobdeck.engine.scheduling.world import Snapshot
 from jobdeck.store import limits, pauses
 from jobdeck.store.running import leases
 from jobdeck.store.running.leases import RUN, Pick

@@ -15,7 +15,7 @@ from jobdeck.core.life.states import StepState
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.running import attempt_writes, leases, progress
 from jobdeck.store.running.attempt_writes import AttemptWrite
-from jobdeck.store.scheduling import due, families, positions, queue
+from jobdeck.store.scheduling import due, families, queue
 from jobdeck.store.segments import sealing
 from jobdeck.store.segments.job_filter import JobFilter, Position, Sort
 from jobdeck.store.sql import events
@@ -137,9 +137,9 @@ HOT: dict[str, Query] = {
     "progress": reading(progress.of_running),
     "duplicates": writing(submissions.open_duplicates, ["3", "3010"]),
     "children": reading(jobs.children_of, [5, 6]),
-    "unended children": reading(positions.unended_children, [5, 6]),
+    "unended children": reading(queue.unended_children, [5, 6]),
     "segments to seal": reading(sealing._nearly_ended, [0, 1], 5),
-    "position": reading(positions.standings, [ENDED + 20], 10**18),
+    "position": reading(queue.standings, [ENDED + 20], 10**18),
 }
 
 

@@ -9,8 +9,8 @@ import pytest
 from jobdeck.core.errors import Conflict, ErrorInfo
 from jobdeck.core.life.endings import Broke
 from jobdeck.core.life.operations import Operation
-from jobdeck.core.life.order import order_key
 from jobdeck.core.life.states import State
+from jobdeck.core.life.waiting import order_key
 from jobdeck.store.jobs import submissions
 from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.sql.database import Tx

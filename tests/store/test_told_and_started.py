@@ -20,9 +20,8 @@ from jobdeck.core.life.states import State
 from jobdeck.core.life.waiting import Reason, WaitingFor
 from jobdeck.engine.control import Control
 from jobdeck.engine.scheduling import scheduler as scheduling
-from jobdeck.engine.scheduling.explain import WORKER_SILENCE
-from jobdeck.engine.scheduling.leader import Leadership
-from jobdeck.engine.scheduling.scheduler import Scheduler
+from jobdeck.engine.scheduling.scheduler import Leadership, Scheduler
+from jobdeck.engine.scheduling.world import WORKER_SILENCE
 from jobdeck.store import limits, pauses
 from jobdeck.store.running import leases, workers
 from jobdeck.store.running.leases import claims_of

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.core.errors import ErrorInfo
-from jobdeck.core.life.order import HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key, share
 from jobdeck.core.life.progress import ALMOST, StepProgress, eta, fraction_of, job_fraction, rate
+from jobdeck.core.life.waiting import HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key, share
 from jobdeck.core.retry import RetryPolicy, losses_exhausted
 
 MINUTE = 60_000_000

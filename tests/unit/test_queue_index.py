@@ -12,11 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobdeck.core.claims import Claim, Held, Holding, implicit_claims, merge, qualify
-from jobdeck.core.life.order import order_key
 from jobdeck.core.life.states import State
-from jobdeck.core.life.waiting import ScopePause, Waiting, obstacles
+from jobdeck.core.life.waiting import ScopePause, Waiting, obstacles, order_key
 from jobdeck.engine.scheduling.index import LOOKS, QueueIndex
-from jobdeck.engine.scheduling.slot_table import Capacities
+from jobdeck.engine.scheduling.world import Capacities
 from jobdeck.store.running.leases import UNDO, Pick
 from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.scheduling.queue import QueuedJob

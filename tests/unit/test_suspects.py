@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobdeck.core.retry import SETTLED, is_suspect, pause_after_loss, settles_after
-from jobdeck.engine.scheduling import slot_table as module
-from jobdeck.engine.scheduling.slot_table import HELD_FREE, SlotTable
+from jobdeck.core.life.waiting import SETTLED, is_suspect, settles_after
+from jobdeck.core.retry import pause_after_loss
+from jobdeck.engine.scheduling import world as module
+from jobdeck.engine.scheduling.world import HELD_FREE, SlotTable
 from jobdeck.store.running.workers import ACTIVE, StoredWorker
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from jobdeck.core.errors import ErrorInfo, OperationRefused
 from jobdeck.core.life import transitions
 from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater, WorkerLost
-from jobdeck.core.life.job import NO_CHILDREN, ChildPolicy, Children, Job, replace
+from jobdeck.core.life.job import NO_CHILDREN, ChildPolicy, Children, Job
 from jobdeck.core.life.operations import Intent, Operation
 from jobdeck.core.life.states import ALIVE, ENDED, FINAL, State
-from jobdeck.core.life.transitions import Transition
+from jobdeck.core.life.transitions import Transition, replace
 
 NOW = 1_000_000
 ERROR = ErrorInfo("bad_file", "a.csv has no header", place="import.load")

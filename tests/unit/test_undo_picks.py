@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobdeck.core.life.states import State
 from jobdeck.engine.scheduling.index import QueueIndex
-from jobdeck.engine.scheduling.slot_table import Capacities
+from jobdeck.engine.scheduling.world import Capacities
 from tests.unit.test_queue_index import make_job, worker
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from jobdeck import JobType, Run, step
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Role
 from jobdeck.connectors.files.config import FormatName
 from jobdeck.core.jobtype import _OF_STEPS
 from jobdeck.core.life.states import State

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest_asyncio
 
+from jobdeck.access.caller import Permission
 from jobdeck.access.first_admin import first_admin
-from jobdeck.access.roles import Permission
 from jobdeck.api.app import create_app
 from jobdeck.core.errors import Unavailable
 from jobdeck.services.services import Services

@@ -9,14 +9,14 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from jobdeck.access.roles import Role
-from jobdeck.access.tokens import Authenticator, TokenText, TokenWish, issue
+from jobdeck.access.caller import Authenticator, Role, TokenText
+from jobdeck.access.tokens import TokenWish, issue
 from jobdeck.core.errors import Conflict, Unauthenticated
 from jobdeck.core.home import ADMIN_TOKEN
-from jobdeck.core.identity.actor import Actor
 from jobdeck.store import installation, projects
 from jobdeck.store.access import principals, tokens
 from jobdeck.store.sql.database import Connection, Database, Tx
+from jobdeck.store.sql.events import Actor
 
 HOME_ID = "home.id"
 """A file with a random name for the home, by which the installation knows the one that has the token."""

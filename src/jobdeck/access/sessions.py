@@ -10,8 +10,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.tokens import TOUCH_EVERY, Authenticator, caller_of, refuse_ended
+from jobdeck.access.caller import TOUCH_EVERY, Authenticator, Caller, caller_of, refuse_ended
 from jobdeck.core.errors import NotFound, Unauthenticated
 from jobdeck.store.access import sessions, tokens
 from jobdeck.store.sql.database import Database, Tx

@@ -14,14 +14,12 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from jobdeck.api.http import problem
-from jobdeck.api.http.authentication import Authentication
+from jobdeck.api.http.authentication import Authentication, Only, Pace, is_browsers
 from jobdeck.api.http.bodies import Bodies
-from jobdeck.api.http.compression import Compression
 from jobdeck.api.http.cross_site import CrossSite
 from jobdeck.api.http.depends import CallerDep, refuse_unknown_query
 from jobdeck.api.http.described import PREFIX, describe
-from jobdeck.api.http.frame import Doors, Frame
-from jobdeck.api.http.pace import Pace
+from jobdeck.api.http.frame import Compression, Doors, Frame
 from jobdeck.api.http.server.proxies import Proxies, root_of
 from jobdeck.api.resources import routers
 from jobdeck.services.services import Services
@@ -38,12 +36,12 @@ def create_app(services: Services, doors: Doors | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(Proxies, trusted=doors.trusted_proxies, path_prefix=doors.path_prefix),
+            *_proxies(doors),
             Middleware(Frame, registry=services.metrics.registry, allowed_hosts=doors.allowed_hosts),
             Middleware(Compression),
             Middleware(Authentication, authenticator=services.authenticator, sessions=services.sessions, pace=Pace()),
             Middleware(Bodies),
-            Middleware(CrossSite),
+            Middleware(Only, layer=CrossSite, whose=is_browsers),
         ],
         generate_unique_id_function=_operation_id,
     )
@@ -70,6 +68,13 @@ def routes() -> Sequence[BaseRoute]:
     for router in routers():
         every.include_router(router, dependencies=strict)
     return every.routes
+
+
+def _proxies(doors: Doors) -> list[Middleware]:
+    """The layer for what stands in front of the server, where anything may."""
+    if not doors.trusted_proxies and not doors.path_prefix:
+        return []
+    return [Middleware(Proxies, trusted=doors.trusted_proxies, path_prefix=doors.path_prefix)]
 
 
 def _operation_id(route: APIRoute) -> str:

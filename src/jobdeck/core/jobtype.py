@@ -193,6 +193,15 @@ class JobType:
         return (inspect.cleandoc(text) if text else "").partition("\n")[0] or cls.type_name()
 
 
+_HOUR = 3600
+_GB = 1_000_000_000
+
+
+def credits_of(running_seconds: float, moved: int, *, per_hour: float, per_gb: float) -> float:
+    """Credits of a job that ran for so long and moved so many bytes, by the rates of its type."""
+    return running_seconds / _HOUR * per_hour + moved / _GB * per_gb
+
+
 def declared_steps(job_type: type[JobType]) -> list[StepSpec]:
     """The methods of `job_type` marked `@step`, in the order they are written (base classes first)."""
     known = _DECLARED.get(job_type)

@@ -38,22 +38,6 @@ class RetryPolicy:
         return float(min(self.longest, self.backoff * self.factor**exponent))
 
 
-SETTLED = 10.0
-"""Seconds after which a job that runs is not thought to kill its worker."""
-
-
-def is_suspect(losses: int) -> bool:
-    """Whether the next loss would make a job fail, so that it begins apart from others, to be blamed alone."""
-    return losses >= LOSSES_IN_A_ROW - 1
-
-
-def settles_after(losses: int) -> float:
-    """Seconds from its start for which nobody joins a job that lost its worker `losses` times in a row; longer each
-    time, until it is alone where it dies. For others: after which they are not in a suspect's way."""
-    again = max(0, losses - LOSSES_IN_A_ROW + 1)
-    return SETTLED if not is_suspect(losses) else 2 * SETTLED * 4.0 ** min(again, 6)
-
-
 def losses_exhausted(losses: int) -> bool:
     """Whether a job that lost its worker `losses` times in a row without progress fails."""
     return losses >= LOSSES_IN_A_ROW

@@ -23,7 +23,7 @@ from jobdeck.core.life.bulk import (
 from jobdeck.core.life.family import HasChildren
 from jobdeck.engine.control import Control, OperationCall, Result, delete_in, none_along, operate_in, prioritize_in
 from jobdeck.engine.loops import Backoff, sleep_unless
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.store.bulks import items, records
 from jobdeck.store.bulks.records import StoredBulk
 from jobdeck.store.sql.database import Database, Tx

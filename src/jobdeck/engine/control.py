@@ -10,15 +10,15 @@ from typing import TypeAlias
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound, OperationRefused
 from jobdeck.core.life import family, transitions
 from jobdeck.core.life.bulk import why_no_priority
-from jobdeck.core.life.job import NO_CHILDREN, Job, replace
+from jobdeck.core.life.job import NO_CHILDREN, Job
 from jobdeck.core.life.operations import Operation
-from jobdeck.core.life.order import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.core.life.transitions import Transition
+from jobdeck.core.life.transitions import Transition, replace
+from jobdeck.core.life.waiting import AGEING, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.engine import leftovers
 from jobdeck.engine.garbage import GarbageCollector
 from jobdeck.store import garbage
-from jobdeck.store.jobs import jobs, transition_writes
+from jobdeck.store.jobs import jobs
 from jobdeck.store.jobs import removal as job_removal
 from jobdeck.store.running import leases, steps
 from jobdeck.store.sql.database import Database, Tx
@@ -134,10 +134,10 @@ def _told(transition: Transition, bulk: int | None) -> Transition:
     return Transition(transition.job, transition.kind, {**transition.data, "bulk": bulk})
 
 
-async def _carry_out(tx: Tx, changes: list[transition_writes.Change], request: OperationCall) -> None:
+async def _carry_out(tx: Tx, changes: list[jobs.Change], request: OperationCall) -> None:
     if not changes:
         return
-    await transition_writes.apply(tx, changes, actor=request.actor)
+    await jobs.apply(tx, changes, actor=request.actor)
     asked = {State.PAUSING: "pause", State.CANCELING: "cancel"}
     for state, word in asked.items():
         await leases.ask(tx, [job.id for job, t in changes if job.leased and t.job.state is state], word)

@@ -14,11 +14,9 @@ from jobdeck.engine.log_store import LogStore
 from jobdeck.engine.loops import LoopState
 from jobdeck.engine.planned import Plans
 from jobdeck.engine.preview import Previewer
-from jobdeck.engine.scheduling.explain import WORKER_SILENCE
-from jobdeck.engine.scheduling.slot_table import DEFAULT_PROJECT_LIMIT
+from jobdeck.engine.scheduling.world import DEFAULT_PROJECT_LIMIT, WORKER_SILENCE
 from jobdeck.engine.submitting.submit import Submitter
-from jobdeck.services.masking import Masker
-from jobdeck.services.sealing import ParamVault
+from jobdeck.services.masking import Masker, ParamVault
 from jobdeck.storage.blobs import Blobs
 from jobdeck.store.sql.database import Database
 

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 import orjson
 from prometheus_client import Gauge, Histogram
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.engine.feed import FeedItem, FeedSlice
-from jobdeck.services import scope
 from jobdeck.services.admin.metrics import Metrics
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs
 from jobdeck.store.access import sessions, tokens
+from jobdeck.store.projects import names_by_id
 from jobdeck.wire.base import instant
 
 MEASURED_EVERY = 1.0
@@ -92,7 +91,7 @@ class Events:
         project_ids = None if caller.project_id is None else frozenset({caller.project_id})
         if asked.project is not None:
             async with self._core.database.read() as connection:
-                project_ids = frozenset({(await scope.project(connection, caller, asked.project)).id})
+                project_ids = frozenset({(await visible_project(connection, caller, asked.project)).id})
         if asked.job is not None:
             await self._jobs.require_visible(caller, asked.job, "job")
         # Looked up here and not with the first event: what happens once the caller knows that it follows is told.
@@ -136,7 +135,7 @@ class Events:
         """Have the names of their projects at hand."""
         if any(item.project_id is not None and item.project_id not in self._names for item in items):
             async with self._core.database.read() as connection:
-                self._names = await scope.names(connection)
+                self._names = await names_by_id(connection)
 
     async def check(self, caller: Caller) -> None:
         """Raises Unauthenticated when the caller's token or session has ended since the stream began."""

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import NotFound
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
 from jobdeck.store.failures import groups
 from jobdeck.store.failures.groups import Details, FailureFilter, StoredFailureGroup
+from jobdeck.store.projects import names_by_id
 from jobdeck.store.views import Reader
 from jobdeck.wire.base import instant, storable
 from jobdeck.wire.failures import FailureGroup, FailurePage, ProjectCount, Trend, TypeCount
@@ -103,7 +103,7 @@ class Failures:
 
 
 async def _filter(connection: Reader, caller: Caller, asked: FailureConditions, now: int) -> FailureFilter:
-    named = [(await scope.project(connection, caller, name)).id for name in dict.fromkeys(asked.project)]
+    named = [(await visible_project(connection, caller, name)).id for name in dict.fromkeys(asked.project)]
     visible = None if caller.project_id is None else (caller.project_id,)
     return FailureFilter(
         project_ids=tuple(named) if named else visible,
@@ -121,7 +121,7 @@ async def _views(
     end = min(now, where.until - 1) if where.until is not None else now
     seconds = bucket_of(begin, end)
     more = await groups.details(connection, where, [g.fingerprint for g in found], seconds * 1_000_000)
-    names = await scope.names(connection)
+    names = await names_by_id(connection)
     return [_view(group, more[group.fingerprint], names, (begin, end, seconds)) for group in found]
 
 

@@ -1,5 +1,6 @@
-"""Secrets in parameters are never shown: fields that a type's schema marks as passwords or write-only, texts whose name
-tells that they are secret, and the variables of programs."""
+"""Secrets in parameters are never shown, and sealed where they are stored: fields that a type's schema marks as
+passwords or write-only, texts whose name tells that they are secret, and the variables of programs. Where what uses
+them changes, they are typed again."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from jobdeck.access.vault import Vault
 from jobdeck.core import secrecy
-from jobdeck.core.errors import InvalidInput
+from jobdeck.core.errors import InvalidInput, Unavailable
+from jobdeck.core.identity.sealed import Stored
 from jobdeck.core.registry import TypeRegistry
 
 MASK = secrecy.MASK
@@ -160,3 +163,116 @@ def _mask_named(name: str, value: Any, depth: int) -> Any:
     if isinstance(value, dict) and name.lower() in _ENVIRONMENTS:
         return {k: None if v is None else MASK for k, v in value.items()}
     return mask_by_name(value, depth + 1)
+
+
+Place = tuple[str | int, ...]
+"""Where a value lies in parameters: names and positions from the top."""
+
+
+class SecretNeededAgain(InvalidInput):
+    """A masked secret was kept while what uses it changes; it has to be typed again."""
+
+    code = "secret_needed_again"
+
+
+class ParamVault:
+    """Seals what is masked. A box opens only among parameters of the project for which it was made."""
+
+    def __init__(self, masker: Masker, vault: Vault | None) -> None:
+        self._masker = masker
+        self._vault = vault
+
+    def seal(self, type_name: str, project_id: int, params: Mapping[str, Any], typed_by: int) -> Stored:
+        """Raises Unavailable where there are secrets and no key."""
+        plain = dict(params)
+        shown = self._masker.mask(type_name, plain)
+        found = [[list(place), value] for place, value in _hidden(plain, shown)]
+        if not found:
+            return Stored(plain, None)
+        return Stored(shown, self._key().seal({"by": typed_by, "at": found}, _key_place(project_id)))
+
+    def open(self, project_id: int, params: dict[str, Any], box: str | None) -> dict[str, Any]:
+        """Raises SecretsUnreadable."""
+        if box is None:
+            return params
+        for place, value in self._key().open(box, _key_place(project_id))["at"]:
+            params = _put(params, tuple(place), value)
+        return params
+
+    def typed_by(self, project_id: int, box: str | None) -> int | None:
+        """The principal who typed the secrets, who may use them as they like."""
+        return None if box is None else self._key().open(box, _key_place(project_id))["by"]
+
+    def kept(
+        self, type_name: str, project_id: int, before: Mapping[str, Any], box: str | None, *, typed: Any,
+        wanted: Mapping[str, Any], principal_id: int,
+    ) -> int:  # fmt: skip
+        """The principal who knows the secrets of `wanted`, which came of `before` and of what was `typed` over it.
+
+        Raises SecretNeededAgain where a secret of somebody else is kept although anything else differs: whoever may
+        not see a secret must not have it sent elsewhere either."""
+        plain = dict(before)
+        secret = [place for place, _ in _hidden(plain, self._masker.mask(type_name, plain))]
+        kept = [p for p in secret if _at(typed, p) in (None, MASK) and _at(wanted, p) == _at(plain, p)]
+        if not kept:
+            return principal_id
+        owner = self.typed_by(project_id, box)
+        if owner == principal_id or dict(wanted) == plain:
+            return owner if owner is not None else principal_id
+        names = [_named(place) for place in kept]
+        raise SecretNeededAgain(
+            f"Other parameters change, so the secret {names[0][:200]} has to be typed again"
+            + (f", and {len(names) - 1} more." if len(names) > 1 else "."),
+            field=names[0][:300],
+            hint="Write the secrets themselves, or change nothing else. Only who typed them may keep them masked.",
+            secrets=names[:100],
+        )
+
+    def _key(self) -> Vault:
+        if self._vault is None:
+            raise Unavailable("This process has no key to keep secrets with.", hint="Set JOBDECK_SECRET_KEY.")
+        return self._vault
+
+
+def _key_place(project_id: int) -> str:
+    return f"params:{project_id}"
+
+
+def _hidden(plain: Any, masked: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """The values that have a mask in `masked`, which is `plain` with masks, and their places."""
+    if masked == MASK and plain != MASK:
+        yield place, plain
+    elif isinstance(plain, dict) and isinstance(masked, dict):
+        for name, value in plain.items():
+            yield from _hidden(value, masked.get(name), (*place, name))
+    elif isinstance(plain, list) and isinstance(masked, list):
+        for index, (value, shown) in enumerate(zip(plain, masked, strict=True)):
+            yield from _hidden(value, shown, (*place, index))
+
+
+def _put(params: Any, place: Place, value: Any) -> Any:
+    """`params` with `value` at `place`; the original stays as it is. What is no longer there stays away."""
+    if not place:
+        return value
+    first, *rest = place
+    try:
+        changed = dict(params) if isinstance(params, dict) else list(params)
+        changed[first] = _put(params[first], tuple(rest), value)  # type: ignore[index]
+    except (KeyError, IndexError, TypeError):
+        return params
+    return changed
+
+
+def _at(params: Any, place: Place) -> Any:
+    """The value at `place`; None where there is nothing."""
+    for step in place:
+        try:
+            params = params[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return params
+
+
+def _named(place: Place) -> str:
+    """`params.env.TOKEN`, as messages name it."""
+    return "params" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from jobdeck.core.identity.sealed import Stored
-from jobdeck.services.sealing import ParamVault
+from jobdeck.services.masking import ParamVault
 from jobdeck.store import installation
 from jobdeck.store.access import unsealed
 from jobdeck.store.access.unsealed import StoredIn, Unsealed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from inspect import Parameter, signature
 from typing import Any, TypeVar, get_type_hints
 
+from jobdeck.access.caller import Authenticator
 from jobdeck.access.sessions import BrowserSessions
-from jobdeck.access.tokens import Authenticator
 from jobdeck.services.admin.metrics import Metrics
 from jobdeck.services.admin.projects import Projects
 from jobdeck.services.admin.tokens import Tokens

@@ -36,6 +36,11 @@ async def all_projects(connection: AsyncConnection) -> list[StoredProject]:
     return [_project(row) for row in rows]
 
 
+async def names_by_id(connection: AsyncConnection) -> dict[int, str]:
+    """The names of all projects."""
+    return {project.id: project.name for project in await all_projects(connection)}
+
+
 async def by_name(connection: AsyncConnection, name: str) -> StoredProject | None:
     """The project called `name`."""
     return _one((await connection.execute(select(projects).where(projects.c.name == name))).mappings().first())

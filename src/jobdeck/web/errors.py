@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobdeck.access.roles import LEAST_ROLE, Permission
+from jobdeck.access.caller import LEAST_ROLE, Permission
 from jobdeck.api.admin.login_links import PATH as LOGIN
 from jobdeck.api.http import problem
 from jobdeck.api.http.authentication import STATIC, is_page
@@ -125,15 +125,12 @@ def _problem_of(request: Request, error: Exception) -> Problem:
 
 
 class PageFrame:
-    """Innermost around the pages: shows refusals from further out, and mistakes of ours, as pages."""
+    """Innermost, around pages alone: shows refusals from further out, and mistakes of ours, as pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not is_page(scope["path"]):
-            await self._app(scope, receive, send)
-            return
         request = Request(scope, receive)
         refusal = scope.get("state", {}).get("refusal")
         if isinstance(refusal, Forbidden):

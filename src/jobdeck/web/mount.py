@@ -10,8 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from jobdeck.api.http.authentication import STATIC
-from jobdeck.api.http.pace import Pace
+from jobdeck.api.http.authentication import STATIC, Only, Pace, is_pages
 from jobdeck.services.services import Services
 from jobdeck.web import discovery, errors
 from jobdeck.web.bundles import Bundles
@@ -34,7 +33,8 @@ def mount(app: FastAPI) -> None:
     app.state.readiness = Readiness(services, app.state.templates)
     rate, burst = FAILURES
     app.state.login_failures = Pace(rate, burst)
-    app.user_middleware.append(Middleware(errors.PageFrame))  # innermost, below the layers of the API
+    layer = Middleware(Only, layer=errors.PageFrame, whose=is_pages)
+    app.user_middleware.append(layer)  # innermost, below the layers of the API
     errors.install(app)
     app.router.routes.extend(_routes())
 

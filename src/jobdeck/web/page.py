@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission
 from jobdeck.access.sessions import BrowserSession
 from jobdeck.api.http.server.prefix import all_rooted
 from jobdeck.api.http.server.proxies import root_of

@@ -7,8 +7,7 @@ import asyncio
 
 from starlette.requests import Request
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Caller, Role
 from jobdeck.engine.loops import RepeatedLoop, sleep_unless
 from jobdeck.services.services import Services
 from jobdeck.web.page import PageContext

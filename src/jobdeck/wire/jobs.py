@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import State
+from jobdeck.core.life.waiting import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.refs import with_id
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.wire.base import Id, Instant, Name, Request, Response, Text, storable

@@ -1,23 +1,25 @@
-"""Who asks: by a token, or by the cookie of a browser's session; told before any route, and at a pace for each."""
+"""Who asks: by a token, or by the cookie of a browser's session; told before any route, and at a pace for each: as many
+requests as anybody needs, and not so many that others are kept waiting."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+from cachetools import TLRUCache
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jobdeck.access.caller import Authenticator
 from jobdeck.access.sessions import BrowserSessions
-from jobdeck.access.tokens import Authenticator
 from jobdeck.api.http import problem
 from jobdeck.api.http.described import PUBLIC
-from jobdeck.api.http.pace import Pace
-from jobdeck.api.http.server.protocol import KNOWN
+from jobdeck.api.http.server.connections import KNOWN
 from jobdeck.api.http.server.proxies import root_of
 from jobdeck.core.errors import JobdeckError
 from jobdeck.wire.problem import Problem
@@ -30,12 +32,79 @@ STATIC = "/static/"
 _PATIENCE = 2.0
 """Seconds that it may take to find out who asks where it need not be known."""
 
+BURST = 5000
+"""Requests that a token may make at once."""
+RATE = 500.0
+"""Requests a second that it may make for ever."""
+MOST = 10_000
+"""Buckets that are remembered; with more, the one that was asked for longest ago is forgotten."""
+
 _GUARDED = re.compile(r"/api(/|$)|/metrics(/|$)")
 
 
 def is_page(path: str) -> bool:
     """Whether people look at this path, so that refusals are pages; all else is for programs."""
     return not _GUARDED.match(path)
+
+
+def is_browsers(scope: Scope) -> bool:
+    """Whether a browser asks: by its session, or for a page."""
+    return "session" in scope.get("state", {}) or is_pages(scope)
+
+
+def is_pages(scope: Scope) -> bool:
+    """Whether it is a request for a page, or for a part of one."""
+    return scope["type"] == "http" and is_page(scope["path"])
+
+
+class Only:
+    """A layer for some requests alone; all others go past it."""
+
+    def __init__(self, app: ASGIApp, layer: Callable[[ASGIApp], ASGIApp], whose: Callable[[Scope], bool]) -> None:
+        self._past = app
+        self._through = layer(app)
+        self._whose = whose
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._through if self._whose(scope) else self._past)(scope, receive, send)
+
+
+class _Bucket(NamedTuple):
+    """What is left, and when that was (monotonic seconds)."""
+
+    left: float
+    at: float
+
+
+class Pace:
+    """A bucket for each token (or whatever else is counted): it holds `burst` requests, and fills by `rate` a second.
+    A bucket that has filled up again is as good as a new one and is forgotten."""
+
+    def __init__(self, rate: float = RATE, burst: int = BURST, most: int = MOST) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._now = 0.0
+        self._buckets: TLRUCache[int | str, _Bucket] = TLRUCache(most, self._full_at, timer=lambda: self._now)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, token: int | str, now: float) -> int:
+        """Count a request of `token` at `now`: 0 if it may be made, else the whole seconds to wait before the next."""
+        self._now = now
+        left = self._left(token, now)
+        self._buckets[token] = _Bucket(left - 1 if left >= 1 else left, now)
+        return self._wait(left)
+
+    def _left(self, token: int | str, now: float) -> float:
+        bucket = self._buckets.get(token)
+        return float(self.burst) if bucket is None else bucket.left + (now - bucket.at) * self.rate
+
+    def _wait(self, left: float) -> int:
+        return 0 if left >= 1 else math.ceil((1 - left) / self.rate)
+
+    def _full_at(self, _token: int | str, bucket: _Bucket, now: float) -> float:
+        return now + (self.burst - bucket.left) / self.rate
 
 
 class Authentication:
@@ -71,8 +140,9 @@ class Authentication:
 
     async def _identify(self, scope: Scope, state: dict[str, Any]) -> None:
         """A token goes before a cookie: programs do not send one by accident, browsers send cookies unasked."""
-        bearer, cookie = _bearer(scope), session_cookie(scope)
-        if bearer is None and cookie is not None:
+        bearer = _bearer(scope)
+        cookie = session_cookie(scope) if bearer is None else None
+        if cookie is not None:
             state["session"] = await self._sessions.find(cookie)
             state["caller"] = state["session"].caller
         else:

@@ -30,22 +30,20 @@ class CrossSiteRefused(Forbidden):
 
 
 class CrossSite:
-    """Refuses such requests; pages find the refusal in `state.refusal` and show it as a page."""
+    """Around what browsers ask: refuses such requests. Pages find the refusal in `state.refusal` and show it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
+        if scope["method"] not in _SAFE_METHODS:
             state = scope.setdefault("state", {})
-            session: BrowserSession | None = state.get("session")
-            if session is not None or is_page(scope["path"]):
-                refusal, receive = await _check(Headers(scope=scope), session, receive)
-                if refusal is not None and not is_page(scope["path"]):
-                    await problem.response(problem.of_error(refusal))(scope, receive, send)
-                    return
-                if refusal is not None:
-                    state["refusal"] = refusal
+            refusal, receive = await _check(Headers(scope=scope), state.get("session"), receive)
+            if refusal is not None and not is_page(scope["path"]):
+                await problem.response(problem.of_error(refusal))(scope, receive, send)
+                return
+            if refusal is not None:
+                state["refusal"] = refusal
         await self._app(scope, receive, send)
 
 

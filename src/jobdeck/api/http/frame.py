@@ -1,5 +1,5 @@
 """Around every request: an id, an access log line, safe headers, figures, a refusal of what means nothing here, and an
-answer even when all goes wrong."""
+answer even when all goes wrong, compressed where the one who asks takes that."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobdeck.api.http import problem
 from jobdeck.api.http.authentication import is_page
 from jobdeck.api.http.described import PUBLIC
-from jobdeck.api.http.server.protocol import MAX_HEAD
+from jobdeck.api.http.server.connections import MAX_HEAD
 from jobdeck.api.http.server.proxies import PREFIX_HEADER, REFUSED_PREFIX, Network
 from jobdeck.core.values import clip
 from jobdeck.wire.problem import Problem
@@ -46,6 +47,13 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 """All others are told so before anything counts or routes them."""
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,255})(?::([0-9]{1,5}))?")
 _MOST_PORT = 65_535
+
+WORTH_IT = 1000
+"""Bytes; what is less goes in one packet anyway."""
+LEVEL = 5
+"""Beyond it, time grows much and size hardly shrinks."""
+_AS_THEY_ARE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/zstd")
+_REFUSED = re.compile(r"(?:gzip|\*)\s*;\s*q=0(?:\.0*)?\s*(?:,|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +225,18 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class Compression:
+    """Compresses answers with gzip, which every client knows: pages, the API's answers, lines of logs.
+
+    Events, which must not wait for each other, go as they are; so do parts of files, and files of whatever content:
+    those are mostly compressed, and whoever loads them goes on by ranges of their own bytes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._compressed = GZipMiddleware(app, WORTH_IT, LEVEL, exclude_content_types=_AS_THEY_ARE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = scope["type"] == "http" and _REFUSED.search(Headers(scope=scope).get("accept-encoding", ""))
+        await (self._app if refused else self._compressed)(scope, receive, send)

@@ -60,9 +60,11 @@ class Accepted(NamedTuple):
     description: str
 
 
-def accepted(job: JobType, environment: Environment, description: str | None) -> Accepted:
-    """Ask the type all that a submission asks. Runs its own code. A `description` that was sent is kept."""
-    job.check(environment)
+def accepted(job: JobType, environment: Environment | None, description: str | None) -> Accepted:
+    """Ask the type all that a submission asks. Runs its own code. A `description` that was sent is kept. `environment`
+    None: it has no `check` that could look at it."""
+    if environment is not None:
+        job.check(environment)
     kind = type(job).type_name()
     wanted = job.claims()
     claims = tuple(_claim(kind, claim) for claim in _listed(kind, "claims", wanted, MAX_CLAIMS)) if wanted != [] else ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import abc
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,25 +25,21 @@ _MANY = 1000
 """Answers that are kept: classes do not change, and each job asks."""
 
 
-def accepts_here(job_type: Any) -> bool:
-    """Whether all that a submission calls is this package's own and only computes. A `check` looks at the world."""
-    return _accepts_here(job_type)
-
-
-@functools.lru_cache(_MANY)
 def _accepts_here(job_type: type[JobType]) -> bool:
     ours = all(_is_ours(job_type, name) for name in (*_MAKING, *_SAYING))
     return ours and _definer(job_type, "check") is JobType and _is_plain_class(job_type)
 
 
-def plans_here(job_type: Any) -> bool:
-    """Whether planning its steps runs this package's own code only."""
-    return _plans_here(job_type)
+accepts_here: Callable[[Any], bool] = functools.lru_cache(_MANY)(_accepts_here)
+"""Whether all that a submission calls is this package's own and only computes. A `check` looks at the world."""
 
 
-@functools.lru_cache(_MANY)
 def _plans_here(job_type: type[JobType]) -> bool:
     return all(_is_ours(job_type, name) for name in (*_MAKING, "plan")) and _is_plain_class(job_type)
+
+
+plans_here: Callable[[Any], bool] = functools.lru_cache(_MANY)(_plans_here)
+"""Whether planning its steps runs this package's own code only."""
 
 
 def splits_here(job_type: type[JobType], spec: StepSpec) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.life.operations import Intent, Subject
@@ -38,7 +38,7 @@ class Job(NamedTuple):
     state_since: int
     queued_at: int
     order_key: int
-    """Its place in the queue (core/life/order.py)."""
+    """Its place in the queue (core/life/waiting.py)."""
     has_children: bool = False
     on_child_failure: ChildPolicy = ChildPolicy.FAIL
     intent: Intent | None = None
@@ -73,17 +73,6 @@ class Job(NamedTuple):
     def subject(self, unfinished_children: int = 0) -> Subject:
         """The facts that an operation depends on."""
         return Subject(self.id, self.state, self.leased, self.dirty_since > 0, unfinished_children, self.last_operation)
-
-
-def replace(job: Job, **changes: Any) -> Job:
-    """The job with some fields changed."""
-    values: list[Any] = list(job)
-    for name, value in changes.items():
-        values[_PLACES[name]] = value
-    return Job._make(values)
-
-
-_PLACES = {name: place for place, name in enumerate(Job._fields)}
 
 
 @dataclass(frozen=True, slots=True)

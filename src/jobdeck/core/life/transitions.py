@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, assert_never
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.life.endings import Broke, Ending, Finished, Halted, HandedBack, RetryLater, WorkerLost
-from jobdeck.core.life.job import NO_CHILDREN, ChildPolicy, Children, Job, replace
+from jobdeck.core.life.job import NO_CHILDREN, ChildPolicy, Children, Job
 from jobdeck.core.life.operations import Already, Intent, Operation, decide
 from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.core.retry import LOSSES_IN_A_ROW, losses_exhausted
@@ -239,3 +239,14 @@ def _enter(job: Job, to: State, now: int, **also: Any) -> Job:
     elif job.state is State.PAUSED:
         changes["paused_us"] = job.paused_us + spent
     return replace(job, **changes | also)
+
+
+def replace(job: Job, **changes: Any) -> Job:
+    """The job with some fields changed."""
+    values: list[Any] = list(job)
+    for name, value in changes.items():
+        values[_PLACES[name]] = value
+    return Job._make(values)
+
+
+_PLACES = {name: place for place, name in enumerate(Job._fields)}

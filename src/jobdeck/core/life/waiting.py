@@ -1,4 +1,4 @@
-"""Why a job waits. The scheduler decides with the same function that answers people."""
+"""Why a job waits, and who goes first: the rules by which the scheduler decides are those that answer people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from jobdeck.core.claims import Claim, Holding, Mode, fits, is_shared, local_name, qualify
 from jobdeck.core.life.endings import Retry
-from jobdeck.core.retry import is_suspect
+from jobdeck.core.retry import LOSSES_IN_A_ROW
 from jobdeck.core.values import clip
 
 SHOWN_HOLDERS = 20
@@ -190,3 +190,38 @@ def _named(jobs: Sequence[int]) -> str:
         return f"job {named[0]} holds"
     tail = f" and {more} more" if more else ""
     return f"jobs {', '.join(str(i) for i in named)}{tail} hold"
+
+
+LOWEST_PRIORITY, DEFAULT_PRIORITY, HIGHEST_PRIORITY = 0, 5, 9
+
+AGEING = 300_000_000
+"""Microseconds of waiting that are worth one step of priority, so that none starves."""
+
+
+def order_key(queued_at: int, priority: int) -> int:
+    """The smaller, the sooner, within one project.
+
+    A step of priority counts as having queued AGEING earlier. So a job gains on later ones of higher priority as it
+    ages, while the key itself never changes: a heap or a database index can hold it."""
+    return queued_at - priority * AGEING
+
+
+def share(running: int, weight: float) -> float:
+    """How much of its fair part a project uses; the project with the smallest share goes first."""
+    return running / weight
+
+
+SETTLED = 10.0
+"""Seconds after which a job that runs is not thought to kill its worker."""
+
+
+def is_suspect(losses: int) -> bool:
+    """Whether the next loss would make a job fail, so that it begins apart from others, to be blamed alone."""
+    return losses >= LOSSES_IN_A_ROW - 1
+
+
+def settles_after(losses: int) -> float:
+    """Seconds from its start for which nobody joins a job that lost its worker `losses` times in a row; longer each
+    time, until it is alone where it dies. For others: after which they are not in a suspect's way."""
+    again = max(0, losses - LOSSES_IN_A_ROW + 1)
+    return SETTLED if not is_suspect(losses) else 2 * SETTLED * 4.0 ** min(again, 6)

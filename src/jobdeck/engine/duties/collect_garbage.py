@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobdeck.engine.garbage import GarbageCollector
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 
 EVERY = 30.0
 BATCH = 500

@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.store.running import leases
 from jobdeck.store.sql.database import Database
 

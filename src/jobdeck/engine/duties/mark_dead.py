@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.store.running import workers
 from jobdeck.store.sql.database import Database
 

@@ -10,7 +10,7 @@ import structlog
 
 from jobdeck.engine.control import Control
 from jobdeck.engine.garbage import GarbageCollector
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.storage.places import file_prefix
 from jobdeck.store import garbage
 from jobdeck.store.access import sessions

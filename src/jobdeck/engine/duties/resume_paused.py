@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobdeck.core.life.operations import Operation
 from jobdeck.engine.control import Control
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.store.scheduling import due
 from jobdeck.store.sql.database import Database
 

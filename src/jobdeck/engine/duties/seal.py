@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.store.segments.sealing import Sealer
 
 EVERY = 2.0

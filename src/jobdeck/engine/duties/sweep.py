@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from jobdeck.engine.scheduling.leader import Leadership
+from jobdeck.engine.scheduling.scheduler import Leadership
 from jobdeck.store.scheduling import due
 from jobdeck.store.sql.database import Database
 

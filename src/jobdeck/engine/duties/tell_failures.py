@@ -8,7 +8,7 @@ from collections import deque
 import structlog
 
 from jobdeck.core.values import clip
-from jobdeck.engine.scheduling.leader import LEAD_SECONDS, Leadership
+from jobdeck.engine.scheduling.scheduler import LEAD_SECONDS, Leadership
 from jobdeck.store.sql import events
 from jobdeck.store.sql.database import Database
 from jobdeck.store.views import measures

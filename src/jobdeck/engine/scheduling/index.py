@@ -8,11 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from jobdeck.core.claims import Claim, Held, Holding, fits, implicit_claims
-from jobdeck.core.life.order import share
 from jobdeck.core.life.states import State
-from jobdeck.core.life.waiting import Reason, ScopePause, Waiting, WaitingFor, obstacles
-from jobdeck.core.retry import is_suspect
-from jobdeck.engine.scheduling.slot_table import Capacities, SlotTable
+from jobdeck.core.life.waiting import Reason, ScopePause, Waiting, WaitingFor, is_suspect, obstacles, share
+from jobdeck.engine.scheduling.world import Capacities, SlotTable
 from jobdeck.store.running.leases import RUN, UNDO, Pick, claims_of
 from jobdeck.store.scheduling.queue import QueuedJob
 

@@ -1,10 +1,12 @@
-"""Submit: check the parameters against the type, resolve claims, write jobs and their events in one transaction."""
+"""Submit: check the parameters against the type, resolve claims, say what people call the files that the job is about,
+write jobs and their events in one transaction."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,15 +24,16 @@ from jobdeck.core.hooks.foreign import accepts_here, is_plain
 from jobdeck.core.identity.sealed import ParamSeals, Stored
 from jobdeck.core.jobtype import JobType
 from jobdeck.core.life.job import ChildPolicy, Job
-from jobdeck.core.life.order import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
 from jobdeck.core.life.states import ENDED, State
+from jobdeck.core.life.waiting import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, order_key
+from jobdeck.core.refs import shown, with_id
 from jobdeck.core.registry import RegisteredType, TypeRegistry
 from jobdeck.core.values import MAX_PARAMS, MAX_TAG, MAX_TAGS, bounded_text, clip, encode
 from jobdeck.engine.hooks import HookProcesses, RefusedAt, WantedHook, broke
-from jobdeck.engine.submitting.naming import with_names
 from jobdeck.engine.submitting.refused_params import refused_params
 from jobdeck.executors.harness import describe
 from jobdeck.executors.hooks import HookRefusal
+from jobdeck.store import files
 from jobdeck.store.jobs import jobs, submissions
 from jobdeck.store.jobs.submissions import NewJob
 from jobdeck.store.sql.database import Database, Tx
@@ -97,9 +100,8 @@ class Submitter:
         `idempotency` is a key and a hash of the request: the same key gives the first answer, and Conflict when the
         request differs. Raises InvalidInput (and kin) naming the field, NotFound for a missing parent."""
         try:
-            environments = {name: await self._environments(name) for name in {s.project for s in submissions_}}
-            prepared = await self._prepare_all(submissions_, environments)
-            prepared = await with_names(self._database, prepared, [bool(s.description) for s in submissions_])
+            prepared = await self._prepare_all(submissions_)
+            prepared = await _with_names(self._database, prepared, [bool(s.description) for s in submissions_])
         except JobdeckError:
             # What was accepted once stays accepted, even if the same would be refused by now.
             earlier = await self._remembered(principal_id, idempotency)
@@ -131,9 +133,8 @@ class Submitter:
     async def check(self, wanted: Submission) -> tuple[NewJob, int | None]:
         """All that `submit` checks and works out, storing nothing; and the unfinished job that `submit` would give
         instead of a new one, where duplicates are not wanted. Raises what `submit` raises."""
-        environment = await self._environments(wanted.project)
-        (prepared,) = await self._prepare_all([wanted], {wanted.project: environment})
-        (prepared,) = await with_names(self._database, [prepared], [bool(wanted.description)])
+        (prepared,) = await self._prepare_all([wanted])
+        (prepared,) = await _with_names(self._database, [prepared], [bool(wanted.description)])
 
         async def look(tx: Tx) -> int | None:
             await _parents(tx, {wanted.parent} if wanted.parent is not None else set(), [wanted])
@@ -159,7 +160,8 @@ class Submitter:
         except RefusedAt as refused:
             raise _error_of(registered, params, refused) from refused
 
-    async def _prepare_all(self, wanted: Sequence[Submission], environments: Mapping[str, Environment]) -> list[NewJob]:
+    async def _prepare_all(self, wanted: Sequence[Submission]) -> list[NewJob]:
+        environments = {name: await self._environments(name) for name in {s.project for s in wanted if self._looks(s)}}
         prepared = await asyncio.to_thread(self._draft_all, wanted, environments)
         open_: dict[tuple[str, str], list[int]] = {}
         for i, one in enumerate(prepared):
@@ -193,14 +195,19 @@ class Submitter:
         drafts: list[NewJob | _Draft] = []
         for i, submission in enumerate(wanted):
             try:
-                drafts.append(self._draft(submission, environments[submission.project]))
+                drafts.append(self._draft(submission, environments.get(submission.project)))
             except JobdeckError as error:
                 if several:
                     error.field = _field_of(i, error.field)
                 raise
         return drafts
 
-    def _draft(self, wanted: Submission, environment: Environment) -> NewJob | _Draft:
+    def _looks(self, wanted: Submission) -> bool:
+        """Whether its type may look at the project's environment before it says anything."""
+        registered = self._registry.find(wanted.type)
+        return registered is not None and not accepts_here(registered.job_type)
+
+    def _draft(self, wanted: Submission, environment: Environment | None) -> NewJob | _Draft:
         registered = self._registry.get(wanted.type)
         _check_priority(wanted.priority)
         tags = _tags_text(wanted.tags)
@@ -261,6 +268,43 @@ def _new_job(draft: _Draft, said: Accepted) -> NewJob:
         not_before=wanted.not_before,
         secrets=draft.secrets,
     )
+
+
+_FILE = re.compile(r"(?<![\w:/(])file:(\d{1,18})(?!\w)")
+MOST_NAMED = 1000
+"""Characters of a description or subject with names, at most."""
+
+
+async def _with_names(database: Database, new: Sequence[NewJob], typed: Sequence[bool]) -> list[NewJob]:
+    """The jobs, with `orders.csv (file:22)` for `file:22` in subject and description.
+
+    `typed`: whether a person wrote the job's description, which is then left as it is."""
+    wanted = {(job.project_id, int(number)) for job in new for number in _FILE.findall(_texts(job))}
+    if not wanted:
+        return list(new)
+    names: dict[tuple[int, int], str] = {}
+    async with database.read() as connection:
+        for project in {project for project, _ in wanted}:
+            ids = [number for of, number in wanted if of == project]
+            names |= {(project, number): name for number, name in (await files.names(connection, project, ids)).items()}
+    return [_named(job, names, whole=not by_hand) for job, by_hand in zip(new, typed, strict=True)]
+
+
+def _texts(job: NewJob) -> str:
+    return f"{job.subject or ''} {job.description}"
+
+
+def _named(job: NewJob, names: Mapping[tuple[int, int], str], *, whole: bool) -> NewJob:
+    def put(text: str) -> str:
+        return _FILE.sub(lambda m: _with_name(m, names.get((job.project_id, int(m[1])))), text)
+
+    subject = clip(put(job.subject), MOST_NAMED) if job.subject else job.subject
+    description = clip(put(job.description), 500) if whole else job.description
+    return job._replace(subject=subject, description=description)
+
+
+def _with_name(found: re.Match[str], name: str | None) -> str:
+    return found[0] if name is None else with_id(shown(name), found[0])
 
 
 def _error_of(registered: RegisteredType, params: Mapping[str, Any], refused: RefusedAt) -> JobdeckError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from contextlib import closing
 from typing import TypeVar
 
 from jobdeck.core.environment import Environment
@@ -82,7 +83,8 @@ class Execution:
         self._now = now
         self._parallel = parallel
         self._dirty_since = job.dirty_since
-        self._results = Results(environment.work_dir)
+        self._results: Results
+        """Of the steps, while they run."""
         self._ran: set[str] = set()
         """Steps that were run to their end in this run."""
         self.unwritten: tuple[Record, ...] = ()
@@ -102,8 +104,6 @@ class Execution:
         except LeaseLost:
             self.stop_control.ask(StopRequest.DIE)
             return None
-        finally:
-            self._results.close()
 
     async def _execute(self) -> Ending | None:
         """The way of a job here: whatever ends it early leaves by Ended or Interrupted."""
@@ -114,9 +114,8 @@ class Execution:
             self._check_code()
             plan = _sound(await self._planner.plan())
             saved = await self._look_up_saved(plan)
-            if plan:
-                await self._run_steps(plan, saved)
-            return None if self.stop_control.asked is StopRequest.DIE else self._finished(plan)
+            finished = await self._run_steps(plan, saved) if plan else Finished()
+            return None if self.stop_control.asked is StopRequest.DIE else finished
         except Ended as ended:
             return ended.ending
         except Interrupted:
@@ -139,7 +138,13 @@ class Execution:
             raise Ended(Broke(changed))
         return saved
 
-    async def _run_steps(self, plan: list[StepSpec], saved: list[SavedStep]) -> None:
+    async def _run_steps(self, plan: list[StepSpec], saved: list[SavedStep]) -> Finished:
+        """What the last step returned is the job's result."""
+        with closing(Results(self._environment.work_dir)) as self._results:
+            await self._run_each(plan, saved)
+            return Finished(self._result(plan[-1].name))
+
+    async def _run_each(self, plan: list[StepSpec], saved: list[SavedStep]) -> None:
         """Those that have not succeeded, one after another."""
         tracker = ProgressTracker(plan, saved, self._job.fraction)
         for index, spec in enumerate(plan):
@@ -175,11 +180,8 @@ class Execution:
         self._ran.add(spec.name)
         self.unwritten = (*step_run.unwritten, StepClosed(index, StepState.SUCCEEDED), tracker.reading(index))
 
-    def _finished(self, plan: list[StepSpec]) -> Finished:
-        return Finished(self._result(plan[-1].name) if plan else None)
-
     def _result(self, step: str) -> str | None:
-        """What the last step returned is the job's result, within the bound of a result."""
+        """What the step returned, within the bound of a result."""
         if not self._results.too_large(step):
             last = self._results.of(step)
             if last is None or (isinstance(last, list) and all(item is None for item in last)):

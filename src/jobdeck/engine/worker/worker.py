@@ -23,7 +23,6 @@ from jobdeck.engine.hooks import HookProcesses
 from jobdeck.engine.logs import LogEntry
 from jobdeck.engine.loops import Backoff, Loop, Loops, first_of, sleep_unless
 from jobdeck.engine.own_thread import OwnThread
-from jobdeck.engine.worker.environment_cache import EnvironmentCache
 from jobdeck.engine.worker.execute import Execution
 from jobdeck.engine.worker.job_log import JobLog
 from jobdeck.engine.worker.log_writer import LogShipper
@@ -47,6 +46,9 @@ PARTING_SECONDS = 2.0
 """Seconds in which jobs that were not handed back die; code in threads that does not return ends with the process."""
 LISTEN_SECONDS = 0.05
 """Until the scheduler has heard that the worker leaves, most of the time; what it assigns later waits for its lease."""
+FRESH_SECONDS = 1.0
+ANEW_SECONDS = 0.5
+"""Of this age one is looked up anew, while jobs go on with the one that is known."""
 REMEMBERED = 10_000
 _REQUESTS = {"pause": StopRequest.PAUSE, "cancel": StopRequest.CANCEL}
 
@@ -88,14 +90,75 @@ class JobRun:
             self.execution.stop_control.ask(what)
 
 
-class _TaskLines:
-    """A job's log as its execution sees it."""
+class _JobLines:
+    """A job's log as its run sees it. It is opened with its first line: many a job says nothing."""
 
-    def __init__(self, job_log: JobLog) -> None:
-        self._job_log = job_log
+    def __init__(self, logs: LogShipper, job: Assignment) -> None:
+        self._logs = logs
+        self._job = job
+        self._job_log: JobLog | None = None
+
+    @property
+    def left_out(self) -> int:
+        """Lines that are not in the log."""
+        return self._job_log.left_out if self._job_log is not None else 0
 
     def say(self, step: str, task: int, line: Printed) -> None:
-        self._job_log.write(LogEntry(line.at, line.level, step, task, line.text))
+        self.write(LogEntry(line.at, line.level, step, task, line.text))
+
+    def write(self, line: LogEntry) -> None:
+        if self._job_log is None:
+            self._job_log = self._logs.open(self._job.id, self._job.attempt, self._job.epoch)
+        self._job_log.write(line)
+
+    async def close(self) -> None:
+        if self._job_log is not None:
+            await self._logs.close(self._job_log)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one project."""
+
+    answer: Environment | None = None
+    asked: float = 0.0
+    """When the answer was asked for, by the clock of the event loop, in seconds."""
+    asking: asyncio.Task[Environment] | None = None
+
+
+class EnvironmentCache:
+    """Looks up a project's environment at most every half second; jobs that ask at the same moment share one call."""
+
+    def __init__(self, look_up: Callable[[str], Awaitable[Environment]]) -> None:
+        self._look_up = look_up
+        self._known: dict[str, _Known] = {}
+
+    async def of(self, project: str) -> Environment:
+        """The environment of the project, at most a second old; raises what `look_up` raises."""
+        known = self._known.setdefault(project, _Known())
+        age = asyncio.get_running_loop().time() - known.asked
+        if (known.answer is None or age > ANEW_SECONDS) and known.asking is None:
+            known.asking = asyncio.create_task(self._ask(project, known), name=f"environment of {project}")
+            known.asking.add_done_callback(_heard)
+        if known.answer is not None and age <= FRESH_SECONDS:
+            return known.answer
+        assert known.asking is not None
+        return await asyncio.shield(known.asking)
+
+    async def _ask(self, project: str, known: _Known) -> Environment:
+        asked = asyncio.get_running_loop().time()
+        try:
+            known.answer = await self._look_up(project)
+            known.asked = asked
+            return known.answer
+        finally:
+            known.asking = None
+
+
+def _heard(asking: asyncio.Task[Environment]) -> None:
+    """Whoever waits for it is told how it ended; nobody may."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 class WorkerService:
@@ -228,14 +291,14 @@ class WorkerService:
 
     async def _run_and_record(self, job: Assignment) -> None:
         """A job's whole time here; whatever happens, it ends with its lease given back or lost."""
-        job_log = self._parts.logs.open(job.id, job.attempt, job.epoch)
+        lines = _JobLines(self._parts.logs, job)
         try:
-            ending = await self._run(job, job_log)
-            await self._parts.logs.close(job_log)
+            ending = await self._run(job, lines)
+            await lines.close()
             if ending is None:
                 log.info("lease_lost", job=job.id, epoch=job.epoch)
             else:
-                left = JobLeft(ending, warnings=int(job_log.left_out > 0))
+                left = JobLeft(ending, warnings=int(lines.left_out > 0))
                 await self._parts.recorder.write(job.id, job.epoch, (*self._last_records(job), left))
         except LeaseLost:
             log.info("lease_lost", job=job.id, epoch=job.epoch)
@@ -271,7 +334,7 @@ class WorkerService:
                 await asyncio.sleep(backoff.failed(error))
         return None if job_run.asked is StopRequest.DIE else await self._environments.of(project)
 
-    async def _run(self, job: Assignment, job_log: JobLog) -> Ending | None:
+    async def _run(self, job: Assignment, lines: _JobLines) -> Ending | None:
         parts = self._parts
         job_run = self._job_runs[job.id]
         registered = parts.registry.find(job.type)
@@ -287,7 +350,7 @@ class WorkerService:
             return _cannot_begin(job, describe(error, f"{job.type}.environment"))
         if environment is None:
             return None
-        version = self._version(registered, job_log)
+        version = self._version(registered, lines)
         try:
             job = self._opened(job)
         except Exception as error:  # noqa: BLE001  (a box that was tampered with is this job's trouble)
@@ -295,7 +358,7 @@ class WorkerService:
         execution = Execution(
             job, registered, environment,
             JobCheckpoints(parts.database, parts.recorder, job.id, job.attempt, job.epoch),
-            parts.executor, _TaskLines(job_log), self._clock, parts.parallel, parts.hooks, parts.undo_seconds, version,
+            parts.executor, lines, self._clock, parts.parallel, parts.hooks, parts.undo_seconds, version,
         )  # fmt: skip
         job_run.execution = execution
         execution.stop_control.ask(job_run.asked)
@@ -307,7 +370,7 @@ class WorkerService:
             log.exception("execution_broke", job=job.id)
             return _own_error(job, error)
 
-    def _version(self, registered: RegisteredType, job_log: JobLog) -> Version:
+    def _version(self, registered: RegisteredType, lines: _JobLines) -> Version:
         """The code that a job run has: processes load it as it is on disk, threads have it as it was at the start."""
         loaded = self._loaded.get(registered.name)
         if loaded is None:
@@ -319,7 +382,7 @@ class WorkerService:
         if edited:
             text = f"{now.newest} was changed after this worker had loaded it: plan and tasks run the new code."
             hint = "Restart the worker, so that what the class says of itself is new as well."
-            job_log.write(LogEntry(self._clock(), "warning", "", 0, f"{text} {hint}"))
+            lines.write(LogEntry(self._clock(), "warning", "", 0, f"{text} {hint}"))
         return Version(now.fingerprint, edited, now.newest)
 
     def _opened(self, job: Assignment) -> Assignment:

@@ -39,11 +39,8 @@ class Code:
 
     fingerprint: str = ""
     files: Mapping[str, Stamp] = field(default_factory=dict)
-
-    @property
-    def newest(self) -> str:
-        """The file that was changed last."""
-        return max(self.files, key=lambda file: self.files[file][0], default="")
+    newest: str = ""
+    """The file that was changed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,8 @@ def _read(module: str) -> Code:
     if not stamps:
         return Code()
     told = "\n".join(f"{place} {digest}" for place, digest in sorted(digests.items()))
-    return Code(hashlib.sha256(told.encode()).hexdigest()[:_DIGITS], stamps)
+    newest = max(stamps, key=lambda file: stamps[file][0])
+    return Code(hashlib.sha256(told.encode()).hexdigest()[:_DIGITS], stamps, newest)
 
 
 def _roots(top: str) -> list[str]:

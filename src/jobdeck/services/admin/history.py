@@ -7,14 +7,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.output.nearest import nearest
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
+from jobdeck.services.jobs.presenter import event_view
 from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
-from jobdeck.services.jobs.shown import event_view
+from jobdeck.store.projects import names_by_id
 from jobdeck.store.views import history
 from jobdeck.store.views.history import HistoryFilter
 from jobdeck.wire.base import Page
@@ -61,14 +61,14 @@ class History:
         _check_kinds(query.kind)
         before = cursors.number(query.cursor, CURSOR)
         async with self._core.database.read() as connection:
-            named = [(await scope.project(connection, caller, name)).id for name in dict.fromkeys(query.project)]
+            named = [(await visible_project(connection, caller, name)).id for name in dict.fromkeys(query.project)]
             visible = None if caller.project_id is None else [caller.project_id]
             now = await self._core.database.clock.now(connection)
             where = HistoryFilter(
                 query.kind, query.actor, named or visible, moment(query.since, now), moment(query.until, now)
             )
             found = await history.page(connection, where, before, query.limit + 1)
-            names = await scope.names(connection)
+            names = await names_by_id(connection)
         more, found = len(found) > query.limit, found[: query.limit]
         items = [event_view(e, names.get(e.project_id or 0)) for e in found]
         return Page[Event](items=items, next=cursors.encode(CURSOR, found[-1].id) if more else None)

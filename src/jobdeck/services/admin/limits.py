@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.claims import Held, Holding, local_name, qualify
 from jobdeck.core.errors import InvalidInput, JobdeckError, NotFound
 from jobdeck.core.refs import ObjectRef
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.admin import limit_names
 from jobdeck.services.core import Core
 from jobdeck.services.data.environments import Environments
@@ -43,7 +42,7 @@ class Limits:
         """Every resource of the project that has a limit or is held now, by name."""
         caller.require(Permission.LIMIT_READ)
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             capacities = await limits.capacities(connection, project.name)
             held = await _held(connection)
         own = qualify(project.name, "project")
@@ -67,7 +66,7 @@ class Limits:
         """Set the capacity of a resource of the project; a name that looks like a slip only if it is `as_written`."""
         _check_capacity(capacity)
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             local = limit_names.own(resource, project.name)
             caller.require(Permission.LIMIT_SET)
             if not as_written:
@@ -87,7 +86,7 @@ class Limits:
     async def clear(self, caller: Caller, project_name: str, resource: str) -> None:
         """Remove the limit of a resource; raises NotFound when none was set."""
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
         limit_names.check(resource, limit_names.OWN)
         caller.require(Permission.LIMIT_SET)
         await self._clear(caller, qualify(project.name, resource), project.id)

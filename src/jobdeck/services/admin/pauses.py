@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import InvalidInput, NotFound
-from jobdeck.services import scope as scopes
 from jobdeck.services.admin.limit_names import nearest
 from jobdeck.services.core import Core
 from jobdeck.store import pauses
@@ -67,7 +65,7 @@ class Pauses:
         """The id of the project that `scope` is, None for the other scopes; raises InvalidInput, NotFound."""
         kind, _, name = scope.partition(":")
         if kind == "project":
-            return (await scopes.project(connection, caller, name, "scope")).id
+            return (await visible_project(connection, caller, name, "scope")).id
         if kind == "type" and self._core.registry.find(name):
             return None
         if scope == "instance":
@@ -87,7 +85,7 @@ class Pauses:
             return "Did you mean 'instance'?"
         word = name if colon and nearest(kind, ["project"]) else scope
         with suppress(NotFound):
-            return f"Did you mean 'project:{(await scopes.project(connection, caller, word, 'scope')).name}'?"
+            return f"Did you mean 'project:{(await visible_project(connection, caller, word, 'scope')).name}'?"
         alone = None if colon else nearest(scope, types, "type:")
         return nearest(scope, ["instance", *(f"type:{type_}" for type_ in types)]) or alone
 

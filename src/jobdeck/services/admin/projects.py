@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
-from jobdeck.services import cursors, scope
+from jobdeck.access.caller import Caller, Permission, visible_project
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.store import projects
 from jobdeck.store.sql.database import Tx
@@ -30,7 +29,7 @@ class Projects:
     async def get(self, caller: Caller, name: str) -> Project:
         caller.require(Permission.PROJECT_READ)
         async with self._core.database.read() as connection:
-            return _view(await scope.project(connection, caller, name))
+            return _view(await visible_project(connection, caller, name))
 
     async def create(self, caller: Caller, asked: ProjectRequest) -> Project:
         """A new project; raises Conflict when the name is taken."""
@@ -45,7 +44,7 @@ class Projects:
     async def change(self, caller: Caller, name: str, asked: ProjectChange) -> Project:
         """The project as it is to be; its weight counts from the next decision of the scheduler on."""
         async with self._core.database.read() as connection:
-            found = await scope.project(connection, caller, name)
+            found = await visible_project(connection, caller, name)
         caller.require(Permission.PROJECT_CHANGE)
 
         async def work(tx: Tx) -> projects.StoredProject:

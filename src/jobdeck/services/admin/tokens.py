@@ -8,12 +8,11 @@ import json
 from typing import Any
 
 from jobdeck.access import tokens as access_tokens
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission, Role, at_most
+from jobdeck.access.caller import Caller, Permission, Role, at_most, visible_project
 from jobdeck.access.tokens import TokenWish
 from jobdeck.core.errors import Conflict, Forbidden, NotFound
 from jobdeck.core.identity import names
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.store.access import principals, sessions, tokens
 from jobdeck.store.access.tokens import StoredToken
@@ -96,7 +95,7 @@ class Tokens:
         if asked.project is None:
             return None
         async with self._core.database.read() as connection:
-            return await scope.project(connection, caller, asked.project)
+            return await visible_project(connection, caller, asked.project)
 
     async def revoke(self, caller: Caller, token_id: int) -> None:
         """End a token at once; again is a no-op. Raises NotFound."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission
 from jobdeck.core.errors import NotFound
 from jobdeck.core.registry import BrokenType, RegisteredType
 from jobdeck.services import cursors

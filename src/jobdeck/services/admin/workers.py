@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission
 from jobdeck.core.errors import Conflict, InvalidInput, NotFound
 from jobdeck.services import cursors
 from jobdeck.services.core import Core

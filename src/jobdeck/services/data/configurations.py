@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import Conflict, NotFound
 from jobdeck.core.identity.sealed import Stored
 from jobdeck.core.values import MAX_PARAMS, bounded, check_depth, encode
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.masking import Masker, unmasked
 from jobdeck.store import configurations, limits
@@ -35,7 +34,7 @@ class Configurations:
         caller.require(Permission.CONFIGURATION_READ)
         after = cursors.number(cursor, "configurations") or 0
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             found = await configurations.page(connection, project.id, after, limit + 1)
         last = cursors.following("configurations", found, limit, lambda one: one.id)
         return Page[Configuration](items=[self._view(c, project) for c in found[:limit]], next=last)
@@ -44,7 +43,7 @@ class Configurations:
         """One configuration; raises NotFound."""
         caller.require(Permission.CONFIGURATION_READ)
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             found = await configurations.get(connection, project.id, id)
         if found is None:
             raise _missing(id)
@@ -138,7 +137,7 @@ class Configurations:
 
     async def _writable(self, caller: Caller, project_name: str) -> StoredProject:
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
         caller.require(Permission.CONFIGURATION_WRITE)
         return project
 

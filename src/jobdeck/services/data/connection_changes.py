@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.secrecy import MASK
-from jobdeck.services.sealing import SecretNeededAgain
+from jobdeck.services.masking import SecretNeededAgain
 
 if TYPE_CHECKING:  # it loads pyarrow, which a server else never does
     from jobdeck.connectors.base import Connector

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission
 from jobdeck.core.environment import ConnectionSpec
 from jobdeck.core.outcome import Failed, Lost, Outcome, Stopped, Succeeded
 from jobdeck.core.tasks import TaskRequest

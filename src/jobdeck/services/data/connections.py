@@ -7,13 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.access.vault import Vault
 from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobdeck.core.output.nearest import nearest
 from jobdeck.core.values import MAX_PARAMS, bounded, check_depth, merged
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.data.connection_changes import changed, check_typed_again, refuse_masks
 from jobdeck.services.data.in_use import require_unused
@@ -45,7 +44,7 @@ class Connections:
         caller.require(Permission.CONNECTION_READ)
         start = str(cursors.decode(cursor, "connections", str)[0]) if cursor else ""
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             stored = await connections.of_project(connection, project.id)
         found = {LAKE.name: LAKE} | {c.name: _view(c) for c in stored}
         names = sorted(name for name in found if name > start)
@@ -56,7 +55,7 @@ class Connections:
         """One connection, its secrets masked; raises NotFound."""
         if name == LAKE.name:
             async with self._core.database.read() as connection:
-                await scope.project(connection, caller, project_name)
+                await visible_project(connection, caller, project_name)
             return LAKE
         _, found = await self.find(caller, project_name, name)
         return _view(found)
@@ -66,7 +65,7 @@ class Connections:
     ) -> tuple[StoredProject, connections.StoredConnection]:
         """One connection as it is stored, and its project; raises NotFound, and Conflict for the lake."""
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             caller.require(permission)
             found = await connections.get(connection, project.id, name) if "\0" not in name else None
             there = await connections.of_project(connection, project.id) if found is None else []
@@ -155,7 +154,7 @@ class Connections:
 
     async def _writable(self, caller: Caller, project_name: str) -> StoredProject:
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
         caller.require(Permission.CONNECTION_WRITE)
         return project
 

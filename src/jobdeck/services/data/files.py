@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from jobdeck.core.refs import shown, with_id
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.data.media_types import media_type
@@ -89,7 +88,7 @@ class Files:
     async def writable(self, caller: Caller, project_name: str) -> StoredProject:
         """The project that the caller may upload to; asked before the first byte is read."""
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
         caller.require(Permission.FILE_WRITE)
         return project
 
@@ -145,7 +144,7 @@ class Files:
         caller.require(Permission.FILE_READ)
         before = cursors.number(cursor, "files")
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             found = await files.page(connection, project.id, before, limit + 1, sha256)
             ids = [f.id for f in found[:limit]]
             jobs, versions = await files.jobs_of(connection, ids), await file_versions.of(connection, ids)
@@ -157,7 +156,7 @@ class Files:
         """One file; raises NotFound."""
         caller.require(Permission.FILE_READ)
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             found = await files.get(connection, project.id, file_id)
             jobs, versions = await files.jobs_of(connection, [file_id]), await file_versions.of(connection, [file_id])
         if found is None:
@@ -168,7 +167,7 @@ class Files:
         """The names, as they are shown, of those of the files that are there, by id."""
         caller.require(Permission.FILE_READ)
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             found = await files.names(connection, project.id, ids)
         return {id_: shown(name) for id_, name in found.items()}
 

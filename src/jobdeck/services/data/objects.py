@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core import amounts
 from jobdeck.core.claims import qualify
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import Conflict, NotFound, Unavailable
 from jobdeck.core.refs import MalformedRef, ObjectRef
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.data.arrow_stream import pieces
 from jobdeck.services.data.environments import Environments
@@ -127,7 +126,7 @@ class Objects:
 
     async def _project(self, caller: Caller, name: str, permission: Permission) -> tuple[StoredProject, Environment]:
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, name)
+            project = await visible_project(connection, caller, name)
         caller.require(permission)
         return project, await self._environments.of(project.name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobdeck.access.tokens import caller_of, refuse_ended
+from jobdeck.access.caller import caller_of, refuse_ended
 from jobdeck.core.errors import Unauthenticated
 from jobdeck.core.life.bulk import Why
 from jobdeck.services.jobs.bulks import permission_of

@@ -8,8 +8,7 @@ import json
 import secrets
 from typing import TypeAlias
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission, Role
+from jobdeck.access.caller import PERMISSION_OF_OPERATION, Caller, Permission, Role
 from jobdeck.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from jobdeck.core.life.bulk import BulkOperation, BulkState, Outcome, TreatedGroup
 from jobdeck.services import cursors

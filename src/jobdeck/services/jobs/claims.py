@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobdeck.access.caller import Caller
 from jobdeck.core.claims import Claim, Mode, fits, is_shared, local_name
 from jobdeck.core.life.waiting import SHOWN_HOLDERS
-from jobdeck.engine.scheduling.explain import Snapshot, snapshot
+from jobdeck.engine.scheduling.world import Snapshot, snapshot
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs

@@ -9,11 +9,12 @@ from datetime import datetime
 from jobdeck.access.caller import Caller
 from jobdeck.core.life.operations import Intent
 from jobdeck.core.life.states import ALIVE, State
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs
+from jobdeck.services.jobs.presenter import attempt_view, event_view, step_view
 from jobdeck.services.jobs.queries import MAX_LIMIT
-from jobdeck.services.jobs.shown import attempt_view, event_view, step_view
+from jobdeck.store.projects import names_by_id
 from jobdeck.store.sql import events
 from jobdeck.store.sql.events import StoredEvent
 from jobdeck.store.views import JobRow, job_views
@@ -120,7 +121,7 @@ class JobDetails:
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
             found = await events.read_after(connection, after, limit + 1, job=job_id)
-            return _event_page(found, limit, await scope.names(connection))
+            return _event_page(found, limit, await names_by_id(connection))
 
     async def newest_events(
         self, caller: Caller, job_id: int, *, before: int | None = None, kinds: Sequence[str] = (), limit: int = 50
@@ -129,7 +130,7 @@ class JobDetails:
         await self._jobs.require_visible(caller, job_id)
         async with self._core.database.read() as connection:
             found = await job_views.newest_events(connection, job_id, before, kinds, limit + 1)
-            return _event_page(found, limit, await scope.names(connection))
+            return _event_page(found, limit, await names_by_id(connection))
 
 
 def _event_page(found: Sequence[StoredEvent], limit: int, projects: Mapping[int, str]) -> Page[Event]:

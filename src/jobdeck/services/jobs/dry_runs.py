@@ -8,7 +8,7 @@ from typing import Any
 from jobdeck.access.caller import Caller
 from jobdeck.core.life.waiting import Waiting, obstacles
 from jobdeck.engine.preview import PreviewLook
-from jobdeck.engine.scheduling.explain import snapshot
+from jobdeck.engine.scheduling.world import snapshot
 from jobdeck.engine.submitting.submit import Submission
 from jobdeck.services.core import Core
 from jobdeck.services.data.environments import Environments

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
+from jobdeck.access.caller import PERMISSION_OF_OPERATION, Caller, Permission, visible_project
 from jobdeck.core.errors import InvalidInput, NotFound
 from jobdeck.core.life import family
 from jobdeck.core.life.job import ChildPolicy
@@ -18,7 +17,6 @@ from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.values import check_depth
 from jobdeck.engine.control import Result, all_along, none_along
 from jobdeck.engine.submitting.submit import Submission
-from jobdeck.services import scope
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.presenter import Presenter
 from jobdeck.services.jobs.queries import JobConditions, JobQuery, to_filter, wanted_fields
@@ -82,7 +80,7 @@ class Jobs:
         caller.require(Permission.JOB_READ)
         async with self._core.database.read_one_moment() as connection:
             if project is not None:
-                ids: tuple[int, ...] | None = ((await scope.project(connection, caller, project)).id,)
+                ids: tuple[int, ...] | None = ((await visible_project(connection, caller, project)).id,)
             else:
                 ids = None if caller.project_id is None else (caller.project_id,)
             return await self._lists.occurring(connection, ids)
@@ -148,7 +146,7 @@ class Jobs:
         for request in requests:
             check_depth(request.params, "params")
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name)
+            project = await visible_project(connection, caller, project_name)
             caller.require(Permission.JOB_SUBMIT)
             named = sorted({r.configuration for r in requests if r.configuration is not None})
             saved = {id_: await configurations.get(connection, project.id, id_) for id_ in named}

@@ -1,4 +1,5 @@
-"""A job as everyone sees it, made from its row and from what a page needs beside the rows."""
+"""A job as everyone sees it, made from its row and from what a page needs beside the rows; and what is recorded of it,
+each row as people see it: events, attempts, steps, tasks, objects, errors."""
 
 from __future__ import annotations
 
@@ -8,21 +9,23 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import PERMISSION_OF_OPERATION, Permission
-from jobdeck.core.jobtype import JobType
+from jobdeck.access.caller import PERMISSION_OF_OPERATION, Caller, Permission
+from jobdeck.core.jobtype import JobType, credits_of
 from jobdeck.core.life import progress, waiting
-from jobdeck.core.life.credits import credits_of
 from jobdeck.core.life.operations import Operation, Subject, is_already, is_offered, why_not
-from jobdeck.core.life.states import ALIVE, State
+from jobdeck.core.life.states import ALIVE, STEP_ENDED, State, StepState
 from jobdeck.core.registry import TypeRegistry
-from jobdeck.engine.scheduling.explain import explain
-from jobdeck.services.jobs.shown import error_view, object_view
+from jobdeck.engine.feed import FeedItem
+from jobdeck.engine.scheduling.world import explain
 from jobdeck.services.jobs.unshown import stored_value, unshown
 from jobdeck.services.masking import Masker
-from jobdeck.store.views import JobRow, Reader, job_views, lineage
+from jobdeck.store.sql.events import StoredEvent
+from jobdeck.store.views import JobRow, Reader, job_views
+from jobdeck.store.views.job_views import LineageRow, StepRows
 from jobdeck.wire.base import instant, instant_or_none
-from jobdeck.wire.jobs import ActionView, Job, ProgressView, RetryView, WaitReason
+from jobdeck.wire.events import Event
+from jobdeck.wire.jobs import ActionView, Attempt, ErrorView, Job, ProgressView, RetryView, TouchedObject, WaitReason
+from jobdeck.wire.steps import Step, Task
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +35,7 @@ class Beside:
     """What is shown of jobs beside what is in their rows, by job."""
 
     waits: Mapping[int, Sequence[waiting.WaitingFor]] = field(default_factory=dict)
-    touched: Mapping[int, Sequence[lineage.LineageRow]] = field(default_factory=dict)
+    touched: Mapping[int, Sequence[job_views.LineageRow]] = field(default_factory=dict)
     unfinished: Mapping[int, int] = field(default_factory=dict)
     actions: dict[Subject, dict[str, ActionView]] = field(default_factory=dict)
     """What can be done, by what it depends on: most jobs of a page are alike."""
@@ -51,9 +54,10 @@ class Presenter:
         self, connection: Reader, rows: Sequence[JobRow], caller: Caller, now: int, fields: set[str] | None = None
     ) -> list[Job]:
         """The jobs of `rows`, in order; what `fields` does not need is not looked up."""
+        moved = _wants(fields, "inputs", "outputs", "credits")
         beside = Beside(
             waits=await self._waits(connection, rows, caller, now) if _wants(fields, "wait") else {},
-            touched=await lineage.of_jobs(connection, rows) if _wants(fields, "inputs", "outputs", "credits") else {},
+            touched=await job_views.lineage_of(connection, rows) if moved else {},
             unfinished=await job_views.unfinished_children(connection, rows) if _wants(fields, "actions") else {},
         )
         return [self._shown(row, beside, caller, now) for row in rows]
@@ -112,7 +116,7 @@ class Presenter:
             omitted=omitted,
         )
 
-    def _credits(self, type_: str, running_seconds: float, touched: Sequence[lineage.LineageRow]) -> float:
+    def _credits(self, type_: str, running_seconds: float, touched: Sequence[job_views.LineageRow]) -> float:
         """By the rates of its type; of a type that is gone, by those that types have unless they say otherwise."""
         registered = self._registry.find(type_)
         rates = registered.job_type if registered is not None else JobType
@@ -189,3 +193,103 @@ def _action(operation: Operation, subject: Subject, caller: Caller) -> ActionVie
     if is_already(operation, subject):
         return ActionView(allowed=False, why=f"it is {subject.state} already")
     return ActionView(allowed=False, why=why_not(operation, subject))
+
+
+def event_view(found: StoredEvent | FeedItem, project: str | None) -> Event:
+    """An event, of the project of this name."""
+    return Event(
+        id=found.id or 0,
+        at=instant(found.at),
+        kind=found.kind,
+        project=project,
+        job=found.job_id,
+        actor=found.actor,
+        principal=found.principal_id,
+        token=found.token_id,
+        data=dict(found.data),
+    )
+
+
+def attempt_view(row: JobRow) -> Attempt:
+    """An attempt."""
+    return Attempt(
+        attempt=row["attempt"],
+        state=State(row["state"]),
+        started_at=instant_or_none(row["started_at"]),
+        ended_at=instant_or_none(row["ended_at"]),
+        error=ErrorView(code=row["error_code"], message=row["error_message"] or "") if row["error_code"] else None,
+        worker=row["worker"],
+    )
+
+
+def step_view(rows: StepRows, now: int) -> Step:
+    """A step with its first tasks, as it stands at `now` (µs)."""
+    row = rows.step
+    state = StepState(row["state"])
+    fraction = 1.0 if state is StepState.SUCCEEDED else _fraction(rows)
+    seconds = ((row["ended_at"] or now) - row["started_at"]) / 1_000_000 if row["started_at"] else 0.0
+    return Step(
+        index=row["index"],
+        name=row["name"],
+        state=state,
+        attempt=row["attempt"],
+        started_at=instant_or_none(row["started_at"]),
+        ended_at=instant_or_none(row["ended_at"]),
+        progress=ProgressView(
+            fraction=fraction,
+            done=rows.done,
+            total=rows.total,
+            unit=rows.unit,
+            rate=progress.rate(rows.done, seconds) if state in (StepState.RUNNING, StepState.SUCCEEDED) else None,
+            eta=instant_or_none(progress.eta(now, fraction, seconds)) if state is StepState.RUNNING else None,
+        ),
+        error=error_view(row),
+        tasks=[task_view(task) for task in rows.tasks],
+        task_count=rows.task_count,
+    )
+
+
+def _fraction(rows: StepRows) -> float:
+    """By units where their total is known, else by tasks that succeeded."""
+    if rows.total:
+        return progress.fraction_of(rows.done, rows.total)
+    return progress.fraction_of(rows.ended, rows.task_count)
+
+
+def task_view(row: JobRow, *, traceback: bool = False) -> Task:
+    """A task; with its `traceback` for those who may see that, where the row has it."""
+    return Task(
+        index=row["index"],
+        key=row["key"],
+        state=StepState(row["state"]),
+        host=row["host"],
+        attempts=row["attempts"],
+        started_at=instant_or_none(row["started_at"]),
+        ended_at=instant_or_none(row["ended_at"]),
+        rows=row["rows"],
+        bytes=row["bytes"],
+        error=error_view(row, traceback=traceback) if row["state"] not in STEP_ENDED else None,
+        done=row["done"],
+        total=row["total"],
+        unit=row["unit"] or "",
+    )
+
+
+def object_view(touched: LineageRow) -> TouchedObject:
+    """An object that a job read or wrote."""
+    return TouchedObject(
+        object=touched.object, name=touched.name, version=touched.version, rows=touched.rows, bytes=touched.bytes
+    )
+
+
+def error_view(row: JobRow, *, traceback: bool = False) -> ErrorView | None:
+    """The error in a row, None where there is none; what the row does not have of it is left out."""
+    if row["error_code"] is None:
+        return None
+    return ErrorView(
+        code=row["error_code"],
+        message=row["error_message"] or "",
+        hint=row["error_hint"],
+        fingerprint=row.get("error_fingerprint"),
+        traceback=row.get("error_traceback") if traceback else None,
+    )

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from jobdeck.access.caller import Caller
+from jobdeck.access.caller import Caller, visible_project
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.filters.jobs import FILTERS
 from jobdeck.core.filters.rules import Between, Parameter
 from jobdeck.core.output.nearest import nearest
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.store.views import Reader, worker_views
 from jobdeck.store.views.job_lists import SORTS, JobFilter, Position, Sort
 from jobdeck.wire.base import Digits
@@ -99,5 +99,5 @@ def _value(parameter: Parameter, asked: JobConditions, now: int) -> Any:
 async def _projects(connection: Reader, caller: Caller, names: Sequence[str]) -> tuple[int, ...] | None:
     """The ids of the projects that are asked for, or else may be seen; None for all."""
     if names:
-        return tuple([(await scope.project(connection, caller, name)).id for name in dict.fromkeys(names)])
+        return tuple([(await visible_project(connection, caller, name)).id for name in dict.fromkeys(names)])
     return None if caller.project_id is None else (caller.project_id,)

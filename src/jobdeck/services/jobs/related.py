@@ -10,9 +10,9 @@ from jobdeck.core.errors import NotFound
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.differences import changes
 from jobdeck.services.jobs.jobs import Jobs, no_such_job
-from jobdeck.services.jobs.shown import object_view
+from jobdeck.services.jobs.presenter import object_view
 from jobdeck.services.masking import Masker
-from jobdeck.store.views import job_views, lineage
+from jobdeck.store.views import job_views
 from jobdeck.wire.jobs import Job, Lineage
 from jobdeck.wire.plans import JobDiff
 
@@ -49,9 +49,9 @@ class RelatedJobs:
         """What the job read and wrote, and the jobs before and after it through those objects."""
         async with self._core.database.read() as connection:
             row = await self._jobs.visible_row(connection, caller, job_id)
-            touched = (await lineage.of_jobs(connection, [row], 10_000)).get(job_id, [])
-            upstream = await lineage.neighbours(connection, job_id, row["project_id"], "input")
-            downstream = await lineage.neighbours(connection, job_id, row["project_id"], "output")
+            touched = (await job_views.lineage_of(connection, [row], 10_000)).get(job_id, [])
+            upstream = await job_views.neighbours(connection, job_id, row["project_id"], "input")
+            downstream = await job_views.neighbours(connection, job_id, row["project_id"], "output")
         return Lineage(
             inputs=[object_view(t) for t in touched if t.direction == "input"],
             outputs=[object_view(t) for t in touched if t.direction == "output"],

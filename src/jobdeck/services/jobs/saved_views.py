@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import Conflict, NotFound
-from jobdeck.services import cursors, scope
+from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.store.jobs import saved_views
 from jobdeck.store.jobs.saved_views import StoredView, ViewContent
@@ -29,7 +28,7 @@ class SavedViews:
         caller.require(Permission.JOB_READ)
         after = cursors.number(cursor, "views") or 0
         async with self._core.database.read() as connection:
-            project = await scope.project(connection, caller, project_name) if project_name is not None else None
+            project = await visible_project(connection, caller, project_name) if project_name is not None else None
             wanted = project.id if project is not None else caller.project_id
             shared = None if wanted is None else (wanted,)
             found = await saved_views.page(connection, caller.principal_id, shared, after, limit + 1)
@@ -93,7 +92,7 @@ class SavedViews:
         project = None
         if asked.project is not None:
             async with self._core.database.read() as connection:
-                project = await scope.project(connection, caller, asked.project)
+                project = await visible_project(connection, caller, asked.project)
             caller.require(Permission.JOB_OPERATE)
         columns = None if asked.columns is None else tuple(dict.fromkeys(asked.columns))
         return ViewContent(asked.name, asked.query, columns, asked.density, project.id if project else None), project

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission
 from jobdeck.core.errors import NotFound
 from jobdeck.core.life.spans import Span, lanes_of, spans_of, within
 from jobdeck.core.life.states import ENDED, State, StepState
 from jobdeck.services import cursors
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs
-from jobdeck.services.jobs.shown import attempt_view, task_view
+from jobdeck.services.jobs.presenter import attempt_view, task_view
 from jobdeck.store.views import JobRow, Reader, job_views, timeline
 from jobdeck.store.views.timeline import TaskFilter
 from jobdeck.wire.base import MAX_ID, Page, instant, instant_or_none

@@ -10,11 +10,10 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.identity.actor import Actor
 from jobdeck.core.life.bulk import BulkOperation, BulkState, Outcome, Treated, TreatedGroup, account, merged
 from jobdeck.store.schema import bulk_items, bulks, projects
 from jobdeck.store.sql.database import Tx
-from jobdeck.store.sql.events import NewEvent
+from jobdeck.store.sql.events import Actor, NewEvent
 from jobdeck.store.sql.numbers import wide
 
 PRUNED_AT_ONCE = 5000

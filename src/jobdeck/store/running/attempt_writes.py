@@ -7,7 +7,7 @@ from typing import NamedTuple, assert_never
 
 from jobdeck.core.errors import ErrorInfo
 from jobdeck.core.life import transitions
-from jobdeck.core.life.job import NO_CHILDREN, Children, Job, replace
+from jobdeck.core.life.job import NO_CHILDREN, Children, Job
 from jobdeck.core.life.records import (
     JobAdvanced,
     JobLeft,
@@ -20,8 +20,9 @@ from jobdeck.core.life.records import (
     TaskStarted,
 )
 from jobdeck.core.life.states import StepState
+from jobdeck.core.life.transitions import replace
 from jobdeck.core.tasks import Touched
-from jobdeck.store.jobs import jobs, transition_writes
+from jobdeck.store.jobs import jobs
 from jobdeck.store.running import step_writes
 from jobdeck.store.schema import lineage
 from jobdeck.store.sql.database import Database, Tx
@@ -75,7 +76,8 @@ class _Gathered:
     def __init__(self, now: int, locked: Mapping[int, Job]) -> None:
         self._locked = locked
         self._jobs = dict(locked)
-        self._steps = step_writes.StepBatch(now)
+        self._now = now
+        self._steps: step_writes.StepBatch | None = None
         self._advanced: dict[int, JobAdvanced] = {}
         self._left: dict[int, JobLeft] = {}
         self._touched: list[tuple[Job, Touched]] = []
@@ -86,14 +88,14 @@ class _Gathered:
         job = self._jobs[job_id]
         match record:
             case StepOpened():
-                self._steps.open_step(job, record)
+                self._of_steps().open_step(job, record)
                 dirty_since = job.dirty_since or (job.attempt if record.dirties else 0)
                 job = replace(job, dirty_since=dirty_since, code=record.code or job.code)
             case StepClosed():
-                self._steps.close_step(job, record)
+                self._of_steps().close_step(job, record)
                 self._events.append(_step_event(job, record))
             case TaskStarted() | TaskAdvanced():
-                self._steps.patch_task(job, record)
+                self._of_steps().patch_task(job, record)
             case TaskEnded():
                 job = self._end_task(job, record)
             case JobAdvanced():
@@ -107,8 +109,13 @@ class _Gathered:
                 assert_never(record)
         self._jobs[job_id] = replace(job, losses=0) if job.losses and _is_progress(record) else job
 
+    def _of_steps(self) -> step_writes.StepBatch:
+        if self._steps is None:
+            self._steps = step_writes.StepBatch(self._now)
+        return self._steps
+
     def _end_task(self, job: Job, record: TaskEnded) -> Job:
-        self._steps.patch_task(job, record)
+        self._of_steps().patch_task(job, record)
         self._touched += [(job, touched) for touched in record.touched]
         self._events += _task_events(job, record)
         return _warned(job, record.warnings)
@@ -117,11 +124,14 @@ class _Gathered:
         children = await jobs.children_of(tx.connection, (i for i in self._left if self._locked[i].has_children))
         tx.emit(*self._events)
         tx.called = (SCHEDULER,) if self._left else ()  # of anything else only those who look on must know
-        await self._steps.remove_replaced(tx)
+        if self._steps is not None:
+            await self._steps.remove_replaced(tx)
         async with tx.last_writes():
-            await self._steps.flush(tx)
+            if self._steps is not None:
+                await self._steps.flush(tx)
             await jobs.save(tx, [(self._locked[i], job) for i, job in self._jobs.items() if i not in self._left])
-            await step_writes.advance(tx, self._advanced)
+            if self._advanced:
+                await step_writes.advance(tx, self._advanced)
             await _record_lineage(tx, self._touched)
             await self._end_stays(tx, children)
 
@@ -134,7 +144,7 @@ class _Gathered:
                 job = replace(job, fraction=max(job.fraction, self._advanced[i].fraction))
             settled = transitions.settle(job, record.ending, tx.now, children.get(i, NO_CHILDREN))
             changes.append((self._locked[i], settled))
-        await transition_writes.apply(tx, changes)
+        await jobs.apply(tx, changes)
 
 
 def _warned(job: Job, warnings: int) -> Job:

@@ -16,7 +16,7 @@ from jobdeck.core.life import transitions
 from jobdeck.core.life.endings import WorkerLost
 from jobdeck.core.life.job import NO_CHILDREN, Job
 from jobdeck.core.life.states import State
-from jobdeck.store.jobs import jobs, transition_writes
+from jobdeck.store.jobs import jobs
 from jobdeck.store.running import workers
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
@@ -62,7 +62,7 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
         leadership.confirm(leading, leader)
         locked = jobs.locked(found)
         takers = {worker for (worker,) in active}
-        changes: list[transition_writes.Change] = []
+        changes: list[jobs.Change] = []
         rows = []
         for pick in picks:
             job = locked.get(pick.job)
@@ -79,7 +79,7 @@ async def assign(database: Database, leader: Leader, picks: Sequence[Pick], leas
             return set()
         tx.called = takers
         async with tx.last_writes():
-            await transition_writes.apply(tx, changes)
+            await jobs.apply(tx, changes)
             cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
             await insert_cells(tx.connection, leases, cells, _COLUMNS)
         return {job.id for job, _ in changes}
@@ -201,7 +201,7 @@ async def expire(database: Database, leader: Leader, *, until: int | None = None
         changes = [
             (j, transitions.settle(j, WorkerLost(j.id in last), tx.now, children.get(j.id, NO_CHILDREN))) for j in dead
         ]
-        await transition_writes.apply(tx, changes)
+        await jobs.apply(tx, changes)
         return [job.id for job in dead]
 
     return await database.transact(work, often=True)

@@ -234,8 +234,6 @@ def _never_less(batch: Subquery, name: str) -> ColumnElement[int]:
 
 async def advance(tx: Tx, advanced: Mapping[int, JobAdvanced]) -> None:
     """Write how far jobs are, as lists show it: often, so without events; a fraction never goes back."""
-    if not advanced:
-        return
     rows = [(i, a.fraction, a.done, a.total, a.unit, tx.now) for i, a in advanced.items()]
     await run_batch(tx.connection, _advance, dict(zip(_PROGRESS, zip(*rows, strict=True), strict=True)), _PROGRESS)
 

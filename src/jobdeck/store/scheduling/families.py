@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from jobdeck.core.life import transitions
 from jobdeck.core.life.job import NO_CHILDREN
-from jobdeck.store.jobs import jobs, transition_writes
+from jobdeck.store.jobs import jobs
 from jobdeck.store.scheduling import leadership
 from jobdeck.store.scheduling.leadership import Leader
 from jobdeck.store.sql.database import Database, Tx
@@ -25,7 +25,7 @@ async def settle(database: Database, leader: Leader, candidates: Iterable[int]) 
             transition = transitions.family_settled(job, tx.now, children.get(job.id, NO_CHILDREN))
             if transition is not None:
                 changes.append((job, transition))
-        await transition_writes.apply(tx, changes)
+        await jobs.apply(tx, changes)
         return [job.id for job, _ in changes]
 
     return await database.transact(work, often=True)

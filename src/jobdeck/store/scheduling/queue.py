@@ -1,19 +1,36 @@
-"""What the scheduler reads to keep its index: open jobs, limits, paused scopes, projects."""
+"""The queue, as the scheduler reads it to keep its index: open jobs, limits, paused scopes, projects. And where in it a
+waiting job stands: the jobs ahead of it, the children it waits for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, Subquery, bindparam, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Subquery,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+)  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.life.states import State
+from jobdeck.core.life.states import ENDED, State
 from jobdeck.core.life.waiting import ScopePause
+from jobdeck.core.values import encode
 from jobdeck.store.schema import OPEN_JOBS, events, jobs, limits, paused_scopes, projects
 from jobdeck.store.sql.among import among
 from jobdeck.store.sql.events import SUBMITTED
 from jobdeck.store.sql.statements import INT, Prepared, run_batch
+from jobdeck.store.views.expressions import position
 
 
 class QueuedJob(NamedTuple):
@@ -110,3 +127,90 @@ async def project_weights(connection: AsyncConnection) -> Mapping[int, tuple[str
     """Name and weight of each project, by id."""
     query = select(projects.c.id, projects.c.name, projects.c.weight)
     return {row.id: (row.name, row.weight) for row in await connection.execute(query)}
+
+
+COUNTED = 50
+"""Positions are counted for at most this many jobs of one answer."""
+
+
+class Standing(NamedTuple):
+    """The kind of place that a job needs on a worker, and its number, from 1, in the queue of its project."""
+
+    isolation: str
+    number: int | None
+
+
+async def standings(connection: AsyncConnection, ready: Sequence[int], now: int) -> dict[int, Standing]:
+    """How the waiting jobs `ready` stand; the queue is walked once for all of them.
+
+    In a project's queue are its pending jobs but those that wait for a time or for their children; in it goes first who
+    has the smaller order key, and among equals the smaller id."""
+    if not ready:
+        return {}
+    wanted = select(jobs.c.id, jobs.c.project_id, jobs.c.order_key, jobs.c.isolation).where(jobs.c.id.in_(ready))
+    found = {row.id: row for row in await connection.execute(wanted)}
+    counted = sorted((found[i] for i in ready[:COUNTED] if i in found), key=lambda row: (row.order_key, row.id))
+    marks = [(row.order_key, row.id) for row in counted]
+    sizes = await _sizes(connection, {row.project_id for row in counted}, marks, now)
+    numbers: dict[int, int] = {}
+    for project in {row.project_id for row in counted}:
+        sooner = list(accumulate(sizes.get((project, band), 0) for band in range(len(marks))))
+        numbers |= {row.id: 1 + sooner[band] for band, row in enumerate(counted) if row.project_id == project}
+    return {i: Standing(row.isolation, numbers.get(i)) for i, row in found.items()}
+
+
+async def in_line(
+    connection: AsyncConnection, resource: str, waiting: Sequence[int], now: int, *, has_all: bool
+) -> dict[int, int]:
+    """The numbers, from 1, of jobs of one project among those that need `resource`, in the order of the queue.
+
+    `has_all`: every job of the project needs it, so that nobody's claims are looked at."""
+    wanted = select(jobs.c.id, jobs.c.project_id, jobs.c.order_key).where(jobs.c.id.in_(waiting[:COUNTED]))
+    found = sorted(await connection.execute(wanted), key=lambda row: (row.order_key, row.id))
+    marks = [(row.order_key, row.id) for row in found]
+    needs = () if has_all else (position(jobs.c.claims, encode(resource)) > 0,)
+    sizes = await _sizes(connection, {row.project_id for row in found}, marks, now, *needs)
+    sooner = accumulate(sizes.get((row.project_id, band), 0) for band, row in enumerate(found))
+    return {row.id: 1 + count for row, count in zip(found, sooner, strict=True)}
+
+
+async def _sizes(
+    connection: AsyncConnection,
+    of: set[int],
+    marks: Sequence[tuple[int, int]],
+    now: int,
+    *needs: ColumnElement[bool],
+) -> dict[tuple[int, int], int]:
+    """How many jobs of each project's queue come before the first of `marks`, between it and the second, and so on."""
+    waiting = (
+        text(OPEN_JOBS),
+        jobs.c.state == str(State.PENDING),
+        jobs.c.project_id.in_(of),
+        ~jobs.c.waits_for_children,
+        or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now),
+    )
+    band = _band(marks, 0, len(marks)).label("band")
+    query = select(jobs.c.project_id, band, func.count()).where(*waiting).where(*needs)
+    found = await connection.execute(query.group_by(jobs.c.project_id, text("band")))
+    return {(project, i): count for project, i, count in found}
+
+
+def _band(marks: Sequence[tuple[int, int]], first: int, last: int) -> ColumnElement[int]:
+    """Of `marks` from `first` to `last`, how many a job does not come before: halved again and again, for each job."""
+    if first == last:
+        return literal_column(str(first), Integer)
+    middle = (first + last) // 2
+    before = tuple_(jobs.c.order_key, jobs.c.id) < tuple_(*marks[middle])
+    return case((before, _band(marks, first, middle)), else_=_band(marks, middle + 1, last))
+
+
+async def unended_children(connection: AsyncConnection, parents: Sequence[int]) -> dict[int, list[int]]:
+    """The children of each of `parents` that have not ended."""
+    if not parents:
+        return {}
+    not_ended = jobs.c.state.not_in([str(s) for s in sorted(ENDED)])
+    query = select(jobs.c.parent_id, jobs.c.id).where(jobs.c.parent_id.in_(parents), not_ended).order_by(jobs.c.id)
+    found: dict[int, list[int]] = {}
+    for parent, child in await connection.execute(query):
+        found.setdefault(parent, []).append(child)
+    return found

@@ -1,17 +1,16 @@
-"""Events: every transition and notable moment, written in the transaction that makes it true."""
+"""Events: every transition and notable moment, written in the transaction that makes it true, with who did it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import orjson
 from sqlalchemy import Insert, Subquery, bindparam, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobdeck.core.identity.actor import ids_of
 from jobdeck.core.values import MAX_EVENT, clip, encode
 from jobdeck.store import schema
 from jobdeck.store.sql.statements import INT, TEXT, driver_of, run_batch
@@ -26,6 +25,25 @@ SUBMITTED = "submitted"
 _LOCK = 0x6A6F6264
 _COLUMNS = {"at": INT, "kind": TEXT, "project_id": INT, "job_id": INT, "actor": TEXT, "data": TEXT,
             "principal_id": INT, "token_id": INT}  # fmt: skip
+
+
+class Actor(str):
+    """A principal's name, with its id and that of the token by which it acted. Taken as text, it is the name."""
+
+    __slots__ = ("principal_id", "token_id")
+    principal_id: int
+    token_id: int
+
+    def __new__(cls, name: str, principal_id: int, token_id: int) -> Self:
+        made = super().__new__(cls, name)
+        made.principal_id = principal_id
+        made.token_id = token_id
+        return made
+
+
+def ids_of(actor: str | None) -> tuple[int | None, int | None]:
+    """The ids of the principal and the token; none where the system acted by itself."""
+    return (actor.principal_id, actor.token_id) if isinstance(actor, Actor) else (None, None)
 
 
 class NewEvent(NamedTuple):

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from jobdeck.api.http.server.connections import Bounds, ConnectionCounts
-from jobdeck.api.http.server.protocol import IDLE_SECONDS, MAX_HEAD, protocol_of
+from jobdeck.api.http.server.connections import IDLE_SECONDS, MAX_HEAD, Bounds, ConnectionCounts, protocol_of
 from jobdeck.core.errors import Conflict
 
 GOODBYE_SECONDS = 3

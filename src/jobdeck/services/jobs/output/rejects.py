@@ -6,8 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from jobdeck.access.caller import Caller
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Caller, Permission
 from jobdeck.core.errors import NotFound
 from jobdeck.services import cursors
 from jobdeck.services.core import Core

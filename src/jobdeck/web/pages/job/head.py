@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Permission
 from jobdeck.core.life.family import words
 from jobdeck.core.life.operations import Operation
 from jobdeck.core.life.states import ALIVE, ENDED, State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobdeck.access.roles import Permission
+from jobdeck.access.caller import Permission
 from jobdeck.web.page import PageContext
 from jobdeck.wire.base import Page as Items
 from jobdeck.wire.jobs import Job

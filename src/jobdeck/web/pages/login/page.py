@@ -10,8 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from jobdeck.access.sessions import Device, NewSession
 from jobdeck.api.admin.login_links import PATH
-from jobdeck.api.http.authentication import cookie_name, cookie_path, is_secure
-from jobdeck.api.http.pace import Pace
+from jobdeck.api.http.authentication import Pace, cookie_name, cookie_path, is_secure
 from jobdeck.api.http.server.connections import bounded_address
 from jobdeck.api.http.server.prefix import is_below
 from jobdeck.api.http.server.proxies import client_of

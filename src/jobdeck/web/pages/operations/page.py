@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.responses import Response
 
-from jobdeck.access.roles import Role
+from jobdeck.access.caller import Role
 from jobdeck.core.life.family import words as family_words
 from jobdeck.services import cursors
 from jobdeck.web.fragments import FragmentDep

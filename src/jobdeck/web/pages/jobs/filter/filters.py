@@ -10,8 +10,8 @@ from jobdeck.core.errors import NotFound
 from jobdeck.core.filters.jobs import FILTERS as DEFINITIONS
 from jobdeck.core.filters.rules import Control
 from jobdeck.core.filters.rules import Filter as Definition
-from jobdeck.core.life.order import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.core.life.states import State
+from jobdeck.core.life.waiting import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobdeck.services.failures import FailureQuery
 from jobdeck.services.jobs.queries import JobQuery
 from jobdeck.web.page import PageContext
