@@ -18,7 +18,7 @@ LIFETIME = 15 * 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileRecord:
     """What is known of a file when its content is stored."""
 
     id: int
@@ -32,7 +32,7 @@ class FileFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile(FileFacts):
+class StoredFile(FileRecord):
     """A file as recorded; times in µs. `expires_at` None: permanent."""
 
     created_by: str | None
@@ -43,11 +43,14 @@ class StoredFile(FileFacts):
 
 
 @dataclass(frozen=True, slots=True)
-class NewFile(FileFacts):
+class NewFile(FileRecord):
     """A file whose content is stored, and whose row is to be written under the id reserved for it."""
 
     created_by: int
     permanent: bool = False
+
+
+_STORED, _NEW = (tuple(field.name for field in fields(kind)) for kind in (StoredFile, NewFile))
 
 
 async def reserve_id(tx: Tx, project_id: int, created_by: int) -> int:
@@ -66,7 +69,7 @@ async def reserve_id(tx: Tx, project_id: int, created_by: int) -> int:
 async def create(tx: Tx, new: NewFile) -> int | None:
     """Write the row; when the file expires (µs)."""
     expires_at = None if new.permanent else tx.now + LIFETIME
-    values = {name: getattr(new, name) for name in NewFile.__slots__ if name not in ("tags", "permanent")}
+    values = {name: getattr(new, name) for name in _NEW if name not in ("tags", "permanent")}
     values |= {"tags": encode(list(new.tags)), "created_at": tx.now, "expires_at": expires_at}
     await tx.connection.execute(insert(files).values(values))
     return expires_at
@@ -124,9 +127,6 @@ _QUERY = select(*(c for c in files.c if c.name != "created_by"), principals.c.na
 )
 
 
-_FACTS = tuple(field.name for field in fields(StoredFile))
-
-
 def _file(row: RowMapping) -> StoredFile:
-    values = {name: row[name] for name in _FACTS} | {"tags": tuple(json.loads(row["tags"]))}
+    values = {name: row[name] for name in _STORED} | {"tags": tuple(json.loads(row["tags"]))}
     return StoredFile(**values)

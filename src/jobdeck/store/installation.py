@@ -7,7 +7,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import Conflict
-from jobdeck.store import upserts
 from jobdeck.store.schema import installation
 from jobdeck.store.sql.database import Database, Tx
 
@@ -40,7 +39,7 @@ async def get(connection: AsyncConnection, name: str) -> str | None:
 
 async def put(tx: Tx, name: str, value: str) -> None:
     """Set the value."""
-    await upserts.put(tx, installation, {"name": name}, {"value": value})
+    await tx.put(installation, {"name": name}, {"value": value})
 
 
 async def put_once(database: Database, name: str, value: str) -> str:

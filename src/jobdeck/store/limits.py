@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, column, delete, func, or_, select, table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.claims import local_name, qualify
-from jobdeck.store import upserts
 from jobdeck.store.schema import limits
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -44,7 +43,7 @@ async def of_configuration(connection: AsyncConnection, project: str, id: int) -
 async def put(tx: Tx, resource: str, project_id: int | None, capacity: int, actor: str) -> None:
     """Set the capacity of the qualified `resource`."""
     values = {"project_id": project_id, "capacity": capacity, "set_by": actor, "set_at": tx.now}
-    await upserts.put(tx, limits, {"resource": resource}, values)
+    await tx.put(limits, {"resource": resource}, values)
     tx.emit(_event("limit.set", resource, project_id, actor, {"capacity": capacity}))
 
 

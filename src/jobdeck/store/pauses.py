@@ -8,7 +8,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.waiting import ScopePause
-from jobdeck.store import upserts
 from jobdeck.store.schema import paused_scopes
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -33,7 +32,7 @@ async def all_pauses(connection: AsyncConnection) -> dict[str, Pause]:
 
 async def put(tx: Tx, scope: str, by: str, reason: str | None, project_id: int | None = None) -> Pause:
     """Pause `scope`, or change the reason of the pause."""
-    await upserts.put(tx, paused_scopes, {"scope": scope}, {"by": by, "reason": reason, "at": tx.now})
+    await tx.put(paused_scopes, {"scope": scope}, {"by": by, "reason": reason, "at": tx.now})
     tx.emit(NewEvent("scope.paused", project_id, None, by, {"scope": scope, "reason": reason}))
     return Pause(ScopePause(scope, by, reason), tx.now)
 

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, FromClause, and_, bindparam, delete, exist
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
-from jobdeck.store import upserts
 from jobdeck.store.schema import OPEN_JOBS, event_retention, events, file_versions, files, idempotency, jobs, projects
 from jobdeck.store.sql.among import ids_of
 from jobdeck.store.sql.database import Tx
@@ -81,7 +80,7 @@ async def remove_events(tx: Tx, before: int, limit: int) -> int:
 
 async def _allow(tx: Tx, before: int) -> None:
     """Tell the database that events from before `before` may go; it keeps all others (store/guards.py)."""
-    await upserts.put(tx, event_retention, {"id": 1}, {"before": before})
+    await tx.put(event_retention, {"id": 1}, {"before": before})
 
 
 async def forget_keys(tx: Tx, before: int) -> None:
