@@ -231,7 +231,7 @@ class JobsResource(Resource):
     def events(self, id: int, after: str | None = None) -> Iterator[Event]:
         """What happened to the job so far, oldest first."""
         while True:
-            page = self._transport.get(Page[Event], f"/jobs/{id}/events", {"after": after, "limit": MAX_LOG_LINES})
+            page = self._transport.get(Page[Event], f"/jobs/{id}/events", {"after": after, "limit": MAX_PAGE})
             yield from page.items
             if page.next is None or not page.items:
                 return

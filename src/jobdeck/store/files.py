@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import RowMapping, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,16 +18,23 @@ LIFETIME = 15 * 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file's facts; times in µs. `expires_at` None: permanent."""
+class FileRecord:
+    """What is known of a file when its content is stored."""
 
     id: int
     project_id: int
     name: str
     size: int
+    """Bytes."""
     sha256: str
     content_type: str | None
     tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile(FileRecord):
+    """A file as recorded; times in µs. `expires_at` None: permanent."""
+
     created_by: str | None
     created_at: int
     expires_at: int | None
@@ -36,18 +43,14 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class NewFile:
+class NewFile(FileRecord):
     """A file whose content is stored, and whose row is to be written under the id reserved for it."""
 
-    id: int
-    project_id: int
-    name: str
-    size: int
-    sha256: str
-    content_type: str | None
-    tags: tuple[str, ...]
     created_by: int
     permanent: bool = False
+
+
+_STORED, _NEW = (tuple(field.name for field in fields(kind)) for kind in (StoredFile, NewFile))
 
 
 async def reserve_id(tx: Tx, project_id: int, created_by: int) -> int:
@@ -66,7 +69,7 @@ async def reserve_id(tx: Tx, project_id: int, created_by: int) -> int:
 async def create(tx: Tx, new: NewFile) -> int | None:
     """Write the row; when the file expires (µs)."""
     expires_at = None if new.permanent else tx.now + LIFETIME
-    values = {name: getattr(new, name) for name in NewFile.__slots__ if name not in ("tags", "permanent")}
+    values = {name: getattr(new, name) for name in _NEW if name not in ("tags", "permanent")}
     values |= {"tags": encode(list(new.tags)), "created_at": tx.now, "expires_at": expires_at}
     await tx.connection.execute(insert(files).values(values))
     return expires_at
@@ -125,5 +128,5 @@ _QUERY = select(*(c for c in files.c if c.name != "created_by"), principals.c.na
 
 
 def _file(row: RowMapping) -> StoredFile:
-    values = {name: row[name] for name in StoredFile.__slots__} | {"tags": tuple(json.loads(row["tags"]))}
+    values = {name: row[name] for name in _STORED} | {"tags": tuple(json.loads(row["tags"]))}
     return StoredFile(**values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,9 +39,7 @@ async def get(connection: AsyncConnection, name: str) -> str | None:
 
 async def put(tx: Tx, name: str, value: str) -> None:
     """Set the value."""
-    changed = await tx.connection.execute(update(installation).where(installation.c.name == name).values(value=value))
-    if not changed.rowcount:
-        await tx.connection.execute(insert(installation).values(name=name, value=value))
+    await tx.put(installation, {"name": name}, {"value": value})
 
 
 async def put_once(database: Database, name: str, value: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, column, delete, func, insert, or_, select, table, update
+from sqlalchemy import ColumnElement, column, delete, func, or_, select, table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.claims import local_name, qualify
@@ -43,9 +43,7 @@ async def of_configuration(connection: AsyncConnection, project: str, id: int) -
 async def put(tx: Tx, resource: str, project_id: int | None, capacity: int, actor: str) -> None:
     """Set the capacity of the qualified `resource`."""
     values = {"project_id": project_id, "capacity": capacity, "set_by": actor, "set_at": tx.now}
-    changed = await tx.connection.execute(update(limits).where(limits.c.resource == resource).values(values))
-    if not changed.rowcount:
-        await tx.connection.execute(insert(limits).values(resource=resource, **values))
+    await tx.put(limits, {"resource": resource}, values)
     tx.emit(_event("limit.set", resource, project_id, actor, {"capacity": capacity}))
 
 

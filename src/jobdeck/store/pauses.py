@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.waiting import ScopePause
@@ -32,8 +32,7 @@ async def all_pauses(connection: AsyncConnection) -> dict[str, Pause]:
 
 async def put(tx: Tx, scope: str, by: str, reason: str | None, project_id: int | None = None) -> Pause:
     """Pause `scope`, or change the reason of the pause."""
-    await tx.connection.execute(delete(paused_scopes).where(paused_scopes.c.scope == scope))
-    await tx.connection.execute(insert(paused_scopes).values(scope=scope, by=by, reason=reason, at=tx.now))
+    await tx.put(paused_scopes, {"scope": scope}, {"by": by, "reason": reason, "at": tx.now})
     tx.emit(NewEvent("scope.paused", project_id, None, by, {"scope": scope, "reason": reason}))
     return Pause(ScopePause(scope, by, reason), tx.now)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path
 
 from jobdeck.api.http.depends import CallerDep, PagingDep, ProjectPath, ServicesDep
-from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.described import PREFIX, silent
 from jobdeck.services.admin.limit_names import MAX_RESOURCE
 from jobdeck.services.admin.limits import Limits
 from jobdeck.wire.admin import Limit as LimitView
@@ -42,7 +42,7 @@ async def set_limit(
     return await services.of(Limits).put(caller, project, resource, body.capacity, as_written=body.as_written)
 
 
-@router.delete("/{resource:path}", status_code=204, response_class=Response, summary="Remove a limit")
+@router.delete("/{resource:path}", summary="Remove a limit", **silent())
 async def clear_limit(services: ServicesDep, caller: CallerDep, project: ProjectPath, resource: ResourcePath) -> None:
     """Back to the default: the installation's for `project`, none for the others."""
     await services.of(Limits).clear(caller, project, resource)
@@ -63,11 +63,7 @@ async def set_common_limit(
 
 
 @common_router.delete(
-    "/{resource:path}",
-    status_code=204,
-    response_class=Response,
-    responses=refusals(missing="No limit is set for it."),
-    summary="Remove a limit of all projects together",
+    "/{resource:path}", summary="Remove a limit of all projects together", **silent(missing="No limit is set for it.")
 )
 async def clear_common_limit(services: ServicesDep, caller: CallerDep, resource: CommonPath) -> None:
     """The limits of each project hold on."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path
 
 from jobdeck.api.http.depends import CallerDep, ServicesDep
-from jobdeck.api.http.described import PREFIX
+from jobdeck.api.http.described import PREFIX, silent
 from jobdeck.services.admin.pauses import Pauses
 from jobdeck.wire.base import Page
 from jobdeck.wire.pauses import PausedScope, PauseScopeRequest
@@ -40,7 +40,7 @@ async def pause_scope(
     return await services.of(Pauses).put(caller, scope, body.reason if body else None)
 
 
-@router.delete("/{scope}", status_code=204, response_class=Response, summary="Let a scope go on")
+@router.delete("/{scope}", summary="Let a scope go on", **silent())
 async def resume_scope(services: ServicesDep, caller: CallerDep, scope: ScopePath) -> None:
     """404 when it is not paused."""
     await services.of(Pauses).clear(caller, scope)

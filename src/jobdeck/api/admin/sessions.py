@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path
 
 from jobdeck.access.sessions import ListedSession
 from jobdeck.api.http.depends import CallerDep, ServicesDep
-from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.described import PREFIX, silent
 from jobdeck.wire.admin import Session
 from jobdeck.wire.base import Page, instant
 
@@ -21,19 +21,13 @@ async def list_sessions(services: ServicesDep, caller: CallerDep) -> Page[Sessio
     return Page[Session](items=[session_view(listed) for listed in await services.sessions.page(caller)])
 
 
-@router.delete("", status_code=204, response_class=Response, summary="End all your sessions")
+@router.delete("", summary="End all your sessions", **silent())
 async def end_sessions(services: ServicesDep, caller: CallerDep) -> None:
     """Log out everywhere. Login links that were made in them end, too; tokens stay good."""
     await services.sessions.end_every(caller)
 
 
-@router.delete(
-    "/{id}",
-    status_code=204,
-    response_class=Response,
-    responses=refusals(missing="There is no such session of yours."),
-    summary="End a session",
-)
+@router.delete("/{id}", summary="End a session", **silent(missing="There is no such session of yours."))
 async def end_session(services: ServicesDep, caller: CallerDep, id: Annotated[str, Path(max_length=100)]) -> None:
     """It is logged out at once, with its login links and live streams."""
     await services.sessions.end_one(caller, id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from jobdeck.api.http.depends import CallerDep, IdempotencyKey, IdPath, PagingDep, ServicesDep
-from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.described import PREFIX, refusals, silent
 from jobdeck.services.admin.tokens import Tokens
 from jobdeck.wire.admin import Me, NewToken, Token, TokenRequest
 from jobdeck.wire.base import Page
@@ -42,7 +42,7 @@ async def create_token(
     return await services.of(Tokens).create(caller, body, idempotency_key)
 
 
-@router.delete("/tokens/{id}", status_code=204, response_class=Response, summary="Revoke a token")
+@router.delete("/tokens/{id}", summary="Revoke a token", **silent())
 async def revoke_token(services: ServicesDep, caller: CallerDep, id: IdPath) -> None:
     """It is refused from now on."""
     await services.of(Tokens).revoke(caller, id)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from jobdeck.api.http.depends import CallerDep, IdPath, PagingDep, ProjectPath, ServicesDep
-from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.described import PREFIX, refusals, silent
 from jobdeck.services.data.configurations import Configurations
 from jobdeck.wire.admin import Configuration, ConfigurationRequest
 from jobdeck.wire.base import Page
 
 router = APIRouter(prefix=f"{PREFIX}/projects/{{project}}/configurations", tags=["configurations"])
 
-_USED = refusals(conflict="Jobs remember it.")
 _TAKEN = refusals(conflict="The name is taken.")
 
 
@@ -50,13 +49,7 @@ async def save_configuration(
     return await services.of(Configurations).save(caller, project, id, body)
 
 
-@router.delete(
-    "/{id}",
-    status_code=204,
-    response_class=Response,
-    responses=_USED,
-    summary="Delete a configuration",
-)
+@router.delete("/{id}", summary="Delete a configuration", **silent(conflict="Jobs remember it."))
 async def delete_configuration(services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath) -> None:
     """Only one that no job ran."""
     await services.of(Configurations).delete(caller, project, id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path
 
 from jobdeck.api.http.depends import CallerDep, Force, PagingDep, ProjectPath, ServicesDep
-from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.described import PREFIX, refusals, silent
 from jobdeck.services.data.connection_tests import TestableConnections
 from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest, ConnectionTest
 from jobdeck.wire.base import Page
@@ -56,10 +56,8 @@ async def test_connection(
 
 @router.delete(
     "/{name}",
-    status_code=204,
-    response_class=Response,
-    responses=refusals(conflict="It is always there; or jobs that have not ended, or configurations, name it."),
     summary="Delete a connection",
+    **silent(conflict="It is always there; or jobs that have not ended, or configurations, name it."),
 )
 async def delete_connection(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, name: NamePath, force: Force = False

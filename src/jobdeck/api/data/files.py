@@ -21,7 +21,7 @@ from jobdeck.api.http.depends import (
     ProjectPath,
     ServicesDep,
 )
-from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.described import PREFIX, refusals, silent
 from jobdeck.api.http.forms import read_upload
 from jobdeck.services.data.files import Download, Files
 from jobdeck.wire.base import Digits, Page
@@ -134,11 +134,7 @@ async def show_file(services: ServicesDep, caller: CallerDep, project: ProjectPa
 
 
 @router.delete(
-    "/{id}",
-    status_code=204,
-    response_class=Response,
-    responses=refusals(conflict="Jobs that have not ended, or configurations, name it."),
-    summary="Delete a file",
+    "/{id}", summary="Delete a file", **silent(conflict="Jobs that have not ended, or configurations, name it.")
 )
 async def delete_file(
     services: ServicesDep, caller: CallerDep, project: ProjectPath, id: IdPath, force: Force = False

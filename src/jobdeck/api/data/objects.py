@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from jobdeck.api.http.depends import CallerDep, Cursor, PagingDep, ProjectPath, ServicesDep
-from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.described import PREFIX, silent
 from jobdeck.core.refs import MAX_REF
 from jobdeck.services.data.objects import Objects
 from jobdeck.wire.base import Digits, Page
@@ -34,7 +34,6 @@ ARROW_STREAM = "application/vnd.apache.arrow.stream"
 _ARROW: dict[int | str, dict[str, Any]] = {
     200: {"content": {ARROW_STREAM: {"schema": {"type": "string", "format": "binary"}}}, "description": "The rows."}
 }
-_HELD = refusals(conflict="A job holds the object.")
 
 
 @router.get("", summary="List objects")
@@ -90,7 +89,7 @@ async def show_object(
     return await services.of(Objects).get(caller, project, ref, version)
 
 
-@router.delete("/{ref:path}", status_code=204, response_class=Response, responses=_HELD, summary="Drop an object")
+@router.delete("/{ref:path}", summary="Drop an object", **silent(conflict="A job holds the object."))
 async def drop_object(services: ServicesDep, caller: CallerDep, project: ProjectPath, ref: RefPath) -> None:
     """Remove the table with all its versions; not while a job holds it."""
     await services.of(Objects).drop(caller, project, ref)

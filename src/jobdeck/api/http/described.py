@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from jobdeck.wire.problem import MEDIA_TYPE, Problem
@@ -93,6 +93,11 @@ def _problem(description: str) -> dict[str, Any]:
 def refusals(**texts: str) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may refuse in its own ways: `conflict` (409), `missing` (404)."""
     return {_STATUS[name]: _problem(text) for name, text in texts.items()}
+
+
+def silent(**texts: str) -> dict[str, Any]:
+    """What a route is made with that answers with nothing (204); it may refuse as `refusals` says."""
+    return {"status_code": 204, "response_class": Response, "responses": refusals(**texts)}
 
 
 _STATUS = {"conflict": 409, "missing": 404}

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from jobdeck.api.http.depends import CallerDep, IdPath, PagingDep, ServicesDep
-from jobdeck.api.http.described import PREFIX, refusals
+from jobdeck.api.http.described import PREFIX, refusals, silent
 from jobdeck.wire.base import Page
 from jobdeck.wire.saved_views import SavedView, SavedViewRequest
 
@@ -52,7 +52,7 @@ async def save_view(services: ServicesDep, caller: CallerDep, id: IdPath, body: 
     return await services.saved_views.save(caller, id, body)
 
 
-@router.delete("/{id}", status_code=204, response_class=Response, summary="Delete a saved view")
+@router.delete("/{id}", summary="Delete a saved view", **silent())
 async def delete_view(services: ServicesDep, caller: CallerDep, id: IdPath) -> None:
     """A shared one is gone for all."""
     await services.saved_views.delete(caller, id)

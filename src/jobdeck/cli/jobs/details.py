@@ -16,7 +16,7 @@ from jobdeck.cli.jobs.named_steps import step_index
 from jobdeck.cli.jobs.plan import CHANGE_COLUMNS, whose
 from jobdeck.cli.show import text
 from jobdeck.cli.show.colours import ERROR, of_state
-from jobdeck.cli.show.output import print_all, print_ids, print_json
+from jobdeck.cli.show.output import print_all, print_parts
 from jobdeck.cli.show.table import TableColumn, print_table
 
 if TYPE_CHECKING:
@@ -119,12 +119,9 @@ def timeline(id: Id, /, *, attempt: Attempt = None, common: Common | None = None
     (number,) = numbers((id,))
     with common.client() as client:
         found = client.jobs.timeline(number, attempt)
-    if common.output == "json":
-        print_json(found)
-    elif common.output == "ids":
-        print_ids(step.index for step in found.steps)
-    else:
-        print_table(list(_lines(found)), LINE_COLUMNS)
+    print_parts(
+        common.output, found, lambda it: print_table(_lines(it), LINE_COLUMNS), (step.index for step in found.steps)
+    )
 
 
 def _lines(found: Timeline) -> Iterator[_Line]:
@@ -154,12 +151,7 @@ def diff(
     (number,) = numbers((id,))
     with common.client() as client:
         found = client.jobs.diff(number, with_)
-    if common.output == "json":
-        print_json(found)
-    elif common.output == "ids":
-        print_ids(change.path for change in found.changes)
-    else:
-        _show(found)
+    print_parts(common.output, found, _show, (change.path for change in found.changes))
 
 
 def _show(found: JobDiff) -> None:

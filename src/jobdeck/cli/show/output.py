@@ -57,10 +57,15 @@ def _print_items(items: Iterable[BaseModel]) -> None:
 
 def print_one(output: Output, item: M, show: Callable[[M], None], id_of: Callable[[M], object]) -> None:
     """One thing, which `show` prints for people."""
+    print_parts(output, item, show, [id_of(item)])
+
+
+def print_parts(output: Output, item: M, show: Callable[[M], object], ids: Iterable[object]) -> None:
+    """One thing that is made of others, whose ids are given; `show` prints it for people."""
     if output == "json":
         print_json(item)
     elif output == "ids":
-        print_ids([id_of(item)])
+        print_ids(ids)
     else:
         show(item)
 

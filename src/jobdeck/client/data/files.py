@@ -35,11 +35,6 @@ class FilesResource(Resource):
         """Keep the bytes of `source` (a path, bytes, or an open binary file) as a file of the project.
 
         What cannot seek, such as a pipe, is kept in a temporary file first: a broken connection begins anew."""
-        if isinstance(source, str | Path):
-            with Path(source).open("rb") as opened:
-                return self.upload(
-                    opened, project=project, name=name or Path(source).name, tags=tags, permanent=permanent
-                )
         return self._send("POST", f"{of_project(project)}/files", source, name, tags, permanent)
 
     def replace(
@@ -54,10 +49,6 @@ class FilesResource(Resource):
     ) -> File:
         """Put the bytes of `source` in the place of the file's content, under its id: jobs that look at `file:<id>`
         from now on find these. What was there stays as an earlier version."""
-        if isinstance(source, str | Path):
-            with Path(source).open("rb") as opened:
-                named = name or Path(source).name
-                return self.replace(id, opened, project=project, name=named, tags=tags, permanent=permanent)
         return self._send("PUT", _path(project, id), source, name, tags, permanent)
 
     def find(self, sha256: str, *, project: str | None = None) -> builtins.list[File]:
@@ -66,9 +57,12 @@ class FilesResource(Resource):
         return self._transport.get(Page[File], f"{of_project(project)}/files", params).items
 
     def _send(
-        self, method: str, path: str, source: bytes | BinaryIO, name: str | None, tags: Sequence[str] | None,
-        permanent: bool,
+        self, method: str, path: str, source: str | Path | bytes | BinaryIO, name: str | None,
+        tags: Sequence[str] | None, permanent: bool,
     ) -> File:  # fmt: skip
+        if isinstance(source, str | Path):
+            with Path(source).open("rb") as opened:
+                return self._send(method, path, opened, name or Path(source).name, tags, permanent)
         if isinstance(source, bytes):
             return self._send(method, path, BytesIO(source), name, tags, permanent)
         if not source.seekable():

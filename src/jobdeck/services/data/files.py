@@ -103,10 +103,7 @@ class Files:
         try:
             await self._core.blobs.put(path, content.__aiter__())
             check_tags(upload.tags)
-            new = NewFile(
-                file_id, project.id, upload.name, content.size, content.sha256, upload.content_type, upload.tags,
-                caller.principal_id, upload.permanent,
-            )  # fmt: skip
+            new = _new_file(file_id, project, caller, upload, content)
             (kept,) = await submissions.settle_races(
                 self._core.database, lambda tx: _keep(tx, new, caller, key, content_id)
             )
@@ -130,10 +127,7 @@ class Files:
         try:
             await self._core.blobs.put(path, content.__aiter__())
             check_tags(upload.tags)
-            new = NewFile(
-                file_id, project.id, upload.name, content.size, content.sha256, upload.content_type, upload.tags,
-                caller.principal_id, upload.permanent,
-            )  # fmt: skip
+            new = _new_file(file_id, project, caller, upload, content)
             (kept, *garbage_ids) = await submissions.settle_races(
                 self._core.database, lambda tx: _keep_version(tx, new, caller, key, reserved, project)
             )
@@ -311,6 +305,14 @@ def _missing(file_id: int) -> NotFound:
     return NotFound(
         f"There is no file {file_id} in this project.", field="id", hint="It may have expired or been deleted."
     )
+
+
+def _new_file(file_id: int, project: StoredProject, caller: Caller, upload: Upload, content: _Counted) -> NewFile:
+    """What came, now that all of it is stored."""
+    return NewFile(
+        file_id, project.id, upload.name, content.size, content.sha256, upload.content_type, upload.tags,
+        caller.principal_id, upload.permanent,
+    )  # fmt: skip
 
 
 def _view(found: files.StoredFile, project: StoredProject, jobs: list[int], versions: Sequence[Version]) -> File:

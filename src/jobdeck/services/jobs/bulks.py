@@ -116,7 +116,7 @@ class Bulks:
             whose = None if everyone else caller.principal_id
             now = await self._database.clock.now(connection)
             found = await records.page(connection, whose, caller.project_id, before, limit + 1, begun=not unused)
-        last = cursors.encode("bulk", found[limit - 1].id) if len(found) > limit else None
+        last = cursors.following("bulk", found, limit, lambda one: one.id)
         return Page[Bulk](items=[_view(bulk, now) for bulk in found[:limit]], next=last)
 
     async def under_way(self, caller: Caller) -> int:
@@ -138,7 +138,7 @@ class Bulks:
                 return Page[BulkItem](items=[])
             wanted = Outcome(outcome) if outcome in set(Outcome) else None
             found = await items.page(connection, id, wanted, after, limit + 1, untreated=outcome == pending)
-        last = cursors.encode(f"bulk:{id}:{outcome or ''}", found[limit - 1]["job_id"]) if len(found) > limit else None
+        last = cursors.following(f"bulk:{id}:{outcome or ''}", found, limit, lambda one: one["job_id"])
         return Page[BulkItem](items=[_item(row, pending) for row in found[:limit]], next=last)
 
     async def stop(self, caller: Caller, id: int) -> Bulk:

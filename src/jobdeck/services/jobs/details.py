@@ -103,7 +103,7 @@ class JobDetails:
             start = -1 if after is None else min(after, MOST_STEPS)
             found = await job_views.steps_of(connection, job_id, chosen, tasks, max(-1, start), limit + 1)
             now = await self._core.database.clock.now(connection)
-        last = cursors.encode(kind, found[limit - 1].step["index"]) if len(found) > limit else None
+        last = cursors.following(kind, found, limit, lambda one: one.step["index"])
         return Page[Step](items=[step_view(rows, now) for rows in found[:limit]], next=last)
 
     async def attempts(self, caller: Caller, job_id: int, cursor: str | None, limit: int) -> Page[Attempt]:

@@ -32,7 +32,7 @@ class SavedViews:
             wanted = project.id if project is not None else caller.project_id
             shared = None if wanted is None else (wanted,)
             found = await saved_views.page(connection, caller.principal_id, shared, after, limit + 1)
-        last = cursors.encode("views", found[limit - 1].id) if len(found) > limit else None
+        last = cursors.following("views", found, limit, lambda one: one.id)
         return Page[SavedView](items=[_view(v, caller) for v in found[:limit]], next=last)
 
     async def get(self, caller: Caller, view_id: int) -> SavedView:

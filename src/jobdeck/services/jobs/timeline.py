@@ -103,7 +103,7 @@ class Timelines:
             kind = f"tasks:{job_id}:{chosen}:{step}"
             after = cursors.number(query.cursor, kind)
             found = await timeline.page_of_tasks(connection, where, -1 if after is None else after, limit + 1)
-        last = cursors.encode(kind, found[limit - 1]["index"]) if len(found) > limit else None
+        last = cursors.following(kind, found, limit, lambda one: one["index"])
         return Page[Task](items=[task_view(r, traceback=traceback) for r in found[:limit]], next=last)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, delete, exists, func, insert, select, text, update
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, delete, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.life.states import ENDED, State
@@ -80,9 +80,7 @@ async def remove_events(tx: Tx, before: int, limit: int) -> int:
 
 async def _allow(tx: Tx, before: int) -> None:
     """Tell the database that events from before `before` may go; it keeps all others (store/guards.py)."""
-    mine = update(event_retention).where(event_retention.c.id == 1).values(before=before)
-    if not (await tx.connection.execute(mine)).rowcount:
-        await tx.connection.execute(insert(event_retention).values(id=1, before=before))
+    await tx.put(event_retention, {"id": 1}, {"before": before})
 
 
 async def forget_keys(tx: Tx, before: int) -> None:

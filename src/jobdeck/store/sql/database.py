@@ -6,13 +6,14 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import RowMapping, make_url
+from sqlalchemy import RowMapping, Table, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -70,6 +71,13 @@ class Tx:
 
     def emit(self, *events: NewEvent) -> None:
         self.events.extend(events)
+
+    async def put(self, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """The row with this key, which is unique, has these values from now on, whether it was there or not. Who puts
+        the same row at the same moment waits."""
+        insert = postgresql.insert if self.connection.dialect.name == "postgresql" else sqlite.insert
+        new = insert(table).values({**key, **values})
+        await self.connection.execute(new.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
 
     @asynccontextmanager
     async def last_writes(self) -> AsyncIterator[None]:

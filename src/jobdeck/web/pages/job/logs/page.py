@@ -19,6 +19,10 @@ router = APIRouter(include_in_schema=False)
 
 Attempt = Annotated[Digits | None, Query(ge=1, le=2**31 - 1)]
 Cursor = Annotated[str | None, Query(max_length=100)]
+Levels = Annotated[list[str] | None, Query(max_length=10)]
+StepName = Annotated[str | None, Query(max_length=200)]
+TaskIndex = Annotated[Digits | None, Query(ge=0, le=2**31 - 1)]
+Words = Annotated[str | None, Query(max_length=200)]
 _COUNTED = 60_000
 """Lines that one answer counts, at most; it looks through about as many."""
 LEVELS = ("debug", "info", "warning", "error", "stdout", "stderr")
@@ -30,9 +34,9 @@ async def logs(
     job_id: JobPath,
     attempt: Attempt = None,
     level: Annotated[str | None, Query(max_length=20)] = None,
-    step: Annotated[str | None, Query(max_length=200)] = None,
-    task: Annotated[Digits | None, Query(ge=0, le=2**31 - 1)] = None,
-    q: Annotated[str | None, Query(max_length=200)] = None,
+    step: StepName = None,
+    task: TaskIndex = None,
+    q: Words = None,
 ) -> Response:
     """The frame of the log; its script fills it."""
     job = await page.services.jobs.get(page.caller, job_id)
@@ -60,10 +64,10 @@ async def lines(
     after: Cursor = None,
     before: Cursor = None,
     line: Annotated[Digits | None, Query(ge=1, le=2**53)] = None,
-    level: Annotated[list[str] | None, Query(max_length=10)] = None,
-    step: Annotated[str | None, Query(max_length=200)] = None,
-    task: Annotated[Digits | None, Query(ge=0, le=2**31 - 1)] = None,
-    q: Annotated[str | None, Query(max_length=200)] = None,
+    level: Levels = None,
+    step: StepName = None,
+    task: TaskIndex = None,
+    q: Words = None,
     limit: Annotated[Digits, Query(ge=1, le=2000)] = 500,
 ) -> Response:
     """Numbered lines as JSON."""
@@ -80,9 +84,9 @@ async def count(
     job_id: JobPath,
     attempt: Attempt = None,
     before: Cursor = None,
-    level: Annotated[list[str] | None, Query(max_length=10)] = None,
-    step: Annotated[str | None, Query(max_length=200)] = None,
-    task: Annotated[Digits | None, Query(ge=0, le=2**31 - 1)] = None,
+    level: Levels = None,
+    step: StepName = None,
+    task: TaskIndex = None,
 ) -> Response:
     """How many lines fit in front of `before`, or of the end, and from where to count on."""
     where = LogFilter(tuple(level or ()), step, task, None)
