@@ -11,7 +11,7 @@ _SUSPECT = 2
 """Losses in a row from which on a job begins apart."""
 _SETTLED = 10.0
 """Seconds after which others that run are in nobody's way."""
-_HELD_FREE = 15.0
+_KEPT_FREE = 15.0
 """Seconds for which a worker takes nobody else, once a suspect could not begin there."""
 
 
@@ -32,7 +32,7 @@ def _settles(losses: int) -> float:
 
 
 class Apart:
-    """What leases tell of who has run for how long, and which workers may be held free."""
+    """What leases tell of who has run for how long, and which workers may be kept free."""
 
     def __init__(self, grace: float) -> None:
         """`grace`: seconds within which a scheduler knows everything again after a take-over or an error."""
@@ -42,7 +42,7 @@ class Apart:
         self._asked: set[str] = set()
         """Workers that a suspect might have as its own but for others, since the last commit."""
         self._held: dict[str, float] = {}
-        """Until when (loop time) workers may be held free."""
+        """Until when (loop time) workers may be kept free."""
 
     def begun(self, before: Facts, after: Facts, followed_at: float, now: float) -> None:
         """Note the leases of a commit that was decided at `followed_at` at the earliest."""
@@ -56,7 +56,7 @@ class Apart:
     def asked(self, workers: set[str], now: float) -> None:
         """From now on, until this is called again, a suspect may ask for these workers in vain."""
         for worker in self._asked | workers:
-            self._held[worker] = now + _HELD_FREE + self._grace
+            self._held[worker] = now + _KEPT_FREE + self._grace
         self._asked = workers
 
     def may_be_held(self, worker: str, now: float) -> bool:
@@ -67,7 +67,7 @@ class Apart:
         return all(self._end(b, known_since) <= at for b, _ in self._on(facts, worker))
 
     def surely_joinable(self, facts: Facts, worker: str, at: float, known_since: float) -> bool:
-        """Whether any other job may begin there: no suspect is alone there, and none can have it held free."""
+        """Whether any other job may begin there: no suspect is alone there, and none can have it kept free."""
         suspects = [b for b, _ in self._on(facts, worker) if b.losses >= _SUSPECT]
         return not self.may_be_held(worker, at) and all(self._end(b, known_since) <= at for b in suspects)
 

@@ -125,7 +125,7 @@ class Decisions:
 
     def _could_begin(self, other: Row, job: Row, worker: Row, calm: bool, knew: Knew) -> bool:
         """Where `job` began, by who may begin beside whom: of two that are alike in this, both could; one that has to
-        be alone where it is calm, and another one in its stead where nothing is held free."""
+        be alone where it is calm, and another one in its stead where nothing is kept free."""
         if is_suspect(other) == is_suspect(job):
             return True
         return calm if is_suspect(other) else not self._apart.may_be_held(worker["id"], knew.at)

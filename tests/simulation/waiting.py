@@ -156,7 +156,7 @@ class Waits:
         return Moment(facts, now, self._silence, self._project_limit)
 
     def _asked_for(self, facts: Facts, pending: list[Row], moment: Moment, time: float, known: float) -> set[str]:
-        """Workers that may be held free for jobs that have to begin apart from others."""
+        """Workers that may be kept free for jobs that have to begin apart from others."""
         ready = [j for j in pending if is_suspect(j) and all(tag[0] in _NOT_ITS_OWN for tag in self._seen[j["id"]])]
         able = {w["id"] for job in ready for w in facts.workers.values() if moment.has_place_on(w, job)}
         return {w for w in able if not self._apart.surely_calm(facts, w, time, known)}

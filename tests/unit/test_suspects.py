@@ -7,8 +7,10 @@ import pytest
 from jobdeck.core.life.waiting import SETTLED, is_suspect, settles_after
 from jobdeck.core.retry import pause_after_loss
 from jobdeck.engine.scheduling import world as module
-from jobdeck.engine.scheduling.world import HELD_FREE, SlotTable
+from jobdeck.engine.scheduling.world import KEPT_FREE, SlotTable
 from jobdeck.store.running.workers import ACTIVE, StoredWorker
+
+SUSPECT = 9
 
 
 class Clock:
@@ -38,7 +40,7 @@ def places(*names: str) -> SlotTable:
 
 
 def find(places: SlotTable, losses: int = 0) -> str | None:
-    found = places.find("t", "process", suspect=is_suspect(losses))
+    found = places.find("t", "process", suspect=SUSPECT if is_suspect(losses) else None)
     return found.id if found is not None else None
 
 
@@ -46,10 +48,10 @@ def test_a_suspect_begins_where_all_others_have_run_for_a_while(clock: Clock) ->
     one = places("a")
     one.take(1, "a", "process")
     assert find(one, losses=2) is None
-    assert find(one) is None, "held free for the suspect, so that it does not wait for ever"
+    assert find(one) is None, "kept free for the suspect, so that it does not wait for ever"
     clock.now += SETTLED
     assert find(one, losses=2) == "a"
-    one.take(2, "a", "process", losses=2)
+    one.take(SUSPECT, "a", "process", losses=2)
     assert find(one) is None, "nobody joins it for a while"
     assert find(one, losses=2) is None
     clock.now += settles_after(2)
@@ -63,21 +65,40 @@ def test_other_workers_go_on(clock: Clock) -> None:
     two.take(2, "b", "process")
     two.take(3, "b", "process")
     assert find(two, losses=2) is None
-    assert find(two) == "b", "a is held free"
+    assert find(two) == "b", "a is kept free"
     clock.now += SETTLED
-    two.take(4, "a", "process", losses=2)
+    two.take(SUSPECT, "a", "process", losses=2)
     assert find(two) == "b"
-    two.give_back(4)
+    two.give_back(SUSPECT)
     assert find(two) == "a"
 
 
-def test_a_worker_is_not_held_free_for_a_suspect_that_is_gone(clock: Clock) -> None:
+def test_a_worker_is_kept_free_for_a_while_only(clock: Clock) -> None:
     one = places("a")
     one.take(1, "a", "process")
     assert find(one, losses=2) is None
-    clock.now += HELD_FREE
+    clock.now += KEPT_FREE
     one.take(2, "a", "process")
     assert find(one) == "a"
+
+
+def test_a_worker_is_not_kept_free_for_a_suspect_that_is_gone(clock: Clock) -> None:
+    one = places("a")
+    one.take(1, "a", "process")
+    assert find(one, losses=2) is None
+    assert find(one) is None
+    assert one.kept_for() == [SUSPECT]
+    one.stop_keeping(SUSPECT)
+    assert find(one) == "a"
+
+
+def test_a_worker_is_not_kept_free_for_a_suspect_that_began_elsewhere(clock: Clock) -> None:
+    two = places("a", "b")
+    two.take(1, "a", "process")
+    two.take(2, "b", "process")
+    assert find(two, losses=2) is None
+    two.take(SUSPECT, "b", "process", losses=2)
+    assert find(two) == "a"
 
 
 def test_who_lost_once_is_no_suspect(clock: Clock) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobdeck.core.claims import Claim, Held, Holding
-from jobdeck.core.life.waiting import SHOWN_HOLDERS, Reason, ScopePause, Waiting, WaitingFor, obstacles, turn
+from jobdeck.core.life.waiting import SHOWN_HOLDERS, Places, Reason, ScopePause, Waiting, WaitingFor, obstacles, turn
 
 
 @dataclass
@@ -114,8 +114,8 @@ def test_a_parent_whose_children_have_ended_ends_next() -> None:
 
 
 def test_a_turn_tells_of_places_and_of_the_order() -> None:
-    text = turn(has_place=False, number=3).text
+    text = turn(places=Places.TAKEN, number=3).text
     assert text.startswith("It can run and waits for its turn; all places for it on workers are taken.")
     assert text.endswith("It is number 3 in its project's queue.")
-    assert turn(has_place=True, number=None).text == "It can run and waits for its turn; a worker has a place free."
-    assert turn(has_place=True, number=None).reason is Reason.TURN
+    assert turn(places=Places.FREE, number=None).text == "It can run and waits for its turn; a worker has a place free."
+    assert turn(places=Places.FREE, number=None).reason is Reason.TURN

@@ -110,15 +110,24 @@ def between_tries(retry: Retry, message: str) -> str:
     return f"Step '{retry.step}'{task} failed: {ended}{stop} Try {retry.number} of {retry.of} comes then."
 
 
-def turn(*, has_place: bool, number: int | None, losses: int = 0) -> WaitingFor:
+class Places(StrEnum):
+    """How the workers' places stand for a job."""
+
+    FREE = "a worker has a place free"
+    """The next decision starts it, or those before it take them all."""
+    KEPT = (
+        "the places that are free are kept for a while, because a job whose workers were lost starts apart from others"
+    )
+    TAKEN = "all places for it on workers are taken"
+
+
+def turn(*, places: Places, number: int | None, losses: int = 0) -> WaitingFor:
     """The reason of a job that has no obstacle: it waits for its place in the order, or for one on a worker.
 
-    With `has_place`, a worker has one free for it: then the next decision starts it, or those before it take them all.
     `number` counts in the queue of its project: by priority and age, those who wait for a time or children left out."""
     if is_suspect(losses):
         apart = f"Its worker was lost {losses} times in a row, so it starts apart from other jobs, in a moment."
         return WaitingFor(Reason.TURN, apart)
-    places = "a worker has a place free" if has_place else "all places for it on workers are taken"
     queue = f" It is number {number} in its project's queue." if number else ""
     return WaitingFor(Reason.TURN, f"It can run and waits for its turn; {places}.{queue}", number=number)
 
@@ -215,9 +224,13 @@ SETTLED = 10.0
 """Seconds after which a job that runs is not thought to kill its worker."""
 
 
+SUSPECT_LOSSES = LOSSES_IN_A_ROW - 1
+"""Losses in a row from which on a job begins apart from others: the next one makes it fail, and it is blamed alone."""
+
+
 def is_suspect(losses: int) -> bool:
-    """Whether the next loss would make a job fail, so that it begins apart from others, to be blamed alone."""
-    return losses >= LOSSES_IN_A_ROW - 1
+    """Whether a job that lost its worker so often in a row begins apart from others."""
+    return losses >= SUSPECT_LOSSES
 
 
 def settles_after(losses: int) -> float:

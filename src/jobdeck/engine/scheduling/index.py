@@ -202,7 +202,7 @@ class QueueIndex:
         After many that cannot start it stops, `unfinished`: the next decision goes on from there."""
         self._looks = LOOKS
         self._wake_delayed(now)
-        self._wake_apart()
+        self._wake_apart(now)
         picks = self._pick_undo(limit)
         turns = [(share(q.running, q.weight), i) for i, q in self._projects.items() if q.ready]
         heapq.heapify(turns)
@@ -244,9 +244,9 @@ class QueueIndex:
                 continue
             obstacle = next(obstacles(entry.waiting, self, now), None)
             if obstacle is None:
-                suspect = is_suspect(entry.job.losses)
+                suspect = job_id if is_suspect(entry.job.losses) else None
                 worker = self.slots.find(entry.job.type, entry.job.isolation, suspect=suspect)
-                if worker is None and suspect:
+                if worker is None and suspect is not None:
                     self._drop_head(queue, type_name)
                     self._apart.append(entry)
                     continue
@@ -299,8 +299,13 @@ class QueueIndex:
         if not queue.ready[type_name]:
             del queue.ready[type_name]
 
-    def _wake_apart(self) -> None:
-        """Suspects that found no place of their own try again; meanwhile they are in nobody's way."""
+    def _wake_apart(self, now: int) -> None:
+        """Suspects that found no place of their own try again; meanwhile they are in nobody's way. Those that could not
+        begin any more keep no place from others."""
+        for job_id in self.slots.kept_for():
+            waits = self._entries.get(job_id)
+            if waits is None or next(obstacles(waits.waiting, self, now), None) is not None:
+                self.slots.stop_keeping(job_id)
         apart, self._apart = self._apart, []
         for entry in apart:
             if self._entries.get(entry.job.id) is entry:

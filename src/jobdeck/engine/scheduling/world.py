@@ -17,6 +17,8 @@ from typing import NamedTuple
 from jobdeck.core.claims import Held, Holding, is_shared, local_name, qualify
 from jobdeck.core.life.endings import Retry
 from jobdeck.core.life.waiting import (
+    SUSPECT_LOSSES,
+    Places,
     Reason,
     ScopePause,
     Waiting,
@@ -33,8 +35,15 @@ from jobdeck.store.scheduling import queue
 from jobdeck.store.sql.database import Connection, Row
 
 DEFAULT_PROJECT_LIMIT = 10
-HELD_FREE = 15.0
+KEPT_FREE = 15.0
 """Seconds for which a worker takes nobody else, after a look at whether a suspect could begin there."""
+
+
+class Kept(NamedTuple):
+    """A worker that takes nobody but one suspect, and until when (s, steady)."""
+
+    worker_id: str
+    until: float
 
 
 class Taken(NamedTuple):
@@ -69,8 +78,8 @@ class SlotTable:
         self._by_worker: dict[str, WorkerSlots] = {}
         self._taken: dict[int, Taken] = {}
         self._suspects: dict[int, Taken] = {}
-        self._held_free: dict[str, float] = {}
-        """Workers that take nobody but a suspect, and until when."""
+        self._kept: dict[int, Kept] = {}
+        """By suspect."""
 
     def replace(self, workers: Iterable[StoredWorker]) -> None:
         """The workers that are there now; what they have in hand is kept."""
@@ -85,7 +94,7 @@ class SlotTable:
         self._taken[job] = taken
         if taken.suspect:
             self._suspects[job] = taken
-            self._held_free.pop(worker_id, None)
+        self._kept.pop(job, None)
         if worker_id in self._by_worker:
             self._by_worker[worker_id].used[isolation] += 1
 
@@ -99,6 +108,10 @@ class SlotTable:
         """Whether a worker that takes jobs knows the type."""
         return any(d.takes and type_name in d.worker.types for d in self._by_worker.values())
 
+    def has_free(self, type_name: str, isolation: str) -> bool:
+        """Whether a worker has a place free for it, be it kept from it or not."""
+        return bool(self._able(type_name, isolation, beyond=False))
+
     def half(self) -> int:
         """Half of all places, free or not, rounded up."""
         slots = (d.worker for d in self._by_worker.values() if d.takes)
@@ -108,21 +121,33 @@ class SlotTable:
         return any(d.takes and (d.free("process") > 0 or d.free("thread") > 0) for d in self._by_worker.values())
 
     def find(
-        self, type_name: str, isolation: str, *, beyond: bool = False, suspect: bool = False
+        self, type_name: str, isolation: str, *, beyond: bool = False, suspect: int | None = None
     ) -> StoredWorker | None:
-        """The worker for the next job of this type; with `beyond`, also one that has no place left. For a `suspect` one
-        is held free where it cannot begin yet."""
+        """The worker for the next job of this type; with `beyond`, also one that has no place left. For the job
+        `suspect` one is kept free where it cannot begin yet."""
         able = self._able(type_name, isolation, beyond=beyond)
         if beyond or not able:
             return _freest(able, isolation)
-        if not suspect:
+        if suspect is None:
             return _freest(able if self._all_open() else [d for d in able if self._joins(d)], isolation)
         calm = [d for d in able if self._settled(d)]
         if not calm:
             best = _freest(able, isolation)
             assert best is not None
-            self._held_free[best.id] = _now() + HELD_FREE
+            self._kept[suspect] = Kept(best.id, _now() + KEPT_FREE)
         return _freest(calm, isolation)
+
+    def alone(self) -> list[int]:
+        """The suspects that run, as they were when they began."""
+        return list(self._suspects)
+
+    def kept_for(self) -> list[int]:
+        """The suspects for which a worker takes nobody else."""
+        return list(self._kept)
+
+    def stop_keeping(self, suspect: int) -> None:
+        """The job does not wait for a place any more."""
+        self._kept.pop(suspect, None)
 
     def _able(self, type_name: str, isolation: str, *, beyond: bool) -> list[WorkerSlots]:
         return [
@@ -132,14 +157,13 @@ class SlotTable:
         ]
 
     def _all_open(self) -> bool:
-        return not self._suspects and not self._held_free
+        return not self._suspects and not self._kept
 
     def _joins(self, slots: WorkerSlots) -> bool:
         """Whether a job that nobody suspects may begin there now."""
         now = _now()
-        if self._held_free.get(slots.worker.id, now) > now:
+        if any(k.worker_id == slots.worker.id and k.until > now for k in self._kept.values()):
             return False
-        self._held_free.pop(slots.worker.id, None)
         return all(t.settles <= now for t in self._suspects.values() if t.worker_id == slots.worker.id)
 
     def _settled(self, slots: WorkerSlots) -> bool:
@@ -223,9 +247,11 @@ class Snapshot:
     def can_run(self, type_name: str) -> bool:
         return self.slots.can_run(type_name)
 
-    def has_place(self, type_name: str, isolation: str) -> bool:
-        """Whether a worker could take a job of this type and kind just now."""
-        return self.slots.find(type_name, isolation) is not None
+    def places(self, type_name: str, isolation: str) -> Places:
+        """How the workers' places stand now for a job of this type and kind that nobody suspects."""
+        if self.slots.find(type_name, isolation) is not None:
+            return Places.FREE
+        return Places.KEPT if self.slots.has_free(type_name, isolation) else Places.TAKEN
 
 
 async def snapshot(connection: Connection, now: int, project_limit: int | None, silence: float) -> Snapshot:
@@ -237,8 +263,8 @@ async def snapshot(connection: Connection, now: int, project_limit: int | None, 
     capacities.replace(await queue.capacities(connection))
     slots = SlotTable()
     slots.replace(await workers.alive(connection, now - int(silence * 1_000_000)))
-    for job, worker_id, isolation in await leases.taken(connection):
-        slots.take(job, worker_id, isolation)
+    for place in await leases.taken(connection):
+        slots.take(*place)
     return Snapshot(held, capacities, slots, await queue.paused(connection))
 
 
@@ -262,11 +288,20 @@ async def explain(
     reasons = {r["id"]: list(obstacles(_waiting(r, children), world, now, viewer)) for r in pending}
     losses = {r["id"]: r.get("losses") or 0 for r in pending}
     ready = {r["id"]: r["type"] for r in pending if not reasons[r["id"]]}
+    if ready:
+        await _keep_places(connection, world, now)
     for job, stands in (await queue.standings(connection, list(ready), now)).items():
-        has_place = world.has_place(ready[job], stands.isolation)
-        reasons[job] = [turn(has_place=has_place, number=stands.number, losses=losses.get(job, 0))]
+        places = world.places(ready[job], stands.isolation)
+        reasons[job] = [turn(places=places, number=stands.number, losses=losses[job])]
     await _number(connection, pending, reasons, now)
     return reasons
+
+
+async def _keep_places(connection: Connection, world: Snapshot, now: int) -> None:
+    """Keep workers free for the suspects that could begin, as decisions do."""
+    for row in await queue.waiting_after_losses(connection, SUSPECT_LOSSES):
+        if next(obstacles(_waiting(row, {}), world, now), None) is None:
+            world.slots.find(row["type"], row["isolation"], suspect=row["id"])
 
 
 async def _number(

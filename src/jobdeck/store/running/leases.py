@@ -163,13 +163,14 @@ async def held(connection: AsyncConnection) -> dict[int, tuple[str, tuple[Claim,
 _HELD = Prepared(select(leases.c.job_id, leases.c.worker_id, leases.c.claims))
 
 
-async def taken(connection: AsyncConnection) -> list[tuple[int, str, str]]:
-    """The places that jobs take on workers: job, worker, and the isolation that says which kind of place it is."""
-    return [(job, worker, isolation) for job, worker, isolation in await _TAKEN.run(connection)]
+async def taken(connection: AsyncConnection) -> list[tuple[int, str, str, int]]:
+    """The places that jobs take on workers: job, worker, the isolation that says which kind of place it is, and how
+    often in a row the job lost its worker."""
+    return [(job, worker, isolation, losses) for job, worker, isolation, losses in await _TAKEN.run(connection)]
 
 
 _TAKEN = Prepared(
-    select(leases.c.job_id, leases.c.worker_id, jobs_table.c.isolation).join(
+    select(leases.c.job_id, leases.c.worker_id, jobs_table.c.isolation, jobs_table.c.losses).join(
         jobs_table, jobs_table.c.id == leases.c.job_id
     )
 )

@@ -28,6 +28,7 @@ from jobdeck.core.life.waiting import ScopePause
 from jobdeck.core.values import encode
 from jobdeck.store.schema import OPEN_JOBS, events, jobs, limits, paused_scopes, projects
 from jobdeck.store.sql.among import among
+from jobdeck.store.sql.database import Row
 from jobdeck.store.sql.events import SUBMITTED
 from jobdeck.store.sql.statements import INT, Prepared, run_batch
 from jobdeck.store.views.expressions import position
@@ -127,6 +128,21 @@ async def project_weights(connection: AsyncConnection) -> Mapping[int, tuple[str
     """Name and weight of each project, by id."""
     query = select(projects.c.id, projects.c.name, projects.c.weight)
     return {row.id: (row.name, row.weight) for row in await connection.execute(query)}
+
+
+async def waiting_after_losses(connection: AsyncConnection, least: int) -> list[Row]:
+    """The pending jobs that lost their worker `least` times in a row or more, but those that wait for children: id,
+    project (name), type, isolation, claims, not_before, waits_for_children; in the order of the queue."""
+    query = (
+        select(jobs.c.id, projects.c.name.label("project"), *(jobs.c[name] for name in _WAITING))
+        .join(projects, projects.c.id == jobs.c.project_id)
+        .where(text(OPEN_JOBS), jobs.c.state == str(State.PENDING), jobs.c.losses >= least, ~jobs.c.waits_for_children)
+        .order_by(jobs.c.order_key, jobs.c.id)
+    )
+    return list((await connection.execute(query)).mappings())
+
+
+_WAITING = ("type", "isolation", "claims", "not_before", "waits_for_children")
 
 
 COUNTED = 50
