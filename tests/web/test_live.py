@@ -27,7 +27,7 @@ class Part:
     html: str = "<p>first</p>"
     name: str = "part"
     asked: list[str] = field(default_factory=list)
-    """The header HX-Request of each request for it."""
+    """The header X-Jobdeck-Fragment of each request for it."""
 
     async def put_into(self, page: Page, **attributes: str) -> None:
         """Open the frame, and put the part there."""
@@ -51,7 +51,7 @@ class Part:
         )
 
     async def _answer(self, route: Route, request: Request) -> None:
-        self.asked.append(request.headers.get("hx-request", ""))
+        self.asked.append(request.headers.get("x-jobdeck-fragment", ""))
         await route.fulfill(body=self.html, content_type="text/html")
 
 

@@ -150,10 +150,10 @@ def test_login_leads_only_to_pages_of_ours(deck: Deck, next: str) -> None:
 
 
 def test_scripts_are_told_to_log_in(deck: Deck) -> None:
-    headers = {"HX-Request": "true", "HX-Current-URL": f"{deck.url}/jobs?project=default"}
+    headers = {"X-Jobdeck-Fragment": "true", "X-Jobdeck-Page": f"{deck.url}/jobs?project=default"}
     answer = httpx2.get(f"{deck.url}/", headers=headers, timeout=60)
     assert answer.status_code == 401
-    assert answer.headers["hx-redirect"] == "/login?next=/jobs%3Fproject%3Ddefault"
+    assert answer.headers["x-jobdeck-redirect"] == "/login?next=/jobs%3Fproject%3Ddefault"
 
 
 ELSEWHERE = [

@@ -11,9 +11,12 @@ export interface Asked {
   signal?: AbortSignal | undefined;
 }
 
+/** With these headers, the server answers with a part of a page, and knows which page the browser shows. */
+export const asFragment = (): Record<string, string> => ({ "X-Jobdeck-Fragment": "true", "X-Jobdeck-Page": location.href });
+
 /** The HTML at `url`; with a form it is posted. Throws Problem. */
 export async function fragment(url: string, { form, signal }: Asked = {}): Promise<string> {
-  const headers: Record<string, string> = { "HX-Request": "true", "HX-Current-URL": location.href };
+  const headers = asFragment();
   if (form) headers["X-CSRF-Token"] = csrfToken();
   let answer: Response;
   try {
