@@ -30,10 +30,6 @@ class InvalidConfiguration(InvalidInput):
     code = "invalid_configuration"
 
 
-OWN_PATHS = frozenset(
-    ("api", "failures", "jobs", "login", "logout", "metrics", "operations", "run", "run-parts", "sessions", "static")
-)
-"""What addresses of the server begin with."""
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 
@@ -47,12 +43,6 @@ def prefix_of(text: str) -> str:
                 field="path_prefix",
                 hint="Write it like /jobdeck: letters, digits, '.', '_', '~' and '-' between slashes.",
             )
-    if parts and parts[0] in OWN_PATHS:
-        raise InvalidConfiguration(
-            f"A path prefix cannot begin with /{parts[0]}, as an address of Jobdeck does.",
-            field="path_prefix",
-            hint="Choose another one, such as /jobdeck.",
-        )
     return "".join(f"/{part}" for part in parts)
 
 

@@ -92,6 +92,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     refused(done, f"Cannot listen on 127.0.0.1:{number}: Address already in use", "perhaps another Jobdeck", "--port")
 
 
+def test_a_path_prefix_that_begins_like_a_page(tmp_path: Path) -> None:
+    refused(start(tmp_path, JOBDECK_PATH_PREFIX="/jobs"), "cannot begin with /jobs", "Choose another one")
+
+
 def test_a_database_in_a_folder_that_there_is_not(tmp_path: Path) -> None:
     refused(start(tmp_path, "--database-url", "sqlite:////nosuch/x.db"), "/nosuch/x.db is not there", "hint: Make it")
 
