@@ -24,10 +24,8 @@ _OTHERS = {"URL", "TOKEN", "PROJECT"}
 """Environment variables with our prefix that are the client's, not the server's."""
 
 
-class InvalidConfiguration(InvalidInput):
+class InvalidConfiguration(InvalidInput, code="invalid_configuration"):
     """A setting is unknown or its value cannot be used."""
-
-    code = "invalid_configuration"
 
 
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")

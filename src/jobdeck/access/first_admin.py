@@ -22,10 +22,8 @@ HOME_ID = "home.id"
 """A file with a random name for the home, by which the installation knows the one that has the token."""
 
 
-class AdminElsewhere(Conflict):
+class AdminElsewhere(Conflict, code="admin_elsewhere"):
     """The administrator's token was made in another home."""
-
-    code = "admin_elsewhere"
 
 
 async def first_admin(database: Database, home: Path) -> str:

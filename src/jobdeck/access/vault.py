@@ -20,20 +20,14 @@ _KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
-class UnusableSecretKey(InvalidInput):
+class UnusableSecretKey(InvalidInput, code="unusable_secret_key"):
     """The key of the installation is not 32 bytes in base64."""
 
-    code = "unusable_secret_key"
 
-
-class SecretsUnreadable(JobdeckError):
+class SecretsUnreadable(JobdeckError, code="secrets_unreadable", kind="unavailable"):
     """Secrets were stored with another key than this process has, for another place, or were changed by hand.
 
     It does not pass by itself, as what is merely unavailable does: a job that needs them fails at once."""
-
-    kind = "unavailable"
-
-    code = "secrets_unreadable"
 
 
 class Vault:

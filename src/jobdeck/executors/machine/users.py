@@ -15,10 +15,8 @@ UMASK = 0o007
 TRIAL_SECONDS = 60.0
 
 
-class TaskUserUnusable(JobdeckError):
+class TaskUserUnusable(JobdeckError, code="task_user_unusable"):
     """Tasks cannot run as the user that the settings name."""
-
-    code = "task_user_unusable"
 
 
 @dataclass(frozen=True, slots=True)

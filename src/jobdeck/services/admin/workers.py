@@ -21,16 +21,12 @@ _REACHED = {workers.DRAINING: (workers.DRAINING, workers.LEAVING), workers.ACTIV
 """The states that are as good as what was asked for."""
 
 
-class AmbiguousWorker(InvalidInput):
+class AmbiguousWorker(InvalidInput, code="ambiguous_worker"):
     """A name, or a beginning of a name or an id, that several workers have."""
 
-    code = "ambiguous_worker"
 
-
-class WorkerGone(Conflict):
+class WorkerGone(Conflict, code="worker_gone"):
     """The worker has ended, or is about to; nothing can be asked of it."""
-
-    code = "worker_gone"
 
 
 class Workers:

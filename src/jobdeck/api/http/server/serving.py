@@ -31,10 +31,8 @@ _HOW = {
 }
 
 
-class AddressTaken(Conflict):
+class AddressTaken(Conflict, code="address_taken"):
     """The address to listen on is in use, or not of this machine."""
-
-    code = "address_taken"
 
 
 def listen(host: str, port: int) -> socket.socket:

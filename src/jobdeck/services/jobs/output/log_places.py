@@ -17,10 +17,8 @@ PATIENCE = 10.0
 """Seconds that others wait for a place."""
 
 
-class TooManyLogReads(Unavailable):
+class TooManyLogReads(Unavailable, code="too_many_log_reads"):
     """Logs are read so much just now, by this token or by others, that there was no place for one more in time."""
-
-    code = "too_many_log_reads"
 
 
 class LogPlaces:
