@@ -21,20 +21,19 @@ from jobdeck.cli.upload import opened, require_readable, upload_all
 if TYPE_CHECKING:
     from jobdeck.wire.objects import File, FileVersion
 
-COMMANDS = {
-    "files": ("Data", "Upload, list, download and delete project files."),
-}
-EXAMPLES = {
-    "files": ("jobdeck files upload orders.csv", "jobdeck files list"),
-    "files list": ("jobdeck files list --limit 10",),
-    "files show": ("jobdeck files show 7",),
-    "files upload": ("jobdeck files upload orders.csv items.csv --tag nightly", "jobdeck files upload - --name a.csv"),
-    "files replace": ("jobdeck files replace 7 mended.csv",),
-    "files download": ("jobdeck files download 7", "jobdeck files download 7 --to orders.csv"),
-    "files delete": ("jobdeck files delete 7 8",),
-}
+COMMANDS = {"files": ("Data", "Upload, replace, list, download and delete project files.")}
+EXAMPLES = """
+jobdeck files upload orders.csv items.csv --tag nightly
+jobdeck files list --limit 10
+jobdeck files show 7
+jobdeck files upload - --name a.csv
+jobdeck files replace 7 mended.csv
+jobdeck files download 7
+jobdeck files download 7 --to orders.csv
+jobdeck files delete 7 8
+"""
 
-app = noun("files", "Upload, replace, list, download and delete project files.")
+app = noun(COMMANDS)
 
 FileIds = Annotated[
     str,

@@ -27,13 +27,15 @@ COMMANDS = {
     "admin-token": ("Administration", "Make a lost administrator's token anew."),
     "move-database": ("Administration", "Move everything from SQLite to PostgreSQL."),
 }
-EXAMPLES = {
-    "up": ("jobdeck up", "jobdeck up --home /srv/jobdeck --port 9000 --workers 4"),
-    "server": ("jobdeck server --database-url postgresql://jobdeck@db/jobdeck --host 0.0.0.0",),
-    "move-database": ("jobdeck move-database --to postgresql://jobdeck@db/jobdeck",),
-    "worker": ("jobdeck worker --database-url postgresql://jobdeck@db/jobdeck --workers 8",),
-    "admin-token": ("jobdeck admin-token", "jobdeck admin-token --home /srv/jobdeck"),
-}
+EXAMPLES = """
+jobdeck up
+jobdeck up --home /srv/jobdeck --port 9000 --workers 4
+jobdeck server --database-url postgresql://jobdeck@db/jobdeck --host 0.0.0.0
+jobdeck move-database --to postgresql://jobdeck@db/jobdeck
+jobdeck worker --database-url postgresql://jobdeck@db/jobdeck --workers 8
+jobdeck admin-token
+jobdeck admin-token --home /srv/jobdeck
+"""
 
 _HOW_TO_STOP = "Ctrl-C stops it; running jobs are handed back and go on at the next start."
 Runner = Callable[[Config, Callable[[str], None], asyncio.Event], Awaitable[None]]

@@ -17,18 +17,15 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import Project
 
-COMMANDS = {
-    "projects": ("Administration", "List, show, create and change projects."),
-}
-EXAMPLES = {
-    "projects": ("jobdeck projects list", "jobdeck projects create shop"),
-    "projects list": ("jobdeck projects list",),
-    "projects show": ("jobdeck projects show shop",),
-    "projects create": ("jobdeck projects create shop --title 'The shop'",),
-    "projects change": ("jobdeck projects change shop --weight 2",),
-}
+COMMANDS = {"projects": ("Administration", "List, show, create and change projects.")}
+EXAMPLES = """
+jobdeck projects list
+jobdeck projects create shop --title 'The shop'
+jobdeck projects show shop
+jobdeck projects change shop --weight 2
+"""
 
-app = noun("projects", "List, show, create and change projects.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[Project]] = [
     TableColumn("NAME", lambda p: p.name),

@@ -18,16 +18,13 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import TypeInfo
 
-COMMANDS = {
-    "types": ("Work with jobs", "List and show job types."),
-}
-EXAMPLES = {
-    "types": ("jobdeck types list", "jobdeck types show import"),
-    "types list": ("jobdeck types list",),
-    "types show": ("jobdeck types show import",),
-}
+COMMANDS = {"types": ("Work with jobs", "List and show job types.")}
+EXAMPLES = """
+jobdeck types list
+jobdeck types show import
+"""
 
-app = noun("types", "List and show job types.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[TypeInfo]] = [
     TableColumn("NAME", lambda t: t.name),

@@ -22,25 +22,18 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import Connection, ConnectionTest
 
-COMMANDS = {
-    "connections": ("Data", "List, make, change and test connections."),
-}
-EXAMPLES = {
-    "connections": ("jobdeck connections list",),
-    "connections list": ("jobdeck connections list --project shop",),
-    "connections create": (
-        "jobdeck connections create bucket files --option url=s3://bucket --secrets-json @secrets.json",
-    ),
-    "connections show": ("jobdeck connections show bucket",),
-    "connections change": (
-        "jobdeck connections change bucket --option region=eu-west-1",
-        "jobdeck connections change bucket --secret aws_secret_access_key=@key.txt",
-    ),
-    "connections test": ("jobdeck connections test bucket",),
-    "connections delete": ("jobdeck connections delete bucket",),
-}
+COMMANDS = {"connections": ("Data", "List, show, create, change, test and delete connections.")}
+EXAMPLES = """
+jobdeck connections list --project shop
+jobdeck connections create bucket files --option url=s3://bucket --secrets-json @secrets.json
+jobdeck connections show bucket
+jobdeck connections change bucket --option region=eu-west-1
+jobdeck connections change bucket --secret aws_secret_access_key=@key.txt
+jobdeck connections test bucket
+jobdeck connections delete bucket
+"""
 
-app = noun("connections", "List, show, create, change, test and delete connections.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[Connection]] = [
     TableColumn("NAME", lambda c: c.name),
