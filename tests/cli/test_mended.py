@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,33 @@ def test_a_declared_type_is_that_of_the_table_or_refused(jobdeck: QuickShell, se
     assert ids(server, "lake/m/texts") == [1]
     jobdeck("import", "oops.csv", "--into", "lake/m/texts", "-p", 'columns={"price": "string"}', "--wait")
     assert ids(server, "lake/m/texts") == [1, 2]
+
+
+def test_all_bad_rows_of_a_file_are_told_at_once(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
+    (tmp_path / "three.csv").write_text("id,price\n1\n2,2\n3,3,3\n4\n")
+    jobdeck("import", "three.csv", "--into", "lake/m/three", "--wait", status=1)
+    job = newest(server)
+    assert job.error is not None
+    assert "2 more rows do not fit: line 4, line 5." in str(job.error.hint)
+    log = jobdeck("job", "logs", str(job.id), "--level", "error")
+    assert [line for line in ("line 2", "line 4", "line 5") if f"({line})" in log] == ["line 2", "line 4", "line 5"]
+
+
+def test_the_hint_can_be_typed_where_the_job_is_of_another_project(
+    jobdeck: QuickShell, server: Served, tmp_path: Path
+) -> None:
+    """As it stands: a file's number does not tell its project."""
+    jobdeck("projects", "create", "elsewhere")
+    (tmp_path / "away.csv").write_text("id,price\n1\n")
+    jobdeck("import", "away.csv", "--into", "lake/m/away", "--project", "elsewhere", "--wait", status=1)
+    job = newest(server)
+    assert job.error is not None
+    typed = re.findall(r"`jobdeck ([^`]*)`", str(job.error.hint))[:2]
+    (tmp_path / "FILE").write_text("id,price\n1,1\n")
+    number = job.params["files"][0].removeprefix("file:")
+    jobdeck("files", "show", number, status=3)
+    assert f"There is no file {number} in project 'default'" in jobdeck.errors
+    for line in typed:
+        jobdeck(*line.split())
+    with server.client() as client:
+        assert client.jobs.wait(job.id, timeout=60).state == "succeeded"
