@@ -234,3 +234,32 @@ def test_the_hint_can_be_typed_where_the_job_is_of_another_project(
         jobdeck(*line.split())
     with server.client() as client:
         assert client.jobs.wait(job.id, timeout=60).state == "succeeded"
+
+
+def test_what_came_of_an_import_that_was_waited_for(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
+    """Into which version of which table how many rows came, and how many did not."""
+    (tmp_path / "came.csv").write_text("id,price\n1,1\n2\n3,3\n")
+    jobdeck("import", "came.csv", "--into", "lake/m/came", "--on-bad-row", "reject", "--wait")
+    job = newest(server)
+    assert f"Job {job.id} wrote lake/m/came (2 rows, version 0)." in jobdeck.errors
+    assert f"`jobdeck job rejects {job.id}` shows the 1 row that it did not take." in jobdeck.errors
+
+
+def test_who_replaces_a_file_is_told_which_jobs_failed_with_it(
+    jobdeck: QuickShell, server: Served, tmp_path: Path
+) -> None:
+    (tmp_path / "twice.csv").write_text("id,price\n1\n")
+    failed = []
+    for table in ("a", "b"):
+        jobdeck("import", "twice.csv", "--into", f"lake/m/{table}", "--wait", status=1)
+        failed.append(newest(server))
+    (tmp_path / "other.csv").write_text("id,price\n1\n2\n")
+    jobdeck("import", "other.csv", "--into", "lake/m/other", "--wait", status=1)
+    number = failed[0].params["files"][0].removeprefix("file:")
+    (tmp_path / "twice.csv").write_text("id,price\n1,1\n")
+    jobdeck("files", "replace", number, "twice.csv")
+    both = " ".join(str(job.id) for job in failed)
+    assert f"`jobdeck job resume {both}` loads what changed" in jobdeck.errors
+    jobdeck("job", "resume", *both.split(), "--wait")
+    jobdeck("files", "replace", number, "other.csv")
+    assert "resume" not in jobdeck.errors
