@@ -13,7 +13,7 @@ from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobdeck.core.output.nearest import nearest
 from jobdeck.core.values import MAX_PARAMS, bounded, check_depth, merged
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.services.data.connection_changes import changed, check_typed_again, refuse_masks
 from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.masking import MASK, mask_by_name
@@ -33,11 +33,8 @@ CHANGE_TRIES = 5
 LAKE = Connection(name="lake", kind="lake", description="Versioned tables in the project's own storage; always there.")
 
 
-class Connections:
+class Connections(OfCore):
     """The use cases of connections."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[Connection]:
         """The connections of a project, by name; their secrets are masked."""

@@ -13,7 +13,7 @@ from jobdeck.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from jobdeck.core.refs import shown, with_id
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import Core, OfCore
 from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.data.media_types import media_type
 from jobdeck.storage.places import file_path, file_prefix, version_prefix
@@ -79,11 +79,8 @@ class _Counted:
         return self._hash.hexdigest()
 
 
-class Files:
+class Files(OfCore):
     """The use cases of files."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def writable(self, caller: Caller, project_name: str) -> StoredProject:
         """The project that the caller may upload to; asked before the first byte is read."""
