@@ -100,5 +100,10 @@ def test_others_of_the_same_user_are_kept_out() -> None:
 
 
 def test_settings_are_in_no_environment_of_a_helper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JOBDECK_SECRET_KEY", "k")
-    assert not [name for name in without_settings() if name.startswith("JOBDECK_")]
+    secrets = ("JOBDECK_SECRET_KEY", "PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE", "PGSSLKEY")
+    for name in secrets:
+        monkeypatch.setenv(name, "k")
+    monkeypatch.setenv("DECK_TOKEN", "of a job type")
+    left = without_settings()
+    assert not [name for name in left if name.startswith("JOBDECK_") or name in secrets]
+    assert left["DECK_TOKEN"] == "of a job type"

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from jobdeck.core.errors import InvalidInput, JobdeckError
+from jobdeck.core.home import hand_to_owner
 
 KEY_FILE = "secret.key"
 _KEY_BYTES = 32
@@ -85,6 +86,7 @@ def _make(path: Path) -> None:
             file.write(base64.urlsafe_b64encode(AESGCM.generate_key(_KEY_BYTES * 8)) + b"\n")
             file.flush()
             os.fsync(file.fileno())
+            hand_to_owner(file.fileno(), path.parent)
         try:
             os.link(partial, path)
         except FileExistsError:
