@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from jobdeck.core.errors import Conflict, NotFound, TaskFailure
@@ -69,6 +70,9 @@ class FolderIsTable(DataFailure, code="folder_is_table"):
 
 class BadRow(DataFailure, code="bad_row", of_files=True):
     """A row that does not fit: file, row, column, value and the wanted type are in the text and in `facts`."""
+
+    others: Sequence[str] = ()
+    """A sentence for each further row that does not fit, as far as it was looked for them."""
 
 
 class AllRejected(DataFailure, code="all_rejected", of_files=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from jobdeck.core import amounts
 from jobdeck.core.life.states import State
 
 if TYPE_CHECKING:
-    from jobdeck.wire.jobs import Job, ProgressView
+    from jobdeck.wire.jobs import Job, ProgressView, TouchedObject
 
 counted, duration, number, percent, size = (
     amounts.counted, amounts.duration, amounts.number, amounts.percent, amounts.size,
@@ -158,3 +158,15 @@ def left(progress: ProgressView) -> str:
         return ""
     rest = progress.eta - datetime.now().astimezone()
     return f"{duration(rest.total_seconds())} left" if rest > timedelta(0) else ""
+
+
+def objects(touched: Iterable[TouchedObject]) -> str:
+    """What a job read or wrote: `lake/shop/orders (5 rows, version 0)`."""
+    return ", ".join(_object(one) for one in touched)
+
+
+def _object(touched: TouchedObject) -> str:
+    rows = counted(touched.rows, "row") if touched.rows is not None else ""
+    version = f"version {line(touched.version)}" if touched.version is not None else ""
+    facts = ", ".join(fact for fact in (rows, version) if fact)
+    return f"{line(touched.shown)}{f' ({facts})' if facts else ''}"

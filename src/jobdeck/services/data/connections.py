@@ -69,7 +69,7 @@ class Connections(OfCore):
         if name == LAKE.name:
             raise Conflict("The connection 'lake' is always there; it has nothing to set or to test.", field="name")
         if found is None:
-            raise _missing(name, [c.name for c in there])
+            raise _missing(name, project, [c.name for c in there])
         return project, found
 
     async def create(self, caller: Caller, project_name: str, asked: ConnectionRequest) -> Connection:
@@ -137,7 +137,7 @@ class Connections(OfCore):
             lambda tx: connections.remove(tx, project.id, name, caller.name)
         )
         if not gone:
-            raise _missing(name, [])
+            raise _missing(name, project, [])
 
     async def _require_unused(self, project: StoredProject, name: str) -> None:
         """Before the transaction, which holds up others: very many jobs may have to be looked at."""
@@ -171,9 +171,9 @@ def place(project_id: int, name: str) -> str:
     return f"connection:{project_id}/{name}"
 
 
-def _missing(name: str, there: Sequence[str]) -> NotFound:
+def _missing(name: str, project: StoredProject, there: Sequence[str]) -> NotFound:
     hint = nearest(name, there).strip() or "`jobdeck connections list` shows them."
-    return NotFound(f"There is no connection '{name[:100]}' in this project.", field="name", hint=hint)
+    return NotFound(f"There is no connection '{name[:100]}' in project '{project.name}'.", field="name", hint=hint)
 
 
 def _connector(kind: str) -> Connector:
