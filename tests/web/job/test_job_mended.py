@@ -12,15 +12,15 @@ from tests.web.jobs.words import Desk
 
 
 async def test_a_file_is_replaced_and_the_job_resumed(
-    open_page: OpenPage, axe: Axe, desk: Desk, job_client: Client, tmp_path: Path
+    open_page: OpenPage, axe: Axe, desk: Desk, deck_client: Client, tmp_path: Path
 ) -> None:
     first, bad = tmp_path / "first.csv", tmp_path / "a file with a rather long name, of march.csv"
     first.write_text("id,n\n1,1\n")
     bad.write_text("id,n\n2,oops\n")
     ref = "lake/in.shop/mended"
-    with_table = f"file:{job_client.files.upload(first, project=desk.project).id}"
+    with_table = f"file:{deck_client.files.upload(first, project=desk.project).id}"
     desk.done("import", {"files": [with_table], "into": ref})
-    file = job_client.files.upload(bad, project=desk.project)
+    file = deck_client.files.upload(bad, project=desk.project)
     job = desk.done("import", {"files": [f"file:{file.id}"], "into": ref})
     assert job.state == "failed"
     page = await open_page(width=390, height=844, theme="dark")
@@ -36,20 +36,20 @@ async def test_a_file_is_replaced_and_the_job_resumed(
     )
     assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     await axe(page)
-    job_client.jobs.resume(job.id)
-    assert job_client.jobs.wait(job.id, 60).state == "succeeded"
-    assert sorted(row["id"] for row in job_client.objects.rows(ref, project=desk.project).items) == [1, 2, 3]
+    deck_client.jobs.resume(job.id)
+    assert deck_client.jobs.wait(job.id, 60).state == "succeeded"
+    assert sorted(row["id"] for row in deck_client.objects.rows(ref, project=desk.project).items) == [1, 2, 3]
     await page.reload()
     await expect(page.locator(".job-replace")).to_have_count(0)
 
 
 async def test_on_a_telephone_a_failure_leaves_room_for_the_log(
-    open_page: OpenPage, axe: Axe, desk: Desk, job_client: Client, tmp_path: Path
+    open_page: OpenPage, axe: Axe, desk: Desk, deck_client: Client, tmp_path: Path
 ) -> None:
     """What follows its first sentence is shown when asked for; on a wide page all of it is there."""
     bad = tmp_path / "orders of march.csv"
     bad.write_text("id,n\n2,3\n")
-    file = job_client.files.upload(bad, project=desk.project)
+    file = deck_client.files.upload(bad, project=desk.project)
     params = {"files": [f"file:{file.id}"], "into": "lake/in.shop/narrow", "mode": "upsert", "key": ["missing"]}
     job = desk.done("import", params)
     assert job.state == "failed"
