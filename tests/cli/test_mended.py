@@ -263,3 +263,9 @@ def test_who_replaces_a_file_is_told_which_jobs_failed_with_it(
     jobdeck("job", "resume", *both.split(), "--wait")
     jobdeck("files", "replace", number, "other.csv")
     assert "resume" not in jobdeck.errors
+
+
+def test_the_fields_of_a_group_of_parameters_are_listed_as_they_are_given(jobdeck: QuickShell) -> None:
+    told = jobdeck("types", "show", "import")
+    assert "\ncsv.encoding " in told
+    assert "Such as latin-1" in told

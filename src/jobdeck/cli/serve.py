@@ -38,6 +38,7 @@ jobdeck admin-token --home /srv/jobdeck
 """
 
 _HOW_TO_STOP = "Ctrl-C stops it; running jobs are handed back and go on at the next start."
+_HOW_TO_LOG_IN = "Log in: `jobdeck login` prints a link. Here, where others may read it later, none is printed."
 Runner = Callable[[Config, Callable[[str], None], asyncio.Event], Awaitable[None]]
 
 
@@ -188,7 +189,7 @@ async def _serve(
         ready(where)
         _say_whose(config, link)
         if to_person and link is not None:
-            print(f"Log in, once and within an hour: {link}", flush=True)
+            print(f"Log in, once and within an hour: {link}" if sys.stdout.isatty() else _HOW_TO_LOG_IN, flush=True)
         print(_HOW_TO_STOP, flush=True)
 
     with told_in_log("server", stop):

@@ -73,13 +73,13 @@ async def test_on_a_telephone_a_failure_leaves_room_for_the_log(
 
 
 async def test_a_failed_job_gives_out_the_file_and_leads_to_what_its_hint_says(
-    page: Page, desk: Desk, job_client: Client, tmp_path: Path
+    page: Page, desk: Desk, deck_client: Client, tmp_path: Path
 ) -> None:
     """Nobody can mend a file that the page does not give out; and who is in a browser is led there, not to a shell."""
     content = "id,n\n2\n"
     bad = tmp_path / "only here.csv"
     bad.write_text(content)
-    file = job_client.files.upload(bad, project=desk.project)
+    file = deck_client.files.upload(bad, project=desk.project)
     job = desk.done("import", {"files": [f"file:{file.id}"], "into": "lake/in.shop/given"})
     assert job.state == "failed"
     await page.goto(f"/jobs/{job.id}/logs")
@@ -95,11 +95,11 @@ async def test_a_failed_job_gives_out_the_file_and_leads_to_what_its_hint_says(
 
 
 async def test_who_may_replace_no_file_is_not_led_to_it(
-    open_page: OpenPage, desk: Desk, job_client: Client, tmp_path: Path
+    open_page: OpenPage, desk: Desk, deck_client: Client, tmp_path: Path
 ) -> None:
     bad = tmp_path / "b.csv"
     bad.write_text("id,n\n2\n")
-    file = job_client.files.upload(bad, project=desk.project)
+    file = deck_client.files.upload(bad, project=desk.project)
     job = desk.done("import", {"files": [f"file:{file.id}"], "into": "lake/in.shop/given"})
     reader = await open_page(token=desk.deck.token(f"v{desk.project}", "viewer", desk.project))
     await reader.goto(f"/jobs/{job.id}")
@@ -108,13 +108,13 @@ async def test_who_may_replace_no_file_is_not_led_to_it(
 
 
 async def test_the_warnings_of_a_job_stand_in_its_head(
-    page: Page, desk: Desk, job_client: Client, tmp_path: Path
+    page: Page, desk: Desk, deck_client: Client, tmp_path: Path
 ) -> None:
     odd = tmp_path / "odd.csv"
     odd.write_text("id,n\n1,1\n2,two\n3,3\n4,4\n")
-    file = job_client.files.upload(odd, project=desk.project)
+    file = deck_client.files.upload(odd, project=desk.project)
     job = desk.done("import", {"files": [f"file:{file.id}"], "into": "lake/in.shop/odd"})
     assert (job.state, job.warnings) == ("succeeded", 1)
-    (line,) = (line.text for line in job_client.jobs.logs(job.id) if line.level == "warning")
+    (line,) = (line.text for line in deck_client.jobs.logs(job.id) if line.level == "warning")
     await page.goto(f"/jobs/{job.id}")
     await expect(page.get_by_role("region", name="It has warnings").get_by_role("listitem")).to_have_text([line])

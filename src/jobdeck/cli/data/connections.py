@@ -16,7 +16,7 @@ from jobdeck.cli.exits import DONE, JOB_FAILED, UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
-from jobdeck.core.values import merged
+from jobdeck.core.values import encode, flat, merged
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
@@ -86,7 +86,7 @@ def create(
 ) -> None:
     """Create a connection to a system that jobs read from or write to."""
     common = common or Common()
-    options = assembled(pairs(option, "--option"), Schema(None))
+    options = assembled(secrets.none_among(pairs(option, "--option")), Schema(None))
     hidden = secrets.given(secret, secrets_json)
     with common.client() as client:
         made = client.connections.create(name, kind, options, hidden, project=common.project_or_default)
@@ -110,7 +110,7 @@ def change(
     common = common or Common()
     if not (option or unset or secret or secrets_json):
         raise UsageError("Nothing is to change.", "Give --option, --unset, --secret or --secrets-json.")
-    options = assembled(pairs(option, "--option"), Schema(None))
+    options = assembled(secrets.none_among(pairs(option, "--option")), Schema(None))
     hidden = secrets.given(secret, secrets_json)
     with common.client() as client:
         now = client.connections.get(name, project=common.project_or_default)
@@ -154,10 +154,15 @@ def delete(
 
 def _show(found: Connection) -> None:
     print(f"{found.name} ({found.kind})" + (f": {text.line(found.description)}" if found.description else ""))
-    print_facts([(name, text.line(str(value))) for name, value in _flat(found.options)])
-    print_facts([(name, f"{value} (secret)") for name, value in _flat(found.secrets)])
+    print_facts([(name, _shown(value)) for name, value in flat(found.options)])
+    print_facts([(name, f"{value} (secret)") for name, value in flat(found.secrets)])
     if found.created_at is not None:
         print_facts([("created", text.moment(found.created_at))])
+
+
+def _shown(value: object) -> str:
+    """As it is written with --option."""
+    return text.line(value if isinstance(value, str) else encode(value))
 
 
 def _tell(name: str, found: ConnectionTest) -> None:
@@ -166,17 +171,8 @@ def _tell(name: str, found: ConnectionTest) -> None:
         say(f"hint: {text.line(found.hint)}")
 
 
-def _flat(values: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    """Groups of values as names with dots, without `options.`, which may be left out in writing, too."""
-    found: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        whole = name if above in ("", "options.") else f"{above}{name}"
-        found += _flat(value, f"{whole}.") if isinstance(value, dict) else [(whole, value)]
-    return found
-
-
 def _has(values: dict[str, Any], name: str) -> bool:
-    return name in {flat for flat, _ in _flat(values)}
+    return name in {one for one, _ in flat(values)}
 
 
 def _nothing(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Connections(OfCore):
         was = connector.leads_to(merged(before.options, known))
         becomes = connector.leads_to(merged(shaped.options, shaped.secrets))
         check_typed_again(connector, was, becomes, known, new_secrets)
-        sealed = self._sealed(project, before.name, shaped.secrets)
+        sealed = before.secrets if shaped.secrets == known else self._sealed(project, before.name, shaped.secrets)
         return replace(before, options=shaped.options, secrets=sealed)
 
     def _known(self, project: StoredProject, stored: connections.StoredConnection) -> dict[str, Any]:

@@ -140,9 +140,7 @@ async def rows_after(
     return [EventRow(*row) for row in await connection.execute(query)]
 
 
-async def read_after(
-    connection: AsyncConnection, cursor: int, limit: int, job: int | None = None
-) -> list[StoredEvent]:
+async def read_after(connection: AsyncConnection, cursor: int, limit: int, job: int | None = None) -> list[StoredEvent]:
     """The same of this job, or of all, with what they tell read."""
     found = await rows_after(connection, cursor, limit, job=job)
     return [StoredEvent(**{**row._asdict(), "data": json.loads(row.data)}) for row in found]
