@@ -242,6 +242,8 @@ def test_what_came_of_an_import_that_was_waited_for(jobdeck: QuickShell, server:
     jobdeck("import", "came.csv", "--into", "lake/m/came", "--on-bad-row", "reject", "--wait")
     job = newest(server)
     assert f"Job {job.id} wrote lake/m/came (2 rows, version 0)." in jobdeck.errors
+    assert "2 rows published as version 0 of lake/m/came" in jobdeck("job", "logs", str(job.id))
+    jobdeck("job", "watch", str(job.id))
     assert f"`jobdeck job rejects {job.id}` shows the 1 row that it did not take." in jobdeck.errors
 
 

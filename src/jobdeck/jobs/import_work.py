@@ -253,6 +253,8 @@ class Work:
             self._check_some_fit(loaded)
         published = self._publish(loaded, staged)
         self._lineage(loaded, published.version, published.rows)
+        came = counted(published.rows, "row")
+        self._run.log(f"{came} published as version {published.version} of {self._params.into}")
         self._forget_plan()
         return Imported(
             into=str(self._params.into),

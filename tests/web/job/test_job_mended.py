@@ -41,6 +41,9 @@ async def test_a_file_is_replaced_and_the_job_resumed(
     assert sorted(row["id"] for row in deck_client.objects.rows(ref, project=desk.project).items) == [1, 2, 3]
     await page.reload()
     await expect(page.locator(".job-replace")).to_have_count(0)
+    await page.goto(desk.url())
+    amounts = page.locator("#jobs-rows .c-progress")
+    assert sorted([(await amount.inner_text()).strip() for amount in await amounts.all()]) == ["1 row", "2 rows"]
 
 
 async def test_on_a_telephone_a_failure_leaves_room_for_the_log(
