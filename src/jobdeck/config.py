@@ -24,17 +24,12 @@ _OTHERS = {"URL", "TOKEN", "PROJECT"}
 """Environment variables with our prefix that are the client's, not the server's."""
 
 
-class InvalidConfiguration(InvalidInput):
+class InvalidConfiguration(InvalidInput, code="invalid_configuration"):
     """A setting is unknown or its value cannot be used."""
 
-    code = "invalid_configuration"
 
-
-OWN_PATHS = frozenset(
-    ("api", "failures", "jobs", "login", "logout", "metrics", "operations", "run", "run-parts", "sessions", "static")
-)
-"""What addresses of the server begin with."""
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 def prefix_of(text: str) -> str:
@@ -47,12 +42,6 @@ def prefix_of(text: str) -> str:
                 field="path_prefix",
                 hint="Write it like /jobdeck: letters, digits, '.', '_', '~' and '-' between slashes.",
             )
-    if parts and parts[0] in OWN_PATHS:
-        raise InvalidConfiguration(
-            f"A path prefix cannot begin with /{parts[0]}, as an address of Jobdeck does.",
-            field="path_prefix",
-            hint="Choose another one, such as /jobdeck.",
-        )
     return "".join(f"/{part}" for part in parts)
 
 
@@ -181,6 +170,25 @@ class Config(BaseModel):
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("allowed_paths")
+    @classmethod
+    def _are_whole(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        for path in value:
+            if not path.is_absolute():
+                raise ValueError(f"'{path}' is no whole path, such as /srv/incoming")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """A name with more around it would never be the one that is asked for, and nobody would be answered."""
+        for name in value:
+            if not _HOST_NAME.fullmatch(name):
+                raise ValueError(
+                    f"'{name[:100]}' is no name alone, such as jobs.example.com, without https:// and port"
+                )
+        return value
 
     @field_validator("path_prefix")
     @classmethod

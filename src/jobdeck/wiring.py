@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import structlog
+from fastapi import FastAPI
 
 from jobdeck import __version__
 from jobdeck.access.first_admin import AdminElsewhere, first_admin, new_admin_token
@@ -83,7 +84,7 @@ from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.segments.sealing import Sealer
 from jobdeck.store.sql.database import Database
 from jobdeck.store.sql.listen import Listener
-from jobdeck.web.mount import mount
+from jobdeck.web.mount import check_prefix, mount
 
 log = structlog.get_logger(__name__)
 ASIDE = 4
@@ -344,6 +345,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
     `ready` is called with the address once it answers, and with an administrator's login link; None: this home has
     no token of the administrator, another one has."""
     keep_out()
+    check_prefix(config.path_prefix)
     allowed = _allowed_connections(config, config.workers if worker else 0)
     listening = listen(config.host, config.port)
     if not is_of_this_machine_only(listening) and not config.trusted_proxies:
@@ -358,8 +360,7 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
         link = await _admins_link(base, use_cases, address)
         await seal_stored(base.database, base.seals, config.sqlite_path)
         await use_cases.metrics.start()
-        app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts, config.path_prefix))
-        mount(app)
+        app = _app_of(use_cases, config)
         services = Loops([
             *_always(base), *(working(base) if worker else []), *scheduling(base), app.state.readiness,
         ])  # fmt: skip
@@ -372,6 +373,13 @@ async def run_server(config: Config, *, worker: bool, ready: Ready, stop: asynci
             await services.stop()
     finally:
         await _close(base)
+
+
+def _app_of(use_cases: UseCases, config: Config) -> FastAPI:
+    """The API with the pages beside it."""
+    app = create_app(use_cases, Doors(config.trusted_proxies, config.allowed_hosts, config.path_prefix))
+    mount(app)
+    return app
 
 
 async def _admins_link(base: Foundation, use_cases: UseCases, address: str) -> str | None:

@@ -66,6 +66,17 @@ class Api:
     async def get(self, path: str, status: int = 200, **more: Any) -> Any:
         return await self.ask("GET", path, status, **more)
 
+    async def every(self, path: str) -> list[Any]:
+        """The items of a list, page after page; `path` says how many a page has."""
+        found: list[Any] = []
+        cursor = ""
+        while True:
+            page = await self.get(f"{path}{cursor}")
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            cursor = f"&cursor={page['next']}"
+
     async def post(self, path: str, body: Any = None, status: int | None = None, **more: Any) -> Any:
         return (
             await self.ask("POST", path, status, json=body, **more)

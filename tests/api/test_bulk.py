@@ -57,14 +57,7 @@ async def carried_out(api: Api, runner: BulkRunner, planned: Any) -> Any:
 
 async def outcomes(api: Api, bulk: Any) -> dict[int, str]:
     """What became of each job, by page after page."""
-    found: dict[int, str] = {}
-    cursor = ""
-    while True:
-        page = await api.get(f"bulk/{bulk['id']}/items?limit=3{cursor}")
-        found |= {item["job"]: item["outcome"] for item in page["items"]}
-        if page["next"] is None:
-            return found
-        cursor = f"&cursor={page['next']}"
+    return {item["job"]: item["outcome"] for item in await api.every(f"bulk/{bulk['id']}/items?limit=3")}
 
 
 async def states(api: Api, ids: list[int]) -> list[str]:

@@ -124,12 +124,21 @@ async def test_names_that_are_none_are_refused(small: Api, change: dict[str, obj
     assert "s3cret" not in response.text
 
 
+async def _told(api: Api) -> dict[str, object]:
+    """What the history has of the last change of a connection."""
+    history = await api.get("events/history?kind=connection.changed&limit=1")
+    data: dict[str, object] = history["items"][0]["data"]
+    assert "s3cret" not in str(history)
+    return data
+
+
 async def test_a_change_leaves_what_it_does_not_name(api: Api) -> None:
     await api.post(PATH, BUCKET, 201)
     path = f"{PATH}/bucket"
     changed = await api.ask("PATCH", path, 200, json={"options": {"region": "eu", "url": "s3://b/other"}})
     assert changed["options"] == {"url": "s3://b/other", "options": {"region": "eu"}}
     assert changed["secrets"] == MASKED
+    assert (await _told(api))["changed"] == ["aws_region", "region", "url"]
     masked = await api.ask("PATCH", path, 200, json={"secrets": MASKED})
     assert masked["secrets"] == MASKED, "what comes as it was shown stays"
     for address in ({"url": "s3://elsewhere"}, {"endpoint": "https://evil.example"}, {"region": "us-east-2"}):
@@ -139,6 +148,7 @@ async def test_a_change_leaves_what_it_does_not_name(api: Api) -> None:
     is_problem(kept, 422, "secret_needed_again")
     moved = {"options": {"url": "s3://elsewhere"}, "secrets": {"secret_access_key": "n3w"}}
     assert (await api.ask("PATCH", path, 200, json=moved))["options"]["url"] == "s3://elsewhere"
+    assert (await _told(api))["changed"] == ["url", "secrets"]
     environments = Environments(api.core.database, api.core.installation, vault=api.core.vault)
     there = (await environments.for_tasks("default")).connections["bucket"].options
     assert there == {"url": "s3://elsewhere", "options": {"region": "eu", "secret_access_key": "n3w"}}

@@ -129,12 +129,15 @@ async def test_an_import_shows_its_columns_and_what_does_not_fit(small: Api) -> 
     (refusal,) = plan["preview"]["refusals"]
     assert (refusal["code"], refusal["object"]) == ("bad_row", bad)
     params |= {"files": [good], "columns": {"name": "int64"}}
-    (refusal,) = (await small.post(DRY, body, 200))["preview"]["refusals"]
-    assert "column 'name': 'x'" in refusal["message"]
+    first, second = (await small.post(DRY, body, 200))["preview"]["refusals"]
+    assert "column 'name': 'x'" in first["message"]
+    assert "column 'name': 'y'" in second["message"]
     params |= {"on_bad_row": "reject"}
     plan = await small.post(DRY, body, 200)
     assert plan["ok"] is True
-    assert "2 of the rows" in plan["preview"]["notes"][0]
+    notes = plan["preview"]["notes"]
+    assert "2 of the rows" in notes[0]
+    assert [note.partition("(line ")[2][:1] for note in notes[1:]] == ["2", "3"]
 
 
 async def test_an_import_is_held_against_the_table_that_is_there(small: Api) -> None:

@@ -36,14 +36,7 @@ async def test_every_order_pages_through_everything_once(api: Api, order: str, d
         moment = 1000 + i % 4 if i % 2 else None
         times = {"started_at": moment, "ended_at": moment, "running_us": i % 4 * 1_000_000}
         await api.put_job(job, priority=i % 3, state=state, type=f"t{i % 2}", **times)
-    found: list[Any] = []
-    cursor = ""
-    while True:
-        page = await api.get(f"jobs?limit=2&sort={direction}{order}{cursor}")
-        found += page["items"]
-        if page["next"] is None:
-            break
-        cursor = f"&cursor={page['next']}"
+    found = await api.every(f"jobs?limit=2&sort={direction}{order}")
     assert sorted(job["id"] for job in found) == made
     field = "running_seconds" if order == "duration" else order
     keys = [(_text(job[field]), job["id"]) if order != "created_at" else (job["id"],) for job in found]

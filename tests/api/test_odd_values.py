@@ -175,7 +175,7 @@ async def test_no_odd_value_breaks_a_route(site: Api) -> None:
     asked = 0
     for route in routes(site):
         page = not route.path.startswith(("/api", "/metrics"))
-        own = {"Authorization": "", "X-CSRF-Token": csrf, "HX-Request": "true"} if page else {}
+        own = {"Authorization": "", "X-CSRF-Token": csrf, "X-Jobdeck-Fragment": "true"} if page else {}
         for method, address, more in requests_of(route):
             headers = {**own, **more.get("headers", {})}
             answer = await site.http.request(method, address, **{**more, "headers": headers})
@@ -207,7 +207,7 @@ async def test_a_number_is_written_in_digits(small: Api, id: str) -> None:
 async def test_the_dialog_refuses_what_is_no_bulk(site: Api, replaces: str) -> None:
     csrf = (await site.http.get("/nowhere", headers={"Authorization": ""})).text
     csrf = csrf.partition('name="csrf-token" content="')[2].partition('"')[0]
-    headers = {"Authorization": "", "X-CSRF-Token": csrf, "HX-Request": "true"}
+    headers = {"Authorization": "", "X-CSRF-Token": csrf, "X-Jobdeck-Fragment": "true"}
     for field in ({"replaces": replaces}, {"ids": replaces}, {"ids": f"1,{replaces}"}):
         answer = await site.http.post("/jobs/bulk", data={"operation": "cancel", "ids": "1", **field}, headers=headers)
         assert answer.status_code == 422, (field, answer.text[:300])
@@ -231,7 +231,7 @@ JSON = {"Content-Type": "application/json"}
 
 async def test_two_headers_of_one_name_break_nothing(small: Api) -> None:
     for name in ("Authorization", "Range", "If-None-Match", "Content-Type", "Cookie", "X-Request-Id", "Idempotency-Key",
-                 "Last-Event-ID", "Accept-Encoding", "Origin", "X-CSRF-Token", "HX-Request"):  # fmt: skip
+                 "Last-Event-ID", "Accept-Encoding", "Origin", "X-CSRF-Token", "X-Jobdeck-Fragment"):  # fmt: skip
         headers = [(name, "a"), (name, "²".encode()), ("Host", "test")]
         for method, path in (
             ("GET", "/api/v1/jobs"),

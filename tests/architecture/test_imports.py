@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 
 from tests.architecture.tree import ROOT, parsed, python_files, relative
@@ -42,6 +44,14 @@ def test_import_rules_hold() -> None:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "0 broken" in run.stdout
+
+
+def test_import_rules_see_every_module() -> None:
+    """Import-linter passes over folders without an `__init__.py` but in a root of their own, as pages have one."""
+    roots = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    seen = {module.replace(".", "/") for module in grimp.build_graph(*roots, cache_dir=None).modules}
+    files = [path.relative_to(ROOT / "src") for path in python_files("src") if "versions" not in path.parts]
+    assert not [path for path in files if str(path.with_suffix("")).removesuffix("/__init__") not in seen]
 
 
 HEAVY = {

@@ -70,6 +70,6 @@ def test_a_command_is_in_one_file() -> None:
     one = commands()["pauses"]
     assert one.place == "jobdeck.cli.admin.pauses:app"
     assert commands()["import"].place == "jobdeck.cli.import_:import_"
-    two = CliCommand("pauses", one.group, one.help, "jobdeck.cli.other", is_noun=True, examples="{}")
+    two = CliCommand("pauses", one.group, one.help, "jobdeck.cli.other", is_noun=True, lines=())
     with pytest.raises(FoundTwice, match=r"pauses is in jobdeck\.cli\.admin\.pauses and in jobdeck\.cli\.other"):
         by_name([one, two])

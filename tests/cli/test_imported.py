@@ -66,7 +66,7 @@ def test_the_name_stays_when_the_file_is_deleted(jobdeck: QuickShell, server: Se
         assert [(i.object, i.name) for i in client.jobs.get(job.id).inputs] == [(ref, "größe.csv")]
         assert f"größe.csv ({ref})" in client.jobs.get(job.id).description
     assert f"größe.csv ({ref})" in jobdeck("job", "lineage", str(job.id))
-    assert f"größe.csv ({ref}) (1 rows)" in jobdeck("job", "show", str(job.id))
+    assert f"größe.csv ({ref}) (1 row)" in jobdeck("job", "show", str(job.id))
 
 
 def test_a_name_that_would_break_a_line_is_written_out(server: Served, tmp_path: Path) -> None:

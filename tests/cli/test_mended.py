@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,70 @@ def test_a_declared_type_is_that_of_the_table_or_refused(jobdeck: QuickShell, se
     assert ids(server, "lake/m/texts") == [1]
     jobdeck("import", "oops.csv", "--into", "lake/m/texts", "-p", 'columns={"price": "string"}', "--wait")
     assert ids(server, "lake/m/texts") == [1, 2]
+
+
+def test_all_bad_rows_of_a_file_are_told_at_once(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
+    (tmp_path / "three.csv").write_text("id,price\n1\n2,2\n3,3,3\n4\n")
+    jobdeck("import", "three.csv", "--into", "lake/m/three", "--wait", status=1)
+    job = newest(server)
+    assert job.error is not None
+    assert "2 more rows do not fit: line 4, line 5." in str(job.error.hint)
+    log = jobdeck("job", "logs", str(job.id), "--level", "error")
+    assert [line for line in ("line 2", "line 4", "line 5") if f"({line})" in log] == ["line 2", "line 4", "line 5"]
+
+
+def test_the_hint_can_be_typed_where_the_job_is_of_another_project(
+    jobdeck: QuickShell, server: Served, tmp_path: Path
+) -> None:
+    """As it stands: a file's number does not tell its project."""
+    jobdeck("projects", "create", "elsewhere")
+    (tmp_path / "away.csv").write_text("id,price\n1\n")
+    jobdeck("import", "away.csv", "--into", "lake/m/away", "--project", "elsewhere", "--wait", status=1)
+    job = newest(server)
+    assert job.error is not None
+    typed = re.findall(r"`jobdeck ([^`]*)`", str(job.error.hint))[:2]
+    (tmp_path / "FILE").write_text("id,price\n1,1\n")
+    number = job.params["files"][0].removeprefix("file:")
+    jobdeck("files", "show", number, status=3)
+    assert f"There is no file {number} in project 'default'" in jobdeck.errors
+    for line in typed:
+        jobdeck(*line.split())
+    with server.client() as client:
+        assert client.jobs.wait(job.id, timeout=60).state == "succeeded"
+
+
+def test_what_came_of_an_import_that_was_waited_for(jobdeck: QuickShell, server: Served, tmp_path: Path) -> None:
+    """Into which version of which table how many rows came, and how many did not."""
+    (tmp_path / "came.csv").write_text("id,price\n1,1\n2\n3,3\n")
+    jobdeck("import", "came.csv", "--into", "lake/m/came", "--on-bad-row", "reject", "--wait")
+    job = newest(server)
+    assert f"Job {job.id} wrote lake/m/came (2 rows, version 0)." in jobdeck.errors
+    assert "2 rows published as version 0 of lake/m/came" in jobdeck("job", "logs", str(job.id))
+    jobdeck("job", "watch", str(job.id))
+    assert f"`jobdeck job rejects {job.id}` shows the 1 row that it did not take." in jobdeck.errors
+
+
+def test_who_replaces_a_file_is_told_which_jobs_failed_with_it(
+    jobdeck: QuickShell, server: Served, tmp_path: Path
+) -> None:
+    (tmp_path / "twice.csv").write_text("id,price\n1\n")
+    failed = []
+    for table in ("a", "b"):
+        jobdeck("import", "twice.csv", "--into", f"lake/m/{table}", "--wait", status=1)
+        failed.append(newest(server))
+    (tmp_path / "other.csv").write_text("id,price\n1\n2\n")
+    jobdeck("import", "other.csv", "--into", "lake/m/other", "--wait", status=1)
+    number = failed[0].params["files"][0].removeprefix("file:")
+    (tmp_path / "twice.csv").write_text("id,price\n1,1\n")
+    jobdeck("files", "replace", number, "twice.csv")
+    both = " ".join(str(job.id) for job in failed)
+    assert f"`jobdeck job resume {both}` loads what changed" in jobdeck.errors
+    jobdeck("job", "resume", *both.split(), "--wait")
+    jobdeck("files", "replace", number, "other.csv")
+    assert "resume" not in jobdeck.errors
+
+
+def test_the_fields_of_a_group_of_parameters_are_listed_as_they_are_given(jobdeck: QuickShell) -> None:
+    told = jobdeck("types", "show", "import")
+    assert "\ncsv.encoding " in told
+    assert "Such as latin-1" in told

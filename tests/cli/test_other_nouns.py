@@ -133,6 +133,8 @@ def test_secrets_are_asked_for_or_read_from_files(cli: Cli, server: ContractServ
     assert server.seen[-1].json == gone
     for wrong, why in (
         (["--secret", "secret_access_key=0123"], "Others could read secrets on the command line."),
+        (["--option", "aws_secret_access_key=0123"], "Give --secret aws_secret_access_key to be asked for it"),
+        (["--option", "options.session_token=0123"], "Others could read secrets on the command line."),
         (["--secret", "secret_access_key"], "cannot be asked for without a terminal"),
         (["--secret", "secret_access_key=@none.txt"], "cannot be read from 'none.txt'"),
         (["--unset", "endpoint"], "has no option or secret 'endpoint'"),

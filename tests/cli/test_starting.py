@@ -92,6 +92,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     refused(done, f"Cannot listen on 127.0.0.1:{number}: Address already in use", "perhaps another Jobdeck", "--port")
 
 
+def test_a_path_prefix_that_begins_like_a_page(tmp_path: Path) -> None:
+    refused(start(tmp_path, JOBDECK_PATH_PREFIX="/jobs"), "cannot begin with /jobs", "Choose another one")
+
+
 def test_a_database_in_a_folder_that_there_is_not(tmp_path: Path) -> None:
     refused(start(tmp_path, "--database-url", "sqlite:////nosuch/x.db"), "/nosuch/x.db is not there", "hint: Make it")
 
@@ -175,3 +179,24 @@ def test_the_unit_does_not_start_again_what_is_set_up_wrong(tmp_path: Path) -> N
     done = start(tmp_path, JOBDECK_PORT="none", port=None)
     refused(done, "Setting 'port' (environment variable JOBDECK_PORT): it must be a whole number.")
     assert f"RestartPreventExitStatus={done.returncode}" in unit
+
+
+@pytest.mark.parametrize("name", ["https://jobs.example.com", "jobs.example.com:443", "jobs.example.com/x", "a b"])
+def test_an_allowed_host_is_a_name_alone(tmp_path: Path, name: str) -> None:
+    """With more around it, it would never be asked for, and every request would be refused."""
+    with pytest.raises(InvalidConfiguration, match=r"allowed_hosts.*is no name alone"):
+        load(home=tmp_path, allowed_hosts=name)
+
+
+def test_names_and_addresses_that_may_be_allowed(tmp_path: Path) -> None:
+    names = ("jobs.example.com", "localhost", "10.0.0.5", "[::1]", "my_host")
+    assert load(home=tmp_path, allowed_hosts=",".join(names)).allowed_hosts == names
+
+
+def test_an_allowed_path_is_whole(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfiguration, match="'incoming' is no whole path"):
+        load(home=tmp_path, allowed_paths="/srv:incoming")
+
+
+def test_a_host_that_has_no_address(tmp_path: Path) -> None:
+    refused(start(tmp_path, "--host", "nowhere.invalid"), "Cannot listen on nowhere.invalid", "Choose another --host")

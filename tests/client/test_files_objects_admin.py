@@ -114,6 +114,13 @@ def test_a_token_is_shown_once_and_never_in_a_repr(client: Client, server: Contr
     client.tokens.revoke(made.id)
 
 
+def test_one_more_token_of_a_principal_is_asked_for_by_the_name_of_the_contract(
+    client: Client, server: ContractServer
+) -> None:
+    client.tokens.create("second", "viewer", whose="alice")
+    assert server.seen[-1].json == {"name": "second", "role": "viewer", "for": "alice"}
+
+
 def test_the_rest_of_administration(client: Client, server: ContractServer) -> None:
     assert client.health().status == "ok"
     assert client.projects.list()[0].name == "default"

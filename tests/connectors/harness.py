@@ -69,6 +69,7 @@ class FakeRun:
     lineage: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     warnings: list[tuple[str, int]] = field(default_factory=list)
     progresses: list[tuple[int, int | None]] = field(default_factory=list)
+    logged: list[tuple[str, str]] = field(default_factory=list)
     should_stop: bool = False
 
     def result(self, step: str) -> Any:
@@ -86,7 +87,8 @@ class FakeRun:
         assert total is None or done <= total
         self.progresses.append((done, total))
 
-    def log(self, text: str, level: str = "info") -> None: ...
+    def log(self, text: str, level: str = "info") -> None:
+        self.logged.append((text, level))
 
     def warn(self, text: str, count: int = 1) -> None:
         self.warnings.append((text, count))
@@ -116,6 +118,7 @@ class Job:
     done: dict[tuple[str, int], Any] = field(default_factory=dict)
     lineage: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     warnings: list[tuple[str, int]] = field(default_factory=list)
+    logged: list[tuple[str, str]] = field(default_factory=list)
     progresses: dict[tuple[str, int], list[tuple[int, int | None]]] = field(default_factory=dict)
 
     def type(self) -> Import:
@@ -154,6 +157,7 @@ class Job:
             if run.checkpoints:
                 self.cursors[step, index] = run.checkpoints[-1]
             self.progresses.setdefault((step, index), []).extend(run.progresses)
+            self.logged += run.logged
         self.lineage += run.lineage
         self.warnings += run.warnings
         return json.loads(json.dumps(value))

@@ -99,6 +99,12 @@ def test_a_file_that_says_something_else_than_its_folder(
     assert all(word in error.message for word in (name, "row 2", "column 'y'", "'2024'"))
 
 
+def test_a_date_that_differs_from_the_folder_is_told_as_a_date(env: Environment, data: Path) -> None:
+    put(data / "k/day=2026-01-03/a.parquet", {"day": [dt.date(2026, 1, 3), dt.date(2026, 4, 11)]})
+    error = fails(env, data / "k")
+    assert "column 'day' (date) is 2026-04-11, and the folder says '2026-01-03'." in error.message
+
+
 def refused(env: Environment, entry: Path | str) -> InvalidInput:
     with pytest.raises(InvalidInput) as refusal:
         Job(env, {"files": [str(entry)], "into": "lake/b/t"}).run()

@@ -154,7 +154,7 @@ def test_the_page_has_the_filter_in_its_menu_its_form_and_a_chip(toy: Toy) -> No
     listed = shown(toy, "/jobs?min_warnings=2")
     assert "Warnings at least" in listed
     assert 'data-filter="min_warnings"' in listed
-    form = shown(toy, "/jobs/filter/min_warnings?min_warnings=2", **{"hx-request": "true"})
+    form = shown(toy, "/jobs/filter/min_warnings?min_warnings=2", **{"x-jobdeck-fragment": "true"})
     assert 'name="min_warnings" value="2"' in form
     assert "How many warnings it has at least." in form
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -62,6 +63,9 @@ def test_backup_look_drain_and_pause(server: Served) -> None:
         assert told in output
     look = server.home.parent / "look"
     assert {"admin.token", "secret.key", "home.id", "storage", "jobdeck.db"} <= {path.name for path in look.iterdir()}
+    with tarfile.open(look.parent / "backup" / "home.tar.gz") as backup:
+        assert "./admin.token" in backup.getnames()
+        assert "./secret.key" not in backup.getnames(), "it opens what the database beside it seals"
     assert "Traceback" not in (look.parent / "look.log").read_text()
     with server.client() as client:
         assert not client.pauses.list(), "the copy was paused, and not this one"

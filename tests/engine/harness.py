@@ -339,6 +339,17 @@ async def reached(gate: Gate) -> None:
     assert await asyncio.to_thread(gate.reached.wait, LONG), "no job came to the gate"
 
 
+async def at_gate(
+    engine: Engine, place: str, type_name: str = "scripted", *, heeds_stop: bool = True, **params: Any
+) -> tuple[int, Gate, Script]:
+    """A job that has come to a place of its script and waits there; its gate, and its script."""
+    plot = script()
+    gate = plot.hold(place, heeds_stop=heeds_stop)
+    job = await engine.submit(type_name, key=plot.key, **params)
+    await reached(gate)
+    return job, gate, plot
+
+
 async def asked(gate: Gate) -> None:
     """The job at the gate, which does not heed it, knows that it is to stop."""
     assert await asyncio.to_thread(gate.asked.wait, LONG), "the job was not asked to stop"

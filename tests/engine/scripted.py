@@ -22,16 +22,12 @@ LONG = 60.0
 """Seconds after which a wait in a test has failed."""
 
 
-class Told(TaskFailure):
+class Told(TaskFailure, code="told_to_fail"):
     """The script said so."""
 
-    code = "told_to_fail"
 
-
-class ToldForGood(Told):
+class ToldForGood(Told, retryable=False):
     """The script said so, and that another try cannot help."""
-
-    retryable = False
 
 
 class Gate:

@@ -15,7 +15,7 @@ from jobdeck.engine.duties.expire_leases import ExpireLeases
 from jobdeck.engine.duties.resume_paused import resume_paused
 from jobdeck.store.running.workers import StoredWorker, beat, join
 from jobdeck.store.sql.database import Connection, Database
-from tests.engine.harness import Ahead, Engine, reached, running, script
+from tests.engine.harness import Ahead, Engine, at_gate, reached, running, script
 from tests.engine.scripted import Gate, Told
 from tests.engine.stubborn import Deaf, Patient, _lives
 from tests.engine.test_processes import begun
@@ -165,10 +165,7 @@ async def test_a_clock_that_leaps_takes_no_job_from_a_worker_that_lives(
 
 
 async def test_a_leap_between_the_look_at_the_clock_and_that_at_the_leases(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit(key=plot.key)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0")
     database = Database(engine.database.url, clock=_LeapsOnceRead())
     try:
         await ExpireLeases(database, engine.leadership, LEASE)()

@@ -17,6 +17,8 @@ async def test_what_undo_could_not_remove_is_told_in_the_log_and_on_the_job(engi
     await engine.done(Operation.CANCEL, job)
     row = await engine.until(job, "canceled")
     assert row["warnings"] == 1
+    (ended,) = [e for e in await engine.events(job) if e.kind == "canceled"]
+    assert "the table staging.x7 is locked" in ended.data["leftovers"]
     async with engine.database.read() as connection:
         left = await job_views.leftovers(connection, job)
     assert left is not None

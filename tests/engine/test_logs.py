@@ -17,7 +17,7 @@ from jobdeck.engine.log_store import LogStore, Portion
 from jobdeck.engine.logs import SEAL_BYTES, LogEntry, LogFilter
 from jobdeck.engine.worker.log_writer import LogShipper
 from jobdeck.storage.blobs import Blobs
-from tests.engine.harness import Engine, reached, running, script, whole_log
+from tests.engine.harness import Engine, at_gate, running, whole_log
 
 MANY = 100_000
 
@@ -47,10 +47,7 @@ async def test_a_chatty_task_in_order(sqlite_url: str, home: Path) -> None:
 
 
 async def test_tail_follow_search_and_cursor(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("said")
-    job = await engine.submit("chatty", key=plot.key, payload=3000, label="line")
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "said", "chatty", payload=3000, label="line")
 
     async def shipped() -> bool:
         return len(await engine.log(job)) == 3000
@@ -96,10 +93,7 @@ async def test_each_attempt_has_its_log_and_all_go_with_the_job(engine: Engine) 
     for _ in range(9):
         await engine.until(await engine.submit(), "succeeded")
     tenth = await engine.submit()
-    plot = script()
-    gate = plot.hold("s1/0/0")
-    job = await engine.submit(key=plot.key, steps=2)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s1/0/0", steps=2)
     await engine.done(Operation.RESTART, job)
 
     async def begun_again() -> bool:

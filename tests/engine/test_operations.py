@@ -10,7 +10,7 @@ import pytest
 from jobdeck.core.errors import NotFound, OperationRefused
 from jobdeck.core.life.operations import ALLOWED, Operation
 from jobdeck.core.life.states import State
-from tests.engine.harness import Engine, asked, reached, script
+from tests.engine.harness import Engine, asked, at_gate, reached, script
 from tests.engine.scripted import Script, Told, ToldForGood
 
 FAR = 4_000_000_000_000_000
@@ -119,10 +119,7 @@ async def test_cancel_while_a_retry_is_due(engine: Engine) -> None:
 
 
 async def test_pause_until_a_time(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit(key=plot.key)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0")
     now = await engine.database.now()
     await engine.done(Operation.PAUSE, job, resume_at=now + 700_000, reason="lunch")
     row = await engine.until(job, "paused")
@@ -167,10 +164,7 @@ async def test_each_task_tells_why_it_failed_itself(engine: Engine) -> None:
 
 
 async def test_restart_begins_from_nothing(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s1/0/1")
-    job = await engine.submit("undoable", key=plot.key, steps=2, units=2)
-    await reached(gate)
+    job, gate, plot = await at_gate(engine, "s1/0/1", "undoable", steps=2, units=2)
     await engine.done(Operation.RESTART, job)
     await engine.true(lambda: _attempt_is(engine, job, 2))
     gate.opened.set()
@@ -185,10 +179,7 @@ async def _attempt_is(engine: Engine, job: int, attempt: int) -> bool:
 
 
 async def test_cancel_undoes(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit("undoable", key=plot.key)
-    await reached(gate)
+    job, _, plot = await at_gate(engine, "s0/0/0", "undoable")
     await engine.done(Operation.CANCEL, job)
     row = await engine.until(job, "canceled")
     assert plot.did == ["s0/0/0", "undo/1"]
@@ -213,25 +204,9 @@ async def test_cancel_of_a_job_that_rests_undoes_on_a_worker(engine: Engine, sta
     assert await engine.leased() == set()
 
 
-async def test_cancel_whose_undo_fails_is_canceled_with_a_warning(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    plot.fail("undo/1", ToldForGood("the shelf is stuck"))
-    job = await engine.submit("undoable", key=plot.key)
-    await reached(gate)
-    await engine.done(Operation.CANCEL, job)
-    row = await engine.until(job, "canceled")
-    assert row["warnings"] == 1
-    (ended,) = [e for e in await engine.events(job) if e.kind == "canceled"]
-    assert "the shelf is stuck" in ended.data["leftovers"]
-
-
 async def test_a_cancel_that_comes_too_late(engine: Engine) -> None:
     """The last task does not heed the stop and succeeds: the result is there, so the job succeeded."""
-    plot = script()
-    gate = plot.hold("s0/0/0", heeds_stop=False)
-    job = await engine.submit("finisher", key=plot.key)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0", "finisher", heeds_stop=False)
     await engine.done(Operation.CANCEL, job)
     await engine.until(job, "canceling")
     gate.opened.set()
@@ -240,10 +215,7 @@ async def test_a_cancel_that_comes_too_late(engine: Engine) -> None:
 
 
 async def test_pause_then_cancel(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0", heeds_stop=False)
-    job = await engine.submit(key=plot.key, units=2)
-    await reached(gate)
+    job, gate, plot = await at_gate(engine, "s0/0/0", heeds_stop=False, units=2)
     await engine.done(Operation.PAUSE, job)
     await engine.done(Operation.CANCEL, job)
     assert await engine.state(job) == "canceling"
@@ -256,10 +228,7 @@ async def test_pause_then_cancel(engine: Engine) -> None:
 
 
 async def test_restart_then_cancel(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0", heeds_stop=False)
-    job = await engine.submit("undoable", key=plot.key, units=2)
-    await reached(gate)
+    job, gate, plot = await at_gate(engine, "s0/0/0", "undoable", heeds_stop=False, units=2)
     await engine.done(Operation.RESTART, job)
     await engine.done(Operation.CANCEL, job)
     await asked(gate)

@@ -24,7 +24,7 @@ from jobdeck.store.running import leases
 from jobdeck.store.sql.clock import Clock
 from jobdeck.store.sql.database import Database, Tx
 from jobdeck.store.sql.statements import BatchQuery
-from tests.engine.harness import Ahead, Engine, reached, running, script
+from tests.engine.harness import Ahead, Engine, at_gate, reached, running, script
 from tests.engine.scripted import LONG, ToldForGood
 
 T = TypeVar("T")
@@ -175,10 +175,7 @@ async def _has_tasks(engine: Engine, *jobs: int) -> bool:
 
 
 async def test_an_old_epoch_changes_nothing(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit(key=plot.key)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0")
     await engine.true(lambda: _has_tasks(engine, job))
     write = engine.hands[0].recorder.write
     for epoch in (0, 2):
@@ -230,10 +227,7 @@ async def test_the_lead_is_lost_and_another_one_takes_over(engine: Engine) -> No
 
 async def test_what_succeeded_is_not_begun_again(engine: Engine) -> None:
     """Not even to find that there is nothing left to do: beginning is what counts, as other systems would see it."""
-    plot = script()
-    gate = plot.hold("s1/1/0")
-    job = await engine.submit(key=plot.key, steps=2, tasks=2, units=2, parallel=1)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s1/1/0", steps=2, tasks=2, units=2, parallel=1)
     await engine.fire(engine.hands[0])
     gate.opened.set()
     await engine.hire()
@@ -248,10 +242,7 @@ async def test_what_succeeded_is_not_begun_again(engine: Engine) -> None:
 async def test_an_old_leader_expires_no_lease(engine: Engine) -> None:
     leader = engine.leadership.current
     assert leader is not None
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit(key=plot.key)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0")
     later = Database(engine.database.url, clock=Ahead(3600))
     try:
         with pytest.raises(NotLeader):
@@ -267,10 +258,7 @@ async def test_an_old_leader_expires_no_lease(engine: Engine) -> None:
 async def test_a_lease_renewed_between_look_and_lock_is_not_expired(engine: Engine) -> None:
     leader = engine.leadership.current
     assert leader is not None
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit(key=plot.key)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0")
     clock = Ahead(3600)
     hesitant = _Hesitant(engine.database.url, clock=clock)
     try:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from jobdeck.core.life.operations import Operation
-from tests.engine.harness import Engine, reached, script
+from tests.engine.harness import Engine, at_gate, reached, script
 from tests.engine.scripted import Told, ToldForGood
 from tests.engine.test_workers import expire
 
@@ -56,10 +56,7 @@ async def test_never_back_whatever_happens(engine: Engine) -> None:
 
 
 async def test_times_add_up(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit(key=plot.key)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0")
     await engine.done(Operation.PAUSE, job)
     await engine.until(job, "paused")
     await asyncio.sleep(0.3)  # how long it is paused
@@ -72,10 +69,7 @@ async def test_times_add_up(engine: Engine) -> None:
 
 
 async def test_tasks_and_steps_agree_with_the_job(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s1/1/1")
-    job = await engine.submit(key=plot.key, steps=2, tasks=2, units=2, parallel=1)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s1/1/1", steps=2, tasks=2, units=2, parallel=1)
     await engine.done(Operation.PAUSE, job)
     await engine.until(job, "paused")
     assert [s["state"] for s in await engine.steps(job)] == ["succeeded", "running"]

@@ -15,7 +15,7 @@ from jobdeck.core.registry import TypeRegistry
 from jobdeck.engine.hooks import HookProcesses
 from jobdeck.jobs import trial
 from jobdeck.jobs.registry import GROUP, load_types
-from tests.engine.harness import Engine, reached, registered, running, script
+from tests.engine.harness import Engine, at_gate, registered, running
 from tests.engine.scripted import TYPES
 from tests.engine.strange import Large, Strange
 
@@ -74,10 +74,7 @@ async def test_a_result_too_large_is_left_with_its_tasks(engine: Engine) -> None
 
 
 async def test_a_plan_that_has_become_another(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s1/0/0")
-    job = await engine.submit(key=plot.key, steps=3)
-    await reached(gate)
+    job, _, plot = await at_gate(engine, "s1/0/0", steps=3)
     await engine.done(Operation.PAUSE, job)
     await engine.until(job, "paused")
     from sqlalchemy import update
@@ -102,10 +99,7 @@ async def test_a_type_that_the_worker_lacks(quiet: Engine) -> None:
 
 
 async def test_leftovers_of_a_type_that_the_worker_lacks(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit("undoable", key=plot.key)
-    await reached(gate)
+    job, _, _ = await at_gate(engine, "s0/0/0", "undoable")
     await engine.done(Operation.PAUSE, job)
     await engine.until(job, "paused")
     await engine.fire(engine.hands[0])

@@ -18,7 +18,7 @@ from jobdeck.store.running.leases import expire as expire_leases
 from jobdeck.store.running.workers import StoredWorker, join
 from jobdeck.store.schema import jobs, leases, workers
 from jobdeck.store.sql.database import Tx
-from tests.engine.harness import Engine, asked, reached, running, script
+from tests.engine.harness import Engine, asked, at_gate, reached, running, script
 
 
 @pytest.fixture
@@ -41,10 +41,7 @@ async def expire(engine: Engine, job: int) -> None:
 
 
 async def test_an_expired_lease_kills_and_nothing_lands(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/1", heeds_stop=False)
-    job = await engine.submit(key=plot.key, units=3)
-    await reached(gate)
+    job, gate, plot = await at_gate(engine, "s0/0/1", heeds_stop=False, units=3)
     await engine.true(partial(_checkpointed, engine, job))
     await expire(engine, job)
     lost = await engine.until_event("worker_lost")
@@ -70,10 +67,7 @@ async def _lease_of_epoch(engine: Engine, job: int, epoch: int) -> object:
 
 async def test_a_lease_that_is_gone_stops_the_work(engine: Engine) -> None:
     """Somebody else took it away: the worker stops the work, and nothing that it says of it lands."""
-    plot = script()
-    gate = plot.hold("s0/0/1")
-    job = await engine.submit(key=plot.key, units=3)
-    await reached(gate)
+    job, _, plot = await at_gate(engine, "s0/0/1", units=3)
 
     await engine.true(partial(_checkpointed, engine, job))
 
@@ -176,10 +170,7 @@ async def test_leases_that_ran_out_on_the_worker_close_no_step(brisk: Engine) ->
 
 
 async def test_a_worker_that_leaves_hands_back(engine: Engine) -> None:
-    plot = script()
-    gate = plot.hold("s0/1/1")
-    job = await engine.submit(key=plot.key, units=3, tasks=2, parallel=1)
-    await reached(gate)
+    job, gate, plot = await at_gate(engine, "s0/1/1", units=3, tasks=2, parallel=1)
     first = engine.hands[0]
     began = time.monotonic()
     await engine.fire(first)
@@ -209,10 +200,7 @@ async def test_rolling_restart(url: str, home: Path) -> None:
 
 async def test_a_job_that_pauses_does_not_keep_its_worker(engine: Engine) -> None:
     """A pause may take a minute, a worker that leaves has less; nothing is assigned to it while it goes."""
-    plot = script()
-    gate = plot.hold("s0/0/0", heeds_stop=False)
-    job = await engine.submit(key=plot.key, units=2)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0", heeds_stop=False, units=2)
     await engine.done(Operation.PAUSE, job)
     leaving = asyncio.create_task(engine.fire(engine.hands[0]))
     await engine.until_event("worker.draining")

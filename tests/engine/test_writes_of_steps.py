@@ -13,7 +13,7 @@ from jobdeck.core.jobtype import step
 from jobdeck.core.life.records import JobLeft, Record, StepOpened, TaskEnded, TaskStarted
 from jobdeck.core.tasks import Run
 from jobdeck.engine.worker.recorder import Recorder
-from tests.engine.harness import Engine, reached, running, script
+from tests.engine.harness import Engine, at_gate, running, script
 from tests.engine.scripted import Scripted
 
 
@@ -118,10 +118,7 @@ async def test_what_may_have_to_be_undone_is_written_before_it_begins(
 
 
 async def test_a_start_is_told_though_the_task_says_nothing(engine: Engine, writes: list[tuple[Record, ...]]) -> None:
-    plot = script()
-    gate = plot.hold("s0/0/0")
-    job = await engine.submit(key=plot.key)
-    await reached(gate)
+    job, gate, _ = await at_gate(engine, "s0/0/0")
 
     async def runs() -> bool:
         return any(task["state"] == "running" for task in await engine.tasks(job))

@@ -100,5 +100,26 @@ def test_others_of_the_same_user_are_kept_out() -> None:
 
 
 def test_settings_are_in_no_environment_of_a_helper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JOBDECK_SECRET_KEY", "k")
-    assert not [name for name in without_settings() if name.startswith("JOBDECK_")]
+    secrets = ("JOBDECK_SECRET_KEY", "PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE", "PGSSLKEY")
+    for name in secrets:
+        monkeypatch.setenv(name, "k")
+    monkeypatch.setenv("DECK_TOKEN", "of a job type")
+    left = without_settings()
+    assert not [name for name in left if name.startswith("JOBDECK_") or name in secrets]
+    assert left["DECK_TOKEN"] == "of a job type"
+
+
+def test_who_may_not_give_files_away_is_told_of_the_setting(
+    tmp_path: Path, user: TaskUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    before = os.umask(0o022)
+    try:
+        with pytest.raises(TaskUserUnusable, match="may not give files") as caught:
+            share(tmp_path, tmp_path / "work", (tmp_path / "storage").as_uri(), user)
+    finally:
+        os.umask(before)
+    assert caught.value.field == "task_user"

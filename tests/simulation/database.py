@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from alembic import command
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from jobdeck.store import guards, schema
+from jobdeck.store.migrate import _config
 from jobdeck.store.sql.clock import Clock
 from jobdeck.store.sql.database import Database
 from jobdeck.store.sql.wakeups import Called, Wakeups
@@ -91,9 +92,7 @@ def empty_database() -> bytes:
         path = Path(folder) / "template.db"
         engine = create_engine(f"sqlite:///{path}")
         with engine.begin() as connection:
-            schema.metadata.create_all(connection)
-            for statement in guards.statements("sqlite"):
-                connection.exec_driver_sql(statement)
+            command.upgrade(_config(connection), "head")
         engine.dispose()
         raw = sqlite3.connect(path)
         raw.execute("PRAGMA journal_mode=WAL")

@@ -9,18 +9,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from jobdeck.core.filters import rules
 from jobdeck.core.filters.jobs import FILTERS
-from jobdeck.core.filters.rules import (
-    Below,
-    Between,
-    CodeOrFingerprint,
-    Filter,
-    HasWords,
-    Holds,
-    IsMissing,
-    Named,
-    OneOf,
-)
 from jobdeck.store.schema import jobs
 from jobdeck.store.segments.job_filter import JobFilter
 from jobdeck.store.segments.sealing import Sealer
@@ -40,27 +30,27 @@ def _values(rows: list[Job], column: str) -> st.SearchStrategy[Any]:
     return st.sampled_from([*{row[name] for row in rows} - {None}, *_STRANGE[jobs.c[name].type.python_type]])
 
 
-def _value(f: Filter, rows: list[Job]) -> st.SearchStrategy[Any]:
+def _value(f: rules.Filter, rows: list[Job]) -> st.SearchStrategy[Any]:
     """What the filter may be asked for, whatever its name."""
     match f.rule:
-        case OneOf(column):
+        case rules.OneOf(column):
             value = _values(rows, column)
             return st.lists(value, min_size=1, max_size=3).map(tuple) if f.parameters[0].many else value
-        case Between(column):
+        case rules.Between(column):
             bound = st.none() | st.builds(int.__add__, _values(rows, column), st.integers(-1, 1))
             return st.tuples(bound, bound if len(f.parameters) == 2 else st.none())
-        case IsMissing():
+        case rules.IsMissing():
             return st.just(True)
-        case Holds(column):
+        case rules.Holds(column):
             known = {one for row in rows for one in json.loads(row[column])}
             return st.lists(st.sampled_from([*known, "none"]), min_size=1, max_size=2).map(tuple)
-        case Named():
+        case rules.Named():
             return st.sampled_from(("ann", "none"))
-        case CodeOrFingerprint():
+        case rules.CodeOrFingerprint():
             return _values(rows, "error_code").filter(bool) | _values(rows, "error_fingerprint").filter(bool)
-        case Below():
+        case rules.Below():
             return st.sampled_from([row["run_id"] for row in rows] or ["1"])
-        case HasWords():
+        case rules.HasWords():
             return st.sampled_from(("orders", "ORDERS 7", "boom", '"an orders"', "7", "ann", "x,y"))
 
 

@@ -19,6 +19,7 @@ from jobdeck.engine.scheduling.world import Capacities
 from jobdeck.store.running.leases import UNDO, Pick
 from jobdeck.store.running.workers import StoredWorker
 from jobdeck.store.scheduling.queue import QueuedJob
+from tests.unit.test_waiting import World as View
 
 PROJECTS = {1: ("p1", 1.0), 2: ("p2", 3.0)}
 TYPES = {"a": "process", "b": "process", "c": "thread"}
@@ -100,7 +101,7 @@ class World:
 
     def startable(self) -> Iterator[int]:
         """Jobs that nothing keeps from starting, and for which a worker has a place."""
-        view = _View(self.brute_held(), self.capacities, self.paused, {t for w in self.workers for t in w.types})
+        view = View(self.brute_held(), self.capacities, self.paused, {t for w in self.workers for t in w.types})
         for job in self.waiting.values():
             if job.state is not State.PENDING or job.waits_for_children:
                 continue
@@ -114,23 +115,6 @@ class World:
         job = self.waiting[job_id]
         running = sum(other.project_id == job.project_id for other, _ in self.held.values())
         return running / PROJECTS[job.project_id][1], job.project_id, job.order_key, job_id
-
-
-@dataclass
-class _View:
-    held: Held
-    capacities: Mapping[str, int]
-    paused: Mapping[str, ScopePause]
-    types: set[str]
-
-    def holding(self, resource: str) -> Holding:
-        return self.held.of(resource)
-
-    def capacity(self, resource: str) -> int | None:
-        return self.capacities.get(resource)
-
-    def can_run(self, type_name: str) -> bool:
-        return type_name in self.types
 
 
 def _claims(job: QueuedJob) -> tuple[Claim, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from jobdeck.core.claims import Claim, Held, Holding
@@ -14,7 +14,7 @@ class World:
     held: Held = field(default_factory=Held)
     limits: dict[str, int] = field(default_factory=dict)
     paused: Mapping[str, ScopePause] = field(default_factory=dict)
-    types: tuple[str, ...] = ("import",)
+    types: Collection[str] = ("import",)
 
     def holding(self, resource: str) -> Holding:
         return self.held.of(resource)

@@ -12,9 +12,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from jobdeck.client import Client
 from tests.architecture.tree import ROOT
 from tests.web.chromium import MISSING, SWITCHES, chromium
 from tests.web.deck import Deck
+from tests.web.jobs.words import Desk, a_desk
 from tests.web.watch import Watch, log_in
 
 HERE = Path(__file__).parent
@@ -65,10 +67,22 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session")
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
     """A server with a worker that all tests share; each takes a project of its own (`deck.project()`)."""
-    made = Deck(tmp_path_factory.mktemp("deck") / "home")
-    made.start()
-    yield made
-    made.stop()
+    with Deck.running(tmp_path_factory.mktemp("deck") / "home") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def deck_client(deck: Deck) -> Iterator[Client]:
+    """An administrator of the server that all tests share."""
+    with deck.client() as client:
+        yield client
+
+
+@pytest.fixture
+def desk(deck: Deck, deck_client: Client) -> Iterator[Desk]:
+    """A project for one test; what it leaves behind is canceled."""
+    with a_desk(deck, deck_client) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -80,19 +94,15 @@ def rich_deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rich-form\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[jobdeck.job_types]\nrich = tests.web.rich_type:RichType\n")
     settings = {"PYTHONPATH": f"{ROOT}:{folder}", "JOBDECK_MAX_UPLOAD_MB": "1", "JOBDECK_ALLOW_COMMANDS": "true"}
-    made = Deck(folder / "home", settings)
-    made.start()
-    yield made
-    made.stop()
+    with Deck.running(folder / "home", settings) as made:
+        yield made
 
 
 @pytest.fixture
 def own_deck(tmp_path: Path) -> Iterator[Deck]:
     """A server for one test that stops it, or needs an empty one."""
-    made = Deck(tmp_path / "home")
-    made.start()
-    yield made
-    made.stop()
+    with Deck.running(tmp_path / "home") as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from jobdeck.client import Client
 from jobdeck.core.home import ADMIN_TOKEN
@@ -43,6 +46,17 @@ class Deck:
     def log(self) -> str:
         """What the server has said so far."""
         return (self.home / "server.log").read_text(errors="replace")
+
+    @classmethod
+    @contextmanager
+    def running(cls, home: Path, settings: dict[str, str] | None = None) -> Iterator[Self]:
+        """One that answers, until the end of the block."""
+        made = cls(home, settings or {})
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
 
     def start(self) -> None:
         """Start it; it answers when this returns."""

@@ -42,7 +42,6 @@ def tree(tmp_path: Path) -> Path:
 def test_a_page_is_the_files_of_its_folder(tree: Path, tmp_path: Path) -> None:
     folder = tree / "src" / "jobdeck" / "web" / "pages" / "hello"
     folder.mkdir()
-    (folder / "__init__.py").write_text('"""Greets."""\n')
     files = recipe()
     assert set(files) == {"page.py", "page.html", "page.ts", "page.css"}
     for name, content in files.items():
@@ -81,7 +80,6 @@ def test_a_path_belongs_to_one_page() -> None:
 def test_a_page_without_router_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "idle"
     folder.mkdir()
-    (folder / "__init__.py").write_text("")
     (folder / "page.py").write_text("")
     monkeypatch.setattr("jobdeck.web.pages.__path__", [str(tmp_path)])
     with pytest.raises(PageWithoutRouter, match=r"jobdeck\.web\.pages\.idle\.page has no `router`"):

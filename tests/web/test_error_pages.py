@@ -20,7 +20,7 @@ from jobdeck.web.rendering import Templates
 from jobdeck.web.static_files import StaticFiles
 from tests.api.conftest import make_core
 
-FRAGMENT = {"HX-Request": "true"}
+FRAGMENT = {"X-Jobdeck-Fragment": "true"}
 
 
 @pytest_asyncio.fixture(loop_scope="session")

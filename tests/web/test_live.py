@@ -14,6 +14,7 @@ from playwright.async_api import Page, Request, Route, expect
 
 from tests.web.conftest import OpenPage
 from tests.web.deck import Deck
+from tests.web.held import held_back
 from tests.web.watch import Watch
 
 WITHOUT_WORKER = "delete window.SharedWorker"
@@ -27,7 +28,7 @@ class Part:
     html: str = "<p>first</p>"
     name: str = "part"
     asked: list[str] = field(default_factory=list)
-    """The header HX-Request of each request for it."""
+    """The header X-Jobdeck-Fragment of each request for it."""
 
     async def put_into(self, page: Page, **attributes: str) -> None:
         """Open the frame, and put the part there."""
@@ -51,17 +52,15 @@ class Part:
         )
 
     async def _answer(self, route: Route, request: Request) -> None:
-        self.asked.append(request.headers.get("hx-request", ""))
+        self.asked.append(request.headers.get("x-jobdeck-fragment", ""))
         await route.fulfill(body=self.html, content_type="text/html")
 
 
 @pytest.fixture(scope="module")
 def lone_deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
     """A server that only these tests use: they count its streams, and stop it."""
-    made = Deck(tmp_path_factory.mktemp("lone") / "home")
-    made.start()
-    yield made
-    made.stop()
+    with Deck.running(tmp_path_factory.mktemp("lone") / "home") as made:
+        yield made
 
 
 def submit(deck: Deck, project: str = "default") -> int:
@@ -122,14 +121,7 @@ async def test_tabs_share_one_stream(lone_deck: Deck, open_page: OpenPage, worke
 
 async def test_what_happens_while_the_page_loads_is_not_missed(deck: Deck, page: Page) -> None:
     await page.context.add_init_script(WITHOUT_WORKER)
-    reached, go = asyncio.Event(), asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        reached.set()
-        await go.wait()
-        await route.continue_()
-
-    await page.route("**/api/v1/events*", hold)
+    reached, go = await held_back(page, "**/api/v1/events*")
     part = Part()
     await part.put_into(page)
     await reached.wait()

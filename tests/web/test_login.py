@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -150,10 +153,10 @@ def test_login_leads_only_to_pages_of_ours(deck: Deck, next: str) -> None:
 
 
 def test_scripts_are_told_to_log_in(deck: Deck) -> None:
-    headers = {"HX-Request": "true", "HX-Current-URL": f"{deck.url}/jobs?project=default"}
+    headers = {"X-Jobdeck-Fragment": "true", "X-Jobdeck-Page": f"{deck.url}/jobs?project=default"}
     answer = httpx2.get(f"{deck.url}/", headers=headers, timeout=60)
     assert answer.status_code == 401
-    assert answer.headers["hx-redirect"] == "/login?next=/jobs%3Fproject%3Ddefault"
+    assert answer.headers["x-jobdeck-redirect"] == "/login?next=/jobs%3Fproject%3Ddefault"
 
 
 ELSEWHERE = [
@@ -217,8 +220,25 @@ def test_the_command_line_makes_a_link(deck: Deck) -> None:
     assert "once" in done.stderr
     assert "Log in as admin" in httpx2.get(link, timeout=60).text
     log = deck.log
-    assert "/login?link=" in log  # `up` prints one, too
-    assert link.partition("link=")[2] not in log
+    assert "/login?link=" not in log, "a log is no place for a key, and others may read it later"
+    assert "`jobdeck login` prints a link" in log
+
+
+def test_up_prints_a_link_on_a_terminal(tmp_path: Path) -> None:
+    terminal, inside = pty.openpty()
+    command = [sys.executable, "-m", "jobdeck.cli.main", "up", "--home", str(tmp_path / "home"), "--port", "0"]
+    with subprocess.Popen(command, stdin=inside, stdout=inside, stderr=subprocess.DEVNULL) as started:
+        os.close(inside)
+        said = ""
+        try:
+            while "Ctrl-C stops it" not in said:
+                said += os.read(terminal, 4096).decode()
+        finally:
+            started.terminate()
+            started.wait(60)
+            os.close(terminal)
+    assert "Log in, once and within an hour: http://127.0.0.1:" in said
+    assert "/login?link=" in said
 
 
 @pytest.mark.parametrize(

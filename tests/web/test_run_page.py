@@ -334,7 +334,7 @@ async def test_files_and_objects_that_are_there_are_offered(page: Page, deck: De
         client.jobs.wait(job.id)
     await page.goto(f"/run/import?project={project}")
     await page.get_by_role("button", name="Files of the project").click()
-    await page.get_by_role("button", name="fruit.csv").click()
+    await page.get_by_role("button", name=f"fruit.csv file:{file.id}").click()
     await expect(page.get_by_label("Files 1", exact=True)).to_have_value(f"file:{file.id}")
     into = page.get_by_label("Into")
     await into.focus()

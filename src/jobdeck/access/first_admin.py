@@ -12,7 +12,7 @@ from pathlib import Path
 from jobdeck.access.caller import Authenticator, Role, TokenText
 from jobdeck.access.tokens import TokenWish, issue
 from jobdeck.core.errors import Conflict, Unauthenticated
-from jobdeck.core.home import ADMIN_TOKEN
+from jobdeck.core.home import ADMIN_TOKEN, hand_to_owner
 from jobdeck.store import installation, projects
 from jobdeck.store.access import principals, tokens
 from jobdeck.store.sql.database import Connection, Database, Tx
@@ -22,10 +22,8 @@ HOME_ID = "home.id"
 """A file with a random name for the home, by which the installation knows the one that has the token."""
 
 
-class AdminElsewhere(Conflict):
+class AdminElsewhere(Conflict, code="admin_elsewhere"):
     """The administrator's token was made in another home."""
-
-    code = "admin_elsewhere"
 
 
 async def first_admin(database: Database, home: Path) -> str:
@@ -107,7 +105,7 @@ def _home_id(home: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """The file appears whole or not at all, readable by its owner only."""
+    """The file appears whole or not at all, readable by the home's owner only, also where root makes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it mode 600
     try:
@@ -115,6 +113,7 @@ def _write(path: Path, text: str) -> None:
             file.write(f"{text}\n")
             file.flush()
             os.fsync(file.fileno())
+            hand_to_owner(file.fileno(), path.parent)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

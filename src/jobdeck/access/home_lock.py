@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from pathlib import Path
 from typing import IO
 
 from jobdeck.core.errors import Conflict, InvalidInput
+from jobdeck.core.home import hand_to_owner
 
 PATIENCE = 2.0
 """Seconds in which the guardian of a server that was killed ends what that server left."""
@@ -26,7 +28,7 @@ class Locks:
 
     def take(self, path: Path, told: str, hint: str, patience: float = PATIENCE) -> None:
         """Hold `path`; raises Conflict with these words where a living process still does after `patience` seconds."""
-        handle = path.open("w")
+        handle = _opened(path)
         end = time.monotonic() + patience
         while not _locked(handle):
             if time.monotonic() >= end:
@@ -40,6 +42,15 @@ class Locks:
         for handle in self._handles:
             handle.close()
         self._handles = []
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return path.open("a")
+    hand_to_owner(descriptor, path.parent)
+    return os.fdopen(descriptor, "w")
 
 
 def _locked(handle: IO[str]) -> bool:

@@ -13,10 +13,8 @@ _PLACE = "installation:key_check"
 _KNOWN = {"key": "of this installation"}
 
 
-class WrongSecretKey(InvalidInput):
+class WrongSecretKey(InvalidInput, code="wrong_secret_key"):
     """The key of this process is not the one with which the installation's secrets are sealed."""
-
-    code = "wrong_secret_key"
 
 
 async def proved_vault(database: Database, secret_key: str, home: Path) -> Vault:

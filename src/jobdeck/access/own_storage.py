@@ -19,10 +19,8 @@ _DATA = "projects"
 """Below it lies what projects keep."""
 
 
-class WrongStorage(InvalidInput):
+class WrongStorage(InvalidInput, code="wrong_storage"):
     """The storage of this process is not the one of the installation that the database belongs to."""
-
-    code = "wrong_storage"
 
 
 async def prove_storage(database: Database, blobs: Blobs, *, serves: bool) -> None:

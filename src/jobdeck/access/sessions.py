@@ -26,16 +26,12 @@ MOST_LINKS = 20
 _SECRET_LENGTH = 43
 
 
-class LoginLinkUsed(Unauthenticated):
+class LoginLinkUsed(Unauthenticated, code="login_link_used"):
     """The login link was used before; each is good once."""
 
-    code = "login_link_used"
 
-
-class LoginLinkEnded(Unauthenticated):
+class LoginLinkEnded(Unauthenticated, code="login_link_ended"):
     """The login link is not known, older than an hour, or made in a session that has ended."""
-
-    code = "login_link_ended"
 
 
 @dataclass(frozen=True, slots=True)

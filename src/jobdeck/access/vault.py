@@ -14,26 +14,21 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from jobdeck.core.errors import InvalidInput, JobdeckError
+from jobdeck.core.home import hand_to_owner
 
 KEY_FILE = "secret.key"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
-class UnusableSecretKey(InvalidInput):
+class UnusableSecretKey(InvalidInput, code="unusable_secret_key"):
     """The key of the installation is not 32 bytes in base64."""
 
-    code = "unusable_secret_key"
 
-
-class SecretsUnreadable(JobdeckError):
+class SecretsUnreadable(JobdeckError, code="secrets_unreadable", kind="unavailable"):
     """Secrets were stored with another key than this process has, for another place, or were changed by hand.
 
     It does not pass by itself, as what is merely unavailable does: a job that needs them fails at once."""
-
-    kind = "unavailable"
-
-    code = "secrets_unreadable"
 
 
 class Vault:
@@ -91,6 +86,7 @@ def _make(path: Path) -> None:
             file.write(base64.urlsafe_b64encode(AESGCM.generate_key(_KEY_BYTES * 8)) + b"\n")
             file.flush()
             os.fsync(file.fileno())
+            hand_to_owner(file.fileno(), path.parent)
         try:
             os.link(partial, path)
         except FileExistsError:

@@ -15,16 +15,14 @@ from jobdeck.cli.show.table import TableColumn, print_facts
 if TYPE_CHECKING:
     from jobdeck.wire.failures import FailureGroup, Trend
 
-COMMANDS = {
-    "failures": ("Work with jobs", "What goes wrong, grouped by kind."),
-}
-EXAMPLES = {
-    "failures": ("jobdeck failures", "jobdeck failures list --since 1d"),
-    "failures list": ("jobdeck failures list --since 1d --sort -count",),
-    "failures show": ("jobdeck failures show 5f2a9c1d",),
-}
+COMMANDS = {"failures": ("Work with jobs", "What goes wrong, grouped by kind.")}
+EXAMPLES = """
+jobdeck failures
+jobdeck failures list --since 1d --sort -count
+jobdeck failures show 5f2a9c1d
+"""
 
-app = noun("failures", "What goes wrong, grouped by kind.")
+app = noun(COMMANDS)
 
 BARS = " ▁▂▃▄▅▆▇█"
 GROUP_COLUMNS: list[TableColumn[FailureGroup]] = [

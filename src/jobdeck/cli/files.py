@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -19,22 +20,22 @@ from jobdeck.cli.show.table import TableColumn, print_facts, print_table
 from jobdeck.cli.upload import opened, require_readable, upload_all
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client
     from jobdeck.wire.objects import File, FileVersion
 
-COMMANDS = {
-    "files": ("Data", "Upload, list, download and delete project files."),
-}
-EXAMPLES = {
-    "files": ("jobdeck files upload orders.csv", "jobdeck files list"),
-    "files list": ("jobdeck files list --limit 10",),
-    "files show": ("jobdeck files show 7",),
-    "files upload": ("jobdeck files upload orders.csv items.csv --tag nightly", "jobdeck files upload - --name a.csv"),
-    "files replace": ("jobdeck files replace 7 mended.csv",),
-    "files download": ("jobdeck files download 7", "jobdeck files download 7 --to orders.csv"),
-    "files delete": ("jobdeck files delete 7 8",),
-}
+COMMANDS = {"files": ("Data", "Upload, replace, list, download and delete project files.")}
+EXAMPLES = """
+jobdeck files upload orders.csv items.csv --tag nightly
+jobdeck files list --limit 10
+jobdeck files show 7
+jobdeck files upload - --name a.csv
+jobdeck files replace 7 mended.csv
+jobdeck files download 7
+jobdeck files download 7 --to orders.csv
+jobdeck files delete 7 8
+"""
 
-app = noun("files", "Upload, replace, list, download and delete project files.")
+app = noun(COMMANDS)
 
 FileIds = Annotated[
     str,
@@ -61,6 +62,10 @@ VERSION_COLUMNS: list[TableColumn[FileVersion]] = [
     TableColumn("BY", lambda v: v.created_by, drop=2, least=6),
     TableColumn("CREATED", lambda v: v.created_at, drop=1),
 ]
+
+
+MOST_FAILED = 20
+"""Failed jobs that are looked at for the file that was replaced."""
 
 
 def no_files(project: str) -> str:
@@ -148,11 +153,22 @@ def replace(
         file = client.files.replace(
             number, source, project=project, name=name or path.name, tags=tag, permanent=permanent
         )
+        failed = _failed_on(client, project, number)
     if file.version == before.version:
         say(f"file:{number} has this content already; nothing was changed.")
     else:
         say(f"file:{number} is {text.line(file.name)} now, version {file.version}; version {before.version} is kept.")
+    if failed:
+        named = "Job " + failed[0] if len(failed) == 1 else f"Jobs {', '.join(failed)}"
+        say(f"{named} failed with it: `jobdeck job resume {' '.join(failed)}` loads what changed.")
     print_one(common.output, file, _show, lambda f: f.id)
+
+
+def _failed_on(client: Client, project: str, number: int) -> list[str]:
+    """Ids of jobs that are failed and name the file, the newest ones, oldest first."""
+    ref = f'"file:{number}"'
+    found = client.jobs.page(project=project, state="failed", q=f"file:{number}", limit=MOST_FAILED).items
+    return [str(job.id) for job in reversed(found) if ref in json.dumps(job.params)]
 
 
 @app.command

@@ -27,17 +27,13 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.client.jobs import Wishes
 
-COMMANDS = {
-    "import": ("Work with jobs", "Load files into a table or collection."),
-}
-EXAMPLES = {
-    "import": (
-        "jobdeck import orders.csv --into lake/shop/orders --wait",
-        "jobdeck import a.csv b.csv --into lake/shop/orders --mode upsert --key id",
-        "jobdeck import old.csv --into lake/shop/old --csv-delimiter ';' --csv-encoding latin-1 --dry-run",
-        "jobdeck import s3://bucket/2026/*.parquet --into lake/shop/orders",
-    ),
-}
+COMMANDS = {"import": ("Work with jobs", "Load files into a table or collection.")}
+EXAMPLES = """
+jobdeck import orders.csv --into lake/shop/orders --wait
+jobdeck import a.csv b.csv --into lake/shop/orders --mode upsert --key id
+jobdeck import old.csv --into lake/shop/old --csv-delimiter ';' --csv-encoding latin-1 --dry-run
+jobdeck import s3://bucket/2026/*.parquet --into lake/shop/orders
+"""
 
 Once = Annotated[
     str | None,

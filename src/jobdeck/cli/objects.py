@@ -20,20 +20,18 @@ if TYPE_CHECKING:
     from jobdeck.wire.objects import Column as Field
     from jobdeck.wire.objects import ObjectVersion, Rows, TableObject
 
-COMMANDS = {
-    "objects": ("Data", "Look at tables and collections."),
-}
-EXAMPLES = {
-    "objects": ("jobdeck objects list", "jobdeck objects rows lake/shop/orders"),
-    "objects list": ("jobdeck objects list", "jobdeck objects list --project shop"),
-    "objects show": ("jobdeck objects show lake/shop/orders",),
-    "objects rows": ("jobdeck objects rows lake/shop/orders --limit 5",),
-    "objects versions": ("jobdeck objects versions lake/shop/orders",),
-}
+COMMANDS = {"objects": ("Data", "Look at tables and collections.")}
+EXAMPLES = """
+jobdeck objects list
+jobdeck objects rows lake/shop/orders --limit 5
+jobdeck objects list --project shop
+jobdeck objects show lake/shop/orders
+jobdeck objects versions lake/shop/orders
+"""
 
 MOST_ROWS = 1000
 """Rows of one answer."""
-app = noun("objects", "Look at tables and collections.")
+app = noun(COMMANDS)
 
 Ref = Annotated[str, Parameter(name="REF", help="For example lake/in.shop/orders.", completer=refs)]
 

@@ -15,16 +15,12 @@ from jobdeck.cli.jobs.verbs import instant, newest, submitted
 if TYPE_CHECKING:
     from jobdeck.client.jobs import Wishes
 
-COMMANDS = {
-    "run": ("Work with jobs", "Submit a job of any type."),
-}
-EXAMPLES = {
-    "run": (
-        "jobdeck run sleep -p seconds=5 --wait",
-        "jobdeck run import --params-json @nightly.json --key nightly-2026-11-20",
-        "jobdeck run sleep -p seconds=5 --dry-run",
-    ),
-}
+COMMANDS = {"run": ("Work with jobs", "Submit a job of any type.")}
+EXAMPLES = """
+jobdeck run sleep -p seconds=5 --wait
+jobdeck run import --params-json @nightly.json --key nightly-2026-11-20
+jobdeck run sleep -p seconds=5 --dry-run
+"""
 
 DryRun = Annotated[bool, Parameter(help="Submit nothing; show what the job would do.", negative=())]
 Wait = Annotated[bool, Parameter(help="Wait until it has ended, showing its progress.", negative=())]

@@ -27,15 +27,18 @@ COMMANDS = {
     "admin-token": ("Administration", "Make a lost administrator's token anew."),
     "move-database": ("Administration", "Move everything from SQLite to PostgreSQL."),
 }
-EXAMPLES = {
-    "up": ("jobdeck up", "jobdeck up --home /srv/jobdeck --port 9000 --workers 4"),
-    "server": ("jobdeck server --database-url postgresql://jobdeck@db/jobdeck --host 0.0.0.0",),
-    "move-database": ("jobdeck move-database --to postgresql://jobdeck@db/jobdeck",),
-    "worker": ("jobdeck worker --database-url postgresql://jobdeck@db/jobdeck --workers 8",),
-    "admin-token": ("jobdeck admin-token", "jobdeck admin-token --home /srv/jobdeck"),
-}
+EXAMPLES = """
+jobdeck up
+jobdeck up --home /srv/jobdeck --port 9000 --workers 4
+jobdeck server --database-url postgresql://jobdeck@db/jobdeck --host 0.0.0.0
+jobdeck move-database --to postgresql://jobdeck@db/jobdeck
+jobdeck worker --database-url postgresql://jobdeck@db/jobdeck --workers 8
+jobdeck admin-token
+jobdeck admin-token --home /srv/jobdeck
+"""
 
 _HOW_TO_STOP = "Ctrl-C stops it; running jobs are handed back and go on at the next start."
+_HOW_TO_LOG_IN = "Log in: `jobdeck login` prints a link. Here, where others may read it later, none is printed."
 Runner = Callable[[Config, Callable[[str], None], asyncio.Event], Awaitable[None]]
 
 
@@ -165,36 +168,32 @@ def move_database(*, to: str, home: Path | None = None, database_url: str | None
 
 
 async def _up(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    from jobdeck.wiring import run_server
-
-    _spare_collector()
-
-    def with_link(where: str, link: str | None) -> None:
-        _note_address(config, where)
-        ready(where)
-        _say_whose(config, link)
-        if link is not None:
-            print(f"Log in, once and within an hour: {link}", flush=True)
-        print(_HOW_TO_STOP, flush=True)
-
-    with told_in_log("server", stop):
-        await run_server(config, worker=config.workers > 0, ready=with_link, stop=stop)
+    await _serve(config, ready, stop, worker=config.workers > 0, to_person=True)
 
 
 async def _server(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    await _serve(config, ready, stop, worker=False, to_person=False)
+
+
+async def _serve(
+    config: Config, ready: Callable[[str], None], stop: asyncio.Event, *, worker: bool, to_person: bool
+) -> None:
+    """`to_person`: what it says is read by who started it. Elsewhere it goes to a log, which is no place for a key;
+    `jobdeck login` makes one."""
     from jobdeck.wiring import run_server
 
     _spare_collector()
 
-    def without_link(where: str, link: str | None) -> None:
-        """Its output goes to a log, which is no place for a key; `jobdeck login` makes one."""
+    def serves(where: str, link: str | None) -> None:
         _note_address(config, where)
         ready(where)
         _say_whose(config, link)
+        if to_person and link is not None:
+            print(f"Log in, once and within an hour: {link}" if sys.stdout.isatty() else _HOW_TO_LOG_IN, flush=True)
         print(_HOW_TO_STOP, flush=True)
 
     with told_in_log("server", stop):
-        await run_server(config, worker=False, ready=without_link, stop=stop)
+        await run_server(config, worker=worker, ready=serves, stop=stop)
 
 
 async def _worker(config: Config, ready: Callable[[str], None], stop: asyncio.Event) -> None:

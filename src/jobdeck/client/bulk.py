@@ -6,13 +6,12 @@ import builtins
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 from jobdeck.client.errors import ClientError, RateLimited, ServerFailed, Unreachable
 from jobdeck.client.http.requests import request
 from jobdeck.client.http.resource import MAX_PAGE, Resource
 from jobdeck.client.jobs import Filters, plain
-from jobdeck.core.errors import ErrorKind
 from jobdeck.core.life.bulk import BulkState
 from jobdeck.wire.base import Page
 from jobdeck.wire.bulk import Bulk, BulkItem, BulkOutcome, BulkPlan, BulkRequest, BulkRunRequest
@@ -21,11 +20,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between two looks at one that runs."""
 
 
-class BulkStillRunning(ClientError, TimeoutError):
+class BulkStillRunning(ClientError, TimeoutError, code="still_running", kind="unavailable"):
     """The bulk had not ended when the time to wait was over; `bulk` is as last seen, and goes on."""
-
-    code = "still_running"
-    kind: ClassVar[ErrorKind] = "unavailable"
 
     def __init__(self, bulk: Bulk, seconds: float) -> None:
         super().__init__(f"Bulk operation {bulk.id} still has {bulk.left} jobs to do after {seconds:g} s; it goes on.")

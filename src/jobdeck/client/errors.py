@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import ValidationError
 
-from jobdeck.core.errors import ErrorKind, JobdeckError
+from jobdeck.core.errors import JobdeckError
 from jobdeck.core.output import complaints
 from jobdeck.wire.jobs import Job
 from jobdeck.wire.problem import Problem
@@ -16,32 +14,20 @@ class ClientError(JobdeckError):
     """Base of all errors that the client raises by itself."""
 
 
-class Unreachable(ClientError):
+class Unreachable(ClientError, code="unreachable", kind="unavailable"):
     """Nothing answers at the server's address, or the connection broke and trying again did not help."""
 
-    code = "unreachable"
-    kind: ClassVar[ErrorKind] = "unavailable"
 
-
-class UnexpectedAnswer(ClientError):
+class UnexpectedAnswer(ClientError, code="unexpected_answer", kind="unavailable"):
     """Something answers there, and it does not speak Jobdeck's API."""
 
-    code = "unexpected_answer"
-    kind: ClassVar[ErrorKind] = "unavailable"
 
-
-class PandasMissing(ClientError, ImportError):
+class PandasMissing(ClientError, ImportError, code="pandas_missing", kind="unavailable"):
     """A frame was asked for, and pandas is not installed."""
 
-    code = "pandas_missing"
-    kind: ClassVar[ErrorKind] = "unavailable"
 
-
-class StillRunning(ClientError, TimeoutError):
+class StillRunning(ClientError, TimeoutError, code="still_running", kind="unavailable"):
     """The job had not ended when the time to wait was over; `job` is as last seen, and goes on."""
-
-    code = "still_running"
-    kind: ClassVar[ErrorKind] = "unavailable"
 
     def __init__(self, job: Job, seconds: float) -> None:
         super().__init__(f"Job {job.id} is still {job.state} after {seconds:g} s; it goes on.")

@@ -193,7 +193,7 @@ class JobsResource(Resource):
         return self._transport.get(_Counts, "/jobs/counts", _within(filters)).root
 
     def steps(self, id: int, attempt: int | None = None) -> builtins.list[Step]:
-        return builtins.list(self._every(Page[Step], f"/jobs/{id}/steps", {"attempt": attempt}))
+        return self._all(Page[Step], f"/jobs/{id}/steps", {"attempt": attempt})
 
     def tasks(
         self,
@@ -219,11 +219,11 @@ class JobsResource(Resource):
         return self._transport.get(JobDiff, f"/jobs/{id}/diff", {"with": other})
 
     def attempts(self, id: int) -> builtins.list[Attempt]:
-        return builtins.list(self._every(Page[Attempt], f"/jobs/{id}/attempts"))
+        return self._all(Page[Attempt], f"/jobs/{id}/attempts")
 
     def claims(self, id: int) -> builtins.list[JobClaim]:
         """The resources that the job holds or wants, those in its way first."""
-        return builtins.list(self._every(Page[JobClaim], f"/jobs/{id}/claims"))
+        return self._all(Page[JobClaim], f"/jobs/{id}/claims")
 
     def lineage(self, id: int) -> Lineage:
         return self._transport.get(Lineage, f"/jobs/{id}/lineage")

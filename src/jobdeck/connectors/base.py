@@ -16,10 +16,8 @@ from jobdeck.core.errors import InvalidInput
 from jobdeck.core.values import Json
 
 
-class Untestable(InvalidInput):
+class Untestable(InvalidInput, code="untestable"):
     """The connector cannot look whether its place answers."""
-
-    code = "untestable"
 
 
 MAX_BATCH = 8 * 1024 * 1024

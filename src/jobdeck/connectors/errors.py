@@ -2,200 +2,138 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from jobdeck.core.errors import Conflict, NotFound, TaskFailure
 
 
-class DataFailure(TaskFailure):
+class DataFailure(TaskFailure, code="data_error", retryable=False):
     """Something is wrong with the data or with how it was asked for; the same try again would fail again."""
 
-    code = "data_error"
-    kind = "invalid"
-    retryable: ClassVar[bool] = False
     of_files: ClassVar[bool] = False
     """Whether mending the files that are read would help."""
 
+    def __init_subclass__(cls, *, of_files: bool | None = None, **said: Any) -> None:
+        super().__init_subclass__(**said)
+        if of_files is not None:
+            cls.of_files = of_files
 
-class UnknownConnection(DataFailure):
+
+class UnknownConnection(DataFailure, code="unknown_connection"):
     """The project has no connection of this name, or no installed connector knows its kind."""
 
-    code = "unknown_connection"
 
-
-class BrokenConnector(DataFailure):
+class BrokenConnector(DataFailure, code="broken_connector"):
     """A connector from another package is installed and cannot be loaded."""
 
-    code = "broken_connector"
 
-
-class FileMissing(DataFailure):
+class FileMissing(DataFailure, code="file_not_found"):
     """There is no such file, or nothing matches the pattern."""
 
-    code = "file_not_found"
 
-
-class PathNotAllowed(DataFailure):
+class PathNotAllowed(DataFailure, code="path_not_allowed"):
     """A path of the server that jobs may not read; said without telling whether it exists."""
 
-    code = "path_not_allowed"
 
-
-class FormatUnknown(DataFailure):
+class FormatUnknown(DataFailure, code="format_unknown", of_files=True):
     """The file is not of a format that can be read, or not of the one it claims."""
 
-    code = "format_unknown"
-    of_files = True
 
-
-class FileDamaged(DataFailure):
+class FileDamaged(DataFailure, code="file_damaged", of_files=True):
     """The file cannot be read to its end: truncated, corrupt, or not what its first bytes promise."""
 
-    code = "file_damaged"
-    of_files = True
 
-
-class BadEncoding(DataFailure):
+class BadEncoding(DataFailure, code="bad_encoding", of_files=True):
     """Bytes that are no text in the expected encoding."""
 
-    code = "bad_encoding"
-    of_files = True
 
-
-class TooBigToRead(DataFailure):
+class TooBigToRead(DataFailure, code="file_too_large", of_files=True):
     """One row, or what a compressed file unpacks to, is beyond its bound."""
 
-    code = "file_too_large"
-    of_files = True
 
-
-class BadHeader(DataFailure):
+class BadHeader(DataFailure, code="bad_header", of_files=True):
     """Column names that cannot be columns: twice the same, or none at all."""
 
-    code = "bad_header"
-    of_files = True
 
-
-class TooManyColumns(DataFailure):
+class TooManyColumns(DataFailure, code="too_many_columns", of_files=True):
     """A file with more columns than a table may have, such as JSON whose names are data."""
 
-    code = "too_many_columns"
-    of_files = True
 
-
-class PartitionConflict(DataFailure):
+class PartitionConflict(DataFailure, code="partition_conflict", of_files=True):
     """A folder named `column=value` says something else than the column of the same name in a file below it."""
 
-    code = "partition_conflict"
-    of_files = True
 
-
-class FolderIsTable(DataFailure):
+class FolderIsTable(DataFailure, code="folder_is_table"):
     """The folder is a table of another system: its files are not its rows."""
 
-    code = "folder_is_table"
 
-
-class BadRow(DataFailure):
+class BadRow(DataFailure, code="bad_row", of_files=True):
     """A row that does not fit: file, row, column, value and the wanted type are in the text and in `facts`."""
 
-    code = "bad_row"
-    of_files = True
+    others: Sequence[str] = ()
+    """A sentence for each further row that does not fit, as far as it was looked for them."""
 
 
-class AllRejected(DataFailure):
+class AllRejected(DataFailure, code="all_rejected", of_files=True):
     """Every row was rejected, so that there is nothing to load."""
 
-    code = "all_rejected"
-    of_files = True
 
-
-class SchemaMismatch(DataFailure):
+class SchemaMismatch(DataFailure, code="schema_mismatch", of_files=True):
     """Columns of the files and of the target do not fit together without losing something."""
 
-    code = "schema_mismatch"
-    of_files = True
 
-
-class NoSuchColumn(SchemaMismatch):
+class NoSuchColumn(SchemaMismatch, of_files=False):
     """A column was asked for that no file has; the files are as they are, and the job's `columns` are not."""
 
-    of_files = False
 
-
-class UnsupportedType(DataFailure):
+class UnsupportedType(DataFailure, code="unsupported_type"):
     """A column type that the target cannot hold."""
 
-    code = "unsupported_type"
 
-
-class SourceChanged(DataFailure):
+class SourceChanged(DataFailure, code="source_changed"):
     """What is read has changed since the job looked at it."""
 
-    code = "source_changed"
 
-
-class TargetChanged(DataFailure):
+class TargetChanged(DataFailure, code="target_changed"):
     """The target table was changed, made or dropped by someone else since the job looked at it."""
 
-    code = "target_changed"
 
-
-class CountMismatch(DataFailure):
+class CountMismatch(DataFailure, code="count_mismatch"):
     """The rows about to be published are not the rows that were loaded."""
 
-    code = "count_mismatch"
 
-
-class AttemptBuried(DataFailure):
+class AttemptBuried(DataFailure, code="attempt_undone"):
     """The attempt was undone; nothing of it may become visible any more."""
 
-    code = "attempt_undone"
 
-
-class AlreadyPublished(DataFailure):
+class AlreadyPublished(DataFailure, code="already_published"):
     """What the attempt published cannot be taken back, because later versions build upon it."""
 
-    code = "already_published"
 
-
-class TableNotWritable(DataFailure):
+class TableNotWritable(DataFailure, code="table_not_writable"):
     """The table uses a feature of its format that imports do not keep to, so that a write would damage it."""
 
-    code = "table_not_writable"
 
-
-class TableNotReadable(DataFailure):
+class TableNotReadable(DataFailure, code="table_not_readable"):
     """The table uses a feature of its format without which its files are not its rows."""
 
-    code = "table_not_readable"
 
-
-class AttemptReused(DataFailure):
+class AttemptReused(DataFailure, code="attempt_reused"):
     """Another job with this number and attempt has written to the table before."""
 
-    code = "attempt_reused"
 
-
-class TableMissing(NotFound):
+class TableMissing(NotFound, code="table_not_found"):
     """There is no such table in the lake."""
 
-    code = "table_not_found"
 
-
-class ColumnMissing(NotFound):
+class ColumnMissing(NotFound, code="column_not_found"):
     """The table has no such column."""
 
-    code = "column_not_found"
 
-
-class VersionMissing(NotFound):
+class VersionMissing(NotFound, code="version_not_found"):
     """The table has no such version (any more)."""
 
-    code = "version_not_found"
 
-
-class TableExists(Conflict):
+class TableExists(Conflict, code="table_exists"):
     """There is a table of this name already."""
-
-    code = "table_exists"

@@ -51,6 +51,14 @@ def counted(count: int, noun: str) -> str:
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
+_PLURALS = ("rows", "files", "lines", "items", "units", "records", "tasks", "parts", "words")
+
+
+def units(count: int, unit: str) -> str:
+    """`1 row`, `3 rows`, `3 ms`: units in the plural lose their s for one."""
+    return counted(count, unit[:-1]) if unit in _PLURALS else f"{number(count)} {unit}".rstrip()
+
+
 def percent(fraction: float) -> str:
     """A fraction of one in percent: 100 only when it is all of it, 0 only when it is nothing."""
     if 0 < fraction < 0.001:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobdeck.core.errors import NotFound
 
+DEFAULT_PROJECT = "default"
+"""The project that is meant where none is named; every installation has it."""
+
 
 class ConnectionSpec(BaseModel):
     """A connection of the project: its kind names the connector, `options` are that connector's configuration."""
@@ -24,7 +27,7 @@ class Environment(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    project: str = "default"
+    project: str = DEFAULT_PROJECT
     storage_url: str = ""
     """Root of the installation's object storage: `file:///…` or `s3://bucket/prefix`."""
     storage_options: dict[str, str] = Field(default_factory=dict, repr=False)

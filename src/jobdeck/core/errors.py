@@ -11,10 +11,22 @@ ErrorKind = Literal["invalid", "unauthenticated", "forbidden", "not_found", "ref
 
 
 class JobdeckError(Exception):
-    """Something a person can act on. `code` is stable, `message` is for people, `field` names the input at fault."""
+    """Something a person can act on. `code` is stable, `message` is for people, `field` names the input at fault.
+
+    A class says what sets it apart where it is named: `class Taken(Conflict, code="taken")`."""
 
     code: ClassVar[str] = "error"
     kind: ClassVar[ErrorKind] = "invalid"
+    retryable: ClassVar[bool]
+    """Whether another try can help; where no class says so, the kind tells."""
+
+    def __init_subclass__(
+        cls, *, code: str | None = None, kind: ErrorKind | None = None, retryable: bool | None = None
+    ) -> None:
+        super().__init_subclass__()
+        for name, value in {"code": code, "kind": kind, "retryable": retryable}.items():
+            if value is not None:
+                setattr(cls, name, value)
 
     def __init__(self, message: str, *, field: str | None = None, hint: str | None = None, **facts: object) -> None:
         super().__init__(message)
@@ -29,106 +41,68 @@ class JobdeckError(Exception):
         return self.message
 
 
-class InvalidInput(JobdeckError):
+class InvalidInput(JobdeckError, code="invalid_input"):
     """A value that was sent cannot be used; `field` says which one (`params.into`, `limit`, …)."""
 
-    code = "invalid_input"
 
-
-class UnknownJobType(InvalidInput):
+class UnknownJobType(InvalidInput, code="unknown_job_type"):
     """No installed job type has this name."""
 
-    code = "unknown_job_type"
 
-
-class BrokenJobType(InvalidInput):
+class BrokenJobType(InvalidInput, code="broken_job_type"):
     """A job type of this name is installed and could not be loaded."""
 
-    code = "broken_job_type"
 
-
-class JobTypeDisabled(InvalidInput):
+class JobTypeDisabled(InvalidInput, code="job_type_disabled"):
     """The job type is installed, and this installation's configuration keeps it off."""
 
-    code = "job_type_disabled"
 
-
-class TooLarge(JobdeckError):
+class TooLarge(JobdeckError, code="too_large", kind="too_large"):
     """A value is beyond its documented bound."""
 
-    code = "too_large"
-    kind = "too_large"
 
-
-class NotFound(JobdeckError):
+class NotFound(JobdeckError, code="not_found", kind="not_found"):
     """There is no such thing, or it is not visible to the one who asks."""
 
-    code = "not_found"
-    kind = "not_found"
 
-
-class OperationRefused(JobdeckError):
+class OperationRefused(JobdeckError, code="operation_refused", kind="refused"):
     """The job's state does not allow this operation; `facts` carry state, operation and the allowed operations."""
 
-    code = "operation_refused"
-    kind = "refused"
 
-
-class Conflict(JobdeckError):
+class Conflict(JobdeckError, code="conflict", kind="refused"):
     """The request contradicts something recorded before (a name taken, a key reused with another body)."""
 
-    code = "conflict"
-    kind = "refused"
 
-
-class Unauthenticated(JobdeckError):
+class Unauthenticated(JobdeckError, code="unauthenticated", kind="unauthenticated"):
     """No token, or one that is unknown, expired or revoked."""
 
-    code = "unauthenticated"
-    kind = "unauthenticated"
 
-
-class Forbidden(JobdeckError):
+class Forbidden(JobdeckError, code="forbidden", kind="forbidden"):
     """The token is good and its role does not include this."""
 
-    code = "forbidden"
-    kind = "forbidden"
 
-
-class Unavailable(JobdeckError):
+class Unavailable(JobdeckError, code="unavailable", kind="unavailable"):
     """A part that is needed does not answer just now; the same request may succeed later."""
 
-    code = "unavailable"
-    kind = "unavailable"
 
-
-class DiskFull(Unavailable):
+class DiskFull(Unavailable, code="disk_full"):
     """A disk that is needed has no room left; everything goes on by itself once there is some."""
 
-    code = "disk_full"
 
-
-class LeaseLost(JobdeckError):
+class LeaseLost(JobdeckError, code="lease_lost", kind="refused"):
     """The writer's lease is gone: its epoch is old, so nothing it writes can land and its work must die."""
 
-    code = "lease_lost"
-    kind = "refused"
 
-
-class NotLeader(JobdeckError):
+class NotLeader(JobdeckError, code="not_leader", kind="refused"):
     """Another scheduler leads; a decision of this one must not land."""
 
-    code = "not_leader"
-    kind = "refused"
 
-
-class TaskFailure(JobdeckError):
+class TaskFailure(JobdeckError, code="task_failed"):
     """Raised by task code to fail with a stable code and a message that names the object.
 
     `retryable=False` says that another try cannot help (a bad file, a missing column)."""
 
-    code = "task_failed"
-    retryable: ClassVar[bool] = True
+    retryable = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,8 @@ def with_id(name: str, ref: str) -> str:
     return f"{name} ({ref})"
 
 
-class MalformedRef(InvalidInput):
+class MalformedRef(InvalidInput, code="malformed_ref"):
     """The text is not `<connection>/<path>`."""
-
-    code = "malformed_ref"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,15 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """Groups of values as names with dots, without `options.`, which may be left out in writing, too."""
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        whole = name if above in ("", "options.") else f"{above}{name}"
+        found += flat(value, f"{whole}.") if isinstance(value, dict) else [(whole, value)]
+    return found
+
+
 def is_too_deep(value: object, levels: int = MAX_DEPTH) -> bool:
     """Whether `value` is nested more than `levels` levels deep."""
     level = [value]

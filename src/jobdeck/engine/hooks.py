@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from jobdeck.core.environment import Environment
 from jobdeck.core.errors import ErrorInfo, InvalidInput, JobdeckError, Unavailable
@@ -29,26 +29,20 @@ MEMORY = 2 * 1024**3
 """Bytes of data that a process may have, where tasks have no limit of their own."""
 
 
-class CheckTimedOut(InvalidInput):
+class CheckTimedOut(InvalidInput, code="check_timed_out"):
     """A job type's own check of a submission took too long and was killed."""
 
-    code = "check_timed_out"
 
-
-class ChecksBusy(Unavailable):
+class ChecksBusy(Unavailable, code="checks_busy"):
     """Too many submissions of the project are being checked."""
-
-    code = "checks_busy"
 
 
 class JobTypeBroke(InvalidInput):
     """The type's own code raised something unforeseen while it looked at the parameters."""
 
 
-class HookFailed(JobdeckError):
+class HookFailed(JobdeckError, code="hook_failed"):
     """What a type was asked for did not come; `info` says why, as a job's error."""
-
-    code: ClassVar[str] = "hook_failed"
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message, hint=info.hint)

@@ -24,18 +24,12 @@ PROGRESS_EVERY = 0.1
 """Seconds between two progress messages of a task, at least."""
 
 
-class RunEnded(JobdeckError):
+class RunEnded(JobdeckError, code="run_ended", kind="refused"):
     """A `run` was used after its task had ended, by a callback or a thread that outlived it."""
 
-    code = "run_ended"
-    kind = "refused"
 
-
-class CursorNotStorable(TaskFailure):
+class CursorNotStorable(TaskFailure, code="cursor_not_storable", retryable=False):
     """What a task gave to `checkpoint` has no JSON form, or is too large to be kept."""
-
-    code = "cursor_not_storable"
-    retryable = False
 
 
 class PoliteStop(BaseException):

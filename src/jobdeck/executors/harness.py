@@ -40,32 +40,20 @@ _STREAMS = (
 )  # fmt: skip
 
 
-class TypeNotLoadable(TaskFailure):
+class TypeNotLoadable(TaskFailure, code="type_not_loadable", retryable=False):
     """The job type's module or class cannot be imported where the task runs."""
 
-    code = "type_not_loadable"
-    retryable = False
 
-
-class ParametersRefused(TaskFailure):
+class ParametersRefused(TaskFailure, code="invalid_params", retryable=False):
     """The job type no longer accepts the parameters that were stored with the job."""
 
-    code = "invalid_params"
-    retryable = False
 
-
-class ResultNotStorable(TaskFailure):
+class ResultNotStorable(TaskFailure, code="result_not_storable", retryable=False):
     """What a step returned has no JSON form, or is too large to be kept."""
 
-    code = "result_not_storable"
-    retryable = False
 
-
-class NoSuchResult(TaskFailure):
+class NoSuchResult(TaskFailure, code="no_such_result", retryable=False):
     """A step asked for the result of a step that has none before it."""
-
-    code = "no_such_result"
-    retryable = False
 
 
 def perform(request: TaskRequest, run: TaskContext) -> Outcome:

@@ -39,11 +39,8 @@ class Count:
     at: ObjectRef
 
 
-class BadFile(TaskFailure):
+class BadFile(TaskFailure, code="bad_file", retryable=False):
     """An error with everything that one can have."""
-
-    code = "bad_file"
-    retryable = False
 
 
 class Probe(JobType):

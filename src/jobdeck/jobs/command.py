@@ -37,17 +37,12 @@ Hidden = Annotated[Text, Field(json_schema_extra={"writeOnly": True})]
 """A text that is given to the program and shown to nobody."""
 
 
-class CommandFailed(TaskFailure):
+class CommandFailed(TaskFailure, code="command_failed"):
     """The program ended with a status that does not mean success."""
 
-    code = "command_failed"
 
-
-class CommandNotStarted(TaskFailure):
+class CommandNotStarted(TaskFailure, code="command_not_started", retryable=False):
     """The program or its working directory is missing, or may not be used."""
-
-    code = "command_not_started"
-    retryable = False
 
 
 class Command(JobType):

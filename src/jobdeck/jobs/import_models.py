@@ -68,7 +68,9 @@ class ImportParams(BaseModel):
     create: bool = Field(True, description="Make the table when there is none.")
     key: list[str] = Field(default_factory=list, description="For upsert: the columns that tell rows apart.")
     columns: list[str | ColumnWish] | dict[str, str | ColumnChange] | None = Field(
-        None, description="A list chooses columns; a mapping gives some another type or name."
+        None,
+        description='A list chooses columns, `["id", "day"]`; a mapping gives some another type or name, '
+        '`{"zip": "string"}`.',
     )
     csv: CsvFormat = Field(default_factory=lambda: CsvFormat.model_validate({}))
     on_bad_row: Literal["fail", "reject"] = Field(

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from jobdeck.connectors.base import Reject
 from jobdeck.connectors.columns import lossless, type_name
-from jobdeck.connectors.errors import FileMissing
+from jobdeck.connectors.errors import BadRow, FileMissing
 from jobdeck.connectors.files.finding.found import Located, left_out
 from jobdeck.connectors.files.finding.walk import Budget
+from jobdeck.connectors.files.formats.bad_rows import told
 from jobdeck.connectors.files.formats.json_values import settled
 from jobdeck.connectors.files.located import find
 from jobdeck.connectors.files.partitions import with_partitions
@@ -110,6 +112,8 @@ class Look:
 
     def _refuse(self, error: TaskFailure, about: str | None = None) -> None:
         self._refusals.append(Refusal(code=error.code, message=error.message, hint=error.hint, object=about))
+        others = error.others if isinstance(error, BadRow) else ()
+        self._refusals += (Refusal(code=error.code, message=row, object=about) for row in others)
 
     # Columns.
 
@@ -175,7 +179,7 @@ class Look:
     def _try_rows(self, plan: FilesPlan) -> None:
         """Read the first rows of files as the import would, so that values that do not fit are told now."""
         source = FilesSource(self._config, self._environment, plan)
-        rejected = 0
+        rejects: list[Reject] = []
         for index, facts in enumerate(self._facts[:TRIED]):
             if time.monotonic() > self._until or not facts.slices:
                 continue
@@ -185,9 +189,11 @@ class Look:
             except TaskFailure as error:
                 self._refuse(error, facts.located.object)
                 continue
-            rejected += len(first.rejects) if first is not None else 0
-        if rejected:
-            self._notes.append(f"{rejected} of the rows that were tried do not fit and would go to the reject files.")
+            rejects += first.rejects if first is not None else []
+        if rejects:
+            tried = "1 of the rows tried does" if len(rejects) == 1 else f"{len(rejects)} of the rows tried do"
+            self._notes.append(f"{tried} not fit and would go to the reject files.")
+            self._notes += [told(reject) for reject in rejects[: max(0, SHOWN - len(self._notes))]]
 
     # Words.
 

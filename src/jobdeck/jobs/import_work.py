@@ -78,7 +78,7 @@ class Work:
         last = self._last_plan() if before is not None else None
         source = FilesSource(self._config, self._run.environment)
         files: list[Located] = []
-        with ways_on(files, self._stamp.job):
+        with ways_on(files, self._run):
             plan = self._planned(source, files, last)
         self._plans.write(PLAN, plan.model_dump_json(by_alias=True).encode())
         marks = Marks(plan)
@@ -202,7 +202,7 @@ class Work:
         transfer = Transfer(
             source, self._sink, piece, plan.result(), self._stamp, Rejects(self._rejects), chunk_rows=self._chunk_rows
         )
-        with ways_on(files, self._stamp.job):
+        with ways_on(files, self._run):
             moved = transfer.run(self._run)
         if moved.rows + moved.rejected != part.rows:
             raise CountMismatch(
@@ -249,10 +249,12 @@ class Work:
         earlier = self._published_before()
         if earlier is not None:
             return self._kept(*earlier)
-        with ways_on(self._all_files(), self._stamp.job):
+        with ways_on(self._all_files(), self._run):
             self._check_some_fit(loaded)
         published = self._publish(loaded, staged)
         self._lineage(loaded, published.version, published.rows)
+        came = counted(published.rows, "row")
+        self._run.log(f"{came} published as version {published.version} of {self._params.into}")
         self._forget_plan()
         return Imported(
             into=str(self._params.into),

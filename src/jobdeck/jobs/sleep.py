@@ -21,10 +21,8 @@ CHECKPOINT_EVERY = 1.0
 """Seconds slept that are lost, at most, when the process dies."""
 
 
-class SleepFailed(TaskFailure):
+class SleepFailed(TaskFailure, code="sleep_failed"):
     """The parameters asked this step to fail."""
-
-    code = "sleep_failed"
 
 
 class Sleep(JobType):

@@ -74,3 +74,10 @@ class Core:
     def seals(self) -> ParamVault:
         """Keeps the secrets among parameters."""
         return ParamVault(Masker(self.registry), self.vault)
+
+
+class OfCore:
+    """Use cases that need these parts and nothing else."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core

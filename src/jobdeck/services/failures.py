@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import NotFound
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
 from jobdeck.store.failures import groups
 from jobdeck.store.failures.groups import Details, FailureFilter, StoredFailureGroup
@@ -55,11 +55,8 @@ class FailureQuery(FailureConditions):
     )
 
 
-class Failures:
+class Failures(OfCore):
     """The use cases of failures."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def page(self, caller: Caller, query: FailureQuery) -> FailurePage:
         """The groups of what failed in the projects that the caller may see."""

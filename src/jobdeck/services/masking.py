@@ -169,10 +169,8 @@ Place = tuple[str | int, ...]
 """Where a value lies in parameters: names and positions from the top."""
 
 
-class SecretNeededAgain(InvalidInput):
+class SecretNeededAgain(InvalidInput, code="secret_needed_again"):
     """A masked secret was kept while what uses it changes; it has to be typed again."""
-
-    code = "secret_needed_again"
 
 
 class ParamVault:

@@ -7,43 +7,30 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
 
 from obstore.exceptions import BaseError
 
 from jobdeck.core.errors import DiskFull, InvalidInput, JobdeckError, Unavailable
 
 
-class InvalidStorageOption(InvalidInput):
+class InvalidStorageOption(InvalidInput, code="invalid_storage_option"):
     """An address or an option of a storage is unknown, not allowed, or has a value that cannot be used."""
 
-    code = "invalid_storage_option"
 
-
-class EndpointNotAllowed(InvalidInput):
+class EndpointNotAllowed(InvalidInput, code="endpoint_not_allowed"):
     """A connection leads to an address that connections may not reach."""
 
-    code = "endpoint_not_allowed"
 
-
-class StorageUnavailable(Unavailable):
+class StorageUnavailable(Unavailable, code="storage_unavailable"):
     """The storage does not answer, or answers that something is wrong with itself."""
 
-    code = "storage_unavailable"
 
-
-class StorageRefused(Unavailable):
+class StorageRefused(Unavailable, code="storage_refused", retryable=False):
     """The storage does not accept the keys, or they do not allow what was asked."""
 
-    code = "storage_refused"
-    retryable: ClassVar[bool] = False
 
-
-class BucketMissing(Unavailable):
+class BucketMissing(Unavailable, code="bucket_not_found", retryable=False):
     """The storage has no such bucket."""
-
-    code = "bucket_not_found"
-    retryable: ClassVar[bool] = False
 
 
 OBJECT_STORAGE = "The object storage"

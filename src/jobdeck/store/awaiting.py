@@ -32,10 +32,8 @@ _FOR_GOOD = (
 _NO_DATABASE = re.compile(r'database "([^"]+)" does not exist')
 
 
-class DatabaseRefuses(InvalidInput):
+class DatabaseRefuses(InvalidInput, code="database_refuses"):
     """PostgreSQL is there and does not let this user into this database."""
-
-    code = "database_refuses"
 
 
 async def await_database(database: Database, stop: asyncio.Event | None = None) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobdeck.core.errors import Conflict
-from jobdeck.core.values import encode
+from jobdeck.core.values import encode, flat
 from jobdeck.store.schema import connections
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
@@ -89,8 +89,16 @@ async def change(tx: Tx, project_id: int, before: StoredConnection, after: Store
     changed = await tx.connection.execute(update(connections).where(*mine, *same).values(values))
     if not changed.rowcount:
         return False
-    tx.emit(NewEvent("connection.changed", project_id, None, actor, {"name": after.name, "kind": after.kind}))
+    told = {"name": after.name, "kind": after.kind, "changed": _changed(before, after)}
+    tx.emit(NewEvent("connection.changed", project_id, None, actor, told))
     return True
+
+
+def _changed(before: StoredConnection, after: StoredConnection) -> list[str]:
+    """The names of the options that are others now, and `secrets` where those are; never a value."""
+    old, new = dict(flat(before.options)), dict(flat(after.options))
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return [*names, *(["secrets"] if _kept(before) != _kept(after) else [])]
 
 
 def _kept(of: StoredConnection) -> str | None:

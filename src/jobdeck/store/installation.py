@@ -24,10 +24,8 @@ PARAMS_SEALED = "params_sealed"
 """The secrets among the parameters of all jobs and configurations are sealed."""
 
 
-class AlreadySet(Conflict):
+class AlreadySet(Conflict, code="already_set"):
     """Another server was a moment earlier."""
-
-    code = "already_set"
 
 
 async def get(connection: AsyncConnection, name: str) -> str | None:

@@ -13,7 +13,7 @@ from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
 
 held = table("claims_held", column("job_id"), column("resource"), column("units"), column("mode"))
-"""The view of what live leases hold (see guards.py)."""
+"""The view of what live leases hold (see migrations/guards_0001.py)."""
 
 MAX_CAPACITY = 2**31 - 1
 

@@ -19,16 +19,12 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6A6F6265
 
 
-class DatabaseTooNew(Conflict):
+class DatabaseTooNew(Conflict, code="database_too_new"):
     """A newer version of Jobdeck has changed the database's schema."""
 
-    code = "database_too_new"
 
-
-class DatabaseUnusable(Conflict):
+class DatabaseUnusable(Conflict, code="database_unusable"):
     """What the address leads to is no database that Jobdeck can use."""
-
-    code = "database_unusable"
 
 
 async def migrate(database: Database) -> None:

@@ -8,13 +8,11 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobdeck.core.environment import DEFAULT_PROJECT
 from jobdeck.core.errors import Conflict
 from jobdeck.store.schema import projects
 from jobdeck.store.sql.database import Tx
 from jobdeck.store.sql.events import NewEvent
-
-DEFAULT = "default"
-"""The project that is there from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +71,8 @@ async def change(tx: Tx, project: StoredProject, title: str, weight: float, acto
 
 async def ensure_default(tx: Tx) -> StoredProject:
     """The project `default`, made when it is not there."""
-    found = await by_name(tx.connection, DEFAULT)
-    return found or await create(tx, DEFAULT, "Default", 1.0, None)
+    found = await by_name(tx.connection, DEFAULT_PROJECT)
+    return found or await create(tx, DEFAULT_PROJECT, "Default", 1.0, None)
 
 
 def _one(row: RowMapping | None) -> StoredProject | None:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 
 from jobdeck.core.life.bulk import BulkState
 from jobdeck.core.life.states import State, StepState
+from jobdeck.store.columns import (
+    blobs,
+    counted,
+    flags,
+    floats,
+    index_where,
+    integers,
+    longs,
+    one_of,
+    refs,
+    shorts,
+    table,
+    texts,
+    times,
+)
 from jobdeck.store.schema_access import connections, installation, login_links, principals, sessions, tokens
-from jobdeck.store.schema_base import Id, metadata, one_of
+from jobdeck.store.schema_base import metadata
 
 __all__ = [
     "OPEN_JOBS",
@@ -66,425 +66,333 @@ OPEN_JOBS = "state NOT IN ('succeeded', 'canceled', 'failed')"
 HISTORY = "job_id IS NULL OR kind = 'deleted'"
 """Events that are not a job's, and those that tell of its end, in the words of the partial index."""
 
-projects = Table(
-    "projects", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("title", Text, nullable=False),
-    Column("weight", Float, nullable=False, server_default=text("1")),
-    Column("created_at", BigInteger, nullable=False),
-)  # fmt: skip
+projects = table(
+    "projects",
+    integers("id", key=True),
+    texts("name", unique=True),
+    texts("title"),
+    floats("weight", default="1"),
+    times("created_at"),
+)
 
 
-configurations = Table(
-    "configurations", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("params", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("created_by", ForeignKey("principals.id")),
-    Column("created_at", BigInteger, nullable=False),
-    Column("secrets", Text),
+configurations = table(
+    "configurations",
+    integers("id", key=True),
+    refs("project_id", "projects.id"),
+    texts("name", "type", "params"),
+    integers("version"),
+    refs("created_by", "principals.id", null=True),
+    times("created_at"),
+    texts("secrets", null=True),
     UniqueConstraint("project_id", "name"),
-)  # fmt: skip
+)
 """`params` has masks where secrets are; `secrets` has these, sealed."""
 
 # The tables that are written for every job have no foreign keys: each costs a look-up for each row. What refers to a
 # job goes with it (store/jobs/removal.py); projects, people and workers are never deleted.
 
-jobs = Table(
-    "jobs", metadata,
-    Column("id", Id, primary_key=True),
-    Column("run_id", Text, nullable=False),
-    Column("project_id", Integer, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("category", Text, nullable=False),
-    Column("isolation", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("subject", Text),
-    Column("params", Text, nullable=False),
-    Column("tags", Text, nullable=False),
-    Column("claims", Text, nullable=False),
-    Column("priority", SmallInteger, nullable=False),
-    Column("order_key", BigInteger, nullable=False),
-    Column("parent_id", BigInteger),
-    Column("has_children", Boolean, nullable=False, server_default=text("false")),
-    Column("on_child_failure", Text, nullable=False),
-    Column("configuration_id", Integer),
-    Column("configuration_version", Integer),
-    Column("copied_from", BigInteger),
-    Column("dedupe_key", Text),
-    Column("created_by", Integer, nullable=False),
-    Column("token_id", Integer),
-    Column("created_at", BigInteger, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("leased", Boolean, nullable=False),
-    Column("state_since", BigInteger, nullable=False),
-    Column("queued_at", BigInteger, nullable=False),
-    Column("intent", Text),
-    Column("last_operation", Text),
-    Column("not_before", BigInteger),
-    Column("resume_at", BigInteger),
-    Column("waits_for_children", Boolean, nullable=False, server_default=text("false")),
-    Column("dirty_since", Integer, nullable=False),
-    Column("losses", Integer, nullable=False),
-    Column("started_at", BigInteger),
-    Column("ended_at", BigInteger),
-    Column("queued_us", BigInteger, nullable=False),
-    Column("running_us", BigInteger, nullable=False),
-    Column("paused_us", BigInteger, nullable=False),
-    Column("fraction", Float, nullable=False),
-    Column("done", BigInteger, nullable=False, server_default=text("0")),
-    Column("total", BigInteger),
-    Column("unit", Text, nullable=False, server_default=text("''")),
-    Column("progress_at", BigInteger),
-    Column("warnings", Integer, nullable=False),
-    Column("error_code", Text),
-    Column("error_message", Text),
-    Column("error_hint", Text),
-    Column("error_place", Text),
-    Column("error_traceback", Text),
-    Column("error_fingerprint", Text),
-    Column("cause", Text),
-    Column("reason", Text),
-    Column("result", Text),
-    Column("worker", Text),
-    Column("secrets", Text),
-    Column("code", Text),
-    Column("retry", Text),
-    CheckConstraint(one_of("state", [s.value for s in State]), name="state"),
-    Index("ix_jobs_open", "state", "id", sqlite_where=text(OPEN_JOBS),
-          postgresql_where=text(OPEN_JOBS)),
-    Index("ix_jobs_parent", "parent_id", sqlite_where=text("parent_id IS NOT NULL"),
-          postgresql_where=text("parent_id IS NOT NULL")),
-    Index("ix_jobs_fingerprint", "error_fingerprint", sqlite_where=text("error_fingerprint IS NOT NULL"),
-          postgresql_where=text("error_fingerprint IS NOT NULL")),
-    Index("uq_jobs_dedupe", "dedupe_key", unique=True,
-          sqlite_where=text(f"dedupe_key IS NOT NULL AND {OPEN_JOBS}"),
-          postgresql_where=text(f"dedupe_key IS NOT NULL AND {OPEN_JOBS}")),
-    sqlite_autoincrement=True,
-)  # fmt: skip
+jobs = table(
+    "jobs",
+    counted(),
+    texts("run_id"),
+    integers("project_id"),
+    texts("type", "category", "isolation", "state", "description"),
+    texts("subject", null=True),
+    texts("params", "tags", "claims"),
+    shorts("priority"),
+    longs("order_key"),
+    longs("parent_id", null=True),
+    flags("has_children", default="false"),
+    texts("on_child_failure"),
+    integers("configuration_id", "configuration_version", null=True),
+    longs("copied_from", null=True),
+    texts("dedupe_key", null=True),
+    integers("created_by"),
+    integers("token_id", null=True),
+    times("created_at"),
+    integers("attempt", "epoch"),
+    flags("leased"),
+    times("state_since", "queued_at"),
+    texts("intent", "last_operation", null=True),
+    times("not_before", "resume_at", null=True),
+    flags("waits_for_children", default="false"),
+    integers("dirty_since", "losses"),
+    times("started_at", "ended_at", null=True),
+    longs("queued_us", "running_us", "paused_us"),
+    floats("fraction"),
+    longs("done", default="0"),
+    longs("total", null=True),
+    texts("unit", default="''"),
+    times("progress_at", null=True),
+    integers("warnings"),
+    texts("error_code", "error_message", "error_hint", "error_place", "error_traceback", null=True),
+    texts("error_fingerprint", "cause", "reason", "result", "worker", "secrets", "code", "retry", null=True),
+    one_of("state", State),
+    index_where("ix_jobs_open", OPEN_JOBS, "state", "id"),
+    index_where("ix_jobs_parent", "parent_id IS NOT NULL", "parent_id"),
+    index_where("ix_jobs_fingerprint", "error_fingerprint IS NOT NULL", "error_fingerprint"),
+    index_where("uq_jobs_dedupe", f"dedupe_key IS NOT NULL AND {OPEN_JOBS}", "dedupe_key", unique=True),
+)
 
-segments = Table(
-    "segments", metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("version", Integer, nullable=False),
-    Column("about", Text, nullable=False),
-)  # fmt: skip
+segments = table(
+    "segments",
+    integers("id", key=True, autoincrement=False),
+    integers("version"),
+    texts("about"),
+)
 
-segment_columns = Table(
-    "segment_columns", metadata,
-    Column("segment_id", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, primary_key=True),
-    Column("data", LargeBinary, nullable=False),
-)  # fmt: skip
+segment_columns = table(
+    "segment_columns",
+    integers("segment_id", key=True, autoincrement=False),
+    texts("name", key=True),
+    blobs("data"),
+)
 
-loose_jobs = Table(
-    "loose_jobs", metadata,
-    Column("id", Id, primary_key=True),
-    Column("job_id", BigInteger, nullable=False),
+loose_jobs = table(
+    "loose_jobs",
+    counted(),
+    longs("job_id"),
     Index("ix_loose_jobs_job", "job_id"),
-    sqlite_autoincrement=True,
-)  # fmt: skip
+)
 
-attempts = Table(
-    "attempts", metadata,
-    Column("job_id", BigInteger, primary_key=True),
-    Column("attempt", Integer, primary_key=True),
-    Column("state", Text, nullable=False),
-    Column("worker", Text),
-    Column("started_at", BigInteger, nullable=False),
-    Column("ended_at", BigInteger),
-    Column("error_code", Text),
-    Column("error_message", Text),
-)  # fmt: skip
+attempts = table(
+    "attempts",
+    longs("job_id", key=True),
+    integers("attempt", key=True),
+    texts("state"),
+    texts("worker", null=True),
+    times("started_at"),
+    times("ended_at", null=True),
+    texts("error_code", "error_message", null=True),
+)
 
-steps = Table(
-    "steps", metadata,
-    Column("job_id", BigInteger, primary_key=True),
-    Column("attempt", Integer, primary_key=True),
-    Column("index", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("weight", Float, nullable=False),
-    Column("started_at", BigInteger),
-    Column("ended_at", BigInteger),
-    Column("error_code", Text),
-    Column("error_message", Text),
-    Column("error_hint", Text),
-    CheckConstraint(one_of("state", [s.value for s in StepState]), name="state"),
-)  # fmt: skip
+steps = table(
+    "steps",
+    longs("job_id", key=True),
+    integers("attempt", "index", key=True),
+    texts("name", "state"),
+    floats("weight"),
+    times("started_at", "ended_at", null=True),
+    texts("error_code", "error_message", "error_hint", null=True),
+    one_of("state", StepState),
+)
 
-tasks = Table(
-    "tasks", metadata,
-    Column("job_id", BigInteger, primary_key=True),
-    Column("attempt", Integer, primary_key=True),
-    Column("step_index", Integer, primary_key=True),
-    Column("index", Integer, primary_key=True),
-    Column("key", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("host", Text),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("failures", Integer, nullable=False, server_default=text("0")),
-    Column("started_at", BigInteger),
-    Column("ended_at", BigInteger),
-    Column("done", BigInteger, nullable=False, server_default=text("0")),
-    Column("total", BigInteger),
-    Column("unit", Text),
-    Column("rows", BigInteger),
-    Column("bytes", BigInteger),
-    Column("part", Text),
-    Column("cursor", Text),
-    Column("result", Text),
-    Column("error_code", Text),
-    Column("error_message", Text),
-    Column("error_hint", Text),
-    Column("error_traceback", Text),
-    CheckConstraint(one_of("state", [s.value for s in StepState]), name="state"),
-)  # fmt: skip
+tasks = table(
+    "tasks",
+    longs("job_id", key=True),
+    integers("attempt", "step_index", "index", key=True),
+    texts("key", "state"),
+    texts("host", null=True),
+    integers("attempts", "tries", "failures", default="0"),
+    times("started_at", "ended_at", null=True),
+    longs("done", default="0"),
+    longs("total", null=True),
+    texts("unit", null=True),
+    longs("rows", "bytes", null=True),
+    texts("part", "cursor", "result", "error_code", "error_message", "error_hint", "error_traceback", null=True),
+    one_of("state", StepState),
+)
 
-events = Table(
-    "events", metadata,
-    Column("id", Id, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("project_id", Integer),
-    Column("job_id", BigInteger),
-    Column("actor", Text),
-    Column("data", Text, nullable=False),
-    Column("principal_id", Integer),
-    Column("token_id", Integer),
+events = table(
+    "events",
+    counted(),
+    times("at"),
+    texts("kind"),
+    integers("project_id", null=True),
+    longs("job_id", null=True),
+    texts("actor", null=True),
+    texts("data"),
+    integers("principal_id", "token_id", null=True),
     Index("ix_events_job", "job_id", "id"),
-    Index("ix_events_history", "id", sqlite_where=text(HISTORY), postgresql_where=text(HISTORY)),
-    sqlite_autoincrement=True,
-)  # fmt: skip
+    index_where("ix_events_history", HISTORY, "id"),
+)
 
-event_retention = Table(
-    "event_retention", metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("before", BigInteger, nullable=False),
-)  # fmt: skip
-"""One row: events from before may go. Written by who removes them, in the same transaction (store/guards.py)."""
+event_retention = table(
+    "event_retention",
+    integers("id", key=True, autoincrement=False),
+    times("before"),
+)
+"""One row: events from before may go. Written by who removes them, in the same transaction (migration 0005)."""
 
-bulks = Table(
-    "bulks", metadata,
-    Column("id", Id, primary_key=True),
-    Column("operation", Text, nullable=False),
-    Column("priority", SmallInteger),
-    Column("reason", Text),
-    Column("resume_at", BigInteger),
-    Column("selection", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("project_id", ForeignKey("projects.id")),
-    Column("principal_id", ForeignKey("principals.id"), nullable=False),
-    Column("token_id", Integer, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("plan_hash", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-    Column("started_at", BigInteger),
-    Column("ended_at", BigInteger),
-    Column("total", BigInteger, nullable=False, server_default=text("0")),
-    Column("allowed", BigInteger, nullable=False, server_default=text("0")),
-    Column("refused", Text, nullable=False, server_default=text("'[]'")),
-    Column("done", BigInteger, nullable=False, server_default=text("0")),
-    Column("skipped", BigInteger, nullable=False, server_default=text("0")),
-    Column("failed", BigInteger, nullable=False, server_default=text("0")),
-    Column("account", Text, nullable=False, server_default=text("'[]'")),
-    Column("position", BigInteger),
-    Column("with_children", Boolean, nullable=False, server_default=text("false")),
-    Column("children", Text, nullable=False, server_default=text("'{}'")),
-    Column("children_done", BigInteger, nullable=False, server_default=text("0")),
-    CheckConstraint(one_of("state", [s.value for s in BulkState]), name="state"),
-    Index("ix_bulks_running", "id", sqlite_where=text("state = 'running'"),
-          postgresql_where=text("state = 'running'")),
+bulks = table(
+    "bulks",
+    counted(),
+    texts("operation"),
+    shorts("priority", null=True),
+    texts("reason", null=True),
+    times("resume_at", null=True),
+    texts("selection", "state"),
+    refs("project_id", "projects.id", null=True),
+    refs("principal_id", "principals.id"),
+    integers("token_id"),
+    texts("actor", "plan_hash"),
+    times("created_at", "expires_at"),
+    times("started_at", "ended_at", null=True),
+    longs("total", "allowed", default="0"),
+    texts("refused", default="'[]'"),
+    longs("done", "skipped", "failed", default="0"),
+    texts("account", default="'[]'"),
+    longs("position", null=True),
+    flags("with_children", default="false"),
+    texts("children", default="'{}'"),
+    longs("children_done", default="0"),
+    one_of("state", BulkState),
+    index_where("ix_bulks_running", "state = 'running'", "id"),
     Index("ix_bulks_principal", "principal_id", "id"),
-    sqlite_autoincrement=True,
-)  # fmt: skip
+)
 """Operations on selections of jobs. `position` is the last job that was treated. `children`: those of a delete that are
 not in the selection and would go with it, by state."""
 
-bulk_items = Table(
-    "bulk_items", metadata,
-    Column("bulk_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("outcome", Text),
-    Column("reason", Text),
-    Column("text", Text),
-    Column("along", Boolean, nullable=False, server_default=text("false")),
+bulk_items = table(
+    "bulk_items",
+    longs("bulk_id", "job_id", key=True, autoincrement=False),
+    texts("outcome", "reason", "text", null=True),
+    flags("along", default="false"),
     sqlite_with_rowid=False,
-)  # fmt: skip
+)
 """The jobs of a selection; `along`: children that go with one of them, and are not treated by themselves. No foreign
 keys: jobs may go, and a million rows are written while others wait."""
 
-leases = Table(
-    "leases", metadata,
-    Column("job_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("worker_id", Text, nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("purpose", Text, nullable=False),
-    Column("ask", Text),
-    Column("claims", Text, nullable=False),
-    Column("acquired_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
+leases = table(
+    "leases",
+    longs("job_id", key=True, autoincrement=False),
+    texts("worker_id"),
+    integers("epoch"),
+    texts("purpose"),
+    texts("ask", null=True),
+    texts("claims"),
+    times("acquired_at", "expires_at"),
     Index("ix_leases_worker", "worker_id"),
-)  # fmt: skip
+)
 
-workers = Table(
-    "workers", metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("slots", Integer, nullable=False),
-    Column("light_slots", Integer, nullable=False),
-    Column("types", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("started_at", BigInteger, nullable=False),
-    Column("heartbeat_at", BigInteger, nullable=False),
-    Column("shortage", Text),
-)  # fmt: skip
+workers = table(
+    "workers",
+    texts("id", key=True),
+    texts("name", "host"),
+    integers("pid"),
+    texts("state"),
+    integers("slots", "light_slots"),
+    texts("types", "version"),
+    times("started_at", "heartbeat_at"),
+    texts("shortage", null=True),
+)
 
-leadership = Table(
-    "leadership", metadata,
-    Column("name", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
-    Column("epoch", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-)  # fmt: skip
+leadership = table(
+    "leadership",
+    texts("name", key=True),
+    texts("holder"),
+    longs("epoch"),
+    times("expires_at"),
+)
 
-limits = Table(
-    "limits", metadata,
-    Column("resource", Text, primary_key=True),
-    Column("project_id", ForeignKey("projects.id")),
-    Column("capacity", Integer, nullable=False),
-    Column("set_by", Text),
-    Column("set_at", BigInteger, nullable=False),
+limits = table(
+    "limits",
+    texts("resource", key=True),
+    refs("project_id", "projects.id", null=True),
+    integers("capacity"),
+    texts("set_by", null=True),
+    times("set_at"),
     CheckConstraint("capacity >= 0", name="capacity"),
-)  # fmt: skip
+)
 
-paused_scopes = Table(
-    "paused_scopes", metadata,
-    Column("scope", Text, primary_key=True),
-    Column("by", Text, nullable=False),
-    Column("reason", Text),
-    Column("at", BigInteger, nullable=False),
-)  # fmt: skip
+paused_scopes = table(
+    "paused_scopes",
+    texts("scope", key=True),
+    texts("by"),
+    texts("reason", null=True),
+    times("at"),
+)
 
-files = Table(
-    "files", metadata,
-    Column("id", Id, primary_key=True),
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("content_type", Text),
-    Column("tags", Text, nullable=False),
-    Column("created_by", ForeignKey("principals.id"), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger),
-    Column("version", Integer, nullable=False, server_default=text("1")),
-    Column("last_version", Integer, nullable=False, server_default=text("1")),
+files = table(
+    "files",
+    counted(),
+    refs("project_id", "projects.id"),
+    texts("name"),
+    longs("size"),
+    texts("sha256"),
+    texts("content_type", null=True),
+    texts("tags"),
+    refs("created_by", "principals.id"),
+    times("created_at"),
+    times("expires_at", null=True),
+    integers("version", "last_version", default="1"),
     Index("ix_files_project", "project_id", "id"),
     Index("ix_files_sha256", "project_id", "sha256"),
-    sqlite_autoincrement=True,
-)  # fmt: skip
+)
 """`last_version`: the last number given to a version, whether or not its content came."""
 
-file_versions = Table(
-    "file_versions", metadata,
-    Column("file_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("content_type", Text),
-    Column("created_by", Integer, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-)  # fmt: skip
+file_versions = table(
+    "file_versions",
+    longs("file_id", key=True, autoincrement=False),
+    integers("version", key=True, autoincrement=False),
+    texts("name"),
+    longs("size"),
+    texts("sha256"),
+    texts("content_type", null=True),
+    integers("created_by"),
+    times("created_at"),
+)
 """All contents of files that were replaced, the present one too."""
 
-storage_garbage = Table(
-    "storage_garbage", metadata,
-    Column("id", Id, primary_key=True),
-    Column("prefix", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("since", BigInteger, nullable=False),
-    Column("due_at", BigInteger, nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("last_error", Text),
+storage_garbage = table(
+    "storage_garbage",
+    counted(),
+    texts("prefix", "kind"),
+    times("since", "due_at"),
+    integers("tries"),
+    texts("last_error", null=True),
     Index("ix_storage_garbage_due", "due_at", "id"),
-    sqlite_autoincrement=True,
-)  # fmt: skip
+)
 """Content that nothing refers to any more, until it is deleted from the object storage."""
 
-lineage = Table(
-    "lineage", metadata,
-    Column("id", Id, primary_key=True),
-    Column("job_id", BigInteger, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("direction", Text, nullable=False),
-    Column("object", Text, nullable=False),
-    Column("version", Text),
-    Column("rows", BigInteger),
-    Column("bytes", BigInteger),
-    Column("at", BigInteger, nullable=False),
-    Column("name", Text),
+lineage = table(
+    "lineage",
+    counted(),
+    longs("job_id"),
+    integers("attempt"),
+    texts("direction", "object"),
+    texts("version", null=True),
+    longs("rows", "bytes", null=True),
+    times("at"),
+    texts("name", null=True),
     Index("ix_lineage_job", "job_id"),
     Index("ix_lineage_object", "object", "id"),
-    sqlite_autoincrement=True,
-)  # fmt: skip
+)
 
-saved_views = Table(
-    "saved_views", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", ForeignKey("projects.id")),
-    Column("principal_id", ForeignKey("principals.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("query", Text, nullable=False),
-    Column("columns", Text),
-    Column("density", Text),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Index("uq_saved_views_own", "principal_id", "name", unique=True, sqlite_where=text("project_id IS NULL"),
-          postgresql_where=text("project_id IS NULL")),
-    Index("uq_saved_views_shared", "project_id", "name", unique=True, sqlite_where=text("project_id IS NOT NULL"),
-          postgresql_where=text("project_id IS NOT NULL")),
-)  # fmt: skip
+saved_views = table(
+    "saved_views",
+    integers("id", key=True),
+    refs("project_id", "projects.id", null=True),
+    refs("principal_id", "principals.id"),
+    texts("name", "query"),
+    texts("columns", "density", null=True),
+    times("created_at", "updated_at"),
+    index_where("uq_saved_views_own", "project_id IS NULL", "principal_id", "name", unique=True),
+    index_where("uq_saved_views_shared", "project_id IS NOT NULL", "project_id", "name", unique=True),
+)
 """Named queries of the page of jobs; without a project they are their owner's alone."""
 
-failures = Table(
-    "failures", metadata,
-    Column("id", Id, primary_key=True),
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("project_id", Integer, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("fingerprint", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("hint", Text),
-    Column("place", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("left_at", BigInteger),
+failures = table(
+    "failures",
+    counted(),
+    refs("job_id", "jobs.id", ondelete="CASCADE"),
+    integers("attempt", "project_id"),
+    texts("type", "fingerprint", "code", "message"),
+    texts("hint", null=True),
+    texts("place"),
+    times("at"),
+    times("left_at", null=True),
     Index("ix_failures_groups", "fingerprint", "at", "type", "project_id", "left_at"),
     Index("ix_failures_job", "job_id"),
-    Index("ix_failures_open", "type", sqlite_where=text("left_at IS NULL"), postgresql_where=text("left_at IS NULL")),
-    sqlite_autoincrement=True,
-)  # fmt: skip
+    index_where("ix_failures_open", "left_at IS NULL", "type"),
+)
 """Every time that a job failed; `left_at` is when it was failed no longer: resumed, restarted, or canceled."""
 
-idempotency = Table(
-    "idempotency", metadata,
-    Column("principal_id", Integer, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("request_hash", Text, nullable=False),
-    Column("job_ids", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-)  # fmt: skip
+idempotency = table(
+    "idempotency",
+    integers("principal_id", key=True),
+    texts("key", key=True),
+    texts("request_hash", "job_ids"),
+    times("created_at"),
+)

@@ -3,84 +3,74 @@ is known by."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 
-from jobdeck.store.schema_base import metadata
+from jobdeck.store.columns import integers, refs, table, texts, times
 
-principals = Table(
-    "principals", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("name", Text, nullable=False, unique=True),
-    Column("created_at", BigInteger, nullable=False),
-    Column("project_id", Integer),
-    Column("created_by", Integer),
-    Column("skeleton", Text),
+principals = table(
+    "principals",
+    integers("id", key=True),
+    texts("kind"),
+    texts("name", unique=True),
+    times("created_at"),
+    integers("project_id", "created_by", null=True),
+    texts("skeleton", null=True),
     Index("uq_principals_skeleton", "skeleton", unique=True),
-)  # fmt: skip
+)
 """Who acts. `name` is whole (core/names.py) and never given again; `skeleton` is equal for names that look alike.
 `project_id` is where the principal belongs; none: to the installation."""
 
-tokens = Table(
-    "tokens", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("principal_id", ForeignKey("principals.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("project_id", ForeignKey("projects.id")),
-    Column("lookup", Text, nullable=False, unique=True),
-    Column("hash", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger),
-    Column("revoked_at", BigInteger),
-    Column("last_used_at", BigInteger),
-    Column("created_by", Integer),
+tokens = table(
+    "tokens",
+    integers("id", key=True),
+    refs("principal_id", "principals.id"),
+    texts("name", "role"),
+    refs("project_id", "projects.id", null=True),
+    texts("lookup", unique=True),
+    texts("hash"),
+    times("created_at"),
+    times("expires_at", "revoked_at", "last_used_at", null=True),
+    integers("created_by", null=True),
     Index("ix_tokens_principal", "principal_id"),
-)  # fmt: skip
+)
 """A key of a principal. `name` is a label for people and says nothing about who acts."""
 
-sessions = Table(
-    "sessions", metadata,
-    Column("hash", Text, primary_key=True),
-    Column("token_id", ForeignKey("tokens.id"), nullable=False),
-    Column("csrf", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("last_seen_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-    Column("address", Text),
-    Column("agent", Text),
+sessions = table(
+    "sessions",
+    texts("hash", key=True),
+    refs("token_id", "tokens.id"),
+    texts("csrf"),
+    times("created_at", "last_seen_at", "expires_at"),
+    texts("address", "agent", null=True),
     Index("ix_sessions_expires", "expires_at"),
     Index("ix_sessions_token", "token_id"),
-)  # fmt: skip
+)
 
-login_links = Table(
-    "login_links", metadata,
-    Column("hash", Text, primary_key=True),
-    Column("token_id", ForeignKey("tokens.id"), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-    Column("used_at", BigInteger),
-    Column("session_hash", Text),
+login_links = table(
+    "login_links",
+    texts("hash", key=True),
+    refs("token_id", "tokens.id"),
+    times("created_at", "expires_at"),
+    times("used_at", null=True),
+    texts("session_hash", null=True),
     Index("ix_login_links_token", "token_id"),
-)  # fmt: skip
+)
 """`session_hash`: the session that made it, with which it ends; none: a token made it by itself."""
 
-installation = Table(
-    "installation", metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)  # fmt: skip
+installation = table(
+    "installation",
+    texts("name", key=True),
+    texts("value"),
+)
 """What the installation knows of itself: the check value of its key, who is its administrator, which duties it did."""
 
-connections = Table(
-    "connections", metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("options", Text, nullable=False),
-    Column("secrets", Text),
-    Column("created_by", ForeignKey("principals.id")),
-    Column("created_at", BigInteger, nullable=False),
+connections = table(
+    "connections",
+    integers("id", key=True),
+    refs("project_id", "projects.id"),
+    texts("name", "kind", "options"),
+    texts("secrets", null=True),
+    refs("created_by", "principals.id", null=True),
+    times("created_at"),
     UniqueConstraint("project_id", "name"),
-)  # fmt: skip
+)

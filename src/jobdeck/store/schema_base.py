@@ -19,10 +19,6 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit key; on SQLite plain INTEGER, which alone makes it the table's row id."""
 
 
-def one_of(column: str, values: list[str]) -> str:
-    return f"{column} IN ({', '.join(repr(v) for v in values)})"
-
-
 def every_table() -> MetaData:
     """All tables: those of `schema.py`, and those that stand in the file of their own noun. Loads every file of the
     store, so that none is missing; it is what a migrated database looks like."""

@@ -1,18 +1,20 @@
-"""Finds the pages: every module called `page` below `web/pages` has a `router`; no list names them."""
+"""Finds the pages: every module called `page` below `web/pages` has a `router`; no list names them.
+
+The folders there are packages without an `__init__.py`: the file of a page is its `page.py`."""
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from jobdeck.web import pages
 
-_MODULE = "page"
+_FILE = "page.py"
 _PARAMETER = re.compile(r"\{\w+")
 
 
@@ -26,11 +28,15 @@ class PathTaken(Exception):
 
 def found() -> list[tuple[str, APIRouter]]:
     """Each page's module and router, in the order of their names. Raises PageWithoutRouter, PathTaken."""
-    prefix = f"{pages.__name__}."
-    names = sorted(m.name for m in pkgutil.walk_packages(pages.__path__, prefix) if m.name.endswith(f".{_MODULE}"))
-    routers = [(name, _router(name)) for name in names]
+    routers = [(name, _router(name)) for name in sorted(_modules())]
     check_paths(routers)
     return routers
+
+
+def _modules() -> Iterator[str]:
+    for folder in pages.__path__:
+        for file in Path(folder).rglob(_FILE):
+            yield ".".join((pages.__name__, *file.relative_to(folder).with_suffix("").parts))
 
 
 def check_paths(routers: Iterable[tuple[str, APIRouter]]) -> None:

@@ -15,8 +15,9 @@ from jobdeck.access.caller import LEAST_ROLE, Permission
 from jobdeck.api.admin.login_links import PATH as LOGIN
 from jobdeck.api.http import problem
 from jobdeck.api.http.authentication import STATIC, is_page
+from jobdeck.api.http.server.prefix import REDIRECT
 from jobdeck.core.errors import Forbidden, JobdeckError, Unauthenticated
-from jobdeck.web.page import anyones
+from jobdeck.web.page import anyones, is_fragment, page_behind
 from jobdeck.web.static_files import AssetsNotBuilt
 from jobdeck.wire.problem import Problem
 
@@ -65,19 +66,18 @@ def _is_stranger(request: Request) -> bool:
 
 def _wants_data(request: Request) -> bool:
     """Whether a script asked, which shows what went wrong itself."""
-    return "hx-request" in request.headers or "application/json" in request.headers.get("accept", "")
+    return is_fragment(request) or "application/json" in request.headers.get("accept", "")
 
 
 def _to_login(request: Request, answer: Response) -> Response:
     if is_page(request.url.path):
-        answer.headers["HX-Redirect"] = f"{LOGIN}?next={quote(_page_behind(request))}"
+        answer.headers[REDIRECT] = f"{LOGIN}?next={quote(_page_behind(request))}"
     return answer
 
 
 def _page_behind(request: Request) -> str:
     """The path of the page on which a script asked for a fragment."""
-    current = request.headers.get("hx-current-url", "/")
-    path = current.partition("://")[2].partition("/")[2]
+    path = page_behind(request).partition("://")[2].partition("/")[2]
     return f"/{path}"
 
 

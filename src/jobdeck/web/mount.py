@@ -10,7 +10,9 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
+from jobdeck.api import app as api
 from jobdeck.api.http.authentication import STATIC, Only, Pace, is_pages
+from jobdeck.api.http.server.prefix import own_parts, refuse_own
 from jobdeck.services.services import Services
 from jobdeck.web import discovery, errors
 from jobdeck.web.bundles import Bundles
@@ -37,6 +39,12 @@ def mount(app: FastAPI) -> None:
     app.user_middleware.append(layer)  # innermost, below the layers of the API
     errors.install(app)
     app.router.routes.extend(_routes())
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises InvalidConfiguration for a path prefix that begins like an address of the API or of a page."""
+    if prefix:
+        refuse_own(prefix, own_parts([*api.routes(), *_routes()]))
 
 
 @cache

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from jobdeck.access.caller import Caller, Permission
 from jobdeck.access.sessions import BrowserSession
-from jobdeck.api.http.server.prefix import all_rooted
+from jobdeck.api.http.server.prefix import REDIRECT, all_rooted
 from jobdeck.api.http.server.proxies import root_of
 from jobdeck.core.errors import JobdeckError, Unauthenticated
 from jobdeck.services.services import Services
@@ -21,6 +21,8 @@ from jobdeck.web.rendering import Templates
 from jobdeck.wire.admin import Project
 from jobdeck.wire.bulk import Bulk
 
+FRAGMENT = "X-Jobdeck-Fragment"
+"""The header with which a script asks for a part of a page."""
 PROJECT = "project"
 """The query parameter that every page and every link carries, unless all projects are looked at."""
 POLICY = (
@@ -32,15 +34,20 @@ has an address of this server, too."""
 HEADERS = {
     # Forms of a page without a referrer would come with `Origin: null`, as if from nowhere.
     "Referrer-Policy": "same-origin",
-    "Vary": "HX-Request, Cookie, Accept-Encoding",
+    "Vary": f"{FRAGMENT}, Cookie, Accept-Encoding",
 }
 _MOST_PROJECTS = 500
 _LATEST_OPERATIONS = 5
 
 
 def is_fragment(request: Request) -> bool:
-    """Whether a script asks for a part of the page; going back in history wants all of it."""
-    return "hx-request" in request.headers and "hx-history-restore-request" not in request.headers
+    """Whether a script asks for a part of the page."""
+    return FRAGMENT in request.headers
+
+
+def page_behind(request: Request) -> str:
+    """The address of the page that the browser shows while its script asks for a part; empty: it does not say."""
+    return request.headers.get("X-Jobdeck-Page", "")
 
 
 @dataclass(slots=True)
@@ -93,8 +100,8 @@ class PageContext:
     @property
     def shown_path(self) -> str:
         """The path of the page that the browser shows, which is not that of a part of it that a script asks for."""
-        shown = self.request.headers.get("hx-current-url") if self.is_fragment else None
-        return self.request.url.path if shown is None else urlsplit(shown).path.removeprefix(self.root)
+        shown = page_behind(self.request) if self.is_fragment else ""
+        return urlsplit(shown).path.removeprefix(self.root) if shown else self.request.url.path
 
     def may(self, permission: str) -> bool:
         """Whether to offer something; `job:submit` and so on."""
@@ -145,7 +152,7 @@ class PageContext:
     def redirect(self, url: str) -> Response:
         """Go there now; a script that asked for a fragment makes its whole page go."""
         if self.is_fragment:
-            return Response(status_code=204, headers={"HX-Redirect": url})
+            return Response(status_code=204, headers={REDIRECT: url})
         return RedirectResponse(url, 303)
 
 

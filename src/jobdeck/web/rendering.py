@@ -144,6 +144,7 @@ _FILTERS = {
     "iso": _iso,
     "number": amounts.number,
     "percent": amounts.percent,
+    "units": amounts.units,
     "utc": _utc,
     "verb": lambda operation: WORDS[operation].verb,
     "visible": _visible,

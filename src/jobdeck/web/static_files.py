@@ -16,10 +16,8 @@ FOLDER = Path(__file__).parent / "static"
 MANIFEST = "manifest.json"
 
 
-class AssetsNotBuilt(Unavailable):
+class AssetsNotBuilt(Unavailable, code="assets_not_built"):
     """The scripts and styles of the pages were not built in this installation."""
-
-    code = "assets_not_built"
 
 
 @dataclass(slots=True)

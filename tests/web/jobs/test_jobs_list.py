@@ -168,7 +168,7 @@ def test_what_is_no_filter_is_refused_and_parts_are_no_pages(desk: Desk, deck: D
             assert client.get(desk.url(query)).status_code == 422, query
         for path in ("/jobs/changes", "/jobs/filter/state", "/jobs/bulk/1"):
             assert client.get(path).status_code == 404
-        assert client.get("/jobs/filter/none", headers={"HX-Request": "true"}).status_code == 404
+        assert client.get("/jobs/filter/none", headers={"X-Jobdeck-Fragment": "true"}).status_code == 404
 
 
 async def test_it_is_accessible(desks: Desks, open_page: OpenPage, axe: Axe) -> None:

@@ -6,9 +6,10 @@ import asyncio
 import re
 from pathlib import Path
 
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, expect
 
 from tests.web.conftest import OpenPage
+from tests.web.held import held_back
 from tests.web.jobs.words import LONG, Desk, has_query, is_live, pick, row, rows, shows
 from tests.web.watch import Watch
 
@@ -134,14 +135,7 @@ async def test_while_an_answer_is_on_its_way_the_list_says_so(desk: Desk, page: 
     low, high = desk.submit(priority=1).id, desk.submit(priority=9).id
     await page.goto(desk.url("sort=priority"))
     await shows(page, low, high)
-    go, reached = asyncio.Event(), asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        reached.set()
-        await go.wait()
-        await route.continue_()
-
-    await page.route("**/jobs?*state=failed*", hold)
+    reached, go = await held_back(page, "**/jobs?*state=failed*")
     await page.get_by_role("link", name="failed 0").click()
     await reached.wait()
     await expect(page.locator("#jobs")).to_have_attribute("aria-busy", "true")

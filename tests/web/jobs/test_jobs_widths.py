@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -182,3 +183,17 @@ async def test_long_names_of_types_keep_to_themselves(desk: Desk, page: Page) ->
         "(all) => all.map((e) => [e.getBoundingClientRect().top, e.getBoundingClientRect().bottom])"
     )
     assert all(above[1] <= below[0] + 1 for above, below in pairwise(boxes))
+
+
+async def test_the_reason_of_a_failure_is_read_in_its_row(desk: Desk, page: Page, tmp_path: Path) -> None:
+    """The end of the message says what is wrong: beside the type, one line had no room for more than a file's name."""
+    source = tmp_path / "orders of march.csv"
+    source.write_text("id,amount\n1,1\n2\n")
+    ref = f"file:{desk.client.files.upload(source, project=desk.project).id}"
+    job = desk.done("import", {"files": [ref], "into": "lake/in.shop/read"})
+    assert job.state == "failed"
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.goto(desk.url())
+    why = row(page, job.id).locator(".job-why.failed")
+    assert await why.evaluate("(why) => why.clientHeight >= 2 * parseFloat(getComputedStyle(why).fontSize)")
+    assert await why.evaluate("(why) => why.clientWidth >= 0.9 * why.closest('td').clientWidth - 16")

@@ -11,13 +11,11 @@ from fastapi.responses import StreamingResponse
 
 from jobdeck.api.http import problem, ranges
 from jobdeck.api.http.depends import (
-    PAGE,
     CallerDep,
-    Cursor,
     Force,
     IdempotencyKey,
     IdPath,
-    Limit,
+    PagingDep,
     ProjectPath,
     ServicesDep,
 )
@@ -117,14 +115,13 @@ async def list_files(
     services: ServicesDep,
     caller: CallerDep,
     project: ProjectPath,
-    limit: Limit = PAGE,
-    cursor: Cursor = None,
+    paging: PagingDep,
     sha256: Annotated[
         str | None, Query(pattern="^[0-9a-f]{64}$", description="Only files whose content has this checksum.")
     ] = None,
 ) -> Page[File]:
     """Files of the project, newest first."""
-    return await services.of(Files).page(caller, project, cursor, limit, sha256)
+    return await services.of(Files).page(caller, project, paging.cursor, paging.limit, sha256)
 
 
 @router.get("/{id}", summary="Show a file")

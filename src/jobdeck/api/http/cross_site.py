@@ -23,10 +23,8 @@ _MOST_FIELDS = 10_000
 _OWN_SITE = ("same-origin", "none")
 
 
-class CrossSiteRefused(Forbidden):
+class CrossSiteRefused(Forbidden, code="cross_site_refused"):
     """A browser's request that changes something came from another site, or without the session's secret."""
-
-    code = "cross_site_refused"
 
 
 class CrossSite:

@@ -14,17 +14,16 @@ from jobdeck.cli.show.table import TableColumn
 if TYPE_CHECKING:
     from jobdeck.wire.admin import Limit
 
-COMMANDS = {
-    "limits": ("Administration", "List, set and clear limits."),
-}
-EXAMPLES = {
-    "limits": ("jobdeck limits list", "jobdeck limits set type:import 2"),
-    "limits list": ("jobdeck limits list", "jobdeck limits list --instance"),
-    "limits set": ("jobdeck limits set type:import 2", "jobdeck limits set instance 50 --instance"),
-    "limits clear": ("jobdeck limits clear type:import",),
-}
+COMMANDS = {"limits": ("Administration", "List, set and clear limits of a project, or of all together.")}
+EXAMPLES = """
+jobdeck limits list
+jobdeck limits set type:import 2
+jobdeck limits list --instance
+jobdeck limits set instance 50 --instance
+jobdeck limits clear type:import
+"""
 
-app = noun("limits", "List, set and clear limits of a project, or with --instance of all together.")
+app = noun(COMMANDS)
 
 Instance = Annotated[bool, Parameter(help="Of all projects together, not of one.", negative=())]
 

@@ -7,12 +7,10 @@ from jobdeck.cli.exits import say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_json
 
-COMMANDS = {
-    "login": ("Administration", "Print a link that logs a browser in."),
-}
-EXAMPLES = {
-    "login": ("jobdeck login",),
-}
+COMMANDS = {"login": ("Administration", "Print a link that logs a browser in.")}
+EXAMPLES = """
+jobdeck login
+"""
 
 
 def login(*, common: Common | None = None) -> None:

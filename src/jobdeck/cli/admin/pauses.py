@@ -16,17 +16,14 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.pauses import PausedScope
 
-COMMANDS = {
-    "pauses": ("Administration", "Hold back the starting of jobs, and let it go on."),
-}
-EXAMPLES = {
-    "pauses": ("jobdeck pauses list", "jobdeck pauses set type:import"),
-    "pauses list": ("jobdeck pauses list",),
-    "pauses set": ("jobdeck pauses set project:shop --reason 'database upgrade'",),
-    "pauses clear": ("jobdeck pauses clear project:shop",),
-}
+COMMANDS = {"pauses": ("Administration", "List, set and clear paused scopes, in which no jobs are started.")}
+EXAMPLES = """
+jobdeck pauses list
+jobdeck pauses set project:shop --reason 'database upgrade'
+jobdeck pauses clear project:shop
+"""
 
-app = noun("pauses", "List, set and clear paused scopes, in which no jobs are started.")
+app = noun(COMMANDS)
 
 Scope = Annotated[str, Parameter(name="SCOPE", help="instance, project:NAME or type:NAME.")]
 

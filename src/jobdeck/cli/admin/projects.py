@@ -17,18 +17,15 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import Project
 
-COMMANDS = {
-    "projects": ("Administration", "List, show, create and change projects."),
-}
-EXAMPLES = {
-    "projects": ("jobdeck projects list", "jobdeck projects create shop"),
-    "projects list": ("jobdeck projects list",),
-    "projects show": ("jobdeck projects show shop",),
-    "projects create": ("jobdeck projects create shop --title 'The shop'",),
-    "projects change": ("jobdeck projects change shop --weight 2",),
-}
+COMMANDS = {"projects": ("Administration", "List, show, create and change projects.")}
+EXAMPLES = """
+jobdeck projects list
+jobdeck projects create shop --title 'The shop'
+jobdeck projects show shop
+jobdeck projects change shop --weight 2
+"""
 
-app = noun("projects", "List, show, create and change projects.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[Project]] = [
     TableColumn("NAME", lambda p: p.name),
@@ -36,6 +33,10 @@ COLUMNS: list[TableColumn[Project]] = [
     TableColumn("WEIGHT", lambda p: f"{p.weight:g}", right=True),
     TableColumn("CREATED", lambda p: p.created_at, drop=2),
 ]
+
+Name = Annotated[str, Parameter(help="The project.")]
+Title = Annotated[str | None, Parameter(help="For people.")]
+WEIGHT = "Its part of the workers, relative to others."
 
 
 @lists(app, COLUMNS, lambda p: p.name, "There are no projects that you may see.")
@@ -45,7 +46,7 @@ def list_(client: Client, _: Common) -> list[Project]:
 
 
 @app.command(name="show")
-def show(name: Annotated[str, Parameter(help="The project.")], /, *, common: Common | None = None) -> None:
+def show(name: Name, /, *, common: Common | None = None) -> None:
     """Show a project."""
     with asking(common) as (client, given):
         print_one(given.output, client.projects.get(name), _show_project, lambda p: p.name)
@@ -62,8 +63,8 @@ def create(
     name: Annotated[str, Parameter(help="Lower-case letters, digits, - and _.")],
     /,
     *,
-    title: Annotated[str | None, Parameter(help="For people.")] = None,
-    weight: Annotated[float | None, Parameter(help="Its part of the workers, relative to others. [default: 1]")] = None,
+    title: Title = None,
+    weight: Annotated[float | None, Parameter(help=f"{WEIGHT} [default: 1]")] = None,
     common: Common | None = None,
 ) -> None:
     """Create a project."""
@@ -74,11 +75,11 @@ def create(
 
 @app.command(name="change")
 def change(
-    name: Annotated[str, Parameter(help="The project.")],
+    name: Name,
     /,
     *,
-    title: Annotated[str | None, Parameter(help="For people.")] = None,
-    weight: Annotated[float | None, Parameter(help="Its part of the workers, relative to others.")] = None,
+    title: Title = None,
+    weight: Annotated[float | None, Parameter(help=WEIGHT)] = None,
     common: Common | None = None,
 ) -> None:
     """Change a project's title or weight."""

@@ -16,16 +16,13 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import Session
 
-COMMANDS = {
-    "sessions": ("Administration", "List and end your sessions in browsers."),
-}
-EXAMPLES = {
-    "sessions": ("jobdeck sessions list",),
-    "sessions list": ("jobdeck sessions list",),
-    "sessions end": ("jobdeck sessions end --all",),
-}
+COMMANDS = {"sessions": ("Administration", "List and end your sessions in browsers.")}
+EXAMPLES = """
+jobdeck sessions list
+jobdeck sessions end --all
+"""
 
-app = noun("sessions", "List and end your sessions in browsers.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[Session]] = [
     TableColumn("ID", lambda s: s.id),

@@ -23,12 +23,15 @@ COMMANDS = {
     "me": ("Administration", "Say whom the token speaks for."),
     "health": ("Administration", "Say whether the server serves."),
 }
-EXAMPLES = {
-    "events": ("jobdeck events", "jobdeck events --job 12 -o json"),
-    "history": ("jobdeck history --since 1d", "jobdeck history --kind token --actor ci"),
-    "me": ("jobdeck me",),
-    "health": ("jobdeck health", "jobdeck health -o json"),
-}
+EXAMPLES = """
+jobdeck events
+jobdeck events --job 12 -o json
+jobdeck history --since 1d
+jobdeck history --kind token --actor ci
+jobdeck me
+jobdeck health
+jobdeck health -o json
+"""
 
 HISTORY_COLUMNS: list[TableColumn[Event]] = [
     TableColumn("ID", lambda e: e.id, drop=4, right=True),

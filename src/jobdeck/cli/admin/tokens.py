@@ -20,20 +20,15 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import NewToken, Token
 
-COMMANDS = {
-    "tokens": ("Administration", "List, create and revoke access tokens."),
-}
-EXAMPLES = {
-    "tokens": ("jobdeck tokens list", "jobdeck tokens create ci --role operator"),
-    "tokens list": ("jobdeck tokens list",),
-    "tokens create": (
-        "jobdeck tokens create ci --role operator --project shop",
-        "jobdeck tokens create dashboard --role viewer --expires-in-days 90",
-    ),
-    "tokens revoke": ("jobdeck tokens revoke 4",),
-}
+COMMANDS = {"tokens": ("Administration", "List, create and revoke access tokens.")}
+EXAMPLES = """
+jobdeck tokens list
+jobdeck tokens create ci --role operator --project shop
+jobdeck tokens create dashboard --role viewer --expires-in-days 90
+jobdeck tokens revoke 4
+"""
 
-app = noun("tokens", "List, create and revoke access tokens.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[Token]] = [
     TableColumn("ID", lambda t: t.id, right=True),

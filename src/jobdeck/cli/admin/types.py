@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import TypeInfo
 
-COMMANDS = {
-    "types": ("Work with jobs", "List and show job types."),
-}
-EXAMPLES = {
-    "types": ("jobdeck types list", "jobdeck types show import"),
-    "types list": ("jobdeck types list",),
-    "types show": ("jobdeck types show import",),
-}
+COMMANDS = {"types": ("Work with jobs", "List and show job types.")}
+EXAMPLES = """
+jobdeck types list
+jobdeck types show import
+"""
 
-app = noun("types", "List and show job types.")
+Schema = dict[str, Any]
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[TypeInfo]] = [
     TableColumn("NAME", lambda t: t.name),
@@ -55,20 +54,36 @@ def _show_type(info: TypeInfo) -> None:
     print(f"{text.line(info.name)}: {text.line(info.description)}")
     if info.broken is not None:
         return
-    schema = info.params_schema
+    print_facts(_fields(info.params_schema, info.params_schema.get("$defs", {})))
+
+
+def _fields(schema: Schema, defs: Schema, before: str = "", above: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """The parameters; those in a group as `--param` takes them, `csv.encoding`. A group within itself ends there."""
     required = set(schema.get("required", ()))
-    print_facts((name, _field(field, name in required)) for name, field in schema.get("properties", {}).items())
+    for name, field in schema.get("properties", {}).items():
+        yield before + name, _field(field, name in required)
+        for ref in filter(None, (_named(kind) for kind in _kinds(field))):
+            if ref not in above:
+                yield from _fields(defs.get(ref, {}), defs, f"{before}{name}.", (*above, ref))
 
 
-def _field(field: dict[str, Any], required: bool) -> str:
+def _named(schema: Schema) -> str | None:
+    """The name of a group of fields that stands in `$defs`."""
+    return str(schema["$ref"]).rpartition("/")[2] if "$ref" in schema else None
+
+
+def _kinds(field: Schema) -> list[Schema]:
+    return [kind for kind in (field, *field.get("anyOf", ())) if {"type", "enum", "$ref"} & kind.keys()]
+
+
+def _field(field: Schema, required: bool) -> str:
     """Type or choices of a parameter, what it means, and its default."""
-    kinds = [field, *field.get("anyOf", ())]
-    kind = " or ".join(_kind(kind) for kind in kinds if {"type", "enum", "$ref"} & kind.keys())
-    default = "required" if required else f"default {json.dumps(field.get('default'))}"
+    kind = " or ".join(_kind(kind) for kind in _kinds(field))
+    default = "required" if required else f"default {json.dumps(field.get('default'), ensure_ascii=False)}"
     return " ".join(part for part in (kind, field.get("description", ""), f"({default})") if part)
 
 
-def _kind(schema: dict[str, Any]) -> str:
+def _kind(schema: Schema) -> str:
     if "enum" in schema:
         return "|".join(str(choice) for choice in schema["enum"])
     return str(schema.get("type", "object"))

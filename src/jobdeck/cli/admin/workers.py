@@ -20,18 +20,15 @@ if TYPE_CHECKING:
     from jobdeck.client.admin.workers import WorkersResource
     from jobdeck.wire.admin import Worker
 
-COMMANDS = {
-    "workers": ("Administration", "List, show, drain and undrain workers."),
-}
-EXAMPLES = {
-    "workers": ("jobdeck workers list",),
-    "workers list": ("jobdeck workers list",),
-    "workers show": ("jobdeck workers show db1",),
-    "workers drain": ("jobdeck workers drain 4f1c2a",),
-    "workers undrain": ("jobdeck workers undrain 4f1c2a",),
-}
+COMMANDS = {"workers": ("Administration", "List, show, drain and undrain workers.")}
+EXAMPLES = """
+jobdeck workers list
+jobdeck workers show db1
+jobdeck workers drain 4f1c2a
+jobdeck workers undrain 4f1c2a
+"""
 
-app = noun("workers", "List, show, drain and undrain workers.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[Worker]] = [
     TableColumn("ID", lambda w: w.id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +82,11 @@ def shown_default(value: object) -> str | None:
     return None if value is None or isinstance(value, bool) else str(value)
 
 
-def noun(name: str, help: str) -> App:
-    """A group of commands about one thing."""
+def noun(commands: Mapping[str, tuple[str, str]]) -> App:
+    """A group of commands about one thing: the one that the file's `COMMANDS` name."""
+    ((name, (_, told)),) = commands.items()
     usual = Parameter(negative_iterable=(), negative_none=(), show_default=shown_default)
-    return App(name=name, help=help, version_flags=(), default_parameter=usual)
+    return App(name=name, help=told, version_flags=(), default_parameter=usual)
 
 
 def hoisted(tokens: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from jobdeck.cli.arguments.params import assembled, document
 from jobdeck.cli.arguments.schemas import Schema
 from jobdeck.cli.exits import UsageError
+from jobdeck.core.secrecy import sounds_secret
 from jobdeck.core.values import merged
 
 _WHY = "Others could read secrets on the command line."
@@ -31,6 +32,15 @@ def given(names: Iterable[str] | None, whole: str | None) -> dict[str, Any]:
         secret = _read(name, value[1:]) if equals else _asked(name)
         found = merged(found, _nested(name, secret))
     return merged(base, found)
+
+
+def none_among(options: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The options as they are, where none is a secret by its name; raises UsageError. The id of a key is none."""
+    for name, _ in options:
+        last = name.rpartition(".")[2]
+        if sounds_secret(last) and not last.endswith("_id"):
+            raise UsageError(_WHY, f"Give --secret {name} to be asked for it, or --secret {name}=@FILE.")
+    return options
 
 
 def _nested(name: str, secret: str) -> dict[str, Any]:

@@ -20,19 +20,16 @@ if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import Configuration
 
-COMMANDS = {
-    "configurations": ("Data", "List, save and delete parameters."),
-}
-EXAMPLES = {
-    "configurations": ("jobdeck configurations list",),
-    "configurations list": ("jobdeck configurations list --project shop",),
-    "configurations create": ("jobdeck configurations create short-nap sleep -p seconds=5",),
-    "configurations show": ("jobdeck configurations show 3",),
-    "configurations change": ("jobdeck configurations change 3 -p seconds=10",),
-    "configurations delete": ("jobdeck configurations delete 3",),
-}
+COMMANDS = {"configurations": ("Data", "List, save and delete configurations: saved parameters.")}
+EXAMPLES = """
+jobdeck configurations list --project shop
+jobdeck configurations create short-nap sleep -p seconds=5
+jobdeck configurations show 3
+jobdeck configurations change 3 -p seconds=10
+jobdeck configurations delete 3
+"""
 
-app = noun("configurations", "List, save and delete configurations: saved parameters.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[Configuration]] = [
     TableColumn("ID", lambda c: c.id, right=True),

@@ -16,31 +16,24 @@ from jobdeck.cli.exits import DONE, JOB_FAILED, UsageError, say
 from jobdeck.cli.show import text
 from jobdeck.cli.show.output import print_one
 from jobdeck.cli.show.table import TableColumn, print_facts
-from jobdeck.core.values import merged
+from jobdeck.core.values import encode, flat, merged
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
     from jobdeck.wire.admin import Connection, ConnectionTest
 
-COMMANDS = {
-    "connections": ("Data", "List, make, change and test connections."),
-}
-EXAMPLES = {
-    "connections": ("jobdeck connections list",),
-    "connections list": ("jobdeck connections list --project shop",),
-    "connections create": (
-        "jobdeck connections create bucket files --option url=s3://bucket --secrets-json @secrets.json",
-    ),
-    "connections show": ("jobdeck connections show bucket",),
-    "connections change": (
-        "jobdeck connections change bucket --option region=eu-west-1",
-        "jobdeck connections change bucket --secret aws_secret_access_key=@key.txt",
-    ),
-    "connections test": ("jobdeck connections test bucket",),
-    "connections delete": ("jobdeck connections delete bucket",),
-}
+COMMANDS = {"connections": ("Data", "List, show, create, change, test and delete connections.")}
+EXAMPLES = """
+jobdeck connections list --project shop
+jobdeck connections create bucket files --option url=s3://bucket --secrets-json @secrets.json
+jobdeck connections show bucket
+jobdeck connections change bucket --option region=eu-west-1
+jobdeck connections change bucket --secret aws_secret_access_key=@key.txt
+jobdeck connections test bucket
+jobdeck connections delete bucket
+"""
 
-app = noun("connections", "List, show, create, change, test and delete connections.")
+app = noun(COMMANDS)
 
 COLUMNS: list[TableColumn[Connection]] = [
     TableColumn("NAME", lambda c: c.name),
@@ -93,7 +86,7 @@ def create(
 ) -> None:
     """Create a connection to a system that jobs read from or write to."""
     common = common or Common()
-    options = assembled(pairs(option, "--option"), Schema(None))
+    options = assembled(secrets.none_among(pairs(option, "--option")), Schema(None))
     hidden = secrets.given(secret, secrets_json)
     with common.client() as client:
         made = client.connections.create(name, kind, options, hidden, project=common.project_or_default)
@@ -117,7 +110,7 @@ def change(
     common = common or Common()
     if not (option or unset or secret or secrets_json):
         raise UsageError("Nothing is to change.", "Give --option, --unset, --secret or --secrets-json.")
-    options = assembled(pairs(option, "--option"), Schema(None))
+    options = assembled(secrets.none_among(pairs(option, "--option")), Schema(None))
     hidden = secrets.given(secret, secrets_json)
     with common.client() as client:
         now = client.connections.get(name, project=common.project_or_default)
@@ -161,10 +154,15 @@ def delete(
 
 def _show(found: Connection) -> None:
     print(f"{found.name} ({found.kind})" + (f": {text.line(found.description)}" if found.description else ""))
-    print_facts([(name, text.line(str(value))) for name, value in _flat(found.options)])
-    print_facts([(name, f"{value} (secret)") for name, value in _flat(found.secrets)])
+    print_facts([(name, _shown(value)) for name, value in flat(found.options)])
+    print_facts([(name, f"{value} (secret)") for name, value in flat(found.secrets)])
     if found.created_at is not None:
         print_facts([("created", text.moment(found.created_at))])
+
+
+def _shown(value: object) -> str:
+    """As it is written with --option."""
+    return text.line(value if isinstance(value, str) else encode(value))
 
 
 def _tell(name: str, found: ConnectionTest) -> None:
@@ -173,17 +171,8 @@ def _tell(name: str, found: ConnectionTest) -> None:
         say(f"hint: {text.line(found.hint)}")
 
 
-def _flat(values: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    """Groups of values as names with dots, without `options.`, which may be left out in writing, too."""
-    found: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        whole = name if above in ("", "options.") else f"{above}{name}"
-        found += _flat(value, f"{whole}.") if isinstance(value, dict) else [(whole, value)]
-    return found
-
-
 def _has(values: dict[str, Any], name: str) -> bool:
-    return name in {flat for flat, _ in _flat(values)}
+    return name in {one for one, _ in flat(values)}
 
 
 def _nothing(values: dict[str, Any], name: str) -> dict[str, Any]:

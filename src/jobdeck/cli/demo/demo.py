@@ -25,12 +25,11 @@ from jobdeck.client import Client
 from jobdeck.core.home import ADMIN_TOKEN
 from jobdeck.wire.jobs import Job
 
-COMMANDS = {
-    "demo": ("Serve", "Start with real data loaded, and run the main job on it."),
-}
-EXAMPLES = {
-    "demo": ("jobdeck demo", "jobdeck demo --exit"),
-}
+COMMANDS = {"demo": ("Serve", "Start with real data loaded, and run the main job on it.")}
+EXAMPLES = """
+jobdeck demo
+jobdeck demo --exit
+"""
 
 HOME = Path(".jobdeck-demo")
 CSV = {"null_values": [""], "strings_can_be_null": True}

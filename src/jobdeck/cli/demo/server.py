@@ -25,16 +25,12 @@ DEFAULT_PORT = 8380
 PORTS_TRIED = 20
 
 
-class PortTaken(Unavailable):
+class PortTaken(Unavailable, code="port_taken"):
     """Something else listens at the address that was asked for."""
 
-    code = "port_taken"
 
-
-class ServerDidNotStart(Unavailable):
+class ServerDidNotStart(Unavailable, code="server_did_not_start"):
     """The server ended, or said nothing, before it answered."""
-
-    code = "server_did_not_start"
 
 
 @dataclass(frozen=True, slots=True)

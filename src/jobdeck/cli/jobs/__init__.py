@@ -4,47 +4,51 @@ from __future__ import annotations
 
 from jobdeck.cli.arguments.options import noun
 
-COMMANDS = {
-    "jobs": ("Work with jobs", "List, show, watch and operate jobs."),
-}
-EXAMPLES = {
-    "jobs": ("jobdeck jobs list --state failed", "jobdeck job show 12", "jobdeck job watch 12"),
-    "jobs list": (
-        "jobdeck jobs list --state failed,paused --since 1d",
-        "jobdeck jobs list --type import --sort -created_at --limit 10",
-        "jobdeck jobs list --state failed -o ids | jobdeck job resume -",
-    ),
-    "jobs counts": ("jobdeck jobs counts", "jobdeck jobs counts --type import --since 7d"),
-    "jobs show": ("jobdeck job show 12", "jobdeck job show 12 -o json"),
-    "jobs watch": ("jobdeck job watch 12", "jobdeck job watch 12 13 14"),
-    "jobs logs": (
-        "jobdeck job logs 12 -f",
-        "jobdeck job logs 12 --level error --step load",
-        "jobdeck job logs 12 --download job-12.log",
-    ),
-    "jobs steps": ("jobdeck job steps 12", "jobdeck job steps 12 --attempt 1"),
-    "jobs tasks": ("jobdeck job tasks 12 load", "jobdeck job tasks 12 1 --state failed --slowest"),
-    "jobs timeline": ("jobdeck job timeline 12",),
-    "jobs claims": ("jobdeck job claims 12",),
-    "jobs diff": ("jobdeck job diff 12", "jobdeck job diff 12 --with 9"),
-    "jobs attempts": ("jobdeck job attempts 12",),
-    "jobs events": ("jobdeck job events 12",),
-    "jobs lineage": ("jobdeck job lineage 12",),
-    "jobs rejects": ("jobdeck job rejects 12 --rows 20", "jobdeck job rejects 12 --download rejects"),
-    "jobs cancel": ("jobdeck job cancel 12 --reason 'wrong file'", "jobdeck jobs cancel --state pending --type sleep"),
-    "jobs pause": (
-        "jobdeck job pause 12 --reason lunch",
-        "jobdeck job pause 12 --resume-at 2026-11-20T08:00",
-        "jobdeck jobs pause --state running --project shop",
-    ),
-    "jobs resume": ("jobdeck job resume 12", "jobdeck jobs resume --state failed --since 1d --yes"),
-    "jobs restart": ("jobdeck job restart 12", "jobdeck jobs restart --error source_changed"),
-    "jobs run-again": ("jobdeck job run-again 12 --wait", "jobdeck job run-again 12 -p seconds=5 --without tasks"),
-    "jobs priority": ("jobdeck job priority 12 --to 9", "jobdeck jobs priority --type import --to 2"),
-    "jobs delete": ("jobdeck job delete 12", "jobdeck jobs delete --state canceled --until 7d"),
-}
+COMMANDS = {"jobs": ("Work with jobs", "List, show, watch and operate jobs.")}
+EXAMPLES = """
+jobdeck jobs list --state failed,paused --since 1d
+jobdeck job show 12
+jobdeck job watch 12
+jobdeck jobs list --type import --sort -created_at --limit 10
+jobdeck jobs list --state failed -o ids | jobdeck job resume -
+jobdeck jobs counts
+jobdeck jobs counts --type import --since 7d
+jobdeck job show 12 -o json
+jobdeck job watch 12 13 14
+jobdeck job logs 12 -f
+jobdeck job logs 12 --level error --step load
+jobdeck job logs 12 --download job-12.log
+jobdeck job steps 12
+jobdeck job steps 12 --attempt 1
+jobdeck job tasks 12 load
+jobdeck job tasks 12 1 --state failed --slowest
+jobdeck job timeline 12
+jobdeck job claims 12
+jobdeck job diff 12
+jobdeck job diff 12 --with 9
+jobdeck job attempts 12
+jobdeck job events 12
+jobdeck job lineage 12
+jobdeck job rejects 12 --rows 20
+jobdeck job rejects 12 --download rejects
+jobdeck job cancel 12 --reason 'wrong file'
+jobdeck jobs cancel --state pending --type sleep
+jobdeck job pause 12 --reason lunch
+jobdeck job pause 12 --resume-at 2026-11-20T08:00
+jobdeck jobs pause --state running --project shop
+jobdeck job resume 12
+jobdeck jobs resume --state failed --since 1d --yes
+jobdeck job restart 12
+jobdeck jobs restart --error source_changed
+jobdeck job run-again 12 --wait
+jobdeck job run-again 12 -p seconds=5 --without tasks
+jobdeck job priority 12 --to 9
+jobdeck jobs priority --type import --to 2
+jobdeck job delete 12
+jobdeck jobs delete --state canceled --until 7d
+"""
 
-app = noun("jobs", "List, show, watch and operate jobs.")
+app = noun(COMMANDS)
 
 _VIEWS = "jobdeck.cli.jobs.views"
 _VERBS = "jobdeck.cli.jobs.verbs"

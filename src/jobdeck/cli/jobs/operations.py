@@ -20,19 +20,17 @@ from jobdeck.core.life.bulk import BulkState
 if TYPE_CHECKING:
     from jobdeck.wire.bulk import Bulk, BulkItem
 
-COMMANDS = {
-    "bulk": ("Work with jobs", "Operations on many jobs: list, follow, stop them."),
-}
-EXAMPLES = {
-    "bulk": ("jobdeck bulk list", "jobdeck bulk watch 3"),
-    "bulk list": ("jobdeck bulk list", "jobdeck bulk list --everyone"),
-    "bulk show": ("jobdeck bulk show 3",),
-    "bulk items": ("jobdeck bulk items 3 --outcome skipped",),
-    "bulk watch": ("jobdeck bulk watch 3",),
-    "bulk stop": ("jobdeck bulk stop 3",),
-}
+COMMANDS = {"bulk": ("Work with jobs", "Operations on many jobs: list, follow and stop them.")}
+EXAMPLES = """
+jobdeck bulk list
+jobdeck bulk watch 3
+jobdeck bulk list --everyone
+jobdeck bulk show 3
+jobdeck bulk items 3 --outcome skipped
+jobdeck bulk stop 3
+"""
 
-app = noun("bulk", "Operations on many jobs: list, follow and stop them.")
+app = noun(COMMANDS)
 
 Id = Annotated[int, Parameter(name="ID", help="Of the operation, as `bulk list` shows it.")]
 Outcome = Literal["waiting", "done", "skipped", "failed", "untouched"]

@@ -16,7 +16,7 @@ from jobdeck.core.life.states import ALIVE, State, StepState
 
 if TYPE_CHECKING:
     from jobdeck.client import Client
-    from jobdeck.wire.jobs import Job, TouchedObject
+    from jobdeck.wire.jobs import Job
     from jobdeck.wire.steps import Step
 
 
@@ -50,8 +50,8 @@ def _facts(job: Job, steps: list[Step]) -> Iterator[tuple[str, object]]:
     yield "paused for", text.duration(job.paused_seconds) if job.paused_seconds else None
     yield "credits", text.cost(job.credits) if job.credits else None
     yield "worker", job.worker
-    yield "read", _objects(job.inputs)
-    yield "wrote", _objects(job.outputs)
+    yield "read", text.objects(job.inputs)
+    yield "wrote", text.objects(job.outputs)
     yield "parameters", json.dumps(job.params, ensure_ascii=False) if job.params else None
     yield "result", json.dumps(job.result, ensure_ascii=False) if job.result is not None else None
     yield "can be", ", ".join(_offers(job))
@@ -72,12 +72,6 @@ def _counted(job: Job, steps: list[Step]) -> str:
     told = ", ".join(part for part in (text.amount(step.progress), rate) if part)
     is_all = len(steps) == 1 and abs(step.progress.fraction - job.progress.fraction) < 0.01
     return told if is_all or not told else f"in step {text.line(step.name)}: {told}"
-
-
-def _objects(objects: list[TouchedObject]) -> str:
-    return ", ".join(
-        f"{text.line(t.shown)}{f' ({text.number(t.rows)} rows)' if t.rows is not None else ''}" for t in objects
-    )
 
 
 def _offers(job: Job) -> Iterator[str]:

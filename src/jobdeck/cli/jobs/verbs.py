@@ -63,32 +63,25 @@ def pause(
     return _operate(asked, ids, which, together, common, verb)
 
 
-def resume(
-    *ids: Ids,
-    reason: Reason = None,
-    wait: Wait = False,
-    which: Which | None = None,
-    together: Together | None = None,
-    common: Common | None = None,
-) -> int:
-    """Let paused or failed jobs go on from where they stopped."""
-    asked = Asked(BulkOperation.RESUME, reason)
-    verb: Verb = lambda client, id_: client.jobs.resume(id_, reason)  # noqa: E731
-    return _operate(asked, ids, which, together, common, verb, wait=wait)
+def _queuing(operation: BulkOperation, ask: Callable[[Client, int, str | None], Job]) -> Callable[..., int]:
+    """An operation after which the jobs run, so that one may wait for their end."""
+
+    def verb(
+        *ids: Ids,
+        reason: Reason = None,
+        wait: Wait = False,
+        which: Which | None = None,
+        together: Together | None = None,
+        common: Common | None = None,
+    ) -> int:
+        one: Verb = lambda client, id_: ask(client, id_, reason)  # noqa: E731
+        return _operate(Asked(operation, reason), ids, which, together, common, one, wait=wait)
+
+    return verb
 
 
-def restart(
-    *ids: Ids,
-    reason: Reason = None,
-    wait: Wait = False,
-    which: Which | None = None,
-    together: Together | None = None,
-    common: Common | None = None,
-) -> int:
-    """Run jobs again from their first step, as a new attempt."""
-    asked = Asked(BulkOperation.RESTART, reason)
-    verb: Verb = lambda client, id_: client.jobs.restart(id_, reason)  # noqa: E731
-    return _operate(asked, ids, which, together, common, verb, wait=wait)
+resume = _queuing(BulkOperation.RESUME, lambda client, id_, reason: client.jobs.resume(id_, reason))
+restart = _queuing(BulkOperation.RESTART, lambda client, id_, reason: client.jobs.restart(id_, reason))
 
 
 def priority(

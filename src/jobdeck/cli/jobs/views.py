@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import Parameter
 
@@ -24,15 +24,18 @@ from jobdeck.cli.show.terminal import is_terminal
 from jobdeck.core.output.nearest import closest
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from jobdeck.client import Client
-    from jobdeck.client.jobs import Filters
+    from jobdeck.client.jobs import Filters, JobsResource
     from jobdeck.wire.base import Page
     from jobdeck.wire.events import Event
-    from jobdeck.wire.jobs import Job, TouchedObject
+    from jobdeck.wire.jobs import Attempt, Job, TouchedObject
     from jobdeck.wire.steps import LogLine, Step
 
+M = TypeVar("M", bound="BaseModel")
 NO_JOBS = "No job matches. `jobdeck jobs list` without filters shows all, `jobdeck run TYPE` submits one."
-Attempt = Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")]
+OfAttempt = Annotated[int | None, Parameter(help="Of this attempt; the current one when not given.")]
 
 JOB_COLUMNS: list[TableColumn[Job]] = [
     TableColumn("ID", lambda j: j.id, right=True),
@@ -47,6 +50,13 @@ JOB_COLUMNS: list[TableColumn[Job]] = [
     TableColumn("WHY", why, drop=1, least=24, style=lambda j: ERROR if j.error else ""),
 ]
 
+ATTEMPT_COLUMNS: list[TableColumn[Attempt]] = [
+    TableColumn("ATTEMPT", lambda a: a.attempt, right=True),
+    TableColumn("STATE", lambda a: a.state, style=lambda a: of_state(a.state)),
+    TableColumn("STARTED", lambda a: a.started_at),
+    TableColumn("ENDED", lambda a: a.ended_at, drop=2),
+    TableColumn("ERROR", lambda a: a.error.message if a.error else a.cause, drop=1, least=10),
+]
 STEP_COLUMNS: list[TableColumn[Step]] = [
     TableColumn("INDEX", lambda s: s.index, right=True),
     TableColumn("STEP", lambda s: s.name, least=8),
@@ -151,51 +161,36 @@ def show(
             print_one(given.output, found, lambda job: print_job(job, client, whole=full), lambda j: j.id)
 
 
-def steps(*ids: Ids, attempt: Attempt = None, common: Common | None = None) -> None:
+def steps(*ids: Ids, attempt: OfAttempt = None, common: Common | None = None) -> None:
     """Show the steps of jobs, with their progress."""
-    with asking(common) as (client, given):
-        for id_ in numbers(ids):
-            print_all(
-                given.output,
-                client.jobs.steps(id_, attempt),
-                STEP_COLUMNS,
-                lambda s: s.name,
-                f"Job {id_} has no steps yet.",
-            )
+    none = "Job {id} has no steps yet."
+    _of_each(ids, common, lambda jobs, id_: jobs.steps(id_, attempt), STEP_COLUMNS, lambda s: s.name, none)
 
 
 def attempts(*ids: Ids, common: Common | None = None) -> None:
     """Show the attempts of jobs: each restart begins a new one."""
-    common = common or Common()
-    columns: list[TableColumn[Any]] = [
-        TableColumn("ATTEMPT", lambda a: a.attempt, right=True),
-        TableColumn("STATE", lambda a: a.state, style=lambda a: of_state(a.state)),
-        TableColumn("STARTED", lambda a: a.started_at),
-        TableColumn("ENDED", lambda a: a.ended_at, drop=2),
-        TableColumn("ERROR", lambda a: a.error.message if a.error else a.cause, drop=1, least=10),
-    ]
-    with common.client() as client:
-        for id_ in numbers(ids):
-            print_all(
-                common.output,
-                client.jobs.attempts(id_),
-                columns,
-                lambda a: a.attempt,
-                f"Job {id_} has not been started yet.",
-            )
+    none = "Job {id} has not been started yet."
+    _of_each(ids, common, lambda jobs, id_: jobs.attempts(id_), ATTEMPT_COLUMNS, lambda a: a.attempt, none)
 
 
 def events(*ids: Ids, common: Common | None = None) -> None:
     """Show what happened to jobs, oldest first."""
+    none = "Nothing is recorded of job {id}."
+    _of_each(ids, common, lambda jobs, id_: jobs.events(id_), EVENT_COLUMNS, lambda e: e.id, none)
+
+
+def _of_each(
+    ids: tuple[str, ...],
+    common: Common | None,
+    found: Callable[[JobsResource, int], Iterable[M]],
+    columns: Sequence[TableColumn[M]],
+    id_of: Callable[[M], object],
+    none: str,
+) -> None:
+    """What is found of each job, one list after another; `none` is told of a job with nothing."""
     with asking(common) as (client, given):
         for id_ in numbers(ids):
-            print_all(
-                given.output,
-                client.jobs.events(id_),
-                EVENT_COLUMNS,
-                lambda e: e.id,
-                f"Nothing is recorded of job {id_}.",
-            )
+            print_all(given.output, found(client.jobs, id_), columns, id_of, none.format(id=id_))
 
 
 def logs(
@@ -214,7 +209,7 @@ def logs(
     ] = None,
     step: Annotated[str | None, Parameter(help="Only lines of this step.")] = None,
     task: Annotated[int | None, Parameter(help="Only lines of this task of each step.")] = None,
-    attempt: Attempt = None,
+    attempt: OfAttempt = None,
     download: Annotated[
         str | None,
         Parameter(

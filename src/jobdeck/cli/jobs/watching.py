@@ -40,9 +40,12 @@ def follow_json(client: Client, ids: Sequence[int], last: dict[int, Job]) -> Non
 
 
 def verdict(job: Job) -> int:
-    """The exit code for a job that was waited for; why it failed, or where its warnings are, goes to standard error."""
+    """The exit code for a job that was waited for; what it wrote, why it failed, or where its warnings are, goes to
+    standard error."""
     if job.state is not State.SUCCEEDED or job.warnings:
         say(f"Job {job.id} is {job.state}.")
+    if job.state is State.SUCCEEDED and job.outputs:
+        say(f"Job {job.id} wrote {text.objects(job.outputs)}.")
     for reason in reasons(job):
         say(f"  {reason}")
     return DONE if job.state is State.SUCCEEDED else JOB_FAILED

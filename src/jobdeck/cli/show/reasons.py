@@ -28,6 +28,9 @@ def reasons(job: Job, *, whole: bool = False) -> Iterator[str]:
         yield f"hint: Remove it by hand; `jobdeck job logs {job.id}` shows why."
     if job.cause:
         yield _stopped(job)
+    rejected = job.result.get("rejected") if isinstance(job.result, dict) else None
+    if rejected and isinstance(rejected, int):
+        yield f"hint: `jobdeck job rejects {job.id}` shows the {text.counted(rejected, 'row')} that it did not take."
     if job.state is State.SUCCEEDED and job.warnings:
         yield f"hint: `jobdeck job logs {job.id} --level warning` shows its {text.counted(job.warnings, 'warning')}."
 

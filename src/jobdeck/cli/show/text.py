@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ from jobdeck.core import amounts
 from jobdeck.core.life.states import State
 
 if TYPE_CHECKING:
-    from jobdeck.wire.jobs import Job, ProgressView
+    from jobdeck.wire.jobs import Job, ProgressView, TouchedObject
 
-counted, duration, number, percent, size = (
-    amounts.counted, amounts.duration, amounts.number, amounts.percent, amounts.size,
+counted, duration, number, percent, size, units = (
+    amounts.counted, amounts.duration, amounts.number, amounts.percent, amounts.size, amounts.units,
 )  # fmt: skip
 """The words that all surfaces share."""
 
@@ -120,27 +120,19 @@ def clock(at: datetime) -> str:
     return local.strftime("%H:%M:%S" if local.date() == today else "%Y-%m-%d %H:%M:%S")
 
 
-_PLURALS = ("rows", "files", "lines", "items", "units", "records", "tasks", "parts", "words")
-
-
 def amount(progress: ProgressView) -> str:
     """`1 200 / 4 000 rows`; empty where there is nothing to count. What is whole is told by what was done alone:
     a total was an estimate, and 100 % of something smaller would be no answer."""
     if not progress.done and not progress.total:
         return ""
     if progress.fraction >= 1.0 and progress.done:
-        return size(progress.done) if progress.unit == "bytes" else _units(progress.done, progress.unit)
+        return size(progress.done) if progress.unit == "bytes" else units(progress.done, progress.unit)
     if progress.unit == "bytes":
         done, total = size(progress.done), size(progress.total)
         return f"{done} / {total}" if total else done
     if progress.total is None:
-        return _units(progress.done, progress.unit)
-    return f"{number(progress.done)} / {_units(progress.total, progress.unit)}"
-
-
-def _units(count: int, unit: str) -> str:
-    """`1 row`, `3 rows`, `3 ms`: units in the plural lose their s for one."""
-    return counted(count, unit[:-1]) if unit in _PLURALS else f"{number(count)} {unit}".rstrip()
+        return units(progress.done, progress.unit)
+    return f"{number(progress.done)} / {units(progress.total, progress.unit)}"
 
 
 def rate(progress: ProgressView) -> str:
@@ -158,3 +150,15 @@ def left(progress: ProgressView) -> str:
         return ""
     rest = progress.eta - datetime.now().astimezone()
     return f"{duration(rest.total_seconds())} left" if rest > timedelta(0) else ""
+
+
+def objects(touched: Iterable[TouchedObject]) -> str:
+    """What a job read or wrote: `lake/shop/orders (5 rows, version 0)`."""
+    return ", ".join(_object(one) for one in touched)
+
+
+def _object(touched: TouchedObject) -> str:
+    rows = counted(touched.rows, "row") if touched.rows is not None else ""
+    version = f"version {line(touched.version)}" if touched.version is not None else ""
+    facts = ", ".join(fact for fact in (rows, version) if fact)
+    return f"{line(touched.shown)}{f' ({facts})' if facts else ''}"

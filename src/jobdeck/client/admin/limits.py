@@ -16,7 +16,7 @@ class LimitsResource(Resource):
 
     def list(self, *, project: str | None = None, instance: bool = False) -> builtins.list[Limit]:
         """Every resource that has a limit or is held now."""
-        return builtins.list(self._every(Page[Limit], _limits(project, instance)))
+        return self._all(Page[Limit], _limits(project, instance))
 
     def set(
         self,

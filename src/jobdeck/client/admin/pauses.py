@@ -15,7 +15,7 @@ class PausesResource(Resource):
     """`client.pauses`: scopes in which no jobs are started: `instance`, `project:<name>`, `type:<name>`."""
 
     def list(self) -> builtins.list[PausedScope]:
-        return builtins.list(self._every(Page[PausedScope], "/pauses"))
+        return self._all(Page[PausedScope], "/pauses")
 
     def get(self, scope: str) -> PausedScope:
         """By whom and why it is paused; raises NotFound when it is not."""

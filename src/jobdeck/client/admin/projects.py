@@ -7,11 +7,7 @@ import builtins
 from jobdeck.client.http.requests import request
 from jobdeck.client.http.resource import Resource
 from jobdeck.client.http.transport import parsed, path_part
-from jobdeck.wire.admin import (
-    Project,
-    ProjectChange,
-    ProjectRequest,
-)
+from jobdeck.wire.admin import Project, ProjectChange, ProjectRequest
 from jobdeck.wire.base import Page
 
 
@@ -19,7 +15,7 @@ class ProjectsResource(Resource):
     """`client.projects`."""
 
     def list(self) -> builtins.list[Project]:
-        return builtins.list(self._every(Page[Project], "/projects"))
+        return self._all(Page[Project], "/projects")
 
     def get(self, name: str) -> Project:
         return self._transport.get(Project, f"/projects/{path_part(name)}")

@@ -6,9 +6,7 @@ import builtins
 
 from jobdeck.client.http.resource import Resource
 from jobdeck.client.http.transport import path_part
-from jobdeck.wire.admin import (
-    Session,
-)
+from jobdeck.wire.admin import Session
 from jobdeck.wire.base import Page
 
 
@@ -16,7 +14,7 @@ class SessionsResource(Resource):
     """`client.sessions`: the browsers that are logged in as the token's principal."""
 
     def list(self) -> builtins.list[Session]:
-        return builtins.list(self._every(Page[Session], "/me/sessions"))
+        return self._all(Page[Session], "/me/sessions")
 
     def end(self, id: str) -> None:
         self._transport.write("DELETE", f"/me/sessions/{path_part(id)}")

@@ -7,12 +7,7 @@ import builtins
 from jobdeck.client.http.requests import request
 from jobdeck.client.http.resource import Resource
 from jobdeck.client.http.transport import path_part
-from jobdeck.wire.admin import (
-    NewToken,
-    Role,
-    Token,
-    TokenRequest,
-)
+from jobdeck.wire.admin import NewToken, Role, Token, TokenRequest
 from jobdeck.wire.base import Page
 
 
@@ -20,7 +15,7 @@ class TokensResource(Resource):
     """`client.tokens`."""
 
     def list(self) -> builtins.list[Token]:
-        return builtins.list(self._every(Page[Token], "/tokens"))
+        return self._all(Page[Token], "/tokens")
 
     def create(
         self,

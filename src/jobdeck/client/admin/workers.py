@@ -6,9 +6,7 @@ import builtins
 
 from jobdeck.client.http.resource import Resource
 from jobdeck.client.http.transport import path_part
-from jobdeck.wire.admin import (
-    Worker,
-)
+from jobdeck.wire.admin import Worker
 from jobdeck.wire.base import Page
 
 
@@ -16,7 +14,7 @@ class WorkersResource(Resource):
     """`client.workers`: named by id, name, or a beginning of one of them that no other worker has."""
 
     def list(self) -> builtins.list[Worker]:
-        return builtins.list(self._every(Page[Worker], "/workers"))
+        return self._all(Page[Worker], "/workers")
 
     def drain(self, id: str) -> Worker:
         """Let it finish what it has and take nothing more."""

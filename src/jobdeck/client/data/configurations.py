@@ -9,10 +9,7 @@ from typing import Any
 from jobdeck.client.http.requests import request
 from jobdeck.client.http.resource import Resource, of_project
 from jobdeck.client.http.transport import parsed, path_part
-from jobdeck.wire.admin import (
-    Configuration,
-    ConfigurationRequest,
-)
+from jobdeck.wire.admin import Configuration, ConfigurationRequest
 from jobdeck.wire.base import Page
 
 
@@ -20,7 +17,7 @@ class ConfigurationsResource(Resource):
     """`client.configurations`: saved, versioned parameters."""
 
     def list(self, *, project: str | None = None) -> builtins.list[Configuration]:
-        return builtins.list(self._every(Page[Configuration], f"{of_project(project)}/configurations"))
+        return self._all(Page[Configuration], f"{of_project(project)}/configurations")
 
     def create(
         self, name: str, type: str, params: Mapping[str, Any] | None = None, *, project: str | None = None

@@ -9,12 +9,7 @@ from typing import Any
 from jobdeck.client.http.requests import request
 from jobdeck.client.http.resource import Resource, forced, of_project
 from jobdeck.client.http.transport import parsed, path_part
-from jobdeck.wire.admin import (
-    Connection,
-    ConnectionChange,
-    ConnectionRequest,
-    ConnectionTest,
-)
+from jobdeck.wire.admin import Connection, ConnectionChange, ConnectionRequest, ConnectionTest
 from jobdeck.wire.base import Page
 
 
@@ -22,7 +17,7 @@ class ConnectionsResource(Resource):
     """`client.connections`."""
 
     def list(self, *, project: str | None = None) -> builtins.list[Connection]:
-        return builtins.list(self._every(Page[Connection], f"{of_project(project)}/connections"))
+        return self._all(Page[Connection], f"{of_project(project)}/connections")
 
     def create(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict, Unpack
 
 from jobdeck.client.errors import UnexpectedAnswer
 from jobdeck.client.http.resource import MAX_PAGE, Resource, forced, of_project
@@ -20,57 +20,52 @@ from jobdeck.wire.objects import File
 CHUNK = 1024 * 1024
 
 
+Source = str | Path | bytes | BinaryIO
+
+
+class KeptFile(TypedDict, total=False):
+    """What can be said of a file beside its content; None means not said."""
+
+    name: str | None
+    tags: Sequence[str] | None
+    permanent: bool
+    """It is not removed when no job has named it for long."""
+
+
 class FilesResource(Resource):
     """`client.files`. Jobs name a file `file:<id>`."""
 
-    def upload(
-        self,
-        source: str | Path | bytes | BinaryIO,
-        *,
-        project: str | None = None,
-        name: str | None = None,
-        tags: Sequence[str] | None = None,
-        permanent: bool = False,
-    ) -> File:
+    def upload(self, source: Source, *, project: str | None = None, **kept: Unpack[KeptFile]) -> File:
         """Keep the bytes of `source` (a path, bytes, or an open binary file) as a file of the project.
 
         What cannot seek, such as a pipe, is kept in a temporary file first: a broken connection begins anew."""
-        return self._send("POST", f"{of_project(project)}/files", source, name, tags, permanent)
+        return self._send("POST", f"{of_project(project)}/files", source, kept)
 
-    def replace(
-        self,
-        id: int,
-        source: str | Path | bytes | BinaryIO,
-        *,
-        project: str | None = None,
-        name: str | None = None,
-        tags: Sequence[str] | None = None,
-        permanent: bool = False,
-    ) -> File:
+    def replace(self, id: int, source: Source, *, project: str | None = None, **kept: Unpack[KeptFile]) -> File:
         """Put the bytes of `source` in the place of the file's content, under its id: jobs that look at `file:<id>`
         from now on find these. What was there stays as an earlier version."""
-        return self._send("PUT", _path(project, id), source, name, tags, permanent)
+        return self._send("PUT", _path(project, id), source, kept)
 
     def find(self, sha256: str, *, project: str | None = None) -> builtins.list[File]:
         """The files whose content has this SHA-256, newest first; up to 500."""
         params = {"limit": MAX_PAGE, "sha256": sha256}
         return self._transport.get(Page[File], f"{of_project(project)}/files", params).items
 
-    def _send(
-        self, method: str, path: str, source: str | Path | bytes | BinaryIO, name: str | None,
-        tags: Sequence[str] | None, permanent: bool,
-    ) -> File:  # fmt: skip
+    def _send(self, method: str, path: str, source: Source, kept: KeptFile) -> File:
         if isinstance(source, str | Path):
             with Path(source).open("rb") as opened:
-                return self._send(method, path, opened, name or Path(source).name, tags, permanent)
+                return self._send(method, path, opened, {**kept, "name": kept.get("name") or Path(source).name})
         if isinstance(source, bytes):
-            return self._send(method, path, BytesIO(source), name, tags, permanent)
+            return self._send(method, path, BytesIO(source), kept)
+        told = kept.get("name") or _name_of(source)
         if not source.seekable():
             with TemporaryFile() as whole:
                 shutil.copyfileobj(source, whole, CHUNK)
-                return self._send(method, path, whole, name or _name_of(source), tags, permanent)
-        told = _sendable(name or _name_of(source))
-        fields = {"tags": builtins.list(tags or ()), **({"permanent": "true"} if permanent else {})}
+                return self._send(method, path, whole, {**kept, "name": told})
+        told = _sendable(told)
+        fields: dict[str, str | builtins.list[str]] = {"tags": builtins.list(kept.get("tags") or ())}
+        if kept.get("permanent"):
+            fields["permanent"] = "true"
         if "%" in told:  # in a form's own name of a file, %22 is a quote
             fields["name"] = told
         return self._transport.upload(File, path, told, source, fields, method=method)

@@ -35,6 +35,10 @@ class Resource:
                 return
             query["cursor"] = page.next
 
+    def _all(self, page_type: type[Page[T]], path: str, params: Params | None = None) -> list[T]:
+        """The same of a list that is short."""
+        return list(self._every(page_type, path, params))
+
 
 def forced(path: str, force: bool) -> str:
     """The path of what is to be deleted, also while others need it."""

@@ -195,7 +195,7 @@ _BEHIND_PROXY = (
 def _sent(body: Request) -> str:
     """The body as JSON; raises InvalidInput for text that has no UTF-8."""
     try:
-        return body.model_dump_json(exclude_unset=True)
+        return body.model_dump_json(exclude_unset=True, by_alias=True)
     except PydanticSerializationError as error:
         raise InvalidInput("A value is not text in UTF-8, and cannot be sent.", hint="Write it in UTF-8.") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -90,6 +91,13 @@ def _compare(raw: Raw, name: str, word: str | None, file: str) -> None:
         said = "null" if word is None else repr(word)
         raise PartitionConflict(
             f"{file}: row {raw.numbers[place]}, column '{name}' ({type_name(column.type)}) is "
-            f"{column[place].as_py()!r}, and the folder says {said}.",
+            f"{_written(column[place].as_py())}, and the folder says {said}.",
             hint="Rename the folders, or name the file by itself so that its folders give no columns.",
         )
+
+
+def _written(value: Any) -> str:
+    """A value as a file has it, and not as Python writes it."""
+    if value is None:
+        return "null"
+    return repr(value) if isinstance(value, str) else str(value)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from jobdeck.connectors.base import DataColumn, Description, Read, SourcePart
 from jobdeck.connectors.columns import type_name
+from jobdeck.connectors.errors import BadRow, DataFailure
 from jobdeck.connectors.files.bounds import CELLS, inner_width, width
 from jobdeck.connectors.files.config import FilesConfig
 from jobdeck.connectors.files.finding.found import Located
@@ -17,6 +18,7 @@ from jobdeck.connectors.files.formats import csv as csv_format
 from jobdeck.connectors.files.formats import jsonl as jsonl_format
 from jobdeck.connectors.files.formats import parquet as parquet_format
 from jobdeck.connectors.files.formats import records
+from jobdeck.connectors.files.formats.bad_rows import BadRows
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.rows import Fitting, Raw, fitted, without
@@ -107,7 +109,25 @@ class FilesSource:
         return [part_of(index, slices) for index, slices in enumerate(self.plan().parts)]
 
     def read(self, part: SourcePart, cursor: Json = None, schema: pa.Schema | None = None) -> Iterator[Read]:
-        """Cursor: {slice, at, row, line}. Raises BadRow, SourceChanged and the failures of damaged files."""
+        """Cursor: {slice, at, row, line}. Raises BadRow, SourceChanged and the failures of damaged files.
+
+        Behind a bad row that ends the import nothing is given any more, and only others like it are looked for."""
+        bad = BadRows(self._config.on_bad_row)
+        try:
+            for read in self._reads(part, cursor, schema):
+                bad.add(read.rejects, read.bytes)
+                if not bad:
+                    yield read
+        except BadRow:
+            raise
+        except DataFailure as error:
+            if not bad:
+                raise
+            raise bad.failure() from error
+        if bad:
+            raise bad.failure()
+
+    def _reads(self, part: SourcePart, cursor: Json, schema: pa.Schema | None) -> Iterator[Read]:
         slices = [Slice.model_validate(piece) for piece in part.detail["slices"]]
         place: dict[str, Any] = cursor if isinstance(cursor, dict) else {"slice": 0}
         for index in range(place["slice"], len(slices)):

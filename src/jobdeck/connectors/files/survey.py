@@ -8,7 +8,7 @@ from typing import IO
 import pyarrow as pa
 
 from jobdeck.connectors.base import Reject
-from jobdeck.connectors.errors import TooBigToRead
+from jobdeck.connectors.errors import BadRow, DataFailure, TooBigToRead
 from jobdeck.connectors.files.bounds import check_columns
 from jobdeck.connectors.files.config import CsvOptions, FilesConfig
 from jobdeck.connectors.files.detect import Detected, detect
@@ -17,12 +17,13 @@ from jobdeck.connectors.files.formats import csv as csv_format
 from jobdeck.connectors.files.formats import jsonl as jsonl_format
 from jobdeck.connectors.files.formats import parquet as parquet_format
 from jobdeck.connectors.files.formats import records
+from jobdeck.connectors.files.formats.bad_rows import BadRows
 from jobdeck.connectors.files.formats.csv_dialect import Dialect
 from jobdeck.connectors.files.formats.json_stream import document_lines
 from jobdeck.connectors.files.formats.misfits import Misfits
 from jobdeck.connectors.files.formats.numpy import Arrays
 from jobdeck.connectors.files.formats.records import Block, IrregularQuotes
-from jobdeck.connectors.files.formats.rows import Raw, bad_row
+from jobdeck.connectors.files.formats.rows import Raw
 from jobdeck.connectors.files.formats.types import Guess, feed_all
 from jobdeck.connectors.files.located import open_located
 from jobdeck.connectors.files.plan import FileFacts, Slice, dump_schema
@@ -68,6 +69,7 @@ class Survey:
         self._most = most
         self._name = located.name
         self.partial = False
+        self._bad = BadRows(config.on_bad_row)
 
     def steps(self) -> Iterator[int]:
         """Raises the DataFailure that tells what is wrong with the file."""
@@ -86,9 +88,23 @@ class Survey:
             case "numpy":
                 yield self._numpy(detected)
             case "csv":
-                yield from self._csv(detected)
+                yield from self._text_steps(self._csv(detected))
             case "json" | "jsonl":
-                yield from self._jsonl(detected)
+                yield from self._text_steps(self._jsonl(detected))
+
+    def _text_steps(self, steps: Iterator[int]) -> Iterator[int]:
+        """A bad row that ends the import is told when others were looked for behind it, and before what else is wrong
+        there."""
+        try:
+            yield from steps
+        except BadRow:
+            raise
+        except DataFailure as error:
+            if not self._bad:
+                raise
+            raise self._bad.failure() from error
+        if self._bad:
+            raise self._bad.failure()
 
     def _parquet(self, detected: Detected) -> int:
         with open_located(self._located, self._environment) as raw:
@@ -114,6 +130,7 @@ class Survey:
 
     def _csv_pass(self, detected: Detected, dialect: Dialect) -> Iterator[int]:
         options = self._config.csv
+        self._bad = BadRows(self._config.on_bad_row)
         rule = csv_format.text_rule(options)
         guesses = [Guess(rule) for _ in dialect.names]
         slices = Slices(dialect.data_start, dialect.first_line, self._part_bytes)
@@ -122,7 +139,7 @@ class Survey:
         for block in self._csv_blocks(detected, dialect, slices):
             csv_format.check_regular(block, dialect, self._name)
             raw = csv_format.parse_block(block, dialect, options, self._name, slices.row, slices.line)
-            self._bad(raw.rejects)
+            self._bad.add(raw.rejects, len(block.data))
             notes.feed(block, raw, slices.line)
             feed_all(guesses, raw.table.columns, rule)
             misfits.feed(guesses, raw)
@@ -155,7 +172,7 @@ class Survey:
             jsonl_format.check_text(block, self._name, slices.line)
             line = slices.line if detected.format == "jsonl" else None
             rows, rejects = shape.feed(block, self._name, slices.row, line)
-            self._bad(rejects)
+            self._bad.add(rejects, len(block.data))
             first, bad = first or next(iter(rejects), None), bad + len(rejects)
             slices.add(block, rows, block.data.count(b"\n"))
             yield len(block.data)
@@ -181,10 +198,6 @@ class Survey:
                     return
                 looked += len(block.data)
                 yield block
-
-    def _bad(self, rejects: list[Reject]) -> None:
-        if rejects and self._config.on_bad_row == "fail":
-            raise bad_row(rejects[0])
 
     def _settled(self, slices: Slices, detected: Detected) -> list[Slice]:
         """Streams that cannot be entered in the middle stay in one piece."""

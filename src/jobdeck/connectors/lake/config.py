@@ -23,10 +23,8 @@ class LakeConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class NotALakeTable(InvalidInput):
+class NotALakeTable(InvalidInput, code="not_a_lake_table"):
     """The reference does not name a table of the lake."""
-
-    code = "not_a_lake_table"
 
 
 def table_name(path: tuple[str, ...]) -> tuple[str, str]:

@@ -31,25 +31,16 @@ MAX_PARTS = 16 * 1024 * 1024
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
-class BadAnswer(TaskFailure):
+class BadAnswer(TaskFailure, code="bad_answer", retryable=False):
     """A job type's own method gave something that cannot be used."""
 
-    code = "bad_answer"
-    retryable = False
 
-
-class TooManyTasks(TaskFailure):
+class TooManyTasks(TaskFailure, code="too_many_tasks", retryable=False):
     """A step split into more tasks than one step may have."""
 
-    code = "too_many_tasks"
-    retryable = False
 
-
-class PartsTooLarge(TaskFailure):
+class PartsTooLarge(TaskFailure, code="parts_too_large", retryable=False):
     """A step's parts are larger than they may be."""
-
-    code = "parts_too_large"
-    retryable = False
 
 
 class Accepted(NamedTuple):

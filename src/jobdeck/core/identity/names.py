@@ -19,16 +19,12 @@ _LIKE_LATIN = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "
 _ALSO_ALIKE = dict(zip("кмтвнгзκμτνη", "kmtbhr3kmtvn", strict=True))
 
 
-class UnusableName(InvalidInput):
+class UnusableName(InvalidInput, code="unusable_name"):
     """A name with characters that are not seen, that steer a terminal, or that turn the direction of text."""
 
-    code = "unusable_name"
 
-
-class NameTaken(Conflict):
+class NameTaken(Conflict, code="name_taken"):
     """Another principal has this name, or one that people would take for it; or it is reserved."""
-
-    code = "name_taken"
 
 
 def normal(name: str, field: str = "name") -> str:

@@ -13,10 +13,8 @@ FIRST = (State.FAILED, State.CANCELED, State.SUCCEEDED)
 """The order in which states are told: what may still be wanted comes first."""
 
 
-class HasChildren(OperationRefused):
+class HasChildren(OperationRefused, code="has_children"):
     """Deleting the job would delete its children, too, and that was not chosen; `children` counts them by state."""
-
-    code = "has_children"
 
 
 def by_state(states: Iterable[State]) -> dict[str, int]:

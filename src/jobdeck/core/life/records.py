@@ -47,21 +47,25 @@ class StepClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskStarted:
-    """A run of the task began on `host`, `ago` µs before this is recorded."""
+class _OfTask:
+    """What is said of one task: the places of its step and of itself."""
 
     step: int
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted(_OfTask):
+    """A run of the task began on `host`, `ago` µs before this is recorded."""
+
     host: str
     ago: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class TaskAdvanced:
+class TaskAdvanced(_OfTask):
     """Progress and checkpoint of a running task; None leaves what was recorded. `cursor` is JSON text."""
 
-    step: int
-    index: int
     cursor: str | None = None
     done: int | None = None
     total: int | None = None
@@ -71,11 +75,9 @@ class TaskAdvanced:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(_OfTask):
     """`succeeded` with its result (JSON text), `failed` with its error, or `pending`: stopped, to be run again."""
 
-    step: int
-    index: int
     state: StepState
     result: str | None = None
     error: ErrorInfo | None = None

@@ -11,10 +11,8 @@ from jobdeck.core.output.faults import joined, place_of
 from jobdeck.core.registry import RegisteredType
 
 
-class InvalidParams(InvalidInput):
+class InvalidParams(InvalidInput, code="invalid_params"):
     """Parameters that do not fit the job type; `facts['errors']` lists each field with what is wrong."""
-
-    code = "invalid_params"
 
 
 def refused_params(registered: RegisteredType, params: Mapping[str, Any], faults: Sequence[Any]) -> InvalidParams:

@@ -43,10 +43,8 @@ LOADED = Version()
 """Code that is not told apart."""
 
 
-class PlanChanged(JobdeckError):
+class PlanChanged(JobdeckError, code="plan_changed"):
     """The type's steps are others than those this attempt began with."""
-
-    code = "plan_changed"
 
 
 class Interrupted(Exception):

@@ -24,10 +24,8 @@ INLINE = 16 * 1024
 PREFIX = "results-"
 
 
-class ResultsTooLarge(JobdeckError):
+class ResultsTooLarge(JobdeckError, code="results_too_large"):
     """What the steps of a job returned is more than can be kept together."""
-
-    code = "results_too_large"
 
 
 class StepResults:

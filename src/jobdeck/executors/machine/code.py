@@ -26,11 +26,8 @@ _INSTALLED = ("site-packages", "dist-packages")
 _DIGITS = 16
 
 
-class CodeChanged(TaskFailure):
+class CodeChanged(TaskFailure, code="code_changed", retryable=False):
     """The code of a job type is not that with which the attempt began."""
-
-    code = "code_changed"
-    retryable = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,26 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from jobdeck.executors.machine.users import UMASK, TaskUser
+from jobdeck.executors.machine.users import UMASK, TaskUser, TaskUserUnusable
 
 _OPEN = ("storage", "work")
 _LOGS = "logs"
 
 
 def share(home: Path, work: Path, storage_url: str, user: TaskUser) -> None:
-    """Open storage and work to the user's group, and close all else of the home to it.
+    """Open storage and work to the user's group, and close all else of the home to it; raises TaskUserUnusable.
 
     The home lets the group through and not look: 0710. Folders of the storage hand their group on. The logs in the
     storage stay closed."""
     os.umask(UMASK)
-    _give(home, user.gid, 0o710)
+    try:
+        _give(home, user.gid, 0o710)
+    except PermissionError as error:
+        raise TaskUserUnusable(
+            f"Tasks cannot run as '{user.name}': the server may not give files to that user's group.",
+            field="task_user",
+            hint="Start the server as root, or leave the setting task_user out.",
+        ) from error
     for entry in home.iterdir():
         if entry.name not in _OPEN and not entry.is_symlink():
             entry.chmod(0o700 if entry.is_dir() else 0o600)

@@ -15,10 +15,8 @@ UMASK = 0o007
 TRIAL_SECONDS = 60.0
 
 
-class TaskUserUnusable(JobdeckError):
+class TaskUserUnusable(JobdeckError, code="task_user_unusable"):
     """Tasks cannot run as the user that the settings name."""
-
-    code = "task_user_unusable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,14 @@ class TaskUser:
             )
 
 
+_OF_THE_DATABASE = frozenset(("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE", "PGSSLKEY"))
+"""Variables by which the driver of PostgreSQL finds how to log in to the control database."""
+
+
 def without_settings() -> dict[str, str]:
     """The environment of this process without its settings, which may hold credentials that no task should see."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("JOBDECK_")}
+    return {name: value for name, value in os.environ.items() if not _is_setting(name)}
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith("JOBDECK_") or name in _OF_THE_DATABASE

@@ -11,7 +11,7 @@ from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import InvalidInput
 from jobdeck.core.output.nearest import nearest
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.services.jobs.presenter import event_view
 from jobdeck.services.jobs.queries import DEFAULT_LIMIT, MAX_LIMIT, When, Words, moment
 from jobdeck.store.projects import names_by_id
@@ -47,11 +47,8 @@ class HistoryQuery(BaseModel):
     )
 
 
-class History:
+class History(OfCore):
     """The use case of looking back."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def page(self, caller: Caller, query: HistoryQuery) -> Page[Event]:
         """Events that are not a job's and those that tell of a deleted one, newest first.

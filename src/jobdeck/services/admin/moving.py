@@ -14,10 +14,8 @@ from jobdeck.store.moving.copying import MovedTable, copy_all, refuse_full
 from jobdeck.store.sql.database import Database, shown
 
 
-class DatabaseMoved(Conflict):
+class DatabaseMoved(Conflict, code="database_moved"):
     """The database was moved; the installation goes on in another one."""
-
-    code = "database_moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import InvalidInput, NotFound
 from jobdeck.services.admin.limit_names import nearest
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.store import pauses
 from jobdeck.store.pauses import Pause
 from jobdeck.store.views import Reader
@@ -18,11 +18,8 @@ _ALL = ("all", "everything", "*")
 """What people write for the whole installation."""
 
 
-class Pauses:
+class Pauses(OfCore):
     """The use cases of paused scopes."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def page(self, caller: Caller) -> Page[PausedScope]:
         """The scopes that are paused and that the caller may see."""

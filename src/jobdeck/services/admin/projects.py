@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.store import projects
 from jobdeck.store.sql.database import Tx
 from jobdeck.wire.admin import Project, ProjectChange, ProjectRequest
 from jobdeck.wire.base import Page, instant
 
 
-class Projects:
+class Projects(OfCore):
     """The use cases of projects."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Project]:
         """The projects that the caller may see, by name."""

@@ -13,7 +13,7 @@ from jobdeck.access.tokens import TokenWish
 from jobdeck.core.errors import Conflict, Forbidden, NotFound
 from jobdeck.core.identity import names
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.store.access import principals, sessions, tokens
 from jobdeck.store.access.tokens import StoredToken
 from jobdeck.store.jobs import submissions
@@ -25,11 +25,8 @@ from jobdeck.wire.base import Page, instant, instant_or_none
 DAY = 86_400_000_000
 
 
-class Tokens:
+class Tokens(OfCore):
     """The use cases of tokens. An administrator bound to a project manages the tokens of that project only."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     def me(self, caller: Caller) -> Me:
         """Who the token in use speaks for."""

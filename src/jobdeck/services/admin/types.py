@@ -6,16 +6,13 @@ from jobdeck.access.caller import Caller, Permission
 from jobdeck.core.errors import NotFound
 from jobdeck.core.registry import BrokenType, RegisteredType
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.wire.admin import TypeInfo
 from jobdeck.wire.base import Page
 
 
-class Types:
+class Types(OfCore):
     """The use cases of job types."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[TypeInfo]:
         """The types that can be run here and those that could not be loaded, by name."""

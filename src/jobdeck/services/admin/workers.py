@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jobdeck.access.caller import Caller, Permission
 from jobdeck.core.errors import Conflict, InvalidInput, NotFound
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.store.running import workers
 from jobdeck.store.views import worker_views
 from jobdeck.store.views.worker_views import WorkerView
@@ -21,23 +21,16 @@ _REACHED = {workers.DRAINING: (workers.DRAINING, workers.LEAVING), workers.ACTIV
 """The states that are as good as what was asked for."""
 
 
-class AmbiguousWorker(InvalidInput):
+class AmbiguousWorker(InvalidInput, code="ambiguous_worker"):
     """A name, or a beginning of a name or an id, that several workers have."""
 
-    code = "ambiguous_worker"
 
-
-class WorkerGone(Conflict):
+class WorkerGone(Conflict, code="worker_gone"):
     """The worker has ended, or is about to; nothing can be asked of it."""
 
-    code = "worker_gone"
 
-
-class Workers:
+class Workers(OfCore):
     """The use cases of workers. Each may be named by its id, its name, or a beginning of one that no other has."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page[Worker]:
         """Workers, by id; of the jobs that they hold, those that the caller may see."""

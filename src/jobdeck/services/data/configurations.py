@@ -46,7 +46,7 @@ class Configurations:
             project = await visible_project(connection, caller, project_name)
             found = await configurations.get(connection, project.id, id)
         if found is None:
-            raise _missing(id)
+            raise _missing(id, project)
         return self._view(found, project)
 
     async def create(self, caller: Caller, project_name: str, asked: ConfigurationRequest) -> Configuration:
@@ -82,7 +82,7 @@ class Configurations:
         async with self._core.database.read() as connection:
             found = await configurations.get(connection, project.id, id)
         if found is None:
-            raise _missing(id)
+            raise _missing(id, project)
         return found
 
     async def _save(
@@ -97,13 +97,13 @@ class Configurations:
         """Whether it was still what it was `before`, which the parameters were made of, and is saved now."""
         now = await configurations.get(tx.connection, project.id, before.id)
         if now is None:
-            raise _missing(before.id)
+            raise _missing(before.id, project)
         if now.version != before.version:
             return False
         if not await configurations.save(
             tx, project.id, before.id, asked.name, asked.type, encode(stored.params), stored.box
         ):
-            raise _missing(before.id)
+            raise _missing(before.id, project)
         tx.emit(_event("configuration.saved", project, before.id, caller, asked.name))
         return True
 
@@ -114,7 +114,7 @@ class Configurations:
         async def work(tx: Tx) -> None:
             found = await configurations.get(tx.connection, project.id, id)
             if found is None or not await configurations.remove(tx, project.id, id):
-                raise _missing(id)
+                raise _missing(id, project)
             tx.emit(_event("configuration.deleted", project, id, caller, found.name))
             for resource in await limits.of_configuration(tx.connection, project.name, id):
                 await limits.clear(tx, resource, project.id, caller.name)
@@ -165,5 +165,5 @@ def _event(kind: str, project: StoredProject, id: int, caller: Caller, name: str
     return NewEvent(kind, project.id, None, caller.name, {"configuration": id, "name": name})
 
 
-def _missing(id: int) -> NotFound:
-    return NotFound(f"There is no configuration {id} in this project.", field="id")
+def _missing(id: int, project: StoredProject) -> NotFound:
+    return NotFound(f"There is no configuration {id} in project '{project.name}'.", field="id")

@@ -63,9 +63,7 @@ def refuse_masks(value: Any, field: str) -> None:
             refuse_masks(inner, f"{field}.{name}"[:300])
 
 
-def _kept_names(
-    connector: Connector, kept: Mapping[str, Any], given: Mapping[str, Any], above: str
-) -> list[str]:
+def _kept_names(connector: Connector, kept: Mapping[str, Any], given: Mapping[str, Any], above: str) -> list[str]:
     """The names of secrets that were not given anew, nor taken out."""
     anew = {connector.plain_name(name): value for name, value in given.items()}
     names: list[str] = []

@@ -13,7 +13,7 @@ from jobdeck.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jobdeck.core.output.nearest import nearest
 from jobdeck.core.values import MAX_PARAMS, bounded, check_depth, merged
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.services.data.connection_changes import changed, check_typed_again, refuse_masks
 from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.masking import MASK, mask_by_name
@@ -33,11 +33,8 @@ CHANGE_TRIES = 5
 LAKE = Connection(name="lake", kind="lake", description="Versioned tables in the project's own storage; always there.")
 
 
-class Connections:
+class Connections(OfCore):
     """The use cases of connections."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def page(self, caller: Caller, project_name: str, cursor: str | None, limit: int) -> Page[Connection]:
         """The connections of a project, by name; their secrets are masked."""
@@ -72,7 +69,7 @@ class Connections:
         if name == LAKE.name:
             raise Conflict("The connection 'lake' is always there; it has nothing to set or to test.", field="name")
         if found is None:
-            raise _missing(name, [c.name for c in there])
+            raise _missing(name, project, [c.name for c in there])
         return project, found
 
     async def create(self, caller: Caller, project_name: str, asked: ConnectionRequest) -> Connection:
@@ -118,7 +115,7 @@ class Connections:
         was = connector.leads_to(merged(before.options, known))
         becomes = connector.leads_to(merged(shaped.options, shaped.secrets))
         check_typed_again(connector, was, becomes, known, new_secrets)
-        sealed = self._sealed(project, before.name, shaped.secrets)
+        sealed = before.secrets if shaped.secrets == known else self._sealed(project, before.name, shaped.secrets)
         return replace(before, options=shaped.options, secrets=sealed)
 
     def _known(self, project: StoredProject, stored: connections.StoredConnection) -> dict[str, Any]:
@@ -140,7 +137,7 @@ class Connections:
             lambda tx: connections.remove(tx, project.id, name, caller.name)
         )
         if not gone:
-            raise _missing(name, [])
+            raise _missing(name, project, [])
 
     async def _require_unused(self, project: StoredProject, name: str) -> None:
         """Before the transaction, which holds up others: very many jobs may have to be looked at."""
@@ -174,9 +171,9 @@ def place(project_id: int, name: str) -> str:
     return f"connection:{project_id}/{name}"
 
 
-def _missing(name: str, there: Sequence[str]) -> NotFound:
+def _missing(name: str, project: StoredProject, there: Sequence[str]) -> NotFound:
     hint = nearest(name, there).strip() or "`jobdeck connections list` shows them."
-    return NotFound(f"There is no connection '{name[:100]}' in this project.", field="name", hint=hint)
+    return NotFound(f"There is no connection '{name[:100]}' in project '{project.name}'.", field="name", hint=hint)
 
 
 def _connector(kind: str) -> Connector:

@@ -13,7 +13,7 @@ from jobdeck.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from jobdeck.core.refs import shown, with_id
 from jobdeck.core.values import MAX_TAG, MAX_TAGS
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import Core, OfCore
 from jobdeck.services.data.in_use import require_unused
 from jobdeck.services.data.media_types import media_type
 from jobdeck.storage.places import file_path, file_prefix, version_prefix
@@ -79,11 +79,8 @@ class _Counted:
         return self._hash.hexdigest()
 
 
-class Files:
+class Files(OfCore):
     """The use cases of files."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def writable(self, caller: Caller, project_name: str) -> StoredProject:
         """The project that the caller may upload to; asked before the first byte is read."""
@@ -160,7 +157,7 @@ class Files:
             found = await files.get(connection, project.id, file_id)
             jobs, versions = await files.jobs_of(connection, [file_id]), await file_versions.of(connection, [file_id])
         if found is None:
-            raise _missing(file_id)
+            raise _missing(file_id, project)
         return _view(found, project, jobs.get(file_id, []), versions.get(file_id, []))
 
     async def names(self, caller: Caller, project_name: str, ids: Sequence[int]) -> dict[int, str]:
@@ -191,7 +188,7 @@ class Files:
         async def work(tx: Tx) -> list[int]:
             found = await files.get(tx.connection, project.id, file_id)
             if found is None or not await files.remove(tx, project.id, file_id):
-                raise _missing(file_id)
+                raise _missing(file_id, project)
             data = {"file": file_id, "name": found.name}
             tx.emit(NewEvent("file.deleted", project.id, None, caller.name, data))
             return await garbage.add(tx, [Doomed(file_prefix(project.name, file_id))])
@@ -225,7 +222,7 @@ class _Reserved:
 async def _reserve_version(tx: Tx, project: StoredProject, file_id: int) -> _Reserved:
     version = await file_versions.reserve(tx, project.id, file_id)
     if version is None:
-        raise _missing(file_id)
+        raise _missing(file_id, project)
     prefix = version_prefix(project.name, file_id, version)
     (content_id,) = await garbage.add(tx, [Doomed(prefix)], wait=LONGEST_UPLOAD)
     return _Reserved(version, content_id)
@@ -237,7 +234,7 @@ async def _keep_version(
     """Write the version's row; its number, or the one that has this content already, then ids of garbage to collect."""
     before = await files.get(tx.connection, project.id, new.id)
     if before is None:
-        raise _missing(new.id)
+        raise _missing(new.id, project)
     request_hash = _request_hash(new, "replace", new.id)
     if key is not None:
         earlier = await submissions.remembered(tx, caller.principal_id, key, request_hash)
@@ -301,10 +298,9 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _missing(file_id: int) -> NotFound:
-    return NotFound(
-        f"There is no file {file_id} in this project.", field="id", hint="It may have expired or been deleted."
-    )
+def _missing(file_id: int, project: StoredProject) -> NotFound:
+    hint = "It may have expired or been deleted, or be another project's."
+    return NotFound(f"There is no file {file_id} in project '{project.name}'.", field="id", hint=hint)
 
 
 def _new_file(file_id: int, project: StoredProject, caller: Caller, upload: Upload, content: _Counted) -> NewFile:

@@ -11,10 +11,8 @@ MOST = 100
 """The same of the answer for programs."""
 
 
-class InUse(Conflict):
+class InUse(Conflict, code="in_use"):
     """Open jobs or configurations name what is to be deleted; `jobs` and `configurations` say which."""
-
-    code = "in_use"
 
 
 def require_unused(what: str, uses: Uses, field: str) -> None:

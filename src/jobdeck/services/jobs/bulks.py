@@ -27,10 +27,8 @@ PLAN_LASTS = 15 * 60 * 1_000_000
 BulkAsked: TypeAlias = BulkRequest[JobConditions]
 
 
-class PlanExpired(Conflict):
+class PlanExpired(Conflict, code="plan_expired"):
     """The plan was not run in time; the jobs may be in other states by now, so it has to be looked at again."""
-
-    code = "plan_expired"
 
 
 class Bulks:

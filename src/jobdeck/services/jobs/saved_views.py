@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobdeck.access.caller import Caller, Permission, visible_project
 from jobdeck.core.errors import Conflict, NotFound
 from jobdeck.services import cursors
-from jobdeck.services.core import Core
+from jobdeck.services.core import OfCore
 from jobdeck.store.jobs import saved_views
 from jobdeck.store.jobs.saved_views import StoredView, ViewContent
 from jobdeck.store.projects import StoredProject
@@ -15,11 +15,8 @@ from jobdeck.wire.base import Page, instant
 from jobdeck.wire.saved_views import SavedView, SavedViewRequest
 
 
-class SavedViews:
+class SavedViews(OfCore):
     """The use cases of saved views."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     async def page(
         self, caller: Caller, project_name: str | None = None, cursor: str | None = None, limit: int = 500

@@ -90,7 +90,7 @@ async def remove(tx: Tx, doomed: Sequence[DoomedJob], actor: str | None, bulk: i
     once = {one.job.id: one for one in doomed}
     wanted = ids_of(list(once))
     told = await _told(tx, list(once))
-    # The job first: an event of a job that is there is kept by the database (store/guards.py).
+    # The job first: an event of a job that is there is kept by the database (migration 0005).
     await tx.connection.execute(delete(jobs).where(jobs.c.id.in_(select(wanted.c.id))))
     for table in _ABOUT_JOBS:
         these = table.c.job_id.in_(select(wanted.c.id))

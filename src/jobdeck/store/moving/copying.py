@@ -22,22 +22,16 @@ AT_ONCE = 2000
 _OTHERS = {"alembic_version"}
 
 
-class TargetNotEmpty(Conflict):
+class TargetNotEmpty(Conflict, code="target_not_empty"):
     """The database that is to be moved to holds something already."""
 
-    code = "target_not_empty"
 
-
-class MoveNotProved(Conflict):
+class MoveNotProved(Conflict, code="move_not_proved"):
     """What was read back from the new database is not what the old one holds; nothing was kept there."""
 
-    code = "move_not_proved"
 
-
-class RowNotMovable(InvalidInput):
+class RowNotMovable(InvalidInput, code="row_not_movable"):
     """A row of the old database cannot be stored in the new one; nothing was kept there."""
-
-    code = "row_not_movable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ async def remove_events(tx: Tx, before: int, limit: int) -> int:
 
 
 async def _allow(tx: Tx, before: int) -> None:
-    """Tell the database that events from before `before` may go; it keeps all others (store/guards.py)."""
+    """Tell the database that events from before `before` may go; it keeps all others (migration 0005)."""
     await tx.put(event_retention, {"id": 1}, {"before": before})
 
 

@@ -5,21 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from jobdeck.core.filters.rules import (
-    Below,
-    Between,
-    CodeOrFingerprint,
-    HasWords,
-    Holds,
-    IsMissing,
-    Named,
-    OneOf,
-    Rule,
-)
+from jobdeck.core.filters import rules
 from jobdeck.store.segments.job_filter import JobFilter, Search, Span, is_fingerprint, own_id, words_of
 from jobdeck.store.segments.layout import (
     LATELY,
@@ -54,6 +44,17 @@ class Condition(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _OfColumn:
+    """What looks at one column."""
+
+    column: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+
 FEW = 8
 """Up to so many values are compared one by one."""
 
@@ -76,15 +77,10 @@ def _of(columns: Mapping[str, Column], name: str, kind: type[Any]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class Among(_OfColumn):
     """One of some values."""
 
-    column: str
     keys: tuple[int, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return (self.column,)
 
     def is_absent(self, columns: Mapping[str, Column]) -> bool:
         """Whether no job of the segment has any of them."""
@@ -103,10 +99,7 @@ class InState:
     """One of some states."""
 
     states: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return ("state",)
+    columns: ClassVar[tuple[str, ...]] = ("state",)
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
         wanted = np.array([False, *(state in self.states for state in STATES)])
@@ -115,15 +108,10 @@ class InState:
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class Within(_OfColumn):
     """A number between two bounds; nothing is within no bounds."""
 
-    column: str
     span: Span
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return (self.column,)
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
         numbers: Array = _of(columns, self.column, np.ndarray)
@@ -138,15 +126,10 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
-class Equals:
+class Equals(_OfColumn):
     """A number that is one of some."""
 
-    column: str
     values: tuple[int, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return (self.column,)
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
         return _any_of(_of(columns, self.column, np.ndarray), self.values)
@@ -157,10 +140,7 @@ class Tagged:
     """Any of some tags."""
 
     tags: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return ("tags",)
+    columns: ClassVar[tuple[str, ...]] = ("tags",)
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:  # noqa: ARG002
         return _having(_of(columns, "tags", Pairs), [key_of(tag) for tag in self.tags])
@@ -177,10 +157,7 @@ class RunsBelow:
     """A run id, and all that runs below it."""
 
     run_id: str
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return ("runs",)
+    columns: ClassVar[tuple[str, ...]] = ("runs",)
 
     def mask(self, columns: Mapping[str, Column], first: int) -> Mask:
         runs: Pairs = _of(columns, "runs", Pairs)
@@ -296,22 +273,22 @@ def _one_of(column: str, values: tuple[Any, ...]) -> Condition:
     return Among(kept_as(column), tuple(key_of(value) for value in values))
 
 
-def _condition(rule: Rule, value: Any, people: People) -> Iterator[Condition]:
+def _condition(rule: rules.Rule, value: Any, people: People) -> Iterator[Condition]:
     """A rule over columns, with its value; store/views/job_conditions.py says the same as SQL."""
     match rule:
-        case OneOf(column):
+        case rules.OneOf(column):
             yield _one_of(column, value)
-        case Between(column):
+        case rules.Between(column):
             yield Within(column, value)
-        case IsMissing(column):
+        case rules.IsMissing(column):
             yield Among(kept_as(column), (0,))
-        case Holds():
+        case rules.Holds():
             yield Tagged(value)
-        case Named(column):
+        case rules.Named(column):
             yield Among(column, (people.by_name[value],) if value in people.by_name else ())
-        case CodeOrFingerprint():
+        case rules.CodeOrFingerprint():
             yield Among("error_fingerprint" if is_fingerprint(value) else "error_code", (key_of(value),))
-        case Below():
+        case rules.Below():
             yield RunsBelow(value)
-        case HasWords() if words_of(value):
+        case rules.HasWords() if words_of(value):
             yield Contains(Search(value), people.by_word)

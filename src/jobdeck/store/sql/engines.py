@@ -66,10 +66,8 @@ def sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     return engine
 
 
-class MissingDriver(InvalidInput):
+class MissingDriver(InvalidInput, code="missing_driver"):
     """What speaks to PostgreSQL is not installed."""
-
-    code = "missing_driver"
 
 
 def postgres_engine(url: URL, patience: float, plans: Planning = Planning.ITS_OWN) -> AsyncEngine:

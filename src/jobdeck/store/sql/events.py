@@ -140,16 +140,9 @@ async def rows_after(
     return [EventRow(*row) for row in await connection.execute(query)]
 
 
-async def read_after(
-    connection: AsyncConnection,
-    cursor: int,
-    limit: int,
-    *,
-    projects: Collection[int] | None = None,
-    job: int | None = None,
-) -> list[StoredEvent]:
-    """Up to `limit` events with an id above `cursor`, oldest first; of these projects, of this job (None: of any)."""
-    found = await rows_after(connection, cursor, limit, projects=projects, job=job)
+async def read_after(connection: AsyncConnection, cursor: int, limit: int, job: int | None = None) -> list[StoredEvent]:
+    """The same of this job, or of all, with what they tell read."""
+    found = await rows_after(connection, cursor, limit, job=job)
     return [StoredEvent(**{**row._asdict(), "data": json.loads(row.data)}) for row in found]
 
 

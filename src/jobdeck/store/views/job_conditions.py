@@ -7,17 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, bindparam, case, false, func, literal, or_, select
 
-from jobdeck.core.filters.rules import (
-    Below,
-    Between,
-    CodeOrFingerprint,
-    HasWords,
-    Holds,
-    IsMissing,
-    Named,
-    OneOf,
-    Rule,
-)
+from jobdeck.core.filters import rules
 from jobdeck.core.life.states import ALIVE
 from jobdeck.core.values import encode
 from jobdeck.store.schema import jobs, principals
@@ -47,26 +37,26 @@ def row_conditions(where: JobFilter) -> list[ColumnElement[bool]]:
     return [condition for rule, value in where.asked for condition in _condition(rule, value, where.at)]
 
 
-def _condition(rule: Rule, value: Any, at: int) -> Iterator[ColumnElement[bool]]:
+def _condition(rule: rules.Rule, value: Any, at: int) -> Iterator[ColumnElement[bool]]:
     """A rule as SQL, with its value; store/segments/matching.py says the same of columns."""
     match rule:
-        case OneOf(column):
+        case rules.OneOf(column):
             yield _any_of(jobs.c[column], value)
-        case Between("duration"):
+        case rules.Between("duration"):
             yield from _between(duration(at), *value)
-        case Between(column):
+        case rules.Between(column):
             yield from _between(jobs.c[column], *value)
-        case IsMissing(column):
+        case rules.IsMissing(column):
             yield jobs.c[column].is_(None)
-        case Holds():
+        case rules.Holds():
             yield or_(*(_has_tag(tag) for tag in value))
-        case Named(column):
+        case rules.Named(column):
             yield jobs.c[column] == select(principals.c.id).where(principals.c.name == value).scalar_subquery()
-        case CodeOrFingerprint():
+        case rules.CodeOrFingerprint():
             yield (jobs.c.error_fingerprint if is_fingerprint(value) else jobs.c.error_code) == value
-        case Below():
+        case rules.Below():
             yield below(value)
-        case HasWords() if words_of(value):
+        case rules.HasWords() if words_of(value):
             yield search(Search(value))
 
 

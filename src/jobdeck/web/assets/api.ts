@@ -27,11 +27,16 @@ export async function api<T = unknown>(method: string, path: string, body?: unkn
   if (method !== "GET") headers["X-CSRF-Token"] = csrfToken();
   const form = body instanceof FormData;
   if (body !== undefined && !form) headers["Content-Type"] = "application/json";
-  const url = rooted(path.startsWith("/") ? path : `/api/v1/${path}`);
   const content = body === undefined ? null : form ? body : JSON.stringify(body);
+  const response = await ask(path.startsWith("/") ? path : `/api/v1/${path}`, { method, headers, body: content }, signal);
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+/** The server's answer, where it says yes; throws Problem where it says no, or does not answer. */
+export async function ask(path: string, options: RequestInit, signal?: AbortSignal): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, { method, headers, body: content, credentials: "same-origin", signal: signal ?? null });
+    response = await fetch(rooted(path), { ...options, credentials: "same-origin", signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem({ status: 0, code: "unreachable", detail: "Jobdeck cannot be reached just now.", hint: "Try again in a moment." });
@@ -39,7 +44,7 @@ export async function api<T = unknown>(method: string, path: string, body?: unkn
   reachable();
   if (response.status === 401) goToLogin();
   if (!response.ok) throw new Problem(await problemOf(response));
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  return response;
 }
 
 /** The problem document of an answer that says no. */

@@ -1,13 +1,13 @@
 // Parts of a page that keep themselves up to date, said in HTML alone:
 //   <section id="summary" data-live-src="/jobs/12" data-live-jobs="12"> … </section>
-// When an event comes that concerns it, the part is fetched (as a fragment: HX-Request) and morphed into what it was.
+// When an event comes that concerns it, the part is fetched (as a fragment) and morphed into what it was.
 //   data-live-jobs="12 13"     events of these jobs;      data-live-project="default"  of this project;  else all
 //   data-live-events="job.a b" only events of these kinds
 //   data-live-wait="2000"      at least so many ms between two fetches (1000)
 //   data-live-every="1000"     fetch every so many ms, whatever happens
 
 import { problemOf, showProblem, Problem } from "./api.ts";
-
+import { asFragment } from "./fragment.ts";
 import { live } from "./live.ts";
 import { morph } from "./morph.ts";
 import { setServerClock } from "./times.ts";
@@ -81,8 +81,7 @@ const regions = new Map<HTMLElement, Region>();
 
 /** Fetch `src` as a fragment and morph `element` into it. Throws Problem when the server says no. */
 export async function fetchInto(element: HTMLElement, src: string): Promise<void> {
-  const headers = { "HX-Request": "true", "HX-Current-URL": location.href };
-  const answer = await fetch(rooted(src), { headers, credentials: "same-origin" });
+  const answer = await fetch(rooted(src), { headers: asFragment(), credentials: "same-origin" });
   if (!answer.ok) throw new Problem(await problemOf(answer));
   setServerClock(answer.headers.get("date"));
   const html = await answer.text();

@@ -1,4 +1,4 @@
-// Short messages at the edge of the page. Servers send one with the header HX-Trigger: {"toast": {"text": …, "tone": …}}.
+// Short messages at the edge of the page.
 
 import { icon } from "./icons.ts";
 import { rooted } from "./root.ts";
@@ -93,11 +93,6 @@ function goLater(item: HTMLElement, seconds: number): void {
   item.addEventListener("focusout", start);
   start();
 }
-
-document.addEventListener("toast", (event) => {
-  const { text, tone, hint } = (event as CustomEvent<Toast>).detail;
-  toast({ text, tone: tone ?? "info", hint: hint ?? null });
-});
 
 const region = document.getElementById("toasts");
 if (region) {

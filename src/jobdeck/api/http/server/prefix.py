@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import MutableHeaders
+from starlette.routing import BaseRoute
 from starlette.types import Message, Send
 
-_LEADING = ("location", "hx-redirect", "hx-location", "hx-push-url", "hx-replace-url")
+from jobdeck.config import InvalidConfiguration
+
+REDIRECT = "X-Jobdeck-Redirect"
+"""The header that leads the page of a script that asked for a part of it elsewhere."""
+_LEADING = ("Location", REDIRECT)
 """Headers of an answer that lead to another address of ours."""
 _ADDRESSES = re.compile(
-    r"(?<=[\s\"'])((?:href|src|action|formaction|hx-(?:get|post|put|patch|delete|push-url)|content|data-[a-z-]+)=\")"
+    r"(?<=[\s\"'])((?:href|src|action|formaction|content|data-[a-z-]+)=\")"
     r"(/(?!/)[^\"]*)"
 )
 DATA = frozenset(
@@ -21,6 +28,23 @@ DATA = frozenset(
     )
 )
 """Attributes of our own that hold addresses; what else begins with a slash may be anybody's text."""
+
+
+def own_parts(routes: Sequence[BaseRoute]) -> frozenset[str]:
+    """What the addresses of an application's routes begin with."""
+    paths = (found.path for found in iter_route_contexts(routes))
+    return frozenset(path.split("/")[1] for path in paths if path) - {""}
+
+
+def refuse_own(prefix: str, own: frozenset[str]) -> None:
+    """Raises InvalidConfiguration where it would not be clear whether an address is meant or one below the prefix."""
+    first = prefix.split("/")[1] if prefix else ""
+    if first in own:
+        raise InvalidConfiguration(
+            f"A path prefix cannot begin with /{first}, as an address of Jobdeck does.",
+            field="path_prefix",
+            hint="Choose another one, such as /jobdeck.",
+        )
 
 
 def put_before(send: Send, prefix: str) -> Send:

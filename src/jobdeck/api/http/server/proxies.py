@@ -1,8 +1,8 @@
 """Whom a request comes from, and under which address it was asked, where a proxy stands in front.
 
 Routes and pages know nothing of the path below which a proxy offers the server, such as `/jobdeck`. It is the scope's
-`root_path`; paths are without it, whether the proxy takes it off or not: no prefix begins like an address of our own
-(config.py), so that it is always clear which it was."""
+`root_path`; paths are without it, whether the proxy takes it off or not: no prefix begins like an address of our own,
+so that it is always clear which it was."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from jobdeck.api.http.server.prefix import is_below, put_before
+from jobdeck.api.http.server.prefix import is_below, own_parts, put_before, refuse_own
 from jobdeck.config import InvalidConfiguration, prefix_of
 
 PREFIX_HEADER = "X-Forwarded-Prefix"
@@ -30,18 +30,33 @@ class Proxies:
         self._app = app
         self._trusted = tuple(trusted)
         self._prefix = path_prefix
+        self._own: frozenset[str] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            given = None
+            sent = None
             if self._trusted and is_among(client_of(scope), self._trusted):
                 headers = Headers(scope=scope)
-                given = _prefix_sent(headers)
+                sent = _prefix_sent(headers)
                 _take_over(scope, headers, self._trusted)
-            _take_off(scope, self._prefix, given)
+            prefix = self._prefix if sent is None else self._usable(scope, sent)
+            if prefix:
+                _take_off(scope, prefix)
             if root_of(scope):
                 send = put_before(send, root_of(scope))
         await self._app(scope, receive, send)
+
+    def _usable(self, scope: Scope, sent: str) -> str:
+        """The prefix that a proxy sends; empty, with a note in the scope, where it cannot be one."""
+        if self._own is None:
+            self._own = own_parts(scope["app"].routes)
+        try:
+            prefix = prefix_of(sent)
+            refuse_own(prefix, self._own)
+        except InvalidConfiguration as error:
+            scope.setdefault("state", {})[REFUSED_PREFIX] = error.message
+            return ""
+        return prefix
 
 
 def root_of(scope: Scope) -> str:
@@ -67,15 +82,8 @@ def is_among(host: str, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def _take_off(scope: Scope, configured: str, header: str | None) -> None:
-    """Note the prefix, of the header before the setting's, and leave the path without it."""
-    try:
-        prefix = configured if header is None else prefix_of(header)
-    except InvalidConfiguration as error:
-        scope.setdefault("state", {})[REFUSED_PREFIX] = error.message
-        return
-    if not prefix:
-        return
+def _take_off(scope: Scope, prefix: str) -> None:
+    """Note the prefix, and leave the path without it."""
     scope["root_path"] = prefix
     if is_below(scope["path"], prefix):
         scope["path"] = scope["path"][len(prefix) :] or "/"

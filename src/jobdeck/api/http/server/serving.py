@@ -24,6 +24,7 @@ _LOOK_EVERY = 1.0
 
 
 _ANOTHER = "Choose another --port."
+_OTHER_HOST = "Choose another --host, such as 127.0.0.1, or 0.0.0.0 for all addresses of this machine."
 _HOW = {
     errno.EADDRINUSE: "Another program listens there, perhaps another Jobdeck. Stop it, or choose another --port.",
     errno.EACCES: "Ports below 1024 are for root. Choose another --port.",
@@ -31,10 +32,8 @@ _HOW = {
 }
 
 
-class AddressTaken(Conflict):
+class AddressTaken(Conflict, code="address_taken"):
     """The address to listen on is in use, or not of this machine."""
-
-    code = "address_taken"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -46,9 +45,8 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise AddressTaken(
-            f"Cannot listen on {host}:{port}: {error.strerror}.", hint=_HOW.get(error.errno or 0, _ANOTHER)
-        ) from error
+        hint = _OTHER_HOST if isinstance(error, socket.gaierror) else _HOW.get(error.errno or 0, _ANOTHER)
+        raise AddressTaken(f"Cannot listen on {host}:{port}: {error.strerror}.", hint=hint) from error
     return listening
 
 

@@ -13,8 +13,8 @@ import pyarrow.types as t
 from jobdeck.connectors.base import Reject
 from jobdeck.connectors.casting import exact, reason
 from jobdeck.connectors.columns import a_type
-from jobdeck.connectors.errors import BadRow
 from jobdeck.connectors.files.config import OnBadRow
+from jobdeck.connectors.files.formats.bad_rows import MOST
 from jobdeck.connectors.words import TextRule, cut_up, end_to_end, without_nulls
 from jobdeck.core.values import clip
 
@@ -67,7 +67,8 @@ class Fitting:
 
 
 def fitted(raw: Raw, how: Fitting) -> tuple[pa.RecordBatch, list[Reject]]:
-    """The rows that fit, in the wanted schema, and the others. Raises BadRow for the first of those where asked to."""
+    """The rows that fit, in the wanted schema, and the others; of those no more than a failure names where the first
+    one ends the import."""
     rejects = list(raw.rejects)
     bad: dict[int, Reject] = {}
     columns = []
@@ -79,8 +80,6 @@ def fitted(raw: Raw, how: Fitting) -> tuple[pa.RecordBatch, list[Reject]]:
         column = raw.table.column(source)
         columns.append(_column(raw, column, cleared.get(place, column), source, target, how, bad))
     rejects += bad.values()
-    if rejects and how.on_bad_row == "fail":
-        raise bad_row(min(rejects, key=lambda r: r.row))
     batch = pa.record_batch(columns, schema=how.schema)
     if bad:
         keep = np.ones(raw.table.num_rows, bool)
@@ -115,7 +114,7 @@ def _column(
 ) -> pa.Array:
     found = exact(cleared, target.type, how.rule)
     if found.wrong is not None:
-        for place in np.flatnonzero(found.wrong)[: 1 if how.on_bad_row == "fail" else None].tolist():
+        for place in np.flatnonzero(found.wrong)[: MOST if how.on_bad_row == "fail" else None].tolist():
             if place not in bad:
                 bad[place] = _reject(raw, place, column, source, _wrong(column, place, target.type, how.rule), how)
     result = found.values
@@ -148,18 +147,3 @@ def _reject(raw: Raw, place: int, column: pa.Array, source: str, reason: str, ho
     value = _value(column, place)
     text = None if value is None else clip(value if isinstance(value, str) else str(value), LONGEST_VALUE)
     return Reject(how.file, raw.numbers[place], source, text, reason, raw.line_of(place))
-
-
-def bad_row(reject: Reject) -> BadRow:
-    """The failure that tells of a row, with everything needed to find it."""
-    line = f" (line {reject.line})" if reject.line is not None else ""
-    column = f", column '{reject.column}'" if reject.column is not None else ""
-    value = f": {reject.value!r} is {reject.reason}" if reject.value is not None else f" is {reject.reason}"
-    return BadRow(
-        f"{reject.file}: row {reject.row}{line}{column}{value}.",
-        hint="With on_bad_row=reject the other rows are loaded, and this one goes to the reject file.",
-        row=reject.row,
-        line=reject.line,
-        column=reject.column,
-        value=reject.value,
-    )

@@ -13,14 +13,13 @@ PLACES = 4
 """Answers that are made at the same time."""
 OF_ONE = 2
 """Of these for one token."""
+AT_ONCE = 0.1
 PATIENCE = 10.0
 """Seconds that others wait for a place."""
 
 
-class TooManyLogReads(Unavailable):
+class TooManyLogReads(Unavailable, code="too_many_log_reads"):
     """Logs are read so much just now, by this token or by others, that there was no place for one more in time."""
-
-    code = "too_many_log_reads"
 
 
 class LogPlaces:
@@ -31,9 +30,12 @@ class LogPlaces:
         self._patience = patience
 
     @asynccontextmanager
-    async def place(self, caller: Caller, *, patient: bool = False) -> AsyncIterator[None]:
-        """Hold a place, as long as one answer is made; raises TooManyLogReads, unless `patient`."""
-        held = self._places.place(str(caller.token_id), None if patient else self._patience)
+    async def place(self, caller: Caller, *, patient: bool = False, at_once: bool = False) -> AsyncIterator[None]:
+        """Hold a place, as long as one answer is made; raises TooManyLogReads, unless `patient`.
+
+        `at_once` is for what can do without: it hardly waits."""
+        patience = min(AT_ONCE, self._patience) if at_once else self._patience
+        held = self._places.place(str(caller.token_id), None if patient else patience)
         try:
             await held.__aenter__()
         except TimeoutError:

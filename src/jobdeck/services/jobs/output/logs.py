@@ -13,7 +13,7 @@ from jobdeck.engine import logs
 from jobdeck.engine.log_store import Portion
 from jobdeck.services.core import Core
 from jobdeck.services.jobs.jobs import Jobs, no_such_job
-from jobdeck.services.jobs.output.log_places import LogPlaces
+from jobdeck.services.jobs.output.log_places import LogPlaces, TooManyLogReads
 from jobdeck.store.views import job_views
 from jobdeck.wire.base import instant
 from jobdeck.wire.steps import LogLine, LogPage
@@ -55,6 +55,17 @@ class JobLogs:
             return LogPage(items=items, earlier=found.earlier)
         finished = ended and not found.lines and not found.more and found.earlier is None
         return LogPage(items=items, next=None if finished else found.next or START, earlier=found.earlier)
+
+    async def warnings(self, caller: Caller, job_id: int, most: int) -> list[str]:
+        """The first warnings of the present attempt; none where logs are read so much just now that one has to wait."""
+        attempt, _ = await self._attempt(caller, job_id, None)
+        where = logs.LogFilter(levels=("warning",))
+        try:
+            async with self._places.place(caller, at_once=True):
+                found = await self._read(job_id, attempt, LogQuery(where=where, limit=most))
+        except TooManyLogReads:
+            return []
+        return [line.text for line in found.lines]
 
     async def _read(self, job: int, attempt: int, asked: LogQuery) -> Portion:
         store, where = self._core.logs, asked.where

@@ -16,7 +16,15 @@ from jobdeck.core.life.states import ALIVE, ENDED, State
 from jobdeck.services.jobs.details import JobExtras
 from jobdeck.services.jobs.queries import JobConditions
 from jobdeck.web.page import PageContext
-from jobdeck.web.pages.job.why import ASKED, CHILD_FAILED, HeadReason, KnownOfJob, who_asked, whys
+from jobdeck.web.pages.job.why import (
+    ASKED,
+    CHILD_FAILED,
+    WARNINGS_SHOWN,
+    HeadReason,
+    KnownOfJob,
+    who_asked,
+    whys,
+)
 from jobdeck.wire.jobs import Job
 
 TABS = ("overview", "steps", "events", "logs", "family", "attempts")
@@ -73,12 +81,20 @@ async def head_of(page: PageContext, job_id: int) -> Head:
     forbidden = page.caller.why_not(Permission.JOB_SUBMIT)
     again = Act("run-again", "Run again", "again", "a", forbidden is None, forbidden)
     change = Act("change", "Run again with changes", "edit", "e", forbidden is None, forbidden)
+    known = KnownOfJob(
+        sides,
+        asked,
+        await _children(page, job),
+        partial(_may_lift, page),
+        await _warned(page, job),
+        page.may("file:write"),
+    )
     acts = [_act(job, *described) for described in _ACTS]
     calm, dangerous = [a for a in acts if not a.danger], [a for a in acts if a.danger]
     return Head(
         job=job,
         sides=sides,
-        whys=whys(job, KnownOfJob(sides, asked, await _children(page, job), partial(_may_lift, page))),
+        whys=whys(job, known),
         acts=[*calm, again, change, *dangerous],
         can_prioritize=page.may("job:operate") and job.state in (State.PENDING, State.PAUSED),
         live_jobs=None if job.state is State.PENDING else str(job.id),
@@ -90,6 +106,13 @@ async def _children(page: PageContext, job: Job) -> Mapping[str, int]:
     if job.state is not State.FAILED or job.error is None or job.error.code != CHILD_FAILED:
         return {}
     return await page.services.jobs.counts(page.caller, JobConditions(parent=job.id))
+
+
+async def _warned(page: PageContext, job: Job) -> Sequence[str]:
+    """The first warnings of a job that has ended. While it runs its log is too much in motion to be read each time."""
+    if not job.warnings or job.state not in ENDED:
+        return ()
+    return await page.services.job_logs.warnings(page.caller, job.id, WARNINGS_SHOWN)
 
 
 def _may_lift(page: PageContext, scope: str) -> bool:

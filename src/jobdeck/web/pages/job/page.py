@@ -80,7 +80,7 @@ async def _diff(page: PageContext, job: Job) -> JobDiff | None:
         return None
 
 
-async def _named(page: PageContext, job: Job, touched: Lineage) -> list[str]:
+async def _named(page: PageContext, job: Job, touched: Lineage) -> list[tuple[str, str]]:
     """The project files that the parameters name, each with the name it has, or had when it was read."""
     refs = list(dict.fromkeys(_FILE.findall(json.dumps(job.params))))[:_MOST_FILES]
     names = {item.object: item.name for item in touched.inputs if item.name}
@@ -88,7 +88,7 @@ async def _named(page: PageContext, job: Job, touched: Lineage) -> list[str]:
     if unknown:
         found = await page.services.files.names(page.caller, job.project, unknown)
         names |= {f"file:{number}": name for number, name in found.items()}
-    return [with_id(names[ref], ref) for ref in (f"file:{number}" for number in refs) if ref in names]
+    return [(ref, with_id(names[ref], ref)) for ref in (f"file:{number}" for number in refs) if ref in names]
 
 
 async def _replaceable(page: PageContext, job: Job) -> list[tuple[int, str]]:

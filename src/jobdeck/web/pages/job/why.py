@@ -97,17 +97,19 @@ def who_asked(latest: Sequence[Event]) -> Event | None:
 @dataclass(frozen=True, slots=True)
 class KnownOfJob:
     """What is to be known of a job beside itself: the latest event of one of the kinds `ASKED`, how its children are,
-    by state, and which paused scopes whoever looks may let go on."""
+    by state, which paused scopes whoever looks may let go on, its first warnings, and whether files may be replaced."""
 
     sides: JobExtras
     asked: Event | None
     children: Mapping[str, int]
     may_lift: Callable[[str], bool]
+    warned: Sequence[str] = ()
+    may_replace: bool = False
 
 
 def whys(job: Job, known: KnownOfJob) -> list[HeadReason]:
     """What is to be told of the job."""
-    found = (_state(job, known), _stall(job, known.sides), _warnings(job))
+    found = (_state(job, known), _stall(job, known.sides), _warnings(job, known.warned))
     return [why for why in found if why is not None]
 
 
@@ -117,7 +119,7 @@ def _state(job: Job, known: KnownOfJob) -> HeadReason | None:
         case State.PENDING:
             return _pending(job, known.may_lift)
         case State.FAILED:
-            return _failed(job, known.children)
+            return _failed(job, known)
         case State.PAUSED | State.PAUSING:
             return _paused(job, sides, asked)
         case State.CANCELING | State.CANCELED:
@@ -201,7 +203,7 @@ def linked(text: str, jobs: Sequence[int]) -> Iterator[Piece]:
     yield Piece(text[end:])
 
 
-def _failed(job: Job, children: Mapping[str, int]) -> HeadReason | None:
+def _failed(job: Job, known: KnownOfJob) -> HeadReason | None:
     error = job.error
     if error is None:
         return HeadReason("error", "failed", "It failed", (Piece("Nothing is known about why."),))
@@ -212,11 +214,20 @@ def _failed(job: Job, children: Mapping[str, int]) -> HeadReason | None:
     ]
     if error.code == CHILD_FAILED:
         pieces = tuple(_children_named(error.message))
-        links = [ReasonLink(text, f"/jobs/{job.id}/family", {"state": state}) for state, text in _below(children)]
+        links = [ReasonLink(text, f"/jobs/{job.id}/family", {"state": state}) for state, text in _below(known.children)]
     if error.fingerprint:
         links.append(ReasonLink("Failures of this kind", f"/failures/{error.fingerprint}"))
         links.append(ReasonLink("Jobs that failed this way", "/jobs", {"error": error.fingerprint, "state": "failed"}))
-    return HeadReason("error", "failed", "Why it failed", pieces, error.hint, links)
+    return HeadReason("error", "failed", "Why it failed", pieces, error.hint, [*_ways_here(job, known), *links])
+
+
+def _ways_here(job: Job, known: KnownOfJob) -> Iterator[ReasonLink]:
+    """The places of this page that do what the hint gives as commands."""
+    hint = job.error.hint or "" if job.error is not None else ""
+    if "`jobdeck files replace " in hint and known.may_replace:
+        yield ReasonLink("Replace a file", f"/jobs/{job.id}", anchor="replace")
+    if "`jobdeck job run-again " in hint:
+        yield ReasonLink("Run again with changes", f"/run/{job.type}", {"from": str(job.id)})
 
 
 CHILD_FAILED = "child_failed"
@@ -293,7 +304,11 @@ def _stall(job: Job, sides: JobExtras) -> HeadReason | None:
     return HeadReason("warning", "clock", "It stalls", (Piece(text),), hint, links)
 
 
-def _warnings(job: Job) -> HeadReason | None:
+WARNINGS_SHOWN = 3
+"""Warnings that stand in the head of a job that has ended; its log has all."""
+
+
+def _warnings(job: Job, warned: Sequence[str]) -> HeadReason | None:
     if not job.warnings or (job.leftovers and job.warnings == 1):
         return None
     text = f"{number(job.warnings)} {'warning' if job.warnings == 1 else 'warnings'} so far."
@@ -305,4 +320,5 @@ def _warnings(job: Job) -> HeadReason | None:
     ]
     if job.params.get("on_bad_row") == "reject":
         links.insert(0, ReasonLink("Rejected rows", f"/jobs/{job.id}", anchor="rejects"))
-    return HeadReason("warning", "warning", "It has warnings", (Piece(text),), None, links)
+    told = [(Piece(clip(line, SHOWN)),) for line in warned]
+    return HeadReason("warning", "warning", "It has warnings", (Piece(text),), None, links, told)

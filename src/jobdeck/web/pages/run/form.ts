@@ -1,6 +1,7 @@
 // One form: its buttons become requests, one after the other; answers are morphed in, so that nothing typed is lost.
 
 import { goToLogin, problemOf, Problem, showProblem } from "../../assets/api.ts";
+import { asFragment } from "../../assets/fragment.ts";
 import { morph } from "../../assets/morph.ts";
 import { csrfToken } from "../../assets/session.ts";
 import { toast } from "../../assets/toasts.ts";
@@ -99,10 +100,10 @@ export class RunForm {
     const body = new URLSearchParams(pairs);
     for (const [name, value] of pairs ? [] : new FormData(this.element)) if (typeof value === "string") body.append(name, value);
     body.append("do", what);
-    const headers = { "HX-Request": "true", "HX-Current-URL": location.href, "X-CSRF-Token": csrfToken() };
+    const headers = { ...asFragment(), "X-CSRF-Token": csrfToken() };
     try {
       const answer = await fetch(this.element.action, { method: "POST", headers, body, credentials: "same-origin", signal });
-      const leads = answer.headers.get("HX-Redirect");
+      const leads = answer.headers.get("X-Jobdeck-Redirect");
       if (answer.status === 401) goToLogin();
       else if (leads) {
         this.finish();

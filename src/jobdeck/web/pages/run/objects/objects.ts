@@ -1,5 +1,6 @@
 // Objects that there are, offered where one is to be named; and whether the one named is among them.
 
+import { asFragment } from "../../../assets/fragment.ts";
 import { projectOf } from "../project.ts";
 import { rooted } from "../../../assets/root.ts";
 
@@ -17,7 +18,7 @@ async function load(form: HTMLElement, control: HTMLElement): Promise<void> {
   if (!list || !control.matches?.("[data-ref]") || known === project) return;
   known = project;
   try {
-    const answer = await fetch(`${rooted("/run-parts/objects")}?${new URLSearchParams({ project })}`, { headers: { "HX-Request": "true" } });
+    const answer = await fetch(`${rooted("/run-parts/objects")}?${new URLSearchParams({ project })}`, { headers: asFragment() });
     if (answer.ok) list.innerHTML = await answer.text();
     else known = undefined;
   } catch {

@@ -1,6 +1,7 @@
 // Files for a job: dropped or chosen, sent one after the other with their progress, then named in the form as file:ID.
 
 import { problemFrom, type ProblemDocument } from "../../../assets/api.ts";
+import { asFragment } from "../../../assets/fragment.ts";
 import { icon } from "../../../assets/icons.ts";
 import { island } from "../../../assets/islands.ts";
 import { csrfToken } from "../../../assets/session.ts";
@@ -182,7 +183,7 @@ class Area {
     if (!open) return;
     const query = new URLSearchParams({ project: theForm()?.project ?? "", path: this.element.dataset["path"] ?? "" });
     try {
-      const answer = await fetch(`${rooted("/run-parts/files")}?${query}`, { headers: { "HX-Request": "true" } });
+      const answer = await fetch(`${rooted("/run-parts/files")}?${query}`, { headers: asFragment() });
       place.innerHTML = answer.ok ? await answer.text() : "";
       if (!answer.ok) place.textContent = problemFrom(answer.status, await answer.text()).detail;
     } catch {

@@ -1,1 +1,0 @@
-"""Steps and tasks of a job, and when each ran."""

@@ -1,1 +1,0 @@
-"""Which jobs are listed: the address, its filters, and the quick ones."""

@@ -1,1 +1,0 @@
-"""Filters and columns kept under a name."""

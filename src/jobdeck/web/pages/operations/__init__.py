@@ -1,1 +1,0 @@
-"""Operations on many jobs: those under way and past ones, found again."""

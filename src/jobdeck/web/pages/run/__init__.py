@@ -1,1 +1,0 @@
-"""Run something: the form that becomes a job."""
