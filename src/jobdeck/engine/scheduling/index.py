@@ -202,8 +202,16 @@ class QueueIndex:
         After many that cannot start it stops, `unfinished`: the next decision goes on from there."""
         self._looks = LOOKS
         self._wake_delayed(now)
-        self._wake_apart(now)
+        self._stop_keeping(now)
+        self._wake_apart()
         picks = self._pick_undo(limit)
+        self._pick_fairest(picks, now, limit)
+        if self._stop_keeping(now):  # Another one took what a suspect needs: its place is for those who were passed by.
+            self._pick_fairest(picks, now, limit)
+        return picks
+
+    def _pick_fairest(self, picks: list[Pick], now: int, limit: int) -> None:
+        """Add those who start now, until there are `limit`; projects take turns."""
         turns = [(share(q.running, q.weight), i) for i, q in self._projects.items() if q.ready]
         heapq.heapify(turns)
         stalled: set[tuple[int, str]] = set()
@@ -214,7 +222,6 @@ class QueueIndex:
                 picks.append(pick)
                 queue = self._projects[project_id]
                 heapq.heappush(turns, (share(queue.running, queue.weight), project_id))
-        return picks
 
     def _pick_undo(self, limit: int) -> list[Pick]:
         """Leftovers are removed without claims: what is canceled must not wait for a limit to be gone. Nor does it
@@ -299,13 +306,19 @@ class QueueIndex:
         if not queue.ready[type_name]:
             del queue.ready[type_name]
 
-    def _wake_apart(self, now: int) -> None:
-        """Suspects that found no place of their own try again; meanwhile they are in nobody's way. Those that could not
-        begin any more keep no place from others."""
-        for job_id in self.slots.kept_for():
-            waits = self._entries.get(job_id)
-            if waits is None or next(obstacles(waits.waiting, self, now), None) is not None:
-                self.slots.stop_keeping(job_id)
+    def _stop_keeping(self, now: int) -> bool:
+        """Keep no place from others for suspects that could not begin there now; whether there was one."""
+        in_vain = [job for job in self.slots.kept_for() if not self._could_begin(job, now)]
+        for job in in_vain:
+            self.slots.stop_keeping(job)
+        return bool(in_vain)
+
+    def _could_begin(self, job: int, now: int) -> bool:
+        entry = self._entries.get(job)
+        return entry is not None and next(obstacles(entry.waiting, self, now), None) is None
+
+    def _wake_apart(self) -> None:
+        """Suspects that found no place of their own try again; meanwhile they are in nobody's way."""
         apart, self._apart = self._apart, []
         for entry in apart:
             if self._entries.get(entry.job.id) is entry:
