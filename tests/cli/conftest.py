@@ -68,12 +68,17 @@ class Cli:
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
 
-    def __call__(self, *words: str, stdin: str = "", folder: Path | None = None, **more: str) -> Done:
+    def __call__(self, *words: str, stdin: str = "", folder: Path | None = None, **more: str | None) -> Done:
+        """`more`: variables of the environment; one that is None is not set."""
         with self.monkeypatch.context() as patch:
             for name in ("COLUMNS", "JOBDECK_PROJECT"):
                 patch.delenv(name, raising=False)
-            for name, value in {**_settings(self.url, self.folder), **more}.items():
-                patch.setenv(name, value)
+            variables: dict[str, str | None] = {**_settings(self.url, self.folder), **more}
+            for name, value in variables.items():
+                if value is None:
+                    patch.delenv(name, raising=False)
+                else:
+                    patch.setenv(name, value)
             patch.chdir(folder or self.folder)
             patch.setattr(sys, "stdin", io.StringIO(stdin))
             self.capsys.readouterr()

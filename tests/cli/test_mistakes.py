@@ -83,7 +83,7 @@ def test_a_step_is_named_and_a_wrong_one_has_the_names(cli: Cli, server: Contrac
 
 
 def test_without_a_token_the_command_says_what_to_set(cli: Cli) -> None:
-    done = cli("jobs", "list", JOBDECK_TOKEN="")
+    done = cli("jobs", "list", JOBDECK_TOKEN=None)
     assert done.returncode == 3
     for way in ("--token", "JOBDECK_TOKEN", "JOBDECK_HOME"):
         assert way in done.stderr

@@ -150,6 +150,6 @@ def test_colours_of_programs_are_left_out_for_people_and_kept_for_programs(cli: 
 def test_a_token_that_cannot_be_read_is_told(cli: Cli, server: ContractServer, tmp_path: Path) -> None:
     """A folder in its place stands for what the administrator may not read: tests may run as one who may."""
     (tmp_path / "home" / "admin.token").mkdir(parents=True)
-    done = cli("jobs", "list", JOBDECK_TOKEN="")
+    done = cli("jobs", "list", JOBDECK_TOKEN=None)
     assert done.returncode == 3, done.stderr
     assert f"{tmp_path / 'home' / 'admin.token'} cannot be read: Is a directory." in done.stderr

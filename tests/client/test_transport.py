@@ -128,6 +128,26 @@ def test_the_address_is_where_the_home_was_served_last(tmp_path: Path, monkeypat
     assert resolve(None, None, None).url == "http://127.0.0.1:8380"
 
 
+def test_a_home_that_may_not_be_read_is_not_said_to_be_unserved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JOBDECK_URL", raising=False)
+    (tmp_path / "server.url").mkdir()  # What nobody may read as a file, root neither.
+    assert "server.url cannot be read: Is a directory." in resolve(None, None, tmp_path).origin
+
+
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_empty_token_is_refused(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not make an administrator of whoever has a variable that was not set."""
+    (tmp_path / "admin.token").write_text(TOKEN)
+    with pytest.raises(InvalidInput, match="The token is empty"):
+        resolve(None, empty, tmp_path)
+    monkeypatch.setenv("JOBDECK_TOKEN", empty)
+    with pytest.raises(InvalidInput, match="JOBDECK_TOKEN is empty"):
+        resolve(None, None, tmp_path)
+    assert resolve(None, TOKEN, tmp_path).token == TOKEN
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:8380", "ftp://x", "http://", "http://[::1", "http://x:99999"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput):

@@ -72,8 +72,11 @@ async def test_a_link_logs_in_with_one_click_and_once(open_page: OpenPage, deck:
     await page.wait_for_url("**/nowhere")
     other = await open_page(logged_in=False)
     await other.goto(link)
+    await expect(other.get_by_role("alert")).to_contain_text("You are not logged in")
     await expect(other.get_by_role("alert")).to_contain_text("used already")
     await expect(other.get_by_role("alert")).to_contain_text("jobdeck login")
+    await page.goto(link)
+    await expect(page.get_by_role("alert")).to_contain_text("You are still logged in as admin")
 
 
 async def test_sessions_are_ended_after_a_question_only(open_page: OpenPage, deck: Deck, watch: Watch) -> None:

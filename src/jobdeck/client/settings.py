@@ -37,26 +37,39 @@ class Settings:
 
 def resolve(url: str | None, token: str | None, home: str | Path | None) -> Settings:
     """What was given, else the environment, else where the home was served last, else the defaults; raises InvalidInput
-    for an address that is none.
+    for an address that is none, and for a token that is empty.
 
     The administrator's token in the home folder goes only to this machine, unless that folder was named."""
     folder = Path(home).expanduser() if home is not None else default_home()
     found, origin = (url, "") if url else _address_without(folder)
     address = _address(found)
-    secret, unread = token or os.environ.get(TOKEN_VARIABLE), None
-    if not secret and (home is not None or is_loopback(urlsplit(address).hostname or "")):
+    secret, unread = _named_token(token), None
+    if secret is None and (home is not None or is_loopback(urlsplit(address).hostname or "")):
         secret, unread = _token_in(folder)
-    if secret and not secret.strip().isascii():
+    if secret and not secret.isascii():
         raise InvalidInput("The token has characters that no token has.", field="token", hint="Copy it again.")
-    return Settings(address, secret.strip() if secret else None, unread, origin)
+    return Settings(address, secret, unread, origin)
+
+
+def _named_token(given: str | None) -> str | None:
+    """What was given, else the environment. An empty one is a slip, such as a variable of a build that was not set:
+    going on as the home's administrator would be a surprise."""
+    named = given if given is not None else os.environ.get(TOKEN_VARIABLE)
+    if named is not None and not named.strip():
+        name = "The token" if given is not None else TOKEN_VARIABLE
+        raise InvalidInput(f"{name} is empty.", field="token", hint="Name a token, or leave it out (unset it).")
+    return named.strip() if named else None
 
 
 def _address_without(home: Path) -> tuple[str, str]:
     """The address to ask where none was given, and why it is that one."""
     if named := os.environ.get(URL_VARIABLE):
         return named, f"{URL_VARIABLE} names this address."
-    if served := _last_served(home):
+    served, unread = _last_served(home)
+    if served:
         return served, f"There the home {home} was served last."
+    if unread:
+        return DEFAULT_URL, f"Where the home {home} was served last is not known, so the usual one was asked: {unread}"
     return DEFAULT_URL, f"Nothing has served the home {home} yet (--home, JOBDECK_HOME), so the usual one was asked."
 
 
@@ -88,18 +101,19 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _last_served(home: Path) -> str | None:
-    """The address at which a server of this home listened last; None where none is known."""
-    try:
-        text = (home / ADDRESS).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return text if _is_address(text) else None
+def _last_served(home: Path) -> tuple[str | None, str | None]:
+    """The address at which a server of this home listened last, or why it could not be read though it is there."""
+    text, unread = _read(home / ADDRESS)
+    return (text if text and _is_address(text) else None), unread
 
 
 def _token_in(home: Path) -> tuple[str | None, str | None]:
     """The token, or why it could not be read though it is there."""
-    path = home / ADMIN_TOKEN
+    return _read(home / ADMIN_TOKEN)
+
+
+def _read(path: Path) -> tuple[str | None, str | None]:
+    """The text of a file, or why it could not be read though it is there."""
     try:
         return path.read_text(encoding="utf-8").strip() or None, None
     except (FileNotFoundError, NotADirectoryError):

@@ -225,7 +225,8 @@ def _refuse_page(response: httpx2.Response, url: str) -> None:
         status = f"status {response.status_code}"
         raise UnexpectedAnswer(
             f"{response.request.url} answered with a page for people ({status}), not with Jobdeck's API.",
-            hint=f"Name the address of the server alone, such as http://127.0.0.1:8380, not of a page ({url}).",
+            hint="Name the address of the server alone, such as http://127.0.0.1:8380 or, below a path, "
+            f"https://example.com/jobdeck, not of a page ({url}).",
         )
 
 
