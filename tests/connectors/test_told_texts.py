@@ -88,6 +88,14 @@ def test_all_misfits_of_a_long_file_are_counted(env: Environment, data: Path) ->
     assert f"{counts}, and 'n.a.' in row 1000 (line 1001) is not, nor are 399 more." in note
 
 
+@pytest.mark.parametrize(
+    ("odd", "more"), [(1, " is not."), (2, " is not, nor is 1 more."), (3, " is not, nor are 2 more.")]
+)
+def test_how_many_more_is_told_in_whole_sentences(env: Environment, data: Path, odd: int, more: str) -> None:
+    [note] = told(env, column(data / "a.csv", *["1"] * 9, *["x"] * odd))
+    assert f"'x' in row 10 (line 11){more}" in note
+
+
 def test_who_says_the_type_is_told_nothing(env: Environment, data: Path) -> None:
     file = column(data / "a.csv", "1", "2", "oops")
     assert told(env, file, columns={"x": "string"}) == []

@@ -77,6 +77,8 @@ async def test_a_link_logs_in_with_one_click_and_once(open_page: OpenPage, deck:
     await expect(other.get_by_role("alert")).to_contain_text("jobdeck login")
     await page.goto(link)
     await expect(page.get_by_role("alert")).to_contain_text("You are still logged in as admin")
+    await page.get_by_role("link", name="Go on to the jobs").click()
+    await expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
 
 
 async def test_sessions_are_ended_after_a_question_only(open_page: OpenPage, deck: Deck, watch: Watch) -> None:

@@ -270,7 +270,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 def _used() -> LoginLinkUsed:
-    return LoginLinkUsed("This login link was used already; each opens the door once.", hint=_NEW_LINK)
+    return LoginLinkUsed("This login link was used already; each works once.", hint=_NEW_LINK)
 
 
 def _ended() -> Unauthenticated:

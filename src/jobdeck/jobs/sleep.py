@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from jobdeck.core.amounts import counted
 from jobdeck.core.errors import TaskFailure
 from jobdeck.core.jobtype import JobType, StepSpec, declared_steps, repeated, step
 from jobdeck.core.refs import ObjectRef
@@ -87,7 +88,7 @@ class Sleep(JobType):
         failing = part == 0 and run.step == f"sleep-{self.params.fail_step}"
         times = self.params.fail_times
         if failing and (times is None or run.failures < times):
-            often = "every time" if times is None else f"{times} times"
+            often = "every time" if times is None else counted(times, "time")
             raise SleepFailed(f"Step '{run.step}' was asked to fail {often}; this is time {run.failures + 1}.")
 
     def _sleep(self, run: Run) -> None:

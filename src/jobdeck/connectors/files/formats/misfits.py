@@ -142,7 +142,8 @@ class _Column:
         kind = INT if kind == WIDE else usual if kind == TEXT else kind
         first, name = self._first, type_name(kind)
         where = f"row {first.row}" + (f" (line {first.line})" if first.line is not None else "")
-        others = f", nor are {number(self._bad - 1)} more" if self._bad > 1 else ""
+        more = self._bad - 1
+        others = f", nor {'is' if more == 1 else 'are'} {number(more)} more" if more else ""
         wish = json.dumps({self._name: name}, ensure_ascii=False)
         return (
             f"{told}: {number(self._words - self._bad)} of its {counted(self._words, 'value')} are {name}, and "
